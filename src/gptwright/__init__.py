@@ -1,0 +1,24 @@
+"""gptwright: the GPT family and your own ChatGPT, from raw text to a chat page, on the machine you have.
+
+    import gptwright
+    model = gptwright.load("runs/start/08-ppo")
+    print(model.chat([{"role": "user", "content": "What does Mira do?"}]))
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from gptwright.foundations.version import __version__
+
+if TYPE_CHECKING:
+    from gptwright.generation.model import Model, load
+
+__all__ = ["Model", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`load` and `Model` arrive when first asked for: they import torch, which takes seconds."""
+    if name in ("load", "Model"):
+        from gptwright.generation import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module 'gptwright' has no attribute '{name}'")

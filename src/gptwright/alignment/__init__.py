@@ -1,0 +1,1 @@
+"""Teaching a language model what people want: demonstrations, rankings, rollouts, policy gradients."""

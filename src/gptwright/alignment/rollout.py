@@ -1,0 +1,101 @@
+"""Episodes: prompts, what the policy answered, and the log-probabilities and values noted while it did."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from gptwright.generation.decode import Answer, answer_all
+from gptwright.generation.sampling import Sampling
+from gptwright.models.family import Decoder
+from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.training.batches import padded
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """B episodes. Columns are the answers' tokens, padded on the right; `said` marks the real ones."""
+
+    ids: Int[Tensor, "B T"]
+    """prompt and answer, padded on the right"""
+    prompt_lengths: Int[Tensor, "B"]
+    tokens: Int[Tensor, "B A"]
+    said: Bool[Tensor, "B A"]
+    logprobs: Float[Tensor, "B A"]
+    values: Float[Tensor, "B A"]
+    ended: Bool[Tensor, "B"]
+    """whether the answer reached its end of turn"""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows(self, index: Int[Tensor, "R"]) -> "Rollout":
+        """Some of the episodes."""
+        return Rollout(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+    @property
+    def last(self) -> Int[Tensor, "B"]:
+        """Where each row's last real token stands in `ids`."""
+        return self.prompt_lengths + self.said.sum(1) - 1
+
+
+def roll_out(
+    policy: Decoder,
+    value_head: ScalarHead,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    stop_ids: Sequence[int],
+    pad: int,
+) -> Rollout:
+    """Answers every prompt once. Nothing is cut from the distribution, so that the noted probabilities are the policy's."""
+    assert sampling.top_k == 0 and sampling.top_p == 1.0
+    answers = answer_all(policy, prompts, sampling, stop_ids, value_head=value_head)
+    return pack_rollout(prompts, answers, pad)
+
+
+def pack_rollout(prompts: Sequence[Sequence[int]], answers: Sequence[Answer], pad: int) -> Rollout:
+    """Prompts and answers as tensors."""
+    most = max(len(answer.ids) for answer in answers)
+
+    def columns(name: str) -> Tensor:
+        return torch.tensor([[*getattr(a, name), *[0.0] * (most - len(a.ids))] for a in answers])
+
+    return Rollout(
+        ids=padded([[*p, *a.ids] for p, a in zip(prompts, answers, strict=True)], pad),
+        prompt_lengths=torch.tensor([len(p) for p in prompts]),
+        tokens=torch.tensor([[*a.ids, *[pad] * (most - len(a.ids))] for a in answers]),
+        said=torch.tensor([[True] * len(a.ids) + [False] * (most - len(a.ids)) for a in answers]),
+        logprobs=columns("logprobs"),
+        values=columns("values"),
+        ended=torch.tensor([a.ended for a in answers]),
+    )
+
+
+def read_again(
+    policy: Decoder, value_head: ScalarHead | None, rollout: Rollout, temperature: float
+) -> tuple[Float[Tensor, "B A"], Float[Tensor, "B A"], Float[Tensor, "B A"]]:
+    """Log-probability and entropy of every token said, and the value where it was drawn, by one pass over whole rows.
+
+    The temperature divides the logits here as it did while sampling; without it the ratio would compare two policies.
+    """
+    hidden = policy.hidden(rollout.ids)
+    where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1])
+    where = where.clamp(max=hidden.shape[1] - 1)
+    states = hidden[torch.arange(len(rollout))[:, None], where][rollout.said]
+    scores = (policy.logits(states) / temperature).log_softmax(-1)
+    chosen = scores.gather(1, rollout.tokens[rollout.said][:, None]).squeeze(1)
+    entropy = -(scores.exp() * scores).sum(-1)
+    values = value_head(states) if value_head else torch.zeros_like(chosen)
+    return tuple(_spread(x, rollout.said) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
+
+
+def _spread(flat: Float[Tensor, "N"], said: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
+    return torch.zeros(said.shape).masked_scatter(said, flat)
+
+
+@torch.inference_mode()
+def score(reward: RewardModel, rollout: Rollout) -> Float[Tensor, "B"]:
+    """The reward model's number for every episode, read at its last token."""
+    return reward(rollout.ids, rollout.last)

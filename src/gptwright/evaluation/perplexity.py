@@ -1,0 +1,33 @@
+"""Language-model loss on held-out text, in nats a token and in bits a byte (which tokenizers cannot flatter)."""
+
+from dataclasses import dataclass
+from math import log
+
+import torch
+
+from gptwright.models.family import Decoder
+from gptwright.objectives.language import token_nats
+from gptwright.text.pack import TokenFile
+
+
+@dataclass(frozen=True)
+class TextLoss:
+    """`nats` a token; `bits_per_byte` of the text those tokens are."""
+
+    nats: float
+    bits_per_byte: float
+
+
+@torch.inference_mode()
+def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int) -> TextLoss:
+    """Mean over evenly spaced windows of `length` tokens."""
+    count = max(1, min(windows, (len(tokens) - 1) // length))
+    step = (len(tokens) - length - 1) // max(count - 1, 1) if count > 1 else 0
+    total, seen = 0.0, 0
+    for start in range(0, count, 16):
+        rows = torch.stack([torch.from_numpy(tokens.window(i * step, length + 1)) for i in range(start, min(start + 16, count))])
+        hidden = model.hidden(rows[:, :-1]).flatten(0, 1)
+        total += float(token_nats(hidden, model.embed.weight, rows[:, 1:].flatten()).sum())
+        seen += rows[:, 1:].numel()
+    nats = total / seen
+    return TextLoss(nats, nats / log(2) * tokens.meta.tokens / tokens.meta.bytes)

@@ -1,0 +1,134 @@
+"""Files that are whole or absent: written under another name, flushed to the disk, then renamed.
+
+A folder is described by `manifest.json`, written last: the SHA-256 of every file in it. One flipped bit loads
+silently from every tensor format; the manifest is what notices it.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gptwright.foundations.errors import ArtifactError, ResourceError
+
+MANIFEST = "manifest.json"
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns the system's refusals to write below `path` into a `ResourceError` with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResourceError(
+                f"room on the disk for {path}", "a full disk", "Free some space; what was saved before is whole."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise ResourceError(
+                f"a place that can be written, {path}", error.strerror or "a refusal", "Choose another folder with --out."
+            ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise ResourceError(
+                f"a folder at {path}", "a file of that name in its way", "Choose another folder with --out."
+            ) from error
+        raise
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_file(path: Path, fill: Callable[[Path], object]) -> None:
+    """Lets `fill` write a temporary file, then gives it its name in one step.
+
+    Raises `ResourceError` when the disk is full or may not be written; an earlier file at `path` stays as it was.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fill(unfinished)
+            _flush(unfinished)
+            unfinished.replace(path)
+            _flush(path.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text whole or not at all."""
+    write_file(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes readable JSON whole or not at all."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Raises `ArtifactError` when the file is missing or not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactError(f"the file {path}", "nothing there", "Run the stage that makes it first.") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArtifactError(
+            f"JSON in {path}", f"something else ({error})", "Delete the folder and run its stage again."
+        ) from error
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears at `path`, complete with its manifest, only when the block ends well."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with explained(path):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        try:
+            yield unfinished
+            for file in _files(unfinished):
+                _flush(file)
+            write_json(unfinished / MANIFEST, {str(f.relative_to(unfinished)): sha256(f) for f in _files(unfinished)})
+            if path.exists():
+                shutil.rmtree(path)
+            unfinished.rename(path)
+            _flush(path.parent)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.rglob("*") if f.is_file() and f.name != MANIFEST)
+
+
+def verify_folder(path: Path) -> None:
+    """Raises `ArtifactError` naming the first file that is missing or whose bytes changed since it was written."""
+    for name, expected in read_json(path / MANIFEST).items():
+        file = path / name
+        if not file.is_file():
+            raise ArtifactError(f"the file {file}", "nothing there", "Delete the folder and run its stage again.")
+        if (actual := sha256(file)) != expected:
+            raise ArtifactError(
+                f"{file} as it was written (SHA-256 {expected[:12]}…)",
+                f"other bytes (SHA-256 {actual[:12]}…): the file was damaged or changed",
+                "Restore it from a copy, or delete the folder and run its stage again.",
+            )

@@ -1,0 +1,51 @@
+"""What a person can mend, told in three parts: what was needed, what came, what to do.
+
+GptwrightError
+├── InputError      a text, prompt, ranking or port that was given
+├── ConfigError     an option, a recipe key or a size
+├── ArtifactError   a run folder, model or checkpoint that is missing, damaged or of another kind
+└── ResourceError   the disk, the memory or the network port
+Interrupted         not a mistake: the work was saved because somebody asked to stop
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GptwrightError(Exception):
+    """A mistake with a remedy. `str()` is ready to be shown to a person."""
+
+    def __init__(self, needed: str, got: str, remedy: str) -> None:
+        super().__init__(f"needed {needed}; got {got}.\n  {remedy}")
+        self.needed, self.got, self.remedy = needed, got, remedy
+
+
+class InputError(GptwrightError):
+    """Something that was given as input cannot be used."""
+
+
+class ConfigError(GptwrightError):
+    """An option or a recipe asks for something that does not exist or does not fit."""
+
+
+class ArtifactError(GptwrightError):
+    """A folder or file of an earlier stage is missing, damaged or of another kind."""
+
+
+class ResourceError(GptwrightError):
+    """The machine cannot give what is needed: disk, memory, port."""
+
+
+class Interrupted(Exception):
+    """Raised after the state was saved because the process was asked to stop by `signal_number`."""
+
+    def __init__(self, saved: str, signal_number: int) -> None:
+        super().__init__(f"stopped; {saved}. The same command goes on from there.")
+        self.exit_code = 128 + signal_number
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """ "did you mean 'x'?" when a known word is close, else the list of known words."""
+    choices = sorted(known)
+    close = get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(choices)}."

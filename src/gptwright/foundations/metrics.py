@@ -1,0 +1,39 @@
+"""metrics.jsonl: one line a measurement, appended, cut back to the last checkpoint when a run goes on."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+from gptwright.foundations.durable import explained, write_text
+
+
+class Metrics:
+    """The measurements of one stage. Names carry their unit: `loss_nats`, `tokens_per_second`, `bits_per_byte`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def log(self, step: int, **values: float) -> None:
+        """Appends one line; a line is short enough to reach the file whole."""
+        line = json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}})
+        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Forgets what was logged after `step`, which will be done again."""
+        if self.path.exists():
+            kept = [line for line in read_metrics(self.path) if line["step"] <= step]
+            write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """All whole lines; the last one may be half written when a machine lost power, and is left out."""
+    if not path.exists():
+        return []
+    lines: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(cast("dict[str, Any]", json.loads(line)))
+        except json.JSONDecodeError:
+            break
+    return lines

@@ -1,0 +1,155 @@
+"""A stage's folder: what was asked (`stage.json`), what was measured (`metrics.jsonl`), what came out.
+
+`stage.json` holds the verb, the full configuration, the inputs with their SHA-256, the version, the machine, start
+and end, the final figures and the SHA-256 of every file that came out. A folder whose `stage.json` says "complete"
+for the same configuration and the same inputs need not be made again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from gptwright.foundations.config import encode
+from gptwright.foundations.device import describe_machine
+from gptwright.foundations.durable import explained, read_json, sha256, write_json
+from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
+from gptwright.foundations.metrics import Metrics
+from gptwright.foundations.version import __version__
+
+RECORD = "stage.json"
+State = Literal["new", "unfinished", "complete"]
+
+
+class StageFolder:
+    """One run of one stage on disk. Made by `open_stage`; a stage writes into it and returns its final figures."""
+
+    def __init__(self, path: Path, record: dict[str, Any], state: State) -> None:
+        self.path, self.record, self.state = path, record, state
+        self.metrics = Metrics(path / "metrics.jsonl")
+        self._since = time.monotonic()
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def save(self) -> None:
+        """Writes `stage.json` as it stands, with the seconds spent so far."""
+        now = time.monotonic()
+        self.record["seconds"] = round(self.record["seconds"] + now - self._since, 3)
+        self._since = now
+        write_json(self / RECORD, self.record)
+
+    def finish(self, figures: Mapping[str, Any]) -> None:
+        """Marks the stage complete with its final figures; from here on its files are checked by hash."""
+        self.record |= {
+            "state": "complete",
+            "ended": _now(),
+            "figures": dict(figures),
+            "outputs": {name: sha256(self / name) for name in self._outputs()},
+        }
+        self.state = "complete"
+        self.save()
+
+    def _outputs(self) -> list[str]:
+        files = (f.relative_to(self.path) for f in self.path.rglob("*") if f.is_file())
+        return sorted(f.as_posix() for f in files if f.parts[0] not in (RECORD, "checkpoints", "metrics.jsonl"))
+
+
+def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -> StageFolder:
+    """The folder for this work: new, unfinished or complete.
+
+    Raises `ConfigError` when the folder holds other work, naming the first difference, so that nothing is overwritten.
+    """
+    asked: dict[str, Any] = {"verb": verb, "config": encode(config), "inputs": {n: _identity(p) for n, p in inputs.items()}}
+    if (path / RECORD).exists():
+        record = cast("dict[str, Any]", read_json(path / RECORD))
+        _refuse_other_work(path, record, asked)
+        return StageFolder(path, record, cast(State, record["state"]))
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(f"a new or empty folder, or one of this stage, at {path}", "something else there",
+                          "Choose another folder with --out.")  # fmt: skip
+    with explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+    record: dict[str, Any] = asked | {
+        "state": "unfinished",
+        "version": __version__,
+        "machine": describe_machine(),
+        "started": _now(),
+        "seconds": 0.0,
+    }
+    folder = StageFolder(path, record, "new")
+    folder.save()
+    return folder
+
+
+def finished_stage(path: Path, verb: str | None = None) -> dict[str, Any]:
+    """The record of a complete stage. Raises `ArtifactError` when it is missing, unfinished or of another verb."""
+    if not (path / RECORD).is_file():
+        raise ArtifactError(f"the folder of a finished stage at {path}", "no stage.json there",
+                            "Run that stage first, or correct the path.")  # fmt: skip
+    record = cast("dict[str, Any]", read_json(path / RECORD))
+    if record["state"] != "complete":
+        raise ArtifactError(f"a finished stage at {path}", "one that was stopped", "Give its command again: it goes on.")
+    if verb and record["verb"] != verb:
+        raise ArtifactError(f"a folder made by '{verb}' at {path}", f"one made by '{record['verb']}'", "Correct the path.")
+    return record
+
+
+def stage_file(path: Path, name: str, verb: str | None = None) -> Path:
+    """A file of a finished stage, checked against the hash that was taken when it was written."""
+    expected = finished_stage(path, verb)["outputs"].get(name)
+    file = path / name
+    if expected is None or not file.is_file():
+        raise ArtifactError(f"{name} in {path}", "nothing there", "Delete the folder and run its stage again.")
+    if sha256(file) != expected:
+        raise ArtifactError(f"{file} as its stage wrote it", "other bytes: it was damaged or changed",
+                            "Restore it, or delete the folder and run its stage again.")  # fmt: skip
+    return file
+
+
+def input_paths(config: Any) -> dict[str, Path]:
+    """The fields of a stage's configuration that are paths: what the stage reads."""
+    found: dict[str, Path] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if isinstance(value, Path):
+            found[field.name] = value
+        elif isinstance(value, tuple):
+            items = cast("tuple[Any, ...]", value)
+            found |= {f"{field.name}[{i}]": item for i, item in enumerate(items) if isinstance(item, Path)}
+    return found
+
+
+def _identity(path: Path) -> str:
+    """What an input is, wherever it lies: the hash of a file, or of all that a finished stage wrote."""
+    if path.is_file():
+        return sha256(path)
+    if not path.exists():
+        raise InputError(f"a file or folder at {path}", "nothing there", "Correct the path, or run its stage first.")
+    if (path / "manifest.json").is_file():
+        return sha256(path / "manifest.json")
+    if (path / "config.json").is_file():
+        return sha256(path / "config.json")
+    outputs = finished_stage(path)["outputs"]
+    return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()
+
+
+def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any]) -> None:
+    remedy = "Choose another folder with --out, or delete this one."
+    if record.get("verb") != asked["verb"]:
+        raise ConfigError(f"a folder of '{asked['verb']}' at {path}", f"one of '{record.get('verb')}'", remedy)
+    for part in ("config", "inputs"):
+        before, now = record[part], asked[part]
+        for key in sorted(before.keys() | now.keys()):
+            same = before.get(key) == now.get(key) or (part == "config" and key in now and key in asked["inputs"])
+            if not same:
+                got = "other bytes there" if part == "inputs" else f"{key} = {now.get(key)!r}"
+                raise ConfigError(f"the work that {path} holds ({key} = {before.get(key)!r})", got, remedy)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,55 @@
+"""Keys and values of positions already read, one row a sequence, each row with its own length."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class Cache:
+    """Memory for `rows` sequences of at most `capacity` tokens over all layers of a decoder.
+
+    Rows start empty. A first read may hold rows of different lengths, padded on the right; after it every row takes
+    one token at a time. What lies beyond a row's length is never seen: masks compare with the row's own positions.
+    """
+
+    def __init__(self, layers: int, rows: int, heads: int, capacity: int, head_width: int, dtype: torch.dtype) -> None:
+        shape = (layers, rows, heads, capacity, head_width)
+        self.keys, self.values = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
+        self.lengths: Int[Tensor, "B"] = torch.zeros(rows, dtype=torch.long)
+        self.capacity = capacity
+
+    def positions(self, tokens: int) -> Int[Tensor, "B T"]:
+        """Where the next `tokens` of every row will stand."""
+        return self.lengths[:, None] + torch.arange(tokens)
+
+    def layer(self, index: int) -> "LayerCache":
+        """The part of one layer."""
+        return LayerCache(self, index)
+
+    def advance(self, tokens: Int[Tensor, "B"]) -> None:
+        """Counts `tokens` as read in every row, once all layers have stored them."""
+        self.lengths += tokens
+
+    def keep(self, rows: Int[Tensor, "R"]) -> None:
+        """Forgets all rows but these."""
+        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
+        self.lengths = self.lengths[rows]
+
+
+class LayerCache:
+    """One layer's view of a `Cache`."""
+
+    def __init__(self, cache: Cache, index: int) -> None:
+        self.cache, self.index = cache, index
+
+    def append(
+        self, keys: Float[Tensor, "B H T D"], values: Float[Tensor, "B H T D"]
+    ) -> tuple[Float[Tensor, "B H S D"], Float[Tensor, "B H S D"]]:
+        """Stores T new tokens a row and returns everything stored so far, as long as the longest row."""
+        all_keys, all_values = self.cache.keys[self.index], self.cache.values[self.index]
+        where = self.cache.positions(keys.shape[2])
+        rows = torch.arange(len(where))[:, None]
+        all_keys[rows, :, where] = keys.transpose(1, 2)
+        all_values[rows, :, where] = values.transpose(1, 2)
+        end = int(where[:, -1].max()) + 1
+        return all_keys[:, :, :end], all_values[:, :, :end]

@@ -1,0 +1,63 @@
+"""The only list of families. Tests, documentation and the command line iterate it."""
+
+from typing import Any
+
+from torch import nn
+
+from gptwright.foundations.config import decode
+from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.models import gpt2
+from gptwright.models.family import Family
+from gptwright.models.gpt2 import GPT2Config
+
+FAMILIES: dict[str, Family] = {family.name: family for family in (gpt2.FAMILY,)}
+ModelConfig = GPT2Config
+
+
+def presets() -> dict[str, Any]:
+    """Every named configuration of every family."""
+    return {name: config for family in FAMILIES.values() for name, config in family.presets.items()}
+
+
+def preset(name: str) -> Any:
+    """Raises `ConfigError` with the nearest name when there is no such preset."""
+    known = presets()
+    if name not in known:
+        raise ConfigError("the name of a model", f"'{name}'", nearest(name, known))
+    return known[name]
+
+
+def config_from_table(value: Any) -> Any:
+    """A preset's name, or `{preset = …, layers = …}`, or `{family = …, …}` as a recipe writes it."""
+    if isinstance(value, str):
+        return preset(value)
+    table = dict(value)
+    start = preset(table.pop("preset")) if "preset" in table else None
+    family = table.pop("family", None) or (family_of(start).name if start else "")
+    if family not in FAMILIES:
+        raise ConfigError("a family in the model's table", f"'{family}'", nearest(family, FAMILIES))
+    config_type = FAMILIES[family].config
+    sizes = dict(vars(start)) if start else {}
+    return decode(config_type, sizes | table, "model")
+
+
+def family_of(config: Any) -> Family:
+    """The family that a configuration belongs to."""
+    return next(family for family in FAMILIES.values() if isinstance(config, family.config))
+
+
+def build(config: Any, seed: int = 0) -> Any:
+    """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other."""
+    if config.width % config.heads:
+        raise ConfigError(f"heads that divide the width {config.width}", f"{config.heads}", "Change one of the two.")
+    for name, value in vars(config).items():
+        if isinstance(value, int) and value < 1:
+            raise ConfigError(f"a positive number for {name}", str(value), "Change it.")
+    model = family_of(config).model(config)
+    model.initialise(seed)  # pyright: ignore[reportCallIssue]
+    return model
+
+
+def count(model: nn.Module) -> int:
+    """Parameters, a shared matrix counted once."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,133 @@
+"""GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions and a norm after the last block."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.layers.attention import Attention
+from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.feedforward import FeedForward
+from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.models.family import Family
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPT2Config:
+    """Sizes of a GPT-2. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
+
+    vocab: int = 50_257
+    """tokens known"""
+    context: int = 1024
+    """tokens seen at once"""
+    width: int = 768
+    """numbers that stand for one token"""
+    heads: int = 12
+    """attention heads; must divide the width"""
+    layers: int = 12
+    """blocks"""
+
+
+# Table 2 of the paper; the names are those of the released weights.
+PRESETS = {
+    "gpt2-124m": GPT2Config(),
+    "gpt2-355m": GPT2Config(width=1024, heads=16, layers=24),
+    "gpt2-774m": GPT2Config(width=1280, heads=20, layers=36),
+    "gpt2-1.5b": GPT2Config(width=1600, heads=25, layers=48),
+    "gpt2-nano": GPT2Config(vocab=2048, context=256, width=192, heads=6, layers=4),
+}
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.mlp = FeedForward(width, 4 * width)
+
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None) -> Float[Tensor, "B T C"]:
+        x = x + self.attention(self.norm1(x), mask, cache)
+        return x + self.mlp(self.norm2(x))
+
+
+class GPT2(nn.Module):
+    def __init__(self, config: GPT2Config) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab, config.width)
+        self.positions = nn.Embedding(config.context, config.width)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+
+    @property
+    def matrix_dtype(self) -> torch.dtype:
+        """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
+        return cast(nn.Linear, self.blocks[0].get_submodule("mlp.up")).weight.dtype
+
+    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        return self.logits(self.hidden(ids))
+
+    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
+        length = ids.shape[1]
+        where = torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
+        x = self.embed(ids) + self.positions(where.clamp(max=self.config.context - 1))
+        x = x.to(self.matrix_dtype)
+        for index, block in enumerate(self.blocks):
+            x = block(x, CAUSAL, cache.layer(index) if cache else None)
+        return self.norm(x)
+
+    def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
+        return hidden.float() @ self.embed.weight.T
+
+    def new_cache(self, rows: int, capacity: int) -> Cache:
+        """An empty cache for `rows` sequences of at most `capacity` tokens."""
+        c = self.config
+        return Cache(c.layers, rows, c.heads, capacity, c.width // c.heads, self.matrix_dtype)
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> None:
+        """N(0, 0.02), residual outputs scaled by 1/√(number of residual layers) (§2.3); biases 0, gains 1."""
+        random = torch.Generator().manual_seed(seed)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 1:
+                parameter.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
+            else:
+                residual = name.endswith(("out.weight", "down.weight"))
+                parameter.normal_(0.0, 0.02 / sqrt(2 * self.config.layers) if residual else 0.02, generator=random)
+
+
+FAMILY = Family(
+    name="gpt2",
+    config=GPT2Config,
+    model=GPT2,
+    presets=PRESETS,
+    language_model="GPT2LMHeadModel",
+    scorer="GPT2ForSequenceClassification",
+    prefix="transformer.",
+    sizes={"vocab": "vocab_size", "context": "n_positions", "width": "n_embd", "heads": "n_head", "layers": "n_layer"},
+    constants={
+        "activation_function": "gelu_new",
+        "layer_norm_epsilon": 1e-5,
+        "attn_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "resid_pdrop": 0.0,
+        "tie_word_embeddings": True,
+    },
+    tensors={
+        "embed.": "wte.",
+        "positions.": "wpe.",
+        "blocks.": "h.",
+        "norm.": "ln_f.",
+        ".norm1.": ".ln_1.",
+        ".norm2.": ".ln_2.",
+        ".attention.qkv.": ".attn.c_attn.",
+        ".attention.out.": ".attn.c_proj.",
+        ".mlp.up.": ".mlp.c_fc.",
+        ".mlp.down.": ".mlp.c_proj.",
+    },
+    transposed=(".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight"),
+)

@@ -1,0 +1,35 @@
+"""One number from a trunk: the reward of a whole answer, the value of every position."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.models.family import Decoder
+
+
+class ScalarHead(nn.Module):
+    """hidden → one number. Starts at zero: indifferent (Huang et al. 2023, detail 11)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:
+        return self.score(hidden.float()).squeeze(-1)
+
+
+class RewardModel(nn.Module):
+    """A decoder whose last state is read as one number: how good the answer is (Ouyang et al. 2022, §3.5)."""
+
+    def __init__(self, trunk: nn.Module) -> None:
+        super().__init__()
+        assert isinstance(trunk, Decoder)
+        self.trunk = trunk
+        self.config = trunk.config
+        self.head = ScalarHead(trunk.config.width)
+
+    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B"]:
+        """`last` is the position of each row's final real token; what stands behind it changes nothing."""
+        hidden = self.trunk.hidden(ids)  # pyright: ignore[reportCallIssue]
+        return self.head(hidden[torch.arange(len(ids)), last])

@@ -1,0 +1,66 @@
+"""Next-token cross-entropy, joined with the output matrix so that no (tokens × vocabulary) tensor outlives a chunk."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+CHUNK = 1024
+IGNORED = -100
+
+
+def next_token_loss(
+    hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "*B"]
+) -> Float[Tensor, ""]:
+    """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk."""
+    kept = targets.flatten() != IGNORED
+    hidden, targets = hidden.flatten(0, -2), targets.flatten()
+    if not kept.all():
+        hidden, targets = hidden[kept], targets[kept]
+    return LinearCrossEntropy.apply(hidden, output, targets)  # pyright: ignore[reportReturnType]
+
+
+class LinearCrossEntropy(torch.autograd.Function):
+    """mean cross-entropy of `hidden @ output.T`: logits live for one chunk; the output's gradient sums in float32."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor) -> Tensor:  # pyright: ignore
+        weight = output.detach().to(hidden.dtype)
+        wants_gradient = any(ctx.needs_input_grad)
+        total = torch.zeros((), dtype=torch.float32)
+        d_hidden = torch.empty_like(hidden) if wants_gradient else hidden
+        d_output = torch.zeros(output.shape, dtype=torch.float32) if wants_gradient else output
+        for start in range(0, len(hidden), CHUNK):
+            chunk, wanted = hidden[start : start + CHUNK], targets[start : start + CHUNK, None]
+            logits = (chunk @ weight.T).float()
+            normaliser = logits.logsumexp(-1, keepdim=True)
+            total += (normaliser - logits.gather(1, wanted)).sum()
+            if wants_gradient:
+                d_logits = logits.sub_(normaliser).exp_()
+                d_logits.scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=torch.float32))
+                d_logits = d_logits.to(hidden.dtype)
+                d_hidden[start : start + CHUNK] = d_logits @ weight
+                d_output += d_logits.T @ chunk
+        count = max(len(hidden), 1)
+        if wants_gradient:
+            ctx.save_for_backward(d_hidden.div_(count), d_output.div_(count).to(output.dtype))
+        return total / count
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:  # pyright: ignore
+        d_hidden, d_output = ctx.saved_tensors
+        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None
+
+
+@torch.no_grad()
+def token_nats(
+    hidden: Float[Tensor, "N C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "N"]
+) -> Float[Tensor, "N"]:
+    """Nats of each target, for evaluation; IGNORED targets give 0."""
+    parts = [
+        F.cross_entropy((h.float() @ output.float().T), t, reduction="none", ignore_index=IGNORED)
+        for h, t in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)
+    ]
+    return torch.cat(parts)

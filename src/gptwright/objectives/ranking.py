@@ -1,0 +1,32 @@
+"""Learning an order from rankings (Ouyang et al. 2022, eq. 1)."""
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def better_pairs(ranks: Int[Tensor, "*B K"]) -> Bool[Tensor, "*B K K"]:
+    """[i, j] is true where answer i stands before answer j; 1 is best, ties form no pair, ranks below 1 are padding."""
+    real = ranks >= 1
+    return (ranks[..., :, None] < ranks[..., None, :]) & real[..., :, None] & real[..., None, :]
+
+
+def ranking_loss(rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]) -> Float[Tensor, ""]:
+    """Bradley–Terry over all pairs: mean over prompts of the mean over their pairs of -log σ(r_better - r_worse).
+
+    The K answers of one prompt are one element of the batch, so that their correlated pairs weigh as one prompt.
+    Prompts whose answers all tie carry no loss.
+    """
+    pairs = better_pairs(ranks)
+    margins = rewards[:, :, None] - rewards[:, None, :]
+    count = pairs.sum((1, 2))
+    per_prompt = (F.softplus(-margins) * pairs).sum((1, 2)) / count.clamp(min=1)
+    return per_prompt.sum() / (count > 0).sum().clamp(min=1)
+
+
+def pair_accuracy(rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]) -> tuple[float, int]:
+    """Share of untied pairs that the rewards order rightly (equal rewards count half), and the number of pairs."""
+    pairs = better_pairs(ranks)
+    margins = (rewards[:, :, None] - rewards[:, None, :])[pairs]
+    right = (margins > 0).sum() + 0.5 * (margins == 0).sum()
+    return float(right) / max(len(margins), 1), len(margins)

@@ -1,0 +1,104 @@
+"""The port and the running server: taken first, before a model is loaded for nothing; left cleanly on Ctrl-C."""
+
+import errno
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from gptwright.foundations.errors import ConfigError, ResourceError
+
+
+def check_public(host: str, key: str | None) -> None:
+    """Raises `ConfigError` when other machines could reach the server and no key keeps them out."""
+    if key is not None and not key.strip():
+        raise ConfigError("a key of at least one character", "an empty one", "Give --key SECRET, or leave it out.")
+    if key is None and not is_loopback(host):
+        raise ConfigError(f"a key, because {host} can be reached from other machines", "none",
+                          "Give --key SECRET, or leave --host out to serve this machine only.")  # fmt: skip
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def take_port(host: str, port: int) -> socket.socket:
+    """A socket that holds the address; port 0 takes any free one.
+
+    Raises `ResourceError` when the port is in use or not ours to take, `ConfigError` when there is no such address.
+    """
+    if not 0 <= port <= 65535:
+        raise ConfigError("a port from 0 to 65535", str(port), "Give another --port.")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise ConfigError("an address of this machine for --host", f"'{host}'", "Leave --host out.") from error
+    held = socket.socket(family, kind)
+    try:
+        if os.name == "posix":  # a port of a server that has just ended is free
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(address)
+        held.listen(128)
+    except OSError as error:
+        held.close()
+        raise _refused(error, host, port) from error
+    return held
+
+
+def _refused(error: OSError, host: str, port: int) -> ConfigError | ResourceError:
+    if error.errno == errno.EADDRINUSE:
+        return ResourceError(
+            f"port {port}", "in use by another program", f"Give another one: --port {port % 65535 + 1}"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return ResourceError(
+            f"port {port}", "one that only the administrator may take", "Give another one: --port 8000"
+        )
+    return ConfigError("an address of this machine for --host", f"'{host}' ({error.strerror})", "Leave --host out.")
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, and ends the running reply when it is asked to stop."""
+
+    def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        self.app, self.ready = app, ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.app.state.worker.close()
+        super().handle_exit(sig, frame)
+
+
+def serve_until_stopped(app: FastAPI, held: socket.socket, ready: Callable[[], None]) -> None:
+    """Serves `app` on the socket; calls `ready` once it answers; returns after Ctrl-C."""
+    try:
+        _Server(app, ready).run(sockets=[held])
+    except KeyboardInterrupt:  # raised again by uvicorn after it has closed everything
+        return
+    finally:
+        held.close()

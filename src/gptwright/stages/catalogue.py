@@ -1,0 +1,57 @@
+"""Which verbs there are, where they live, and how a stage that leaves a folder is carried out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gptwright.foundations.durable import explained
+from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.progress import say
+from gptwright.foundations.runs import StageFolder, input_paths, open_stage
+
+# verb → its class; the module has the verb's name.
+STAGES = {
+    "prepare": "Prepare",
+    "tokenize": "Tokenize",
+    "pretrain": "Pretrain",
+    "sft": "SFT",
+    "rank": "Rank",
+    "reward": "Reward",
+    "ppo": "PPO",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage's configuration class and what carries it out."""
+
+    verb: str
+    config: type[Any]
+    run: Callable[[Any, StageFolder], Mapping[str, Any]]
+    inputs: Callable[[Any], Mapping[str, Path]]
+
+
+def stage(verb: str) -> Stage:
+    """Raises `ConfigError` with the nearest name when there is no such verb."""
+    if verb not in STAGES:
+        raise ConfigError("the name of a stage", f"'{verb}'", nearest(verb, STAGES))
+    module: ModuleType = import_module(f"gptwright.stages.{verb}")
+    return Stage(verb, getattr(module, STAGES[verb]), module.run, getattr(module, "inputs", input_paths))
+
+
+def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
+    """Makes the stage's folder at `out`, goes on with it, or leaves it alone when it is complete.
+
+    Raises what the stage raises; whatever was saved before stays whole.
+    """
+    chosen = stage(verb)
+    folder = open_stage(out, verb, config, chosen.inputs(config))
+    if folder.state == "complete":
+        say(f"{verb}: {out} is complete")
+        return folder
+    with explained(out):
+        folder.finish(chosen.run(config, folder))
+    return folder

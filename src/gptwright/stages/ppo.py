@@ -1,0 +1,207 @@
+"""ppo: the policy answers, the reward model judges, the policy moves, never far from where it began (InstructGPT §3.5)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from gptwright.alignment.labeller import RULES
+from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.rollout import Rollout, read_again, roll_out, score
+from gptwright.evaluation.answers import exact_answers, read_questions
+from gptwright.evaluation.perplexity import text_loss
+from gptwright.evaluation.preference import distinct_pairs, win_rate
+from gptwright.foundations.device import use_threads
+from gptwright.foundations.durable import write_file, write_json
+from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.foundations.progress import say
+from gptwright.foundations.runs import StageFolder, finished_stage
+from gptwright.generation.export import export
+from gptwright.generation.model import Model, load
+from gptwright.generation.sampling import Sampling
+from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.models.huggingface import read_model
+from gptwright.objectives.language import next_token_loss
+from gptwright.objectives.ppo import kl_estimates
+from gptwright.stages.pretrain import release
+from gptwright.stages.sft import CHAT_DEFAULTS
+from gptwright.stages.tokenize import open_tokens
+from gptwright.text.jsonl import read_objects
+from gptwright.tokenizers.chat import PAD, prompt_ids, read_messages
+from gptwright.training.batches import Windows, epoch_order, key
+from gptwright.training.optimizer import Optimizer
+from gptwright.training.schedules import linear
+from gptwright.training.session import session
+
+NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPO:
+    """Improve a policy with a reward model."""
+
+    policy: Path
+    """folder of sft: where the policy begins, and the reference it is held to"""
+    reward: Path
+    """folder of reward"""
+    prompts: Path
+    """JSON Lines of prompts; those with "split": "heldout" measure the result"""
+    tokens: Path
+    """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
+    questions: Path | None = None
+    """JSON Lines of questions, to see what the policy unlearns"""
+    rule: str = "plain-words"
+    """judge of the held-out answers; the policy never sees it"""
+    updates: int = 20
+    """rollouts, each followed by optimisation"""
+    episodes: int = 128
+    """answers a rollout"""
+    epochs: int = 2
+    """passes over a rollout"""
+    minibatches: int = 2
+    """optimiser steps a pass"""
+    max_tokens: int = 40
+    """an answer's length at most"""
+    temperature: float = 1.0
+    """of sampling, and of the probabilities that are compared"""
+    beta: float = 0.05
+    """weight of the KL to the reference"""
+    value_weight: float = 0.1
+    """weight of the value loss"""
+    mix_rows: int = 2
+    """windows of pretraining text a minibatch"""
+    mix_weight: float = 0.5
+    """weight of their loss"""
+    length: int = 128
+    """tokens of such a window"""
+    rate: float = 2e-4
+    """peak learning rate"""
+    threads: int = 2
+    """processor threads; another number gives slightly other weights"""
+    save_every: int = 5
+    """updates between checkpoints"""
+    heldout: int = 256
+    """held-out prompts to judge"""
+    seed: int = 1
+    """order of the prompts, and sampling"""
+
+
+class PolicyAndValue(nn.Module):
+    """The policy and its value head, on a shared trunk."""
+
+    def __init__(self, policy: Any) -> None:
+        super().__init__()
+        self.policy = policy
+        self.value = ScalarHead(policy.config.width)
+
+
+def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
+    """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and exact answers, both models."""
+    use_threads(config.threads)
+    start, reference = load(config.policy), load(config.policy)
+    reward = _reward_model(config.reward)
+    agent = PolicyAndValue(start.network)
+    optimizer = Optimizer(agent.named_parameters(), decay=0.0, epsilon=1e-5)
+    windows = Windows(open_tokens(config.tokens, "train"), config.length, config.mix_rows, config.seed + 2)
+    prompts, heldout = _prompts(config, start)
+    settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
+                      value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
+
+    def answer(model: Any, chosen: Sequence[list[int]], *seed: object) -> Rollout:
+        sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2)
+        return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.control(PAD))
+
+    def text(update_number: int) -> Callable[[int], Iterator[Tensor]]:
+        def losses(minibatch: int) -> Iterator[Tensor]:
+            ids, targets = windows.batch(update_number * config.epochs * config.minibatches + minibatch)
+            hidden = start.network.hidden(ids)
+            yield config.mix_weight * next_token_loss(hidden, start.network.embed.weight, targets)
+
+        return losses
+
+    with session(folder, optimizer, steps=config.updates, save_every=config.save_every) as run:
+        if "score_mean" not in run.state:
+            run.state |= _scale(score(reward, answer(reference.network, prompts[:256], "scale")))
+        rate = linear(config.rate, config.updates, warmup=2)
+        for number in range(run.first, config.updates):
+            order = epoch_order(len(prompts), config.episodes, number, config.seed)
+            rollout = answer(start.network, [prompts[i] for i in order], number)
+            scores = (score(reward, rollout) - run.state["score_mean"]) / run.state["score_std"]
+            scores = torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
+            with torch.inference_mode():
+                before = read_again(reference.network, None, rollout, config.temperature)[0]
+            figures = update(start.network, agent.value, optimizer, rollout, before.clone(), scores, settings,
+                             rate=rate(number), seed=key(config.seed, number), also=text(number))  # fmt: skip
+            run.record(number + 1, **figures)
+    release(agent, optimizer)
+    export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)
+    write_file(folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path))
+    after = answer(start.network, heldout, "heldout")
+    return _evaluate(config, folder, start, reference, after, answer(reference.network, heldout, "heldout"))
+
+
+def _scale(scores: Tensor) -> dict[str, float]:
+    """Mean and spread of the reference's scores, so that rewards start at 0 ± 1 (Huang et al. 2023, detail 9)."""
+    return {"score_mean": float(scores.mean()), "score_std": float(scores.std().clamp(min=1e-4))}
+
+
+def _reward_model(path: Path) -> RewardModel:
+    finished_stage(path, "reward")
+    model = read_model(path / "model")
+    if not isinstance(model, RewardModel):
+        raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
+    return model.requires_grad_(False)
+
+
+def _prompts(config: PPO, model: Model) -> tuple[list[list[int]], list[list[int]]]:
+    split: dict[str, list[list[int]]] = {"train": [], "heldout": []}
+    for number, line in enumerate(read_objects(config.prompts), 1):
+        where = f"line {number} of {config.prompts}"
+        given = line.get("messages") or [{"role": "user", "content": line.get("prompt")}]
+        ids = prompt_ids(read_messages(given, where), model.tokenizer)
+        if len(ids) + config.max_tokens <= model.context:
+            split[str(line.get("split", "train"))].append(ids)
+    if not split["heldout"]:
+        cut = max(1, len(split["train"]) // 10)
+        split = {"train": split["train"][cut:], "heldout": split["train"][:cut]}
+    if not split["train"]:
+        raise InputError(f"prompts that leave room for {config.max_tokens} tokens in {config.prompts}", "none",
+                         "Add prompts, or lower max_tokens.")  # fmt: skip
+    return split["train"], split["heldout"][: config.heldout]
+
+
+def _evaluate(
+    config: PPO, folder: StageFolder, policy: Model, reference: Model, new: Rollout, old: Rollout
+) -> dict[str, Any]:
+    judge = RULES[config.rule]
+    texts = {name: _texts(policy, rollout) for name, rollout in (("sft", old), ("ppo", new))}
+    wins = win_rate(texts["ppo"], texts["sft"], judge)
+    with torch.inference_mode():
+        k1, k3 = kl_estimates(*(read_again(m.network, None, new, config.temperature)[0] for m in (policy, reference)), new.said)
+    heldout = open_tokens(config.tokens, "heldout")
+    questions = read_questions(read_objects(config.questions)) if config.questions else []
+    table: dict[str, Any] = {"win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": config.rule, "models": {}}
+    for name, model in (("sft", reference), ("ppo", policy)):
+        loss = text_loss(model.network, heldout, length=config.length, windows=200)
+        table["models"][name] = {
+            "rule_score": sum(max(judge(t), -20.0) for t in texts[name]) / len(texts[name]),
+            "distinct_pairs": distinct_pairs(texts[name]),
+            "answer_words": sum(len(t.split()) for t in texts[name]) / len(texts[name]),
+            "heldout_nats": loss.nats,
+            "heldout_bits_per_byte": loss.bits_per_byte,
+            "exact_answers": {kind: vars(e) for kind, e in exact_answers(model, questions).items()},
+            "examples": texts[name][:4],
+        }
+    write_json(folder / "evaluation.json", table)
+    rise = table["models"]["ppo"]["heldout_nats"] - table["models"]["sft"]["heldout_nats"]
+    say(f"ppo: wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft; "
+        f"KL {k1:.1f} nats; held-out text {rise:+.2f} nats a token")  # fmt: skip
+    return {"win_rate": wins.value, "win_rate_low": wins.low, "kl_nats": k1, "heldout_nats_rise": rise}
+
+
+def _texts(model: Model, rollout: Rollout) -> list[str]:
+    return [model.tokenizer.decode(row[said].tolist()).strip() for row, said in zip(rollout.tokens, rollout.said, strict=True)]

@@ -1,0 +1,121 @@
+"""pretrain: predict the next token of the corpus (GPT-1 §3.1, GPT-2 §2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from gptwright.evaluation.perplexity import text_loss
+from gptwright.foundations.config import encode
+from gptwright.foundations.device import fast_dtype, use_threads
+from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.progress import say
+from gptwright.foundations.runs import StageFolder
+from gptwright.generation.export import export
+from gptwright.generation.model import Model
+from gptwright.models.catalogue import ModelConfig, build, count, preset
+from gptwright.objectives.language import next_token_loss
+from gptwright.stages.samples import write_sample
+from gptwright.stages.tokenize import open_tokenizer, open_tokens
+from gptwright.training.batches import Windows
+from gptwright.training.optimise import optimise
+from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.schedules import trapezoid
+from gptwright.training.session import session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrain:
+    """Train a language model from nothing on packed text."""
+
+    tokens: Path
+    """folder of tokenize"""
+    model: ModelConfig = preset("gpt2-nano")
+    """sizes; the vocab is the tokenizer's"""
+    steps: int = 1000
+    """optimiser steps"""
+    rows: int = 16
+    """windows a step"""
+    length: int = 128
+    """tokens a window; the model may see up to its context"""
+    rate: float = 3e-3
+    """peak learning rate"""
+    warmup: int = 50
+    """steps of rising rate"""
+    decay: float = 0.1
+    """weight decay of matrices"""
+    threads: int = 2
+    """processor threads; another number gives slightly other weights"""
+    evaluate_every: int = 200
+    """steps between looks at held-out text"""
+    save_every: int = 400
+    """steps between checkpoints"""
+    seed: int = 1
+    """initial weights and order of the data"""
+
+
+def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
+    """Leaves `model/` (a Hugging Face folder), samples.md, metrics.jsonl and the last checkpoints."""
+    use_threads(config.threads)
+    tokenizer = open_tokenizer(config.tokens)
+    train, heldout = open_tokens(config.tokens, "train"), open_tokens(config.tokens, "heldout")
+    _check(config)
+    network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
+    hold_matrices_in(network, fast_dtype())
+    optimizer = Optimizer(network.named_parameters(), decay=config.decay)
+    windows = Windows(train, config.length, config.rows, config.seed)
+    say(f"pretrain: {count(network):,} parameters, {config.steps * config.rows * config.length:,} tokens, "
+        f"matrices in {str(fast_dtype()).removeprefix('torch.')}")  # fmt: skip
+
+    def losses(step: int) -> Iterator[Tensor]:
+        ids, targets = windows.batch(step)
+        yield next_token_loss(network.hidden(ids), network.embed.weight, targets)
+
+    seen = config.rows * config.length
+    with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
+        rate = trapezoid(config.rate, config.steps, config.warmup)
+        for step in optimise(optimizer, losses, rate, first=run.first, steps=config.steps):
+            if step.number % config.evaluate_every == 0:
+                loss = text_loss(network, heldout, length=config.length, windows=48)
+                folder.metrics.log(step.number, heldout_nats=loss.nats, heldout_bits_per_byte=loss.bits_per_byte)
+                write_sample(Model(network, tokenizer, "pretrain"), folder, step.number)
+            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
+                       tokens_per_second=seen / step.seconds)  # fmt: skip
+    return _finish(config, folder, network, optimizer, windows)
+
+
+def _finish(config: Pretrain, folder: StageFolder, network: Any, optimizer: Optimizer, windows: Windows) -> dict[str, Any]:
+    tokenizer, heldout = open_tokenizer(config.tokens), open_tokens(config.tokens, "heldout")
+    release(network, optimizer)
+    export(network, tokenizer, folder / "model")
+    loss = text_loss(network, heldout, length=config.length, windows=200)
+    say(f"pretrain: held-out text {loss.bits_per_byte:.3f} bits a byte ({loss.nats:.3f} nats a token)")
+    return {
+        "parameters": count(network),
+        "tokens": config.steps * config.rows * config.length,
+        "epochs": round(config.steps * config.rows / windows.count, 2),
+        "heldout_nats": loss.nats,
+        "heldout_bits_per_byte": loss.bits_per_byte,
+        "skipped_steps": optimizer.skipped,
+        "dtype": str(fast_dtype()).removeprefix("torch."),
+    }
+
+
+def release(network: nn.Module, optimizer: Optimizer) -> None:
+    """Gives the model its float32 master weights, for evaluation and export."""
+    network.float()
+    for name, parameter in network.named_parameters():
+        parameter.data = optimizer.masters[name].detach()
+    network.requires_grad_(False)
+
+
+def _check(config: Pretrain) -> None:
+    if config.length > config.model.context:
+        raise ConfigError(f"windows of at most the context, {config.model.context}", f"length = {config.length}",
+                          "Lower length or raise the model's context.")  # fmt: skip
+    sizes = {k: v for k, v in encode(config).items() if isinstance(v, int | float) and k != "seed"}
+    for name, value in sizes.items():
+        if value <= 0 and name not in ("decay", "warmup"):
+            raise ConfigError(f"{name} above 0", str(value), "Change it.")

@@ -1,0 +1,87 @@
+"""rank: the model answers prompts several times, and a labeller made of a rule ranks the answers.
+
+Where people label, their rankings take the place of this stage's rankings.jsonl.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gptwright.alignment.demonstrations import Conversation, continuations
+from gptwright.alignment.labeller import RULES, ranks
+from gptwright.alignment.rankings import read_rankings
+from gptwright.foundations.device import use_threads
+from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.progress import say
+from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.generation.model import load
+from gptwright.generation.sampling import Sampling
+from gptwright.text.jsonl import read_objects, write_objects
+from gptwright.tokenizers.chat import prompt_ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rank:
+    """Sample several answers for each prompt and rank them by a rule (a simulated labeller)."""
+
+    model: Path
+    """folder of sft"""
+    text: Path
+    """folder of prepare: "Continue: ..." prompts are cut from it"""
+    rankings: Path | None = None
+    """JSON Lines whose prompts are used too"""
+    rule: str = "plain-words"
+    """what the labeller prefers; the models never see it"""
+    prompts: int = 512
+    """training prompts to answer and rank"""
+    heldout: int = 128
+    """held-out prompts to answer and rank"""
+    answers: int = 4
+    """answers a prompt (K)"""
+    max_tokens: int = 40
+    """an answer's length at most"""
+    temperature: float = 1.0
+    """of sampling"""
+    threads: int = 2
+    """processor threads"""
+    seed: int = 1
+    """choice of prompts, and sampling"""
+
+
+def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
+    """Leaves prompts.jsonl (all prompts, with their split) and rankings.jsonl (those that were answered)."""
+    if config.rule not in RULES:
+        raise ConfigError("the name of a rule", f"'{config.rule}'", nearest(config.rule, RULES))
+    use_threads(config.threads)
+    model = load(config.model)
+    pools = {"train": _prompts(config, "train", 4 * config.prompts), "heldout": _prompts(config, "heldout", 512)}
+    write_objects(folder / "prompts.jsonl",
+                  ({"messages": messages, "split": split} for split, pool in pools.items() for messages in pool))  # fmt: skip
+    lines: list[dict[str, Any]] = []
+    for split, count in (("train", config.prompts), ("heldout", config.heldout)):
+        chosen = pools[split][:count]
+        ids = [prompt_ids(messages, model.tokenizer) for messages in chosen for _ in range(config.answers)]
+        sampling = Sampling(temperature=config.temperature, max_tokens=config.max_tokens, seed=config.seed)
+        texts = model.answers(ids, sampling)
+        for i, messages in enumerate(chosen):
+            answers = texts[i * config.answers : (i + 1) * config.answers]
+            lines.append({"messages": messages, "answers": answers, "ranks": ranks(answers, RULES[config.rule]),
+                          "labeller": config.rule, "split": split})  # fmt: skip
+    write_objects(folder / "rankings.jsonl", lines)
+    ties = sum(len(set(line["ranks"])) == 1 for line in lines) / len(lines)
+    say(f"rank: {len(lines)} prompts × {config.answers} answers ranked by the rule '{config.rule}'; {ties:.0%} all tied")
+    return {"rankings": len(lines), "all_tied": ties}
+
+
+def _prompts(config: Rank, split: str, count: int) -> list[Conversation]:
+    """Half from the rankings' prompts (repeated as needed, they are answered anew each time), half cut from text."""
+    texts = [str(line["text"]) for line in read_objects(stage_file(config.text, f"{split}.jsonl", "prepare"))]
+    cut = [c[:-1] for c in continuations(texts, count, config.seed + 1)]
+    known: Sequence[Conversation] = []
+    if config.rankings:
+        known = [r.messages for r in read_rankings(config.rankings) if r.split == split]
+    dice = random.Random(config.seed)
+    mixed = [dice.choice(known) if known and i % 2 else prompt for i, prompt in enumerate(cut)]
+    return mixed[:count]

@@ -1,0 +1,90 @@
+"""serve: the model as an HTTP API in OpenAI's shapes, and a page to chat with it and rate its answers."""
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from gptwright.foundations.progress import say
+from gptwright.foundations.runs import RECORD
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serve:
+    """Serve a model: OpenAI-compatible API and chat page."""
+
+    model: tyro.conf.Positional[Path]
+    """folder of a stage that leaves a model, or a Hugging Face folder"""
+    host: str = "127.0.0.1"
+    """address to listen on; any but this machine's own needs --key"""
+    port: int = 8000
+    """port to listen on; 0 takes any free one"""
+    key: str | None = None
+    """what callers must send as `Authorization: Bearer KEY`"""
+    feedback: Path | None = None
+    """file for the ratings; feedback.jsonl beside the model's stage folder when not given"""
+    examples: Path | None = None
+    """prompts that the page offers; examples.jsonl beside the model's stage folder when it is there"""
+
+
+def run(config: Serve) -> None:
+    """Serves until Ctrl-C. Prints the page's address on stdout once it answers."""
+    from gptwright.serving.listen import check_public, is_loopback, serve_until_stopped, take_port
+
+    check_public(config.host, config.key)
+    held = take_port(config.host, config.port)
+    with held:
+        from gptwright.generation.model import load
+        from gptwright.serving.api import create_app
+        from gptwright.serving.guard import LOOPBACK
+
+        model = load(config.model)
+        hosts = LOOPBACK if is_loopback(config.host) else None
+        app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
+        address = f"http://{_in_url(config.host)}:{held.getsockname()[1]}"
+        serve_until_stopped(app, held, lambda: _announce(address, model.name, config.key))
+    say("stopped")
+
+
+def feedback_path(config: Serve) -> Path:
+    """Where the thumbs go."""
+    return config.feedback or run_folder(config.model) / "feedback.jsonl"
+
+
+def run_folder(model: Path) -> Path:
+    """The folder in which the model's stage folder lies, also when its inner `model/` was given."""
+    folder = model.resolve()
+    inside = folder.name == "model" and (folder.parent / RECORD).is_file()
+    return (folder.parent if inside else folder).parent
+
+
+def _examples(config: Serve) -> tuple[str, ...]:
+    from gptwright.serving.examples import read_examples
+
+    beside = run_folder(config.model) / "examples.jsonl"
+    if config.examples is None and not beside.is_file():
+        return ()
+    return read_examples(config.examples or beside)
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _announce(address: str, model: str, key: str | None) -> None:
+    print(address, flush=True)
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]}, ensure_ascii=False)
+    lines = [f"curl {address}/v1/chat/completions", "-H 'Content-Type: application/json'"]
+    if key is not None:
+        lines.append('-H "Authorization: Bearer $KEY"')
+    say(
+        "\n".join(
+            [
+                "Open the address in a browser, or ask:",
+                " \\\n  ".join([*lines, f"-d {shlex.quote(body)}"]),
+                "Ctrl-C stops.",
+            ]
+        )
+    )

@@ -1,0 +1,141 @@
+"""sft: supervised fine-tuning on conversations; only what the assistant says is learned (InstructGPT §3.5, step 1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from gptwright.alignment.demonstrations import (
+    Conversation,
+    Demonstration,
+    Demonstrations,
+    continuations,
+    read_conversations,
+)
+from gptwright.alignment.rankings import read_rankings
+from gptwright.evaluation.answers import exact_answers, read_questions
+from gptwright.evaluation.perplexity import text_loss
+from gptwright.foundations.device import fast_dtype, use_threads
+from gptwright.foundations.durable import write_json
+from gptwright.foundations.progress import say
+from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.generation.export import export
+from gptwright.generation.model import Model, load
+from gptwright.generation.sampling import Sampling
+from gptwright.models.catalogue import build
+from gptwright.objectives.language import next_token_loss
+from gptwright.stages.pretrain import release
+from gptwright.stages.tokenize import open_tokens
+from gptwright.text.jsonl import read_objects
+from gptwright.tokenizers.chat import PAD
+from gptwright.training.batches import Windows
+from gptwright.training.optimise import optimise
+from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.schedules import linear
+from gptwright.training.session import session
+
+CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFT:
+    """Teach a pretrained model to answer, from conversations."""
+
+    base: Path
+    """folder of pretrain"""
+    conversations: tuple[Path, ...]
+    """JSON Lines of {"messages": [...]}"""
+    tokens: Path
+    """folder of tokenize: pretraining text is mixed in, so that the language is not forgotten"""
+    text: Path | None = None
+    """folder of prepare: "Continue: ..." demonstrations are cut from it"""
+    rankings: Path | None = None
+    """JSON Lines of ranked answers; every answer shows what can be said"""
+    questions: Path | None = None
+    """JSON Lines of {"messages", "answer", "kind"} to measure exact answers on"""
+    steps: int = 1000
+    """optimiser steps"""
+    rows: int = 24
+    """conversations a step"""
+    continuations: int = 1500
+    """"Continue: ..." demonstrations cut from the text"""
+    mix_rows: int = 4
+    """windows of pretraining text a step"""
+    length: int = 128
+    """tokens of such a window"""
+    rate: float = 1.5e-3
+    """peak learning rate"""
+    decay: float = 0.1
+    """weight decay of matrices"""
+    threads: int = 2
+    """processor threads; another number gives slightly other weights"""
+    save_every: int = 400
+    """steps between checkpoints"""
+    seed: int = 1
+    """order of the data"""
+
+
+def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
+    """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
+    use_threads(config.threads)
+    base = load(config.base)
+    network: Any = base.network.requires_grad_(True)  # pyright: ignore
+    hold_matrices_in(network, fast_dtype())
+    optimizer = Optimizer(network.named_parameters(), decay=config.decay)
+    pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
+    demonstrations = Demonstrations(pool, config.rows, config.seed, base.tokenizer.control(PAD))
+    windows = Windows(open_tokens(config.tokens, "train"), config.length, config.mix_rows, config.seed + 1)
+    say(f"sft: {len(pool):,} conversations, {config.steps * config.rows / len(pool):.1f} times each")
+
+    def losses(step: int) -> Iterator[Tensor]:
+        ids, targets = demonstrations.batch(step)
+        yield next_token_loss(network.hidden(ids), network.embed.weight, targets)
+        ids, targets = windows.batch(step)
+        yield next_token_loss(network.hidden(ids), network.embed.weight, targets)
+
+    with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
+        rate = linear(config.rate, config.steps, warmup=20)
+        for step in optimise(optimizer, losses, rate, first=run.first, steps=config.steps):
+            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
+    release(network, optimizer)
+    export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)
+    return _evaluate(config, folder, Model(network, base.tokenizer, "sft", CHAT_DEFAULTS))
+
+
+def _conversations(config: SFT) -> list[Conversation]:
+    found = [conversation for path in config.conversations for conversation in read_conversations(path)]
+    if config.rankings:
+        for ranking in read_rankings(config.rankings):
+            if ranking.split == "train":
+                found += [[*ranking.messages, {"role": "assistant", "content": text}] for text in ranking.answers]
+    if config.text:
+        texts = [str(line["text"]) for line in read_objects(stage_file(config.text, "train.jsonl", "prepare"))]
+        found += continuations(texts, config.continuations, config.seed)
+    return found
+
+
+def _evaluate(config: SFT, folder: StageFolder, tuned: Model) -> dict[str, Any]:
+    """The same questions and text for the untrained model, the pretrained one and this one."""
+    base = load(config.base)
+    models = {"untrained": Model(build(base.network.config, 0), base.tokenizer, ""), "pretrained": base, "sft": tuned}
+    heldout = open_tokens(config.tokens, "heldout")
+    questions = read_questions(read_objects(config.questions)) if config.questions else []
+    table: dict[str, Any] = {}
+    for name, model in models.items():
+        loss = text_loss(model.network, heldout, length=config.length, windows=200)
+        answers = exact_answers(model, questions)
+        table[name] = {
+            "heldout_nats": loss.nats,
+            "heldout_bits_per_byte": loss.bits_per_byte,
+            "exact_answers": {kind: vars(estimate) for kind, estimate in answers.items()},
+        }
+    write_json(folder / "evaluation.json", table)
+    rise = table["sft"]["heldout_nats"] - table["pretrained"]["heldout_nats"]
+    figures: dict[str, Any] = {"heldout_nats_rise": rise}
+    for kind, estimate in table["sft"]["exact_answers"].items():
+        figures[f"exact {kind}"] = estimate["value"]
+        say(f"sft: {kind}: {estimate['value']:.0%} exact ({estimate['low']:.0%} to {estimate['high']:.0%})")
+    say(f"sft: held-out text {rise:+.2f} nats a token")
+    return figures

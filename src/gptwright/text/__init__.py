@@ -1,0 +1,1 @@
+"""Text in: read files of many kinds, clean them, drop duplicates, split into documents, pack into token files."""

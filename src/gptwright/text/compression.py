@@ -1,0 +1,112 @@
+"""Opening files that may be compressed, with a limit on what a small compressed file may grow to."""
+
+import contextlib
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import IO, Any, BinaryIO, cast
+
+import zstandard
+
+from gptwright.foundations.errors import InputError
+
+COMPRESSED = (".gz", ".zst", ".xz")
+MAX_BYTES = 2 * 2**30
+# A zstd block of 4 bytes can stand for 128 KiB, so 2 KiB of input grow to at most 64 MiB at a time.
+ZSTD_CHUNK = 2048
+
+_DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Generator[BinaryIO]:
+    """The file's bytes, decompressed while reading.
+
+    Raises `InputError`, also from reads inside the block, when the file cannot be read or its compression is damaged.
+    """
+    try:
+        with _open(path) as file:
+            yield file
+    except _DAMAGE as error:
+        raise InputError(f"a whole {path.suffix} file at {path}", f"a damaged one ({error})",
+                         "Copy or download the file again.") from error  # fmt: skip
+    except OSError as error:
+        raise InputError(f"a file that can be read, {path}", error.strerror or str(error),
+                         "Correct the path or its permissions.") from error  # fmt: skip
+
+
+def read_all(file: IO[bytes], path: Path) -> bytes:
+    """All bytes of an opened file. Raises `InputError` when they are more than one text may hold."""
+    data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise too_large(path)
+    return data
+
+
+def lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """The file's lines, one in memory at a time. Raises `InputError` when one line is longer than a text may be."""
+    while line := file.readline(MAX_BYTES + 1):
+        if len(line) > MAX_BYTES:
+            raise too_large(path)
+        yield line
+
+
+def too_large(path: Path) -> InputError:
+    """The error for a text beyond `MAX_BYTES`."""
+    limit = f"{MAX_BYTES / 2**30:.3g} GiB"
+    return InputError(f"at most {limit} of text in one document of {path}", f"more than {limit} when decompressed",
+                      "Cut it into several files, or into lines of a .jsonl file.")  # fmt: skip
+
+
+def _open(path: Path) -> BinaryIO:
+    match path.suffix.lower():
+        case ".gz":
+            return cast(BinaryIO, gzip.open(path, "rb"))
+        case ".xz":
+            return cast(BinaryIO, lzma.open(path, "rb"))
+        case ".zst":
+            return io.BufferedReader(_Zstd(path.open("rb")), 2**20)
+        case _:
+            return path.open("rb")
+
+
+class _Zstd(io.RawIOBase):
+    """Zstandard frames as a raw stream. The library's own reader takes a file that was cut short for a whole one."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._frame: Any = None
+        self._input = b""
+        self._output = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._output and self._fill():
+            pass
+        count = min(len(buffer), len(self._output))
+        buffer[:count] = self._output[:count]
+        self._output = self._output[count:]
+        return count
+
+    def _fill(self) -> bool:
+        self._input = self._input or self._raw.read(ZSTD_CHUNK)
+        if not self._input:
+            if self._frame is not None:
+                raise EOFError("it ends before its end mark")
+            return False
+        if self._frame is None:
+            self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._output = memoryview(self._frame.decompress(self._input))
+        self._input = b""
+        if self._frame.eof:
+            self._input, self._frame = self._frame.unused_data, None
+        return True
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -1,0 +1,36 @@
+"""JSON Lines: one object a line, compressed or not."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+from gptwright.foundations.durable import write_text
+from gptwright.foundations.errors import InputError
+from gptwright.text.compression import lines, opened
+
+
+def read_objects(path: Path) -> list[dict[str, Any]]:
+    """Every object of the file. Raises `InputError` naming file and line when one is not an object, or there is none."""
+    if not path.is_file():
+        raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
+    with opened(path) as file:
+        found = [_object(line, number, path) for number, line in enumerate(lines(file, path), 1) if line.strip()]
+    if not found:
+        raise InputError(f"JSON lines in {path}", "an empty file", "Give another file.")
+    return found
+
+
+def write_objects(path: Path, objects: Iterable[dict[str, Any]]) -> None:
+    """Writes the file whole or not at all."""
+    write_text(path, "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects))
+
+
+def _object(line: bytes, number: int, path: Path) -> dict[str, Any]:
+    try:
+        item = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"JSON on line {number} of {path}", str(error), "Correct that line.") from error
+    if not isinstance(item, dict):
+        raise InputError(f"an object on line {number} of {path}", repr(item)[:40], "Correct that line.")
+    return cast("dict[str, Any]", item)

@@ -1,0 +1,148 @@
+"""Token files: every document's tokens one after another, ready to be read at any place without loading the rest.
+
+NAME.bin    the tokens, little-endian uint16 (uint32 for a vocabulary above 65,536), each document closed by the
+            end-of-text token
+NAME.idx    the end of every document, in tokens from the start, little-endian uint64
+NAME.json   counts, the tokens' type, the tokenizer's hash, and the text's UTF-8 bytes (bits per byte need them)
+"""
+
+import dataclasses
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from gptwright.foundations.durable import read_json, write_file, write_json
+from gptwright.foundations.errors import ArtifactError, InputError
+
+BATCH_DOCUMENTS = 256
+BATCH_CHARACTERS = 1_000_000
+Encode = Callable[[list[str]], list[list[int]]]
+Integers = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What NAME.json holds. `bytes` counts the UTF-8 bytes of the text; end-of-text tokens stand for none."""
+
+    tokens: int
+    documents: int
+    dtype: str
+    tokenizer_sha256: str
+    bytes: int
+
+
+def pack(
+    documents: Iterable[str],
+    encode: Encode,
+    end_of_text: int,
+    path_stem: Path,
+    vocab: int,
+    tokenizer_sha256: str,
+) -> Packed:
+    """Encodes documents in batches and writes the three files; NAME.json comes last, so it is there only when all are.
+
+    `encode` maps texts to ids without special tokens. Raises `InputError` when there are no documents, `ArtifactError`
+    when an id is not below `vocab`, `ResourceError` when the disk is full.
+    """
+    dtype = "<u2" if vocab <= 2**16 else "<u4"
+    ends, text_bytes = array("Q"), 0
+
+    def fill(path: Path) -> None:
+        nonlocal text_bytes
+        with path.open("wb") as file:
+            for texts in _batches(documents):
+                text_bytes += sum(len(text.encode()) for text in texts)
+                for ids in encode(texts):
+                    _write(file, [*ids, end_of_text], dtype, vocab)
+                    ends.append((ends[-1] if ends else 0) + len(ids) + 1)
+        if not ends:
+            raise InputError(f"at least one document for {path_stem}", "none", "Give more text.")
+
+    _part(path_stem, "json").unlink(missing_ok=True)
+    write_file(_part(path_stem, "bin"), fill)
+    write_file(_part(path_stem, "idx"), lambda path: np.array(ends, dtype="<u8").tofile(path))
+    packed = Packed(ends[-1], len(ends), np.dtype(dtype).name, tokenizer_sha256, text_bytes)
+    write_json(_part(path_stem, "json"), dataclasses.asdict(packed))
+    return packed
+
+
+class TokenFile:
+    """Packed tokens on disk, read where asked. Made by `TokenFile.open`."""
+
+    def __init__(self, tokens: Integers, documents: Integers, meta: Packed) -> None:
+        self._tokens = tokens
+        self.documents = documents
+        self.meta = meta
+
+    @classmethod
+    def open(cls, stem: Path) -> "TokenFile":
+        """Raises `ArtifactError` when a file is missing or its size is not what NAME.json says."""
+        table = read_json(_part(stem, "json"))
+        names = {field.name for field in dataclasses.fields(Packed)}
+        if not isinstance(table, dict) or cast("dict[str, Any]", table).keys() != names:
+            raise ArtifactError(f"the figures of a token file in {_part(stem, 'json')}", "something else", _AGAIN)
+        meta = Packed(**cast("dict[str, Any]", table))
+        if meta.dtype not in ("uint16", "uint32"):
+            raise ArtifactError(f"uint16 or uint32 tokens in {_part(stem, 'json')}", str(meta.dtype), _AGAIN)
+        tokens = _mapped(_part(stem, "bin"), np.dtype(meta.dtype).newbyteorder("<"), meta.tokens)
+        documents = _mapped(_part(stem, "idx"), np.dtype("<u8"), meta.documents)
+        if int(documents[-1]) != meta.tokens:
+            raise ArtifactError(f"{_part(stem, 'idx')} to end at {meta.tokens:,} tokens", f"{documents[-1]:,}", _AGAIN)
+        return cls(tokens, documents, meta)
+
+    def __len__(self) -> int:
+        return self.meta.tokens
+
+    def window(self, i: int, length: int) -> npt.NDArray[np.int64]:
+        """The `length` tokens from position `i`, across documents. Raises `IndexError` outside the file."""
+        if not 0 <= i <= i + length <= len(self):
+            raise IndexError(f"tokens {i} to {i + length} of {len(self)}")
+        return self._tokens[i : i + length].astype(np.int64)
+
+    def document(self, k: int) -> npt.NDArray[np.int64]:
+        """The tokens of document `k`, without its end-of-text token. Raises `IndexError` when there is none."""
+        if not 0 <= k < len(self.documents):
+            raise IndexError(f"document {k} of {len(self.documents)}")
+        start = int(self.documents[k - 1]) if k else 0
+        return self.window(start, int(self.documents[k]) - 1 - start)
+
+
+_AGAIN = "Delete the folder and run 'tokenize' again."
+
+
+def _part(stem: Path, suffix: str) -> Path:
+    return stem.with_name(f"{stem.name}.{suffix}")
+
+
+def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
+    batch, characters = list[str](), 0
+    for text in documents:
+        batch.append(text)
+        characters += len(text)
+        if len(batch) == BATCH_DOCUMENTS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _write(file: BinaryIO, ids: list[int], dtype: str, vocab: int) -> None:
+    if max(ids) >= vocab or min(ids) < 0:
+        raise ArtifactError(f"token ids below the vocabulary's {vocab:,}", f"the id {max(ids):,}",
+                            "Use the tokenizer that belongs to this vocabulary.")  # fmt: skip
+    file.write(np.array(ids, dtype=dtype).tobytes())
+
+
+def _mapped(path: Path, dtype: np.dtype[Any], count: int) -> Integers:
+    """A view of the file's numbers, after its size was checked."""
+    needed = count * dtype.itemsize
+    size = path.stat().st_size if path.is_file() else None
+    if size != needed or count == 0:
+        got = "nothing there" if size is None else f"{size:,} bytes"
+        raise ArtifactError(f"{needed:,} bytes in {path}", got, _AGAIN)
+    return np.memmap(path, dtype=dtype, mode="r")

@@ -1,0 +1,69 @@
+"""The chat template: `<|user|>text<|end|><|assistant|>text<|end|>`.
+
+Roles and ends of turn are control tokens, inserted as ids; what people write is encoded as plain text, so nobody can
+speak in another's role. Training, evaluation, PPO and serving all come through `render`.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypedDict, cast
+
+from gptwright.foundations.errors import InputError, nearest
+
+END_OF_TEXT = "<|endoftext|>"
+PAD = "<|pad|>"
+END_OF_TURN = "<|end|>"
+ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
+CONTROL_TOKENS = (END_OF_TEXT, PAD, END_OF_TURN, *ROLES.values())
+
+# The same in Jinja, for other tools; it goes into tokenizer_config.json.
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+class Message(TypedDict):
+    """One turn: `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+class Encoder(Protocol):
+    """What the template needs of a tokenizer."""
+
+    def encode(self, text: str) -> list[int]: ...
+    def control(self, token: str) -> int: ...
+
+
+def render(messages: Sequence[Message], tokenizer: Encoder) -> tuple[list[int], list[bool]]:
+    """Ids of a conversation, and which of them the assistant says (its words and its end of turn): what SFT learns."""
+    ids: list[int] = []
+    learned: list[bool] = []
+    for message in messages:
+        words = [*tokenizer.encode(message["content"]), tokenizer.control(END_OF_TURN)]
+        ids += [tokenizer.control(ROLES[message["role"]]), *words]
+        learned += [False, *[message["role"] == "assistant"] * len(words)]
+    return ids, learned
+
+
+def prompt_ids(messages: Sequence[Message], tokenizer: Encoder) -> list[int]:
+    """Ids of a conversation up to where the assistant is to speak."""
+    return [*render(messages, tokenizer)[0], tokenizer.control(ROLES["assistant"])]
+
+
+def read_messages(value: Any, where: str) -> list[Message]:
+    """Checks a list of messages from outside. Raises `InputError` naming the place and what is wrong there."""
+    if not isinstance(value, list) or not value:
+        raise InputError(f"a list of messages in {where}", repr(value)[:60], 'Write [{"role": "user", "content": "…"}].')
+    return [_message(item, f"message {i + 1} of {where}") for i, item in enumerate(cast("list[Any]", value))]
+
+
+def _message(item: Any, where: str) -> Message:
+    fields = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+    role, content = fields.get("role"), fields.get("content")
+    if not isinstance(role, str) or role not in ROLES:
+        raise InputError(f"a role in {where}", repr(role), nearest(str(role), ROLES))
+    if not isinstance(content, str):
+        raise InputError(f"text as content of {where}", repr(content)[:60], "Write the text as a JSON string.")
+    return Message(role=role, content=content)

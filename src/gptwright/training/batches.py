@@ -1,0 +1,67 @@
+"""The order of the data as a pure function of (seed, step): nothing to save, nothing to lose."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gptwright.foundations.errors import InputError
+from gptwright.text.pack import TokenFile
+
+
+def key(*parts: object) -> int:
+    """A 64-bit number from any parts, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little")
+
+
+def shuffled(index: int, size: int, seed: int) -> int:
+    """Where `index` goes in a permutation of `size` things chosen by `seed`: a Feistel network, no table kept."""
+    half = max((size - 1).bit_length() + 1, 2) // 2
+    mask = (1 << half) - 1
+    while True:
+        left, right = index >> half, index & mask
+        for turn in range(4):
+            mixed = (right * 0x9E3779B97F4A7C15 + seed + turn * 0xC2B2AE3D27D4EB4F) & 0xFFFFFFFFFFFFFFFF
+            mixed ^= mixed >> 29
+            left, right = right, left ^ ((mixed * 0xBF58476D1CE4E5B9 >> 32) & mask)
+        index = left << half | right
+        if index < size:
+            return index
+
+
+class Windows:
+    """Windows of `length` + 1 tokens from a token file: every epoch in another order and cut at another place."""
+
+    def __init__(self, tokens: TokenFile, length: int, rows: int, seed: int) -> None:
+        self.tokens, self.length, self.rows, self.seed = tokens, length, rows, seed
+        self.count = (len(tokens) - length - 1) // length
+        if self.count < 1:
+            raise InputError(f"more than {2 * length + 1} tokens of text to cut windows of {length} from",
+                             f"{len(tokens)}", "Add text, or choose a shorter context.")  # fmt: skip
+
+    def batch(self, step: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+        """Inputs and the tokens that follow them."""
+        rows = np.stack([self._window(step * self.rows + row) for row in range(self.rows)])
+        data = torch.from_numpy(rows)
+        return data[:, :-1], data[:, 1:]
+
+    def _window(self, number: int) -> np.ndarray:
+        epoch, index = divmod(number, self.count)
+        shift = key(self.seed, epoch, "shift") % self.length
+        start = shuffled(index, self.count, key(self.seed, epoch)) * self.length + shift
+        return self.tokens.window(start, self.length + 1)
+
+
+def epoch_order(count: int, take: int, step: int, seed: int) -> list[int]:
+    """Indices of the `take` things that step uses, when epochs of `count` things follow each other, each shuffled."""
+    numbers = range(step * take, (step + 1) * take)
+    return [shuffled(n % count, count, key(seed, n // count)) for n in numbers]
+
+
+def padded(rows: Sequence[Sequence[int]], value: int) -> Int[Tensor, "B T"]:
+    """Rows of different lengths as one tensor, `value` on the right."""
+    width = max(len(row) for row in rows)
+    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])

@@ -1,0 +1,34 @@
+"""Learning rates as functions of the step, counted from 0."""
+
+from collections.abc import Callable
+from math import cos, pi
+
+Schedule = Callable[[int], float]
+
+
+def cosine(peak: float, steps: int, warmup: int, floor: float = 0.1) -> Schedule:
+    """Linear to the peak, then half a cosine down to `floor` × peak (GPT-1, GPT-3)."""
+
+    def rate(step: int) -> float:
+        if step < warmup:
+            return peak * (step + 1) / warmup
+        done = min((step - warmup) / max(steps - warmup, 1), 1.0)
+        return peak * (floor + (1 - floor) * 0.5 * (1 + cos(pi * done)))
+
+    return rate
+
+
+def trapezoid(peak: float, steps: int, warmup: int, cooldown: float = 0.4) -> Schedule:
+    """Linear up, flat, and linear to 0 over the last `cooldown` share: half-way models are as good as their steps."""
+
+    def rate(step: int) -> float:
+        rising = (step + 1) / max(warmup, 1)
+        falling = (steps - step) / max(steps * cooldown, 1)
+        return peak * min(1.0, rising, falling)
+
+    return rate
+
+
+def linear(peak: float, steps: int, warmup: int = 0) -> Schedule:
+    """Linear up, then linear to 0."""
+    return trapezoid(peak, steps, warmup, cooldown=1.0)

@@ -1,0 +1,197 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.foundations.runs import open_stage
+from gptwright.stages.prepare import Prepare, data_files, inputs, run
+from gptwright.text.bundled import TEXTS
+
+Result = tuple[dict[str, Any], dict[str, list[dict[str, str]]], dict[str, Any]]
+Do = Callable[..., Result]
+
+
+@pytest.fixture
+def do(tmp_path: Path) -> Do:
+    """Runs the stage and gives its figures, both sides' documents, and sources.json."""
+    count = iter(range(100))
+
+    def work(*data: Path | str, **options: Any) -> Result:
+        config = Prepare(data=tuple(map(str, data)), **options)
+        folder = open_stage(tmp_path / f"out{next(count)}", "prepare", config, {})
+        figures = run(config, folder)
+        sides = {side: read_lines(folder / f"{side}.jsonl") for side in ("train", "heldout")}
+        return figures, sides, json.loads((folder / "sources.json").read_text())
+
+    return work
+
+
+def read_lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def story(number: int, length: int = 900) -> str:
+    return f"Story {number}. " + " ".join(f"Word{number}x{i}." for i in range(length // 10))
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def check_law(figures: dict[str, Any], sources: dict[str, Any]) -> None:
+    """Everything that came in is either kept or dropped, in each source and in all."""
+    for account in (sources["total"], *sources["sources"].values()):
+        sides = (account["train"], account["heldout"])
+        dropped = account["dropped"].values()
+        assert account["documents_in"] == sum(p["documents"] for p in (*sides, *dropped))
+        characters = sum(p["characters"] for p in (*sides, *dropped)) + account["cut"]["characters"]
+        assert account["characters_in"] == characters
+    assert figures["documents_in"] == figures["documents"] + figures["dropped_documents"]
+    assert figures["documents"] == figures["train_documents"] + figures["heldout_documents"]
+
+
+def test_a_mixed_folder_is_read_and_every_loss_has_a_reason(do: Do, tmp_path: Path, capsys: Any) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    notice = "\nThis notice stands at the foot of every page of the site."
+    rows: list[dict[str, Any]] = [{"text": story(i) + notice, "title": f"T{i}"} for i in range(40)]
+    rows += [{"text": story(3)}, {"text": " \n "}, {"text": "too short"}, {"messages": []}, {"text": story(3) + "\r\n"}]
+    write_rows(data / "rows.jsonl", rows)
+    (data / "empty.txt").write_text("")
+    (data / "picture.png").write_bytes(b"\x89PNG")
+    figures, sides, sources = do(data)
+    check_law(figures, sources)
+    assert figures["dropped"] == {"conversation": 1, "duplicate": 2, "empty": 2, "too short": 1}
+    assert sources["sources"]["rows.jsonl"]["cut"]["lines"] == {"repeated in many documents": 37}
+    assert sources["sources"]["empty.txt"]["dropped"] == {"empty": {"documents": 1, "characters": 0}}
+    assert sources["ignored_files"] == 1
+    assert [Path(f["file"]).name for f in sources["files"]] == ["empty.txt", "rows.jsonl"]
+    assert all(len(f["sha256"]) == 64 for f in sources["files"])
+    assert sides["train"][0].keys() == {"text", "source", "title"}
+    assert {row["source"] for side in sides.values() for row in side} == {"rows.jsonl"}
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "40 documents" in captured.err and "6 dropped (" in captured.err.replace("\n", " ")
+
+
+def test_the_same_input_gives_the_same_bytes_and_the_seed_another_split(do: Do, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"text": story(i)} for i in range(100)])
+    do(data), do(data)
+    for name in ("train.jsonl", "heldout.jsonl", "sources.json"):
+        assert (tmp_path / "out0" / name).read_bytes() == (tmp_path / "out1" / name).read_bytes()
+    assert do(data, seed=1)[1] != do(data, seed=2)[1]
+
+
+def test_one_book_in_one_file_is_trained_on_and_held_out(do: Do, tmp_path: Path) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text("\n\n".join(story(i) for i in range(60)))
+    figures, sides, sources = do(book, heldout=0.001)
+    check_law(figures, sources)
+    assert figures["heldout_documents"] == 1
+    assert len(sides["heldout"]) == 1 and len(sides["train"]) == figures["train_documents"] >= 4
+
+
+def test_sides_are_disjoint_and_about_as_large_as_asked(do: Do, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"text": story(i, 200)} for i in range(1_000)])
+    figures, sides, _ = do(data, heldout=0.2)
+    assert 140 < figures["heldout_documents"] < 260
+    assert not {r["text"] for r in sides["train"]} & {r["text"] for r in sides["heldout"]}
+
+
+def test_the_sources_own_split_is_kept(do: Do, tmp_path: Path) -> None:
+    rows = [{"text": story(i), "split": "test" if i % 3 == 0 else "train"} for i in range(60)]
+    _, sides, _ = do(write_rows(tmp_path / "rows.jsonl", rows))
+    assert [r["text"] for r in sides["heldout"]] == [r["text"] for r in rows if r["split"] == "test"]
+
+
+def test_half_a_character_in_a_title_or_file_name_does_no_harm(do: Do, tmp_path: Path) -> None:
+    rows = [{"text": story(i) + "\ud800", "title": "half \udc00\n title"} for i in range(40)]
+    (tmp_path / "data").mkdir()
+    write_rows(tmp_path / "data" / "rows\udcff.jsonl", rows)
+    _, sides, _ = do(tmp_path / "data")
+    assert sides["train"][0]["title"] == "half \ufffd title"
+    assert sides["train"][0]["source"] == "rows?.jsonl"
+    assert sides["train"][0]["text"].endswith("\ufffd")
+
+
+@pytest.mark.parametrize("split", ["train", "heldout"])
+def test_neither_side_stays_empty_when_a_source_fixes_only_one(do: Do, tmp_path: Path, split: str) -> None:
+    rows = [{"text": story(i, 400), "split": split} for i in range(80)]
+    figures, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows))
+    check_law(figures, sources)
+    other = "heldout" if split == "train" else "train"
+    assert 1_000 <= sum(len(r["text"]) for r in sides[other]) < 2_000
+    assert figures[f"{other}_documents"] == len(sides[other])
+    assert sum(map(len, sides.values())) == 80
+
+
+def test_max_characters_takes_evenly_from_all_sources(do: Do, tmp_path: Path) -> None:
+    for name, count in (("a", 200), ("b", 300), ("c", 5)):
+        write_rows(tmp_path / f"{name}.jsonl", [{"text": story(ord(name) * 1_000 + i)} for i in range(count)])
+    figures, _, sources = do(*(tmp_path / f"{n}.jsonl" for n in "abc"), max_characters=60_000, heldout=0.1)
+    check_law(figures, sources)
+    assert figures["characters"] <= 60_000
+    assert figures["train_characters"] > 53_900 and figures["heldout_characters"] > 5_900
+    kept = {n: a["train"]["characters"] + a["heldout"]["characters"] for n, a in sources["sources"].items()}
+    assert sources["sources"]["c.jsonl"]["documents_in"] == 5 and kept["c.jsonl"] < 7_000
+    assert abs(kept["a.jsonl"] - kept["b.jsonl"]) < 4_000
+
+
+@pytest.mark.parametrize("size", [0, 19, 5_000])
+def test_too_little_text_says_how_much_is_needed(do: Do, tmp_path: Path, size: int) -> None:
+    (tmp_path / "a.txt").write_text("word " * (size // 5))
+    with pytest.raises(InputError, match=r"at least 20,000 characters(.|\n)*--data"):
+        do(tmp_path / "a.txt")
+    assert not list((tmp_path / "out0").glob("*.jsonl"))
+
+
+def test_one_document_that_may_not_be_cut(do: Do, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"text": story(1, 40_000), "split": "train"}])
+    with pytest.raises(InputError, match="at least two documents"):
+        do(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.txt", b"text\0more", "zero byte"),
+        ("a.txt", "na\u00efve ".encode("latin1") * 9, "offset 2"),
+        ("a.txt.gz", b"not gzip", r"a\.txt\.gz"),
+        ("a.jsonl.xz", b"not xz", r"a\.jsonl\.xz"),
+        ("a.jsonl.zst", b"not zstd", r"a\.jsonl\.zst"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "line 2"),
+    ],
+)
+def test_a_bad_file_is_named_and_nothing_is_left(do: Do, tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        do(tmp_path / name)
+    assert [f.name for f in (tmp_path / "out0").iterdir()] == ["stage.json"]
+
+
+@pytest.mark.parametrize("options", [{"heldout": 0.0}, {"heldout": 0.6}, {"max_characters": 100}])
+def test_options_that_cannot_be_met(do: Do, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        do("bundled", **options)
+
+
+def test_the_bundled_corpus_is_clean_as_it_comes(do: Do) -> None:
+    figures, _, sources = do("bundled")
+    check_law(figures, sources)
+    assert list(sources["sources"]) == list(TEXTS)
+    assert figures["characters"] > 5_000_000
+    assert figures["characters"] > 0.99 * figures["characters_in"]
+    assert [path.name for path in data_files(Prepare())] == [f"{name}.jsonl.xz" for name in TEXTS]
+    assert list(inputs(Prepare())) == [f"bundled:{name}" for name in TEXTS]
+
+
+def test_a_share_of_the_bundled_corpus_has_all_sources_on_both_sides(do: Do) -> None:
+    figures, _, sources = do("bundled", max_characters=400_000)
+    check_law(figures, sources)
+    assert 395_000 < figures["characters"] <= 400_000
+    assert all(s["train"]["characters"] > 80_000 for s in sources["sources"].values())
+    assert all(s["heldout"]["documents"] for s in sources["sources"].values())

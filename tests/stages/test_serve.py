@@ -1,0 +1,84 @@
+"""The verb: what it checks first, what it prints, how it ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+import tyro
+
+from gptwright.foundations.errors import ConfigError, InputError, ResourceError
+from gptwright.stages.serve import Serve, feedback_path, run
+
+
+def test_the_command_line() -> None:
+    config = tyro.cli(Serve, args=["runs/start/06-ppo", "--port", "9000", "--key", "secret"])
+    assert config == Serve(model=Path("runs/start/06-ppo"), port=9000, key="secret")
+
+
+def test_the_port_is_looked_at_before_the_model(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(ResourceError, match="--port"):
+        run(Serve(model=tmp_path / "nothing", port=other.getsockname()[1]))
+
+
+def test_a_public_address_needs_a_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--key"):
+        run(Serve(model=tmp_path / "nothing", host="0.0.0.0", port=0))
+
+
+def test_no_model_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing there"):
+        run(Serve(model=tmp_path / "nothing", port=0))
+
+
+def test_thumbs_lie_beside_the_stage(tmp_path: Path) -> None:
+    stage = tmp_path / "start" / "06-ppo"
+    (stage / "model").mkdir(parents=True)
+    (stage / "stage.json").write_text("{}")
+    for model in (stage, stage / "model"):
+        assert feedback_path(Serve(model=model)) == tmp_path / "start" / "feedback.jsonl"
+    assert feedback_path(Serve(model=stage, feedback=Path("other.jsonl"))) == Path("other.jsonl")
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import gptwright.generation.model as generation
+from gptwright.generation.sampling import Sampling
+from gptwright.stages.serve import Serve, run
+
+class Fake:
+    name, context, sampling = "tiny", 64, Sampling()
+    def stream_chat(self, messages, sampling):
+        yield generation.Piece("hello", "stop", 1, 1)
+
+generation.load = lambda path: Fake()
+run(Serve(model=Path(sys.argv[1]), port=0))
+"""
+
+
+def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "examples.jsonl").write_text('{"prompt": "What is a cat?"}\n')
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "06-ppo")]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy())
+    try:
+        assert server.stdout
+        address = server.stdout.readline().strip()
+        asked = urllib.request.Request(
+            f"{address}/v1/chat/completions",
+            json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}).encode(),
+        )
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            assert json.load(answer)["choices"][0]["message"]["content"] == "hello"
+        with urllib.request.urlopen(f"{address}/examples", timeout=30) as offered:
+            assert json.load(offered) == ["What is a cat?"]
+    finally:
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=60)
+    assert server.returncode == 0 and out == "" and "Traceback" not in err
+    assert f"curl {address}/v1/chat/completions" in err
