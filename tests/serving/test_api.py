@@ -202,7 +202,8 @@ def test_models_health_examples(client: Any) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_prompt_beyond_the_context(client: Any, stream: bool) -> None:
     answer = chat(client, messages=[{"role": "user", "content": "x " * 100}], stream=stream)
-    assert answer.status_code == 400 and answer.json()["error"]["code"] == "context_length_exceeded"
+    error = answer.json()["error"]
+    assert answer.status_code == 400 and (error["code"], error["param"]) == ("context_length_exceeded", "messages")
 
 
 @pytest.mark.parametrize("stream", [False, True])

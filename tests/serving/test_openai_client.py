@@ -66,7 +66,7 @@ def test_an_error_in_the_middle_of_a_stream(ai: openai.OpenAI, app: FastAPI, mod
     next(stream)
     app.state.worker.close()
     model.gate.set()
-    with pytest.raises(openai.APIError):
+    with pytest.raises(openai.APIError, match="stopping"):
         list(stream)
 
 

@@ -6,12 +6,12 @@ It makes the whole loop measurable without people; rankings by people come in th
 import re
 from collections.abc import Callable, Sequence
 
-FEWEST_WORDS = 8
+FEWEST_WORDS = 4
 Judge = Callable[[str], float]
 
 
 def plain_words(text: str) -> float:
-    """Minus the mean length of a word in letters: plain words win. Answers of under 8 words are worst of all."""
+    """Minus the mean length of a word in letters: plain words win. Answers of under 4 words are worst of all."""
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text)
     if len(words) < FEWEST_WORDS:
         return -99.0

@@ -1,13 +1,14 @@
 """Who may look at whom. A mask is an object, so that `attend` can recognise the cases with a faster way."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 
+@runtime_checkable
 class Mask(Protocol):
     """Says, for queries at given positions, which keys they may see."""
 

@@ -48,14 +48,19 @@ def family_of(config: Any) -> Family:
 
 def build(config: Any, seed: int = 0) -> Any:
     """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other."""
-    if config.width % config.heads:
-        raise ConfigError(f"heads that divide the width {config.width}", f"{config.heads}", "Change one of the two.")
-    for name, value in vars(config).items():
-        if isinstance(value, int) and value < 1:
-            raise ConfigError(f"a positive number for {name}", str(value), "Change it.")
+    check_sizes(config)
     model = family_of(config).model(config)
     model.initialise(seed)  # pyright: ignore[reportCallIssue]
     return model
+
+
+def check_sizes(config: Any) -> None:
+    """Raises `ConfigError` when no model can have these sizes."""
+    for name, value in vars(config).items():
+        if isinstance(value, int) and value < 1:
+            raise ConfigError(f"a positive number for {name}", str(value), "Change it.")
+    if config.width % config.heads:
+        raise ConfigError(f"heads that divide the width {config.width}", f"{config.heads}", "Change one of the two.")
 
 
 def count(model: nn.Module) -> int:

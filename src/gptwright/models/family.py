@@ -26,7 +26,8 @@ class Decoder(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """One architecture. `tensors` maps our names to Hugging Face's: keys that begin with a dot may stand anywhere,
-    others only at the start. `transposed` lists the endings of their names that are stored the other way round."""
+    others only at the start. `transposed` lists the endings of their names that are stored the other way round.
+    `constants` are settings of theirs that a folder must not contradict; `dropouts` are written as 0 and not read."""
 
     name: str
     config: type
@@ -37,6 +38,7 @@ class Family:
     prefix: str
     sizes: Mapping[str, str]
     constants: Mapping[str, Any]
+    dropouts: tuple[str, ...]
     tensors: Mapping[str, str]
     transposed: tuple[str, ...]
 

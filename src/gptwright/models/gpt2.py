@@ -74,7 +74,7 @@ class GPT2(nn.Module):
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         length = ids.shape[1]
         where = torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
-        x = self.embed(ids) + self.positions(where.clamp(max=self.config.context - 1))
+        x = self.embed(ids) + self.positions(where)
         x = x.to(self.matrix_dtype)
         for index, block in enumerate(self.blocks):
             x = block(x, CAUSAL, cache.layer(index) if cache else None)
@@ -112,11 +112,11 @@ FAMILY = Family(
     constants={
         "activation_function": "gelu_new",
         "layer_norm_epsilon": 1e-5,
-        "attn_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "resid_pdrop": 0.0,
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
         "tie_word_embeddings": True,
     },
+    dropouts=("attn_pdrop", "embd_pdrop", "resid_pdrop"),
     tensors={
         "embed.": "wte.",
         "positions.": "wpe.",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.durable import MANIFEST, read_json, verify_folder, write_json
 from gptwright.foundations.errors import ArtifactError, nearest
-from gptwright.models.catalogue import FAMILIES, family_of
+from gptwright.models.catalogue import FAMILIES, check_sizes, family_of
 from gptwright.models.family import Family
 from gptwright.models.heads import RewardModel
 
@@ -30,6 +30,7 @@ def write_model(model: nn.Module, folder: Path, token_ids: dict[str, int]) -> No
         "model_type": family.name,
         **{theirs: getattr(model.config, ours) for ours, theirs in family.sizes.items()},
         **family.constants,
+        **dict.fromkeys(family.dropouts, 0.0),
         **token_ids,
         "dtype": "float32",
     }
@@ -42,22 +43,37 @@ def write_model(model: nn.Module, folder: Path, token_ids: dict[str, int]) -> No
 def read_model(folder: Path) -> nn.Module:
     """A decoder, or a `RewardModel` when the folder holds one, in float32.
 
-    Raises `ArtifactError` naming what is missing, damaged, unknown or of the wrong shape.
+    Raises `ArtifactError` naming what is missing, damaged, unknown or of the wrong shape, `ConfigError` for sizes that
+    contradict each other.
     """
     if (folder / MANIFEST).is_file():
         verify_folder(folder)
-    config = read_json(folder / "config.json")
-    if (name := config.get("model_type", "")) not in FAMILIES:
-        raise ArtifactError(f"a model_type of the catalogue in {folder}", f"'{name}'", nearest(name, FAMILIES))
-    family = FAMILIES[name]
-    if missing := [theirs for theirs in family.sizes.values() if theirs not in config]:
-        raise ArtifactError(f"'{missing[0]}' in {folder / 'config.json'}", "nothing", "Restore the file from its source.")
+    table = read_json(folder / "config.json")
+    family, config = _understood(table, folder / "config.json")
     with torch.device("meta"):
-        model: nn.Module = family.model(family.config(**{ours: config[theirs] for ours, theirs in family.sizes.items()}))
-        if config.get("architectures") == [family.scorer]:
+        model: nn.Module = family.model(config)
+        if table.get("architectures") == [family.scorer]:
             model = RewardModel(model)
     model.load_state_dict(_our_tensors(model, family, folder), assign=True)
     return model
+
+
+def _understood(table: Any, path: Path) -> tuple[Family, Any]:
+    """The family and its configuration, once it is certain that we would compute what the folder's maker computed."""
+    name = str(table.get("model_type", "")) if isinstance(table, dict) else ""
+    if name not in FAMILIES:
+        raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, FAMILIES))
+    family = FAMILIES[name]
+    for theirs in family.sizes.values():
+        if type(table.get(theirs)) is not int:
+            raise ArtifactError(f"a whole number as '{theirs}' in {path}", repr(table.get(theirs)),
+                                "Restore the file from its source.")  # fmt: skip
+    for theirs, value in family.constants.items():
+        if table.get(theirs, value) != value:
+            raise ArtifactError(f"{theirs} = {value!r} in {path}", repr(table[theirs]), f"Only such a {name} can be computed.")
+    config = family.config(**{ours: table[theirs] for ours, theirs in family.sizes.items()})
+    check_sizes(config)
+    return family, config
 
 
 def _their_tensors(model: nn.Module, family: Family) -> dict[str, Tensor]:

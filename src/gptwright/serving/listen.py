@@ -4,7 +4,9 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -101,4 +103,21 @@ def serve_until_stopped(app: FastAPI, held: socket.socket, ready: Callable[[], N
     except KeyboardInterrupt:  # raised again by uvicorn after it has closed everything
         return
     finally:
+        held.close()
+
+
+@contextmanager
+def serving(app: FastAPI, held: socket.socket) -> Iterator[None]:
+    """Serves `app` beside the block, in a thread of its own, and stops when the block ends."""
+    ready = threading.Event()
+    server = _Server(app, ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, name="server", daemon=True)
+    thread.start()
+    ready.wait(timeout=10)
+    try:
+        yield
+    finally:
+        app.state.worker.close()
+        server.should_exit = True
+        thread.join(timeout=10)
         held.close()

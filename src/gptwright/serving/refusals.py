@@ -51,11 +51,14 @@ def invalid(error: ValidationError) -> Refusal:
     return Refusal(400, f"'{param}': {message}." if param else message, param=param, code="invalid_value")
 
 
-def from_model(error: Exception) -> Refusal:
-    """What the model said about a prompt or a setting; anything else is our fault and told without details."""
+def from_model(error: Exception, given: str | None = None) -> Refusal:
+    """What the model said about a prompt or a setting; anything else is our fault and told without details.
+
+    `given` is the field that held the prompt.
+    """
     if not isinstance(error, GptwrightError):
         return Refusal(500, "The model failed on this request.", code="internal_error")
     too_long = "context" in error.needed
     message = f"Needed {error.needed}; got {error.got}. {error.remedy}"
-    return Refusal(400, message, param="messages" if too_long else None,
+    return Refusal(400, message, param=given if too_long else None,
                    code="context_length_exceeded" if too_long else "invalid_value")  # fmt: skip

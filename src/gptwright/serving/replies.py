@@ -65,16 +65,16 @@ async def answer(
     except LineFull as error:
         raise Refusal(429, f"{worker.waiting} requests are waiting; try again soon.", code="queue_full") from error
     except Closed as error:
-        raise Refusal(503, "The server is stopping.", code="stopping") from error
+        raise _stopping() from error
     head = {"id": wording.id, "created": int(time.time()), "model": asked.model}
     try:
-        first = await _attended(request, anext(job))
+        first = await _attended(request, anext(job), wording.given)
         gathered = Gathered(asked.choices)
         gathered.add(*first)
         if asked.stream:
             head["object"] = wording.part
             return _Events(_events(job, first, gathered, asked.wants_usage, wording, head), job)
-        await _attended(request, _gather(job, gathered))
+        await _attended(request, _gather(job, gathered), wording.given)
     except BaseException:
         job.close()
         raise
@@ -88,8 +88,8 @@ async def _gather(job: "Job[Numbered]", gathered: Gathered) -> None:
         gathered.add(index, piece)
 
 
-async def _attended(request: Request, work: Awaitable[T]) -> T:
-    """The work's result, unless the caller goes away first."""
+async def _attended(request: Request, work: Awaitable[T], given: str) -> T:
+    """The work's result, unless the caller goes away first. `given` is the field that held the prompt."""
     task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,13 +98,19 @@ async def _attended(request: Request, work: Awaitable[T]) -> T:
         return task.result()
     except (Refusal, asyncio.CancelledError):
         raise
-    except Closed as error:
-        raise Refusal(503, "The server is stopping.", code="stopping") from error
     except Exception as error:
-        raise from_model(error) from error
+        raise _refusal(error, given) from error
     finally:
         task.cancel()
         gone.cancel()
+
+
+def _refusal(error: Exception, given: str) -> Refusal:
+    return _stopping() if isinstance(error, Closed) else from_model(error, given)
+
+
+def _stopping() -> Refusal:
+    return Refusal(503, "The server is stopping.", code="stopping")
 
 
 async def _gone(request: Request) -> None:
@@ -133,7 +139,7 @@ async def _events(
             for choice in _told(index, piece, wording):
                 yield _event({**head, "choices": [choice], **rest})
     except Exception as error:
-        yield _event(from_model(error).body())
+        yield _event(_refusal(error, wording.given).body())
         return
     if wants_usage:
         yield _event({**head, "choices": [], "usage": gathered.usage()})

@@ -5,9 +5,10 @@ from typing import Any, Protocol
 
 
 class Wording(Protocol):
-    """How one kind of answer says things."""
+    """How one kind of answer says things; `given` is the request's field that holds the prompt."""
 
     id: str
+    given: str
     whole: str
     part: str
 
@@ -27,7 +28,7 @@ class Wording(Protocol):
 class ChatWording:
     """`chat.completion` and its chunks: text is a message's content."""
 
-    whole, part = "chat.completion", "chat.completion.chunk"
+    given, whole, part = "messages", "chat.completion", "chat.completion.chunk"
 
     def __init__(self) -> None:
         self.id = f"chatcmpl-{secrets.token_hex(12)}"
@@ -47,7 +48,7 @@ class ChatWording:
 class TextWording:
     """`text_completion`: text is text, in a stream and outside."""
 
-    whole = part = "text_completion"
+    given, whole, part = "prompt", "text_completion", "text_completion"
 
     def __init__(self) -> None:
         self.id = f"cmpl-{secrets.token_hex(12)}"

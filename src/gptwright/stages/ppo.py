@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from gptwright.alignment.demonstrations import Demonstration, Demonstrations, read_conversations
 from gptwright.alignment.labeller import RULES
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rollout import Rollout, read_again, roll_out, score
@@ -52,6 +53,8 @@ class PPO:
     """JSON Lines of prompts; those with "split": "heldout" measure the result"""
     tokens: Path
     """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
+    conversations: tuple[Path, ...] = ()
+    """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
     questions: Path | None = None
     """JSON Lines of questions, to see what the policy unlearns"""
     rule: str = "plain-words"
@@ -64,7 +67,7 @@ class PPO:
     """passes over a rollout"""
     minibatches: int = 2
     """optimiser steps a pass"""
-    max_tokens: int = 40
+    max_tokens: int = 48
     """an answer's length at most"""
     temperature: float = 1.0
     """of sampling, and of the probabilities that are compared"""
@@ -74,8 +77,10 @@ class PPO:
     """weight of the value loss"""
     mix_rows: int = 2
     """windows of pretraining text a minibatch"""
+    demonstration_rows: int = 16
+    """conversations a minibatch"""
     mix_weight: float = 0.5
-    """weight of their loss"""
+    """weight of the losses of text and conversations"""
     length: int = 128
     """tokens of such a window"""
     rate: float = 2e-4
@@ -106,7 +111,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     reward = _reward_model(config.reward)
     agent = PolicyAndValue(start.network)
     optimizer = Optimizer(agent.named_parameters(), decay=0.0, epsilon=1e-5)
-    windows = Windows(open_tokens(config.tokens, "train"), config.length, config.mix_rows, config.seed + 2)
+    memories = _memories(config, start)
     prompts, heldout = _prompts(config, start)
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
@@ -115,11 +120,12 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2)
         return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.control(PAD))
 
-    def text(update_number: int) -> Callable[[int], Iterator[Tensor]]:
+    def remember(update_number: int) -> Callable[[int], Iterator[Tensor]]:
         def losses(minibatch: int) -> Iterator[Tensor]:
-            ids, targets = windows.batch(update_number * config.epochs * config.minibatches + minibatch)
-            hidden = start.network.hidden(ids)
-            yield config.mix_weight * next_token_loss(hidden, start.network.embed.weight, targets)
+            for source in memories:
+                ids, targets = source.batch(update_number * config.epochs * config.minibatches + minibatch)
+                hidden = start.network.hidden(ids)
+                yield config.mix_weight * next_token_loss(hidden, start.network.embed.weight, targets)
 
         return losses
 
@@ -135,13 +141,26 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
             with torch.inference_mode():
                 before = read_again(reference.network, None, rollout, config.temperature)[0]
             figures = update(start.network, agent.value, optimizer, rollout, before.clone(), scores, settings,
-                             rate=rate(number), seed=key(config.seed, number), also=text(number))  # fmt: skip
+                             rate=rate(number), seed=key(config.seed, number), also=remember(number))  # fmt: skip
             run.record(number + 1, **figures)
     release(agent, optimizer)
     export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)
     write_file(folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path))
     after = answer(start.network, heldout, "heldout")
     return _evaluate(config, folder, start, reference, after, answer(reference.network, heldout, "heldout"))
+
+
+def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
+    """What the policy goes on learning beside the rewards: pretraining text (PPO-ptx), and conversations."""
+    memories: list[Windows | Demonstrations] = [
+        Windows(open_tokens(config.tokens, "train"), config.length, config.mix_rows, config.seed + 2)
+    ]
+    if config.conversations:
+        taught = [c for path in config.conversations for c in read_conversations(path)]
+        examples = [Demonstration.of(c, model.tokenizer, model.context) for c in taught]
+        pad = model.tokenizer.control(PAD)
+        memories.append(Demonstrations(examples, config.demonstration_rows, config.seed + 3, pad))
+    return memories
 
 
 def _scale(scores: Tensor) -> dict[str, float]:

@@ -40,7 +40,7 @@ class Rank:
     """held-out prompts to answer and rank"""
     answers: int = 4
     """answers a prompt (K)"""
-    max_tokens: int = 40
+    max_tokens: int = 48
     """an answer's length at most"""
     temperature: float = 1.0
     """of sampling"""

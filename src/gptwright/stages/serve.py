@@ -2,13 +2,22 @@
 
 import json
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
+from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from fastapi import FastAPI
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,21 +40,42 @@ class Serve:
 
 def run(config: Serve) -> None:
     """Serves until Ctrl-C. Prints the page's address on stdout once it answers."""
-    from gptwright.serving.listen import check_public, is_loopback, serve_until_stopped, take_port
+    from gptwright.serving.listen import serve_until_stopped, take_port
+
+    with take_port(config.host, config.port) as held:
+        app, address, name = _prepared(config, held)
+        serve_until_stopped(app, held, lambda: _announce(address, name, config.key))
+    say("stopped")
+
+
+@contextmanager
+def serve_beside(config: Serve) -> Iterator[None]:
+    """Serves while the block runs, on the port asked for or any free one, and says the page's address."""
+    from gptwright.serving.listen import serving, take_port
+
+    try:
+        held = take_port(config.host, config.port)
+    except ResourceError:
+        held = take_port(config.host, 0)
+    app, address, _ = _prepared(config, held)
+    with serving(app, held):
+        say(f"chat page: {address}")
+        yield
+
+
+def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
+    """The application, its address and the model's name, once the port is ours."""
+    from gptwright.serving.listen import check_public, is_loopback
 
     check_public(config.host, config.key)
-    held = take_port(config.host, config.port)
-    with held:
-        from gptwright.generation.model import load
-        from gptwright.serving.api import create_app
-        from gptwright.serving.guard import LOOPBACK
+    from gptwright.generation.model import load
+    from gptwright.serving.api import create_app
+    from gptwright.serving.guard import LOOPBACK
 
-        model = load(config.model)
-        hosts = LOOPBACK if is_loopback(config.host) else None
-        app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
-        address = f"http://{_in_url(config.host)}:{held.getsockname()[1]}"
-        serve_until_stopped(app, held, lambda: _announce(address, model.name, config.key))
-    say("stopped")
+    model = load(config.model)
+    hosts = LOOPBACK if is_loopback(config.host) else None
+    app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
+    return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", model.name
 
 
 def feedback_path(config: Serve) -> Path:

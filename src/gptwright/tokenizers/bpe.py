@@ -6,6 +6,7 @@ chat template and the packer insert.
 
 import codecs
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from gptwright.foundations.durable import write_json, write_text
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.tokenizers.chat import CHAT_TEMPLATE, CONTROL_TOKENS, END_OF_TEXT, END_OF_TURN, PAD
 
+HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 SMALLEST_VOCAB = 256 + len(CONTROL_TOKENS)
 
 
@@ -97,12 +99,15 @@ class Tokenizer:
         """Never yields a control token, whatever the text says."""
         try:
             return self.backend.encode(text, add_special_tokens=False).ids
-        except TypeError:  # lone surrogates: bytes that were not UTF-8
-            return self.encode_bytes(text.encode("utf-8", "surrogateescape"))
+        except TypeError:  # halves of surrogate pairs: some stand for bytes that were not UTF-8 (PEP 383), others for nothing
+            return self.encode_bytes(HALF_PAIRS.sub("\ufffd", text).encode("utf-8", "surrogateescape"))
 
     def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
         """`encode` of each text, in parallel."""
-        return [e.ids for e in self.backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        try:
+            return [e.ids for e in self.backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+        except TypeError:
+            return [self.encode(text) for text in texts]
 
     def encode_bytes(self, data: bytes) -> list[int]:
         """Ids of any bytes: what is UTF-8 as text, what is not byte by byte."""

@@ -5,7 +5,7 @@ speak in another's role. Training, evaluation, PPO and serving all come through 
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypedDict, cast
+from typing import Any, Protocol, TypedDict, cast, runtime_checkable
 
 from gptwright.foundations.errors import InputError, nearest
 
@@ -29,6 +29,7 @@ class Message(TypedDict):
     content: str
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """What the template needs of a tokenizer."""
 

@@ -72,6 +72,6 @@ function inline(text, name) {
     }
     after = found.index + found[0].length;
   }
-  element.innerHTML += text.slice(after);
+  element.append(text.slice(after));
   return element;
 }

@@ -1,0 +1,45 @@
+# make start · test · check · bench · docs
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MINUTES ?= 5
+# Where torch comes from: its small CPU build. For a GPU: make start TORCH="torch>=2.11,<2.14" TORCH_INDEX=
+TORCH ?= torch>=2.11,<2.14
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+.PHONY: start test check bench docs clean
+
+start: $(VENV)/core
+	$(BIN)/gptwright start --minutes $(MINUTES)
+
+test: $(VENV)/test
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+bench: $(VENV)/test
+	$(BIN)/python benchmarks/start.py
+
+docs: $(VENV)/test
+	$(BIN)/python docs/build.py
+
+$(VENV)/torch:
+	$(PYTHON) -c 'import sys; sys.exit("needed Python 3.11 or newer; got " + sys.version.split()[0] + ".\n  Give another: make start PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -qq --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)"
+	touch $@
+
+$(VENV)/core: $(VENV)/torch pyproject.toml
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/test: $(VENV)/core pyproject.toml
+	$(BIN)/pip install --quiet --editable ".[test,check]"
+	touch $@
+
+clean:
+	rm -rf $(VENV)

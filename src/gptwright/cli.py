@@ -1,0 +1,110 @@
+"""`gptwright VERB …`: finds the verb, reads its options from its configuration's types, and carries it out.
+
+torch takes seconds to import, so it is imported only when a verb runs.
+"""
+
+import sys
+from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from gptwright.foundations.errors import ConfigError, GptwrightError, Interrupted, nearest
+from gptwright.foundations.version import __version__
+
+# verb → (its class, what it does); the module has the verb's name.
+VERBS = {
+    "start": ("Start", "the whole story at a size that fits the time, ending in a chat"),
+    "run": ("Run", "a chain of stages from a TOML recipe"),
+    "prepare": ("Prepare", "read, clean and split text"),
+    "tokenize": ("Tokenize", "learn a tokenizer and pack the text"),
+    "pretrain": ("Pretrain", "train a language model from nothing"),
+    "sft": ("SFT", "teach it to answer, from conversations"),
+    "rank": ("Rank", "let it answer several times, and rank the answers by a rule"),
+    "reward": ("Reward", "train a reward model on rankings"),
+    "ppo": ("PPO", "improve the policy with the reward model"),
+    "generate": ("Generate", "continue a text, or answer a file of prompts"),
+    "chat": ("Chat", "talk in the terminal"),
+    "serve": ("Serve", "OpenAI-compatible API and chat page"),
+    "report": ("Report", "what a run learned, and whether it is healthy"),
+}
+LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo")
+
+
+def main() -> None:
+    """Exit codes: 0 done, 1 a mistake that the message explains, 2 unknown words, 130/143 stopped after saving."""
+    try:
+        _run(sys.argv[1:])
+    except GptwrightError as error:
+        print(f"gptwright: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except Interrupted as error:
+        print(f"gptwright: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("\ngptwright: stopped at once; the last checkpoint is whole.", file=sys.stderr)
+        sys.exit(130)
+    except MemoryError:
+        print("gptwright: needed more memory than there is.\n  Lower rows, length or the model's width.", file=sys.stderr)
+        sys.exit(1)
+
+
+class UsageError(ConfigError):
+    """Words on the command line that mean nothing."""
+
+
+def _run(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return
+    if words[0] in ("-V", "--version"):
+        print(f"gptwright {__version__}")
+        return
+    verb, *options = words
+    if verb not in VERBS:
+        raise UsageError("a verb of gptwright", f"'{verb}'", nearest(verb, VERBS))
+    module = import_module(f"gptwright.stages.{verb}")
+    config_type = getattr(module, VERBS[verb][0])
+    if verb in LEAVES_A_FOLDER:
+        from gptwright.stages.catalogue import carry_out
+
+        config, out = _with_folder(config_type, verb, options)
+        carry_out(verb, config, out)
+        print(out)
+    else:
+        module.run(_parse(config_type, verb, options))
+
+
+def overview() -> str:
+    """What `gptwright --help` prints."""
+    lines = [f"  {verb:10} {what}" for verb, (_, what) in VERBS.items()]
+    return "\n".join([
+        "gptwright: the GPT family and your own ChatGPT, from raw text to a chat page.",
+        "", "usage: gptwright VERB [options]        gptwright VERB --help", "", *lines, "",
+        "Begin with: gptwright start",
+    ])  # fmt: skip
+
+
+def _with_folder(config_type: Any, verb: str, options: list[str]) -> tuple[Any, Path]:
+    """A stage's configuration, and `--out`, which every stage that leaves a folder needs."""
+    out = ("out", Path, field(metadata={"help": "folder to leave the result in"}))
+    both = make_dataclass(config_type.__name__, [out], bases=(config_type,), frozen=True, kw_only=True)
+    both.__doc__ = config_type.__doc__
+    given = _parse(both, verb, options)
+    return config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)}), given.out
+
+
+def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
+    """The configuration from the words. `--model NAME` picks a preset; `--model.layers 4` then changes one size."""
+    import tyro
+
+    sizes = {f.name for f in fields(config_type) if f.name == "model" and is_dataclass(f.default)}
+    default: dict[str, Any] = {}
+    if sizes and "--model" in options:
+        from gptwright.models.catalogue import preset
+
+        at = options.index("--model")
+        needed = {f.name: tyro.MISSING for f in fields(config_type) if f.default is MISSING}
+        default["default"] = config_type(**needed, model=preset("".join(options[at + 1 : at + 2])))
+        options = options[:at] + options[at + 2 :]
+    return tyro.cli(config_type, args=options, prog=f"gptwright {verb}", **default)

@@ -1,0 +1,1 @@
+"""Chains of stages: read from TOML, planned to fit a time, carried out in order."""

@@ -1,0 +1,155 @@
+"""How fast this machine is at each kind of work: measured for a few seconds on the real models and losses."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.rankings import RankedIds, batch_rankings
+from gptwright.alignment.rollout import read_again, roll_out
+from gptwright.foundations.device import fast_dtype
+from gptwright.generation.sampling import Sampling
+from gptwright.models.catalogue import build
+from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.objectives.language import next_token_loss
+from gptwright.objectives.ranking import ranking_loss
+from gptwright.training.optimizer import Optimizer, hold_matrices_in
+
+CONVERSATION = 28  # tokens of a usual conversation of the teaching set
+PROMPT, ANSWER = 12, 28  # tokens of a usual prompt and of its sampled answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What one step of each stage holds."""
+
+    rows: int = 16
+    length: int = 128
+    conversations: int = 24
+    mix_rows: int = 4
+    rankings: int = 16
+    answers: int = 4
+    episodes: int = 128
+    epochs: int = 2
+    minibatches: int = 4
+    demonstration_rows: int = 16
+    ppo_mix_rows: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speeds:
+    """Seconds of one step of each kind; `answer` is for one of many sampled answers, `window` for reading one."""
+
+    pretrain_step: float
+    sft_step: float
+    reward_step: float
+    ppo_update: float
+    answer: float
+    window: float
+
+
+def measure(model: Any, shape: Shape) -> Speeds:
+    """Runs each kind of work a few times on random tokens; `model` is a configuration. Takes 5 to 10 seconds."""
+    train = _Trainer(model)
+    conversation = (shape.conversations, CONVERSATION)
+    return Speeds(
+        pretrain_step=train.seconds((shape.rows, shape.length)),
+        sft_step=train.seconds(conversation, (shape.mix_rows, shape.length)),
+        reward_step=_reward_seconds(model, shape),
+        ppo_update=_ppo_seconds(model, shape),
+        answer=_answer_seconds(model),
+        window=_window_seconds(model, shape.length),
+    )
+
+
+def pretrain_seconds(model: Any, shape: Shape) -> float:
+    """One pretraining step only, to choose a size by."""
+    return _Trainer(model).seconds((shape.rows, shape.length))
+
+
+class _Trainer:
+    def __init__(self, model: Any) -> None:
+        self.network: Any = build(model)
+        hold_matrices_in(self.network, fast_dtype())
+        self.optimizer = Optimizer(self.network.named_parameters())
+
+    def seconds(self, *batches: tuple[int, int]) -> float:
+        ids = [torch.randint(self.network.config.vocab, shape) for shape in batches]
+
+        def step() -> None:
+            for loss in _losses(self.network, ids):
+                loss.backward()
+            self.optimizer.step(1e-4, 1.0)
+
+        return _mean_seconds(step)
+
+
+def _losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
+    for ids in batches:
+        yield next_token_loss(network.hidden(ids), network.embed.weight, ids)
+
+
+def _reward_seconds(model: Any, shape: Shape) -> float:
+    reward = RewardModel(build(model))
+    hold_matrices_in(reward.trunk, fast_dtype())
+    optimizer = Optimizer(reward.named_parameters())
+    row = torch.randint(model.vocab, (PROMPT + ANSWER,)).tolist()
+    item = RankedIds([row] * shape.answers, list(range(1, shape.answers + 1)))
+    ids, last, ranks = batch_rankings([item] * shape.rankings, 0)
+
+    def step() -> None:
+        ranking_loss(reward(ids, last).view_as(ranks), ranks).backward()
+        optimizer.step(1e-4, 1.0)
+
+    return _mean_seconds(step)
+
+
+def _ppo_seconds(model: Any, shape: Shape) -> float:
+    network: Any = build(model)
+    head = ScalarHead(model.width)
+    reward = RewardModel(build(model))
+    optimizer = Optimizer([*network.named_parameters(), *head.named_parameters()])
+    settings = Update(beta=0.1, epochs=shape.epochs, minibatches=shape.minibatches, value_weight=0.1, temperature=1.0)
+    prompts = torch.randint(model.vocab, (shape.episodes, PROMPT)).tolist()
+    memories = [
+        torch.randint(model.vocab, (shape.ppo_mix_rows, shape.length)),
+        torch.randint(model.vocab, (shape.demonstration_rows, CONVERSATION)),
+    ]
+
+    def step() -> None:
+        rollout = roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0)
+        with torch.inference_mode():
+            scores = reward(rollout.ids, rollout.last).clone()
+            reference = read_again(network, None, rollout, 1.0)[0].clone()
+        update(network, head, optimizer, rollout, reference, scores, settings, rate=1e-5, seed=0,
+               also=lambda number: _losses(network, memories))  # fmt: skip
+
+    return _mean_seconds(step, enough=2)
+
+
+def _answer_seconds(model: Any) -> float:
+    network: Any = build(model)
+    head = ScalarHead(model.width)
+    prompts = torch.randint(model.vocab, (128, PROMPT)).tolist()
+    return _mean_seconds(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2) / 128
+
+
+def _window_seconds(model: Any, length: int) -> float:
+    network: Any = build(model)
+    ids = torch.randint(model.vocab, (16, length))
+    with torch.inference_mode():
+        return _mean_seconds(lambda: network.logits(network.hidden(ids)), 3) / 16
+
+
+def _mean_seconds(work: Callable[[], object], enough: int = 10, at_most: float = 1.5) -> float:
+    """Mean of up to `enough` runs after a warm-up, stopping early when `at_most` seconds went by."""
+    work()
+    start, runs = time.perf_counter(), 0
+    while runs < enough and (runs == 0 or time.perf_counter() - start < at_most):
+        work()
+        runs += 1
+    return (time.perf_counter() - start) / runs

@@ -1,0 +1,181 @@
+"""Reads a run folder: its recipe and plan, and of each stage what was asked, what was measured and what came out.
+
+A stage that is missing or unfinished is no error here; it is part of what there is to tell.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gptwright.foundations.durable import read_json
+from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.metrics import read_metrics
+from gptwright.foundations.runs import RECORD
+from gptwright.reporting.samples import Sample, read_samples
+from gptwright.reporting.scores import ModelScores, PolicyScores, RewardScores, answering_models
+from gptwright.reporting.sources import Sources
+from gptwright.reporting.values import number, table
+
+CONTROL = "reward-control"
+Points = list[tuple[int, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage's folder. `role` is its verb, or "reward-control" for a reward model of shuffled ranks."""
+
+    path: Path
+    role: str
+    complete: bool
+    seconds: float
+    version: str
+    started: str
+    ended: str
+    config: dict[str, Any]
+    figures: dict[str, Any]
+    machine: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    evaluation: Any
+    """content of evaluation.json, or None"""
+    peak_memory_gb: float | None
+
+    @property
+    def name(self) -> str:
+        """The folder's name without its number: the recipe's name for the stage."""
+        return re.sub(r"^\d+-", "", self.path.name)
+
+    @property
+    def steps(self) -> int | None:
+        """Steps (for ppo, updates) that were asked for."""
+        found = number(self.config.get("steps", self.config.get("updates")))
+        return None if found is None else int(found)
+
+    @property
+    def steps_done(self) -> int:
+        """The last step that was measured."""
+        return max((int(number(line.get("step")) or 0) for line in self.metrics), default=0)
+
+    def figure(self, name: str) -> float | None:
+        """A final figure that is a number."""
+        return number(self.figures.get(name))
+
+    def curve(self, name: str) -> Points:
+        """(step, value) of a measurement, finite ones only."""
+        pairs = ((number(line.get("step")), number(line.get(name))) for line in self.metrics)
+        return [(int(step), value) for step, value in pairs if step is not None and value is not None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run folder. `expected` are the recipe's stage names in order, `planned` the seconds meant for each."""
+
+    path: Path
+    stages: list[Stage]
+    expected: list[str] = field(default_factory=list[str])
+    planned: dict[str, float] = field(default_factory=dict[str, float])
+    minutes: float | None = None
+    sources: Sources | None = None
+    samples: list[Sample] = field(default_factory=list[Sample])
+
+    def stage(self, role: str) -> Stage | None:
+        """The stage of that role; where there are several, the one whose folder comes last."""
+        return next((stage for stage in reversed(self.stages) if stage.role == role), None)
+
+    @property
+    def missing(self) -> list[str]:
+        """Stages of the recipe that have no folder yet."""
+        there = {stage.name for stage in self.stages}
+        return [name for name in self.expected if name not in there]
+
+    @property
+    def seconds(self) -> float:
+        """Time that all stages took."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def peak_memory_gb(self) -> float | None:
+        """The most memory a stage held, in GiB, if any recorded it."""
+        return max((stage.peak_memory_gb for stage in self.stages if stage.peak_memory_gb is not None), default=None)
+
+    def answering(self) -> dict[str, ModelScores]:
+        """Scores of the untrained, the pretrained and the tuned model."""
+        stage = self.stage("sft")
+        return answering_models(stage.evaluation) if stage else {}
+
+    def ordering(self, role: str) -> RewardScores | None:
+        """Scores of the reward model, or of its control."""
+        stage = self.stage(role)
+        return RewardScores.of(stage.evaluation) if stage and stage.evaluation else None
+
+    def policy(self) -> PolicyScores | None:
+        """Scores of the policy against the model it began as."""
+        stage = self.stage("ppo")
+        return PolicyScores.of(stage.evaluation) if stage and stage.evaluation else None
+
+
+def collect(path: Path) -> Run:
+    """Reads the run folder at `path`. Raises `ArtifactError` when it is none, or when one of its files is damaged."""
+    if not path.is_dir():
+        raise ArtifactError(f"a run folder at {path}", "nothing there", "Correct the path.")
+    if (path / RECORD).is_file():
+        raise ArtifactError(f"a run folder, which holds stages, at {path}", "the folder of one stage",
+                            f"Give {path.resolve().parent}.")  # fmt: skip
+    stages = [_stage(record.parent) for record in sorted(path.glob(f"*/{RECORD}"))]
+    if not stages:
+        raise ArtifactError(f"a run folder, which holds stages, at {path}", "no stage.json in its folders",
+                            "Give the folder that `start` or `run` made.")  # fmt: skip
+    recipe = _recipe(path / "recipe.toml")
+    plan = table(recipe.pop("plan", {}))
+    seconds = table(plan.get("seconds", plan))
+    expected = [name for name, value in recipe.items() if isinstance(value, dict)]
+    return Run(
+        path=path,
+        stages=stages,
+        expected=expected,
+        planned={name: planned for name in expected if (planned := number(seconds.get(name))) is not None},
+        minutes=number(plan.get("minutes")),
+        sources=_sources(stages),
+        samples=_samples(stages),
+    )
+
+
+def _stage(path: Path) -> Stage:
+    record = table(read_json(path / RECORD))
+    config, figures = table(record.get("config")), table(record.get("figures"))
+    verb, evaluation = str(record.get("verb", "")), path / "evaluation.json"
+    return Stage(
+        path=path,
+        role=CONTROL if verb == "reward" and config.get("shuffled") is True else verb,
+        complete=record.get("state") == "complete",
+        seconds=number(record.get("seconds")) or 0.0,
+        version=str(record.get("version", "")),
+        started=str(record.get("started", "")),
+        ended=str(record.get("ended", "")),
+        config=config,
+        figures=figures,
+        machine=table(record.get("machine")),
+        metrics=read_metrics(path / "metrics.jsonl"),
+        evaluation=read_json(evaluation) if evaluation.is_file() else None,
+        peak_memory_gb=number(record.get("peak_memory_gb", figures.get("peak_memory_gb"))),
+    )
+
+
+def _recipe(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ArtifactError(f"TOML in {path}", str(error), "Correct that line, or restore the file.") from error
+
+
+def _sources(stages: list[Stage]) -> Sources | None:
+    files = [file for stage in stages if stage.role == "prepare" and (file := stage.path / "sources.json").is_file()]
+    return Sources.of(read_json(files[-1])) if files else None
+
+
+def _samples(stages: list[Stage]) -> list[Sample]:
+    files = [file for stage in stages if stage.role == "pretrain" and (file := stage.path / "samples.md").is_file()]
+    return read_samples(files[-1].read_text(encoding="utf-8", errors="replace")) if files else []

@@ -1,0 +1,59 @@
+"""The work itself: is it finished, did it take the time it was given, did it fit into memory?"""
+
+from gptwright.reporting.collect import Run
+from gptwright.reporting.verdict import Verdict
+from gptwright.reporting.wording import duration, percent, plain
+
+TIME_OFF = 0.20
+MEMORY_FULL = 0.80
+
+
+def judge_work(run: Run) -> list[Verdict]:
+    """All verdicts on time, memory and completeness."""
+    timed = [stage for stage in run.stages if stage.complete and stage.name in run.planned]
+    found = [
+        finished(run),
+        wall_time(sum(s.seconds for s in timed), sum(run.planned[s.name] for s in timed)),
+        memory(
+            run.peak_memory_gb,
+            max((m for s in run.stages if isinstance(m := s.machine.get("memory_gb"), float)), default=None),
+        ),
+    ]
+    return [verdict for verdict in found if verdict]
+
+
+def finished(run: Run) -> Verdict:
+    """Stages that stopped on the way, or did not begin."""
+    stopped = [f"{s.name} stopped after {s.steps_done} of {s.steps}" if s.steps else f"{s.name} stopped"
+               for s in run.stages if not s.complete]  # fmt: skip
+    waiting = [f"not begun: {', '.join(run.missing)}"] if run.missing else []
+    if stopped or waiting:
+        return Verdict(
+            "watch", "The run is not finished", "; ".join(stopped + waiting), "Give its command again: it goes on."
+        )
+    return Verdict("healthy", "Every stage is finished", ", ".join(stage.name for stage in run.stages))
+
+
+def wall_time(taken: float, planned: float) -> Verdict | None:
+    """Seconds of the finished stages against the plan's."""
+    if planned <= 0:
+        return None
+    off = taken / planned - 1
+    numbers = f"{duration(taken)} of {duration(planned)} planned ({off:+.0%})"
+    if off > TIME_OFF:
+        return Verdict(
+            "watch", "It took longer than planned", numbers, "Was the machine busy? If not, lower --minutes."
+        )
+    if off < -TIME_OFF:
+        return Verdict("watch", "It was done earlier than planned", numbers, "The same minutes allow more steps.")
+    return Verdict("healthy", "It took the time that was planned", numbers)
+
+
+def memory(peak_gb: float | None, all_gb: float | None) -> Verdict | None:
+    """The most memory held, against what the machine has, in GiB."""
+    if peak_gb is None or not all_gb:
+        return None
+    numbers = f"{plain(peak_gb, 1)} of {plain(all_gb, 1)} GiB ({percent(peak_gb / all_gb)})"
+    if peak_gb / all_gb > MEMORY_FULL:
+        return Verdict("watch", "Memory was nearly full", numbers, "Lower rows or length, or choose a smaller model.")
+    return Verdict("healthy", "It fitted well into memory", numbers)

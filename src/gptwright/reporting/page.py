@@ -1,0 +1,116 @@
+"""report.html: one file with its style inside, no script and no request, readable on a telephone and on paper."""
+
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gptwright.reporting.collect import Run
+from gptwright.reporting.curves import figures
+from gptwright.reporting.samples import first_middle_last, split_openings
+from gptwright.reporting.story import story
+from gptwright.reporting.tables import before_and_after
+from gptwright.reporting.verdict import Verdict, tally
+from gptwright.reporting.wording import amount, duration, percent, plain, plural, size
+
+ANSWERING = ("ppo", "sft")
+
+
+def page(run: Run, verdicts: Sequence[Verdict]) -> str:
+    """The whole page. Every text is escaped: a model can write anything."""
+    environment = Environment(loader=PackageLoader("gptwright.reporting", "."), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {"plural": plural, "size": size, "amount": amount}
+    return environment.get_template("page.html.j2").render(
+        name=run.path.resolve().name,
+        headline=headline(run),
+        facts=facts(run),
+        machine=machine(run),
+        tally=tally(verdicts),
+        verdicts=verdicts,
+        story=story(run),
+        total=duration(run.seconds),
+        planned=duration(sum(run.planned.values()) or None),
+        sources=run.sources,
+        figures=figures(run),
+        samples=_samples(run),
+        conversations=conversations(run),
+        tables=before_and_after(run),
+        commands=commands(run),
+    )
+
+
+def headline(run: Run) -> str:
+    """What was made, in a few words."""
+    done = {stage.role for stage in run.stages if stage.complete}
+    made = {"ppo": "A chat model tuned by preferences", "sft": "A chat model", "pretrain": "A language model"}
+    return next((text for role, text in made.items() if role in done), "A run that has made no model yet")
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """The strip of figures under the headline: (name, value)."""
+    pretrain, prepare = run.stage("pretrain"), run.stage("prepare")
+    exact = run.answering().get("sft")
+    form = exact.exact.get("held-out form") if exact else None
+    scores = run.policy()
+    wins = scores.wins if scores else None
+    peak = run.peak_memory_gb
+    found = [
+        ("time", duration(run.seconds)),
+        ("parameters", amount(pretrain.figure("parameters")) if pretrain else ""),
+        ("text", f"{amount(prepare.figure('characters'))} characters" if prepare else ""),
+        ("held-out loss", f"{plain(pretrain.figure('heldout_bits_per_byte'))} bits/byte" if pretrain else ""),
+        ("exact answers", percent(form.value) if form else ""),
+        ("wins over sft", percent(wins.value) if wins else ""),
+        ("peak memory", f"{plain(peak, 1)} GiB" if peak is not None else ""),
+    ]
+    return [(name, value) for name, value in found if value and "–" not in value]
+
+
+def machine(run: Run) -> str:
+    """The machine and the version, as the last stage recorded them."""
+    last = run.stages[-1]
+    cores, memory = last.machine.get("cores"), last.machine.get("memory_gb")
+    dtype = next((str(stage.figures["dtype"]) for stage in run.stages if "dtype" in stage.figures), "")
+    parts = [
+        str(last.machine.get("system", "")),
+        plural(cores, "core") if isinstance(cores, int) else "",
+        f"{memory} GiB of memory" if memory else "",
+        f"matrices in {dtype}" if dtype else "",
+        f"Python {last.machine['python']}" if "python" in last.machine else "",
+        f"gptwright {last.version}" if last.version else "",
+        last.ended.replace("T", " ").replace("+00:00", " UTC"),
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _samples(run: Run) -> list[dict[str, Any]]:
+    chosen = first_middle_last(run.samples)
+    return [{"step": s.step, "texts": texts} for s, texts in zip(chosen, split_openings(chosen), strict=True)]
+
+
+def conversations(run: Run) -> list[tuple[str, str, str]]:
+    """(prompt, answer of sft, answer of ppo); the prompt is empty where it was not kept."""
+    scores = run.policy()
+    if scores is None or not {"sft", "ppo"} <= scores.models.keys():
+        return []
+    answers = list(zip(scores.models["sft"].examples, scores.models["ppo"].examples, strict=False))
+    prompts = [*scores.prompts, *[""] * len(answers)]
+    return [(prompt, *pair) for prompt, pair in zip(prompts, answers, strict=False)]
+
+
+def commands(run: Run) -> list[tuple[str, str]]:
+    """(what for, command) to go on with."""
+    found: list[tuple[str, str]] = []
+    if any(not stage.complete for stage in run.stages) or run.missing:
+        recipe, out = shlex.quote(f"{run.path}/recipe.toml"), shlex.quote(str(run.path))
+        found.append(("finish this run", f"gptwright run {recipe} --out {out}"))
+    model = next((s for role in ANSWERING if (s := run.stage(role)) and s.complete), None)
+    if model:
+        folder = shlex.quote(str(model.path))
+        found += [("talk to it", f"gptwright chat {folder}"), ("open it in a browser", f"gptwright serve {folder}")]
+    longer = f"{max(round(4 * (run.minutes or 5)), 1)}"
+    found.append(("make a better one", f"gptwright start --minutes {longer}"))
+    found.append(("make one of your own text", f"gptwright start --minutes {longer} --data my-texts/"))
+    return found

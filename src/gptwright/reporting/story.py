@@ -1,0 +1,104 @@
+"""The story of a run, a line a stage: what it does, what time it was given and took, and its key figure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gptwright.reporting.collect import CONTROL, Run, Stage
+from gptwright.reporting.values import number, table
+from gptwright.reporting.wording import amount, duration, percent, plain
+
+MEANING = {
+    "prepare": "reads and cleans the text",
+    "tokenize": "cuts the text into tokens",
+    "pretrain": "learns the language",
+    "sft": "learns to answer",
+    "rank": "answers, and has them ranked",
+    "reward": "learns what is preferred",
+    CONTROL: "the same on shuffled ranks",
+    "ppo": "learns to be preferred",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One stage. `share` is its part of the whole time, 0 to 1; `state` is empty when it is complete."""
+
+    name: str
+    meaning: str
+    planned: str
+    taken: str
+    share: float
+    figure: str
+    state: str
+
+
+def story(run: Run) -> list[Line]:
+    """The stages in their order, those that the recipe still waits for included."""
+    whole = run.seconds or 1.0
+    lines = [
+        Line(
+            name=stage.name,
+            meaning=MEANING.get(stage.role, stage.role),
+            planned=duration(run.planned.get(stage.name)),
+            taken=duration(stage.seconds),
+            share=stage.seconds / whole,
+            figure=key_figure(stage) if stage.complete else "",
+            state="" if stage.complete else _stopped(stage),
+        )
+        for stage in run.stages
+    ]
+    waiting = [
+        Line(name=name, meaning=MEANING.get(name, ""), planned=duration(run.planned.get(name)), taken=duration(None),
+             share=0.0, figure="", state="not begun")
+        for name in run.missing
+    ]  # fmt: skip
+    return lines + waiting
+
+
+def _stopped(stage: Stage) -> str:
+    return f"stopped after {stage.steps_done:,} of {stage.steps:,}" if stage.steps else "stopped"
+
+
+def key_figure(stage: Stage) -> str:
+    """The one thing to know of a finished stage."""
+    known = KEY_FIGURES.get(stage.role)
+    if known:
+        return known(stage)
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name in list(stage.figures)[:2]
+                     if (value := stage.figure(name)) is not None)  # fmt: skip
+
+
+def _prepare(stage: Stage) -> str:
+    return f"{amount(stage.figure('characters'))} characters in {amount(stage.figure('documents'))} documents"
+
+
+def _tokenize(stage: Stage) -> str:
+    return f"{amount(stage.figure('train_tokens'))} tokens, {plain(stage.figure('train_bytes_per_token'))} bytes each"
+
+
+def _pretrain(stage: Stage) -> str:
+    return f"{plain(stage.figure('heldout_bits_per_byte'), 3)} bits a byte, held out"
+
+
+def _sft(stage: Stage) -> str:
+    exact = table(table(table(stage.evaluation).get("sft")).get("exact_answers"))
+    form = table(exact.get("held-out form"))
+    return f"{percent(number(form.get('value')))} of new question forms exact"
+
+
+def _rank(stage: Stage) -> str:
+    return f"{amount(stage.figure('rankings'))} rankings"
+
+
+def _reward(stage: Stage) -> str:
+    return f"{percent(stage.figure('pair_accuracy'), 1)} of held-out pairs right"
+
+
+def _ppo(stage: Stage) -> str:
+    return f"{percent(stage.figure('win_rate'))} wins at {plain(stage.figure('kl_nats'), 1)} nats"
+
+
+KEY_FIGURES: dict[str, Callable[[Stage], str]] = {
+    "prepare": _prepare, "tokenize": _tokenize, "pretrain": _pretrain, "sft": _sft, "rank": _rank,
+    "reward": _reward, CONTROL: _reward, "ppo": _ppo,
+}  # fmt: skip

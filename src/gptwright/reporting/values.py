@@ -1,0 +1,45 @@
+"""JSON as it may come: a value of the wrong kind counts as absent, so that half a run can still be shown."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, cast
+
+from gptwright.evaluation.intervals import Estimate
+
+
+def table(value: Any) -> dict[str, Any]:
+    """The value when it is a table with text keys, else an empty one."""
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
+
+
+def items(value: Any) -> list[Any]:
+    """The value when it is a list, else an empty one."""
+    return list(cast("list[Any]", value)) if isinstance(value, list) else []
+
+
+def number(value: Any) -> float | None:
+    """The value when it is a finite number, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)
+
+
+def whole(value: Any) -> int:
+    """The value when it is a count, else 0."""
+    found = number(value)
+    return 0 if found is None else int(found)
+
+
+def estimate(value: Any) -> Estimate | None:
+    """A figure with its interval, or None when a part of it is missing."""
+    parts = table(value)
+    middle, low, high = (number(parts.get(name)) for name in ("value", "low", "high"))
+    if middle is None or low is None or high is None:
+        return None
+    return Estimate(middle, low, high, whole(parts.get("count")))
+
+
+def estimates(value: Any) -> dict[str, Estimate]:
+    """Figures by name; those that are not whole are left out."""
+    found = {name: estimate(item) for name, item in table(value).items()}
+    return {name: item for name, item in found.items() if item is not None}

@@ -1,0 +1,36 @@
+"""A verdict: one judgement with the numbers it rests on and what to try next."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["healthy", "watch", "ill"]
+ORDER: dict[Level, int] = {"ill": 0, "watch": 1, "healthy": 2}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`evidence` holds the numbers, `advice` the next thing to try (empty when nothing is needed)."""
+
+    level: Level
+    title: str
+    evidence: str
+    advice: str = ""
+
+
+def graded(value: float, *, healthy: float, watch: float) -> Level:
+    """For a figure that should be high: healthy from `healthy` on, ill below `watch`."""
+    return "healthy" if value >= healthy else "watch" if value >= watch else "ill"
+
+
+def limited(value: float, *, healthy: float, watch: float) -> Level:
+    """For a figure that should be low: healthy up to `healthy`, ill above `watch`."""
+    return "healthy" if value <= healthy else "watch" if value <= watch else "ill"
+
+
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """1 ill, 2 to watch, 12 healthy."""
+    counts = Counter(verdict.level for verdict in verdicts)
+    words: dict[Level, str] = {"ill": "ill", "watch": "to watch", "healthy": "healthy"}
+    return ", ".join(f"{counts[level]} {words[level]}" for level in ORDER if counts[level]) or "nothing to judge yet"

@@ -1,0 +1,82 @@
+"""generate: continue one text, or answer many prompts from a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.progress import say
+
+if TYPE_CHECKING:
+    from gptwright.generation.model import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generate:
+    """Continue a text; or, with --prompts, answer every prompt of a JSON Lines file."""
+
+    model: tyro.conf.Positional[Path]
+    """folder of a stage that leaves a model, or a Hugging Face folder"""
+    prompt: tyro.conf.Positional[str] = ""
+    """text to continue"""
+    prompts: Path | None = None
+    """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
+    n: int = 1
+    """answers a prompt"""
+    out: Path | None = None
+    """JSON Lines to write; stdout when not given"""
+    max_tokens: int = 128
+    """length at most"""
+    temperature: float = 0.7
+    """0 always takes the likeliest token"""
+    top_k: int = 0
+    """draw among the k likeliest only; 0 is off"""
+    top_p: float = 1.0
+    """draw among the likeliest that together have this probability"""
+    stop: tuple[str, ...] = ()
+    """texts that end the reply"""
+    seed: int | None = None
+    """the same seed gives the same text"""
+
+
+def run(config: Generate) -> None:
+    """Text goes to stdout as it comes; answers of a file as JSON Lines with "messages" and "answers"."""
+    from gptwright.generation.model import load
+    from gptwright.generation.sampling import Sampling
+
+    if bool(config.prompt) == bool(config.prompts):
+        raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")
+    sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
+                        top_p=config.top_p, stop=config.stop, seed=config.seed)  # fmt: skip
+    model = load(config.model)
+    if config.prompts:
+        _answer_file(config, model, sampling)
+        return
+    for piece in model.stream(config.prompt, sampling):
+        print(piece.text, end="", flush=True)
+    print()
+
+
+def _answer_file(config: Generate, model: "Model", sampling: Any) -> None:
+    import json
+
+    from gptwright.text.jsonl import read_objects, write_objects
+    from gptwright.tokenizers.chat import prompt_ids, read_messages
+
+    assert config.prompts is not None
+    asked = [
+        read_messages(line.get("messages") or [{"role": "user", "content": line.get("prompt")}], f"line {i} of {config.prompts}")
+        for i, line in enumerate(read_objects(config.prompts), 1)
+    ]
+    ids = [prompt_ids(messages, model.tokenizer) for messages in asked for _ in range(config.n)]
+    texts = model.answers(ids, sampling)
+    lines = [
+        {"messages": messages, "answers": texts[i * config.n : (i + 1) * config.n]} for i, messages in enumerate(asked)
+    ]
+    if config.out:
+        write_objects(config.out, lines)
+        say(f"generate: {len(texts)} answers in {config.out}")
+    else:
+        print("\n".join(json.dumps(line, ensure_ascii=False) for line in lines))

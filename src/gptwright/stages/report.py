@@ -1,0 +1,40 @@
+"""report: one page about a run, what it learned and whether it is healthy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from gptwright.foundations.durable import write_text
+from gptwright.foundations.progress import say
+from gptwright.reporting.collect import collect
+from gptwright.reporting.judge import judge
+from gptwright.reporting.page import page
+from gptwright.reporting.verdict import tally
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write report.html for a run: what it learned and whether it is healthy."""
+
+    run: tyro.conf.Positional[Path]
+    """run folder, as `start` or `run` leaves it"""
+
+
+def run(config: Report) -> Path:
+    """Writes the run's report.html, prints its path on stdout and says the verdicts.
+
+    Raises `ArtifactError` when the folder holds no run, or damaged files.
+    """
+    found = collect(config.run)
+    verdicts = judge(found)
+    path = config.run / REPORT
+    write_text(path, page(found, verdicts))
+    for verdict in verdicts:
+        advice = f" {verdict.advice}" if verdict.advice and verdict.level != "healthy" else ""
+        say(f"  {verdict.level:7}  {verdict.title} ({verdict.evidence}).{advice}")
+    say(f"report: {tally(verdicts)}")
+    print(path, flush=True)
+    return path

@@ -1,0 +1,25 @@
+"""run: carry out a recipe."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from gptwright.recipes.read import read_recipe
+from gptwright.recipes.run import run_recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Carry out a recipe: a chain of stages, each into its own folder. A second run does nothing; a killed one goes on."""
+
+    recipe: tyro.conf.Positional[Path]
+    """TOML file"""
+    out: Path
+    """folder of the run"""
+
+
+def run(config: Run) -> None:
+    """Prints the run's folder when every stage is complete."""
+    run_recipe(read_recipe(config.recipe), config.out)
+    print(config.out)

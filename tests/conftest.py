@@ -1,0 +1,48 @@
+"""What all tests share: shapes and types checked at run time, one thread, a tiny model with a tiny tokenizer."""
+
+from jaxtyping import install_import_hook
+
+# Before anything of gptwright is imported: from here on every signature of these rooms is checked at every call.
+ROOMS = ("foundations", "layers", "tokenizers", "models", "objectives", "training", "generation", "alignment", "evaluation")
+install_import_hook([f"gptwright.{room}" for room in ROOMS], "beartype.beartype")
+
+import os  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+from gptwright.models.gpt2 import GPT2, GPT2Config  # noqa: E402
+from gptwright.tokenizers.bpe import Tokenizer  # noqa: E402
+
+# The oracles must not ask the network for anything.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+# The same examples every time, and no example fails because the machine is busy.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
+
+WORDS = "the cat sat on the mat and the dog ran to the sea where we like to be when it is warm and we are free "
+
+
+@pytest.fixture(autouse=True)
+def steady() -> None:
+    """The same numbers on every machine and in every order of the tests."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.train([WORDS * 3], 290)
+
+
+@pytest.fixture
+def network(tokenizer: Tokenizer) -> Iterator[GPT2]:
+    """A GPT-2 with large random weights, biases and gains, so that every part of it shows in the logits."""
+    model = GPT2(GPT2Config(vocab=tokenizer.vocab, context=64, width=32, heads=2, layers=2))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.25)
+    yield model.requires_grad_(False)

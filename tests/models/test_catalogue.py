@@ -1,0 +1,65 @@
+from typing import Any
+
+import pytest
+import torch
+
+from gptwright.foundations.errors import ConfigError
+from gptwright.models import catalogue
+from gptwright.models.gpt2 import GPT2Config
+
+PUBLISHED = {
+    "gpt2-124m": 124_439_808,
+    "gpt2-355m": 354_823_168,
+    "gpt2-774m": 774_030_080,
+    "gpt2-1.5b": 1_557_611_200,
+}
+
+
+@pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
+def test_presets_have_the_published_number_of_parameters(name: str, parameters: int) -> None:
+    config = catalogue.preset(name)
+    with torch.device("meta"):
+        assert catalogue.count(catalogue.family_of(config).model(config)) == parameters
+
+
+def test_every_family_is_listed_under_its_name_and_owns_its_presets() -> None:
+    for name, family in catalogue.FAMILIES.items():
+        assert family.name == name
+        assert all(catalogue.family_of(config) is family for config in family.presets.values())
+
+
+def test_a_model_is_a_pure_function_of_its_seed() -> None:
+    config = GPT2Config(vocab=11, context=8, width=8, heads=2, layers=1)
+    one, same, other = (catalogue.build(config, seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["embed.weight"], other["embed.weight"])
+
+
+def test_a_configuration_from_a_recipe() -> None:
+    nano = catalogue.preset("gpt2-nano")
+    assert catalogue.config_from_table("gpt2-nano") == nano
+    assert catalogue.config_from_table({"preset": "gpt2-nano", "layers": 2}).layers == 2
+    assert catalogue.config_from_table({"preset": "gpt2-nano", "layers": 2}).width == nano.width
+    assert catalogue.config_from_table({"family": "gpt2", "width": 64}) == GPT2Config(width=64)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("gpt2-nono", "Did you mean 'gpt2-nano'?"),
+        ({"preset": "gpt2-nano", "layer": 2}, "Did you mean 'layers'?"),
+        ({"family": "gtp2"}, "Did you mean 'gpt2'?"),
+        ({}, "Known: gpt2."),
+        ({"family": "gpt2", "layers": "two"}, "needed int for model.layers; got 'two'"),
+    ],
+)
+def test_an_unknown_word_in_a_recipe_is_met_with_the_nearest(table: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=r".") as error:
+        catalogue.config_from_table(table)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize("sizes", [{"width": 30, "heads": 4}, {"layers": 0}, {"vocab": -1}])
+def test_sizes_that_contradict_each_other(sizes: dict[str, int]) -> None:
+    with pytest.raises(ConfigError):
+        catalogue.build(GPT2Config(**sizes))

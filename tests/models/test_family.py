@@ -1,0 +1,94 @@
+"""The laws that every decoder of the catalogue keeps."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from gptwright.models.catalogue import FAMILIES
+from gptwright.models.family import Decoder
+from gptwright.models.gpt2 import GPT2Config
+
+TINY = {"gpt2": GPT2Config(vocab=50, context=16, width=12, heads=3, layers=2)}
+
+
+def test_every_family_is_tested() -> None:
+    assert TINY.keys() == FAMILIES.keys()
+
+
+@pytest.fixture(params=FAMILIES)
+def model(request: pytest.FixtureRequest) -> Any:
+    """Large weights everywhere, so that every part shows."""
+    built = FAMILIES[request.param].model(TINY[request.param])
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.normal_(0.0, 0.3)
+    assert isinstance(built, Decoder)
+    return built
+
+
+def logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    return model.logits(model.hidden(ids))
+
+
+def test_the_future_cannot_change_the_past(model: Any) -> None:
+    ids = torch.randint(50, (2, 16))
+    other = ids.clone()
+    other[:, 9:] = (other[:, 9:] + 1) % 50
+    one, two = logits(model, ids), logits(model, other)
+    assert torch.equal(one[:, :9], two[:, :9])
+    assert not torch.equal(one[:, 9], two[:, 9])
+
+
+def test_position_matters(model: Any) -> None:
+    one = logits(model, torch.tensor([[1, 2, 3]]))
+    assert not torch.allclose(one[0, 2], logits(model, torch.tensor([[2, 1, 3]]))[0, 2])
+
+
+def test_cached_equals_uncached(model: Any) -> None:
+    ids = torch.randint(50, (3, 12))
+    whole = logits(model, ids)
+    cache = model.new_cache(3, 12)
+    lengths = torch.tensor([5, 2, 4])
+    first = model.logits(model.hidden(ids[:, :5], cache))
+    cache.advance(lengths)
+    for row, length in enumerate(lengths.tolist()):
+        torch.testing.assert_close(first[row, :length], whole[row, :length], atol=1e-4, rtol=1e-5)
+    for _ in range(7):
+        now = cache.lengths.clone()
+        step = model.logits(model.hidden(ids[torch.arange(3), now][:, None], cache))
+        cache.advance(torch.ones_like(now))
+        torch.testing.assert_close(step[:, 0], whole[torch.arange(3), now], atol=1e-4, rtol=1e-5)
+
+
+def test_padding_on_the_right_changes_nothing(model: Any) -> None:
+    ids = torch.randint(50, (1, 7))
+    padded = torch.cat([ids, torch.full((1, 5), 3)], 1)
+    torch.testing.assert_close(logits(model, padded)[:, :7], logits(model, ids), atol=1e-5, rtol=1e-5)
+
+
+def test_rows_do_not_see_each_other(model: Any) -> None:
+    ids = torch.randint(50, (4, 9))
+    torch.testing.assert_close(logits(model, ids)[2:3], logits(model, ids[2:3]), atol=1e-5, rtol=1e-5)
+
+
+def test_a_gradient_reaches_every_parameter(model: Any) -> None:
+    logits(model, torch.arange(16)[None] * 3 % 50).logsumexp(-1).square().sum().backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
+
+
+def test_a_fresh_model_knows_nothing(model: Any) -> None:
+    model.initialise(1)
+    nats = -logits(model, torch.randint(50, (4, 16))).log_softmax(-1).mean().detach()
+    assert abs(float(nats) - 3.912) < 0.05, "ln 50"
+
+
+def test_more_tokens_than_the_context_are_refused(model: Any) -> None:
+    with pytest.raises(IndexError):
+        model.hidden(torch.zeros(1, 17, dtype=torch.long))
+
+
+def test_every_tensor_has_one_name_in_their_folders(model: Any) -> None:
+    family = FAMILIES[next(name for name, f in FAMILIES.items() if isinstance(model, f.model))]
+    names = [family.theirs(name) for name in model.state_dict()]
+    assert len(set(names)) == len(names)

@@ -1,0 +1,27 @@
+import pytest
+import torch
+from torch import nn
+
+from gptwright.models.gpt2 import GPT2
+from gptwright.models.heads import RewardModel, ScalarHead
+
+
+def test_a_new_head_is_indifferent() -> None:
+    assert torch.equal(ScalarHead(4)(torch.randn(2, 3, 4)), torch.zeros(2, 3))
+
+
+def test_the_reward_is_read_at_the_last_real_token(network: GPT2) -> None:
+    model = RewardModel(network)
+    nn.init.normal_(model.head.score.weight)
+    ids = torch.tensor([[5, 6, 7, 0, 0], [5, 6, 7, 8, 9]])
+    found = model(ids, torch.tensor([2, 4]))
+    hidden = network.hidden(ids)
+    expected = torch.stack([hidden[0, 2], hidden[1, 4]]) @ model.head.score.weight[0]
+    torch.testing.assert_close(found, expected)
+    ids[0, 3:] = 77
+    torch.testing.assert_close(model(ids, torch.tensor([2, 4])), found, atol=1e-6, rtol=1e-5)
+
+
+def test_only_a_decoder_can_be_the_trunk() -> None:
+    with pytest.raises(AssertionError):
+        RewardModel(nn.Linear(2, 2))

@@ -1,0 +1,86 @@
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gptwright.objectives.language import CHUNK, IGNORED, next_token_loss, token_nats
+
+WIDTH, VOCAB = 6, 11
+
+
+def material(count: int) -> tuple[Tensor, Tensor, Tensor]:
+    hidden = torch.randn(count, WIDTH, requires_grad=True)
+    return hidden, torch.randn(VOCAB, WIDTH, requires_grad=True), torch.randint(VOCAB, (count,))
+
+
+@pytest.mark.parametrize(("count", "ignoring"), product([1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 5], [False, True]))
+def test_value_and_gradients_are_those_of_cross_entropy(count: int, ignoring: bool) -> None:
+    hidden, output, targets = material(count)
+    if ignoring:
+        targets[1::3] = IGNORED
+    ours = next_token_loss(hidden, output, targets)
+    theirs = F.cross_entropy(hidden @ output.T, targets, ignore_index=IGNORED)
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    # Three times the loss: the gradient that comes from above is respected.
+    for mine, other in zip(
+        torch.autograd.grad(3 * ours, [hidden, output]), torch.autograd.grad(3 * theirs, [hidden, output]), strict=True
+    ):
+        torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-4)
+
+
+def test_rows_and_a_tied_matrix() -> None:
+    weight = torch.randn(VOCAB, WIDTH, requires_grad=True)
+    ids, targets = torch.randint(VOCAB, (3, 7)), torch.randint(VOCAB, (3, 7))
+
+    def gradient(loss: Tensor) -> Tensor:
+        return torch.autograd.grad(loss, weight)[0]
+
+    hidden = F.embedding(ids, weight).tanh()
+    ours = next_token_loss(hidden, weight, targets)
+    theirs = F.cross_entropy((hidden @ weight.T).flatten(0, 1), targets.flatten())
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(gradient(ours), gradient(theirs), atol=1e-6, rtol=1e-4)
+
+
+def test_nothing_to_learn_is_nought_and_moves_nothing() -> None:
+    hidden, output, _ = material(4)
+    loss = next_token_loss(hidden, output, torch.full((4,), IGNORED))
+    loss.backward()
+    assert loss.item() == 0
+    assert hidden.grad is not None and output.grad is not None
+    assert not hidden.grad.any() and not output.grad.any()
+
+
+def test_a_frozen_trunk_and_a_frozen_output() -> None:
+    hidden, output, targets = material(5)
+    next_token_loss(hidden.detach(), output, targets).backward()
+    next_token_loss(hidden, output.detach(), targets).backward()
+    assert hidden.grad is not None and output.grad is not None
+    with torch.no_grad():
+        assert not next_token_loss(hidden, output, targets).requires_grad
+
+
+def test_by_hand() -> None:
+    # Logits 0 and ln 3: probabilities ¼ and ¾; targets 1 and 0 cost ln 4/3 and ln 4.
+    hidden, output = torch.ones(2, 1), torch.tensor([[0.0], [3.0]]).log1p().mul(torch.tensor([[0.0], [0.79248125]]))
+    assert next_token_loss(hidden, output, torch.tensor([1, 0])).item() == pytest.approx((0.287682 + 1.386294) / 2, abs=1e-5)
+    torch.testing.assert_close(
+        token_nats(hidden, output, torch.tensor([1, IGNORED])), torch.tensor([0.287682, 0.0]), atol=1e-5, rtol=0
+    )
+
+
+def test_bfloat16_states_keep_a_float32_gradient_of_the_output() -> None:
+    hidden, output, targets = material(300)
+    next_token_loss(hidden.bfloat16(), output, targets).backward()
+    exact = torch.autograd.grad(F.cross_entropy(hidden @ output.T, targets), output)[0]
+    assert output.grad is not None and output.grad.dtype == torch.float32
+    torch.testing.assert_close(output.grad, exact, atol=5e-3, rtol=0.05)
+
+
+def test_the_nats_of_every_target_over_chunk_borders() -> None:
+    hidden, output, targets = material(CHUNK + 3)
+    with torch.no_grad():
+        expected = F.cross_entropy(hidden @ output.T, targets, reduction="none")
+        torch.testing.assert_close(token_nats(hidden, output, targets), expected, atol=1e-5, rtol=1e-5)
