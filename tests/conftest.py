@@ -1,10 +1,28 @@
 """What all tests share: shapes and types checked at run time, one thread, a tiny model with a tiny tokenizer."""
 
+import sys
+from types import ModuleType
+
+from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
 # Before anything of gptwright is imported: from here on every signature of these rooms is checked at every call.
-ROOMS = ("foundations", "layers", "tokenizers", "models", "objectives", "training", "generation", "alignment", "evaluation")
-install_import_hook([f"gptwright.{room}" for room in ROOMS], "beartype.beartype")
+# The hook takes its checker by name; ours lets an int stand where a float is asked for, as Python's typing does.
+ROOMS = (
+    "foundations",
+    "layers",
+    "tokenizers",
+    "models",
+    "objectives",
+    "training",
+    "generation",
+    "alignment",
+    "evaluation",
+)
+checker = ModuleType("checker")
+checker.check = beartype(conf=BeartypeConf(is_pep484_tower=True))  # type: ignore[attr-defined]
+sys.modules["checker"] = checker
+install_import_hook([f"gptwright.{room}" for room in ROOMS], "checker.check")
 
 import os  # noqa: E402
 from collections.abc import Iterator  # noqa: E402

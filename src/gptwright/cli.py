@@ -3,13 +3,15 @@
 torch takes seconds to import, so it is imported only when a verb runs.
 """
 
+import os
 import sys
 from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from gptwright.foundations.errors import ConfigError, GptwrightError, Interrupted, nearest
+from gptwright.foundations.errors import ConfigError, GptwrightError, Interrupted, ResourceError, nearest
 from gptwright.foundations.version import __version__
 
 # verb → (its class, what it does); the module has the verb's name.
@@ -33,20 +35,40 @@ LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "
 
 def main() -> None:
     """Exit codes: 0 done, 1 a mistake that the message explains, 2 unknown words, 130/143 stopped after saving."""
+    for stream in (sys.stdin, sys.stdout):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a letter is no reason to fail
     try:
         _run(sys.argv[1:])
-    except GptwrightError as error:
-        print(f"gptwright: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on: the flush at exit must not fail
+        sys.exit(141)
     except Interrupted as error:
-        print(f"gptwright: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except KeyboardInterrupt:
-        print("\ngptwright: stopped at once; the last checkpoint is whole.", file=sys.stderr)
-        sys.exit(130)
-    except MemoryError:
-        print("gptwright: needed more memory than there is.\n  Lower rows, length or the model's width.", file=sys.stderr)
-        sys.exit(1)
+        _end("stopped at once; the last checkpoint is whole.", 130)
+    except UsageError as error:
+        _end(str(error), 2)
+    except (GptwrightError, OSError, MemoryError, RuntimeError) as error:
+        _end(str(_explained(error)), 1)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    print(f"gptwright: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _explained(error: Exception) -> GptwrightError:
+    """What the system or torch refused, with a remedy. Raises `error` again when it is a mistake of ours."""
+    if isinstance(error, GptwrightError):
+        return error
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        return ResourceError("memory for the model and its batches", "less than that",
+                             "Lower rows, length or the model's width.")  # fmt: skip
+    if isinstance(error, OSError) and error.filename is not None:
+        return ResourceError(f"to read or write {error.filename}", f"'{error.strerror}'", "Correct the path.")
+    raise error
 
 
 class UsageError(ConfigError):
@@ -98,6 +120,7 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
     """The configuration from the words. `--model NAME` picks a preset; `--model.layers 4` then changes one size."""
     import tyro
 
+    options = [word for option in options for word in _parts(option)]
     sizes = {f.name for f in fields(config_type) if f.name == "model" and is_dataclass(f.default)}
     default: dict[str, Any] = {}
     if sizes and "--model" in options:
@@ -105,6 +128,14 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
 
         at = options.index("--model")
         needed = {f.name: tyro.MISSING for f in fields(config_type) if f.default is MISSING}
-        default["default"] = config_type(**needed, model=preset("".join(options[at + 1 : at + 2])))
+        try:
+            default["default"] = config_type(**needed, model=preset("".join(options[at + 1 : at + 2])))
+        except ConfigError as error:
+            raise UsageError(error.needed, error.got, error.remedy) from error
         options = options[:at] + options[at + 2 :]
     return tyro.cli(config_type, args=options, prog=f"gptwright {verb}", **default)
+
+
+def _parts(option: str) -> list[str]:
+    """`--model=NAME` is `--model NAME`."""
+    return option.split("=", 1) if option.startswith("--model=") else [option]

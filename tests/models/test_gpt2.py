@@ -9,7 +9,7 @@ CONFIG = GPT2Config(vocab=3000, context=64, width=64, heads=2, layers=8)
 def test_initial_weights_are_those_of_the_paper() -> None:
     model = GPT2(CONFIG)
     model.initialise(3)
-    spread = {name: float(p.std()) for name, p in model.named_parameters() if p.dim() > 1}
+    spread = {name: float(p.detach().std()) for name, p in model.named_parameters() if p.dim() > 1}
     for name, found in spread.items():
         residual = name.endswith(("attention.out.weight", "mlp.down.weight"))
         assert abs(found - (0.02 / 4 if residual else 0.02)) < 0.001, name

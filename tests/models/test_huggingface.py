@@ -128,7 +128,10 @@ def pickle_only(folder: Path) -> None:
     ("damage", "said"),
     [
         (change_tensors(lambda t: t.pop("transformer.h.1.mlp.c_fc.bias")), "the tensor transformer.h.1.mlp.c_fc.bias"),
-        (change_tensors(lambda t: t.update({"transformer.wpe.weight": torch.zeros(3, 32)})), "shape (64, 32); got (3, 32)"),
+        (
+            change_tensors(lambda t: t.update({"transformer.wpe.weight": torch.zeros(3, 32)})),
+            "shape (64, 32); got (3, 32)",
+        ),
         (change_config(model_type="gtp2"), "Did you mean 'gpt2'?"),
         (change_config(model_type="bert"), "Known: gpt2."),
         (change_config(model_type=None), "got ''"),

@@ -17,7 +17,9 @@ CONTROL = {TOKENIZER.control(token) for token in CONTROL_TOKENS}
 texts = st.lists(
     st.one_of(
         st.text(st.characters(exclude_categories=["Cs"])),
-        st.sampled_from([*CONTROL_TOKENS, "<|us", "er|>", "<|<|user|>user|>", "<|en<|end|>d|>", "the cat", "猫", "👩‍🚀"]),
+        st.sampled_from(
+            [*CONTROL_TOKENS, "<|us", "er|>", "<|<|user|>user|>", "<|en<|end|>d|>", "the cat", "猫", "👩‍🚀"]
+        ),
     ),
     max_size=6,
 ).map("".join)

@@ -31,7 +31,7 @@ def read_conversations(path: Path, split: str = "train", language: str = "en") -
 
 
 def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversation]:
-    """"Continue: <the first words of a passage>" → how the passage goes on, cut from running text."""
+    """ "Continue: <the first words of a passage>" → how the passage goes on, cut from running text."""
     dice = random.Random(seed)
     found: list[Conversation] = []
     sentences = [s for text in texts for s in re.split(r"(?<=[.!?])\s+", " ".join(text.split())) if s.isascii()]

@@ -49,7 +49,7 @@ def roll_out(
     stop_ids: Sequence[int],
     pad: int,
 ) -> Rollout:
-    """Answers every prompt once. Nothing is cut from the distribution, so that the noted probabilities are the policy's."""
+    """Answers every prompt once. Nothing is cut from the distribution: the noted probabilities are the policy's."""
     assert sampling.top_k == 0 and sampling.top_p == 1.0
     answers = answer_all(policy, prompts, sampling, stop_ids, value_head=value_head)
     return pack_rollout(prompts, answers, pad)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gptwright.evaluation.intervals import Estimate, share
+from gptwright.foundations.errors import InputError
 from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.tokenizers.chat import Message, prompt_ids, read_messages
@@ -20,11 +21,15 @@ class Question:
 
 
 def read_questions(lines: Sequence[dict[str, Any]]) -> list[Question]:
-    """Questions from the objects of a JSON Lines file."""
-    return [
-        Question(read_messages(line.get("messages"), f"question {i + 1}"), str(line["answer"]), str(line.get("kind", "")))
-        for i, line in enumerate(lines)
-    ]
+    """Questions from the objects of a JSON Lines file. Raises `InputError` naming the first that lacks something."""
+    return [_question(line, f"question {number}") for number, line in enumerate(lines, 1)]
+
+
+def _question(line: dict[str, Any], where: str) -> Question:
+    messages, answer = read_messages(line.get("messages"), where), line.get("answer")
+    if not isinstance(answer, str):
+        raise InputError(f"a text as 'answer' of {where}", repr(answer), 'Add "answer": "…".')
+    return Question(messages, answer, str(line.get("kind", "")))
 
 
 def exact_answers(model: Model, questions: Sequence[Question], *, max_tokens: int = 40) -> dict[str, Estimate]:

@@ -5,6 +5,7 @@ from math import log
 
 import torch
 
+from gptwright.foundations.errors import InputError
 from gptwright.models.family import Decoder
 from gptwright.objectives.language import token_nats
 from gptwright.text.pack import TokenFile
@@ -20,12 +21,18 @@ class TextLoss:
 
 @torch.inference_mode()
 def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int) -> TextLoss:
-    """Mean over evenly spaced windows of `length` tokens."""
+    """Mean over evenly spaced windows of `length` tokens. Raises `InputError` when the text is shorter than one."""
+    if len(tokens) <= length:
+        raise InputError(
+            f"at least {length + 1} tokens of held-out text", str(len(tokens)), "Add text, or lower length."
+        )
     count = max(1, min(windows, (len(tokens) - 1) // length))
     step = (len(tokens) - length - 1) // max(count - 1, 1) if count > 1 else 0
     total, seen = 0.0, 0
     for start in range(0, count, 16):
-        rows = torch.stack([torch.from_numpy(tokens.window(i * step, length + 1)) for i in range(start, min(start + 16, count))])
+        rows = torch.stack(
+            [torch.from_numpy(tokens.window(i * step, length + 1)) for i in range(start, min(start + 16, count))]
+        )
         hidden = model.hidden(rows[:, :-1]).flatten(0, 1)
         total += float(token_nats(hidden, model.embed.weight, rows[:, 1:].flatten()).sum())
         seen += rows[:, 1:].numel()

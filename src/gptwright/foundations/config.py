@@ -36,7 +36,9 @@ def decode(cls: type[T], table: Mapping[str, Any], where: str, decoders: Decoder
         if key not in fields:
             raise ConfigError(f"a key of {where}", f"'{key}'", nearest(key, fields))
     values = {key: _read(hints[key], value, f"{where}.{key}", decoders or {}) for key, value in table.items()}
-    required = {n for n, f in fields.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+    required = {
+        n for n, f in fields.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
     if missing := sorted(required - values.keys()):
         raise ConfigError(f"the key '{missing[0]}' in {where}", "nothing", f"Add {missing[0]} = … there.")
     return cls(**values)

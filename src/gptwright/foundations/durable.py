@@ -9,10 +9,13 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from gptwright.foundations.errors import ArtifactError, ResourceError
 
@@ -26,24 +29,37 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Generator[None]:
     """Turns the system's refusals to write below `path` into a `ResourceError` with a remedy."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, SafetensorError) as error:
+        number = _errno(error)
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise ResourceError(
-                f"room on the disk for {path}", "a full disk", "Free some space; what was saved before is whole."
+                f"room on the disk for {path}", os.strerror(number), "Free some space; what was saved before is whole."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ResourceError(
-                f"a place that can be written, {path}", error.strerror or "a refusal", "Choose another folder with --out."
+                f"a place that can be written, {path}", os.strerror(number), "Choose another folder with --out."
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        if number in (errno.ENOTDIR, errno.EEXIST):
             raise ResourceError(
                 f"a folder at {path}", "a file of that name in its way", "Choose another folder with --out."
             ) from error
+        if number == errno.EISDIR:
+            raise ResourceError(
+                f"a file at {path}", "a folder of that name in its way", "Choose another name."
+            ) from error
         raise
+
+
+def _errno(error: OSError | SafetensorError) -> int | None:
+    """The system's number for what went wrong; safetensors has it in its text only."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"os error (\d+)", str(error))
+    return int(found[1]) if found else None
 
 
 def _flush(path: Path) -> None:
@@ -96,7 +112,7 @@ def read_json(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path) -> Generator[Path]:
     """A folder that appears at `path`, complete with its manifest, only when the block ends well."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     with explained(path):
@@ -106,7 +122,9 @@ def new_folder(path: Path) -> Iterator[Path]:
             yield unfinished
             for file in _files(unfinished):
                 _flush(file)
-            write_json(unfinished / MANIFEST, {str(f.relative_to(unfinished)): sha256(f) for f in _files(unfinished)})
+            write_json(
+                unfinished / MANIFEST, {f.relative_to(unfinished).as_posix(): sha256(f) for f in _files(unfinished)}
+            )
             if path.exists():
                 shutil.rmtree(path)
             unfinished.rename(path)

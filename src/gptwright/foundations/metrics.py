@@ -14,8 +14,8 @@ class Metrics:
         self.path = path
 
     def log(self, step: int, **values: float) -> None:
-        """Appends one line; a line is short enough to reach the file whole."""
-        line = json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}})
+        """Appends one line, seven digits a value; a line is short enough to reach the file whole."""
+        line = json.dumps({"step": step, **{k: float(f"{v:.7g}") for k, v in values.items()}})
         with explained(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 

@@ -49,7 +49,9 @@ class ProgressLine:
         now = time.monotonic()
         if not console.is_terminal and (now - self._printed >= PLAIN_SECONDS or done >= self.total):
             self._printed = now
-            print(f"{self.name}  {done}/{self.total}  {note}  {self._left(now):.0f} s left", file=sys.stderr, flush=True)
+            print(
+                f"{self.name}  {done}/{self.total}  {note}  {self._left(now):.0f} s left", file=sys.stderr, flush=True
+            )
 
     def _left(self, now: float) -> float:
         return (now - self._started) / max(self.done - self._first, 1) * (self.total - self.done)

@@ -64,7 +64,11 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
 
     Raises `ConfigError` when the folder holds other work, naming the first difference, so that nothing is overwritten.
     """
-    asked: dict[str, Any] = {"verb": verb, "config": encode(config), "inputs": {n: _identity(p) for n, p in inputs.items()}}
+    asked: dict[str, Any] = {
+        "verb": verb,
+        "config": encode(config),
+        "inputs": {n: _identity(p) for n, p in inputs.items()},
+    }
     if (path / RECORD).exists():
         record = cast("dict[str, Any]", read_json(path / RECORD))
         _refuse_other_work(path, record, asked)
@@ -93,9 +97,13 @@ def finished_stage(path: Path, verb: str | None = None) -> dict[str, Any]:
                             "Run that stage first, or correct the path.")  # fmt: skip
     record = cast("dict[str, Any]", read_json(path / RECORD))
     if record["state"] != "complete":
-        raise ArtifactError(f"a finished stage at {path}", "one that was stopped", "Give its command again: it goes on.")
+        raise ArtifactError(
+            f"a finished stage at {path}", "one that was stopped", "Give its command again: it goes on."
+        )
     if verb and record["verb"] != verb:
-        raise ArtifactError(f"a folder made by '{verb}' at {path}", f"one made by '{record['verb']}'", "Correct the path.")
+        raise ArtifactError(
+            f"a folder made by '{verb}' at {path}", f"one made by '{record['verb']}'", "Correct the path."
+        )
     return record
 
 
@@ -133,9 +141,10 @@ def _identity(path: Path) -> str:
     if (path / "manifest.json").is_file():
         return sha256(path / "manifest.json")
     if (path / "config.json").is_file():
-        return sha256(path / "config.json")
-    outputs = finished_stage(path)["outputs"]
-    return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()
+        files = {file.name: sha256(file) for file in path.iterdir() if file.is_file()}
+    else:
+        files = finished_stage(path)["outputs"]
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any]) -> None:

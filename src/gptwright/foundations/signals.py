@@ -6,7 +6,7 @@ A second Ctrl-C stops at once.
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import FrameType
 
 from gptwright.foundations.errors import Interrupted
@@ -28,7 +28,7 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def stop_request() -> Iterator[StopRequest]:
+def stop_request() -> Generator[StopRequest]:
     """Listens for SIGINT and SIGTERM inside the block (only in the main thread, where Python delivers them)."""
     request = StopRequest()
 

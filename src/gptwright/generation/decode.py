@@ -27,7 +27,7 @@ class Drawn:
 
 @dataclass
 class Answer:
-    """What the model said: ids without the end of turn's control token unless `ended`, and what was noted on the way."""
+    """What the model said, the stop id included when it `ended`, and what was noted on the way."""
 
     ids: list[int] = field(default_factory=list[int])
     logprobs: list[float] = field(default_factory=list[float])
@@ -46,7 +46,11 @@ def check_prompt(ids: Sequence[int], context: int) -> None:
 
 @torch.inference_mode()
 def decode(
-    model: Decoder, prompts: Sequence[Sequence[int]], sampling: Sampling, stop_ids: Sequence[int], random: torch.Generator
+    model: Decoder,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    stop_ids: Sequence[int],
+    random: torch.Generator,
 ) -> Iterator[Drawn]:
     """Yields a step at a time until every row has drawn a stop id, its share of tokens, or filled the context."""
     context = model.config.context

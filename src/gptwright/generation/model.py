@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -19,7 +19,7 @@ from gptwright.generation.stops import StopTexts
 from gptwright.models.family import Decoder
 from gptwright.models.huggingface import read_model
 from gptwright.tokenizers.bpe import Tokenizer
-from gptwright.tokenizers.chat import END_OF_TEXT, END_OF_TURN, ROLES, Message, prompt_ids
+from gptwright.tokenizers.chat import END_OF_TEXT, STOP_TOKENS, Message, prompt_ids
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,18 @@ class Model:
         self.network, self.tokenizer, self.name = network, tokenizer, name
         self.sampling = sampling or Sampling()
         self.context: int = network.config.context
-        self.stop_ids = [tokenizer.control(t) for t in (END_OF_TURN, END_OF_TEXT, *ROLES.values())]
+        self.stop_ids = [tokenizer.control(t) for t in STOP_TOKENS]
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        """Raw scores of the next token at every position, in float32."""
+        """Raw scores of the next token at every position, in float32. Raises `InputError` beyond the context."""
+        if ids.shape[1] > self.context:
+            raise InputError(
+                f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
+            )
         return self.network.logits(self.network.hidden(ids))
 
-    def generate(
-        self, prompt: str, *, max_tokens: int = 128, temperature: float = 0.7, seed: int | None = None
-    ) -> str:
+    def generate(self, prompt: str, *, max_tokens: int = 128, temperature: float = 0.7, seed: int | None = None) -> str:
         """Continues a text."""
         sampling = replace(self.sampling, max_tokens=max_tokens, temperature=temperature, seed=seed)
         return "".join(piece.text for piece in self.stream(prompt, sampling))
@@ -77,7 +79,7 @@ class Model:
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
         """One text a prompt of ids, many at once."""
         found = answer_all(self.network, prompts, sampling, self.stop_ids)
-        return [self.tokenizer.decode(answer.ids).strip() for answer in found]
+        return [_before_stop(self.tokenizer.decode(answer.ids), sampling.stop).strip() for answer in found]
 
     def _stream(self, ids: list[int], sampling: Sampling) -> Iterator[Piece]:
         check_prompt(ids, self.context)
@@ -103,6 +105,12 @@ class Model:
         yield Piece("" if stops.met else stops.rest(), finish, prompt_tokens, count)
 
 
+def _before_stop(text: str, stop: tuple[str, ...]) -> str:
+    stops = StopTexts(stop)
+    shown = stops.feed(text)
+    return shown if stops.met else shown + stops.rest()
+
+
 def load(path: str | Path) -> Model:
     """Opens a stage folder, or a Hugging Face folder of a family in the catalogue.
 
@@ -110,7 +118,9 @@ def load(path: str | Path) -> Model:
     """
     given = Path(path)
     if not given.exists():
-        raise InputError(f"a model at {given}", "nothing there", "Give the folder of a stage, such as runs/start/04-sft.")
+        raise InputError(
+            f"a model at {given}", "nothing there", "Give the folder of a stage, such as runs/start/04-sft."
+        )
     folder = given
     if (given / RECORD).is_file():
         finished_stage(given)
@@ -129,4 +139,7 @@ def _defaults(folder: Path) -> Sampling:
     path = folder / "generation_config.json"
     given = read_json(path) if path.is_file() else {}
     names = {"max_new_tokens": "max_tokens", "temperature": "temperature", "top_k": "top_k", "top_p": "top_p"}
-    return Sampling(**{ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None})
+    settings: dict[str, Any] = {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
+    if given.get("do_sample") is False:
+        settings["temperature"] = 0.0
+    return Sampling(**settings)

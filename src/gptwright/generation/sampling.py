@@ -31,6 +31,7 @@ class Sampling:
         self._require("temperature", "from 0 to 100", 0 <= self.temperature <= 100)
         self._require("top_k", "0 or more", self.top_k >= 0)
         self._require("top_p", "above 0 and at most 1", 0 < self.top_p <= 1)
+        self._require("seed", "from -2^63 to 2^64 - 1", self.seed is None or -(2**63) <= self.seed < 2**64)
         self._require("stop", "texts that are not empty", all(self.stop))
 
     def _require(self, name: str, needed: str, fits: bool) -> None:

@@ -10,12 +10,12 @@ class StopTexts:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """The text that may be shown now. `met` becomes true when a stop was complete; nothing follows it."""
+        """The text that may be shown now. `met` becomes true once a stop is complete; the one complete first counts."""
         self._held += text
-        found = [at for stop in self.stops if (at := self._held.find(stop)) >= 0]
+        found = [(at + len(stop), at) for stop in self.stops if (at := self._held.find(stop)) >= 0]
         if found:
             self.met = True
-            return self._held[: min(found)]
+            return self._held[: min(found)[1]]
         keep = max((self._overlap(stop) for stop in self.stops), default=0)
         shown, self._held = self._held[: len(self._held) - keep], self._held[len(self._held) - keep :]
         return shown

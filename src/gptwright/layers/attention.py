@@ -20,9 +20,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None = None
-    ) -> Float[Tensor, "B T C"]:
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None = None) -> Float[Tensor, "B T C"]:
         """With a `cache`, x follows the tokens stored there, whose keys and values are seen too."""
         q, k, v = (split.unflatten(-1, (self.heads, -1)).transpose(1, 2) for split in self.qkv(x).chunk(3, dim=-1))
         if cache is None:

@@ -1,6 +1,7 @@
 """The only list of families. Tests, documentation and the command line iterate it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from torch import nn
 
@@ -31,9 +32,11 @@ def config_from_table(value: Any) -> Any:
     """A preset's name, or `{preset = …, layers = …}`, or `{family = …, …}` as a recipe writes it."""
     if isinstance(value, str):
         return preset(value)
-    table = dict(value)
-    start = preset(table.pop("preset")) if "preset" in table else None
-    family = table.pop("family", None) or (family_of(start).name if start else "")
+    if not isinstance(value, Mapping):
+        raise ConfigError("a preset's name or a table of sizes as model", repr(value), 'Write model = "gpt2-nano".')
+    table = dict(cast("Mapping[str, Any]", value))
+    start = preset(str(table.pop("preset"))) if "preset" in table else None
+    family = str(table.pop("family", family_of(start).name if start else ""))
     if family not in FAMILIES:
         raise ConfigError("a family in the model's table", f"'{family}'", nearest(family, FAMILIES))
     config_type = FAMILIES[family].config

@@ -70,7 +70,9 @@ def _understood(table: Any, path: Path) -> tuple[Family, Any]:
                                 "Restore the file from its source.")  # fmt: skip
     for theirs, value in family.constants.items():
         if table.get(theirs, value) != value:
-            raise ArtifactError(f"{theirs} = {value!r} in {path}", repr(table[theirs]), f"Only such a {name} can be computed.")
+            raise ArtifactError(
+                f"{theirs} = {value!r} in {path}", repr(table[theirs]), f"Only such a {name} can be computed."
+            )
     config = family.config(**{ours: table[theirs] for ours, theirs in family.sizes.items()})
     check_sizes(config)
     return family, config
@@ -78,7 +80,9 @@ def _understood(table: Any, path: Path) -> tuple[Family, Any]:
 
 def _their_tensors(model: nn.Module, family: Family) -> dict[str, Tensor]:
     return {
-        theirs: (tensor.detach().float().T if theirs.endswith(family.transposed) else tensor.detach().float()).contiguous()
+        theirs: (
+            tensor.detach().float().T if theirs.endswith(family.transposed) else tensor.detach().float()
+        ).contiguous()
         for ours, tensor in model.state_dict().items()
         for theirs in [_their_name(ours, family)]
     }

@@ -1,6 +1,7 @@
 """Proximal policy optimisation on token sequences: pure functions over (episodes × tokens) tensors.
 
-Masks are true on the tokens the policy said. Facts: Schulman et al. 2017; Ziegler et al. 2019; Ouyang et al. 2022, eq. 2.
+Masks are true on the tokens the policy said, finite numbers stand everywhere.
+Facts: Schulman et al. 2017; Ziegler et al. 2019; Ouyang et al. 2022, eq. 2.
 """
 
 import torch
@@ -20,7 +21,7 @@ def token_rewards(score: Float[Tensor, "B"], policy: Tokens, reference: Tokens, 
 
 
 def advantages(rewards: Tokens, values: Tokens, said: Said, gamma: float = 1.0, lam: float = 0.95) -> Tokens:
-    """Generalised advantage estimation: Σ (γλ)^l δ_{t+l}, δ_t = r_t + γ V_{t+1} - V_t; nothing follows the last token."""
+    """Generalised advantage estimation: Σ (γλ)^l δ_{t+l}, δ_t = r_t + γ V_{t+1} - V_t; nothing follows the last."""
     following = torch.zeros_like(rewards[:, 0])
     next_value = torch.zeros_like(following)
     result = torch.zeros_like(rewards)

@@ -19,7 +19,7 @@ SIZES = {
 TOKENS_A_PARAMETER = 1.0  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
-SHARES = {"pretrain": 0.35, "sft": 0.31, "rank": 0.07, "reward": 0.05, "reward-control": 0.04, "ppo": 0.18}
+SHARES = {"pretrain": 0.33, "sft": 0.30, "rank": 0.08, "reward": 0.05, "reward-control": 0.04, "ppo": 0.20}
 START_UP = 6.0  # seconds to import, to look at the machine, to write the report
 PREPARE, TOKENIZE = 0.4, 0.6  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
@@ -94,7 +94,7 @@ def _tables(
             "length": shape.length, "rate": _rate(model) / 2, "save_every": max(steps["sft"] // 5, 1), **same,
         },
         "rank": {
-            "model": "sft", "text": "prepare", "rankings": RANKINGS, "prompts": prompts,
+            "model": "sft", "text": "prepare", "prompts": prompts,
             "heldout": max(prompts // 4, 32), "answers": shape.answers, **same,
         },
         "reward": {**reward, "steps": steps["reward"], "save_every": max(steps["reward"] // 3, 1)},
@@ -106,7 +106,7 @@ def _tables(
             "policy": "sft", "reward": "reward", "prompts": "rank/prompts.jsonl", "tokens": "tokenize", **talk,
             "questions": QUESTIONS, "updates": steps["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
             "minibatches": shape.minibatches, "mix_rows": shape.ppo_mix_rows, "demonstration_rows": shape.demonstration_rows,
-            "length": shape.length, "heldout": HELDOUT_PROMPTS, "save_every": max(steps["ppo"] // 5, 1), **same,
+            "length": shape.length, "rate": _rate(model) / 4, "heldout": HELDOUT_PROMPTS, "save_every": max(steps["ppo"] // 5, 1), **same,
         },
     }  # fmt: skip
 

@@ -69,7 +69,7 @@ class Recipe:
         if not isinstance(value, str):
             raise ConfigError(f"a path in [{step.name}]", repr(value), "Write it as a string.")
         if value.startswith("bundled:"):
-            return bundled_folder() / value.removeprefix("bundled:")
+            return _bundled(value, step)
         first, *rest = Path(value).parts or ("",)
         if first in known:
             return self.folder(out, first).joinpath(*rest)
@@ -77,6 +77,15 @@ class Recipe:
             raise ConfigError(f"an earlier table's name or a path that exists in [{step.name}]", f"'{value}'",
                               nearest(first, known) if known else "Correct it.")  # fmt: skip
         return Path(value)
+
+
+def _bundled(value: str, step: Step) -> Path:
+    folder = bundled_folder()
+    path = folder / value.removeprefix("bundled:")
+    if not path.is_file():
+        known = [f"bundled:{file.relative_to(folder).as_posix()}" for file in folder.rglob("*.jsonl*")]
+        raise ConfigError(f"a bundled file in [{step.name}]", f"'{value}'", nearest(value, known))
+    return path
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -96,7 +105,7 @@ def read_recipe(path: Path) -> Recipe:
             raise ConfigError(f"tables only in {path}, besides name", f"{name} = {value!r}",
                               "Put the key under the [stage] it belongs to.")  # fmt: skip
         table = dict(cast("dict[str, Any]", value))
-        verb = table.pop("verb", name)
+        verb = str(table.pop("verb", name))
         stage(verb)
         steps.append(Step(name, verb, table))
     if not steps:

@@ -1,5 +1,6 @@
 """Carrying out a recipe: every stage into its folder, skipping what is complete, going on where it stopped."""
 
+from itertools import zip_longest
 from pathlib import Path
 
 from gptwright.foundations.errors import ConfigError
@@ -15,8 +16,9 @@ def run_recipe(recipe: Recipe, out: Path) -> None:
 
     Every configuration is checked before the first stage starts.
     """
+    configs = list(recipe.configs(out))
     _claim(recipe, out)
-    for step, config in list(recipe.configs(out)):
+    for step, config in configs:
         folder = recipe.folder(out, step.name)
         say(f"── {folder.name}")
         carry_out(step.verb, config, folder)
@@ -28,8 +30,7 @@ def _claim(recipe: Recipe, out: Path) -> None:
     if not path.exists():
         write_recipe(recipe, path)
         return
-    there = {step.name: step for step in read_recipe(path).steps}
-    for step in recipe.steps:
-        if there.get(step.name) != step:
-            raise ConfigError(f"the recipe that {path} holds", f"another [{step.name}]",
-                              "Choose another folder with --out.")  # fmt: skip
+    for there, asked in zip_longest(read_recipe(path).steps, recipe.steps):
+        if there != asked:
+            got = f"another [{asked.name}]" if asked else f"one without [{there.name}]"
+            raise ConfigError(f"the recipe that {path} holds", got, "Choose another folder with --out.")

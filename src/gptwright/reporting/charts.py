@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Literal
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from gptwright.evaluation.intervals import Estimate
 
@@ -16,7 +16,8 @@ Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 400.0, 220.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 12.0, 10.0, 26.0
 PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-MOST_RAW, MOST_SMOOTH, MOST_PROBES = 400, 160, 40
+MOST_RAW, MOST_SMOOTH, MOST_PROBES = 300, 160, 40
+EDGE = 4.0  # room around the plot for dots at its rim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,8 @@ class Curve:
 
 
 def smooth(points: Points) -> Points:
-    """The mean over a window of a twentieth of the points, cut off at the ends."""
-    reach = len(points) // 40
+    """The mean over a window of a fifteenth of the points, cut off at the ends."""
+    reach = len(points) // 30
     sums = [0.0]
     for _, value in points:
         sums.append(sums[-1] + value)
@@ -61,10 +62,10 @@ def thinned(points: Points, most: int) -> Points:
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten apart) from `low` to `high`."""
+    """Round numbers from `low` to `high`, 1, 2 or 5 times a power of ten apart, with `about` so many gaps."""
     rough = (high - low) / about
     power = 10.0 ** floor(log10(rough))
-    gap = next(f * power for f in (1, 2, 5, 10) if f * power >= rough * 0.999)
+    gap = min((f * power for f in (1, 2, 5, 10)), key=lambda gap: abs(log10(gap / rough)))
     return [n * gap for n in range(ceil(low / gap - 1e-9), floor(high / gap + 1e-9) + 1)]
 
 
@@ -94,24 +95,34 @@ def line_chart(title: str, curves: Sequence[Curve], *, x_name: str = "step", dig
     inner = Markup("").join([_curve(curve, scale) for curve in drawn] + _probes(drawn, scale, x_name, digits))
     return Markup(
         '<svg class="chart" viewBox="0 0 {w:g} {h:g}" role="img" aria-label="{title}">{axes}'
-        '<svg x="{left:g}" y="{top:g}" width="{pw:g}" height="{ph:g}" class="plot">{inner}</svg></svg>'
-    ).format(w=WIDTH, h=HEIGHT, title=title, axes=_axes(scale, x_name), left=LEFT, top=TOP,
-             pw=PLOT_WIDTH, ph=PLOT_HEIGHT, inner=inner)  # fmt: skip
+        '<svg x="{left:g}" y="{top:g}" width="{pw:g}" height="{ph:g}" viewBox="{edge:g} {edge:g} {pw:g} {ph:g}">'
+        "{inner}</svg></svg>"
+    ).format(w=WIDTH, h=HEIGHT, title=title, axes=_axes(scale, x_name), left=LEFT - EDGE, top=TOP - EDGE,
+             pw=PLOT_WIDTH + 2 * EDGE, ph=PLOT_HEIGHT + 2 * EDGE, edge=-EDGE, inner=inner)  # fmt: skip
 
 
 def _scale(curves: Sequence[Curve]) -> _Scale:
     """Steps from the first to the last; values without the steep start, which would flatten all the rest."""
     steps = [step for curve in curves for step, _ in curve.points]
     begin = min(steps) + 0.04 * (max(steps) - min(steps))
-    values = [value for curve in curves for step, value in curve.line() if curve.kind == "sparse" or step >= begin]
+    values = [value for curve in curves for value in _typical(curve, begin)]
     low, high = min(values), max(values)
     margin = 0.08 * (high - low) or max(abs(high) * 0.1, 0.1)
     return _Scale(min(steps), max(max(steps), min(steps) + 1), low - margin, high + margin)
 
 
+def _typical(curve: Curve, begin: float) -> list[float]:
+    """The values that must be in sight: all dots, but of a noisy curve only the middle nine tenths, and its line."""
+    if curve.kind == "sparse":
+        return [value for _, value in curve.points]
+    line = [value for step, value in curve.line() if step >= begin]
+    raw = sorted(value for step, value in curve.points if step >= begin)
+    return [*line, *raw[len(raw) // 20 : len(raw) - len(raw) // 20]]
+
+
 def _axes(scale: _Scale, x_name: str) -> Markup:
     parts: list[Markup] = []
-    values = ticks(scale.y_low, scale.y_high, 4)
+    values = ticks(scale.y_low, scale.y_high, 5)
     digits = max(0, -floor(log10(values[1] - values[0]) + 1e-9)) if len(values) > 1 else 2
     for value in values:
         y = TOP + scale.y(value)
@@ -119,7 +130,7 @@ def _axes(scale: _Scale, x_name: str) -> Markup:
             LEFT, WIDTH - RIGHT, y, y))  # fmt: skip
         parts.append(_label(LEFT - 6, y + 3.5, f"{value:.{digits}f}".replace("-", "−"), "end"))
     for step in ticks(scale.x_low, scale.x_high, 5):
-        if 0.02 * PLOT_WIDTH < scale.x(step) < 0.86 * PLOT_WIDTH:
+        if 0.02 * PLOT_WIDTH < scale.x(step) < 0.8 * PLOT_WIDTH:
             parts.append(_label(LEFT + scale.x(step), HEIGHT - 8, _step(step), "middle"))
     parts.append(_label(WIDTH - RIGHT, HEIGHT - 8, f"{x_name} {_step(scale.x_high)}", "end"))
     return Markup("").join(parts)
@@ -158,18 +169,22 @@ def _probes(curves: Sequence[Curve], scale: _Scale, x_name: str, digits: int) ->
         x = scale.x(step)
         near = [(curve.name, *min(curve.line(), key=lambda p: abs(p[0] - step))) for curve in curves]
         figures = ", ".join(f"{name} {value:.{digits}f}" for name, at, value in near if abs(at - step) <= reach)
-        strips.append(Markup('<g class="probe"><title>{} {:,.0f}: {}</title><rect x="{:.1f}" y="0" width="{:.1f}" height="{:g}"/>'
-                             '<line x1="{:.1f}" x2="{:.1f}" y1="0" y2="{:g}"/></g>').format(
-            x_name, step, figures.replace("-", "−"), x - width / 2, width, PLOT_HEIGHT, x, x, PLOT_HEIGHT))  # fmt: skip
+        strips.append(
+            Markup(
+                '<g class="probe"><title>{} {:,.0f}: {}</title><rect x="{:.1f}" y="0" width="{:.1f}" height="{:g}"/>'
+                '<line x1="{:.1f}" x2="{:.1f}" y1="0" y2="{:g}"/></g>'
+            ).format(x_name, step, figures.replace("-", "−"), x - width / 2, width, PLOT_HEIGHT, x, x, PLOT_HEIGHT)
+        )
     return strips
 
 
 def interval_bar(estimate: Estimate) -> Markup:
     """A share and its 95 % interval on a track from 0 to 100 %."""
     low, high = 100 * max(estimate.low, 0), 100 * min(estimate.high, 1)
-    label = escape(f"95 % interval from {low:.1f} to {high:.1f} %")
+    label = f"95 % interval from {low:.1f} to {high:.1f} %"
     return Markup(
-        '<svg class="interval" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}"><title>{}</title>'
-        '<rect class="track" width="100" y="3" height="2"/><rect class="span" x="{:.2f}" width="{:.2f}" y="2" height="4"/>'
-        '<rect class="mark" x="{:.2f}" width="1.6" y="0" height="8"/></svg>'
-    ).format(label, label, low, max(high - low, 0.8), min(max(100 * estimate.value - 0.8, 0), 98.4))
+        '<svg class="interval" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{label}">'
+        '<title>{label}</title><rect class="track" width="100" y="3" height="2"/>'
+        '<rect class="span" x="{low:.2f}" width="{span:.2f}" y="2" height="4"/>'
+        '<rect class="mark" x="{mark:.2f}" width="1.6" y="0" height="8"/></svg>'
+    ).format(label=label, low=low, span=max(high - low, 0.8), mark=min(max(100 * estimate.value - 0.8, 0), 98.4))

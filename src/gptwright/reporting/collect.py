@@ -39,7 +39,6 @@ class Stage:
     metrics: list[dict[str, Any]]
     evaluation: Any
     """content of evaluation.json, or None"""
-    peak_memory_gb: float | None
 
     @property
     def name(self) -> str:
@@ -76,6 +75,8 @@ class Run:
     expected: list[str] = field(default_factory=list[str])
     planned: dict[str, float] = field(default_factory=dict[str, float])
     minutes: float | None = None
+    peak_memory_gb: float | None = None
+    """the most memory held, in GiB, if it was recorded"""
     sources: Sources | None = None
     samples: list[Sample] = field(default_factory=list[Sample])
 
@@ -93,11 +94,6 @@ class Run:
     def seconds(self) -> float:
         """Time that all stages took."""
         return sum(stage.seconds for stage in self.stages)
-
-    @property
-    def peak_memory_gb(self) -> float | None:
-        """The most memory a stage held, in GiB, if any recorded it."""
-        return max((stage.peak_memory_gb for stage in self.stages if stage.peak_memory_gb is not None), default=None)
 
     def answering(self) -> dict[str, ModelScores]:
         """Scores of the untrained, the pretrained and the tuned model."""
@@ -136,6 +132,7 @@ def collect(path: Path) -> Run:
         expected=expected,
         planned={name: planned for name in expected if (planned := number(seconds.get(name))) is not None},
         minutes=number(plan.get("minutes")),
+        peak_memory_gb=_peak_memory(path / "summary.json"),
         sources=_sources(stages),
         samples=_samples(stages),
     )
@@ -158,7 +155,6 @@ def _stage(path: Path) -> Stage:
         machine=table(record.get("machine")),
         metrics=read_metrics(path / "metrics.jsonl"),
         evaluation=read_json(evaluation) if evaluation.is_file() else None,
-        peak_memory_gb=number(record.get("peak_memory_gb", figures.get("peak_memory_gb"))),
     )
 
 
@@ -169,6 +165,10 @@ def _recipe(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ArtifactError(f"TOML in {path}", str(error), "Correct that line, or restore the file.") from error
+
+
+def _peak_memory(path: Path) -> float | None:
+    return number(table(read_json(path)).get("peak_memory_gb")) if path.is_file() else None
 
 
 def _sources(stages: list[Stage]) -> Sources | None:

@@ -3,7 +3,7 @@
 from gptwright.evaluation.intervals import Estimate
 from gptwright.reporting.collect import CONTROL, Run
 from gptwright.reporting.verdict import Verdict, graded
-from gptwright.reporting.wording import full, plain
+from gptwright.reporting.wording import full, percent, plain
 
 FORMS, FACTS = "held-out form", "held-out fact"
 MANY_EXACT, SOME_EXACT = 0.80, 0.50
@@ -34,10 +34,13 @@ def held_out_forms(exact: Estimate | None) -> Verdict | None:
     if exact is None:
         return None
     level = graded(exact.value, healthy=MANY_EXACT, watch=SOME_EXACT)
-    titles = {"healthy": "It answers questions in forms it never saw", "watch": "It answers only some forms it never saw",
-              "ill": "It does not answer questions in forms it never saw"}  # fmt: skip
+    titles = {
+        "healthy": "It answers questions in forms it never saw",
+        "watch": "It answers only some questions in forms it never saw",
+        "ill": "It does not answer questions in forms it never saw",
+    }
     advice = "" if level == "healthy" else "More steps of sft and of pretrain: raise --minutes."
-    return Verdict(level, titles[level], f"{full(exact, 'answers')} exact", advice)
+    return Verdict(level, titles[level], f"{full(exact, 'questions')} answered exactly", advice)
 
 
 def held_out_facts(exact: Estimate | None) -> Verdict | None:
@@ -46,9 +49,11 @@ def held_out_facts(exact: Estimate | None) -> Verdict | None:
         return None
     if exact.value > GUESSED:
         return Verdict("ill", "It knows facts it was never taught: the questions leaked into the training data",
-                       f"{full(exact, 'answers')} exact, {GUESSED:.0%} at most by guessing",
+                       f"{full(exact, 'questions')} answered exactly, guessing gives {percent(GUESSED)} at most",
                        "Take the held-out facts out of the conversations and the text.")  # fmt: skip
-    return Verdict("healthy", "It does not know what it was never taught", f"{full(exact, 'answers')} exact: no leak")
+    return Verdict(
+        "healthy", "It does not know what it was never taught", f"{full(exact, 'questions')} answered exactly: no leak"
+    )
 
 
 def language_rise(name: str, nats: float | None) -> Verdict | None:
@@ -68,8 +73,11 @@ def reward_accuracy(pairs: Estimate | None) -> Verdict | None:
     if pairs is None:
         return None
     level = graded(pairs.value, healthy=ORDERED, watch=HALF_ORDERED)
-    titles = {"healthy": "The reward model judges as the labeller does", "watch": "The reward model is often wrong",
-              "ill": "The reward model hardly knows what the labeller prefers"}  # fmt: skip
+    titles = {
+        "healthy": "The reward model judges as the labeller does",
+        "watch": "The reward model is often wrong",
+        "ill": "The reward model hardly knows what the labeller prefers",
+    }
     advice = "" if level == "healthy" else "Collect more rankings, or train it longer."
     return Verdict(level, titles[level], full(pairs, "held-out pairs"), advice)
 

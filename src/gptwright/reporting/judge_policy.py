@@ -24,10 +24,10 @@ def judge_policy(run: Run) -> list[Verdict]:
     if stage:
         found += [
             language_rise("PPO", stage.figure("heldout_nats_rise")),
-            ended(stage.curve("ended")),
-            explained_variance(stage.curve("explained_variance")),
             first_ratio_error(stage.curve("first_ratio_error")),
         ]
+    if stage and stage.complete:
+        found += [ended(stage.curve("ended")), explained_variance(stage.curve("explained_variance"))]
     return [verdict for verdict in found if verdict]
 
 
@@ -53,7 +53,7 @@ def win_rate(wins: Estimate | None, rule: str) -> Verdict | None:
                        "More updates, a better reward model, or a lower beta.")  # fmt: skip
     if wins.value < MANY_WINS:
         return Verdict("watch", f"The policy is better, but wins less than {percent(MANY_WINS)}", numbers,
-                       "More updates: raise --minutes.")  # fmt: skip
+                       "More rankings for the reward model, or more updates while the KL is small.")  # fmt: skip
     return Verdict("healthy", "The policy gives the answers that are preferred", numbers)
 
 
@@ -116,10 +116,10 @@ def first_ratio_error(errors: Points) -> Verdict | None:
     if not errors:
         return None
     worst = max(value for _, value in errors)
-    numbers = f"log-probabilities differ by {worst:.0e} at most, {MOST_RATIO_ERROR:.0e} allowed"
+    numbers = f"log-probabilities differ by {worst:.6f} at most, {MOST_RATIO_ERROR} is allowed"
     if worst > MOST_RATIO_ERROR:
         return Verdict("ill", "Sampler and trainer disagree", numbers,
-                       "A fault of the program: temperature, masks or number format differ between them. Please report it.")  # fmt: skip
+                       "Temperature, masks or number format differ between them: a fault to report.")  # fmt: skip
     return Verdict("healthy", "Sampler and trainer agree", numbers)
 
 

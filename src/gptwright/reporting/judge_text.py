@@ -20,7 +20,7 @@ def judge_text(run: Run) -> list[Verdict]:
         return []
     heldout = stage.curve("heldout_bits_per_byte")
     found = [
-        heldout_trend(heldout),
+        heldout_trend(heldout) if stage.complete else None,
         gap(training_bits(stage, bytes_per_token(run)), stage.figure("heldout_bits_per_byte")),
         epochs(stage.figure("epochs")),
         skipped(stage.figure("skipped_steps"), stage.steps),
@@ -84,8 +84,10 @@ def epochs(times: float | None) -> Verdict | None:
     if times is None:
         return None
     if times > MOST_EPOCHS:
-        return Verdict("watch", "The same text was read many times", f"{plain(times, 1)} times, {MOST_EPOCHS:.0f} at most",
-                       "Give more text: repeated text teaches less each time.")  # fmt: skip
+        numbers = f"{plain(times, 1)} times, {MOST_EPOCHS:.0f} is the most"
+        return Verdict(
+            "watch", "The same text was read many times", numbers, "Give more text: repeats teach less and less."
+        )
     return Verdict("healthy", "The text was not worn out", f"each part read {plain(times, 2)} times")
 
 
@@ -95,5 +97,8 @@ def skipped(count: float | None, steps: int | None) -> Verdict | None:
         return None
     if count == 0:
         return Verdict("healthy", "No step was skipped", f"all {steps:,} gradients were finite")
-    return Verdict(limited(count / steps, healthy=0, watch=FEW_SKIPPED), "Steps were skipped for a gradient that was not finite",
-                   f"{plural(int(count), 'step')} of {steps:,}", "Lower the rate, or lengthen the warmup.")  # fmt: skip
+    level = limited(count / steps, healthy=0, watch=FEW_SKIPPED)
+    numbers = f"{plural(int(count), 'step')} of {steps:,}"
+    return Verdict(
+        level, "Steps were skipped: their gradient was not finite", numbers, "Lower the rate, or lengthen the warmup."
+    )

@@ -11,34 +11,49 @@ from gptwright.reporting.curves import figures
 from gptwright.reporting.samples import first_middle_last, split_openings
 from gptwright.reporting.story import story
 from gptwright.reporting.tables import before_and_after
+from gptwright.reporting.values import whole
 from gptwright.reporting.verdict import Verdict, tally
-from gptwright.reporting.wording import amount, duration, percent, plain, plural, size
+from gptwright.reporting.wording import MISSING, amount, duration, percent, plain, plural, size
 
 ANSWERING = ("ppo", "sft")
 
 
 def page(run: Run, verdicts: Sequence[Verdict]) -> str:
     """The whole page. Every text is escaped: a model can write anything."""
-    environment = Environment(loader=PackageLoader("gptwright.reporting", "."), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
-    environment.filters |= {"plural": plural, "size": size, "amount": amount}
-    return environment.get_template("page.html.j2").render(
-        name=run.path.resolve().name,
-        headline=headline(run),
-        facts=facts(run),
-        machine=machine(run),
-        tally=tally(verdicts),
-        verdicts=verdicts,
-        story=story(run),
-        total=duration(run.seconds),
-        planned=duration(sum(run.planned.values()) or None),
-        sources=run.sources,
-        figures=figures(run),
-        samples=_samples(run),
-        conversations=conversations(run),
-        tables=before_and_after(run),
-        commands=commands(run),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            name=run.path.resolve().name,
+            headline=headline(run),
+            facts=facts(run),
+            machine=machine(run),
+            tally=tally(verdicts),
+            verdicts=verdicts,
+            story=story(run),
+            total=duration(run.seconds),
+            planned=duration(sum(run.planned.values()) or None),
+            sources=run.sources,
+            figures=figures(run),
+            samples=_samples(run),
+            conversations=conversations(run),
+            tables=before_and_after(run),
+            commands=commands(run),
+        )
     )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("gptwright.reporting", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = environment.filters
+    filters.update(plural=plural, size=size, amount=amount)
+    return environment
 
 
 def headline(run: Run) -> str:
@@ -59,13 +74,13 @@ def facts(run: Run) -> list[tuple[str, str]]:
     found = [
         ("time", duration(run.seconds)),
         ("parameters", amount(pretrain.figure("parameters")) if pretrain else ""),
-        ("text", f"{amount(prepare.figure('characters'))} characters" if prepare else ""),
-        ("held-out loss", f"{plain(pretrain.figure('heldout_bits_per_byte'))} bits/byte" if pretrain else ""),
+        ("text", size(whole(prepare.figure("bytes"))) if prepare and prepare.complete else ""),
+        ("held out, bits/byte", plain(pretrain.figure("heldout_bits_per_byte")) if pretrain else ""),
         ("exact answers", percent(form.value) if form else ""),
         ("wins over sft", percent(wins.value) if wins else ""),
         ("peak memory", f"{plain(peak, 1)} GiB" if peak is not None else ""),
     ]
-    return [(name, value) for name, value in found if value and "–" not in value]
+    return [(name, value) for name, value in found if value not in ("", MISSING)]
 
 
 def machine(run: Run) -> str:

@@ -1,9 +1,9 @@
 """What the model wrote while it learned (the samples.md of pretrain)."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,5 @@ def _shared(texts: Sequence[str]) -> str:
     """The whole words that all texts begin with; nothing when there is only one text to tell from."""
     if len(texts) < 2:
         return ""
-    common = os.path.commonprefix(list(texts))
-    if all(len(text) == len(common) or text[len(common)] == " " for text in texts):
-        return common
-    return common[: common.rfind(" ") + 1]
+    same = takewhile(lambda words: len(set(words)) == 1, zip(*(text.split(" ") for text in texts), strict=False))
+    return " ".join(words[0] for words in same)

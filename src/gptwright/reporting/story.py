@@ -21,7 +21,7 @@ MEANING = {
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One stage. `share` is its part of the whole time, 0 to 1; `state` is empty when it is complete."""
+    """One stage. `share` is its time as a part of the longest stage's, 0 to 1; `state` is empty when it is complete."""
 
     name: str
     meaning: str
@@ -34,14 +34,14 @@ class Line:
 
 def story(run: Run) -> list[Line]:
     """The stages in their order, those that the recipe still waits for included."""
-    whole = run.seconds or 1.0
+    longest = max(stage.seconds for stage in run.stages) or 1.0
     lines = [
         Line(
             name=stage.name,
             meaning=MEANING.get(stage.role, stage.role),
             planned=duration(run.planned.get(stage.name)),
             taken=duration(stage.seconds),
-            share=stage.seconds / whole,
+            share=stage.seconds / longest,
             figure=key_figure(stage) if stage.complete else "",
             state="" if stage.complete else _stopped(stage),
         )

@@ -1,4 +1,4 @@
-"""Before and after: the tables of what supervised fine-tuning, the reward model and PPO changed, with 95 % intervals."""
+"""Before and after: what supervised fine-tuning, the reward model and PPO changed, with 95 % intervals."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Cell:
 
     text: str
     interval: str = ""
-    bar: Markup = Markup("")
+    bar: Markup | str = ""
 
 
 @dataclass(frozen=True)

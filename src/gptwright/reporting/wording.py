@@ -1,4 +1,4 @@
-"""Numbers as a reader likes them. Shares come as 0 to 1 and are shown in percent; NaN never gets here."""
+"""Numbers as a reader likes them. Shares come as 0 to 1 and are shown in percent; spaces before units do not break."""
 
 from gptwright.evaluation.intervals import Estimate
 
@@ -17,16 +17,16 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 def percent(share: float | None, digits: int = 0) -> str:
     """0.856 as 86 %."""
-    return MISSING if share is None else f"{100 * share:.{digits}f} %"
+    return MISSING if share is None else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def interval(estimate: Estimate) -> str:
-    """The 95 % interval: 83.1 to 87.9."""
-    return f"{100 * abs(estimate.low):.1f} to {100 * estimate.high:.1f}"
+    """The 95 % interval in percent: 83.1–87.9."""
+    return f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
 
 
 def full(estimate: Estimate, things: str) -> str:
-    """85.6 % (83.1 to 87.9) of 828 questions."""
+    """85.6 % (83.1–87.9) of 828 questions."""
     return f"{percent(estimate.value, 1)} ({interval(estimate)}) of {estimate.count:,} {things}"
 
 
@@ -45,12 +45,12 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return MISSING
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}\u00a0s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+        return f"{hours}\u00a0h {minutes:02d}\u00a0min"
+    return f"{minutes}\u00a0min {rest:02d}\u00a0s" if minutes else f"{rest}\u00a0s"
 
 
 def size(count: int) -> str:

@@ -5,7 +5,7 @@ import ipaddress
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -107,7 +107,7 @@ def serve_until_stopped(app: FastAPI, held: socket.socket, ready: Callable[[], N
 
 
 @contextmanager
-def serving(app: FastAPI, held: socket.socket) -> Iterator[None]:
+def serving(app: FastAPI, held: socket.socket) -> Generator[None]:
     """Serves `app` beside the block, in a thread of its own, and stops when the block ends."""
     ready = threading.Event()
     server = _Server(app, ready.set)

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
 from types import ModuleType
 from typing import Any
 
 from gptwright.foundations.durable import explained
-from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder, input_paths, open_stage
+from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage
 
 # verb → its class; the module has the verb's name.
 STAGES = {
@@ -52,6 +53,16 @@ def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
     if folder.state == "complete":
         say(f"{verb}: {out} is complete")
         return folder
-    with explained(out):
-        folder.finish(chosen.run(config, folder))
+    try:
+        with explained(out):
+            folder.finish(chosen.run(config, folder))
+    except GptwrightError:
+        _forget_unbegun(folder)
+        raise
     return folder
+
+
+def _forget_unbegun(folder: StageFolder) -> None:
+    """Removes a new folder whose stage was refused before it did anything, so that the mended command may use it."""
+    if folder.state == "new" and [path.name for path in folder.path.iterdir()] == [RECORD]:
+        rmtree(folder.path)

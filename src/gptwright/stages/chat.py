@@ -62,13 +62,13 @@ class Talk:
 
     def answer(self, text: str, write: Callable[[str], object]) -> None:
         """Adds the user's turn and writes the reply as it comes; a reply that fails leaves the conversation as it was."""
-        asked: list[Message] = [*self.messages, {"role": "user", "content": text}]
+        question: Message = {"role": "user", "content": text}
         pieces: list[str] = []
-        for piece in self.model.stream_chat(asked, self.model.sampling):
+        for piece in self.model.stream_chat([*self.messages, question], self.model.sampling):
             pieces.append(piece.text)
             write(piece.text)
         write("\n")
-        self.turns += [{"role": "user", "content": text}, {"role": "assistant", "content": "".join(pieces)}]
+        self.turns += [question, {"role": "assistant", "content": "".join(pieces)}]
 
     def command(self, line: str) -> None:
         """Does what a line beginning with / asks for."""

@@ -1,5 +1,6 @@
 """generate: continue one text, or answer many prompts from a file."""
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import tyro
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
+from gptwright.stages.limits import positive
 
 if TYPE_CHECKING:
     from gptwright.generation.model import Model
@@ -40,6 +42,9 @@ class Generate:
     seed: int | None = None
     """the same seed gives the same text"""
 
+    def __post_init__(self) -> None:
+        positive(self, "n")
+
 
 def run(config: Generate) -> None:
     """Text goes to stdout as it comes; answers of a file as JSON Lines with "messages" and "answers"."""
@@ -48,8 +53,9 @@ def run(config: Generate) -> None:
 
     if bool(config.prompt) == bool(config.prompts):
         raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")
+    seed = secrets.randbits(62) if config.seed is None else config.seed
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
-                        top_p=config.top_p, stop=config.stop, seed=config.seed)  # fmt: skip
+                        top_p=config.top_p, stop=config.stop, seed=seed)  # fmt: skip
     model = load(config.model)
     if config.prompts:
         _answer_file(config, model, sampling)

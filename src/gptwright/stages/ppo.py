@@ -65,11 +65,11 @@ class PPO:
     """answers a rollout"""
     epochs: int = 2
     """passes over a rollout"""
-    minibatches: int = 2
+    minibatches: int = 4
     """optimiser steps a pass"""
     max_tokens: int = 48
     """an answer's length at most"""
-    temperature: float = 1.0
+    temperature: float = 0.7
     """of sampling, and of the probabilities that are compared"""
     beta: float = 0.05
     """weight of the KL to the reference"""
@@ -83,7 +83,7 @@ class PPO:
     """weight of the losses of text and conversations"""
     length: int = 128
     """tokens of such a window"""
-    rate: float = 2e-4
+    rate: float = 8e-4
     """peak learning rate"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
@@ -200,7 +200,8 @@ def _evaluate(
     texts = {name: _texts(policy, rollout) for name, rollout in (("sft", old), ("ppo", new))}
     wins = win_rate(texts["ppo"], texts["sft"], judge)
     with torch.inference_mode():
-        k1, k3 = kl_estimates(*(read_again(m.network, None, new, config.temperature)[0] for m in (policy, reference)), new.said)
+        mine, theirs = (read_again(m.network, None, new, config.temperature)[0] for m in (policy, reference))
+    k1, k3 = kl_estimates(mine, theirs, new.said)
     heldout = open_tokens(config.tokens, "heldout")
     questions = read_questions(read_objects(config.questions)) if config.questions else []
     table: dict[str, Any] = {"win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": config.rule, "models": {}}

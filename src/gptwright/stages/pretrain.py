@@ -8,15 +8,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.config import encode
 from gptwright.foundations.device import fast_dtype, use_threads
-from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.generation.export import export
 from gptwright.generation.model import Model
-from gptwright.models.catalogue import ModelConfig, build, count, preset
+from gptwright.models.catalogue import ModelConfig, build, check_sizes, count, preset
 from gptwright.objectives.language import next_token_loss
+from gptwright.stages.limits import at_least, positive, within_context
 from gptwright.stages.samples import write_sample
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
 from gptwright.training.batches import Windows
@@ -25,6 +24,8 @@ from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import trapezoid
 from gptwright.training.session import session
 
+NANO = preset("gpt2-nano")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain:
@@ -32,8 +33,8 @@ class Pretrain:
 
     tokens: Path
     """folder of tokenize"""
-    model: ModelConfig = preset("gpt2-nano")
-    """sizes; the vocab is the tokenizer's"""
+    model: ModelConfig = NANO
+    """sizes, all at once by a preset's name (--model gpt2-124m) or one by one; the vocab is the tokenizer's"""
     steps: int = 1000
     """optimiser steps"""
     rows: int = 16
@@ -55,13 +56,18 @@ class Pretrain:
     seed: int = 1
     """initial weights and order of the data"""
 
+    def __post_init__(self) -> None:
+        positive(self, "steps", "rows", "length", "rate", "threads", "evaluate_every", "save_every")
+        at_least(0, self, "warmup", "decay")
+        check_sizes(self.model)
+        within_context(self.length, self.model.context)
+
 
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/` (a Hugging Face folder), samples.md, metrics.jsonl and the last checkpoints."""
     use_threads(config.threads)
     tokenizer = open_tokenizer(config.tokens)
     train, heldout = open_tokens(config.tokens, "train"), open_tokens(config.tokens, "heldout")
-    _check(config)
     network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
     hold_matrices_in(network, fast_dtype())
     optimizer = Optimizer(network.named_parameters(), decay=config.decay)
@@ -109,13 +115,3 @@ def release(network: nn.Module, optimizer: Optimizer) -> None:
     for name, parameter in network.named_parameters():
         parameter.data = optimizer.masters[name].detach()
     network.requires_grad_(False)
-
-
-def _check(config: Pretrain) -> None:
-    if config.length > config.model.context:
-        raise ConfigError(f"windows of at most the context, {config.model.context}", f"length = {config.length}",
-                          "Lower length or raise the model's context.")  # fmt: skip
-    sizes = {k: v for k, v in encode(config).items() if isinstance(v, int | float) and k != "seed"}
-    for name, value in sizes.items():
-        if value <= 0 and name not in ("decay", "warmup"):
-            raise ConfigError(f"{name} above 0", str(value), "Change it.")

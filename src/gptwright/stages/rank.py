@@ -3,21 +3,19 @@
 Where people label, their rankings take the place of this stage's rankings.jsonl.
 """
 
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gptwright.alignment.demonstrations import Conversation, continuations
 from gptwright.alignment.labeller import RULES, ranks
-from gptwright.alignment.rankings import read_rankings
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.generation.model import load
 from gptwright.generation.sampling import Sampling
+from gptwright.stages.limits import at_least, positive
 from gptwright.text.jsonl import read_objects, write_objects
 from gptwright.tokenizers.chat import prompt_ids
 
@@ -30,8 +28,6 @@ class Rank:
     """folder of sft"""
     text: Path
     """folder of prepare: "Continue: ..." prompts are cut from it"""
-    rankings: Path | None = None
-    """JSON Lines whose prompts are used too"""
     rule: str = "plain-words"
     """what the labeller prefers; the models never see it"""
     prompts: int = 512
@@ -42,21 +38,27 @@ class Rank:
     """answers a prompt (K)"""
     max_tokens: int = 48
     """an answer's length at most"""
-    temperature: float = 1.0
+    temperature: float = 0.7
     """of sampling"""
     threads: int = 2
     """processor threads"""
     seed: int = 1
     """choice of prompts, and sampling"""
 
+    def __post_init__(self) -> None:
+        positive(self, "prompts", "max_tokens", "threads")
+        at_least(0, self, "heldout", "temperature")
+        at_least(2, self, "answers")
+        if self.rule not in RULES:
+            raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
+
 
 def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     """Leaves prompts.jsonl (all prompts, with their split) and rankings.jsonl (those that were answered)."""
-    if config.rule not in RULES:
-        raise ConfigError("the name of a rule", f"'{config.rule}'", nearest(config.rule, RULES))
     use_threads(config.threads)
     model = load(config.model)
-    pools = {"train": _prompts(config, "train", 4 * config.prompts), "heldout": _prompts(config, "heldout", 512)}
+    counts = {"train": 4 * config.prompts, "heldout": max(512, config.heldout)}
+    pools = {split: _prompts(config, split, count) for split, count in counts.items()}
     write_objects(folder / "prompts.jsonl",
                   ({"messages": messages, "split": split} for split, pool in pools.items() for messages in pool))  # fmt: skip
     lines: list[dict[str, Any]] = []
@@ -76,12 +78,5 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
 
 
 def _prompts(config: Rank, split: str, count: int) -> list[Conversation]:
-    """Half from the rankings' prompts (repeated as needed, they are answered anew each time), half cut from text."""
     texts = [str(line["text"]) for line in read_objects(stage_file(config.text, f"{split}.jsonl", "prepare"))]
-    cut = [c[:-1] for c in continuations(texts, count, config.seed + 1)]
-    known: Sequence[Conversation] = []
-    if config.rankings:
-        known = [r.messages for r in read_rankings(config.rankings) if r.split == split]
-    dice = random.Random(config.seed)
-    mixed = [dice.choice(known) if known and i % 2 else prompt for i, prompt in enumerate(cut)]
-    return mixed[:count]
+    return [conversation[:-1] for conversation in continuations(texts, count, config.seed + 1)]

@@ -33,8 +33,8 @@ def run(config: Report) -> Path:
     path = config.run / REPORT
     write_text(path, page(found, verdicts))
     for verdict in verdicts:
-        advice = f" {verdict.advice}" if verdict.advice and verdict.level != "healthy" else ""
-        say(f"  {verdict.level:7}  {verdict.title} ({verdict.evidence}).{advice}")
+        advice = f"  → {verdict.advice}" if verdict.advice and verdict.level != "healthy" else ""
+        say(f"  {verdict.level:7}  {verdict.title}: {verdict.evidence}{advice}")
     say(f"report: {tally(verdicts)}")
     print(path, flush=True)
     return path

@@ -26,6 +26,7 @@ from gptwright.generation.export import export
 from gptwright.generation.model import Model, load
 from gptwright.models.heads import RewardModel
 from gptwright.objectives.ranking import pair_accuracy, ranking_loss
+from gptwright.stages.limits import at_least, positive
 from gptwright.stages.pretrain import release
 from gptwright.tokenizers.chat import PAD
 from gptwright.training.optimise import optimise
@@ -58,6 +59,10 @@ class Reward:
     """steps between checkpoints"""
     seed: int = 1
     """order of the data, and the control's deal"""
+
+    def __post_init__(self) -> None:
+        positive(self, "steps", "rows", "rate", "threads", "save_every")
+        at_least(0, self, "decay")
 
 
 def run(config: Reward, folder: StageFolder) -> dict[str, Any]:

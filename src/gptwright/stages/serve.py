@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ def run(config: Serve) -> None:
 
 
 @contextmanager
-def serve_beside(config: Serve) -> Iterator[None]:
+def serve_beside(config: Serve) -> Generator[None]:
     """Serves while the block runs, on the port asked for or any free one, and says the page's address."""
     from gptwright.serving.listen import serving, take_port
 

@@ -15,10 +15,11 @@ from gptwright.alignment.demonstrations import (
     read_conversations,
 )
 from gptwright.alignment.rankings import read_rankings
-from gptwright.evaluation.answers import exact_answers, read_questions
+from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.device import fast_dtype, use_threads
 from gptwright.foundations.durable import write_json
+from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.generation.export import export
@@ -26,10 +27,11 @@ from gptwright.generation.model import Model, load
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.objectives.language import next_token_loss
+from gptwright.stages.limits import at_least, positive, within_context
 from gptwright.stages.pretrain import release
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat import PAD
+from gptwright.tokenizers.chat import PAD, Message
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
@@ -76,17 +78,26 @@ class SFT:
     seed: int = 1
     """order of the data"""
 
+    def __post_init__(self) -> None:
+        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every")
+        at_least(0, self, "continuations", "decay")
+
 
 def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
     use_threads(config.threads)
     base = load(config.base)
+    within_context(config.length, base.context)
+    questions = read_questions(read_objects(config.questions)) if config.questions else []
     network: Any = base.network.requires_grad_(True)  # pyright: ignore
     hold_matrices_in(network, fast_dtype())
     optimizer = Optimizer(network.named_parameters(), decay=config.decay)
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
+    if not pool:
+        raise InputError("conversations to train on", "none", 'Add lines, or correct their "split" or "language".')
     demonstrations = Demonstrations(pool, config.rows, config.seed, base.tokenizer.control(PAD))
-    windows = Windows(open_tokens(config.tokens, "train"), config.length, config.mix_rows, config.seed + 1)
+    tokens = open_tokens(config.tokens, "train", base.tokenizer)
+    windows = Windows(tokens, config.length, config.mix_rows, config.seed + 1)
     say(f"sft: {len(pool):,} conversations, {config.steps * config.rows / len(pool):.1f} times each")
 
     def losses(step: int) -> Iterator[Tensor]:
@@ -101,7 +112,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(network, optimizer)
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)
-    return _evaluate(config, folder, Model(network, base.tokenizer, "sft", CHAT_DEFAULTS))
+    return _evaluate(config, folder, Model(network, base.tokenizer, "sft", CHAT_DEFAULTS), questions)
 
 
 def _conversations(config: SFT) -> list[Conversation]:
@@ -109,19 +120,18 @@ def _conversations(config: SFT) -> list[Conversation]:
     if config.rankings:
         for ranking in read_rankings(config.rankings):
             if ranking.split == "train":
-                found += [[*ranking.messages, {"role": "assistant", "content": text}] for text in ranking.answers]
+                found += [[*ranking.messages, Message(role="assistant", content=text)] for text in ranking.answers]
     if config.text:
         texts = [str(line["text"]) for line in read_objects(stage_file(config.text, "train.jsonl", "prepare"))]
         found += continuations(texts, config.continuations, config.seed)
     return found
 
 
-def _evaluate(config: SFT, folder: StageFolder, tuned: Model) -> dict[str, Any]:
+def _evaluate(config: SFT, folder: StageFolder, tuned: Model, questions: list[Question]) -> dict[str, Any]:
     """The same questions and text for the untrained model, the pretrained one and this one."""
     base = load(config.base)
     models = {"untrained": Model(build(base.network.config, 0), base.tokenizer, ""), "pretrained": base, "sft": tuned}
     heldout = open_tokens(config.tokens, "heldout")
-    questions = read_questions(read_objects(config.questions)) if config.questions else []
     table: dict[str, Any] = {}
     for name, model in models.items():
         loss = text_loss(model.network, heldout, length=config.length, windows=200)

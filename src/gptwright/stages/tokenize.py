@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.text.jsonl import read_objects
@@ -47,11 +48,18 @@ def _texts(prepared: Path, split: str) -> Iterator[str]:
     return (str(line["text"]) for line in read_objects(stage_file(prepared, f"{split}.jsonl", "prepare")))
 
 
-def open_tokens(tokenized: Path, split: str) -> TokenFile:
-    """The packed tokens of a finished tokenize folder, each file checked against its hash."""
+def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None) -> TokenFile:
+    """The packed tokens of a finished tokenize folder, each file checked against its hash.
+
+    Raises `ArtifactError` when they were made by another tokenizer than the one given.
+    """
     for suffix in ("bin", "idx", "json"):
         stage_file(tokenized, f"{split}.{suffix}", "tokenize")
-    return TokenFile.open(tokenized / split)
+    tokens = TokenFile.open(tokenized / split)
+    if tokenizer and tokenizer.sha256 != tokens.meta.tokenizer_sha256:
+        raise ArtifactError(f"tokens of the model's own tokenizer in {tokenized}", "those of another",
+                            "Give the tokenize folder that the model was trained with.")  # fmt: skip
+    return tokens
 
 
 def open_tokenizer(tokenized: Path) -> Tokenizer:

@@ -12,12 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer as Backend
-from tokenizers import decoders, models, pre_tokenizers, trainers
-
 from gptwright.foundations.durable import write_json, write_text
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.tokenizers.chat import CHAT_TEMPLATE, CONTROL_TOKENS, END_OF_TEXT, END_OF_TURN, PAD
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, pre_tokenizers, trainers
 
 HALF_PAIRS = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 SMALLEST_VOCAB = 256 + len(CONTROL_TOKENS)
@@ -48,7 +47,7 @@ class Tokenizer:
         backend.train_from_iterator(texts, trainer)
         if backend.get_vocab_size() < vocab:
             raise ConfigError(f"text with enough different words for a vocab of {vocab}",
-                              f"text that yields {backend.get_vocab_size()} tokens", "Lower vocab or add text.")  # fmt: skip
+                              f"one that yields {backend.get_vocab_size()} tokens", "Lower vocab.")  # fmt: skip
         return cls(backend)
 
     @classmethod
@@ -92,14 +91,18 @@ class Tokenizer:
         """The id of a control token. Raises `ArtifactError` when the tokenizer lacks it."""
         found = self.backend.token_to_id(token)
         if found is None:
-            raise ArtifactError(f"the control token {token}", "a tokenizer without it", "Use a tokenizer made for chat.")
+            raise ArtifactError(
+                f"the control token {token}", "a tokenizer without it", "Use a tokenizer made for chat."
+            )
         return found
 
     def encode(self, text: str) -> list[int]:
         """Never yields a control token, whatever the text says."""
         try:
             return self.backend.encode(text, add_special_tokens=False).ids
-        except TypeError:  # halves of surrogate pairs: some stand for bytes that were not UTF-8 (PEP 383), others for nothing
+        except (
+            TypeError
+        ):  # halves of surrogate pairs: some stand for bytes that were not UTF-8 (PEP 383), others for nothing
             return self.encode_bytes(HALF_PAIRS.sub("\ufffd", text).encode("utf-8", "surrogateescape"))
 
     def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
@@ -130,7 +133,7 @@ class Tokenizer:
         return b"".join(self._bytes_of_id[i] for i in ids)
 
     def streaming_decoder(self) -> Callable[[int], str]:
-        """A function from the next id to the text it makes certain: a character split over tokens comes with its last."""
+        """A function from the next id to the text it makes certain: a split character comes with its last token."""
         characters = codecs.getincrementaldecoder("utf-8")("replace")
         return lambda token: characters.decode(self._bytes_of_id[token])
 

@@ -14,6 +14,7 @@ PAD = "<|pad|>"
 END_OF_TURN = "<|end|>"
 ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
 CONTROL_TOKENS = (END_OF_TEXT, PAD, END_OF_TURN, *ROLES.values())
+STOP_TOKENS = (END_OF_TURN, END_OF_TEXT, *ROLES.values())  # a reply ends where another would begin to speak
 
 # The same in Jinja, for other tools; it goes into tokenizer_config.json.
 CHAT_TEMPLATE = (
@@ -56,7 +57,9 @@ def prompt_ids(messages: Sequence[Message], tokenizer: Encoder) -> list[int]:
 def read_messages(value: Any, where: str) -> list[Message]:
     """Checks a list of messages from outside. Raises `InputError` naming the place and what is wrong there."""
     if not isinstance(value, list) or not value:
-        raise InputError(f"a list of messages in {where}", repr(value)[:60], 'Write [{"role": "user", "content": "…"}].')
+        raise InputError(
+            f"a list of messages in {where}", repr(value)[:60], 'Write [{"role": "user", "content": "…"}].'
+        )
     return [_message(item, f"message {i + 1} of {where}") for i, item in enumerate(cast("list[Any]", value))]
 
 

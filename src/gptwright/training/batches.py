@@ -39,7 +39,7 @@ class Windows:
         self.tokens, self.length, self.rows, self.seed = tokens, length, rows, seed
         self.count = (len(tokens) - length - 1) // length
         if self.count < 1:
-            raise InputError(f"more than {2 * length + 1} tokens of text to cut windows of {length} from",
+            raise InputError(f"at least {2 * length + 1} tokens of text to cut windows of {length} from",
                              f"{len(tokens)}", "Add text, or choose a shorter context.")  # fmt: skip
 
     def batch(self, step: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:

@@ -42,4 +42,5 @@ def newest_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] 
 
 
 def _all(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    """From the oldest to the newest; a step of seven digits comes after those of six."""
+    return sorted((p for p in folder.glob("step-*") if p.is_dir()), key=lambda p: (len(p.name), p.name))

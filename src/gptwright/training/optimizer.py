@@ -14,7 +14,7 @@ def hold_matrices_in(module: nn.Module, dtype: torch.dtype) -> None:
 
 
 class Optimizer:
-    """Fused AdamW with gradient clipping. Only matrices decay. State is plain tensors, so checkpoints need no pickle."""
+    """Fused AdamW with gradient clipping. Only matrices decay. State is plain tensors: no pickle in checkpoints."""
 
     def __init__(
         self,
@@ -54,8 +54,8 @@ class Optimizer:
         return norm
 
     def tensors(self) -> dict[str, Tensor]:
-        """Masters, both moments and the count of steps, by name."""
-        state: dict[str, Tensor] = {}
+        """Masters, both moments and the count of steps, by name, and how many steps were skipped."""
+        state = {"skipped": torch.tensor(self.skipped)}
         for name, master in self.masters.items():
             state[f"master.{name}"] = master.detach()
             for key, value in self.adam.state.get(master, {}).items():
@@ -65,6 +65,7 @@ class Optimizer:
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Puts back what `tensors` gave, into the masters and the model's parameters."""
+        self.skipped = int(tensors["skipped"])
         for name, master in self.masters.items():
             master.copy_(tensors[f"master.{name}"])
             self.parameters[name].copy_(master)

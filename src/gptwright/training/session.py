@@ -1,6 +1,6 @@
 """What every stage that trains does around its steps: go on where it stopped, log, save, stop when asked."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,7 +48,7 @@ class Session:
 
 
 @contextmanager
-def session(folder: StageFolder, optimizer: Optimizer, *, steps: int, save_every: int) -> Iterator[Session]:
+def session(folder: StageFolder, optimizer: Optimizer, *, steps: int, save_every: int) -> Generator[Session]:
     """Restores the newest checkpoint into `optimizer` and its model, shows progress, listens for SIGINT and SIGTERM.
 
     `Session.state` is a small JSON-able table that is saved and restored beside the tensors.

@@ -1,0 +1,112 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.rollout import Rollout, read_again, roll_out
+from gptwright.generation.sampling import Sampling
+from gptwright.models.catalogue import build
+from gptwright.models.gpt2 import GPT2, GPT2Config
+from gptwright.models.heads import ScalarHead
+from gptwright.training.optimizer import Optimizer
+
+PROMPT, WANTED, END = [3, 4], 7, 2
+SETTINGS = Update(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+
+
+class Agent:
+    """A tiny policy with its value head and optimiser."""
+
+    def __init__(self) -> None:
+        self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
+        self.head = ScalarHead(16)
+        both = nn.ModuleDict({"policy": self.policy, "value": self.head})
+        self.optimizer = Optimizer(both.named_parameters(), decay=0.0, epsilon=1e-5)
+
+    def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
+        sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
+        return roll_out(self.policy, self.head, [PROMPT] * 64, sampling, [END], pad=1)
+
+    def learn(self, rollout: Rollout, seed: int, settings: Update = SETTINGS, **options: object) -> dict[str, float]:
+        scores = (rollout.tokens[:, 0] == WANTED).float()
+        return update(self.policy, self.head, self.optimizer, rollout, rollout.logprobs, scores, settings,
+                      rate=0.01, seed=seed, **options)  # type: ignore[arg-type]  # fmt: skip
+
+    def wanted(self) -> float:
+        """The probability of the token that is rewarded."""
+        with torch.no_grad():
+            return float(self.policy(torch.tensor([PROMPT]))[0, -1].softmax(-1)[WANTED])
+
+
+def test_a_bandit_is_solved() -> None:
+    agent = Agent()
+    assert agent.wanted() < 0.15
+    for number in range(15):
+        agent.learn(agent.roll(number), number)
+    assert agent.wanted() > 0.9
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_the_first_ratio_is_1(temperature: float) -> None:
+    agent = Agent()
+    settings = Update(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=temperature)
+    for number in range(3):
+        figures = agent.learn(agent.roll(number, temperature), number, settings)
+        assert figures["first_ratio_error"] < 1e-5
+        assert (figures["kl_nats"], figures["kl_k3_nats"]) == (0.0, 0.0), "the policy is its own reference here"
+
+
+def test_the_reference_holds_the_policy_back() -> None:
+    def far(beta: float) -> float:
+        agent, start = Agent(), Agent()
+        for number in range(8):
+            rollout = agent.roll(number)
+            with torch.no_grad():
+                reference = read_again(start.policy, None, rollout, 1.0)[0]
+            scores = (rollout.tokens[:, 0] == WANTED).float()
+            settings = Update(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+            figures = update(agent.policy, agent.head, agent.optimizer, rollout, reference, scores, settings,
+                             rate=0.01, seed=number)  # fmt: skip
+        return figures["kl_k3_nats"]
+
+    assert far(2.0) < 0.2 * far(0.0)
+
+
+def test_the_critic_learns_what_to_expect() -> None:
+    agent = Agent()
+    settings = Update(beta=0.0, epochs=4, minibatches=1, value_weight=1.0, temperature=1.0)
+    losses = [agent.learn(agent.roll(number), number, settings)["value_loss"] for number in range(12)]
+    assert losses[-1] < losses[0]
+
+
+def test_an_update_is_a_pure_function_of_its_seed() -> None:
+    one, same, other = Agent(), Agent(), Agent()
+    for agent, seed in ((one, 1), (same, 1), (other, 2)):
+        agent.learn(agent.roll(0), seed)
+    assert torch.equal(one.policy.embed.weight, same.policy.embed.weight)
+    assert not torch.equal(one.policy.embed.weight, other.policy.embed.weight)
+
+
+def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> None:
+    agent, alone, asked = Agent(), Agent(), list[int]()
+
+    def also(number: int) -> Iterator[Tensor]:
+        asked.append(number)
+        yield agent.policy(torch.tensor([[5, 6]])).square().mean()
+
+    agent.learn(agent.roll(0), 0, also=also)
+    alone.learn(alone.roll(0), 0)
+    assert asked == [0, 1, 2, 3]
+    assert not torch.equal(agent.policy.embed.weight, alone.policy.embed.weight)
+
+
+def test_figures_by_hand() -> None:
+    agent = Agent()
+    rollout = agent.roll(5)
+    figures = agent.learn(rollout, 5)
+    assert figures["score"] == pytest.approx(float((rollout.tokens[:, 0] == WANTED).float().mean()))
+    assert figures["ended"] == pytest.approx(float(rollout.ended.float().mean()))
+    assert figures["answer_tokens"] == pytest.approx(float(rollout.said.sum() / 64))
+    assert figures["entropy_nats"] == pytest.approx(2.48, abs=0.05), "ln 12 for a policy that knows nothing"

@@ -1,0 +1,125 @@
+import json
+from collections import Counter
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptwright.alignment.rankings import (
+    RankedIds,
+    Ranking,
+    batch_rankings,
+    ranked_ids,
+    rankings_of_step,
+    read_rankings,
+    with_shuffled_ranks,
+)
+from gptwright.foundations.errors import InputError
+from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.chat import END_OF_TURN, Message, render
+
+ASK: list[Message] = [{"role": "user", "content": "q"}]
+
+
+def write(path: Path, *lines: Any) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def turn(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"prompt": "q", "chosen": "good", "rejected": "bad"},
+        {"prompt": [turn("user", "q")], "chosen": [turn("assistant", "good")], "rejected": [turn("assistant", "bad")]},
+        {
+            "prompt": "q",
+            "chosen": [turn("user", "q"), turn("assistant", "good")],
+            "rejected": [turn("user", "q"), turn("assistant", "bad")],
+        },
+        {
+            "chosen": [turn("user", "q"), turn("assistant", "good")],
+            "rejected": [turn("user", "q"), turn("assistant", "bad")],
+        },
+        {"prompt": "q", "answers": ["good", "bad"], "ranks": [1, 2], "labeller": "Ann"},
+        {"messages": ASK, "answers": ["good", "bad"], "ranks": [1, 2]},
+    ],
+)
+def test_our_files_and_those_of_others_say_the_same(tmp_path: Path, line: dict[str, Any]) -> None:
+    assert read_rankings(write(tmp_path / "r.jsonl", line)) == [Ranking(ASK, ["good", "bad"], [1, 2])]
+
+
+def test_ties_many_answers_and_the_split(tmp_path: Path) -> None:
+    line = {"prompt": "q", "answers": ["a", "b", "c", "d"], "ranks": [1, 2, 2, 3], "split": "heldout"}
+    assert read_rankings(write(tmp_path / "r.jsonl", line)) == [
+        Ranking(ASK, ["a", "b", "c", "d"], [1, 2, 2, 3], "heldout")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({"prompt": "q"}, "'answers' and 'ranks' in line 2"),
+        ({"prompt": "q", "answers": ["a", "b"]}, "'answers' and 'ranks' in line 2"),
+        ({"prompt": "q", "answers": ["a"], "ranks": [1]}, "two or more answers .* line 2"),
+        ({"prompt": "q", "answers": ["a", "b"], "ranks": [1]}, "line 2.*; got 2 and 1"),
+        ({"prompt": "q", "answers": ["a", 3], "ranks": [1, 2]}, "two or more answers"),
+        ({"prompt": "q", "answers": ["a", "b"], "ranks": [0, 1]}, "whole numbers from 1 in line 2"),
+        ({"prompt": "q", "answers": ["a", "b"], "ranks": [1, 1.5]}, "whole numbers from 1 in line 2"),
+        ({"answers": ["a", "b"], "ranks": [1, 2]}, "a list of messages in line 2"),
+        ({"prompt": "q", "chosen": "good"}, "line 2"),
+        ({"messages": [], "answers": ["a", "b"], "ranks": [1, 2]}, "a list of messages in line 2"),
+        ({"chosen": "good", "rejected": "bad"}, "a list of messages in line 2"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, line: dict[str, Any], said: str) -> None:
+    good = {"prompt": "q", "chosen": "good", "rejected": "bad"}
+    with pytest.raises(InputError, match=said):
+        read_rankings(write(tmp_path / "r.jsonl", good, line))
+
+
+def test_answers_become_whole_conversations_and_long_prompts_lose_their_beginning(tokenizer: Tokenizer) -> None:
+    ranking = Ranking([{"role": "user", "content": "x" * 30}], ["good", "y"], [1, 2])
+    whole = render([*ranking.messages, {"role": "assistant", "content": "good"}], tokenizer)[0]
+    assert ranked_ids(ranking, tokenizer, 64).rows[0] == whole
+    cut = ranked_ids(ranking, tokenizer, 12)
+    assert cut.rows[0] == whole[-12:]
+    assert all(row[-1] == tokenizer.control(END_OF_TURN) for row in cut.rows)
+
+
+def agreement(true: list[int], dealt: list[int]) -> int:
+    return sum(
+        (1 if (true[i] < true[j]) == (dealt[i] < dealt[j]) else -1)
+        for i, j in combinations(range(len(true)), 2)
+        if true[i] != true[j] and dealt[i] != dealt[j]
+    )
+
+
+@pytest.mark.parametrize("ranks", [[1, 2], [2, 1, 3], [1, 2, 3, 4], [1, 2, 2, 3], [1, 1, 2], [2, 1, 1, 2]])
+def test_the_control_agrees_with_the_truth_as_often_as_not(ranks: list[int]) -> None:
+    items = [RankedIds([[i]] * len(ranks), ranks) for i in range(200)]
+    dealt = with_shuffled_ranks(items, seed=3)
+    assert all(Counter(d.ranks) == Counter(ranks) and d.rows == i.rows for d, i in zip(dealt, items, strict=True))
+    assert abs(sum(agreement(ranks, d.ranks) for d in dealt)) <= 1
+    assert dealt == with_shuffled_ranks(items, seed=3)
+    assert len({tuple(d.ranks) for d in dealt}) > 1
+
+
+def test_a_batch_of_ragged_rankings() -> None:
+    ids, last, ranks = batch_rankings(
+        [RankedIds([[5, 6], [5, 6, 7]], [2, 1]), RankedIds([[8], [9], [4, 4]], [1, 2, 2])], pad=0
+    )
+    assert ids.tolist() == [[5, 6, 0], [5, 6, 7], [0, 0, 0], [8, 0, 0], [9, 0, 0], [4, 4, 0]]
+    assert last.tolist() == [1, 2, 0, 0, 0, 1]
+    assert ranks.tolist() == [[2, 1, 0], [1, 2, 2]]
+
+
+def test_every_prompt_comes_once_an_epoch() -> None:
+    items = [RankedIds([[i], [i]], [1, 2]) for i in range(10)]
+    seen = [item.rows[0][0] for step in range(5) for item in rankings_of_step(items, 2, step, seed=1)]
+    assert sorted(seen) == list(range(10)) != seen
+    assert rankings_of_step(items, 2, 7, 1) == rankings_of_step(items, 2, 7, 1)

@@ -1,0 +1,105 @@
+import pytest
+import torch
+from torch import nn
+
+from gptwright.alignment.rollout import Rollout, pack_rollout, read_again, roll_out, score
+from gptwright.generation.decode import Answer
+from gptwright.generation.sampling import Sampling
+from gptwright.models.gpt2 import GPT2
+from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.objectives.ppo import kl_estimates
+
+PROMPTS = [[5, 6, 7], [9], [4, 8, 15, 16, 23]]
+
+
+@pytest.fixture
+def head() -> ScalarHead:
+    found = ScalarHead(32).requires_grad_(False)
+    nn.init.normal_(found.score.weight)
+    return found
+
+
+def rolled(network: GPT2, head: ScalarHead, temperature: float = 0.8) -> Rollout:
+    return roll_out(network, head, PROMPTS, Sampling(temperature=temperature, max_tokens=9, seed=2), [17, 40], pad=1)
+
+
+def test_prompts_and_answers_stand_where_they_should() -> None:
+    answers = [
+        Answer([10, 11], [-0.1, -0.2], [1.0, 2.0], ended=True),
+        Answer([12, 13, 14], [-0.3, -0.4, -0.5], [3.0, 4.0, 5.0]),
+    ]
+    found = pack_rollout([[5, 6, 7], [9]], answers, pad=1)
+    assert found.ids.tolist() == [[5, 6, 7, 10, 11], [9, 12, 13, 14, 1]]
+    assert found.tokens.tolist() == [[10, 11, 1], [12, 13, 14]]
+    assert found.said.int().tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert found.prompt_lengths.tolist() == [3, 1]
+    assert found.last.tolist() == [4, 3]
+    assert found.ended.tolist() == [True, False]
+    torch.testing.assert_close(found.logprobs, torch.tensor([[-0.1, -0.2, 0.0], [-0.3, -0.4, -0.5]]))
+    torch.testing.assert_close(found.values, torch.tensor([[1.0, 2.0, 0.0], [3.0, 4.0, 5.0]]))
+    some = found.rows(torch.tensor([1]))
+    assert len(some) == 1
+    assert some.tokens.tolist() == [[12, 13, 14]]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.8])
+def test_reading_again_gives_what_was_noted_while_sampling(network: GPT2, head: ScalarHead, temperature: float) -> None:
+    rollout = rolled(network, head, temperature)
+    logprobs, values, entropy = read_again(network, head, rollout, temperature)
+    torch.testing.assert_close(logprobs, rollout.logprobs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(values, rollout.values, atol=1e-5, rtol=1e-5)
+    assert (entropy[rollout.said] > 0).all()
+    assert kl_estimates(logprobs, logprobs, rollout.said) == (0.0, 0.0)
+    other = read_again(network, head, rollout, temperature + 1)[0]
+    assert (other - rollout.logprobs).abs().max() > 0.01, "the temperature belongs to the policy"
+
+
+def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
+    rollout = rolled(network, head)
+    whole = read_again(network, head, rollout, 0.8)
+    wide = Rollout(
+        ids=torch.cat([rollout.ids, torch.full((3, 6), 33)], 1),
+        prompt_lengths=rollout.prompt_lengths,
+        tokens=torch.cat([rollout.tokens, torch.full((3, 4), 3)], 1),
+        said=torch.cat([rollout.said, torch.zeros(3, 4, dtype=torch.bool)], 1),
+        logprobs=torch.cat([rollout.logprobs, torch.zeros(3, 4)], 1),
+        values=torch.cat([rollout.values, torch.zeros(3, 4)], 1),
+        ended=rollout.ended,
+    )
+    columns = rollout.tokens.shape[1]
+    for narrow, found in zip(whole, read_again(network, head, wide, 0.8), strict=True):
+        torch.testing.assert_close(found[:, :columns], narrow, atol=1e-5, rtol=1e-5)
+        assert not found[:, columns:].any()
+    for row in range(3):
+        alone = read_again(network, head, rollout.rows(torch.tensor([row])), 0.8)
+        for narrow, found in zip(whole, alone, strict=True):
+            torch.testing.assert_close(found[0], narrow[row], atol=1e-5, rtol=1e-5)
+
+
+def test_without_a_value_head_there_are_no_values(network: GPT2, head: ScalarHead) -> None:
+    assert not read_again(network, None, rolled(network, head), 0.8)[1].any()
+
+
+def test_gradients_reach_policy_and_value_head(network: GPT2, head: ScalarHead) -> None:
+    rollout = rolled(network, head)
+    network.requires_grad_(True)
+    head.requires_grad_(True)
+    logprobs, values, _ = read_again(network, head, rollout, 0.8)
+    (logprobs.sum() + values.sum()).backward()
+    assert all(p.grad is not None and p.grad.any() for p in [*network.parameters(), *head.parameters()])
+
+
+def test_the_reward_is_read_at_the_last_token_said(network: GPT2, head: ScalarHead) -> None:
+    model = RewardModel(network)
+    model.head = head
+    rollout = rolled(network, head)
+    found = score(model, rollout)
+    for row in range(3):
+        ids = rollout.ids[row, : int(rollout.last[row]) + 1]
+        torch.testing.assert_close(found[row], model(ids[None], torch.tensor([len(ids) - 1]))[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(top_k=3), Sampling(top_p=0.5)])
+def test_nothing_may_be_cut_from_the_policys_distribution(network: GPT2, head: ScalarHead, sampling: Sampling) -> None:
+    with pytest.raises(AssertionError):
+        roll_out(network, head, PROMPTS, sampling, [], pad=1)

@@ -1,0 +1,131 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from gptwright.foundations.durable import new_folder
+from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.foundations.runs import open_stage
+from gptwright.generation.export import export
+from gptwright.generation.model import Model, Piece, load
+from gptwright.generation.sampling import Sampling
+from gptwright.models.gpt2 import GPT2
+from gptwright.models.heads import RewardModel
+from gptwright.models.huggingface import write_model
+from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.chat import END_OF_TEXT, Message, prompt_ids
+
+CHAT: list[Message] = [{"role": "user", "content": "the cat"}]
+
+
+@pytest.fixture
+def model(network: GPT2, tokenizer: Tokenizer) -> Model:
+    return Model(network, tokenizer, "tiny", Sampling(temperature=0.5, max_tokens=9))
+
+
+class Scripted(Model):
+    """Says these ids, whatever is asked."""
+
+    script: list[int]
+
+    def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
+        return self._pieces(iter(self.script), 4, sampling)
+
+
+def scripted(model: Model, *said: str | bytes | int) -> Scripted:
+    found = Scripted(model.network, model.tokenizer, "scripted")
+    found.script = []
+    for part in said:
+        if isinstance(part, int):
+            found.script.append(part)
+        else:
+            found.script += model.tokenizer.encode_bytes(part if isinstance(part, bytes) else part.encode())
+    return found
+
+
+def test_a_reply_comes_in_pieces_and_the_last_says_why_it_ended(model: Model) -> None:
+    end = model.tokenizer.control(END_OF_TEXT)
+    pieces = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("", Sampling()))
+    assert [piece.text for piece in pieces] == ["x", "猫", "y", ""]
+    assert [piece.finish for piece in pieces] == [None, None, None, "stop"]
+    assert [piece.completion_tokens for piece in pieces] == [1, 4, 5, 6]
+    assert {piece.prompt_tokens for piece in pieces} == {4}
+
+
+def test_a_stop_text_ends_the_reply_and_is_no_part_of_it(model: Model) -> None:
+    pieces = list(scripted(model, "q", "\n", "\n", "z").stream("", Sampling(stop=("\n\n",))))
+    assert "".join(piece.text for piece in pieces) == "q"
+    assert (pieces[-1].finish, pieces[-1].completion_tokens) == ("stop", 3)
+
+
+def test_half_a_stop_text_is_given_out_at_the_end(model: Model) -> None:
+    pieces = list(scripted(model, "q", "\n").stream("", Sampling(stop=("\n\n",))))
+    assert "".join(piece.text for piece in pieces) == "q\n"
+    assert pieces[-1].finish == "length"
+
+
+def test_the_same_seed_gives_the_same_text(model: Model) -> None:
+    assert model.chat(CHAT, seed=4) == model.chat(CHAT, seed=4) != model.chat(CHAT, seed=5)
+    assert model.generate("the", seed=4, max_tokens=8) == model.generate("the", seed=4, max_tokens=8)
+
+
+def test_streamed_chat_and_batched_answers_say_the_same(model: Model) -> None:
+    greedy = Sampling(temperature=0, max_tokens=20)
+    ids = prompt_ids(CHAT, model.tokenizer)
+    assert model.answers([ids, ids], greedy) == [model.chat(CHAT, temperature=0, max_tokens=20).strip()] * 2
+
+
+def test_what_is_not_given_is_as_the_folder_says(model: Model) -> None:
+    pieces = list(model.stream_chat(CHAT, model.sampling))
+    assert pieces[-1].completion_tokens <= 9
+
+
+def test_a_full_context_ends_with_length(network: GPT2, tokenizer: Tokenizer) -> None:
+    model = Model(network, tokenizer, "tiny")
+    model.stop_ids = []
+    last = list(model.stream("x" * 50, Sampling(max_tokens=500, seed=1)))[-1]
+    assert last.finish == "length"
+    assert last.prompt_tokens + last.completion_tokens == 64
+
+
+def test_a_prompt_that_fills_the_context_is_refused_before_the_first_piece(model: Model) -> None:
+    with pytest.raises(InputError, match="fewer than 64 tokens"):
+        model.stream("x" * 64, Sampling())
+    with pytest.raises(InputError, match="fewer than 64 tokens"):
+        model.chat([{"role": "user", "content": "x" * 80}])
+
+
+def test_logits_are_raw_scores_of_a_text_within_the_context(model: Model, network: GPT2) -> None:
+    ids = torch.randint(290, (2, 64))
+    assert torch.equal(model.logits(ids), network(ids))
+    with pytest.raises(InputError, match="at most 64 tokens"):
+        model.logits(torch.zeros(1, 65, dtype=torch.long))
+
+
+def test_a_stage_folder_and_its_model_folder_are_the_same_model(model: Model, tmp_path: Path) -> None:
+    folder = open_stage(tmp_path / "sft", "sft", {}, {})
+    export(model.network, model.tokenizer, folder / "model", Sampling(temperature=0.2, top_k=5, max_tokens=33))
+    with pytest.raises(ArtifactError, match="one that was stopped"):
+        load(tmp_path / "sft")
+    folder.finish({})
+    one, two = load(tmp_path / "sft"), load(str(tmp_path / "sft" / "model"))
+    assert one.name == "sft"
+    assert one.sampling == two.sampling == Sampling(temperature=0.2, top_k=5, max_tokens=33)
+    ids = torch.randint(290, (1, 9))
+    assert torch.equal(one.logits(ids), model.logits(ids))
+    assert torch.equal(two.logits(ids), model.logits(ids))
+
+
+def test_what_cannot_be_loaded_is_said(model: Model, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing there"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(ArtifactError, match="a folder without one"):
+        load(tmp_path)
+    with new_folder(tmp_path / "bare") as bare:
+        write_model(model.network, bare, {})
+    with pytest.raises(ArtifactError, match="a tokenizer at"):
+        load(tmp_path / "bare")
+    export(RewardModel(model.network), model.tokenizer, tmp_path / "reward")
+    with pytest.raises(ArtifactError, match="a reward model, which scores answers and writes none"):
+        load(tmp_path / "reward")

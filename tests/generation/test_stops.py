@@ -1,0 +1,57 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gptwright.generation.stops import StopTexts
+
+letters = st.text("ab.", max_size=14)
+stops = st.lists(st.text("ab.", min_size=1, max_size=4), max_size=3).map(tuple)
+
+
+def fed(parts: list[str], stop_texts: tuple[str, ...]) -> tuple[str, bool]:
+    """All that is shown, until a stop is met."""
+    reader, shown = StopTexts(stop_texts), ""
+    for part in parts:
+        shown += reader.feed(part)
+        if reader.met:
+            return shown, True
+    return shown + reader.rest(), False
+
+
+@given(letters, stops, st.lists(st.integers(0, 14), max_size=6))
+def test_where_the_text_was_split_changes_nothing(text: str, stop_texts: tuple[str, ...], cuts: list[int]) -> None:
+    borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    parts = [text[a:b] for a, b in pairwise(borders)]
+    assert fed(parts, stop_texts) == fed([text], stop_texts) == fed(list(text), stop_texts)
+
+
+@given(letters, stops, letters)
+def test_what_was_shown_is_the_beginning_and_holds_no_stop(text: str, stop_texts: tuple[str, ...], more: str) -> None:
+    shown, met = fed([text, more], stop_texts)
+    assert (text + more).startswith(shown)
+    assert not any(stop in shown for stop in stop_texts)
+    assert met == any(stop in text + more for stop in stop_texts)
+    assert met or shown == text + more
+
+
+@pytest.mark.parametrize(
+    ("parts", "stop_texts", "shown"),
+    [
+        (["Hello ", "Wor", "ld"], ("World",), ["Hello ", "", ""]),
+        (["Hello ", "Wor", "d"], ("World",), ["Hello ", "", "Word"]),
+        (["a\n", "\n", "b"], ("\n\n",), ["a", ""]),
+        (["abcd", "X"], ("abcdX", "cd"), ["ab"]),
+    ],
+)
+def test_text_is_held_back_only_while_it_could_begin_a_stop(
+    parts: list[str], stop_texts: tuple[str, ...], shown: list[str]
+) -> None:
+    reader = StopTexts(stop_texts)
+    found: list[str] = []
+    for part in parts:
+        found.append(reader.feed(part))
+        if reader.met:
+            break
+    assert found == shown

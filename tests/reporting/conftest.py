@@ -1,0 +1,131 @@
+"""A small run folder written by hand, whose every figure a reader of the tests can find here."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOSTILE = "<script>alert('x')</script> & \"quoted\" <img src=http://evil.example/a.png>"
+MACHINE = {"system": "Linux x86_64", "python": "3.11.7", "cores": 2, "memory_gb": 16.0}
+RECIPE = """
+name = "start"
+[prepare]
+[tokenize]
+[pretrain]
+[sft]
+[rank]
+[reward]
+[reward-control]
+verb = "reward"
+[ppo]
+[plan]
+minutes = 2
+seed = 1
+[plan.seconds]
+start = 6.0
+prepare = 1.0
+tokenize = 2.0
+pretrain = 40.0
+sft = 30.0
+rank = 5.0
+reward = 4.0
+reward-control = 4.0
+ppo = 20.0
+"""
+
+
+def estimate(value: float, count: int = 100, reach: float = 0.05) -> dict[str, float]:
+    return {"value": value, "low": max(value - reach, 0.0), "high": min(value + reach, 1.0), "count": count}
+
+
+def scores(nats: float, form: float, **more: Any) -> dict[str, Any]:
+    exact = {"held-out form": estimate(form), "held-out fact": estimate(0.0)}
+    return {"heldout_nats": nats, "heldout_bits_per_byte": nats / 2, "exact_answers": exact, **more}
+
+
+def write_stage(folder: Path, verb: str, *, seconds: float = 1.0, complete: bool = True, **parts: Any) -> Path:
+    """Writes stage.json; `parts` may be config, figures, metrics (a list) and evaluation."""
+    folder.mkdir(parents=True)
+    state = "complete" if complete else "unfinished"
+    record = {"verb": verb, "state": state, "config": parts.get("config", {}), "seconds": seconds, "machine": MACHINE,
+              "version": "0.1.0", "started": "2030-01-02T03:04:05+00:00"}  # fmt: skip
+    if complete:
+        record |= {"figures": parts.get("figures", {}), "ended": "2030-01-02T03:05:05+00:00"}
+    (folder / "stage.json").write_text(json.dumps(record))
+    if "metrics" in parts:
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in parts["metrics"]))
+    if "evaluation" in parts:
+        (folder / "evaluation.json").write_text(json.dumps(parts["evaluation"]))
+    return folder
+
+
+def _account(documents: int, dropped: int) -> dict[str, Any]:
+    side = {"documents": documents, "characters": 500 * documents, "bytes": 500 * documents}
+    return {"documents_in": 2 * documents + dropped, "characters_in": 1000 * documents, "train": side, "heldout": side,
+            "dropped": {"duplicate": {"documents": dropped, "characters": 9}} if dropped else {},
+            "cut": {"characters": 7, "lines": {"menu": 3}}}  # fmt: skip
+
+
+def _text_stages(path: Path) -> None:
+    prepare = write_stage(
+        path / "01-prepare", "prepare", figures={"characters": 120_000, "bytes": 120_000, "documents": 120}
+    )
+    sources = {"total": _account(60, 4), "sources": {"books": _account(60, 4)}, "ignored_files": 1,
+               "files": [{"file": "a.txt", "bytes": 2048, "sha256": "ab" * 32}]}  # fmt: skip
+    (prepare / "sources.json").write_text(json.dumps(sources))
+    write_stage(
+        path / "02-tokenize", "tokenize", seconds=2, figures={"train_tokens": 30_000, "train_bytes_per_token": 3.0}
+    )
+    losses = [{"step": n, "loss_nats": 8.0 - n / 20} for n in range(1, 101)]
+    looks = [{"step": n, "heldout_bits_per_byte": 1.6 + (100 - n) / 50} for n in range(20, 101, 20)]
+    pretrain = write_stage(
+        path / "03-pretrain", "pretrain", seconds=41, config={"steps": 100}, metrics=losses + looks,
+        figures={"parameters": 1_500_000, "epochs": 1.5, "heldout_bits_per_byte": 1.6, "skipped_steps": 0},
+    )  # fmt: skip
+    sections = [f"\n## Step {n}\n\n> It was a word{n} {HOSTILE}\n\n" for n in (20, 40, 60, 80)]
+    (pretrain / "samples.md").write_text("# Samples\n" + "".join(sections))
+
+
+def _answer_stages(path: Path) -> None:
+    lines = [{"step": n, "loss_nats": 5 - n / 10} for n in range(1, 11)]
+    table = {"untrained": scores(7.6, 0.0), "pretrained": scores(3.2, 0.0), "sft": scores(3.3, 0.9)}
+    write_stage(path / "04-sft", "sft", seconds=30, config={"steps": 10}, metrics=lines, evaluation=table,
+                figures={"heldout_nats_rise": 0.1})  # fmt: skip
+    write_stage(path / "05-rank", "rank", seconds=5, figures={"rankings": 64})
+    for name, shuffled, after in (("06-reward", False, 0.8), ("07-reward-control", True, 0.5)):
+        table = {"before": estimate(0.5), "after": estimate(after)}
+        write_stage(path / name, "reward", seconds=4, config={"steps": 10, "shuffled": shuffled}, metrics=lines,
+                    figures={"pair_accuracy": after}, evaluation=table)  # fmt: skip
+
+
+def _policy_stage(path: Path) -> None:
+    updates = [
+        {"step": n, "score": n / 4, "kl_nats": n / 2, "answer_tokens": 20.0, "ended": 0.95, "explained_variance": 0.4,
+         "first_ratio_error": 1e-5} for n in range(1, 9)
+    ]  # fmt: skip
+    extra = {"rule_score": -5.0, "distinct_pairs": 0.8, "answer_words": 12.0, "examples": ["Old answer.", HOSTILE]}
+    better = extra | {"rule_score": -4.0, "distinct_pairs": 0.7, "examples": ["New answer.", "Fine."]}
+    table = {"win_rate": estimate(0.9), "kl_nats": 4.0, "rule": "plain-words",
+             "models": {"sft": scores(3.3, 0.9, **extra), "ppo": scores(3.35, 0.88, **better)}}  # fmt: skip
+    write_stage(path / "08-ppo", "ppo", seconds=21, config={"updates": 8}, metrics=updates, evaluation=table,
+                figures={"win_rate": 0.9, "kl_nats": 4.0, "heldout_nats_rise": 0.05})  # fmt: skip
+
+
+@pytest.fixture
+def whole_run(tmp_path: Path) -> Path:
+    """All eight stages, finished and healthy."""
+    path = tmp_path / "my run"
+    _text_stages(path)
+    _answer_stages(path)
+    _policy_stage(path)
+    (path / "recipe.toml").write_text(RECIPE)
+    (path / "summary.json").write_text('{"seconds": 111.0, "peak_memory_gb": 1.5}')
+    return path
+
+
+@pytest.fixture
+def stage_writer() -> Callable[..., Path]:
+    """`write_stage`, for tests that make a folder of their own."""
+    return write_stage

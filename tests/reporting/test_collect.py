@@ -1,0 +1,91 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gptwright.foundations.errors import ArtifactError
+from gptwright.reporting.collect import CONTROL, collect
+
+
+def test_a_whole_run_is_read(whole_run: Path) -> None:
+    run = collect(whole_run)
+    roles = ["prepare", "tokenize", "pretrain", "sft", "rank", "reward", CONTROL, "ppo"]
+    assert [stage.role for stage in run.stages] == roles and run.missing == []
+    assert run.planned["reward-control"] == 4.0 and "start" not in run.planned and run.minutes == 2
+    assert run.seconds == 1 + 2 + 41 + 30 + 5 + 4 + 4 + 21 and run.peak_memory_gb == 1.5
+    assert [sample.step for sample in run.samples] == [20, 40, 60, 80]
+    assert run.sources is not None and run.sources.total.dropped == {"duplicate": 4}
+
+
+def test_scores_are_found_by_role(whole_run: Path) -> None:
+    run = collect(whole_run)
+    reward, control, policy = run.ordering("reward"), run.ordering(CONTROL), run.policy()
+    assert reward and reward.after and reward.after.value == 0.8
+    assert control and control.after and control.after.value == 0.5
+    assert policy and policy.wins and policy.wins.value == 0.9
+    assert run.answering()["sft"].exact["held-out form"].value == 0.9
+
+
+def test_a_curve_leaves_out_what_is_not_finite(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
+    metrics = [{"step": 1, "loss_nats": 2.0}, {"step": 2, "loss_nats": float("nan")}, {"step": 3, "heldout_nats": 1.0}]
+    stage_writer(tmp_path / "01-pretrain", "pretrain", metrics=metrics)
+    (stage,) = collect(tmp_path).stages
+    assert stage.curve("loss_nats") == [(1, 2.0)] and stage.steps_done == 3
+
+
+def test_a_run_without_recipe_or_with_unfinished_stages_is_read(
+    tmp_path: Path, stage_writer: Callable[..., Path]
+) -> None:
+    stage_writer(tmp_path / "03-pretrain", "pretrain", complete=False, config={"steps": 50}, metrics=[{"step": 7}])
+    run = collect(tmp_path)
+    (stage,) = run.stages
+    assert (stage.complete, stage.steps, stage.steps_done, stage.figures) == (False, 50, 7, {})
+    assert (run.expected, run.planned, run.sources, run.samples, run.policy(), run.answering()) == (
+        [],
+        {},
+        None,
+        [],
+        None,
+        {},
+    )
+
+
+def test_the_recipe_says_what_is_missing(whole_run: Path) -> None:
+    for file in (whole_run / "08-ppo").iterdir():
+        file.unlink()
+    assert collect(whole_run).missing == ["ppo"]
+
+
+def test_of_two_stages_of_a_role_the_last_folder_counts(whole_run: Path, stage_writer: Callable[..., Path]) -> None:
+    stage_writer(whole_run / "09-ppo-again", "ppo")
+    stage = collect(whole_run).stage("ppo")
+    assert stage and stage.name == "ppo-again"
+
+
+@pytest.mark.parametrize("make", ["nothing", "empty", "file", "stage"])
+def test_what_is_no_run_folder_is_refused(tmp_path: Path, stage_writer: Callable[..., Path], make: str) -> None:
+    path = tmp_path / "run"
+    if make == "empty":
+        path.mkdir()
+    elif make == "file":
+        path.write_text("text")
+    elif make == "stage":
+        stage_writer(path, "sft")
+    with pytest.raises(ArtifactError, match="needed a run folder"):
+        collect(path)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "04-sft/evaluation.json", "04-sft/stage.json"])
+def test_a_damaged_file_is_named(whole_run: Path, name: str) -> None:
+    (whole_run / name).write_text("{ [")
+    with pytest.raises(ArtifactError, match=name):
+        collect(whole_run)
+
+
+def test_records_of_another_shape_are_survived(whole_run: Path) -> None:
+    (whole_run / "08-ppo/evaluation.json").write_text(json.dumps(["not", "a", "table"]))
+    (whole_run / "04-sft/evaluation.json").write_text(json.dumps({"sft": 3}))
+    run = collect(whole_run)
+    policy = run.policy()
+    assert policy and policy.wins is None and run.answering()["sft"].exact == {}

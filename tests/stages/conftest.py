@@ -1,0 +1,221 @@
+"""One tiny chain of stages, carried out once for all tests of this room, and the command line in this process."""
+
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptwright.cli import main
+from gptwright.models.gpt2 import GPT2Config
+from gptwright.stages.catalogue import carry_out
+from gptwright.stages.ppo import PPO
+from gptwright.stages.prepare import Prepare
+from gptwright.stages.pretrain import Pretrain
+from gptwright.stages.rank import Rank
+from gptwright.stages.reward import Reward
+from gptwright.stages.sft import SFT
+from gptwright.stages.tokenize import Tokenize
+
+# Held-out sentences share no word with those for training, so that a test can see where a text came from.
+WORDS = {
+    "train": "the old miller walked to a river and saw grey cat near boat while rain fell on roof".split(),
+    "heldout": "one young baker ran from that forest then heard two brown dogs under trees as snow covered hills".split(),
+}
+TALK = [("Who walked?", "The old miller walked."), ("What fell?", "The rain fell."), ("Who is grey?", "The cat is grey.")]
+TINY = GPT2Config(width=16, heads=2, layers=2, context=48)
+CONTEXT, LENGTH = 48, 32
+
+
+def write_lines(path: Path, lines: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def asked(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def said(question: str, answer: str) -> list[dict[str, str]]:
+    return [*asked(question), {"role": "assistant", "content": answer}]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command left: its exit code, its results and its messages."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def gptwright(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`gptwright WORDS…`, in this process."""
+
+    def command(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["gptwright", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        out, err = capsys.readouterr()
+        return Said(code, out, err)
+
+    return command
+
+
+@pytest.fixture
+def refused(gptwright: Command) -> Callable[..., str]:
+    """Runs a command that must end with code 1 and a message in three parts, and gives the message."""
+
+    def command(*words: object) -> str:
+        done = gptwright(*words)
+        assert done.code == 1, done.err
+        needed, got, remedy = (done.err.find(part) for part in ("gptwright: needed ", "; got ", ".\n  "))
+        assert 0 <= needed < got < remedy, done.err
+        assert done.out == ""
+        return done.err
+
+    return command
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Every file below a folder and the hash of its bytes."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text, conversations and questions."""
+    folder = tmp_path_factory.mktemp("material")
+    dice = random.Random(0)
+    documents = [
+        {"text": _page(dice, WORDS[split]), "split": split} for split, count in (("train", 24), ("heldout", 4)) for _ in range(count)
+    ]
+    write_lines(folder / "text.jsonl", documents)
+    write_lines(folder / "talk.jsonl", [{"messages": said(q, a)} for q, a in TALK] * 6)
+    write_lines(folder / "questions.jsonl", [{"messages": asked(q), "answer": a, "kind": "known"} for q, a in TALK])
+    return folder
+
+
+def _page(dice: random.Random, words: list[str]) -> str:
+    sentences = [" ".join(dice.choices(words, k=20)).capitalize() + "." for _ in range(14)]
+    return " ".join(sentences)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tiny chain lies."""
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="session")
+def prepared(material: Path, run: Path) -> Path:
+    return carry_out("prepare", Prepare(data=(str(material / "text.jsonl"),)), run / "prepare").path
+
+
+@pytest.fixture(scope="session")
+def tokenized(prepared: Path, run: Path) -> Path:
+    return carry_out("tokenize", Tokenize(text=prepared, vocab=300), run / "tokenize").path
+
+
+@pytest.fixture(scope="session")
+def pretrain_config(tokenized: Path) -> Pretrain:
+    return Pretrain(tokens=tokenized, model=TINY, steps=8, rows=2, length=LENGTH, warmup=2, threads=1, evaluate_every=4, save_every=2)
+
+
+@pytest.fixture(scope="session")
+def pretrained(pretrain_config: Pretrain, run: Path) -> Path:
+    return carry_out("pretrain", pretrain_config, run / "pretrain").path
+
+
+@pytest.fixture(scope="session")
+def sft_config(pretrained: Path, tokenized: Path, prepared: Path, material: Path) -> SFT:
+    return SFT(
+        base=pretrained,
+        conversations=(material / "talk.jsonl",),
+        tokens=tokenized,
+        text=prepared,
+        questions=material / "questions.jsonl",
+        steps=4,
+        rows=2,
+        continuations=8,
+        mix_rows=1,
+        length=LENGTH,
+        threads=1,
+        save_every=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def tuned(sft_config: SFT, run: Path) -> Path:
+    return carry_out("sft", sft_config, run / "sft").path
+
+
+@pytest.fixture(scope="session")
+def rank_config(tuned: Path, prepared: Path) -> Rank:
+    return Rank(model=tuned, text=prepared, prompts=8, heldout=4, answers=3, max_tokens=8, threads=1)
+
+
+@pytest.fixture(scope="session")
+def ranked(rank_config: Rank, run: Path) -> Path:
+    return carry_out("rank", rank_config, run / "rank").path
+
+
+@pytest.fixture(scope="session")
+def rankings(material: Path) -> Path:
+    """Rankings without a split: twelve prompts, three answers each."""
+    answers = ["The cat saw a boat.", "Miller walked river roof.", "Fell."]
+    lines = [{"messages": asked(f"Question {i}?"), "answers": answers, "ranks": [1, 2, 3]} for i in range(12)]
+    return write_lines(material / "rankings.jsonl", lines)
+
+
+@pytest.fixture(scope="session")
+def reward_config(tuned: Path, rankings: Path) -> Reward:
+    return Reward(base=tuned, rankings=(rankings,), steps=3, rows=2, threads=1, save_every=1)
+
+
+@pytest.fixture(scope="session")
+def rewarded(reward_config: Reward, run: Path) -> Path:
+    return carry_out("reward", reward_config, run / "reward").path
+
+
+@pytest.fixture(scope="session")
+def ppo_config(tuned: Path, rewarded: Path, ranked: Path, tokenized: Path, material: Path) -> PPO:
+    return PPO(
+        policy=tuned,
+        reward=rewarded,
+        prompts=ranked / "prompts.jsonl",
+        tokens=tokenized,
+        conversations=(material / "talk.jsonl",),
+        questions=material / "questions.jsonl",
+        updates=2,
+        episodes=4,
+        max_tokens=6,
+        mix_rows=1,
+        demonstration_rows=2,
+        length=LENGTH,
+        threads=1,
+        save_every=1,
+        heldout=4,
+    )
+
+
+@pytest.fixture(scope="session")
+def improved(ppo_config: PPO, run: Path) -> Path:
+    return carry_out("ppo", ppo_config, run / "ppo").path

@@ -1,0 +1,79 @@
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gptwright.foundations.errors import InputError
+from gptwright.text.pack import TokenFile, pack
+from gptwright.training.batches import Windows, epoch_order, key, padded, shuffled
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 700), st.integers(0, 2**64 - 1))
+def test_shuffled_is_a_permutation_of_any_size(size: int, seed: int) -> None:
+    assert sorted(shuffled(i, size, seed) for i in range(size)) == list(range(size))
+
+
+def test_neighbours_are_torn_apart_and_seeds_differ() -> None:
+    order = [shuffled(i, 1000, key(1)) for i in range(1000)]
+    assert order != [shuffled(i, 1000, key(2)) for i in range(1000)]
+    assert sum(abs(a - b) == 1 for a, b in pairwise(order)) < 20
+    assert 300 < np.mean(np.abs(np.diff(order))) < 366, "a third of the size is what chance gives"
+
+
+def test_a_key_is_the_same_everywhere_and_tells_parts_apart() -> None:
+    assert key(1, 0, "shift") == 4978141076925770034
+    assert len({key(), key(1), key("1"), key(1, 1), key(11), key((1, 1))}) == 6
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(0, 9))
+def test_every_thing_comes_once_an_epoch(count: int, take: int, seed: int) -> None:
+    numbers = [i for step in range(count) for i in epoch_order(count, take, step, seed)]
+    assert Counter(numbers) == {i: take for i in range(count)}
+    assert sorted(numbers[:count]) == list(range(count))
+
+
+def token_file(folder: Path, count: int) -> TokenFile:
+    """The tokens 0, 1, 2, …, so that a token says where it stands."""
+    pack(["x"], lambda texts: [list(range(count - 1))], count - 1, folder / "v1", count, "ab")
+    return TokenFile.open(folder / "v1")
+
+
+@pytest.mark.parametrize("count", [13, 100, 101, 107])
+def test_windows_of_an_epoch_cover_the_text_once(tmp_path: Path, count: int) -> None:
+    windows = Windows(token_file(tmp_path, count), length=6, rows=1, seed=3)
+    starts: set[int] = set()
+    for epoch in range(4):
+        inputs, targets = zip(*(windows.batch(epoch * windows.count + i) for i in range(windows.count)), strict=True)
+        seen = torch.cat(inputs).flatten().sort().values
+        assert torch.equal(seen, torch.arange(int(seen[0]), int(seen[0]) + 6 * windows.count)), (
+            "each once, without gaps"
+        )
+        assert all(torch.equal(x + 1, y) for x, y in zip(inputs, targets, strict=True))
+        starts.add(int(seen[0]))
+    assert len(starts) > 1, "epochs are cut at different places"
+
+
+def test_a_batch_is_a_pure_function_of_seed_and_step(tmp_path: Path) -> None:
+    tokens = token_file(tmp_path, 500)
+    one, same, other = (Windows(tokens, 10, 4, seed) for seed in (1, 1, 2))
+    one.batch(0)
+    assert torch.equal(one.batch(7)[0], same.batch(7)[0])
+    assert not torch.equal(one.batch(7)[0], other.batch(7)[0])
+    assert one.batch(7)[0].shape == one.batch(7)[1].shape == (4, 10)
+
+
+def test_too_little_text(tmp_path: Path) -> None:
+    assert Windows(token_file(tmp_path, 13), length=6, rows=2, seed=0).count == 1
+    with pytest.raises(InputError, match=r"at least 13 tokens.* got 12"):
+        Windows(token_file(tmp_path, 12), length=6, rows=2, seed=0)
+
+
+def test_rows_are_padded_on_the_right() -> None:
+    assert padded([[1], [2, 3, 4]], -1).tolist() == [[1, -1, -1], [2, 3, 4]]
