@@ -1,8 +1,8 @@
 """One tiny chain of stages, carried out once for all tests of this room, and the command line in this process."""
 
-import hashlib
 import json
 import random
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,17 +28,13 @@ WORDS = {
     "heldout": "one young baker ran from that forest then heard two brown dogs under trees as snow covered hills".split(),
 }
 TALK = [("Who walked?", "The old miller walked."), ("What fell?", "The rain fell."), ("Who is grey?", "The cat is grey.")]
-TINY = GPT2Config(width=16, heads=2, layers=2, context=48)
-CONTEXT, LENGTH = 48, 32
+TINY = GPT2Config(width=16, heads=2, layers=2, context=96)
+LENGTH = 32
 
 
 def write_lines(path: Path, lines: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def asked(text: str) -> list[dict[str, str]]:
@@ -85,18 +81,11 @@ def refused(gptwright: Command) -> Callable[..., str]:
     def command(*words: object) -> str:
         done = gptwright(*words)
         assert done.code == 1, done.err
-        needed, got, remedy = (done.err.find(part) for part in ("gptwright: needed ", "; got ", ".\n  "))
-        assert 0 <= needed < got < remedy, done.err
+        assert re.search(r"^gptwright: needed .+; got .+\.\n  \S", done.err, re.MULTILINE | re.DOTALL), done.err
         assert done.out == ""
         return done.err
 
     return command
-
-
-def fingerprint(folder: Path) -> dict[str, str]:
-    """Every file below a folder and the hash of its bytes."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture(scope="session")

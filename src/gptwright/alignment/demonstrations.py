@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import Message, read_messages, render
 from gptwright.training.batches import epoch_order, padded
 
+SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)]*(?=\s|$)|[。！？]+[”’」』]*|$)")
+UNIT = re.compile(r"[\u3400-\u9fff]\W*|\s*[^\s\u3400-\u9fff]+")
 GROUP = 8  # steps whose conversations are sorted by length together, so that little is padding
 Conversation = list[Message]
 
@@ -31,21 +33,32 @@ def read_conversations(path: Path, split: str = "train", language: str = "en") -
 
 
 def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversation]:
-    """ "Continue: <the first words of a passage>" → how the passage goes on, cut from running text."""
+    """ "Continue: <how a sentence begins>" → how it goes on, cut from running text, between words or Chinese characters.
+
+    Raises `InputError` when the text has no sentence of a fitting length.
+    """
     dice = random.Random(seed)
+    sentences = [units for text in texts for units in _sentences(" ".join(text.split()))]
+    if not sentences:
+        raise InputError("sentences of 16 to 40 words (or Chinese characters) to make continuations from", "none",
+                         "Add running text.")  # fmt: skip
     found: list[Conversation] = []
-    sentences = [s for text in texts for s in re.split(r"(?<=[.!?])\s+", " ".join(text.split())) if s.isascii()]
-    long_enough = [words for s in sentences if 16 <= len(words := s.split()) <= 40]
-    if not long_enough:
-        raise InputError("sentences of 16 to 40 words to make continuations from", "none", "Add running text.")
     for _ in range(count):
-        words = dice.choice(long_enough)
+        units = dice.choice(sentences)
         at = dice.randint(5, 8)
         found.append([
-            {"role": "user", "content": f"Continue: {' '.join(words[:at])}"},
-            {"role": "assistant", "content": " ".join(words[at:])},
+            {"role": "user", "content": f"Continue: {''.join(units[:at]).strip()}"},
+            {"role": "assistant", "content": "".join(units[at:]).strip()},
         ])  # fmt: skip
     return found
+
+
+def _sentences(text: str) -> Iterator[list[str]]:
+    """Sentences of 16 to 40 units: a word with what precedes it, or one Chinese character."""
+    for sentence in SENTENCE.findall(text):
+        units = UNIT.findall(sentence)
+        if 16 <= len(units) <= 40:
+            yield units
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ SIZES = {
     "mini": GPT2Config(vocab=4096, context=256, width=384, heads=12, layers=6),
     "small": GPT2Config(vocab=8192, context=512, width=512, heads=16, layers=8),
 }
-TOKENS_A_PARAMETER = 1.0  # a size is worth its while when it reads at least so many tokens for each parameter
+TOKENS_A_PARAMETER = 0.8  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
 SHARES = {"pretrain": 0.33, "sft": 0.30, "rank": 0.08, "reward": 0.05, "reward-control": 0.04, "ppo": 0.20}

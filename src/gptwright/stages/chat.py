@@ -68,7 +68,8 @@ class Talk:
             pieces.append(piece.text)
             write(piece.text)
         write("\n")
-        self.turns += [question, {"role": "assistant", "content": "".join(pieces)}]
+        reply: Message = {"role": "assistant", "content": "".join(pieces)}
+        self.turns += [question, reply]
 
     def command(self, line: str) -> None:
         """Does what a line beginning with / asks for."""

@@ -204,7 +204,10 @@ def _evaluate(
     k1, k3 = kl_estimates(mine, theirs, new.said)
     heldout = open_tokens(config.tokens, "heldout")
     questions = read_questions(read_objects(config.questions)) if config.questions else []
-    table: dict[str, Any] = {"win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": config.rule, "models": {}}
+    asked = [policy.tokenizer.decode(ids[:n].tolist()) for ids, n in zip(new.ids[:4], new.prompt_lengths, strict=False)]
+    table: dict[str, Any] = {
+        "win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": config.rule, "prompts": asked, "models": {},
+    }  # fmt: skip
     for name, model in (("sft", reference), ("ppo", policy)):
         loss = text_loss(model.network, heldout, length=config.length, windows=200)
         table["models"][name] = {

@@ -35,7 +35,7 @@ class Start:
     serve: bool = True
     """end with the chat page (--no-serve: end when the report is written)"""
     port: int = 8000
-    """the page's port; the next free one when it is taken"""
+    """the page's port; any free one when it is taken"""
 
 
 def run(config: Start) -> None:

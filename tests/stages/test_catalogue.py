@@ -1,0 +1,139 @@
+"""How a stage's folder is made, gone on with, left alone, refused or forgotten."""
+
+import json
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from gptwright.foundations.errors import ArtifactError, ConfigError, GptwrightError, InputError, ResourceError
+from gptwright.foundations.runs import open_stage
+from gptwright.stages import catalogue
+from gptwright.stages.catalogue import STAGES, carry_out, stage
+from gptwright.stages.limits import at_least, positive, within_context
+from gptwright.stages.pretrain import Pretrain
+from gptwright.stages.tokenize import Tokenize
+
+Refused = Callable[..., str]
+
+
+def hashes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("verb", STAGES)
+def test_every_stage_is_a_module_with_its_class_and_run(verb: str) -> None:
+    found = stage(verb)
+    assert found.config is getattr(import_module(f"gptwright.stages.{verb}"), STAGES[verb])
+    assert callable(found.run) and callable(found.inputs)
+
+
+def test_an_unknown_stage_offers_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'pretrain'"):
+        stage("pretrian")
+
+
+def test_a_complete_stage_is_left_alone(prepared: Path, tokenized: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in tokenized.rglob("*")}
+    carry_out("tokenize", Tokenize(text=prepared, vocab=300), tokenized)
+    assert {path: path.stat().st_mtime_ns for path in tokenized.rglob("*")} == before
+    assert "is complete" in capsys.readouterr().err
+
+
+def test_other_work_is_refused_and_the_difference_named(refused: Refused, prepared: Path, tokenized: Path) -> None:
+    before = hashes(tokenized)
+    message = refused("tokenize", "--text", prepared, "--vocab", 299, "--out", tokenized)
+    assert "vocab = 300" in message and "vocab = 299" in message
+    assert "one of 'tokenize'" in refused("prepare", "--data", "bundled:plays", "--out", tokenized)
+    assert hashes(tokenized) == before
+
+
+def test_a_folder_with_something_else_is_refused(refused: Refused, prepared: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    assert "something else there" in refused("tokenize", "--text", prepared, "--out", tmp_path)
+    assert hashes(tmp_path) == {"letter.txt": b"dear"}
+
+
+def test_a_place_below_a_file_is_refused(refused: Refused, prepared: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert "--out" in refused("tokenize", "--text", prepared, "--vocab", 300, "--out", tmp_path / "file" / "out")
+
+
+def test_a_missing_input_is_named(refused: Refused, tmp_path: Path) -> None:
+    assert str(tmp_path / "none") in refused("tokenize", "--text", tmp_path / "none", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unfinished_stage_is_no_input(refused: Refused, tmp_path: Path) -> None:
+    open_stage(tmp_path / "tokens", "tokenize", Tokenize(text=tmp_path), {})
+    message = refused("pretrain", "--tokens", tmp_path / "tokens", "--out", tmp_path / "out")
+    assert "one that was stopped" in message and str(tmp_path / "tokens") in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stage_of_another_verb_is_no_input(refused: Refused, prepared: Path, tmp_path: Path) -> None:
+    message = refused("pretrain", "--tokens", prepared, "--out", tmp_path / "out")
+    assert "made by 'tokenize'" in message and "made by 'prepare'" in message
+
+
+def test_what_was_refused_before_it_began_leaves_no_folder(refused: Refused, prepared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    refused("tokenize", "--text", prepared, "--vocab", 9999, "--out", out)
+    assert not out.exists()
+    carry_out("tokenize", Tokenize(text=prepared, vocab=300), out)
+
+
+def test_what_had_begun_stays(monkeypatch: pytest.MonkeyPatch, prepared: Path, tmp_path: Path) -> None:
+    def run(config: Tokenize, folder: Path) -> None:
+        (folder / "half").write_text("a line")
+        raise InputError("more", "less", "Give it.")
+
+    monkeypatch.setattr(catalogue, "stage", lambda verb: catalogue.Stage(verb, Tokenize, run, lambda config: {}))
+    with pytest.raises(InputError):
+        carry_out("tokenize", Tokenize(text=prepared), tmp_path / "out")
+    assert json.loads((tmp_path / "out/stage.json").read_text())["state"] == "unfinished"
+    assert (tmp_path / "out/half").read_text() == "a line"
+
+
+def test_the_systems_refusals_are_explained(monkeypatch: pytest.MonkeyPatch, prepared: Path, tmp_path: Path) -> None:
+    def run(config: Tokenize, folder: Path) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(catalogue, "stage", lambda verb: catalogue.Stage(verb, Tokenize, run, lambda config: {}))
+    with pytest.raises(ResourceError, match="can be written"):
+        carry_out("tokenize", Tokenize(text=prepared), tmp_path / "out")
+
+
+def test_a_damaged_input_is_named(refused: Refused, tokenized: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "tokens"
+    shutil.copytree(tokenized, copy)
+    data = bytearray((copy / "train.bin").read_bytes())
+    data[100] ^= 1
+    (copy / "train.bin").write_bytes(data)
+    before = hashes(copy)
+    assert "train.bin" in refused("pretrain", "--tokens", copy, "--out", tmp_path / "out")
+    assert hashes(copy) == before
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", 0), ("rows", -1), ("rate", 0.0), ("rate", float("nan"))])
+def test_positive(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name} above 0"):
+        Pretrain(tokens=Path("x"), **{name: value})
+
+
+def test_limits_by_hand() -> None:
+    config = Pretrain(tokens=Path("x"), warmup=0)
+    positive(config, "steps", "rate")
+    at_least(0, config, "warmup")
+    within_context(256, 256)
+    with pytest.raises(ConfigError, match="warmup of at least 1"):
+        at_least(1, config, "warmup")
+    with pytest.raises(ConfigError, match="length = 257"):
+        within_context(257, 256)
+
+
+def test_errors_are_the_houses_own() -> None:
+    assert issubclass(ArtifactError, GptwrightError) and issubclass(ResourceError, GptwrightError)

@@ -1,0 +1,131 @@
+"""One text to stdout; a file of prompts to a file or to stdout."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptwright.generation.model import load
+from gptwright.generation.sampling import Sampling
+
+Refused = Callable[..., str]
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    path = tmp_path / "prompts.jsonl"
+    asked = [{"prompt": "Who walked?"}, {"messages": [{"role": "user", "content": "What fell?"}]}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in asked))
+    return path
+
+
+def answers(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_text_is_the_models(gptwright: Command, tuned: Path) -> None:
+    done = gptwright("generate", tuned, "The old", "--temperature", 0, "--max-tokens", 12)
+    assert done.code == 0, done.err
+    assert done.out == load(tuned).generate("The old", temperature=0, max_tokens=12) + "\n"
+
+
+def test_the_same_seed_gives_the_same_text_and_none_draws_afresh(gptwright: Command, tuned: Path) -> None:
+    def text(*seed: object) -> str:
+        return gptwright("generate", tuned, "The", "--max-tokens", 24, "--temperature", 1, *seed).out
+
+    assert text("--seed", 5) == text("--seed", 5) != text("--seed", 6)
+    assert text() != text()
+
+
+def test_a_file_of_prompts_to_a_file(gptwright: Command, tuned: Path, prompts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "answers.jsonl"
+    done = gptwright("generate", tuned, "--prompts", prompts, "--n", 2, "--max-tokens", 8, "--out", out)
+    assert done.code == 0, done.err
+    assert done.out == "" and "4 answers" in done.err
+    lines = answers(out.read_text(encoding="utf-8"))
+    assert [line["messages"][0]["content"] for line in lines] == ["Who walked?", "What fell?"]
+    assert [len(line["answers"]) for line in lines] == [2, 2]
+
+
+def test_a_file_of_prompts_to_stdout_and_the_seed(gptwright: Command, tuned: Path, prompts: Path) -> None:
+    def text(*seed: object) -> str:
+        return gptwright("generate", tuned, "--prompts", prompts, "--max-tokens", 16, "--temperature", 1, *seed).out
+
+    assert len(answers(text())) == 2
+    assert text("--seed", 5) == text("--seed", 5) != text("--seed", 6)
+    assert text() != text()
+
+
+def test_stop_texts_end_a_text_and_the_answers_of_a_file(gptwright: Command, tuned: Path, prompts: Path) -> None:
+    greedy = ("--temperature", 0, "--max-tokens", 20)
+    full = gptwright("generate", tuned, "The", *greedy).out.removesuffix("\n")
+    stop = full[4:6]
+    assert gptwright("generate", tuned, "The", *greedy, "--stop", stop).out == full[: full.index(stop)] + "\n"
+    plain = answers(gptwright("generate", tuned, "--prompts", prompts, *greedy).out)
+    longest = max((line["answers"][0] for line in plain), key=len)
+    stop = longest[3]
+    stopped = answers(gptwright("generate", tuned, "--prompts", prompts, *greedy, "--stop", stop).out)
+    for line, before in zip(stopped, plain, strict=True):
+        assert line["answers"][0] == before["answers"][0].partition(stop)[0].strip()
+
+
+def test_an_answer_without_a_stop_text_is_whole(tuned: Path) -> None:
+    model = load(tuned)
+    ids = [model.tokenizer.encode("The cat")]
+    plain = model.answers(ids, Sampling(temperature=0, max_tokens=12))
+    assert model.answers(ids, Sampling(temperature=0, max_tokens=12, stop=("never said",))) == plain
+
+
+def test_either_a_prompt_or_a_file(refused: Refused, tuned: Path, prompts: Path) -> None:
+    assert "none of them" in refused("generate", tuned)
+    assert "both" in refused("generate", tuned, "The", "--prompts", prompts)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--n", 0), "n above 0"),
+        (("--temperature", -1), "temperature from 0"),
+        (("--top-p", 0), "top_p above 0"),
+        (("--max-tokens", 0), "max_tokens at least 1"),
+        (("--stop", ""), "stop texts that are not empty"),
+    ],
+)
+def test_settings_that_make_no_sense(refused: Refused, tuned: Path, words: tuple[object, ...], says: str) -> None:
+    assert says in refused("generate", tuned, "The", *words)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", '{"prompt": 5}\n', "[1]\n", '{"prompt"\n'])
+def test_files_without_prompts(refused: Refused, tuned: Path, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text(content)
+    assert "prompts.jsonl" in refused("generate", tuned, "--prompts", path, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_prompt_that_fills_the_context(refused: Refused, tuned: Path) -> None:
+    assert "fewer than 96 tokens" in refused("generate", tuned, "cat " * 96)
+
+
+def test_a_folder_in_the_results_way(refused: Refused, tuned: Path, prompts: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    message = refused("generate", tuned, "--prompts", prompts, "--max-tokens", 2, "--out", tmp_path / "out")
+    assert "a folder of that name in its way" in message
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_models_that_are_none(refused: Refused, rewarded: Path, ranked: Path, tmp_path: Path) -> None:
+    assert "nothing there" in refused("generate", tmp_path / "none", "The")
+    assert "a folder without one" in refused("generate", ranked, "The")
+    assert "a reward model" in refused("generate", rewarded, "The")
+
+
+def test_a_missing_file_of_the_model_is_named(refused: Refused, tuned: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(tuned, tmp_path / "sft")
+    (tmp_path / "sft/model/model.safetensors").unlink()
+    assert "model.safetensors" in refused("generate", tmp_path / "sft", "The")

@@ -1,0 +1,111 @@
+"""What ppo leaves; its scale kept over a stop; prompts without a split; what it refuses."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from gptwright.foundations.metrics import read_metrics
+from gptwright.foundations.runs import finished_stage
+from gptwright.generation.model import load
+from gptwright.stages.catalogue import carry_out
+from gptwright.stages.ppo import PPO
+from gptwright.stages.sft import CHAT_DEFAULTS
+
+Refused = Callable[..., str]
+
+
+def test_evaluation_compares_both_models(improved: Path) -> None:
+    table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
+    assert set(table) >= {"win_rate", "kl_nats", "kl_k3_nats", "rule", "models"}
+    assert table["win_rate"]["count"] == 4 and 0 <= table["win_rate"]["low"] <= table["win_rate"]["high"] <= 1
+    assert set(table["models"]) == {"sft", "ppo"}
+    for row in table["models"].values():
+        assert {"rule_score", "distinct_pairs", "answer_words", "heldout_nats", "exact_answers", "examples"} <= set(row)
+        assert len(row["examples"]) == 4 and set(row["exact_answers"]) == {"known"}
+
+
+def test_figures_follow_from_the_evaluation(improved: Path) -> None:
+    table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
+    figures = finished_stage(improved, "ppo")["figures"]
+    models = table["models"]
+    assert figures["win_rate"] == table["win_rate"]["value"] and figures["kl_nats"] == table["kl_nats"]
+    assert figures["heldout_nats_rise"] == models["ppo"]["heldout_nats"] - models["sft"]["heldout_nats"]
+
+
+def test_metrics_names_one_line_an_update(improved: Path) -> None:
+    logged = read_metrics(improved / "metrics.jsonl")
+    assert [line["step"] for line in logged] == [1, 2]
+    wanted = {"score", "kl_nats", "kl_k3_nats", "answer_tokens", "ended", "entropy_nats", "value_loss", "gradient_norm"}
+    assert wanted <= set(logged[0])
+    assert logged[0]["kl_nats"] == pytest.approx(0.0, abs=1e-5)  # the policy begins as the reference
+    assert logged[0]["first_ratio_error"] < 1e-4
+
+
+def test_it_leaves_a_chat_model_and_the_value_head(improved: Path, tuned: Path) -> None:
+    model, start = load(improved), load(tuned)
+    assert (model.sampling.temperature, model.sampling.max_tokens) == (CHAT_DEFAULTS.temperature, CHAT_DEFAULTS.max_tokens)
+    assert load_file(improved / "value_head.safetensors")["score.weight"].shape == (1, 16)
+    changed = [name for name, p in model.network.state_dict().items() if not p.equal(start.network.state_dict()[name])]
+    assert changed
+
+
+def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(ppo_config: PPO, improved: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(improved, out)
+    record = json.loads((out / "stage.json").read_text())
+    (out / "stage.json").write_text(json.dumps(record | {"state": "unfinished"}))
+    shutil.rmtree(out / "model")
+    kept = sorted((out / "checkpoints").iterdir())
+    assert [path.name for path in kept] == ["step-000001", "step-000002"]
+    states = [json.loads((path / "state.json").read_text()) for path in kept]
+    assert states[0]["score_mean"] == states[1]["score_mean"] and states[0]["score_std"] == states[1]["score_std"] > 0
+    shutil.rmtree(kept[1])
+    carry_out("ppo", ppo_config, out)
+    again = json.loads((out / "checkpoints/step-000002/state.json").read_text())
+    assert again == states[1]
+    for name in ("model/model.safetensors", "value_head.safetensors", "evaluation.json", "metrics.jsonl"):
+        assert (out / name).read_bytes() == (improved / name).read_bytes()
+
+
+def test_prompts_without_a_split_give_a_tenth_to_judge(ppo_config: PPO, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"Question {i}?"}) + "\n" for i in range(30)))
+    config = replace(ppo_config, prompts=path, updates=1, questions=None, conversations=())
+    folder = carry_out("ppo", config, tmp_path / "out")
+    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert table["win_rate"]["count"] == 3
+    assert table["models"]["ppo"]["exact_answers"] == {}
+
+
+def words(config: PPO, **changed: Any) -> list[object]:
+    given = {"policy": config.policy, "reward": config.reward, "prompts": config.prompts, "tokens": config.tokens}
+    settings: dict[str, Any] = given | {"length": 32, "updates": 1, "episodes": 4, "max_tokens": 6} | changed
+    return [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+
+def test_an_empty_file_of_prompts(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").touch()
+    message = refused("ppo", *words(ppo_config, prompts=tmp_path / "none.jsonl"), "--out", tmp_path / "out")
+    assert "none.jsonl" in message and "an empty file" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_prompts_that_leave_no_room(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
+    assert "lower max_tokens" in refused("ppo", *words(ppo_config, max_tokens=95), "--out", tmp_path / "out")
+
+
+def test_a_prompt_that_is_none_is_named_by_its_line(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"prompt": "Who?"}\n{"question": "Who?"}\n')
+    assert "line 2" in refused("ppo", *words(ppo_config, prompts=path), "--out", tmp_path / "out")
+
+
+def test_a_language_model_is_no_judge(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
+    message = refused("ppo", *words(ppo_config, reward=ppo_config.policy), "--out", tmp_path / "out")
+    assert "made by 'reward'" in message and "made by 'sft'" in message

@@ -1,0 +1,202 @@
+"""What pretrain leaves; how it stops, goes on, and notices damage; what it refuses."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from gptwright.evaluation.perplexity import text_loss
+from gptwright.foundations.errors import Interrupted
+from gptwright.foundations.metrics import read_metrics
+from gptwright.foundations.runs import finished_stage, open_stage
+from gptwright.foundations.signals import StopRequest
+from gptwright.generation.model import load
+from gptwright.models.catalogue import count, preset
+from gptwright.stages.catalogue import carry_out
+from gptwright.stages.pretrain import Pretrain
+from gptwright.stages.samples import write_sample
+from gptwright.stages.tokenize import Tokenize, open_tokens
+
+WEIGHTS = "model/model.safetensors"
+Refused = Callable[..., str]
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    return (a / WEIGHTS).read_bytes() == (b / WEIGHTS).read_bytes()
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Asks for a stop after so many steps, as Ctrl-C does."""
+
+    def at(steps: int) -> None:
+        seen = iter(range(1, 10_000))
+
+        def ask(self: StopRequest) -> bool:
+            if not self.signal_number and next(seen) > steps:
+                self.signal_number = 2
+            return self.signal_number != 0
+
+        monkeypatch.setattr(StopRequest, "__bool__", ask)
+
+    return at
+
+
+def test_the_figures_are_those_of_the_model_it_leaves(pretrained: Path, tokenized: Path) -> None:
+    figures = finished_stage(pretrained, "pretrain")["figures"]
+    model = load(pretrained)
+    assert figures["parameters"] == count(model.network)
+    assert figures["tokens"] == 8 * 2 * 32
+    loss = text_loss(model.network, open_tokens(tokenized, "heldout"), length=32, windows=200)
+    assert figures["heldout_nats"] == pytest.approx(loss.nats, abs=1e-5)
+    assert figures["heldout_bits_per_byte"] == pytest.approx(loss.bits_per_byte, abs=1e-5)
+    assert figures["skipped_steps"] == 0
+
+
+def test_the_models_vocabulary_is_the_tokenizers(pretrained: Path) -> None:
+    model = load(pretrained)
+    assert model.network.config.vocab == model.tokenizer.vocab == 300
+
+
+def test_metrics_carry_their_units_one_line_a_step(pretrained: Path) -> None:
+    lines = read_metrics(pretrained / "metrics.jsonl")
+    steps = [line for line in lines if "loss_nats" in line]
+    looks = [line for line in lines if "heldout_nats" in line]
+    assert [line["step"] for line in steps] == list(range(1, 9))
+    assert set(steps[0]) == {"step", "loss_nats", "gradient_norm", "rate", "tokens_per_second"}
+    assert [line["step"] for line in looks] == [4, 8]
+    assert set(looks[0]) == {"step", "heldout_nats", "heldout_bits_per_byte"}
+
+
+def test_samples(pretrained: Path) -> None:
+    text = (pretrained / "samples.md").read_text(encoding="utf-8")
+    assert text.startswith("# Samples\n")
+    assert [line for line in text.splitlines() if line.startswith("## ")] == ["## Step 4", "## Step 8"]
+    assert text.count("> It was a") == 2 == text.count("> The old man")
+
+
+def test_a_sample_written_again_takes_the_place_of_the_first(pretrained: Path, tmp_path: Path) -> None:
+    folder = open_stage(tmp_path / "x", "pretrain", Tokenize(text=tmp_path), {})
+    model = load(pretrained)
+    for step in (4, 8, 4, 8):
+        write_sample(model, folder, step)
+    assert (folder / "samples.md").read_text("utf-8").count("## Step") == 2
+
+
+def test_the_last_checkpoints_are_kept(pretrained: Path) -> None:
+    assert sorted(p.name for p in (pretrained / "checkpoints").iterdir()) == ["step-000006", "step-000008"]
+
+
+def test_stopped_and_gone_on_with_it_is_bit_equal(
+    pretrain_config: Pretrain, pretrained: Path, tmp_path: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context():
+        stop_after(3)
+        with pytest.raises(Interrupted, match="saved at step"):
+            carry_out("pretrain", pretrain_config, tmp_path / "out")
+    monkeypatch.undo()
+    assert json.loads((tmp_path / "out/stage.json").read_text())["state"] == "unfinished"
+    carry_out("pretrain", pretrain_config, tmp_path / "out")
+    assert same_weights(tmp_path / "out", pretrained)
+
+    def logged(folder: Path) -> list[dict[str, Any]]:
+        return [{k: v for k, v in line.items() if k != "tokens_per_second"} for line in read_metrics(folder / "metrics.jsonl")]
+
+    assert logged(tmp_path / "out") == logged(pretrained)
+
+
+def unfinished(pretrained: Path, out: Path, *kept: str) -> Path:
+    """The stage as it was when the machine lost power after those checkpoints."""
+    shutil.copytree(pretrained, out)
+    record = json.loads((out / "stage.json").read_text())
+    for name in ("outputs", "figures", "ended"):
+        record.pop(name)
+    (out / "stage.json").write_text(json.dumps(record | {"state": "unfinished"}))
+    shutil.rmtree(out / "model")
+    for path in (out / "checkpoints").iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path)
+    return out
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-50] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_older_one(
+    pretrain_config: Pretrain, pretrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = unfinished(pretrained, tmp_path / "out", "step-000006", "step-000008")
+    flip(out / "checkpoints/step-000008/state.safetensors")
+    carry_out("pretrain", pretrain_config, out)
+    said = capsys.readouterr().err
+    assert "step-000008 is damaged and passed over" in said
+    assert "pretrain goes on after step 6" in said
+    assert same_weights(out, pretrained)
+
+
+def test_the_only_checkpoint_damaged_is_an_error_that_names_it(refused: Refused, pretrained: Path, tokenized: Path, tmp_path: Path) -> None:
+    out = unfinished(pretrained, tmp_path / "out", "step-000006")
+    flip(out / "checkpoints/step-000006/state.safetensors")
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    message = refused(
+        "pretrain", "--tokens", tokenized, "--model.vocab", 50257, "--model.context", 96, "--model.width", 16,
+        "--model.heads", 2, "--model.layers", 2, "--steps", 8, "--rows", 2, "--length", 32, "--warmup", 2, "--threads", 1,
+        "--evaluate-every", 4, "--save-every", 2, "--out", out,
+    )  # fmt: skip
+    assert "step-000006/state.safetensors" in message and "damaged" in message
+    assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--steps", 0), "steps above 0"),
+        (("--steps", -3), "steps above 0"),
+        (("--rows", 0), "rows above 0"),
+        (("--rate", 0), "rate above 0"),
+        (("--save-every", 0), "save_every above 0"),
+        (("--length", 257), "length = 257"),
+        (("--model.heads", 5), "heads that divide the width 192"),
+        (("--model.layers", 0), "positive number for layers"),
+    ],
+)
+def test_sizes_that_make_no_sense(refused: Refused, tokenized: Path, tmp_path: Path, words: tuple[object, ...], says: str) -> None:
+    assert says in refused("pretrain", "--tokens", tokenized, *words, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_corpus_smaller_than_one_context(refused: Refused, tokenized: Path, tmp_path: Path) -> None:
+    message = refused("pretrain", "--tokens", tokenized, "--model.context", 20_000, "--length", 20_000, "--rows", 1,
+                      "--model.width", 8, "--model.heads", 1, "--out", tmp_path / "out")  # fmt: skip
+    assert "windows of 20000" in message and "shorter context" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_preset_then_overrides(gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[Pretrain] = []
+    monkeypatch.setattr("gptwright.stages.catalogue.carry_out", lambda verb, config, out: seen.append(config))
+    for words in (("--model", "gpt2-124m"), ("--model=gpt2-124m",)):
+        done = gptwright("pretrain", "--tokens", tmp_path, *words, "--model.layers", 4, "--out", tmp_path / "out")
+        assert done.code == 0, done.err
+        assert done.out == f"{tmp_path / 'out'}\n"
+    assert seen[0] == seen[1] == Pretrain(tokens=tmp_path, model=replace(preset("gpt2-124m"), layers=4))
+
+
+@pytest.mark.parametrize("name", ["gpt2-14m", ""])
+def test_an_unknown_preset(gptwright: Callable[..., Any], tmp_path: Path, name: str) -> None:
+    done = gptwright("pretrain", "--tokens", tmp_path, "--out", tmp_path / "out", "--model", *([name] if name else []))
+    assert done.code == 2
+    assert "gpt2-124m" in done.err and "Traceback" not in done.err
+
+
+def test_weights_are_float32(pretrained: Path) -> None:
+    assert {tensor.dtype for tensor in load_file(pretrained / WEIGHTS).values()} == {torch.float32}

@@ -1,0 +1,95 @@
+"""The simulated labeller: K answers a prompt, ranks by the rule, held-out prompts from held-out text only."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptwright.alignment.labeller import plain_words
+from gptwright.alignment.rankings import read_rankings
+from gptwright.foundations.runs import finished_stage
+from gptwright.stages.catalogue import carry_out
+from gptwright.stages.rank import Rank
+
+Refused = Callable[..., str]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="session")
+def lines(ranked: Path) -> list[dict[str, Any]]:
+    return read(ranked / "rankings.jsonl")
+
+
+def test_every_prompt_has_its_answers(lines: list[dict[str, Any]]) -> None:
+    assert [line["split"] for line in lines] == ["train"] * 8 + ["heldout"] * 4
+    assert all(len(line["answers"]) == 3 == len(line["ranks"]) for line in lines)
+    assert {line["labeller"] for line in lines} == {"plain-words"}
+    assert all(line["messages"][-1]["role"] == "user" for line in lines)
+
+
+def test_ranks_follow_the_rule(lines: list[dict[str, Any]]) -> None:
+    for line in lines:
+        scores = [round(plain_words(answer), 2) for answer in line["answers"]]
+        for a, rank_a in zip(scores, line["ranks"], strict=True):
+            for b, rank_b in zip(scores, line["ranks"], strict=True):
+                assert (a > b) == (rank_a < rank_b) and (a == b) == (rank_a == rank_b)
+        assert set(line["ranks"]) == set(range(1, max(line["ranks"]) + 1))
+
+
+def test_a_side_is_asked_about_its_own_text_only(ranked: Path, prepared: Path) -> None:
+    words = {
+        split: {word for line in read(prepared / f"{split}.jsonl") for word in line["text"].split()}
+        for split in ("train", "heldout")
+    }
+    for line in read(ranked / "prompts.jsonl"):
+        asked = set(line["messages"][0]["content"].removeprefix("Continue: ").split())
+        other = "heldout" if line["split"] == "train" else "train"
+        assert asked <= words[line["split"]] and not asked & words[other]
+
+
+def test_prompts_are_more_than_were_answered_and_begin_with_them(ranked: Path, lines: list[dict[str, Any]]) -> None:
+    prompts = read(ranked / "prompts.jsonl")
+    for split, count in (("train", 4 * 8), ("heldout", 512)):
+        offered = [line["messages"] for line in prompts if line["split"] == split]
+        assert len(offered) == count
+        answered = [line["messages"] for line in lines if line["split"] == split]
+        assert offered[: len(answered)] == answered
+
+
+def test_figures(ranked: Path, lines: list[dict[str, Any]]) -> None:
+    figures = finished_stage(ranked, "rank")["figures"]
+    assert figures == {"rankings": 12, "all_tied": sum(set(line["ranks"]) == {1} for line in lines) / 12}
+
+
+def test_reward_reads_what_rank_wrote(ranked: Path) -> None:
+    assert [len(ranking.answers) for ranking in read_rankings(ranked / "rankings.jsonl")] == [3] * 12
+
+
+def test_the_seed_decides_everything(rank_config: Rank, ranked: Path, tmp_path: Path) -> None:
+    again = carry_out("rank", rank_config, tmp_path / "again").path
+    assert (again / "rankings.jsonl").read_bytes() == (ranked / "rankings.jsonl").read_bytes()
+    other = carry_out("rank", replace(rank_config, seed=2), tmp_path / "other").path
+    assert (other / "rankings.jsonl").read_bytes() != (ranked / "rankings.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--answers", 1), "answers of at least 2"),
+        (("--prompts", 0), "prompts above 0"),
+        (("--heldout", -1), "heldout of at least 0"),
+        (("--max-tokens", 0), "max_tokens above 0"),
+        (("--rule", "plain-wrods"), "Did you mean 'plain-words'?"),
+    ],
+)
+def test_settings_that_make_no_sense(
+    refused: Refused, rank_config: Rank, tmp_path: Path, words: tuple[object, ...], says: str
+) -> None:
+    assert says in refused("rank", "--model", rank_config.model, "--text", rank_config.text, *words, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

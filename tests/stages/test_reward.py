@@ -1,0 +1,108 @@
+"""What reward leaves; the control; files of pairs; the cut when nothing is held out; what it refuses."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptwright.foundations.metrics import read_metrics
+from gptwright.foundations.runs import finished_stage
+from gptwright.models.heads import RewardModel
+from gptwright.models.huggingface import read_model
+from gptwright.stages.catalogue import carry_out
+from gptwright.stages.reward import Reward
+
+Refused = Callable[..., str]
+
+
+def lines(path: Path, objects: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(item) + "\n" for item in objects), encoding="utf-8")
+    return path
+
+
+def ranking(number: int, **more: Any) -> dict[str, Any]:
+    return {"prompt": f"Question {number}?", "answers": ["The cat.", "A boat."], "ranks": [1, 2], **more}
+
+
+def test_it_leaves_a_scorer(rewarded: Path) -> None:
+    assert isinstance(read_model(rewarded / "model"), RewardModel)
+
+
+def test_evaluation_and_figures(rewarded: Path) -> None:
+    table = json.loads((rewarded / "evaluation.json").read_text(encoding="utf-8"))
+    assert set(table) == {"before", "after"}
+    assert set(table["after"]) == {"value", "low", "high", "count"}
+    assert table["before"]["value"] == 0.5  # a head of zeros: every pair is a tie
+    figures = finished_stage(rewarded, "reward")["figures"]
+    assert figures == {"train_rankings": 11, "heldout_pairs": 3, "pair_accuracy": table["after"]["value"]}
+
+
+def test_metrics_names(rewarded: Path) -> None:
+    logged = read_metrics(rewarded / "metrics.jsonl")
+    assert [line["step"] for line in logged] == [1, 2, 3]
+    assert set(logged[0]) == {"step", "loss_nats", "gradient_norm", "rate"}
+    assert logged[0]["loss_nats"] == pytest.approx(0.693147, abs=1e-5)  # ln 2: it cannot tell yet
+
+
+def test_a_tenth_is_held_out_when_no_line_says_so(reward_config: Reward, tmp_path: Path) -> None:
+    path = lines(tmp_path / "r.jsonl", [ranking(i) for i in range(20)])
+    folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
+    assert folder.record["figures"]["train_rankings"] == 18
+    assert folder.record["figures"]["heldout_pairs"] == 2
+
+
+def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(reward_config: Reward, tmp_path: Path) -> None:
+    told = [ranking(i) for i in range(5)] + [ranking(i, split="heldout") for i in range(5, 8)]
+    tied = [ranking(9, ranks=[1, 1])]
+    path = lines(tmp_path / "r.jsonl", told + tied)
+    folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
+    assert folder.record["figures"]["train_rankings"] == 5
+    assert folder.record["figures"]["heldout_pairs"] == 3
+
+
+def test_pairs_of_chosen_and_rejected(reward_config: Reward, tmp_path: Path) -> None:
+    path = lines(tmp_path / "pairs.jsonl", [{"prompt": f"{i}?", "chosen": "Yes.", "rejected": "No."} for i in range(10)])
+    folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
+    assert folder.record["figures"]["train_rankings"] == 9
+
+
+def test_the_control_says_so_and_learns_something_else(
+    reward_config: Reward, rewarded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = carry_out("reward", replace(reward_config, shuffled=True), tmp_path / "out")
+    assert "control, shuffled ranks" in capsys.readouterr().err
+    assert folder.record["config"]["shuffled"] is True
+    weights = "model/model.safetensors"
+    assert (folder / weights).read_bytes() != (rewarded / weights).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("objects", "says"),
+    [
+        ([], "an empty file"),
+        ([ranking(1)], "at least two rankings"),
+        ([ranking(1, ranks=[1, 1])] * 3, "at least two rankings"),
+        ([ranking(1, answers=["alone"], ranks=[1])] * 3, "two or more answers"),
+        ([ranking(1, ranks=[0, 1])] * 3, "whole numbers from 1"),
+        ([{"prompt": "Who?", "chosen": "Yes."}] * 3, "line 1"),
+    ],
+)
+def test_rankings_that_teach_nothing(
+    refused: Refused, tuned: Path, tmp_path: Path, objects: list[dict[str, Any]], says: str
+) -> None:
+    path = lines(tmp_path / "r.jsonl", objects)
+    assert says in refused("reward", "--base", tuned, "--rankings", path, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--steps", "--rows", "--save-every"])
+def test_sizes_that_make_no_sense(refused: Refused, tuned: Path, rankings: Path, tmp_path: Path, option: str) -> None:
+    assert "above 0" in refused("reward", "--base", tuned, "--rankings", rankings, option, 0, "--out", tmp_path / "out")
+
+
+def test_a_reward_model_is_no_base(refused: Refused, rewarded: Path, rankings: Path, tmp_path: Path) -> None:
+    message = refused("reward", "--base", rewarded, "--rankings", rankings, "--out", tmp_path / "out")
+    assert "a reward model, which scores answers" in message
