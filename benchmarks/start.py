@@ -1,6 +1,6 @@
 """The figures of `gptwright start`, over several seeds, in a table for LOG.md.
 
-    python benchmarks/start.py [--minutes 5] [--seeds 1 2 3] [--out runs/figures]
+python benchmarks/start.py [--minutes 5] [--seeds 1 2 3] [--out runs/figures]
 """
 
 import argparse
@@ -22,7 +22,8 @@ def figures(run: Path, seconds: float) -> dict[str, float]:
     return {
         "wall seconds": seconds,
         "peak memory, GiB": json.loads((run / "summary.json").read_text())["peak_memory_gb"],
-        "pretrain tokens/s": read("pretrain", "stage.json")["figures"]["tokens"] / read("pretrain", "stage.json")["seconds"],
+        "pretrain tokens/s": read("pretrain", "stage.json")["figures"]["tokens"]
+        / read("pretrain", "stage.json")["seconds"],
         "exact, untrained %": 100 * sft["untrained"]["exact_answers"]["held-out form"]["value"],
         "exact, pretrained %": 100 * sft["pretrained"]["exact_answers"]["held-out form"]["value"],
         "exact, sft %": 100 * sft["sft"]["exact_answers"]["held-out form"]["value"],

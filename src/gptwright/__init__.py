@@ -1,8 +1,8 @@
 """gptwright: the GPT family and your own ChatGPT, from raw text to a chat page, on the machine you have.
 
-    import gptwright
-    model = gptwright.load("runs/start/08-ppo")
-    print(model.chat([{"role": "user", "content": "What does Mira do?"}]))
+import gptwright
+model = gptwright.load("runs/start/08-ppo")
+print(model.chat([{"role": "user", "content": "What does Mira do?"}]))
 """
 
 from typing import TYPE_CHECKING, Any

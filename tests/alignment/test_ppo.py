@@ -2,14 +2,14 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gptwright.alignment.ppo import Update, update
-from gptwright.alignment.rollout import Rollout, read_again, roll_out
+from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
-from gptwright.models.heads import ScalarHead
+from gptwright.models.heads import PolicyAndValue
 from gptwright.training.optimizer import Optimizer
 
 PROMPT, WANTED, END = [3, 4], 7, 2
@@ -21,17 +21,16 @@ class Agent:
 
     def __init__(self) -> None:
         self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
-        self.head = ScalarHead(16)
-        both = nn.ModuleDict({"policy": self.policy, "value": self.head})
-        self.optimizer = Optimizer(both.named_parameters(), decay=0.0, epsilon=1e-5)
+        self.both = PolicyAndValue(self.policy)
+        self.optimizer = Optimizer(self.both.named_parameters(), decay=0.0, epsilon=1e-5)
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
-        return roll_out(self.policy, self.head, [PROMPT] * 64, sampling, [END], pad=1)
+        return roll_out(self.policy, self.both.value, [PROMPT] * 64, sampling, [END], pad=1)
 
     def learn(self, rollout: Rollout, seed: int, settings: Update = SETTINGS, **options: object) -> dict[str, float]:
         scores = (rollout.tokens[:, 0] == WANTED).float()
-        return update(self.policy, self.head, self.optimizer, rollout, rollout.logprobs, scores, settings,
+        return update(self.both, self.optimizer, Judged(rollout, rollout.logprobs, scores), settings,
                       rate=0.01, seed=seed, **options)  # type: ignore[arg-type]  # fmt: skip
 
     def wanted(self) -> float:
@@ -67,7 +66,7 @@ def test_the_reference_holds_the_policy_back() -> None:
                 reference = read_again(start.policy, None, rollout, 1.0)[0]
             scores = (rollout.tokens[:, 0] == WANTED).float()
             settings = Update(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
-            figures = update(agent.policy, agent.head, agent.optimizer, rollout, reference, scores, settings,
+            figures = update(agent.both, agent.optimizer, Judged(rollout, reference, scores), settings,
                              rate=0.01, seed=number)  # fmt: skip
         return figures["kl_k3_nats"]
 

@@ -24,10 +24,14 @@ from gptwright.stages.tokenize import Tokenize
 
 # Held-out sentences share no word with those for training, so that a test can see where a text came from.
 WORDS = {
-    "train": "the old miller walked to a river and saw grey cat near boat while rain fell on roof".split(),
-    "heldout": "one young baker ran from that forest then heard two brown dogs under trees as snow covered hills".split(),
+    "train": "the old miller walked to a river and saw grey cat near boat while rain fell on roof",
+    "heldout": "one young baker ran from that forest then heard two brown dogs under trees as snow covered hills",
 }
-TALK = [("Who walked?", "The old miller walked."), ("What fell?", "The rain fell."), ("Who is grey?", "The cat is grey.")]
+TALK = [
+    ("Who walked?", "The old miller walked."),
+    ("What fell?", "The rain fell."),
+    ("Who is grey?", "The cat is grey."),
+]
 TINY = GPT2Config(width=16, heads=2, layers=2, context=96)
 LENGTH = 32
 
@@ -94,7 +98,9 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("material")
     dice = random.Random(0)
     documents = [
-        {"text": _page(dice, WORDS[split]), "split": split} for split, count in (("train", 24), ("heldout", 4)) for _ in range(count)
+        {"text": _page(dice, WORDS[split].split()), "split": split}
+        for split, count in (("train", 24), ("heldout", 4))
+        for _ in range(count)
     ]
     write_lines(folder / "text.jsonl", documents)
     write_lines(folder / "talk.jsonl", [{"messages": said(q, a)} for q, a in TALK] * 6)
@@ -125,7 +131,17 @@ def tokenized(prepared: Path, run: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pretrain_config(tokenized: Path) -> Pretrain:
-    return Pretrain(tokens=tokenized, model=TINY, steps=8, rows=2, length=LENGTH, warmup=2, threads=1, evaluate_every=4, save_every=2)
+    return Pretrain(
+        tokens=tokenized,
+        model=TINY,
+        steps=8,
+        rows=2,
+        length=LENGTH,
+        warmup=2,
+        threads=1,
+        evaluate_every=4,
+        save_every=2,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,11 @@ def test_reset_forgets_the_turns_and_keeps_the_system_text(model: Model, capsys:
     assert talk.messages == []
     said = capsys.readouterr()
     assert said.out == ""
-    assert [line for line in said.err.splitlines() if line] == ["system: Be kind.", "a new conversation", "no system text"]
+    assert [line for line in said.err.splitlines() if line] == [
+        "system: Be kind.",
+        "a new conversation",
+        "no system text",
+    ]
 
 
 def test_what_is_saved_is_read_by_sft(model: Model, tmp_path: Path) -> None:
@@ -84,7 +88,9 @@ def test_an_unknown_command_offers_the_nearest(model: Model, capsys: pytest.Capt
     assert "no such command: /rest. Did you mean '/reset'?" in capsys.readouterr().err
 
 
-def test_a_reply_that_fails_leaves_the_conversation(model: Model, typed: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_reply_that_fails_leaves_the_conversation(
+    model: Model, typed: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
     typed(f"{'cat ' * 96}\nWho walked?\n")
     converse(model)
     out, err = capsys.readouterr()

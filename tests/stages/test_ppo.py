@@ -49,13 +49,18 @@ def test_metrics_names_one_line_an_update(improved: Path) -> None:
 
 def test_it_leaves_a_chat_model_and_the_value_head(improved: Path, tuned: Path) -> None:
     model, start = load(improved), load(tuned)
-    assert (model.sampling.temperature, model.sampling.max_tokens) == (CHAT_DEFAULTS.temperature, CHAT_DEFAULTS.max_tokens)
+    assert (model.sampling.temperature, model.sampling.max_tokens) == (
+        CHAT_DEFAULTS.temperature,
+        CHAT_DEFAULTS.max_tokens,
+    )
     assert load_file(improved / "value_head.safetensors")["score.weight"].shape == (1, 16)
     changed = [name for name, p in model.network.state_dict().items() if not p.equal(start.network.state_dict()[name])]
     assert changed
 
 
-def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(ppo_config: PPO, improved: Path, tmp_path: Path) -> None:
+def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(
+    ppo_config: PPO, improved: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out"
     shutil.copytree(improved, out)
     record = json.loads((out / "stage.json").read_text())

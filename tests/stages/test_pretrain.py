@@ -94,7 +94,11 @@ def test_the_last_checkpoints_are_kept(pretrained: Path) -> None:
 
 
 def test_stopped_and_gone_on_with_it_is_bit_equal(
-    pretrain_config: Pretrain, pretrained: Path, tmp_path: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+    pretrain_config: Pretrain,
+    pretrained: Path,
+    tmp_path: Path,
+    stop_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context():
         stop_after(3)
@@ -106,7 +110,10 @@ def test_stopped_and_gone_on_with_it_is_bit_equal(
     assert same_weights(tmp_path / "out", pretrained)
 
     def logged(folder: Path) -> list[dict[str, Any]]:
-        return [{k: v for k, v in line.items() if k != "tokens_per_second"} for line in read_metrics(folder / "metrics.jsonl")]
+        return [
+            {k: v for k, v in line.items() if k != "tokens_per_second"}
+            for line in read_metrics(folder / "metrics.jsonl")
+        ]
 
     assert logged(tmp_path / "out") == logged(pretrained)
 
@@ -143,14 +150,16 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_older_one(
     assert same_weights(out, pretrained)
 
 
-def test_the_only_checkpoint_damaged_is_an_error_that_names_it(refused: Refused, pretrained: Path, tokenized: Path, tmp_path: Path) -> None:
+def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
+    refused: Refused, pretrained: Path, tokenized: Path, tmp_path: Path
+) -> None:
     out = unfinished(pretrained, tmp_path / "out", "step-000006")
     flip(out / "checkpoints/step-000006/state.safetensors")
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     message = refused(
         "pretrain", "--tokens", tokenized, "--model.vocab", 50257, "--model.context", 96, "--model.width", 16,
-        "--model.heads", 2, "--model.layers", 2, "--steps", 8, "--rows", 2, "--length", 32, "--warmup", 2, "--threads", 1,
-        "--evaluate-every", 4, "--save-every", 2, "--out", out,
+        "--model.heads", 2, "--model.layers", 2, "--steps", 8, "--rows", 2, "--length", 32, "--warmup", 2,
+        "--threads", 1, "--evaluate-every", 4, "--save-every", 2, "--out", out,
     )  # fmt: skip
     assert "step-000006/state.safetensors" in message and "damaged" in message
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
@@ -169,7 +178,9 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(refused: Refused,
         (("--model.layers", 0), "positive number for layers"),
     ],
 )
-def test_sizes_that_make_no_sense(refused: Refused, tokenized: Path, tmp_path: Path, words: tuple[object, ...], says: str) -> None:
+def test_sizes_that_make_no_sense(
+    refused: Refused, tokenized: Path, tmp_path: Path, words: tuple[object, ...], says: str
+) -> None:
     assert says in refused("pretrain", "--tokens", tokenized, *words, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -181,7 +192,16 @@ def test_a_corpus_smaller_than_one_context(refused: Refused, tokenized: Path, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_a_preset_then_overrides(gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_model_that_fits_no_machine(refused: Refused, tokenized: Path, tmp_path: Path) -> None:
+    message = refused(
+        "pretrain", "--tokens", tokenized, "--model.width", 2**40, "--model.heads", 1, "--out", tmp_path / "out"
+    )
+    assert "memory for the model" in message and "Lower" in message
+
+
+def test_a_preset_then_overrides(
+    gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     seen: list[Pretrain] = []
     monkeypatch.setattr("gptwright.stages.catalogue.carry_out", lambda verb, config, out: seen.append(config))
     for words in (("--model", "gpt2-124m"), ("--model=gpt2-124m",)):

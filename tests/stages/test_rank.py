@@ -91,5 +91,7 @@ def test_the_seed_decides_everything(rank_config: Rank, ranked: Path, tmp_path: 
 def test_settings_that_make_no_sense(
     refused: Refused, rank_config: Rank, tmp_path: Path, words: tuple[object, ...], says: str
 ) -> None:
-    assert says in refused("rank", "--model", rank_config.model, "--text", rank_config.text, *words, "--out", tmp_path / "out")
+    assert says in refused(
+        "rank", "--model", rank_config.model, "--text", rank_config.text, *words, "--out", tmp_path / "out"
+    )
     assert not (tmp_path / "out").exists()

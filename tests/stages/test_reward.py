@@ -64,7 +64,9 @@ def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(reward_config: Rewar
 
 
 def test_pairs_of_chosen_and_rejected(reward_config: Reward, tmp_path: Path) -> None:
-    path = lines(tmp_path / "pairs.jsonl", [{"prompt": f"{i}?", "chosen": "Yes.", "rejected": "No."} for i in range(10)])
+    path = lines(
+        tmp_path / "pairs.jsonl", [{"prompt": f"{i}?", "chosen": "Yes.", "rejected": "No."} for i in range(10)]
+    )
     folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
     assert folder.record["figures"]["train_rankings"] == 9
 

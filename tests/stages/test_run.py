@@ -45,7 +45,10 @@ def test_it_prints_the_folder(gptwright: Callable[..., Any], recipe: Path, tmp_p
         ('[prepare]\n[reward]\nbase = "prepare"\nrankings = ["bundled:teaching/rankins.jsonl"]\n', "rankings.jsonl'?"),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = "gpt2-nan"\n', "Did you mean 'gpt2-nano'?"),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = 5\n', "a preset's name"),
-        ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = { preset = "gpt2-nano", heads = 5 }\n', "divide the width"),
+        (
+            '[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = { preset = "gpt2-nano", heads = 5 }\n',
+            "divide the width",
+        ),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = { preset = "gpt2-nano", hats = 5 }\n', "'hats'"),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nsteps = 0\n', "steps above 0"),
         ('[prepare]\n[rank]\nmodel = "prepare"\ntext = "prepare"\nanswers = 1\n', "answers of at least 2"),
@@ -108,12 +111,12 @@ def test_a_disk_that_fills_up_leaves_earlier_stages_whole(
     def hashes(folder: Path) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    def flush(descriptor: int) -> None:
-        if "02-tokenize" in os.readlink(f"/proc/self/fd/{descriptor}"):
+    def flush(path: Path) -> None:
+        if "02-tokenize" in path.parts:
             raise OSError(28, os.strerror(28))
 
     with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", flush)
+        patch.setattr("gptwright.foundations.durable._flush", flush)
         assert "room on the disk" in refused("run", recipe, "--out", out)
     before = hashes(out / "01-prepare")
     assert before["stage.json"]

@@ -52,7 +52,10 @@ def test_metrics_names(tuned: Path) -> None:
 
 def test_the_folder_chats_with_its_defaults(tuned: Path) -> None:
     model = load(tuned)
-    assert (model.sampling.temperature, model.sampling.max_tokens) == (CHAT_DEFAULTS.temperature, CHAT_DEFAULTS.max_tokens)
+    assert (model.sampling.temperature, model.sampling.max_tokens) == (
+        CHAT_DEFAULTS.temperature,
+        CHAT_DEFAULTS.max_tokens,
+    )
 
 
 def test_ranked_answers_of_the_training_side_are_learned_too(
@@ -89,7 +92,9 @@ def test_a_wrong_question_is_refused_before_training(sft_config: SFT, tmp_path: 
 def test_sizes_that_make_no_sense(
     refused: Refused, sft_config: SFT, tmp_path: Path, setting: dict[str, int], says: str
 ) -> None:
-    words = [word for name, value in ({"length": 32} | setting).items() for word in (f"--{name.replace('_', '-')}", value)]
+    words = [
+        word for name, value in ({"length": 32} | setting).items() for word in (f"--{name.replace('_', '-')}", value)
+    ]
     message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations",
                       sft_config.conversations[0], *words, "--out", tmp_path / "out")  # fmt: skip
     assert says in message
@@ -104,7 +109,9 @@ def test_no_conversation_to_train_on(refused: Refused, sft_config: SFT, tmp_path
     assert "conversations to train on" in message
 
 
-@pytest.mark.parametrize("content", ["", "not json\n", '{"messages": []}\n', '{"messages": [{"role": "wizard", "content": "x"}]}\n'])
+@pytest.mark.parametrize(
+    "content", ["", "not json\n", '{"messages": []}\n', '{"messages": [{"role": "wizard", "content": "x"}]}\n']
+)
 def test_conversations_that_are_none(refused: Refused, sft_config: SFT, tmp_path: Path, content: str) -> None:
     path = tmp_path / "talk.jsonl"
     path.write_text(content)
@@ -114,14 +121,18 @@ def test_conversations_that_are_none(refused: Refused, sft_config: SFT, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_tokens_of_another_tokenizer_are_refused(refused: Refused, sft_config: SFT, prepared: Path, tmp_path: Path) -> None:
+def test_tokens_of_another_tokenizer_are_refused(
+    refused: Refused, sft_config: SFT, prepared: Path, tmp_path: Path
+) -> None:
     other = carry_out("tokenize", Tokenize(text=prepared, vocab=290), tmp_path / "other").path
-    message = refused("sft", "--base", sft_config.base, "--tokens", other, "--conversations", sft_config.conversations[0],
-                      "--length", 32, "--out", tmp_path / "out")  # fmt: skip
+    message = refused("sft", "--base", sft_config.base, "--tokens", other, "--length", 32, "--conversations",
+                      sft_config.conversations[0], "--out", tmp_path / "out")  # fmt: skip
     assert "own tokenizer" in message
 
 
-def test_a_folder_without_a_model_is_no_base(refused: Refused, sft_config: SFT, tokenized: Path, tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_no_base(
+    refused: Refused, sft_config: SFT, tokenized: Path, tmp_path: Path
+) -> None:
     message = refused("sft", "--base", tokenized, "--tokens", tokenized, "--conversations", sft_config.conversations[0],
                       "--out", tmp_path / "out")  # fmt: skip
     assert "a folder without one" in message

@@ -12,7 +12,12 @@ from gptwright.stages.start import Start, _offer_examples, _refuse_other_wish, _
 from gptwright.text.jsonl import read_objects
 
 Refused = Callable[..., str]
-PLAN: dict[str, Any] = {"minutes": 5.0, "data": ["bundled:plays"], "seed": 1, "seconds": {"prepare": 2.0, "pretrain": 3.0}}
+PLAN: dict[str, Any] = {
+    "minutes": 5.0,
+    "data": ["bundled:plays"],
+    "seed": 1,
+    "seconds": {"prepare": 2.0, "pretrain": 3.0},
+}
 TRAIN = {"model": {"layers": 4, "width": 192, "vocab": 2048}, "steps": 7, "rows": 2, "length": 32}
 RECIPE = Recipe("start", [Step("prepare", "prepare", {}), Step("pretrain", "pretrain", TRAIN)], PLAN)
 

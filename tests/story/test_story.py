@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-WORDS = "the old miller walked to the river and saw a grey cat near the boat while the rain fell on the roof".split()
+WORDS = ["the", "old", "miller", "walked", "to", "the", "river", "and", "saw", "a", "grey", "cat", "near", "the", "boat", "while", "the", "rain", "fell", "on", "the", "roof"]
 RECIPE = """
 name = "story"
 [prepare]
@@ -84,7 +84,10 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     asked = [("Who walked?", "The old miller walked."), ("What fell?", "The rain fell.")]
     talk = [{"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]} for q, a in asked]
     (folder / "talk.jsonl").write_text("\n".join(json.dumps(line) for line in talk * 10))
-    questions = [{"messages": line["messages"][:1], "answer": a, "kind": "known"} for line, (_, a) in zip(talk, asked, strict=True)]
+    questions = [
+        {"messages": line["messages"][:1], "answer": a, "kind": "known"}
+        for line, (_, a) in zip(talk, asked, strict=True)
+    ]
     (folder / "questions.jsonl").write_text("\n".join(json.dumps(line) for line in questions))
     path = folder / "story.toml"
     names = {"text": "book.txt", "conversations": "talk.jsonl", "questions": "questions.jsonl"}
@@ -102,7 +105,9 @@ def gptwright(*words: str | Path, given: str = "") -> subprocess.CompletedProces
 
 def tensors(run: Path) -> dict[str, str]:
     """Hash of every model that a run left."""
-    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in run.glob("*/model/*.safetensors")}
+    return {
+        str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in run.glob("*/model/*.safetensors")
+    }
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from gptwright.objectives.language import IGNORED
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import Message, read_messages, render
-from gptwright.training.batches import epoch_order, padded
+from gptwright.training.batches import WIDTHS, epoch_order, padded
 
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)]*(?=\s|$)|[。！？]+[”’」』]*|$)")
 UNIT = re.compile(r"[\u3400-\u9fff]\W*|\s*[^\s\u3400-\u9fff]+")
@@ -88,5 +88,8 @@ class Demonstrations:
         order.sort(key=lambda i: (len(self.examples[i].ids), i))
         place = epoch_order(GROUP, GROUP, block, self.seed)[place]
         chosen = [self.examples[i] for i in order[place * self.rows : (place + 1) * self.rows]]
-        ids, targets = padded([e.ids for e in chosen], self.pad), padded([e.targets for e in chosen], IGNORED)
+        ids, targets = (
+            padded([e.ids for e in chosen], self.pad, WIDTHS),
+            padded([e.targets for e in chosen], IGNORED, WIDTHS),
+        )
         return ids, targets.to(torch.long)

@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from gptwright.alignment.rollout import Rollout, read_again
-from gptwright.models.family import Decoder
-from gptwright.models.heads import ScalarHead
+from gptwright.alignment.rollout import Judged, read_again
+from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
 from gptwright.training.batches import key
 from gptwright.training.optimizer import Optimizer
@@ -32,12 +30,9 @@ class Update:
 
 
 def update(
-    policy: Decoder,
-    value_head: ScalarHead,
+    agent: PolicyAndValue,
     optimizer: Optimizer,
-    rollout: Rollout,
-    reference: Float[Tensor, "B A"],
-    scores: Float[Tensor, "B"],
+    judged: Judged,
     settings: Update,
     *,
     rate: float,
@@ -46,18 +41,17 @@ def update(
 ) -> dict[str, float]:
     """Improves the policy on its own episodes and returns what can go wrong, as numbers.
 
-    `reference` holds the reference model's log-probabilities of the tokens said; `also` gives further losses for each
-    minibatch (pretraining text: PPO-ptx).
+    `also` gives further losses for each minibatch: pretraining text (PPO-ptx), conversations.
     """
-    said = rollout.said
-    rewards = objective.token_rewards(scores, rollout.logprobs, reference, said, settings.beta)
+    rollout, said = judged.rollout, judged.rollout.said
+    rewards = objective.token_rewards(judged.scores, rollout.logprobs, judged.reference, said, settings.beta)
     advantage = objective.advantages(rewards, rollout.values, said)
     returns = advantage + rollout.values
     advantage = objective.whiten(advantage, said)
-    figures = _about(rollout, reference, scores, returns)
+    figures = _about(judged, returns)
     for number, rows in enumerate(_minibatches(len(rollout), settings, seed)):
         part = rollout.rows(rows)
-        logprobs, values, entropy = read_again(policy, value_head, part, settings.temperature)
+        logprobs, values, entropy = read_again(agent.policy, agent.value, part, settings.temperature)
         if number == 0:
             figures["first_ratio_error"] = float(((logprobs.detach() - part.logprobs) * part.said).abs().max())
             figures["entropy_nats"] = float(objective.masked_mean(entropy.detach(), part.said))
@@ -71,10 +65,11 @@ def update(
     return figures
 
 
-def _about(rollout: Rollout, reference: Tensor, scores: Tensor, returns: Tensor) -> dict[str, float]:
-    k1, k3 = objective.kl_estimates(rollout.logprobs, reference, rollout.said)
+def _about(judged: Judged, returns: Tensor) -> dict[str, float]:
+    rollout = judged.rollout
+    k1, k3 = objective.kl_estimates(rollout.logprobs, judged.reference, rollout.said)
     return {
-        "score": float(scores.mean()),
+        "score": float(judged.scores.mean()),
         "kl_nats": k1,
         "kl_k3_nats": k3,
         "answer_tokens": float(rollout.said.sum(1).float().mean()),

@@ -41,6 +41,17 @@ class Rollout:
         return self.prompt_lengths + self.said.sum(1) - 1
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A rollout with what others say of it."""
+
+    rollout: Rollout
+    reference: Float[Tensor, "B A"]
+    """the reference model's log-probabilities of the tokens said"""
+    scores: Float[Tensor, "B"]
+    """how good each answer is"""
+
+
 def roll_out(
     policy: Decoder,
     value_head: ScalarHead,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from gptwright.foundations.errors import ConfigError, nearest
+
 if TYPE_CHECKING:
     import torch
 
@@ -59,6 +61,19 @@ def fast_dtype() -> "torch.dtype":
         return best_seconds(lambda: torch.nn.functional.linear(x, w))
 
     return torch.bfloat16 if seconds(torch.float32) > 1.5 * seconds(torch.bfloat16) else torch.float32
+
+
+def matrix_dtype(name: str) -> "torch.dtype":
+    """The format called `name`: float32, bfloat16, or "fast" for the faster one here.
+
+    Raises `ConfigError` for another name. A recipe names the format, so that a run goes on in the one it began with.
+    """
+    import torch
+
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "fast": None}
+    if name not in known:
+        raise ConfigError("a number format", f"'{name}'", nearest(name, known))
+    return known[name] or fast_dtype()
 
 
 def best_seconds(work: Callable[[], object], repeats: int = 10) -> float:

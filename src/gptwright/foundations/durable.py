@@ -121,6 +121,7 @@ def new_folder(path: Path) -> Generator[Path]:
         try:
             yield unfinished
             for file in _files(unfinished):
+                file.chmod(0o644)  # some libraries write for the owner alone
                 _flush(file)
             write_json(
                 unfinished / MANIFEST, {f.relative_to(unfinished).as_posix(): sha256(f) for f in _files(unfinished)}

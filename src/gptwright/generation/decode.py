@@ -1,5 +1,6 @@
 """The decoding loop: prompts are read once into a cache, then every row takes one token a step."""
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -87,12 +88,12 @@ def answer_all(
     *,
     value_head: ScalarHead | None = None,
 ) -> list[Answer]:
-    """One answer a prompt, in order; prompts of like length share a batch. Deterministic for `sampling.seed`.
+    """One answer a prompt, in order; prompts of like length share a batch. Deterministic for a given `sampling.seed`.
 
     With `value_head`, the value of every state in which a token was drawn is noted beside its log-probability.
     """
     answers = [Answer() for _ in prompts]
-    random = torch.Generator().manual_seed(sampling.seed or 0)
+    random = torch.Generator().manual_seed(secrets.randbits(62) if sampling.seed is None else sampling.seed)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for start in range(0, len(order), ROWS):
         group = order[start : start + ROWS]

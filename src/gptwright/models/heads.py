@@ -1,5 +1,7 @@
 """One number from a trunk: the reward of a whole answer, the value of every position."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -19,6 +21,15 @@ class ScalarHead(nn.Module):
         return self.score(hidden.float()).squeeze(-1)
 
 
+class PolicyAndValue(nn.Module):
+    """A policy and its value head on a shared trunk."""
+
+    def __init__(self, policy: Any) -> None:
+        super().__init__()
+        self.policy = policy
+        self.value = ScalarHead(policy.config.width)
+
+
 class RewardModel(nn.Module):
     """A decoder whose last state is read as one number: how good the answer is (Ouyang et al. 2022, §3.5)."""
 
@@ -31,5 +42,9 @@ class RewardModel(nn.Module):
 
     def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B"]:
         """`last` is the position of each row's final real token; what stands behind it changes nothing."""
+        return self.head(self.states(ids, last))
+
+    def states(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B C"]:
+        """What the head sees: the trunk's state at each row's last token, in float32."""
         hidden = self.trunk.hidden(ids)  # pyright: ignore[reportCallIssue]
-        return self.head(hidden[torch.arange(len(ids)), last])
+        return hidden[torch.arange(len(ids)), last].float()

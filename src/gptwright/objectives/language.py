@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 CHUNK = 1024
+ROWS = 256  # rows come in multiples of this: for every new number of rows oneDNN compiles and keeps new kernels
 IGNORED = -100
 
 
@@ -15,10 +16,13 @@ def next_token_loss(
     hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "*B"]
 ) -> Float[Tensor, ""]:
     """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk."""
-    kept = targets.flatten() != IGNORED
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
-    if not kept.all():
-        hidden, targets = hidden[kept], targets[kept]
+    ignored = targets == IGNORED
+    needed = len(targets) - int(ignored.sum())
+    rows = min(-(-needed // ROWS) * ROWS, len(targets))
+    if rows < len(targets):
+        first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
+        hidden, targets = hidden[first], targets[first]
     return LinearCrossEntropy.apply(hidden, output, targets)  # pyright: ignore[reportReturnType]
 
 
@@ -34,16 +38,18 @@ class LinearCrossEntropy(torch.autograd.Function):
         d_output = torch.zeros(output.shape, dtype=torch.float32) if wants_gradient else output
         for start in range(0, len(hidden), CHUNK):
             chunk, wanted = hidden[start : start + CHUNK], targets[start : start + CHUNK, None]
+            real = wanted != IGNORED
+            wanted = wanted.clamp(min=0)
             logits = (chunk @ weight.T).float()
             normaliser = logits.logsumexp(-1, keepdim=True)
-            total += (normaliser - logits.gather(1, wanted)).sum()
+            total += ((normaliser - logits.gather(1, wanted)) * real).sum()
             if wants_gradient:
                 d_logits = logits.sub_(normaliser).exp_()
                 d_logits.scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=torch.float32))
-                d_logits = d_logits.to(hidden.dtype)
+                d_logits = d_logits.mul_(real).to(hidden.dtype)
                 d_hidden[start : start + CHUNK] = d_logits @ weight
                 d_output += d_logits.T @ chunk
-        count = max(len(hidden), 1)
+        count = max(int((targets != IGNORED).sum()), 1)
         if wants_gradient:
             ctx.save_for_backward(d_hidden.div_(count), d_output.div_(count).to(output.dtype))
         return total / count

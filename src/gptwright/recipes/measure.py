@@ -10,17 +10,18 @@ from torch import Tensor
 
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rankings import RankedIds, batch_rankings
-from gptwright.alignment.rollout import read_again, roll_out
+from gptwright.alignment.rollout import Judged, read_again, roll_out
 from gptwright.foundations.device import fast_dtype
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
-from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
 from gptwright.objectives.language import next_token_loss
 from gptwright.objectives.ranking import ranking_loss
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
 CONVERSATION = 28  # tokens of a usual conversation of the teaching set
 PROMPT, ANSWER = 12, 28  # tokens of a usual prompt and of its sampled answer
+RANKED = 72  # tokens of the longest conversation in a batch of rankings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ def _reward_seconds(model: Any, shape: Shape) -> float:
     reward = RewardModel(build(model))
     hold_matrices_in(reward.trunk, fast_dtype())
     optimizer = Optimizer(reward.named_parameters())
-    row = torch.randint(model.vocab, (PROMPT + ANSWER,)).tolist()
+    row = torch.randint(model.vocab, (RANKED,)).tolist()
     item = RankedIds([row] * shape.answers, list(range(1, shape.answers + 1)))
     ids, last, ranks = batch_rankings([item] * shape.rankings, 0)
 
@@ -110,9 +111,9 @@ def _reward_seconds(model: Any, shape: Shape) -> float:
 
 def _ppo_seconds(model: Any, shape: Shape) -> float:
     network: Any = build(model)
-    head = ScalarHead(model.width)
+    agent = PolicyAndValue(network)
     reward = RewardModel(build(model))
-    optimizer = Optimizer([*network.named_parameters(), *head.named_parameters()])
+    optimizer = Optimizer(agent.named_parameters())
     settings = Update(beta=0.1, epochs=shape.epochs, minibatches=shape.minibatches, value_weight=0.1, temperature=1.0)
     prompts = torch.randint(model.vocab, (shape.episodes, PROMPT)).tolist()
     memories = [
@@ -121,11 +122,11 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
     ]
 
     def step() -> None:
-        rollout = roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0)
-        with torch.inference_mode():
-            scores = reward(rollout.ids, rollout.last).clone()
-            reference = read_again(network, None, rollout, 1.0)[0].clone()
-        update(network, head, optimizer, rollout, reference, scores, settings, rate=1e-5, seed=0,
+        rollout = roll_out(network, agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0)
+        with torch.no_grad():
+            scores = reward(rollout.ids, rollout.last)
+            judged = Judged(rollout, read_again(network, None, rollout, 1.0)[0], scores)
+        update(agent, optimizer, judged, settings, rate=1e-5, seed=0,
                also=lambda number: _losses(network, memories))  # fmt: skip
 
     return _mean_seconds(step, enough=2)
@@ -135,7 +136,10 @@ def _answer_seconds(model: Any) -> float:
     network: Any = build(model)
     head = ScalarHead(model.width)
     prompts = torch.randint(model.vocab, (128, PROMPT)).tolist()
-    return _mean_seconds(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2) / 128
+    return (
+        _mean_seconds(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2)
+        / 128
+    )
 
 
 def _window_seconds(model: Any, length: int) -> float:

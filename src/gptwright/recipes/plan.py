@@ -1,6 +1,7 @@
 """One dial: minutes to sizes. The measured speeds decide how many steps each stage gets; the result is a recipe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gptwright.models.catalogue import build, count
@@ -16,7 +17,7 @@ SIZES = {
     "mini": GPT2Config(vocab=4096, context=256, width=384, heads=12, layers=6),
     "small": GPT2Config(vocab=8192, context=512, width=512, heads=16, layers=8),
 }
-TOKENS_A_PARAMETER = 0.8  # a size is worth its while when it reads at least so many tokens for each parameter
+TOKENS_A_PARAMETER = 0.5  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
 SHARES = {"pretrain": 0.33, "sft": 0.30, "rank": 0.08, "reward": 0.05, "reward-control": 0.04, "ppo": 0.20}
@@ -56,57 +57,78 @@ def fixed_seconds(speeds: Speeds, megacharacters: float) -> dict[str, float]:
     }
 
 
-def plan(
-    minutes: float, size: str, speeds: Speeds, shape: Shape, *, data: Sequence[str], megacharacters: float, threads: int, seed: int
-) -> Recipe:
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is asked for, and what it is to run on."""
+
+    minutes: float
+    data: tuple[str, ...]
+    seed: int
+    megacharacters: float
+    """how much text there is, roughly"""
+    max_characters: int
+    """of it, what can be read in the time"""
+    threads: int
+    dtype: str
+    """format of the matrices where there is a choice"""
+
+
+def plan(wish: Wish, size: str, speeds: Speeds, shape: Shape) -> Recipe:
     """The start recipe with every size resolved, and in its `[plan]` the seconds meant for each stage."""
-    fixed = fixed_seconds(speeds, megacharacters)
-    left = max(60 * minutes - sum(fixed.values()), 20.0)
+    fixed = fixed_seconds(speeds, wish.megacharacters)
+    left = max(60 * wish.minutes - sum(fixed.values()), 20.0)
     budget = {name: left * share for name, share in SHARES.items()}
     per_step = {"pretrain": speeds.pretrain_step, "sft": speeds.sft_step, "reward": speeds.reward_step,
                 "reward-control": speeds.reward_step, "ppo": speeds.ppo_update}  # fmt: skip
     steps = {name: max(int(budget[name] / seconds), 4) for name, seconds in per_step.items()}
-    prompts = max(int(budget["rank"] / (shape.answers * speeds.answer) * 0.8), 64)
-    seconds = {name: round(fixed[name] + budget.get(name, 0.0), 1) for name in fixed}
-    tables = _tables(size, shape, steps, prompts, data, {"threads": threads, "seed": seed})
-    recipe_steps = [Step(name, table.pop("verb", name), table) for name, table in tables.items()]
-    return Recipe("start", recipe_steps, {"minutes": minutes, "size": size, "data": list(data), "seed": seed, "seconds": seconds})
+    answered = max(int(budget["rank"] / (shape.answers * speeds.answer)), 80)
+    tables = _tables(wish, SIZES[size], shape, steps, answered)
+    return Recipe(
+        "start",
+        [Step(name, str(table.pop("verb", name)), table) for name, table in tables.items()],
+        {
+            "minutes": wish.minutes, "size": size, "data": list(wish.data), "seed": wish.seed,
+            "seconds": {name: round(fixed[name] + budget.get(name, 0.0), 1) for name in fixed},
+        },
+    )  # fmt: skip
 
 
 def _tables(
-    size: str, shape: Shape, steps: Mapping[str, int], prompts: int, data: Sequence[str], same: dict[str, int]
+    wish: Wish, model: GPT2Config, shape: Shape, steps: Mapping[str, int], answered: int
 ) -> dict[str, dict[str, Any]]:
-    model = SIZES[size]
-    seed = {"seed": same["seed"]}
+    """The recipe's tables, by name and in order."""
+    seed, threads = {"seed": wish.seed}, {"threads": wish.threads}
     talk = {"conversations": [TEACHING, SMALLTALK]}
-    reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "rows": shape.rankings, "rate": 3e-4, **same}
+
+    def trained(name: str, checkpoints: int) -> dict[str, Any]:
+        return {"steps": steps[name], "save_every": max(steps[name] // checkpoints, 1), "dtype": wish.dtype, **threads, **seed}
+
+    reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "rows": shape.rankings}
     return {
-        "prepare": {"data": list(data), **seed},
+        "prepare": {"data": list(wish.data), "max_characters": wish.max_characters, **seed},
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
-            "tokens": "tokenize", "model": {"family": "gpt2", **vars(model)}, "steps": steps["pretrain"],
-            "rows": shape.rows, "length": shape.length, "rate": _rate(model), "warmup": min(50, steps["pretrain"] // 10 + 1),
-            "evaluate_every": max(steps["pretrain"] // 8, 1), "save_every": max(steps["pretrain"] // 5, 1), **same,
+            "tokens": "tokenize", "model": {"family": "gpt2", **vars(model)}, "rows": shape.rows, "length": shape.length,
+            "rate": _rate(model), "warmup": min(50, steps["pretrain"] // 10 + 1),
+            "evaluate_every": max(steps["pretrain"] // 8, 1), **trained("pretrain", 5),
         },
         "sft": {
             "base": "pretrain", **talk, "tokens": "tokenize", "text": "prepare", "rankings": RANKINGS,
-            "questions": QUESTIONS, "steps": steps["sft"], "rows": shape.conversations, "mix_rows": shape.mix_rows,
-            "length": shape.length, "rate": _rate(model) / 2, "save_every": max(steps["sft"] // 5, 1), **same,
+            "questions": QUESTIONS, "rows": shape.conversations, "mix_rows": shape.mix_rows, "length": shape.length,
+            "rate": _rate(model) / 2, **trained("sft", 5),
         },
         "rank": {
-            "model": "sft", "text": "prepare", "prompts": prompts,
-            "heldout": max(prompts // 4, 32), "answers": shape.answers, **same,
+            "model": "sft", "text": "prepare", "prompts": answered * 4 // 5, "heldout": answered // 5,
+            "answers": shape.answers, **threads, **seed,
         },
-        "reward": {**reward, "steps": steps["reward"], "save_every": max(steps["reward"] // 3, 1)},
-        "reward-control": {
-            "verb": "reward", **reward, "shuffled": True, "steps": steps["reward-control"],
-            "save_every": max(steps["reward-control"] // 3, 1),
-        },
+        "reward": reward | trained("reward", 3),
+        "reward-control": {"verb": "reward", **reward, "shuffled": True, **trained("reward-control", 3)},
         "ppo": {
             "policy": "sft", "reward": "reward", "prompts": "rank/prompts.jsonl", "tokens": "tokenize", **talk,
-            "questions": QUESTIONS, "updates": steps["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
-            "minibatches": shape.minibatches, "mix_rows": shape.ppo_mix_rows, "demonstration_rows": shape.demonstration_rows,
-            "length": shape.length, "rate": _rate(model) / 4, "heldout": HELDOUT_PROMPTS, "save_every": max(steps["ppo"] // 5, 1), **same,
+            "questions": QUESTIONS, "updates": steps["ppo"], "save_every": max(steps["ppo"] // 5, 1),
+            "episodes": shape.episodes, "epochs": shape.epochs, "minibatches": shape.minibatches,
+            "mix_rows": shape.ppo_mix_rows, "demonstration_rows": shape.demonstration_rows, "length": shape.length,
+            "rate": _rate(model) / 4, "heldout": HELDOUT_PROMPTS, **threads, **seed,
         },
     }  # fmt: skip
 

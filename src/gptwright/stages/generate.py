@@ -73,7 +73,9 @@ def _answer_file(config: Generate, model: "Model", sampling: Any) -> None:
 
     assert config.prompts is not None
     asked = [
-        read_messages(line.get("messages") or [{"role": "user", "content": line.get("prompt")}], f"line {i} of {config.prompts}")
+        read_messages(
+            line.get("messages") or [{"role": "user", "content": line.get("prompt")}], f"line {i} of {config.prompts}"
+        )
         for i, line in enumerate(read_objects(config.prompts), 1)
     ]
     ids = [prompt_ids(messages, model.tokenizer) for messages in asked for _ in range(config.n)]

@@ -7,27 +7,28 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from gptwright.alignment.demonstrations import Demonstration, Demonstrations, read_conversations
 from gptwright.alignment.labeller import RULES
 from gptwright.alignment.ppo import Update, update
-from gptwright.alignment.rollout import Rollout, read_again, roll_out, score
-from gptwright.evaluation.answers import exact_answers, read_questions
+from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, score
+from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.evaluation.preference import distinct_pairs, win_rate
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.durable import write_file, write_json
-from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.generation.export import export
 from gptwright.generation.model import Model, load
 from gptwright.generation.sampling import Sampling
-from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.models.huggingface import read_model
 from gptwright.objectives.language import next_token_loss
 from gptwright.objectives.ppo import kl_estimates
+from gptwright.stages.limits import positive, within_context
 from gptwright.stages.pretrain import release
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
@@ -71,7 +72,7 @@ class PPO:
     """an answer's length at most"""
     temperature: float = 0.7
     """of sampling, and of the probabilities that are compared"""
-    beta: float = 0.05
+    beta: float = 0.08
     """weight of the KL to the reference"""
     value_weight: float = 0.1
     """weight of the value loss"""
@@ -94,21 +95,20 @@ class PPO:
     seed: int = 1
     """order of the prompts, and sampling"""
 
-
-class PolicyAndValue(nn.Module):
-    """The policy and its value head, on a shared trunk."""
-
-    def __init__(self, policy: Any) -> None:
-        super().__init__()
-        self.policy = policy
-        self.value = ScalarHead(policy.config.width)
+    def __post_init__(self) -> None:
+        positive(self, "updates", "episodes", "epochs", "minibatches", "max_tokens", "temperature", "mix_rows", "length",
+                 "demonstration_rows", "rate", "threads", "save_every", "heldout")  # fmt: skip
+        if self.rule not in RULES:
+            raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
 
 
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and exact answers, both models."""
     use_threads(config.threads)
     start, reference = load(config.policy), load(config.policy)
+    within_context(config.length, start.context)
     reward = _reward_model(config.reward)
+    questions = read_questions(read_objects(config.questions)) if config.questions else []
     agent = PolicyAndValue(start.network)
     optimizer = Optimizer(agent.named_parameters(), decay=0.0, epsilon=1e-5)
     memories = _memories(config, start)
@@ -117,7 +117,9 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
     def answer(model: Any, chosen: Sequence[list[int]], *seed: object) -> Rollout:
-        sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2)
+        sampling = Sampling(
+            max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2
+        )
         return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.control(PAD))
 
     def remember(update_number: int) -> Callable[[int], Iterator[Tensor]]:
@@ -138,22 +140,25 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
             rollout = answer(start.network, [prompts[i] for i in order], number)
             scores = (score(reward, rollout) - run.state["score_mean"]) / run.state["score_std"]
             scores = torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
-            with torch.inference_mode():
-                before = read_again(reference.network, None, rollout, config.temperature)[0]
-            figures = update(start.network, agent.value, optimizer, rollout, before.clone(), scores, settings,
-                             rate=rate(number), seed=key(config.seed, number), also=remember(number))  # fmt: skip
+            with torch.no_grad():
+                judged = Judged(rollout, read_again(reference.network, None, rollout, config.temperature)[0], scores)
+            figures = update(agent, optimizer, judged, settings, rate=rate(number), seed=key(config.seed, number),
+                             also=remember(number))  # fmt: skip
             run.record(number + 1, **figures)
     release(agent, optimizer)
     export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)
-    write_file(folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path))
+    write_file(
+        folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path)
+    )
     after = answer(start.network, heldout, "heldout")
-    return _evaluate(config, folder, start, reference, after, answer(reference.network, heldout, "heldout"))
+    old = answer(reference.network, heldout, "heldout")
+    return _evaluate(config, folder, {"sft": reference, "ppo": start}, {"sft": old, "ppo": after}, questions)
 
 
 def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
     """What the policy goes on learning beside the rewards: pretraining text (PPO-ptx), and conversations."""
     memories: list[Windows | Demonstrations] = [
-        Windows(open_tokens(config.tokens, "train"), config.length, config.mix_rows, config.seed + 2)
+        Windows(open_tokens(config.tokens, "train", model.tokenizer), config.length, config.mix_rows, config.seed + 2)
     ]
     if config.conversations:
         taught = [c for path in config.conversations for c in read_conversations(path)]
@@ -165,7 +170,7 @@ def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
 
 def _scale(scores: Tensor) -> dict[str, float]:
     """Mean and spread of the reference's scores, so that rewards start at 0 ± 1 (Huang et al. 2023, detail 9)."""
-    return {"score_mean": float(scores.mean()), "score_std": float(scores.std().clamp(min=1e-4))}
+    return {"score_mean": float(scores.mean()), "score_std": float(scores.std(unbiased=False).clamp(min=1e-4))}
 
 
 def _reward_model(path: Path) -> RewardModel:
@@ -194,23 +199,20 @@ def _prompts(config: PPO, model: Model) -> tuple[list[list[int]], list[list[int]
 
 
 def _evaluate(
-    config: PPO, folder: StageFolder, policy: Model, reference: Model, new: Rollout, old: Rollout
+    config: PPO, folder: StageFolder, models: dict[str, Model], said: dict[str, Rollout], questions: Sequence[Question]
 ) -> dict[str, Any]:
-    judge = RULES[config.rule]
-    texts = {name: _texts(policy, rollout) for name, rollout in (("sft", old), ("ppo", new))}
+    """Both models on the held-out prompts, on held-out text and on the questions."""
+    judge, policy, new = RULES[config.rule], models["ppo"], said["ppo"]
+    texts = {name: _texts(policy, rollout) for name, rollout in said.items()}
     wins = win_rate(texts["ppo"], texts["sft"], judge)
-    with torch.inference_mode():
-        mine, theirs = (read_again(m.network, None, new, config.temperature)[0] for m in (policy, reference))
+    with torch.no_grad():
+        mine, theirs = (read_again(models[n].network, None, new, config.temperature)[0] for n in ("ppo", "sft"))
     k1, k3 = kl_estimates(mine, theirs, new.said)
-    heldout = open_tokens(config.tokens, "heldout")
-    questions = read_questions(read_objects(config.questions)) if config.questions else []
-    asked = [policy.tokenizer.decode(ids[:n].tolist()) for ids, n in zip(new.ids[:4], new.prompt_lengths, strict=False)]
-    table: dict[str, Any] = {
-        "win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": config.rule, "prompts": asked, "models": {},
-    }  # fmt: skip
-    for name, model in (("sft", reference), ("ppo", policy)):
+    heldout = open_tokens(config.tokens, "heldout", policy.tokenizer)
+    about: dict[str, dict[str, Any]] = {}
+    for name, model in models.items():
         loss = text_loss(model.network, heldout, length=config.length, windows=200)
-        table["models"][name] = {
+        about[name] = {
             "rule_score": sum(max(judge(t), -20.0) for t in texts[name]) / len(texts[name]),
             "distinct_pairs": distinct_pairs(texts[name]),
             "answer_words": sum(len(t.split()) for t in texts[name]) / len(texts[name]),
@@ -219,12 +221,16 @@ def _evaluate(
             "exact_answers": {kind: vars(e) for kind, e in exact_answers(model, questions).items()},
             "examples": texts[name][:4],
         }
-    write_json(folder / "evaluation.json", table)
-    rise = table["models"]["ppo"]["heldout_nats"] - table["models"]["sft"]["heldout_nats"]
+    asked = [policy.tokenizer.decode(ids[:n].tolist()) for ids, n in zip(new.ids[:4], new.prompt_lengths, strict=False)]
+    rise = about["ppo"]["heldout_nats"] - about["sft"]["heldout_nats"]
+    write_json(folder / "evaluation.json", {
+        "win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": config.rule, "prompts": asked, "models": about,
+    })  # fmt: skip
     say(f"ppo: wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft; "
         f"KL {k1:.1f} nats; held-out text {rise:+.2f} nats a token")  # fmt: skip
     return {"win_rate": wins.value, "win_rate_low": wins.low, "kl_nats": k1, "heldout_nats_rise": rise}
 
 
 def _texts(model: Model, rollout: Rollout) -> list[str]:
-    return [model.tokenizer.decode(row[said].tolist()).strip() for row, said in zip(rollout.tokens, rollout.said, strict=True)]
+    rows = zip(rollout.tokens, rollout.said, strict=True)
+    return [model.tokenizer.decode(row[said].tolist()).strip() for row, said in rows]

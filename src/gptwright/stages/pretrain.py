@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.device import fast_dtype, use_threads
+from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.generation.export import export
@@ -47,6 +47,8 @@ class Pretrain:
     """steps of rising rate"""
     decay: float = 0.1
     """weight decay of matrices"""
+    dtype: str = "fast"
+    """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
     evaluate_every: int = 200
@@ -69,11 +71,11 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     tokenizer = open_tokenizer(config.tokens)
     train, heldout = open_tokens(config.tokens, "train"), open_tokens(config.tokens, "heldout")
     network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
-    hold_matrices_in(network, fast_dtype())
+    hold_matrices_in(network, matrix_dtype(config.dtype))
     optimizer = Optimizer(network.named_parameters(), decay=config.decay)
     windows = Windows(train, config.length, config.rows, config.seed)
     say(f"pretrain: {count(network):,} parameters, {config.steps * config.rows * config.length:,} tokens, "
-        f"matrices in {str(fast_dtype()).removeprefix('torch.')}")  # fmt: skip
+        f"matrices in {str(matrix_dtype(config.dtype)).removeprefix('torch.')}")  # fmt: skip
 
     def losses(step: int) -> Iterator[Tensor]:
         ids, targets = windows.batch(step)
@@ -92,7 +94,9 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     return _finish(config, folder, network, optimizer, windows)
 
 
-def _finish(config: Pretrain, folder: StageFolder, network: Any, optimizer: Optimizer, windows: Windows) -> dict[str, Any]:
+def _finish(
+    config: Pretrain, folder: StageFolder, network: Any, optimizer: Optimizer, windows: Windows
+) -> dict[str, Any]:
     tokenizer, heldout = open_tokenizer(config.tokens), open_tokens(config.tokens, "heldout")
     release(network, optimizer)
     export(network, tokenizer, folder / "model")
@@ -105,7 +109,7 @@ def _finish(config: Pretrain, folder: StageFolder, network: Any, optimizer: Opti
         "heldout_nats": loss.nats,
         "heldout_bits_per_byte": loss.bits_per_byte,
         "skipped_steps": optimizer.skipped,
-        "dtype": str(fast_dtype()).removeprefix("torch."),
+        "dtype": str(matrix_dtype(config.dtype)).removeprefix("torch."),
     }
 
 

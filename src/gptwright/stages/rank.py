@@ -73,7 +73,9 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
                           "labeller": config.rule, "split": split})  # fmt: skip
     write_objects(folder / "rankings.jsonl", lines)
     ties = sum(len(set(line["ranks"])) == 1 for line in lines) / len(lines)
-    say(f"rank: {len(lines)} prompts × {config.answers} answers ranked by the rule '{config.rule}'; {ties:.0%} all tied")
+    say(
+        f"rank: {len(lines)} prompts × {config.answers} answers ranked by the rule '{config.rule}'; {ties:.0%} all tied"
+    )
     return {"rankings": len(lines), "all_tied": ties}
 
 

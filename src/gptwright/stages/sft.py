@@ -17,7 +17,7 @@ from gptwright.alignment.demonstrations import (
 from gptwright.alignment.rankings import read_rankings
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.device import fast_dtype, use_threads
+from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
@@ -71,6 +71,8 @@ class SFT:
     """peak learning rate"""
     decay: float = 0.1
     """weight decay of matrices"""
+    dtype: str = "fast"
+    """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
     save_every: int = 400
@@ -90,7 +92,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     within_context(config.length, base.context)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
     network: Any = base.network.requires_grad_(True)  # pyright: ignore
-    hold_matrices_in(network, fast_dtype())
+    hold_matrices_in(network, matrix_dtype(config.dtype))
     optimizer = Optimizer(network.named_parameters(), decay=config.decay)
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:

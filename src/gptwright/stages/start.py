@@ -3,7 +3,7 @@
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,7 @@ def _planned(config: Start) -> "Recipe":
     """Looks at the machine and the text, and chooses the sizes."""
     from gptwright.models.catalogue import build
     from gptwright.recipes.measure import Shape, measure, pretrain_seconds
-    from gptwright.recipes.plan import SIZES, choose_size, plan
+    from gptwright.recipes.plan import SIZES, Wish, choose_size, plan
     from gptwright.stages.prepare import Prepare, data_files
 
     if not LEAST_MINUTES <= config.minutes <= MOST_MINUTES:
@@ -81,13 +81,11 @@ def _planned(config: Start) -> "Recipe":
     guesses = {name: base * sum(p.numel() for p in build(model).parameters()) / nano for name, model in SIZES.items()}
     size = choose_size(config.minutes, guesses, shape)
     speeds = measure(SIZES[size], shape)
-    megacharacters = min(sum(f.stat().st_size * (4 if f.suffix in (".xz", ".gz", ".zst") else 1) for f in files) / 1e6,
-                         MEGACHARACTERS_A_MINUTE * config.minutes)  # fmt: skip
-    recipe = plan(config.minutes, size, speeds, shape, data=config.data, megacharacters=megacharacters,
-                  threads=threads, seed=config.seed)  # fmt: skip
-    limit = int(MEGACHARACTERS_A_MINUTE * config.minutes * 1e6)
-    first = recipe.steps[0]
-    return replace(recipe, steps=[replace(first, table=first.table | {"max_characters": limit}), *recipe.steps[1:]])
+    limit = MEGACHARACTERS_A_MINUTE * config.minutes
+    found = sum(f.stat().st_size * (4 if f.suffix in (".xz", ".gz", ".zst") else 1) for f in files) / 1e6
+    wish = Wish(minutes=config.minutes, data=config.data, seed=config.seed, megacharacters=min(found, limit),
+                max_characters=int(limit * 1e6), threads=threads, dtype=dtype)  # fmt: skip
+    return plan(wish, size, speeds, shape)
 
 
 def _refuse_other_wish(config: Start, recipe: "Recipe") -> None:
@@ -127,7 +125,9 @@ def _offer_examples(out: Path) -> None:
     asked = read_objects(bundled_folder() / "teaching/questions.jsonl")
     single = [q for q in asked if q["kind"] == "held-out form" and len(q["messages"]) == 1]
     chosen = [single[i * len(single) // 4]["messages"][0]["content"] for i in range(4)]
-    write_objects(out / "examples.jsonl", ({"prompt": text} for text in [*chosen, "Who are you?", "Tell me about Mira."]))
+    write_objects(
+        out / "examples.jsonl", ({"prompt": text} for text in [*chosen, "Who are you?", "Tell me about Mira."])
+    )
 
 
 def _talk(config: Start, folder: Path) -> None:

@@ -38,7 +38,10 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
             tokenizer.vocab,
             tokenizer.sha256,
         )
-        figures |= {f"{split}_tokens": packed.tokens, f"{split}_bytes_per_token": round(packed.bytes / packed.tokens, 3)}
+        figures |= {
+            f"{split}_tokens": packed.tokens,
+            f"{split}_bytes_per_token": round(packed.bytes / packed.tokens, 3),
+        }
     say(f"tokenize: {tokenizer.vocab} tokens of {figures['train_bytes_per_token']} bytes each; "
         f"{figures['train_tokens']:,} to train on")  # fmt: skip
     return figures

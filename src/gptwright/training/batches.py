@@ -11,6 +11,8 @@ from torch import Tensor
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile
 
+WIDTHS = 8  # batches' widths come in multiples of this: for every new shape oneDNN compiles and keeps new kernels
+
 
 def key(*parts: object) -> int:
     """A 64-bit number from any parts, the same on every machine."""
@@ -61,7 +63,7 @@ def epoch_order(count: int, take: int, step: int, seed: int) -> list[int]:
     return [shuffled(n % count, count, key(seed, n // count)) for n in numbers]
 
 
-def padded(rows: Sequence[Sequence[int]], value: int) -> Int[Tensor, "B T"]:
-    """Rows of different lengths as one tensor, `value` on the right."""
-    width = max(len(row) for row in rows)
+def padded(rows: Sequence[Sequence[int]], value: int, multiple: int = 1) -> Int[Tensor, "B T"]:
+    """Rows of different lengths as one tensor, `value` on the right up to a multiple of `multiple`."""
+    width = -(-max(len(row) for row in rows) // multiple) * multiple
     return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])

@@ -1,0 +1,79 @@
+"""How a reward model learns from rankings, and the control that shows there was something to learn."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gptwright.alignment.rankings import (
+    RankedIds,
+    batch_rankings,
+    padded_ranks,
+    rankings_of_step,
+    with_shuffled_ranks,
+)
+from gptwright.models.heads import RewardModel
+from gptwright.objectives.ranking import pair_accuracy, ranking_loss
+
+DEALS = 32
+
+
+class Ranked(nn.Module):
+    """Learns the ranks as they were given."""
+
+    def __init__(self, model: RewardModel, items: Sequence[RankedIds], rows: int, seed: int, pad: int) -> None:
+        super().__init__()
+        self.model, self.items, self.rows, self.seed, self.pad = model, items, rows, seed, pad
+
+    def losses(self, step: int) -> Iterator[Tensor]:
+        ids, last, ranks = batch_rankings(rankings_of_step(self.items, self.rows, step, self.seed), self.pad)
+        yield ranking_loss(self.model(ids, last).view_as(ranks), ranks)
+
+    @torch.inference_mode()
+    def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:
+        """Share of `items`' untied pairs ordered rightly, and the number of pairs."""
+        scores, ranks = _read_all(self.model, items, self.pad)
+        accuracy, pairs = pair_accuracy(self.model.head(scores).view_as(ranks), ranks)
+        return [accuracy], pairs
+
+
+class Shuffled(nn.Module):
+    """The control: heads on one trunk, each of which learns ranks that were dealt anew, so that nothing true is there.
+
+    One shuffle says little: held-out pairs differ mostly in one way, and a head that leans there by accident is far
+    from a half to either side. The mean over many heads must be a half.
+    """
+
+    def __init__(self, model: RewardModel, items: Sequence[RankedIds], rows: int, seed: int, pad: int) -> None:
+        super().__init__()
+        self.model, self.rows, self.seed, self.pad = model, rows, seed, pad
+        self.deals = [with_shuffled_ranks(items, seed + 1000 * deal) for deal in range(DEALS)]
+        self.heads = nn.Linear(model.config.width, DEALS, bias=False)
+        nn.init.zeros_(self.heads.weight)
+
+    def losses(self, step: int) -> Iterator[Tensor]:
+        chosen = [rankings_of_step(deal, self.rows, step, self.seed) for deal in self.deals]
+        ids, last, _ = batch_rankings(chosen[0], self.pad)
+        rewards = self.heads(self.model.states(ids, last))
+        yield torch.stack([
+            ranking_loss(mine.view_as(ranks), ranks)
+            for mine, ranks in zip(rewards.unbind(1), map(padded_ranks, chosen), strict=True)
+        ]).mean()  # fmt: skip
+
+    @torch.inference_mode()
+    def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:
+        """The same for every head, judged by the true ranks."""
+        states, ranks = _read_all(self.model, items, self.pad)
+        found = [pair_accuracy(mine.view_as(ranks), ranks) for mine in self.heads(states).unbind(1)]
+        return [accuracy for accuracy, _ in found], found[0][1]
+
+
+def _read_all(model: RewardModel, items: Sequence[RankedIds], pad: int) -> tuple[Float[Tensor, "N C"], Tensor]:
+    """The last state of every answer, and all ranks, 32 prompts at a time."""
+    most = max(len(item.rows) for item in items)
+    states: list[Tensor] = []
+    for start in range(0, len(items), 32):
+        ids, last, _ = batch_rankings(items[start : start + 32], pad, most)
+        states.append(model.states(ids, last))
+    return torch.cat(states), padded_ranks(items)

@@ -1,0 +1,101 @@
+"""The one dial: minutes in, a recipe out. A pure function, so it is tested on machines that were made up."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from gptwright.models.catalogue import build, count
+from gptwright.recipes.measure import Shape, Speeds
+from gptwright.recipes.plan import SHARES, SIZES, Wish, choose_size, fixed_seconds, plan
+from gptwright.recipes.read import Recipe, read_recipe, write_recipe
+
+MINUTES = (2, 5, 20, 60)
+# Two machines: seconds of a step of each kind.
+LAPTOP = Speeds(pretrain_step=0.12, sft_step=0.1, reward_step=0.15, ppo_update=4.0, answer=0.004, window=0.003)
+SERVER = Speeds(pretrain_step=0.03, sft_step=0.025, reward_step=0.04, ppo_update=1.0, answer=0.001, window=0.001)
+
+
+def planned(minutes: float, speeds: Speeds = LAPTOP, size: str = "nano") -> Recipe:
+    wish = Wish(minutes=minutes, data=("bundled:plays",), seed=7, megacharacters=5.0, max_characters=10**8, threads=2,
+                dtype="float32")  # fmt: skip
+    return plan(wish, size, speeds, Shape())
+
+
+def sizes(recipe: Recipe) -> dict[str, int]:
+    """What the dial decides: how much of each kind of work."""
+    tables = {step.name: step.table for step in recipe.steps}
+    steps = {name: tables[name]["steps"] for name in ("pretrain", "sft", "reward", "reward-control")}
+    return steps | {"rank": tables["rank"]["prompts"], "ppo": tables["ppo"]["updates"]}
+
+
+def test_shares_are_a_whole() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("minutes", MINUTES)
+@pytest.mark.parametrize("speeds", [LAPTOP, SERVER])
+def test_the_seconds_add_up_to_the_minutes(minutes: float, speeds: Speeds) -> None:
+    seconds = planned(minutes, speeds).plan["seconds"]
+    assert sum(seconds.values()) == pytest.approx(60 * minutes, rel=0.02)
+    assert min(seconds.values()) > 0
+
+
+@pytest.mark.parametrize("minutes", MINUTES[1:])  # in less time there are 4 updates all the same
+def test_the_steps_take_the_seconds_meant_for_them(minutes: float) -> None:
+    recipe = planned(minutes)
+    seconds, work, fixed = recipe.plan["seconds"], sizes(recipe), fixed_seconds(LAPTOP, 5.0)
+    for name, each in (("pretrain", LAPTOP.pretrain_step), ("sft", LAPTOP.sft_step), ("ppo", LAPTOP.ppo_update)):
+        assert fixed[name] + work[name] * each <= seconds[name] + 0.1
+        assert fixed[name] + (work[name] + 1) * each >= seconds[name] - 0.1
+
+
+@pytest.mark.parametrize("speeds", [LAPTOP, SERVER])
+def test_more_minutes_never_mean_less_work(speeds: Speeds) -> None:
+    for less, more in pairwise(sizes(planned(minutes, speeds)) for minutes in MINUTES):
+        assert all(more[name] > less[name] for name in less)
+
+
+def test_a_faster_machine_does_more() -> None:
+    laptop, server = sizes(planned(5, LAPTOP)), sizes(planned(5, SERVER))
+    assert all(server[name] > laptop[name] for name in laptop)
+
+
+@pytest.mark.parametrize("minutes", [1, *MINUTES, 240])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_recipe_can_be_carried_out(minutes: float, size: str, tmp_path: Path) -> None:
+    recipe = planned(minutes, size=size)
+    found = {step.name: config for step, config in recipe.configs(tmp_path)}
+    assert list(found) == ["prepare", "tokenize", "pretrain", "sft", "rank", "reward", "reward-control", "ppo"]
+    assert found["pretrain"].model == SIZES[size]
+    assert found["tokenize"].vocab == SIZES[size].vocab
+    assert found["reward-control"].shuffled and not found["reward"].shuffled
+    assert {config.seed for name, config in found.items() if name != "tokenize"} == {7}
+    assert found["ppo"].policy == tmp_path / "04-sft"
+
+
+def test_written_and_read_again_it_is_the_same(tmp_path: Path) -> None:
+    recipe = planned(5)
+    write_recipe(recipe, tmp_path / "recipe.toml")
+    assert read_recipe(tmp_path / "recipe.toml") == recipe
+
+
+def test_a_machine_too_slow_still_gets_a_recipe() -> None:
+    snail = Speeds(pretrain_step=60, sft_step=60, reward_step=60, ppo_update=600, answer=1, window=1)
+    assert min(sizes(planned(1, snail)).values()) >= 4
+
+
+def test_sizes_grow() -> None:
+    counts = [count(build(model)) for model in SIZES.values()]
+    assert counts == sorted(counts) and len(set(counts)) == len(counts)
+    assert all(model.width % model.heads == 0 for model in SIZES.values())
+
+
+def test_more_minutes_and_faster_machines_get_larger_models() -> None:
+    names = list(SIZES)
+    slow = {name: 0.05 * 3**i for i, name in enumerate(names)}
+    fast = {name: seconds / 50 for name, seconds in slow.items()}
+    ladder = [names.index(choose_size(minutes, slow, Shape())) for minutes in (0.1, 5, 60, 10_000)]
+    assert ladder == sorted(ladder)
+    assert ladder[0] == 0 and ladder[-1] == len(names) - 1
+    assert names.index(choose_size(5, fast, Shape())) >= names.index(choose_size(5, slow, Shape()))

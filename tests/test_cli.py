@@ -1,0 +1,238 @@
+"""The command line: what it prints where, how it ends, and that help does not wait for torch."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from gptwright import cli
+from gptwright.foundations.errors import ConfigError, Interrupted
+from gptwright.foundations.version import __version__
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def gptwright(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`gptwright WORDS…`, in this process."""
+
+    def command(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["gptwright", *map(str, words)])
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code
+        assert isinstance(code, int)
+        return Said(code, *capsys.readouterr())
+
+    return command
+
+
+@pytest.fixture
+def verb_that(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Makes every verb end with an error."""
+
+    def fail(error: BaseException) -> None:
+        def run(words: list[str]) -> None:
+            raise error
+
+        monkeypatch.setattr(cli, "_run", run)
+
+    return fail
+
+
+def process(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gptwright", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("-h",), ("help",)])
+def test_help_lists_every_verb(gptwright: Command, words: tuple[str, ...]) -> None:
+    done = gptwright(*words)
+    assert (done.code, done.err) == (0, "")
+    for verb, (_, what) in cli.VERBS.items():
+        assert re.search(rf"^  {verb} +{re.escape(what)}$", done.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("word", ["--help", "--version", "nonsense"])
+def test_words_of_its_own_do_not_import_torch(word: str) -> None:
+    program = (
+        "import sys; from gptwright.cli import main; sys.argv = ['gptwright', sys.argv[1]]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'gptwright.cli' in sys.modules\n"
+        "print(sorted({'torch', 'numpy', 'transformers', 'fastapi', 'tokenizers'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, word], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("word", ["--version", "-V"])
+def test_version(gptwright: Command, word: str) -> None:
+    assert gptwright(word) == Said(0, f"gptwright {__version__}\n", "")
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_a_verbs_help_says_what_it_is_and_explains_every_option(
+    gptwright: Command, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    done = gptwright(verb, "--help")
+    assert (done.code, done.err) == (0, "")
+    config = getattr(import_module(f"gptwright.stages.{verb}"), cli.VERBS[verb][0])
+    assert config.__doc__ in done.out
+    documented = docstrings(verb, config.__name__)
+    names = [field.name for field in fields(config)]
+    assert list(documented) == names
+    for name, text in documented.items():
+        assert text in done.out, name
+    if verb in cli.LEAVES_A_FOLDER:
+        assert "--out PATH" in done.out and "folder to leave the result in" in done.out
+
+
+def docstrings(verb: str, name: str) -> dict[str, str]:
+    """The text below each field of a verb's class, as it stands in the source."""
+    import ast
+
+    tree = ast.parse(Path(import_module(f"gptwright.stages.{verb}").__file__ or "").read_text(encoding="utf-8"))
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    found: dict[str, str] = {}
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            assert isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant), (
+                f"{field.target.id} is not explained"
+            )
+            found[field.target.id] = str(text.value.value)
+    return found
+
+
+def test_an_unknown_verb_offers_the_nearest(gptwright: Command) -> None:
+    done = gptwright("pretrian")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "gptwright: needed a verb of gptwright; got 'pretrian'.\n  Did you mean 'pretrain'?\n"
+
+
+def test_a_verb_like_no_other_is_told_them_all(gptwright: Command) -> None:
+    done = gptwright("xyzzy")
+    assert done.code == 2
+    assert all(verb in done.err for verb in cli.VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("prepare", "--dat", "x", "--out", "y"), "--data"),
+        (("tokenize", "--text", "x", "--vocabulary", "9", "--out", "y"), "--vocab"),
+        (("start", "--minute", "3"), "--minutes"),
+        (("tokenize", "--text", "x", "--vocab", "many", "--out", "y"), "--vocab"),
+        (("tokenize", "--out", "y"), "--text"),
+        (("tokenize", "--text", "x"), "--out"),
+        (("chat",), "PATH"),
+        (("run", "recipe.toml"), "--out"),
+    ],
+)
+def test_words_that_mean_nothing_are_usage_errors(gptwright: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                  words: tuple[str, ...], says: str) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    done = gptwright(*words)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err and "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [2, 15])
+def test_stopped_after_saving(gptwright: Command, verb_that: Callable[[BaseException], None], number: int) -> None:
+    verb_that(Interrupted("pretrain saved at step 7 of 9", number))
+    wanted = "gptwright: stopped; pretrain saved at step 7 of 9. The same command goes on from there.\n"
+    assert gptwright("pretrain") == Said(128 + number, "", wanted)
+
+
+def test_stopped_at_once(gptwright: Command, verb_that: Callable[[BaseException], None]) -> None:
+    verb_that(KeyboardInterrupt())
+    done = gptwright("pretrain")
+    assert done.code == 130 and "stopped at once" in done.err
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ConfigError("three", "four", "Take one away."), "needed three; got four.\n  Take one away."),
+        (MemoryError(), "Lower rows, length"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+            "Lower rows, length",
+        ),
+        (OSError(36, "File name too long", "x" * 9), "needed to read or write xxxxxxxxx; got 'File name too long'"),
+    ],
+)
+def test_what_a_person_can_mend_ends_with_1_and_a_remedy(
+    gptwright: Command, verb_that: Callable[[BaseException], None], error: Exception, says: str
+) -> None:
+    verb_that(error)
+    done = gptwright("pretrain")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("gptwright: needed ") and says in done.err
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError("a bug"), ValueError("a bug"), KeyError("a bug")])
+def test_a_mistake_of_ours_is_not_hidden(
+    gptwright: Command, verb_that: Callable[[BaseException], None], error: Exception
+) -> None:
+    verb_that(error)
+    with pytest.raises(type(error), match="a bug"):
+        gptwright("pretrain")
+
+
+def test_a_port_in_use(gptwright: Command, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = gptwright("serve", tmp_path, "--port", port)
+    assert (done.code, done.out) == (1, "")
+    assert f"needed port {port}; got in use by another program" in done.err and f"--port {port + 1}" in done.err
+
+
+def test_a_reader_that_left_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "gptwright", "--help"], stdout=write, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_as_a_process(tmp_path: Path) -> None:
+    for words, code in ((("--help",), 0), (("nonsense",), 2), (("chat", str(tmp_path / "none")), 1)):
+        done = process(*words)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert bool(done.stdout) == (code == 0)
+
+
+def test_a_terminal_without_the_letters_is_no_error(tmp_path: Path) -> None:
+    """Results that a narrow encoding cannot show are printed with question marks."""
+    program = (
+        "import sys; from gptwright import cli; cli._run = lambda words: print('Größe 大')\n"
+        "sys.argv = ['gptwright']; cli.main()"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"Gr??e ?\n", b"")
