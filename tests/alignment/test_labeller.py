@@ -1,6 +1,6 @@
 import pytest
 
-from gptwright.alignment.labeller import FEWEST_WORDS, RULES, plain_words, ranks
+from gptwright.alignment.labeller import FEWEST_LETTERS, RULES, plain_words, ranks
 
 
 @pytest.mark.parametrize(
@@ -8,8 +8,9 @@ from gptwright.alignment.labeller import FEWEST_WORDS, RULES, plain_words, ranks
     [
         ("The cat sat on a mat and we ran.", -(3 + 3 + 3 + 2 + 1 + 3 + 3 + 2 + 3) / 9),
         ("It's one of 12 don't-know days, isn't it, été?", -(3 + 3 + 2 + 4 + 4 + 4 + 4 + 2 + 3) / 9),
-        (" ".join(["ab"] * FEWEST_WORDS), -2.0),
-        (" ".join(["ab"] * (FEWEST_WORDS - 1)), -99.0),
+        (" ".join(["ab"] * (FEWEST_LETTERS // 2)), -2.0),
+        (" ".join(["ab"] * (FEWEST_LETTERS // 2 - 1)), -99.0),
+        ("臣闻天子之职莫大于礼，礼莫大于分，分莫大于名。", -(10 + 5 + 5) / 3),
         ("1 2 3 4 5 6 7 8 9 10", -99.0),
         ("", -99.0),
     ],

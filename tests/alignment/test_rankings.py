@@ -17,6 +17,7 @@ from gptwright.alignment.rankings import (
 from gptwright.foundations.errors import InputError
 from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import END_OF_TURN, Message, render
+from gptwright.training.batches import WIDTHS
 
 ASK: list[Message] = [{"role": "user", "content": "q"}]
 

@@ -6,7 +6,7 @@ from gptwright.models.gpt2 import GPT2Config
 from gptwright.recipes import measure as measuring
 from gptwright.recipes.measure import Shape, measure, pretrain_seconds
 
-TINY = GPT2Config(vocab=300, context=64, width=16, heads=2, layers=1)
+TINY = GPT2Config(vocab=300, context=128, width=16, heads=2, layers=1)
 SMALL = Shape(rows=2, length=16, conversations=2, mix_rows=1, rankings=2, answers=2, episodes=4, epochs=1,
               minibatches=1, demonstration_rows=1, ppo_mix_rows=1)  # fmt: skip
 
@@ -19,8 +19,8 @@ def test_every_speed_is_a_positive_number() -> None:
 
 def test_it_stops_when_the_time_is_up() -> None:
     runs: list[int] = []
-    measuring._mean_seconds(lambda: runs.append(1), enough=10, at_most=0.0)
-    assert len(runs) == 2  # one to warm up, one that counts
+    measuring._seconds(lambda: runs.append(1), enough=10, at_most=0.0)
+    assert len(runs) == 3  # two to warm up, one that counts
     runs.clear()
-    measuring._mean_seconds(lambda: runs.append(1), enough=3, at_most=60.0)
-    assert len(runs) == 4
+    measuring._seconds(lambda: runs.append(1), enough=3, at_most=60.0)
+    assert len(runs) == 5

@@ -37,7 +37,7 @@ def test_evaluation_and_figures(rewarded: Path) -> None:
     assert set(table["after"]) == {"value", "low", "high", "count"}
     assert table["before"]["value"] == 0.5  # a head of zeros: every pair is a tie
     figures = finished_stage(rewarded, "reward")["figures"]
-    assert figures == {"train_rankings": 11, "heldout_pairs": 3, "pair_accuracy": table["after"]["value"]}
+    assert figures == {"train_rankings": 11, "heldout_rankings": 1, "pair_accuracy": table["after"]["value"]}
 
 
 def test_metrics_names(rewarded: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_tenth_is_held_out_when_no_line_says_so(reward_config: Reward, tmp_pat
     path = lines(tmp_path / "r.jsonl", [ranking(i) for i in range(20)])
     folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
     assert folder.record["figures"]["train_rankings"] == 18
-    assert folder.record["figures"]["heldout_pairs"] == 2
+    assert folder.record["figures"]["heldout_rankings"] == 2
 
 
 def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(reward_config: Reward, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(reward_config: Rewar
     path = lines(tmp_path / "r.jsonl", told + tied)
     folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
     assert folder.record["figures"]["train_rankings"] == 5
-    assert folder.record["figures"]["heldout_pairs"] == 3
+    assert folder.record["figures"]["heldout_rankings"] == 3
 
 
 def test_pairs_of_chosen_and_rejected(reward_config: Reward, tmp_path: Path) -> None:

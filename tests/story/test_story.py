@@ -11,7 +11,30 @@ from pathlib import Path
 
 import pytest
 
-WORDS = ["the", "old", "miller", "walked", "to", "the", "river", "and", "saw", "a", "grey", "cat", "near", "the", "boat", "while", "the", "rain", "fell", "on", "the", "roof"]
+WORDS = [
+    "the",
+    "old",
+    "miller",
+    "walked",
+    "to",
+    "the",
+    "river",
+    "and",
+    "saw",
+    "a",
+    "grey",
+    "cat",
+    "near",
+    "the",
+    "boat",
+    "while",
+    "the",
+    "rain",
+    "fell",
+    "on",
+    "the",
+    "roof",
+]
 RECIPE = """
 name = "story"
 [prepare]

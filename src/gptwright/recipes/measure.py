@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import torch
@@ -19,9 +20,8 @@ from gptwright.objectives.language import next_token_loss
 from gptwright.objectives.ranking import ranking_loss
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
-CONVERSATION = 28  # tokens of a usual conversation of the teaching set
-PROMPT, ANSWER = 12, 28  # tokens of a usual prompt and of its sampled answer
-RANKED = 72  # tokens of the longest conversation in a batch of rankings
+# Tokens of a batch's width, padding included: conversations to learn, prompts, their sampled answers, ranked answers.
+CONVERSATION, PROMPT, ANSWER, RANKED = 40, 12, 40, 72
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class _Trainer:
                 loss.backward()
             self.optimizer.step(1e-4, 1.0)
 
-        return _mean_seconds(step)
+        return _seconds(step)
 
 
 def _losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
@@ -106,7 +106,7 @@ def _reward_seconds(model: Any, shape: Shape) -> float:
         ranking_loss(reward(ids, last).view_as(ranks), ranks).backward()
         optimizer.step(1e-4, 1.0)
 
-    return _mean_seconds(step)
+    return _seconds(step)
 
 
 def _ppo_seconds(model: Any, shape: Shape) -> float:
@@ -129,7 +129,7 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
         update(agent, optimizer, judged, settings, rate=1e-5, seed=0,
                also=lambda number: _losses(network, memories))  # fmt: skip
 
-    return _mean_seconds(step, enough=2)
+    return _seconds(step, enough=2)
 
 
 def _answer_seconds(model: Any) -> float:
@@ -137,7 +137,7 @@ def _answer_seconds(model: Any) -> float:
     head = ScalarHead(model.width)
     prompts = torch.randint(model.vocab, (128, PROMPT)).tolist()
     return (
-        _mean_seconds(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2)
+        _seconds(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2)
         / 128
     )
 
@@ -146,14 +146,15 @@ def _window_seconds(model: Any, length: int) -> float:
     network: Any = build(model)
     ids = torch.randint(model.vocab, (16, length))
     with torch.inference_mode():
-        return _mean_seconds(lambda: network.logits(network.hidden(ids)), 3) / 16
+        return _seconds(lambda: network.logits(network.hidden(ids)), 3) / 16
 
 
-def _mean_seconds(work: Callable[[], object], enough: int = 10, at_most: float = 1.5) -> float:
-    """Mean of up to `enough` runs after a warm-up, stopping early when `at_most` seconds went by."""
+def _seconds(work: Callable[[], object], enough: int = 15, at_most: float = 1.5) -> float:
+    """Median of up to `enough` runs after two to warm up, stopping early when `at_most` seconds went by."""
     work()
-    start, runs = time.perf_counter(), 0
-    while runs < enough and (runs == 0 or time.perf_counter() - start < at_most):
+    began, taken = time.perf_counter(), list[float]()
+    while len(taken) < enough + 1 and (len(taken) < 2 or time.perf_counter() - began < at_most):
+        start = time.perf_counter()
         work()
-        runs += 1
-    return (time.perf_counter() - start) / runs
+        taken.append(time.perf_counter() - start)
+    return median(taken[1:])

@@ -22,12 +22,14 @@ TOKENS_A_PARAMETER = 0.5  # a size is worth its while when it reads at least so 
 # Shares of the time that is left when the fixed costs are paid.
 SHARES = {"pretrain": 0.33, "sft": 0.30, "rank": 0.08, "reward": 0.05, "reward-control": 0.04, "ppo": 0.20}
 START_UP = 6.0  # seconds to import, to look at the machine, to write the report
-PREPARE, TOKENIZE = 0.4, 0.6  # seconds a million characters
+PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
 SMALLTALK = "bundled:conversations.jsonl.xz"
 RANKINGS = "bundled:teaching/rankings.jsonl"
 QUESTIONS = "bundled:teaching/questions.jsonl"
-QUESTION_COUNT, TEXT_WINDOWS, HELDOUT_PROMPTS = 1172, 200, 256
+QUESTION_COUNT, TEXT_WINDOWS, RANKING_WINDOWS, HELDOUT_PROMPTS = 1172, 200, 1000, 256
+LOOKS = 8  # at held-out text during pretraining
+SAMPLES = 100  # answers in a batch that take as long as the two sample texts of a look
 
 
 def choose_size(minutes: float, step_seconds: Mapping[str, float], shape: Shape) -> str:
@@ -44,16 +46,17 @@ def fixed_seconds(speeds: Speeds, megacharacters: float) -> dict[str, float]:
     """What does not grow with the dial: reading the text, and looking at the results."""
     questions = QUESTION_COUNT * speeds.answer
     text = TEXT_WINDOWS * speeds.window
+    rankings = 2 * RANKING_WINDOWS * speeds.window
     return {
         "start": START_UP,
         "prepare": 0.5 + PREPARE * megacharacters,
         "tokenize": 0.5 + TOKENIZE * megacharacters,
-        "pretrain": 2.0 + text,
-        "sft": 1.5 + 2.5 * questions + 3 * text,
-        "rank": 0.5,
-        "reward": 1.0,
-        "reward-control": 1.0,
-        "ppo": 1.0 + 2 * questions + 2 * text + (2 * HELDOUT_PROMPTS + 256) * speeds.answer,
+        "pretrain": 2.0 + LOOKS * (text / 4 + SAMPLES * speeds.answer) + text,
+        "sft": 2.0 + 2.5 * questions + 3 * text,
+        "rank": 1.0,
+        "reward": 1.5 + rankings,
+        "reward-control": 2.0 + rankings,
+        "ppo": 1.5 + 1.5 * questions + 2 * text + (2 * HELDOUT_PROMPTS + 256) * speeds.answer,
     }
 
 
@@ -101,7 +104,13 @@ def _tables(
     talk = {"conversations": [TEACHING, SMALLTALK]}
 
     def trained(name: str, checkpoints: int) -> dict[str, Any]:
-        return {"steps": steps[name], "save_every": max(steps[name] // checkpoints, 1), "dtype": wish.dtype, **threads, **seed}
+        return {
+            "steps": steps[name],
+            "save_every": max(steps[name] // checkpoints, 1),
+            "dtype": wish.dtype,
+            **threads,
+            **seed,
+        }
 
     reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "rows": shape.rankings}
     return {
@@ -110,7 +119,7 @@ def _tables(
         "pretrain": {
             "tokens": "tokenize", "model": {"family": "gpt2", **vars(model)}, "rows": shape.rows, "length": shape.length,
             "rate": _rate(model), "warmup": min(50, steps["pretrain"] // 10 + 1),
-            "evaluate_every": max(steps["pretrain"] // 8, 1), **trained("pretrain", 5),
+            "evaluate_every": max(steps["pretrain"] // LOOKS, 1), **trained("pretrain", 5),
         },
         "sft": {
             "base": "pretrain", **talk, "tokens": "tokenize", "text": "prepare", "rankings": RANKINGS,

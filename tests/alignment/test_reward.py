@@ -1,0 +1,50 @@
+"""A reward model learns the order that it is shown; the control, shown shuffled orders, learns none."""
+
+import pytest
+import torch
+
+from gptwright.alignment.rankings import RankedIds
+from gptwright.alignment.reward import DEALS, Ranked, Shuffled
+from gptwright.models.catalogue import build
+from gptwright.models.gpt2 import GPT2Config
+from gptwright.models.heads import RewardModel
+from gptwright.training.optimizer import Optimizer
+
+CONFIG = GPT2Config(vocab=16, context=16, width=16, heads=2, layers=1)
+# An answer is better the larger its first token is.
+ITEMS = [
+    RankedIds([[first, 1, 2 + i % 3] for first in (4 + i % 2, 8 + i % 4, 13 - i % 2)], [3, 2, 1]) for i in range(48)
+]
+
+
+def learned(kind: type[Ranked] | type[Shuffled]) -> Ranked | Shuffled:
+    learner = kind(RewardModel(build(CONFIG, seed=2)), ITEMS[:32], 8, 1, 0)
+    optimizer = Optimizer(learner.named_parameters(), decay=0.0)
+    for step in range(40):
+        for loss in learner.losses(step):
+            loss.backward()
+        optimizer.step(0.01, 1.0)
+    return learner
+
+
+def test_before_learning_every_pair_is_a_tie() -> None:
+    assert Ranked(RewardModel(build(CONFIG)), ITEMS, 8, 1, 0).accuracies(ITEMS[32:]) == ([0.5], 48)
+
+
+def test_ranks_are_learned() -> None:
+    accuracies, pairs = learned(Ranked).accuracies(ITEMS[32:])
+    assert accuracies[0] > 0.95
+    assert pairs == 16 * 3
+
+
+def test_the_mean_of_the_control_is_a_half_though_its_heads_differ() -> None:
+    accuracies, _ = learned(Shuffled).accuracies(ITEMS[32:])
+    assert len(accuracies) == DEALS
+    assert max(accuracies) - min(accuracies) > 0.2, "the heads learn something, only nothing true"
+    assert sum(accuracies) / DEALS == pytest.approx(0.5, abs=0.15)
+
+
+def test_every_head_has_its_own_deal() -> None:
+    control = Shuffled(RewardModel(build(CONFIG)), ITEMS, 8, 1, 0)
+    assert len({str([item.ranks for item in deal]) for deal in control.deals}) == DEALS
+    assert torch.equal(control.heads.weight, torch.zeros(DEALS, 16))
