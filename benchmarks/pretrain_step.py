@@ -1,4 +1,4 @@
-"""One pretraining step against Hugging Face's GPT-2: same shapes, same tokens, same optimiser, interleaved in one process.
+"""One pretraining step against Hugging Face's GPT-2: same shapes, tokens and optimiser, interleaved in one process.
 
     python benchmarks/pretrain_step.py [--threads 2] [--rounds 10]
 
@@ -45,8 +45,8 @@ def ours(config: GPT2Config, ids: torch.Tensor) -> Callable[[], float]:
 
 def theirs(config: GPT2Config, ids: torch.Tensor, *, autocast: bool) -> Callable[[], float]:
     network = GPT2LMHeadModel(TheirConfig(
-        vocab_size=config.vocab, n_positions=config.context, n_embd=config.width, n_head=config.heads, n_layer=config.layers,
-        resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
+        vocab_size=config.vocab, n_positions=config.context, n_embd=config.width, n_head=config.heads,
+        n_layer=config.layers, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
     ))  # fmt: skip
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1)
 

@@ -148,9 +148,11 @@ def members(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     """Contents of the wanted files in a .deb or a gzipped tar, by name."""
     if path.suffix == ".deb":
         command = ["dpkg-deb", "--fsys-tarfile", str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-                return read_members(archive, wanted)
+        with (
+            subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+            tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+        ):
+            return read_members(archive, wanted)
     with tarfile.open(path, mode="r|gz") as archive:
         return read_members(archive, wanted)
 
@@ -409,21 +411,23 @@ def scenes(lines: list[str]) -> Iterator[Scene]:
             # A chorus may speak between the act's heading and its first scene.
             scene = Scene(act, "Prologue", "", [])
             line = heading.group(2).strip()
-        if heading := SCENE.fullmatch(line):
+        if begun := new_scene(line, following, act):
             if scene:
                 yield scene
-            scene = Scene(act, f"Scene {to_number(heading.group(1))}", setting(heading.group(2)), [])
-        # In one play "PROLOGUE" is also a speaker; a speaker's words follow at once.
-        elif (heading := INTERLUDE.fullmatch(line)) and not following.strip():
-            if scene:
-                yield scene
-            scene = Scene(act, heading.group(1).title(), "", [])
-        elif re.fullmatch(r"the end\.?", line, re.IGNORECASE):
-            continue
-        elif scene:
+            scene = begun
+        elif scene and not re.fullmatch(r"the end\.?", line, re.IGNORECASE):
             scene.lines.append(line)
     if scene:
         yield scene
+
+
+def new_scene(line: str, following: str, act: int) -> Scene | None:
+    if heading := SCENE.fullmatch(line):
+        return Scene(act, f"Scene {to_number(heading.group(1))}", setting(heading.group(2)), [])
+    # In one play "PROLOGUE" is also a speaker; a speaker's words follow at once.
+    if (heading := INTERLUDE.fullmatch(line)) and not following.strip():
+        return Scene(act, heading.group(1).title(), "", [])
+    return None
 
 
 def setting(text: str) -> str:
@@ -814,7 +818,8 @@ TYPING_ERRORS = {
     "It seems your familiar": "It seems you are familiar", "Flinstones": "Flintstones",
     "Volcanos": "Volcanoes",
     "thomas edison": "Thomas Edison", "hollywood": "Hollywood", "S. Carolina": "South Carolina", "carolina": "Carolina",
-    "hear its good": "hear it's good", "about your self": "about yourself", "I Know Why the Caged": "'I Know Why the Caged",
+    "hear its good": "hear it's good", "about your self": "about yourself",
+    "I Know Why the Caged": "'I Know Why the Caged",
     'Soleil"started': 'Soleil" started', "Barca still at": "Barca is still at", "its very": "it's very",
     "mary shelley": "Mary Shelley", "Van Beethoven": "van Beethoven", "!!!": "!",
     "bilbo baggins": "Bilbo Baggins", "the hobbit": "The Hobbit", "wrote frankenstein": "wrote Frankenstein",

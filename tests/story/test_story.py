@@ -206,6 +206,21 @@ def test_what_is_generated_is_what_is_chatted_is_what_transformers_says(done: Pa
         assert ours.stdout.removesuffix("\n") == tokenizer.decode(greedy, skip_special_tokens=True)
 
 
+def test_what_is_served_is_what_is_generated(done: Path) -> None:
+    from starlette.testclient import TestClient
+
+    from gptwright.generation.model import load
+    from gptwright.serving.api import create_app
+
+    folder = done / "07-ppo"
+    ours = gptwright("generate", folder, "The old", "--temperature", "0", "--max-tokens", "12")
+    with TestClient(create_app(load(folder), done / "feedback.jsonl"), base_url="http://127.0.0.1") as client:
+        asked = {"model": folder.name, "prompt": "The old", "temperature": 0, "max_tokens": 12}
+        served = client.post("/v1/completions", json=asked)
+    assert served.status_code == 200, served.text
+    assert served.json()["choices"][0]["text"] == ours.stdout.removesuffix("\n")
+
+
 def test_the_report_and_the_chat(done: Path) -> None:
     report = gptwright("report", done)
     assert report.returncode == 0, report.stderr

@@ -33,7 +33,7 @@ def read_conversations(path: Path, split: str = "train", language: str = "en") -
 
 
 def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversation]:
-    """ "Continue: <how a sentence begins>" → how it goes on, cut from running text, between words or Chinese characters.
+    """ "Continue: <how a sentence begins>" → how it goes on, cut from text between words or Chinese characters.
 
     Raises `InputError` when the text has no sentence of a fitting length.
     """

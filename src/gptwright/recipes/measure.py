@@ -31,14 +31,14 @@ class Shape:
     rows: int = 16
     length: int = 128
     conversations: int = 24
-    mix_rows: int = 4
+    mix_rows: int = 2
     rankings: int = 16
     answers: int = 4
     episodes: int = 128
     epochs: int = 2
     minibatches: int = 4
-    demonstration_rows: int = 16
-    ppo_mix_rows: int = 2
+    demonstration_rows: int = 12
+    ppo_mix_rows: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ SIZES = {
 TOKENS_A_PARAMETER = 0.5  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
-SHARES = {"pretrain": 0.33, "sft": 0.30, "rank": 0.08, "reward": 0.05, "reward-control": 0.04, "ppo": 0.20}
+SHARES = {"pretrain": 0.31, "sft": 0.31, "rank": 0.07, "reward": 0.05, "reward-control": 0.04, "ppo": 0.22}
 START_UP = 6.0  # seconds to import, to look at the machine, to write the report
 PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
@@ -33,7 +33,7 @@ SAMPLES = 100  # answers in a batch that take as long as the two sample texts of
 
 
 def choose_size(minutes: float, step_seconds: Mapping[str, float], shape: Shape) -> str:
-    """The largest size that still reads enough tokens in its share of the time. `step_seconds`: pretraining, by size."""
+    """The largest size that still reads enough tokens in its time. `step_seconds`: of pretraining, by size."""
     chosen = "pico"
     for name, seconds in step_seconds.items():
         steps = 60 * minutes * 0.8 * SHARES["pretrain"] / seconds
@@ -117,8 +117,8 @@ def _tables(
         "prepare": {"data": list(wish.data), "max_characters": wish.max_characters, **seed},
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
-            "tokens": "tokenize", "model": {"family": "gpt2", **vars(model)}, "rows": shape.rows, "length": shape.length,
-            "rate": _rate(model), "warmup": min(50, steps["pretrain"] // 10 + 1),
+            "tokens": "tokenize", "model": {"family": "gpt2", **vars(model)}, "rows": shape.rows,
+            "length": shape.length, "rate": _rate(model), "warmup": min(50, steps["pretrain"] // 10 + 1),
             "evaluate_every": max(steps["pretrain"] // LOOKS, 1), **trained("pretrain", 5),
         },
         "sft": {

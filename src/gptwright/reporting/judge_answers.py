@@ -3,7 +3,7 @@
 from gptwright.evaluation.intervals import Estimate
 from gptwright.reporting.collect import CONTROL, Run
 from gptwright.reporting.verdict import Verdict, graded
-from gptwright.reporting.wording import full, percent, plain
+from gptwright.reporting.wording import full, interval, percent, plain
 
 FORMS, FACTS = "held-out form", "held-out fact"
 MANY_EXACT, SOME_EXACT = 0.80, 0.50
@@ -90,11 +90,12 @@ def control_accuracy(pairs: Estimate | None) -> Verdict | None:
     if pairs is None:
         return None
     low, high = COIN
-    numbers = f"{full(pairs, 'held-out pairs')} with shuffled ranks"
+    heads = f"of held-out pairs, the mean of {pairs.count} heads with shuffled ranks each"
+    numbers = f"{percent(pairs.value, 1)} ({interval(pairs)}) {heads}"
     if low <= pairs.value <= high:
         return Verdict("healthy", "The control learned nothing, as it must", numbers)
     if pairs.low <= high and pairs.high >= low:
-        return Verdict("watch", "The control strays from a coin's 50 %, but on too few pairs to tell", numbers,
+        return Verdict("watch", "The control strays from a coin's 50 %, but on too little to tell", numbers,
                        "Rank more held-out prompts.")  # fmt: skip
     return Verdict("ill", "The control learned something: held-out rankings leak into training", numbers,
                    "See that no held-out prompt or answer is among the training rankings.")  # fmt: skip

@@ -61,7 +61,7 @@ class Talk:
         return [*([{"role": "system", "content": self.system}] if self.system else []), *self.turns]  # pyright: ignore
 
     def answer(self, text: str, write: Callable[[str], object]) -> None:
-        """Adds the user's turn and writes the reply as it comes; a reply that fails leaves the conversation as it was."""
+        """Adds the user's turn and writes the reply as it comes; one that fails leaves the conversation as it was."""
         question: Message = {"role": "user", "content": text}
         pieces: list[str] = []
         for piece in self.model.stream_chat([*self.messages, question], self.model.sampling):

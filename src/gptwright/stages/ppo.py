@@ -1,4 +1,4 @@
-"""ppo: the policy answers, the reward model judges, the policy moves, never far from where it began (InstructGPT §3.5)."""
+"""ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -72,13 +72,13 @@ class PPO:
     """an answer's length at most"""
     temperature: float = 0.7
     """of sampling, and of the probabilities that are compared"""
-    beta: float = 0.08
+    beta: float = 0.06
     """weight of the KL to the reference"""
     value_weight: float = 0.1
     """weight of the value loss"""
-    mix_rows: int = 2
+    mix_rows: int = 1
     """windows of pretraining text a minibatch"""
-    demonstration_rows: int = 16
+    demonstration_rows: int = 12
     """conversations a minibatch"""
     mix_weight: float = 0.5
     """weight of the losses of text and conversations"""
@@ -96,14 +96,14 @@ class PPO:
     """order of the prompts, and sampling"""
 
     def __post_init__(self) -> None:
-        positive(self, "updates", "episodes", "epochs", "minibatches", "max_tokens", "temperature", "mix_rows", "length",
-                 "demonstration_rows", "rate", "threads", "save_every", "heldout")  # fmt: skip
+        positive(self, "updates", "episodes", "epochs", "minibatches", "max_tokens", "temperature", "mix_rows",
+                 "length", "demonstration_rows", "rate", "threads", "save_every", "heldout")  # fmt: skip
         if self.rule not in RULES:
             raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
 
 
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
-    """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and exact answers, both models."""
+    """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and answers of both models."""
     use_threads(config.threads)
     start, reference = load(config.policy), load(config.policy)
     within_context(config.length, start.context)

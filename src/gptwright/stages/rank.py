@@ -59,8 +59,8 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     model = load(config.model)
     counts = {"train": 4 * config.prompts, "heldout": max(512, config.heldout)}
     pools = {split: _prompts(config, split, count) for split, count in counts.items()}
-    write_objects(folder / "prompts.jsonl",
-                  ({"messages": messages, "split": split} for split, pool in pools.items() for messages in pool))  # fmt: skip
+    prompts = ({"messages": messages, "split": split} for split, pool in pools.items() for messages in pool)
+    write_objects(folder / "prompts.jsonl", prompts)
     lines: list[dict[str, Any]] = []
     for split, count in (("train", config.prompts), ("heldout", config.heldout)):
         chosen = pools[split][:count]

@@ -78,9 +78,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     after = _accuracy(learner, heldout)
     write_json(folder / "evaluation.json", {"before": vars(before), "after": vars(after)})
     name = "reward (control, shuffled ranks)" if config.shuffled else "reward"
-    say(
-        f"{name}: {after.value:.1%} of held-out pairs right ({after.low:.1%} to {after.high:.1%}), {before.value:.1%} before"
-    )
+    interval = f"{after.low:.1%} to {after.high:.1%}"
+    say(f"{name}: {after.value:.1%} of held-out pairs right ({interval}), {before.value:.1%} before")
     return {"train_rankings": len(train), "heldout_rankings": len(heldout), "pair_accuracy": after.value}
 
 

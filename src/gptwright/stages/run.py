@@ -11,7 +11,7 @@ from gptwright.recipes.run import run_recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Carry out a recipe: a chain of stages, each into its own folder. A second run does nothing; a killed one goes on."""
+    """Carry out a recipe: a chain of stages, each into its own folder. Again, it does nothing; killed, it goes on."""
 
     recipe: tyro.conf.Positional[Path]
     """TOML file"""

@@ -54,16 +54,16 @@ class SFT:
     text: Path | None = None
     """folder of prepare: "Continue: ..." demonstrations are cut from it"""
     rankings: Path | None = None
-    """JSON Lines of ranked answers; every answer shows what can be said"""
+    """JSON Lines of ranked answers; the best ones show what to say"""
     questions: Path | None = None
     """JSON Lines of {"messages", "answer", "kind"} to measure exact answers on"""
     steps: int = 1000
     """optimiser steps"""
     rows: int = 24
     """conversations a step"""
-    continuations: int = 1500
+    continuations: int = 1000
     """"Continue: ..." demonstrations cut from the text"""
-    mix_rows: int = 4
+    mix_rows: int = 2
     """windows of pretraining text a step"""
     length: int = 128
     """tokens of such a window"""
@@ -122,7 +122,8 @@ def _conversations(config: SFT) -> list[Conversation]:
     if config.rankings:
         for ranking in read_rankings(config.rankings):
             if ranking.split == "train":
-                found += [[*ranking.messages, Message(role="assistant", content=text)] for text in ranking.answers]
+                best = ranking.answers[ranking.ranks.index(min(ranking.ranks))]
+                found.append([*ranking.messages, Message(role="assistant", content=best)])
     if config.text:
         texts = [str(line["text"]) for line in read_objects(stage_file(config.text, "train.jsonl", "prepare"))]
         found += continuations(texts, config.continuations, config.seed)

@@ -11,7 +11,7 @@ from gptwright.text.compression import lines, opened
 
 
 def read_objects(path: Path) -> list[dict[str, Any]]:
-    """Every object of the file. Raises `InputError` naming file and line when one is not an object, or there is none."""
+    """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
     if not path.is_file():
         raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
     with opened(path) as file:
