@@ -64,7 +64,7 @@ def test_ranked_answers_of_the_training_side_are_learned_too(
     ranking = {"prompt": "Who?", "answers": ["A cat.", "A boat."], "ranks": [1, 2]}
     path = lines(tmp_path / "rankings.jsonl", ranking, ranking | {"split": "heldout"})
     carry_out("sft", replace(sft_config, rankings=path, questions=None, text=None, steps=1), tmp_path / "out")
-    assert "20 conversations" in capsys.readouterr().err  # 18 in the file, 2 answers of the one training ranking
+    assert "19 conversations" in capsys.readouterr().err  # 18 in the file, the best answer of the one for training
 
 
 def test_without_questions_only_the_text_is_measured(sft_config: SFT, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -44,6 +43,8 @@ def peak_memory_gb() -> float:
     """The most memory this process has held so far, in GiB."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset / 2**30
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
