@@ -20,6 +20,7 @@ check: $(VENV)/test
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	$(BIN)/python docs/build.py --check
 
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/start.py

@@ -1,7 +1,7 @@
 """Writes docs/commands.md, the help of every verb as the program prints it.
 
-    python docs/build.py            write it
-    python docs/build.py --check    fail when the page is not what the program prints
+python docs/build.py            write it
+python docs/build.py --check    fail when the page is not what the program prints
 """
 
 import contextlib
@@ -21,7 +21,11 @@ PAGE = Path(__file__).parent / "commands.md"
 def printed(*words: str) -> str:
     """What the program prints on stdout for these words."""
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit), mock.patch("sys.argv", ["gptwright", *words]):
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.suppress(SystemExit),
+        mock.patch("sys.argv", ["gptwright", *words]),
+    ):
         cli.main()
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
 

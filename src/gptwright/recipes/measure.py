@@ -30,8 +30,8 @@ class Shape:
 
     rows: int = 16
     length: int = 128
-    conversations: int = 24
-    mix_rows: int = 2
+    conversations: int = 20
+    mix_rows: int = 1
     rankings: int = 16
     answers: int = 4
     episodes: int = 128

@@ -20,7 +20,7 @@ SIZES = {
 TOKENS_A_PARAMETER = 0.5  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
-SHARES = {"pretrain": 0.31, "sft": 0.31, "rank": 0.07, "reward": 0.05, "reward-control": 0.04, "ppo": 0.22}
+SHARES = {"pretrain": 0.28, "sft": 0.35, "rank": 0.06, "reward": 0.05, "reward-control": 0.04, "ppo": 0.22}
 START_UP = 6.0  # seconds to import, to look at the machine, to write the report
 PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
@@ -124,7 +124,7 @@ def _tables(
         "sft": {
             "base": "pretrain", **talk, "tokens": "tokenize", "text": "prepare", "rankings": RANKINGS,
             "questions": QUESTIONS, "rows": shape.conversations, "mix_rows": shape.mix_rows, "length": shape.length,
-            "rate": _rate(model) / 2, **trained("sft", 5),
+            "rate": _rate(model), **trained("sft", 5),
         },
         "rank": {
             "model": "sft", "text": "prepare", "prompts": answered * 4 // 5, "heldout": answered // 5,

@@ -59,15 +59,15 @@ class SFT:
     """JSON Lines of {"messages", "answer", "kind"} to measure exact answers on"""
     steps: int = 1000
     """optimiser steps"""
-    rows: int = 24
+    rows: int = 20
     """conversations a step"""
     continuations: int = 1000
     """"Continue: ..." demonstrations cut from the text"""
-    mix_rows: int = 2
+    mix_rows: int = 1
     """windows of pretraining text a step"""
     length: int = 128
     """tokens of such a window"""
-    rate: float = 1.5e-3
+    rate: float = 3e-3
     """peak learning rate"""
     decay: float = 0.1
     """weight decay of matrices"""
