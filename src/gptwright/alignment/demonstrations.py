@@ -35,7 +35,8 @@ def read_conversations(path: Path, split: str = "train", language: str = "en") -
 def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversation]:
     """ "Continue: <how a sentence begins>" → how it goes on, cut from text between words or Chinese characters.
 
-    Raises `InputError` when the text has no sentence of a fitting length.
+    The rest keeps the space before its first word: without it a word falls into pieces, and small models begin inside
+    words. Raises `InputError` when the text has no sentence of a fitting length.
     """
     dice = random.Random(seed)
     sentences = [units for text in texts for units in _sentences(" ".join(text.split()))]
@@ -48,7 +49,7 @@ def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversat
         at = dice.randint(5, 8)
         found.append([
             {"role": "user", "content": f"Continue: {''.join(units[:at]).strip()}"},
-            {"role": "assistant", "content": "".join(units[at:]).strip()},
+            {"role": "assistant", "content": "".join(units[at:]).rstrip()},
         ])  # fmt: skip
     return found
 
