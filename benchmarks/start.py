@@ -21,7 +21,7 @@ def figures(run: Path, seconds: float) -> dict[str, float]:
     sft, ppo = read("sft", "evaluation.json"), read("ppo", "evaluation.json")
     return {
         "wall seconds": seconds,
-        "peak memory, GiB": json.loads((run / "summary.json").read_text())["peak_memory_gb"],
+        "peak memory, GiB": max(json.loads(p.read_text())["peak_memory_gb"] for p in run.glob("*/stage.json")),
         "pretrain tokens/s": read("pretrain", "stage.json")["figures"]["tokens"]
         / read("pretrain", "stage.json")["seconds"],
         "exact, untrained %": 100 * sft["untrained"]["exact_answers"]["held-out form"]["value"],

@@ -52,7 +52,7 @@ def write_stage(folder: Path, verb: str, *, seconds: float = 1.0, complete: bool
     record = {"verb": verb, "state": state, "config": parts.get("config", {}), "seconds": seconds, "machine": MACHINE,
               "version": "0.1.0", "started": "2030-01-02T03:04:05+00:00"}  # fmt: skip
     if complete:
-        record |= {"figures": parts.get("figures", {}), "ended": "2030-01-02T03:05:05+00:00"}
+        record |= {"figures": parts.get("figures", {}), "ended": "2030-01-02T03:05:05+00:00", "peak_memory_gb": 1.5}
     (folder / "stage.json").write_text(json.dumps(record))
     if "metrics" in parts:
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in parts["metrics"]))
@@ -121,7 +121,6 @@ def whole_run(tmp_path: Path) -> Path:
     _answer_stages(path)
     _policy_stage(path)
     (path / "recipe.toml").write_text(RECIPE)
-    (path / "summary.json").write_text('{"seconds": 111.0, "peak_memory_gb": 1.5}')
     return path
 
 

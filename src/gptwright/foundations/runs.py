@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from gptwright.foundations.config import encode
-from gptwright.foundations.device import describe_machine
+from gptwright.foundations.device import describe_machine, peak_memory_gb
 from gptwright.foundations.durable import explained, read_json, sha256, write_json
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.metrics import Metrics
@@ -37,9 +37,10 @@ class StageFolder:
         return self.path / name
 
     def save(self) -> None:
-        """Writes `stage.json` as it stands, with the seconds spent so far."""
+        """Writes `stage.json` as it stands, with the seconds and the most memory spent so far."""
         now = time.monotonic()
         self.record["seconds"] = round(self.record["seconds"] + now - self._since, 3)
+        self.record["peak_memory_gb"] = round(max(self.record.get("peak_memory_gb", 0.0), peak_memory_gb()), 2)
         self._since = now
         write_json(self / RECORD, self.record)
 

@@ -30,6 +30,7 @@ class Stage:
     role: str
     complete: bool
     seconds: float
+    peak_memory_gb: float | None
     version: str
     started: str
     ended: str
@@ -132,7 +133,7 @@ def collect(path: Path) -> Run:
         expected=expected,
         planned={name: planned for name in expected if (planned := number(seconds.get(name))) is not None},
         minutes=number(plan.get("minutes")),
-        peak_memory_gb=_peak_memory(path / "summary.json"),
+        peak_memory_gb=_peak_memory(stages),
         sources=_sources(stages),
         samples=_samples(stages),
     )
@@ -147,6 +148,7 @@ def _stage(path: Path) -> Stage:
         role=CONTROL if verb == "reward" and config.get("shuffled") is True else verb,
         complete=record.get("state") == "complete",
         seconds=number(record.get("seconds")) or 0.0,
+        peak_memory_gb=number(record.get("peak_memory_gb")),
         version=str(record.get("version", "")),
         started=str(record.get("started", "")),
         ended=str(record.get("ended", "")),
@@ -167,8 +169,8 @@ def _recipe(path: Path) -> dict[str, Any]:
         raise ArtifactError(f"TOML in {path}", str(error), "Correct that line, or restore the file.") from error
 
 
-def _peak_memory(path: Path) -> float | None:
-    return number(table(read_json(path)).get("peak_memory_gb")) if path.is_file() else None
+def _peak_memory(stages: list[Stage]) -> float | None:
+    return max((stage.peak_memory_gb for stage in stages if stage.peak_memory_gb is not None), default=None)
 
 
 def _sources(stages: list[Stage]) -> Sources | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gptwright.foundations.device import fast_dtype, peak_memory_gb, physical_cores, use_threads
-from gptwright.foundations.durable import write_json
+from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.signals import stop_request
@@ -45,18 +44,12 @@ def run(config: Start) -> None:
     from gptwright.stages.report import Report
     from gptwright.stages.report import run as report
 
-    started = time.monotonic()
     path = config.out / RECIPE
     recipe = read_recipe(path) if path.exists() else _planned(config)
     _refuse_other_wish(config, recipe)
     _show(recipe)
-    fresh = not (config.out / "summary.json").exists()
     run_recipe(recipe, config.out)
     _offer_examples(config.out)
-    if fresh:
-        write_json(config.out / "summary.json", {
-            "seconds": round(time.monotonic() - started, 1), "peak_memory_gb": round(peak_memory_gb(), 2),
-        })  # fmt: skip
     report(Report(run=config.out))
     _talk(config, recipe.folder(config.out, recipe.steps[-1].name))
 
