@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 5
-# Where torch comes from: its small CPU build. For a GPU: make start TORCH="torch>=2.11,<2.14" TORCH_INDEX=
+# Where torch comes from: its small CPU build. Its usual build (on Linux with CUDA): make start TORCH_INDEX=
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 

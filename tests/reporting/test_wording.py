@@ -1,5 +1,5 @@
 from gptwright.evaluation.intervals import Estimate
-from gptwright.reporting.wording import MISSING, amount, duration, full, percent, plain, plural, signed, size
+from gptwright.reporting.wording import MISSING, amount, duration, full, percent, plain, plural, size
 
 
 def test_times_are_in_the_units_people_use() -> None:
@@ -9,7 +9,7 @@ def test_times_are_in_the_units_people_use() -> None:
 
 def test_numbers_are_short() -> None:
     assert (amount(2_222_208), amount(640.0), amount(3e9)) == ("2.22 million", "640", "3 billion")
-    assert (plain(-10.027), signed(0.058), percent(0.856, 1)) == ("−10.03", "+0.06", "85.6\u00a0%")
+    assert (plain(-10.027), percent(0.856, 1)) == ("−10.03", "85.6\u00a0%")
     assert (size(1_062_124), size(2048), plural(1, "file"), plural(2000, "file")) == (
         "1.1 MB",
         "2.0 kB",
@@ -23,4 +23,4 @@ def test_a_share_is_told_with_its_interval() -> None:
 
 
 def test_what_is_missing_is_a_dash() -> None:
-    assert {plain(None), signed(None), percent(None), amount(None), duration(None)} == {MISSING}
+    assert {plain(None), percent(None), amount(None), duration(None)} == {MISSING}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.generation.model import load
@@ -76,6 +77,13 @@ def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(
     assert again == states[1]
     for name in ("model/model.safetensors", "value_head.safetensors", "evaluation.json", "metrics.jsonl"):
         assert (out / name).read_bytes() == (improved / name).read_bytes()
+
+
+def test_an_unknown_split_is_named(ppo_config: PPO, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    path.write_text('{"prompt": "Who?"}\n{"prompt": "What?", "split": "held-out"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"(?s)line 2 of .*Did you mean 'heldout'"):
+        carry_out("ppo", replace(ppo_config, prompts=path), tmp_path / "out")
 
 
 def test_prompts_without_a_split_give_a_tenth_to_judge(ppo_config: PPO, tmp_path: Path) -> None:

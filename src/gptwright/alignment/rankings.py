@@ -89,8 +89,8 @@ def with_shuffled_ranks(items: Sequence[RankedIds], seed: int) -> list[RankedIds
     """The same answers, their ranks dealt anew."""
     dealt: list[RankedIds] = []
     for index, item in enumerate(items):
-        count = len(item.ranks)
-        dealt.append(RankedIds(item.rows, [item.ranks[shuffled(i, count, key(seed, index))] for i in range(count)]))
+        count, deal = len(item.ranks), key(seed, index)
+        dealt.append(RankedIds(item.rows, [item.ranks[shuffled(i, count, deal)] for i in range(count)]))
     return dealt
 
 

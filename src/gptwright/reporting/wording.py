@@ -10,11 +10,6 @@ def plain(value: float | None, digits: int = 2) -> str:
     return MISSING if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
-def signed(value: float | None, digits: int = 2) -> str:
-    """+0.06 or −0.06."""
-    return MISSING if value is None else f"{value:+,.{digits}f}".replace("-", "−")
-
-
 def percent(share: float | None, digits: int = 0) -> str:
     """0.856 as 86 %."""
     return MISSING if share is None else f"{100 * share:.{digits}f}\u00a0%"

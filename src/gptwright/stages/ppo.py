@@ -187,8 +187,11 @@ def _prompts(config: PPO, model: Model) -> tuple[list[list[int]], list[list[int]
         where = f"line {number} of {config.prompts}"
         given = line.get("messages") or [{"role": "user", "content": line.get("prompt")}]
         ids = prompt_ids(read_messages(given, where), model.tokenizer)
+        side = str(line.get("split", "train"))
+        if side not in split:
+            raise InputError(f'"split" of train or heldout on {where}', f"'{side}'", nearest(side, split))
         if len(ids) + config.max_tokens <= model.context:
-            split[str(line.get("split", "train"))].append(ids)
+            split[side].append(ids)
     if not split["heldout"]:
         cut = max(1, len(split["train"]) // 10)
         split = {"train": split["train"][cut:], "heldout": split["train"][:cut]}

@@ -58,7 +58,10 @@ class Reward:
 
 
 def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
-    """Leaves `model/` (a sequence classifier of one number) and evaluation.json: held-out pairs ordered rightly."""
+    """Leaves `model/` (a sequence classifier of one number) and evaluation.json: held-out pairs ordered rightly.
+
+    The control leaves no model: nobody should be judged by it.
+    """
     use_threads(config.threads)
     base = load(config.base)
     model = RewardModel(base.network)  # pyright: ignore[reportArgumentType]
@@ -74,7 +77,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
         for step in optimise(optimizer, learner.losses, rate, first=run.first, steps=config.steps):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(learner, optimizer)
-    export(model, base.tokenizer, folder / "model")
+    if isinstance(learner, Ranked):
+        export(model, base.tokenizer, folder / "model")
     after = _accuracy(learner, heldout)
     write_json(folder / "evaluation.json", {"before": vars(before), "after": vars(after)})
     name = "reward (control, shuffled ranks)" if config.shuffled else "reward"
