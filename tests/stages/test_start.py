@@ -8,6 +8,7 @@ import pytest
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.recipes.read import Recipe, Step, write_recipe
+from gptwright.stages import start
 from gptwright.stages.start import Start, _offer_examples, _refuse_other_wish, _show
 from gptwright.text.jsonl import read_objects
 
@@ -42,6 +43,19 @@ def test_a_run_of_another_recipe_is_refused(refused: Refused, tmp_path: Path) ->
     assert "minutes = None" in refused("start", "--out", tmp_path)
     assert (tmp_path / "recipe.toml").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_plan_whose_first_stage_was_refused_binds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_recipe(RECIPE, tmp_path / "recipe.toml")
+    other = Recipe("start", RECIPE.steps, PLAN | {"data": ["mine"]})
+    monkeypatch.setattr(start, "_planned", lambda config: other)
+    assert start._recipe(Start(data=("mine",), out=tmp_path)) is other
+    assert not (tmp_path / "recipe.toml").exists()
+    (tmp_path / "01-prepare").mkdir()
+    (tmp_path / "01-prepare/stage.json").write_text("{}")
+    write_recipe(RECIPE, tmp_path / "recipe.toml")
+    with pytest.raises(ConfigError, match="data = "):
+        start._recipe(Start(data=("mine",), out=tmp_path))
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "0.5", "241", "nan", "inf"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
+from gptwright.foundations.runs import RECORD
 from gptwright.foundations.signals import stop_request
 
 if TYPE_CHECKING:
@@ -39,19 +40,33 @@ class Start:
 
 def run(config: Start) -> None:
     """Plans, carries out and reports; the same command again goes on where it stopped, or only opens the chat."""
-    from gptwright.recipes.read import read_recipe
-    from gptwright.recipes.run import RECIPE, run_recipe
+    from gptwright.recipes.run import run_recipe
     from gptwright.stages.report import Report
     from gptwright.stages.report import run as report
 
-    path = config.out / RECIPE
-    recipe = read_recipe(path) if path.exists() else _planned(config)
-    _refuse_other_wish(config, recipe)
+    recipe = _recipe(config)
     _show(recipe)
     run_recipe(recipe, config.out)
     _offer_examples(config.out)
     report(Report(run=config.out))
     _talk(config, recipe.folder(config.out, recipe.steps[-1].name))
+
+
+def _recipe(config: Start) -> "Recipe":
+    """The folder's recipe, or a new one when there is none, or only a plan whose first stage was refused."""
+    from gptwright.recipes.read import read_recipe
+    from gptwright.recipes.run import RECIPE
+
+    path = config.out / RECIPE
+    if not path.exists():
+        return _planned(config)
+    recipe = read_recipe(path)
+    if recipe.plan and not any(config.out.glob(f"*/{RECORD}")):
+        recipe = _planned(config)
+        path.unlink()
+        return recipe
+    _refuse_other_wish(config, recipe)
+    return recipe
 
 
 def _planned(config: Start) -> "Recipe":
