@@ -25,6 +25,7 @@ START_UP = 6.0  # seconds to import, to look at the machine, to write the report
 PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
 SMALLTALK = "bundled:conversations.jsonl.xz"
+SMALLTALK_TIMES = 6  # its few lines would drown among thousands of facts
 RANKINGS = "bundled:teaching/rankings.jsonl"
 QUESTIONS = "bundled:teaching/questions.jsonl"
 QUESTION_COUNT, TEXT_WINDOWS, RANKING_WINDOWS, HELDOUT_PROMPTS = 1172, 200, 1000, 256
@@ -101,7 +102,7 @@ def _tables(
 ) -> dict[str, dict[str, Any]]:
     """The recipe's tables, by name and in order."""
     seed, threads = {"seed": wish.seed}, {"threads": wish.threads}
-    talk = {"conversations": [TEACHING, SMALLTALK]}
+    talk = {"conversations": [TEACHING, *[SMALLTALK] * SMALLTALK_TIMES]}
 
     def trained(name: str, checkpoints: int) -> dict[str, Any]:
         return {
