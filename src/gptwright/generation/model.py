@@ -16,7 +16,7 @@ from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.generation.decode import answer_all, check_prompt, decode
 from gptwright.generation.sampling import Sampling
 from gptwright.generation.stops import StopTexts
-from gptwright.models.family import Decoder
+from gptwright.models.decoder import Decoder
 from gptwright.models.huggingface import read_model
 from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import END_OF_TEXT, STOP_TOKENS, Message, prompt_ids

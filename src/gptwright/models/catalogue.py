@@ -7,12 +7,18 @@ from torch import nn
 
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import ConfigError, nearest
-from gptwright.models import gpt2
+from gptwright.models import gpt1, gpt2, gpt3, llama, modern
 from gptwright.models.family import Family
+from gptwright.models.gpt1 import GPT1Config
 from gptwright.models.gpt2 import GPT2Config
+from gptwright.models.gpt3 import GPT3Config
+from gptwright.models.llama import LlamaConfig
+from gptwright.models.modern import ModernConfig
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (gpt2.FAMILY,)}
-ModelConfig = GPT2Config
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY)
+}
+ModelConfig = GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig
 
 
 def presets() -> dict[str, Any]:
@@ -40,7 +46,7 @@ def config_from_table(value: Any) -> Any:
     if family not in FAMILIES:
         raise ConfigError("a family in the model's table", f"'{family}'", nearest(family, FAMILIES))
     config_type = FAMILIES[family].config
-    sizes = dict(vars(start)) if start else {}
+    sizes = {name: value for name, value in vars(start).items() if name != "family"} if start else {}
     return decode(config_type, sizes | table, "model")
 
 
@@ -60,10 +66,12 @@ def build(config: Any, seed: int = 0) -> Any:
 def check_sizes(config: Any) -> None:
     """Raises `ConfigError` when no model can have these sizes."""
     for name, value in vars(config).items():
-        if isinstance(value, int) and value < 1:
+        if type(value) is int and value < 1:
             raise ConfigError(f"a positive number for {name}", str(value), "Change it.")
     if config.width % config.heads:
         raise ConfigError(f"heads that divide the width {config.width}", f"{config.heads}", "Change one of the two.")
+    if config.heads % getattr(config, "kv_heads", 1):
+        raise ConfigError(f"kv_heads that divide the {config.heads} heads", f"{config.kv_heads}", "Change one of them.")
 
 
 def count(model: nn.Module) -> int:

@@ -79,7 +79,7 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
 
     def losses(step: int) -> Iterator[Tensor]:
         ids, targets = windows.batch(step)
-        yield next_token_loss(network.hidden(ids), network.embed.weight, targets)
+        yield next_token_loss(network.hidden(ids), network.output, targets)
 
     seen = config.rows * config.length
     with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
