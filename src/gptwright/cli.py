@@ -5,7 +5,7 @@ torch takes seconds to import, so it is imported only when a verb runs.
 
 import os
 import sys
-from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -123,19 +123,27 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
     import tyro
 
     options = [word for option in options for word in _parts(option)]
-    sizes = {f.name for f in fields(config_type) if f.name == "model" and is_dataclass(f.default)}
-    default: dict[str, Any] = {}
-    if sizes and "--model" in options:
-        from gptwright.models.catalogue import preset
-
+    default = next((f.default for f in fields(config_type) if f.name == "model"), None)
+    if not is_dataclass(default):
+        return tyro.cli(config_type, args=options, prog=f"gptwright {verb}")
+    if "--model" in options:
         at = options.index("--model")
-        needed = {f.name: tyro.MISSING for f in fields(config_type) if f.default is MISSING}
-        try:
-            default["default"] = config_type(**needed, model=preset("".join(options[at + 1 : at + 2])))
-        except ConfigError as error:
-            raise UsageError(error.needed, error.got, error.remedy) from error
+        default = _preset("".join(options[at + 1 : at + 2]))
         options = options[:at] + options[at + 2 :]
-    return tyro.cli(config_type, args=options, prog=f"gptwright {verb}", **default)
+    sizes = ("model", type(default), field(default=default, metadata={"help": "sizes; --model NAME sets them all"}))
+    narrowed = make_dataclass(config_type.__name__, [sizes], bases=(config_type,), frozen=True, kw_only=True)
+    narrowed.__doc__ = config_type.__doc__
+    given = tyro.cli(narrowed, args=options, prog=f"gptwright {verb}", config=(tyro.conf.AvoidSubcommands,))
+    return config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)})
+
+
+def _preset(name: str) -> Any:
+    from gptwright.models.catalogue import preset
+
+    try:
+        return preset(name)
+    except ConfigError as error:
+        raise UsageError(error.needed, error.got, error.remedy) from error
 
 
 def _parts(option: str) -> list[str]:

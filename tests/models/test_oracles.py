@@ -11,7 +11,15 @@ from safetensors.torch import load_file
 from gptwright.models.huggingface import read_model, write_model
 
 SHAPE = {"vocab_size": 60, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 6}
-GPT = {"vocab_size": 60, "n_positions": 32, "n_embd": 24, "n_head": 4, "n_layer": 3, "bos_token_id": 0, "eos_token_id": 0}
+GPT = {
+    "vocab_size": 60,
+    "n_positions": 32,
+    "n_embd": 24,
+    "n_head": 4,
+    "n_layer": 3,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
 STRETCH = {
     "rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 16,

@@ -46,7 +46,7 @@ def config_from_table(value: Any) -> Any:
     if family not in FAMILIES:
         raise ConfigError("a family in the model's table", f"'{family}'", nearest(family, FAMILIES))
     config_type = FAMILIES[family].config
-    sizes = {name: value for name, value in vars(start).items() if name != "family"} if start else {}
+    sizes = dict(vars(start)) if start else {}
     return decode(config_type, sizes | table, "model")
 
 

@@ -1,6 +1,7 @@
 """GPT-1 (Radford et al. 2018): a decoder with a norm after each residual sum and learned positions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from gptwright.models.family import Family, Folder
 class GPT1Config:
     """Sizes of a GPT-1. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
-    family: str = field(default="gpt1", init=False, repr=False)
+    family: ClassVar = "gpt1"
     vocab: int = 40_478
     """tokens known"""
     context: int = 512

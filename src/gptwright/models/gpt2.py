@@ -1,7 +1,8 @@
 """GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions and a norm after the last block."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from gptwright.models.family import Family, Folder
 class GPT2Config:
     """Sizes of a GPT-2. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
-    family: str = field(default="gpt2", init=False, repr=False)
+    family: ClassVar = "gpt2"
     vocab: int = 50_257
     """tokens known"""
     context: int = 1024

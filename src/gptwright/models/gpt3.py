@@ -1,7 +1,8 @@
 """GPT-3 (Brown et al. 2020): GPT-2's blocks, "alternating dense and locally banded sparse attention" (§2.1)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ SPARSE = {"banded": Banded, "strided": Strided}
 class GPT3Config:
     """Sizes of a GPT-3. Even layers see everything before them, odd ones a sparse part of it."""
 
-    family: str = field(default="gpt3", init=False, repr=False)
+    family: ClassVar = "gpt3"
     vocab: int = 50_257
     """tokens known"""
     context: int = 2048

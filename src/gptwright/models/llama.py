@@ -1,9 +1,9 @@
 """LLaMA 1, 2, 3 (Touvron et al. 2023; Grattafiori et al. 2024): RMSNorm, rotary positions, SwiGLU, grouped keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from gptwright.models.family import Family, Folder
 class LlamaConfig:
     """Sizes of a LLaMA."""
 
-    family: str = field(default="llama", init=False, repr=False)
+    family: ClassVar = "llama"
     vocab: int = 32_000
     """tokens known"""
     context: int = 2048
@@ -49,8 +49,11 @@ class LlamaConfig:
     """stretched wavelengths (LLaMA 3.1)"""
 
 
-THREE = {"vocab": 128_256, "context": 8192, "base": 500_000.0, "kv_heads": 8}
-STRETCHED = {"context": 131_072, "scaling": RopeScaling(factor=8.0, low=1.0, high=4.0, original_context=8192)}
+THREE: dict[str, Any] = {"vocab": 128_256, "context": 8192, "base": 500_000.0, "kv_heads": 8}
+STRETCHED: dict[str, Any] = {
+    "context": 131_072,
+    "scaling": RopeScaling(factor=8.0, low=1.0, high=4.0, original_context=8192),
+}
 
 # LLaMA 1, table 2; LLaMA 2, table 1; LLaMA 3, table 3; feed-forward widths and grouped keys as in the released files.
 PRESETS = {

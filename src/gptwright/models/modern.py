@@ -4,7 +4,8 @@ Rotary positions, a norm on queries and keys (Henry et al. 2020), squared ReLU (
 branches that start at zero, an output matrix of its own: what public races to train GPT-2 fast have kept.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +26,7 @@ from gptwright.models.family import Family, Folder
 class ModernConfig:
     """Sizes of a modern decoder. The feed-forward width is 4 × `width`."""
 
-    family: str = field(default="modern", init=False, repr=False)
+    family: ClassVar = "modern"
     vocab: int = 50_304
     """tokens known"""
     context: int = 2048
