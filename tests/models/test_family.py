@@ -24,8 +24,8 @@ TINY: dict[str, Any] = {
 DECODERS = [name for name, family in FAMILIES.items() if family.kind == "decoder"]
 
 
-def test_every_family_is_tested() -> None:
-    assert TINY.keys() == FAMILIES.keys()
+def test_every_decoder_is_tested() -> None:
+    assert sorted(TINY) == sorted(DECODERS)
 
 
 @pytest.fixture(params=DECODERS)

@@ -7,18 +7,20 @@ from torch import nn
 
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import ConfigError, nearest
-from gptwright.models import gpt1, gpt2, gpt3, llama, modern
+from gptwright.models import gpt1, gpt2, gpt3, llama, modern, transformer
 from gptwright.models.family import Family
 from gptwright.models.gpt1 import GPT1Config
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.gpt3 import GPT3Config
 from gptwright.models.llama import LlamaConfig
 from gptwright.models.modern import ModernConfig
+from gptwright.models.transformer import TransformerConfig
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY)
+    family.name: family
+    for family in (transformer.FAMILY, gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY)
 }
-ModelConfig = GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig
+ModelConfig = TransformerConfig | GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig
 
 
 def presets() -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Folder:
     `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
     tuple of names stands for pieces of one of our tensors, equal rows each. `transposed` lists the endings of their
     names that are stored the other way round, `tied` what they may store a second time or compute.
+    `zeros` gives, for a configuration, the shapes of tensors of theirs that we lack and that must be zero.
     `constants` are settings that a folder must not contradict, `dropouts` are written as 0 and not read.
     `read` and `write` translate what is more than a name.
     """
@@ -35,6 +36,7 @@ class Folder:
     tensors: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
     transposed: tuple[str, ...] = ("\0",)
     tied: tuple[str, ...] = ("\0",)
+    zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = no_more
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = no_more
     write: Callable[[Any], dict[str, Any]] = no_more
 

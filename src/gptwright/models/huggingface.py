@@ -96,7 +96,7 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
         if family.folder.scorer and table.get("architectures") == [family.folder.scorer]:
             model = RewardModel(model)
     model.load_state_dict(_our_tensors(model, family, load(), where), assign=True)
-    return model
+    return model.eval()
 
 
 def understood(table: Any, path: Path) -> tuple[Family, Any]:
@@ -153,6 +153,8 @@ def _their_tensors(model: nn.Module, family: Family, dtype: torch.dtype) -> Iter
         for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
             turned = piece.T if name.endswith(family.folder.transposed) else piece
             yield name, turned.to(dtype, copy=len(names) > 1).contiguous()
+    for name, shape in family.folder.zeros(model.config).items():
+        yield name, torch.zeros(shape, dtype=dtype)
 
 
 def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
@@ -187,14 +189,24 @@ def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], 
             pieces.append(piece.float())
         tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:
-            raise ArtifactError(f"{' + '.join(_their_names(ours, family))} of shape {tuple(expected.shape)}",
-                                f"{tuple(tensor.shape)}", f"{where} and the weights do not belong together.")  # fmt: skip
+            names = " + ".join(_their_names(ours, family))
+            raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", f"{tuple(tensor.shape)}",
+                                f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
-    for name in sorted(unused):
-        if not name.endswith(family.folder.tied):
+    _refuse_the_rest({name: found[name] for name in sorted(unused)}, model, family, where)
+    return tensors
+
+
+def _refuse_the_rest(unused: Mapping[str, Tensor], model: nn.Module, family: Family, where: Path) -> None:
+    """Raises `ArtifactError` for a tensor of theirs that would have changed what their model computes."""
+    zeros = family.folder.zeros(model.config)
+    for name, tensor in unused.items():
+        if name in zeros and tensor.any():
+            raise ArtifactError(f"{name} of zeros beside {where}", "other numbers",
+                                f"A {family.folder.model_type} that adds it cannot be computed here.")  # fmt: skip
+        if name not in zeros and not name.endswith(family.folder.tied):
             raise ArtifactError(f"only tensors of a {family.folder.model_type} beside {where}", f"'{name}' too",
                                 "This is another model, or a part of it is not computed here.")  # fmt: skip
-    return tensors
 
 
 def _load(folder: Path) -> dict[str, Tensor]:
