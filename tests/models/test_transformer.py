@@ -128,7 +128,9 @@ def test_a_fresh_model_knows_next_to_nothing(model: Transformer) -> None:
     assert 3.9 < float(nats) < 4.7, "ln 50 = 3.91, and half a nat or so for outputs of N(0, 1)"
     spread = model.embed.weight.detach().std()
     assert abs(float(spread) - 12**-0.5) < 0.05
-    assert model.decoder[0].mlp.up.weight.abs().max() <= (6 / 32) ** 0.5  # pyright: ignore
+    for name, fans in (("mlp.up", 12 + 20), ("attention.qkv", 12 + 12), ("cross.key", 12 + 12)):
+        bound, largest = (6 / fans) ** 0.5, model.decoder.get_parameter(f"0.{name}.weight").abs().max()
+        assert 0.9 * bound < largest <= bound
 
 
 def test_dropout_is_only_for_training(model: Transformer) -> None:
