@@ -130,7 +130,7 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
         at = options.index("--model")
         default = _preset("".join(options[at + 1 : at + 2]))
         options = options[:at] + options[at + 2 :]
-    sizes = ("model", type(default), field(default=default, metadata={"help": "sizes; --model NAME sets them all"}))
+    sizes = ("model", type(default), field(default=default))
     narrowed = make_dataclass(config_type.__name__, [sizes], bases=(config_type,), frozen=True, kw_only=True)
     narrowed.__doc__ = config_type.__doc__
     given = tyro.cli(narrowed, args=options, prog=f"gptwright {verb}", config=(tyro.conf.AvoidSubcommands,))
