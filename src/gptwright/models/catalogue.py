@@ -52,7 +52,7 @@ def config_from_table(value: Any) -> Any:
 
 def family_of(config: Any) -> Family:
     """The family that a configuration belongs to."""
-    return next(family for family in FAMILIES.values() if isinstance(config, family.config))
+    return FAMILIES[config.family]
 
 
 def build(config: Any, seed: int = 0) -> Any:
