@@ -18,6 +18,8 @@ from gptwright.models.modern import ModernConfig
 FAMILIES: dict[str, Family] = {
     family.name: family for family in (gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY)
 }
+# A damaged file may ask for anything, and a model is built, without memory, before its weights are met.
+MOST, MOST_LAYERS = 2**27, 1000
 ModelConfig = GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig
 
 
@@ -66,8 +68,9 @@ def build(config: Any, seed: int = 0) -> Any:
 def check_sizes(config: Any) -> None:
     """Raises `ConfigError` when no model can have these sizes."""
     for name, value in vars(config).items():
-        if type(value) is int and value < 1:
-            raise ConfigError(f"a positive number for {name}", str(value), "Change it.")
+        most = MOST_LAYERS if name == "layers" else MOST
+        if type(value) is int and not 1 <= value <= most:
+            raise ConfigError(f"{name} from 1 to {most:,}", f"{value:,}", "Change it.")
     if config.width % config.heads:
         raise ConfigError(f"heads that divide the width {config.width}", f"{config.heads}", "Change one of the two.")
     if config.heads % getattr(config, "kv_heads", 1):
