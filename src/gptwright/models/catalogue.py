@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import psutil
+import torch
 from torch import nn
 
 from gptwright.foundations.config import decode
-from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.errors import ConfigError, ResourceError, nearest
 from gptwright.models import gpt1, gpt2, gpt3, llama, modern
 from gptwright.models.family import Family
 from gptwright.models.gpt1 import GPT1Config
@@ -58,9 +60,17 @@ def family_of(config: Any) -> Family:
 
 
 def build(config: Any, seed: int = 0) -> Any:
-    """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other."""
+    """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other, `ResourceError` when its
+    weights alone are more than the free memory."""
     check_sizes(config)
-    model = family_of(config).model(config)
+    family = family_of(config)
+    with torch.device("meta"):
+        needed = 4 * count(family.model(config))
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise ResourceError(f"memory for the model's weights, {needed / 1e9:,.1f} GB", f"{free / 1e9:.1f} GB free",
+                            "Lower its width or layers.")  # fmt: skip
+    model = family.model(config)
     model.initialise(seed)  # pyright: ignore[reportCallIssue]
     return model
 
