@@ -42,7 +42,11 @@ def model() -> Transformer:
         told = [[31 - token for token in source if torch.rand(()) < 0.8] for source in given]
         ids, inputs, targets = (
             pad_sequence([torch.tensor(row) for row in rows], True, padding_value=value)
-            for rows, value in ((given, 0), ([[START, *row] for row in told], 0), ([[*row, END] for row in told], IGNORED))
+            for rows, value in (
+                (given, 0),
+                ([[START, *row] for row in told], 0),
+                ([[*row, END] for row in told], IGNORED),
+            )
         )
         states = model.decode(inputs, model.encode(ids, torch.tensor([len(source) for source in given])))
         next_token_loss(states, model.output, targets).backward()
@@ -116,9 +120,7 @@ def theirs(model: Transformer, folder: Path) -> Any:
 
 
 @pytest.mark.parametrize(("beams", "alpha"), [(1, 0.6), (2, 0.0), (4, 0.0), (4, 0.6), (5, 1.4)])
-def test_token_for_token_what_transformers_finds(
-    model: Transformer, tmp_path: Path, beams: int, alpha: float
-) -> None:
+def test_token_for_token_what_transformers_finds(model: Transformer, tmp_path: Path, beams: int, alpha: float) -> None:
     # Their penalty is length^α, not GNMT's, so it is what we search with here.
     given = sources(9, 30)
     oracle = theirs(model, tmp_path)
@@ -143,9 +145,7 @@ def test_sources_searched_together_find_what_each_finds_alone(model: Transformer
     assert together == search_all(model, given, search, start=START, end=END)
 
 
-def test_more_sources_than_fit_at_once_come_back_in_order(
-    model: Transformer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_sources_than_fit_at_once_come_back_in_order(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
     given, search = sources(11, 30), Search(beams=3)
     whole = search_all(model, given, search, start=START, end=END)
     monkeypatch.setattr(beam, "ROWS", 10)
@@ -193,4 +193,3 @@ def test_a_source_that_cannot_be_read(source: list[int], got: str) -> None:
 def test_settings_that_make_no_sense(settings: dict[str, int]) -> None:
     with pytest.raises(InputError):
         Search(**settings)
-

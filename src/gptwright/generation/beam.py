@@ -35,7 +35,9 @@ class Search:
 
     def __post_init__(self) -> None:
         if self.beams < 1 or self.extra < 0:
-            raise InputError("at least 1 beam and 0 extra tokens", f"{self.beams} and {self.extra}", "Change the setting.")
+            raise InputError(
+                "at least 1 beam and 0 extra tokens", f"{self.beams} and {self.extra}", "Change the setting."
+            )
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], 
         tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:
             names = " + ".join(_their_names(ours, family))
-            raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", f"{tuple(tensor.shape)}",
+            raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
     _refuse_the_rest({name: found[name] for name in sorted(unused)}, model, family, where)
