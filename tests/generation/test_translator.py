@@ -1,8 +1,6 @@
-from pathlib import Path
 
 import pytest
 import torch
-import transformers
 
 from gptwright.foundations.errors import InputError
 from gptwright.generation.beam import Search
