@@ -3,7 +3,8 @@
 NAME.bin    the tokens, little-endian uint16 (uint32 for a vocabulary above 65,536), each document closed by the
             end-of-text token
 NAME.idx    the end of every document, in tokens from the start, little-endian uint64
-NAME.json   counts, the tokens' type, the tokenizer's hash, and the text's UTF-8 bytes (bits per byte need them)
+NAME.json   counts, the tokens' type, the tokenizer's hash, the text's UTF-8 bytes (bits per byte need them), and
+            whether the documents are pairs to translate
 """
 
 import dataclasses
@@ -27,13 +28,17 @@ Integers = npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Packed:
-    """What NAME.json holds. `bytes` counts the UTF-8 bytes of the text; end-of-text tokens stand for none."""
+    """What NAME.json holds. `bytes` counts the UTF-8 bytes of the text; end-of-text tokens stand for none.
+
+    With `pairs`, document 2k is a text and document 2k + 1 its translation.
+    """
 
     tokens: int
     documents: int
     dtype: str
     tokenizer_sha256: str
     bytes: int
+    pairs: bool = False
 
 
 def pack(
@@ -43,6 +48,8 @@ def pack(
     path_stem: Path,
     vocab: int,
     tokenizer_sha256: str,
+    *,
+    pairs: bool = False,
 ) -> Packed:
     """Encodes documents in batches and writes the three files; NAME.json comes last, so it is there only when all are.
 
@@ -66,7 +73,7 @@ def pack(
     _part(path_stem, "json").unlink(missing_ok=True)
     write_file(_part(path_stem, "bin"), fill)
     write_file(_part(path_stem, "idx"), lambda path: np.array(ends, dtype="<u8").tofile(path))
-    packed = Packed(ends[-1], len(ends), np.dtype(dtype).name, tokenizer_sha256, text_bytes)
+    packed = Packed(ends[-1], len(ends), np.dtype(dtype).name, tokenizer_sha256, text_bytes, pairs)
     write_json(_part(path_stem, "json"), dataclasses.asdict(packed))
     return packed
 
