@@ -4,6 +4,7 @@ Names, types and shapes are known from the headers alone, so that a caller can r
 a model or reads a number. No pickle: a `.bin` is refused.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +20,8 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 REMEDY = "Restore it from a copy, or run its stage again."
 
 
-class Weights:
-    """What lies in a folder: `shapes` of every tensor by its name; `read` gives the numbers of one."""
+class Weights(Mapping[str, Tensor]):
+    """The tensors of a folder by their names, each read when it is asked for, in float32; `shapes` without reading."""
 
     def __init__(self, folder: Path) -> None:
         """Raises `ArtifactError` naming the file that is missing, damaged, outside the folder or a pickle."""
@@ -28,20 +29,22 @@ class Weights:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._files: dict[str, Any] = {}
         for name in _file_names(folder):
-            path = folder / name
-            file = _opened(path)
+            file = _opened(folder / name)
             for tensor in file.keys():  # noqa: SIM118 (it is no mapping)
                 if tensor in self.shapes:
                     raise ArtifactError(f"the tensor {tensor} once in {folder}", f"another in {name}", REMEDY)
                 self.shapes[tensor] = tuple(file.get_slice(tensor).get_shape())
                 self._files[tensor] = file
 
-    def read(self, name: str) -> Tensor:
-        """The tensor in float32. Raises `ArtifactError` unless it holds finite numbers."""
-        file = self._files.get(name)
-        if file is None:
-            raise ArtifactError(f"the tensor {name} in {self.folder}", "nothing of that name",
-                                "The folder is incomplete: restore it from its source.")  # fmt: skip
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Raises `ArtifactError` unless the tensor holds finite numbers, as floats."""
+        file = self._files[name]
         kind = file.get_slice(name).get_dtype()
         if kind not in FLOATS:
             raise ArtifactError(f"{name} in {self.folder} as one of {', '.join(FLOATS)}", str(kind),
