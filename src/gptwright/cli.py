@@ -4,6 +4,7 @@ torch takes seconds to import, so it is imported only when a verb runs.
 """
 
 import os
+import re
 import sys
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from importlib import import_module
@@ -30,6 +31,8 @@ VERBS = {
     "serve": ("Serve", "OpenAI-compatible API and chat page"),
     "report": ("Report", "what a run learned, and whether it is healthy"),
 }
+# An installed wheel carries the page inside the package; a checkout has it in docs/.
+COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "docs" / "commands.md")
 LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo")
 
 
@@ -87,6 +90,9 @@ def _run(words: list[str]) -> None:
     verb, *options = words
     if verb not in VERBS:
         raise UsageError("a verb of gptwright", f"'{verb}'", nearest(verb, VERBS))
+    if options in (["-h"], ["--help"]) and (page := written_help(verb)):
+        print(page)
+        return
     module = import_module(f"gptwright.stages.{verb}")
     config_type = getattr(module, VERBS[verb][0])
     if verb in LEAVES_A_FOLDER:
@@ -107,6 +113,16 @@ def overview() -> str:
         "", "usage: gptwright VERB [options]        gptwright VERB --help", "", *lines, "",
         "Begin with: gptwright start",
     ])  # fmt: skip
+
+
+def written_help(verb: str) -> str:
+    """The verb's help as docs/commands.md has it, which is made from the configurations; empty without that page.
+
+    Configurations lie beside what they configure, and importing that takes seconds.
+    """
+    page = next((path.read_text(encoding="utf-8") for path in COMMANDS if path.is_file()), "")
+    found = re.search(rf"^## {verb}\n\n```\n(.*?)\n```$", page, re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _with_folder(config_type: Any, verb: str, options: list[str]) -> tuple[Any, Path]:
@@ -130,7 +146,7 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
         at = options.index("--model")
         default = _preset("".join(options[at + 1 : at + 2]))
         options = options[:at] + options[at + 2 :]
-    sizes = ("model", type(default), field(default=default, metadata={"help": "sizes; --model NAME sets them all"}))
+    sizes = ("model", type(default), field(default=default))
     narrowed = make_dataclass(config_type.__name__, [sizes], bases=(config_type,), frozen=True, kw_only=True)
     narrowed.__doc__ = config_type.__doc__
     given = tyro.cli(narrowed, args=options, prog=f"gptwright {verb}", config=(tyro.conf.AvoidSubcommands,))

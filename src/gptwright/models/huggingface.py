@@ -216,8 +216,9 @@ def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], 
             pieces.append(piece.float())
         tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:
-            raise ArtifactError(f"{' + '.join(_their_names(ours, family))} of shape {tuple(expected.shape)}",
-                                f"{tuple(tensor.shape)}", f"{where} and the weights do not belong together.")  # fmt: skip
+            names = " + ".join(_their_names(ours, family))
+            raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
+                                f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
     for name in sorted(unused):
         if not name.endswith(family.folder.tied):

@@ -84,6 +84,7 @@ class MaskedWords:
     def _sample(self, number: int) -> str:
         """Words from the held-out text, every sixth of them hidden, and what the model puts there."""
         ids = self.heldout.batch(key("sample", number), rows=1, length=self.length).ids[0].tolist()
-        words = self.encoder.tokenizer.decode(ids).split()[:WORDS]
-        text = " ".join(MASK if i % 6 == 3 else word for i, word in enumerate(words))
+        words = self.encoder.tokenizer.decode(ids).split()[:WORDS] or [""]
+        hidden = range(min(3, len(words) - 1), len(words), 6)
+        text = " ".join(MASK if i in hidden else word for i, word in enumerate(words))
         return f"{text} → {self.encoder.fill(text)}"

@@ -39,7 +39,8 @@ class Frame:
         """Raises `ArtifactError` when the tokenizer is not one for encoders."""
         unknown = tokenizer.control("[UNK]")
         ends = [ids[0] for mark in ENDS if len(ids := tokenizer.encode(mark)) == 1 and ids[0] != unknown]
-        return cls(*(tokenizer.control(f"[{name}]") for name in ("CLS", "SEP", "PAD")), np.array(ends, dtype=np.int64))
+        cls_, sep, pad = (tokenizer.control(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
+        return Frame(cls_, sep, pad, np.array(ends, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class SentencePairs:
 
     def __init__(self, tokens: TokenFile, frame: Frame) -> None:
         self.tokens, self.frame = tokens, frame
-        sizes = np.diff(tokens.documents.astype(np.int64), prepend=0) - 1
-        self.usable = np.flatnonzero(sizes >= 2)
+        self.ends = tokens.documents.astype(np.int64)
+        self.usable = np.flatnonzero(np.diff(self.ends, prepend=0) > 2)
         if len(self.usable) < 2:
             raise InputError("at least two documents of two tokens or more", str(len(self.usable)), "Give more text.")
 
@@ -109,9 +110,9 @@ class SentencePairs:
         unless none begins in as many tokens before."""
         while True:
             place = dice.randrange(len(self.tokens))
-            document = int(np.searchsorted(self.tokens.documents, place, side="right"))
-            start = int(self.tokens.documents[document - 1]) if document else 0
-            end = int(self.tokens.documents[document]) - 1
+            document = int(np.searchsorted(self.ends, place, side="right"))
+            start = int(self.ends[document - 1]) if document else 0
+            end = int(self.ends[document]) - 1
             if end - start >= 2:
                 break
         begin = max(min(place, end - room), start)
