@@ -50,6 +50,7 @@ class Encoder:
             found[some] = (states * real).sum(1) / lengths[:, None]
         return found
 
+    @torch.inference_mode()
     def fill(self, text: str) -> str:
         """The text with the likeliest token for every [MASK], each chosen by itself, in the tokenizer's spelling.
 

@@ -34,13 +34,13 @@ class Frame:
     pad: int
     ends: Tokens
 
-    @classmethod
-    def of(cls, tokenizer: Tokenizer) -> "Frame":
+    @staticmethod
+    def of(tokenizer: Tokenizer) -> "Frame":
         """Raises `ArtifactError` when the tokenizer is not one for encoders."""
         unknown = tokenizer.control("[UNK]")
         ends = [ids[0] for mark in ENDS if len(ids := tokenizer.encode(mark)) == 1 and ids[0] != unknown]
-        cls_, sep, pad = (tokenizer.control(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
-        return Frame(cls_, sep, pad, np.array(ends, dtype=np.int64))
+        cls, sep, pad = (tokenizer.control(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
+        return Frame(cls, sep, pad, np.array(ends, dtype=np.int64))
 
 
 @dataclass(frozen=True)
