@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gptwright.objectives.language import IGNORED, LinearCrossEntropy
+from gptwright.objectives.language import IGNORED, next_token_loss
 
 SHARE = 0.15
 MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens; the rest stay as they are
@@ -57,7 +57,7 @@ def masked_loss(
     The bias is one more column of the matrix, and every state ends in a 1: so there are logits of one chunk only.
     """
     with_one, with_bias = F.pad(states, (0, 1), value=1.0), torch.cat([output, bias[:, None]], 1)
-    return LinearCrossEntropy.apply(with_one, with_bias, targets)  # pyright: ignore[reportReturnType]
+    return next_token_loss(with_one, with_bias, targets)
 
 
 def next_sentence_loss(logits: Float[Tensor, "B 2"], follows: Bool[Tensor, "B"]) -> Float[Tensor, ""]:
