@@ -19,7 +19,10 @@ class Folder:
 
     `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
     tuple of names stands for pieces of one of our tensors, equal rows each. `transposed` lists the endings of their
-    names that are stored the other way round, `tied` what they may store a second time or compute.
+    names that are stored the other way round, `tied` what they may store a second time or compute, `older` what has
+    another name in early folders.
+    `without` says what a model is called without some of its parts, which it then has as None; `trunk` is called what
+    stands without the `prefix`.
     `constants` are settings that a folder must not contradict, `dropouts` are written as 0 and not read.
     `read` and `write` translate what is more than a name.
     """
@@ -28,6 +31,8 @@ class Folder:
     language_model: str
     scorer: str = ""
     prefix: str = ""
+    trunk: str = ""
+    without: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
     sizes: Mapping[str, str]
     constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     dropouts: tuple[str, ...] = ()
@@ -35,6 +40,7 @@ class Folder:
     tensors: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
     transposed: tuple[str, ...] = ("\0",)
     tied: tuple[str, ...] = ("\0",)
+    older: Mapping[str, str] = field(default_factory=dict[str, str])
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = no_more
     write: Callable[[Any], dict[str, Any]] = no_more
 
@@ -46,6 +52,18 @@ class Folder:
                 pieces = (others,) if isinstance(others, str) else others
                 names = [name.replace(mine, piece, 1) for name in names for piece in pieces]
         return tuple(names)
+
+    def newer(self, theirs: str) -> str:
+        """An early folder's name of a tensor as later ones have it."""
+        for old, new in self.older.items():
+            theirs = theirs.replace(old, new)
+        return theirs
+
+    def architecture(self, absent: set[str]) -> str | None:
+        """What a model without these parts is called; None where there is no such model."""
+        if not absent:
+            return self.language_model
+        return next((name for parts, name in self.without.items() if set(parts) == absent), None)
 
 
 @dataclass(frozen=True, kw_only=True)
