@@ -8,8 +8,8 @@ import torch
 from gptwright.alignment.demonstrations import GROUP, Demonstration, Demonstrations, continuations, read_conversations
 from gptwright.foundations.errors import InputError
 from gptwright.objectives.language import IGNORED
-from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import END_OF_TURN, Message
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALK: list[Message] = [
     {"role": "system", "content": "be"},

@@ -15,8 +15,8 @@ from gptwright.alignment.rankings import (
     with_shuffled_ranks,
 )
 from gptwright.foundations.errors import InputError
-from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import END_OF_TURN, Message, render
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS
 
 ASK: list[Message] = [{"role": "user", "content": "q"}]

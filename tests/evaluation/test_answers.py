@@ -8,8 +8,8 @@ from gptwright.foundations.errors import InputError
 from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
-from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import prompt_ids
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 class Scripted(Model):

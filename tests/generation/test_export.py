@@ -12,8 +12,8 @@ from gptwright.generation.export import export
 from gptwright.generation.model import load
 from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
-from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import END_OF_TEXT, END_OF_TURN, Message
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALKS: list[list[Message]] = [
     [{"role": "user", "content": "the cat sat"}],

@@ -13,8 +13,8 @@ from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import write_model
-from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import END_OF_TEXT, Message, prompt_ids
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 CHAT: list[Message] = [{"role": "user", "content": "the cat"}]
 

@@ -1,4 +1,3 @@
-
 import pytest
 import torch
 
@@ -6,7 +5,7 @@ from gptwright.foundations.errors import InputError
 from gptwright.generation.beam import Search
 from gptwright.generation.translator import Translator
 from gptwright.models.transformer import Transformer, TransformerConfig
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 TEXTS = ["the cat sat on the mat", "we like the sea", "", "the dog ran"]
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from gptwright.models.bert import BERTConfig
 from gptwright.models.catalogue import FAMILIES
 from gptwright.models.decoder import Decoder
 from gptwright.models.gpt1 import GPT1Config
@@ -20,6 +21,7 @@ TINY: dict[str, Any] = {
     "gpt3": GPT3Config(**SIZES, heads=3, reach=4),
     "llama": LlamaConfig(**SIZES, heads=6, kv_heads=3, hidden=20),
     "modern": ModernConfig(**SIZES, heads=2, kv_heads=1),
+    "bert": BERTConfig(**SIZES, heads=3),
 }
 DECODERS = [name for name, family in FAMILIES.items() if family.kind == "decoder"]
 

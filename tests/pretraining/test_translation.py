@@ -13,7 +13,7 @@ from gptwright.objectives.language import IGNORED
 from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.translation import Translation
 from gptwright.text.pack import TokenFile, pack
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 WORDS = {"the": "le", "cat": "chat", "dog": "chien", "sea": "mer", "warm": "chaud", "mat": "tapis", "free": "libre"}
 

@@ -9,7 +9,7 @@ import pytest
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.runs import finished_stage
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.chat import END_OF_TEXT
 
 
@@ -36,14 +36,14 @@ def test_the_figures(tokenized: Path) -> None:
 
 
 def test_merges_are_learned_from_training_text_only(prepared: Path, tokenized: Path) -> None:
-    learned = Tokenizer.train(texts(prepared, "train"), 300)
+    learned = bytelevel.train(texts(prepared, "train"), 300)
     assert learned.sha256 == open_tokenizer(tokenized).sha256
 
 
 def test_tokens_of_another_tokenizer_are_refused(prepared: Path, tokenized: Path) -> None:
     assert open_tokens(tokenized, "train", open_tokenizer(tokenized))
     with pytest.raises(ArtifactError, match="own tokenizer"):
-        open_tokens(tokenized, "train", Tokenizer.train(texts(prepared, "train"), 299))
+        open_tokens(tokenized, "train", bytelevel.train(texts(prepared, "train"), 299))
 
 
 @pytest.mark.parametrize(("vocab", "says"), [(10, "at least 262"), (9999, "Lower vocab"), (0, "at least 262")])

@@ -55,7 +55,7 @@ def test_the_layout_on_disk(tmp_path: Path) -> None:
     assert (tmp_path / "train.bin").read_bytes() == bytes([0, 0, 1, 0, 255, 255, 255, 255, 2, 0, 255, 255])
     assert (tmp_path / "train.idx").read_bytes() == b"".join(n.to_bytes(8, "little") for n in (3, 4, 6))
     assert json.loads((tmp_path / "train.json").read_text()) == {
-        "tokens": 6, "documents": 3, "dtype": "uint16", "tokenizer_sha256": "x", "bytes": 3,
+        "tokens": 6, "documents": 3, "dtype": "uint16", "tokenizer_sha256": "x", "bytes": 3, "pairs": False,
     }  # fmt: skip
     assert sorted(f.name for f in tmp_path.iterdir()) == ["train.bin", "train.idx", "train.json"]
 

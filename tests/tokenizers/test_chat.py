@@ -1,3 +1,5 @@
+"""Our own template: ids, what is learned, and what is wrong with a message."""
+
 from typing import Any
 
 import pytest
@@ -5,11 +7,12 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.foundations.errors import InputError
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.chat import CONTROL_TOKENS, END_OF_TURN, ROLES, Message, prompt_ids, read_messages, render
+from gptwright.tokenizers.tokenizer import Tokenizer
 
-TOKENIZER = Tokenizer.train(["the cat sat on the mat and the dog ran to the sea " * 4], 280)
+TOKENIZER = bytelevel.train(["the cat sat on the mat and the dog ran to the sea " * 4], 280)
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 conversations = st.lists(
@@ -69,6 +72,27 @@ def test_by_hand() -> None:
     conversation: list[Message] = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     assert render(conversation, TOKENIZER) == ([user, a, end, assistant, b, end], [False] * 4 + [True] * 2)
     assert prompt_ids(conversation[:1], TOKENIZER) == [user, a, end, assistant]
+
+
+def test_a_role_that_there_is_not() -> None:
+    with pytest.raises(InputError, match="Did you mean 'user'"):
+        render([{"role": "users", "content": "a"}], TOKENIZER)
+
+
+def test_a_tokenizer_that_cannot_chat(learned: dict[str, Tokenizer]) -> None:
+    for ask in (render, prompt_ids):
+        with pytest.raises(ArtifactError, match="a model with a chat template"):
+            ask([{"role": "user", "content": "a"}], learned["wordpiece"])
+
+
+@pytest.mark.parametrize("kind", ["byte-level", "byte-fallback", "gpt1"])
+def test_every_decoders_tokenizer_can_chat(learned: dict[str, Tokenizer], kind: str) -> None:
+    tokenizer = learned[kind]
+    ids, said = render([{"role": "user", "content": "the <|end|>"}, {"role": "assistant", "content": "cat"}], tokenizer)
+    control = [i for i in ids if i in tokenizer.control_ids]
+    assert control == [tokenizer.control(token) for token in ("<|user|>", "<|end|>", "<|assistant|>", "<|end|>")]
+    assert tokenizer.decode([i for i, learned in zip(ids, said, strict=True) if learned]) == "cat"
+    assert ids[-1] in tokenizer.stop_ids and said[-1]
 
 
 def test_messages_from_outside_are_taken_as_they_are() -> None:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.bpe import Tokenizer
 from gptwright.tokenizers.chat import Message, read_messages, render
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS, epoch_order, key, padded, shuffled
 
 

@@ -6,20 +6,20 @@ from typing import Any
 from gptwright.foundations.durable import new_folder, write_json
 from gptwright.generation.sampling import Sampling
 from gptwright.models.huggingface import write_model
-from gptwright.tokenizers.bpe import Tokenizer
-from gptwright.tokenizers.chat import END_OF_TEXT, END_OF_TURN, PAD, STOP_TOKENS
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 def export(model: Any, tokenizer: Tokenizer, folder: Path, sampling: Sampling | None = None) -> None:
     """Writes the folder whole or not at all. A base model ends at the end of a text, a chat model (with `sampling`,
     its defaults) at the end of its turn. `model` is a decoder or a reward model of the catalogue."""
-    end = tokenizer.control(END_OF_TURN if sampling else END_OF_TEXT)
-    ids = {"bos_token_id": tokenizer.control(END_OF_TEXT), "eos_token_id": end, "pad_token_id": tokenizer.control(PAD)}
+    end = tokenizer.stop_ids[0] if sampling else tokenizer.end
+    begin = {} if tokenizer.begin is None else {"bos_token_id": tokenizer.begin}
+    ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad}
     with new_folder(folder) as unfinished:
         write_model(model, unfinished, ids)
         tokenizer.save(unfinished, model.config.context)
         write_json(unfinished / "generation_config.json", ids | _generation(sampling or Sampling(temperature=0.8)) | {
-            "eos_token_id": [tokenizer.control(token) for token in STOP_TOKENS],
+            "eos_token_id": tokenizer.stop_ids,
         })  # fmt: skip
 
 

@@ -17,9 +17,11 @@ from gptwright.generation.decode import answer_all, check_prompt, decode
 from gptwright.generation.sampling import Sampling
 from gptwright.generation.stops import StopTexts
 from gptwright.models.decoder import Decoder
+from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import read_model
-from gptwright.tokenizers.bpe import Tokenizer
-from gptwright.tokenizers.chat import END_OF_TEXT, STOP_TOKENS, Message, prompt_ids
+from gptwright.tokenizers.chat import Message, prompt_ids
+from gptwright.tokenizers.spelling import StreamingDecoder
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Model:
         self.network, self.tokenizer, self.name = network, tokenizer, name
         self.sampling = sampling or Sampling()
         self.context: int = network.config.context
-        self.stop_ids = [tokenizer.control(t) for t in STOP_TOKENS]
+        self.stop_ids = tokenizer.stop_ids
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
@@ -70,28 +72,30 @@ class Model:
 
     def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
         """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
-        return self._stream([self.tokenizer.control(END_OF_TEXT), *self.tokenizer.encode(prompt)], sampling)
+        begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
+        return self._stream([*begin, *self.tokenizer.encode(prompt)], sampling, begins=False)
 
     def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
-        return self._stream(prompt_ids(messages, self.tokenizer), sampling)
+        return self._stream(prompt_ids(messages, self.tokenizer), sampling, begins=True)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
         """One text a prompt of ids, many at once."""
         found = answer_all(self.network, prompts, sampling, self.stop_ids)
         return [_before_stop(self.tokenizer.decode(answer.ids), sampling.stop).strip() for answer in found]
 
-    def _stream(self, ids: list[int], sampling: Sampling) -> Iterator[Piece]:
+    def _stream(self, ids: list[int], sampling: Sampling, *, begins: bool) -> Iterator[Piece]:
         check_prompt(ids, self.context)
         seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
         steps = decode(self.network, [ids], sampling, self.stop_ids, torch.Generator().manual_seed(seed))
         tokens = (int(drawn.tokens[0]) for drawn in steps)
-        return self._pieces(tokens, len(ids), sampling)
+        return self._pieces(tokens, len(ids), sampling, self.tokenizer.streaming_decoder(begins))
 
-    def _pieces(self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling) -> Iterator[Piece]:
+    def _pieces(
+        self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling, text_of: StreamingDecoder
+    ) -> Iterator[Piece]:
         stops = StopTexts(sampling.stop)
         count, finish = 0, "length"
-        text_of = self.tokenizer.streaming_decoder()
         for token in tokens:
             count += 1
             if token in self.stop_ids:
@@ -102,7 +106,8 @@ class Model:
             if stops.met:
                 finish = "stop"
                 break
-        yield Piece("" if stops.met else stops.rest(), finish, prompt_tokens, count)
+        last = "" if stops.met else stops.feed(text_of.flush())
+        yield Piece(last if stops.met else last + stops.rest(), finish, prompt_tokens, count)
 
 
 def _before_stop(text: str, stop: tuple[str, ...]) -> str:
@@ -112,11 +117,25 @@ def _before_stop(text: str, stop: tuple[str, ...]) -> str:
 
 
 def load(path: str | Path) -> Model:
-    """Opens a stage folder, or a Hugging Face folder of a family in the catalogue.
+    """Opens a stage folder, or a Hugging Face folder of a decoder in the catalogue.
 
     Raises `ArtifactError` when nothing there can be opened, and `InputError` when the path does not exist.
     """
-    given = Path(path)
+    folder = model_folder(Path(path))
+    return model_of(read_model(folder), folder, Path(path))
+
+
+def model_of(network: nn.Module, folder: Path, given: Path) -> Model:
+    """The folder's network with its tokenizer. Raises `ArtifactError` when it is no decoder."""
+    if not isinstance(network, Decoder):
+        scores = isinstance(network, RewardModel)
+        got = "a reward model, which scores answers and writes none" if scores else "an encoder, which writes nothing"
+        raise ArtifactError(f"a language model in {given}", got, "Give the folder of a decoder's pretrain, sft or ppo.")
+    return Model(network, Tokenizer.load(folder), given.resolve().name, _defaults(folder))
+
+
+def model_folder(given: Path) -> Path:
+    """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
     if not given.exists():
         raise InputError(
             f"a model at {given}", "nothing there", "Give the folder of a stage, such as runs/start/04-sft."
@@ -128,11 +147,7 @@ def load(path: str | Path) -> Model:
     if not (folder / "config.json").is_file():
         raise ArtifactError(f"a model in {given}", "a folder without one",
                             "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
-    network: nn.Module = read_model(folder)
-    if not isinstance(network, Decoder):
-        raise ArtifactError(f"a language model in {given}", "a reward model, which scores answers and writes none",
-                            "Give the folder of pretrain, sft or ppo.")  # fmt: skip
-    return Model(network, Tokenizer.load(folder), given.resolve().name, _defaults(folder))
+    return folder
 
 
 def _defaults(folder: Path) -> Sampling:

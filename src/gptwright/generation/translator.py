@@ -9,8 +9,7 @@ from torch import Tensor
 from gptwright.foundations.errors import InputError
 from gptwright.generation.beam import Search, length_penalty, search_all
 from gptwright.models.transformer import Transformer
-from gptwright.tokenizers.bpe import Tokenizer
-from gptwright.tokenizers.chat import END_OF_TEXT
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 class Translator:
@@ -28,7 +27,7 @@ class Translator:
     ) -> None:
         self.network, self.tokenizer, self.name = network, tokenizer, name
         self.context: int = network.config.context
-        self.end = tokenizer.control(END_OF_TEXT) if end is None else end
+        self.end = tokenizer.end if end is None else end
         self.start = self.end if start is None else start
         self.search = search or Search()
 

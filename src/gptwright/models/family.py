@@ -19,8 +19,11 @@ class Folder:
 
     `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
     tuple of names stands for pieces of one of our tensors, equal rows each. `transposed` lists the endings of their
-    names that are stored the other way round, `tied` what they may store a second time or compute.
-    `zeros` gives, for a configuration, the shapes of tensors of theirs that we lack and that must be zero.
+    names that are stored the other way round, `tied` what they may store a second time or compute, `older` what has
+    another name in early folders. `zeros` gives, for a configuration, the shapes of tensors of theirs that we lack and
+    that must be zero.
+    `without` says what a model is called without some of its parts, which it then has as None; `trunk` is called what
+    stands without the `prefix`.
     `constants` are settings that a folder must not contradict, `dropouts` are written as 0 and not read.
     `read` and `write` translate what is more than a name.
     """
@@ -29,6 +32,8 @@ class Folder:
     language_model: str
     scorer: str = ""
     prefix: str = ""
+    trunk: str = ""
+    without: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
     sizes: Mapping[str, str]
     constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     dropouts: tuple[str, ...] = ()
@@ -36,6 +41,7 @@ class Folder:
     tensors: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
     transposed: tuple[str, ...] = ("\0",)
     tied: tuple[str, ...] = ("\0",)
+    older: Mapping[str, str] = field(default_factory=dict[str, str])
     zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = no_more
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = no_more
     write: Callable[[Any], dict[str, Any]] = no_more
@@ -48,6 +54,18 @@ class Folder:
                 pieces = (others,) if isinstance(others, str) else others
                 names = [name.replace(mine, piece, 1) for name in names for piece in pieces]
         return tuple(names)
+
+    def newer(self, theirs: str) -> str:
+        """An early folder's name of a tensor as later ones have it."""
+        for old, new in self.older.items():
+            theirs = theirs.replace(old, new)
+        return theirs
+
+    def architecture(self, absent: set[str]) -> str | None:
+        """What a model without these parts is called; None where there is no such model."""
+        if not absent:
+            return self.language_model
+        return next((name for parts, name in self.without.items() if set(parts) == absent), None)
 
 
 @dataclass(frozen=True, kw_only=True)

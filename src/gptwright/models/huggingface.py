@@ -45,8 +45,7 @@ def write_model(
     family = family_of(model.config)
     scores = isinstance(model, RewardModel)
     config = config_table(model.config) | dict(token_ids)
-    config |= {"architectures": [family.folder.scorer if scores else family.folder.language_model],
-               "dtype": str(dtype).removeprefix("torch.")}  # fmt: skip
+    config |= {"architectures": [_architecture(model, family)], "dtype": str(dtype).removeprefix("torch.")}
     if scores:
         config |= {"num_labels": 1, "id2label": {"0": "reward"}, "label2id": {"reward": 0}}
     write_json(folder / "config.json", config)
@@ -91,11 +90,13 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
     Nothing is loaded before the table is understood. `where` names the source in messages.
     """
     family, config = understood(table, where)
+    found = {family.folder.newer(name): tensor for name, tensor in load().items()}
     with torch.device("meta"):
         model: nn.Module = family.model(config)
+        _leave_out_absent_parts(model, family, found)
         if family.folder.scorer and table.get("architectures") == [family.folder.scorer]:
             model = RewardModel(model)
-    model.load_state_dict(_our_tensors(model, family, load(), where), assign=True)
+    model.load_state_dict(_our_tensors(model, family, found, where), assign=True)
     return model.eval()
 
 
@@ -147,9 +148,37 @@ def _contradicts(table: Mapping[str, Any], family: Family, path: Path) -> None:
                                 "Take the field away if the model computes the same without it.")  # fmt: skip
 
 
+def _architecture(model: nn.Module, family: Family) -> str:
+    if isinstance(model, RewardModel):
+        return family.folder.scorer
+    absent = {part for parts in family.folder.without for part in parts if getattr(model, part) is None}
+    name = family.folder.architecture(absent)
+    assert name is not None
+    return name
+
+
+def _leave_out_absent_parts(model: nn.Module, family: Family, found: Mapping[str, Tensor]) -> None:
+    """Sets to None what the weights have nothing of, where there are models without it: nothing is left to chance."""
+    absent = {part for parts in family.folder.without for part in parts}
+    for ours in model.state_dict():
+        if any(_place(name, family, found) in found for name in _their_names(ours, family)):
+            absent.discard(ours.split(".")[0])
+    if family.folder.architecture(absent) is not None:
+        for part in absent:
+            setattr(model, part, None)
+
+
+def _place(name: str, family: Family, found: Mapping[str, Tensor]) -> str:
+    """Where a tensor lies: a trunk that was saved alone lacks the prefix."""
+    return name if name in found else name.removeprefix(family.folder.prefix)
+
+
 def _their_tensors(model: nn.Module, family: Family, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    alone = _architecture(model, family) == family.folder.trunk
     for ours, tensor in model.state_dict().items():
         names = _their_names(ours, family)
+        if alone:
+            names = tuple(name.removeprefix(family.folder.prefix) for name in names)
         for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
             turned = piece.T if name.endswith(family.folder.transposed) else piece
             yield name, turned.to(dtype, copy=len(names) > 1).contiguous()
@@ -180,7 +209,7 @@ def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], 
     for ours, expected in model.state_dict().items():
         pieces: list[Tensor] = []
         for name in _their_names(ours, family):
-            at = name if name in found else name.removeprefix(family.folder.prefix)
+            at = _place(name, family, found)
             if at not in found:
                 raise ArtifactError(f"the tensor {name} in the weights beside {where}", "nothing of that name",
                                     "The folder is incomplete: restore it from its source.")  # fmt: skip
@@ -193,15 +222,17 @@ def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], 
             raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
-    _refuse_the_rest({name: found[name] for name in sorted(unused)}, model, family, where)
+    _refuse_the_rest(sorted(unused), model, family, found, where)
     return tensors
 
 
-def _refuse_the_rest(unused: Mapping[str, Tensor], model: nn.Module, family: Family, where: Path) -> None:
-    """Raises `ArtifactError` for a tensor of theirs that would have changed what their model computes."""
+def _refuse_the_rest(
+    unused: list[str], model: nn.Module, family: Family, found: Mapping[str, Tensor], where: Path
+) -> None:
+    """Raises `ArtifactError` for a tensor of theirs that changes what their model computes."""
     zeros = family.folder.zeros(model.config)
-    for name, tensor in unused.items():
-        if name in zeros and tensor.any():
+    for name in unused:
+        if name in zeros and found[name].any():
             raise ArtifactError(f"{name} of zeros beside {where}", "other numbers",
                                 f"A {family.folder.model_type} that adds it cannot be computed here.")  # fmt: skip
         if name not in zeros and not name.endswith(family.folder.tied):

@@ -33,7 +33,7 @@ from gptwright.stages.pretrain import release
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat import PAD, prompt_ids, read_messages
+from gptwright.tokenizers.chat import prompt_ids, read_messages
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import linear
@@ -120,7 +120,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         sampling = Sampling(
             max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2
         )
-        return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.control(PAD))
+        return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.pad)
 
     def remember(update_number: int) -> Callable[[int], Iterator[Tensor]]:
         def losses(minibatch: int) -> Iterator[Tensor]:
@@ -163,7 +163,7 @@ def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
     if config.conversations:
         taught = [c for path in config.conversations for c in read_conversations(path)]
         examples = [Demonstration.of(c, model.tokenizer, model.context) for c in taught]
-        pad = model.tokenizer.control(PAD)
+        pad = model.tokenizer.pad
         memories.append(Demonstrations(examples, config.demonstration_rows, config.seed + 3, pad))
     return memories
 

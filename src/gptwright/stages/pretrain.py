@@ -15,6 +15,7 @@ from gptwright.foundations.runs import StageFolder
 from gptwright.generation.export import export
 from gptwright.models.catalogue import ModelConfig, build, check_sizes, count, family_of, preset
 from gptwright.pretraining.lesson import Lesson, Material
+from gptwright.pretraining.masked import MaskedWords
 from gptwright.pretraining.next_token import NextToken
 from gptwright.pretraining.translation import Translation
 from gptwright.stages.limits import at_least, known, positive, within_context
@@ -26,7 +27,11 @@ from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import session
 
-LESSONS: Mapping[str, Callable[[Material], Lesson]] = {"decoder": NextToken, "encoder-decoder": Translation}
+LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
+    "decoder": NextToken,
+    "encoder": MaskedWords,
+    "encoder-decoder": Translation,
+}
 NANO = preset("gpt2-nano")
 
 

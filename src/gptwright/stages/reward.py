@@ -18,7 +18,6 @@ from gptwright.generation.model import Model, load
 from gptwright.models.heads import RewardModel
 from gptwright.stages.limits import at_least, positive
 from gptwright.stages.pretrain import release
-from gptwright.tokenizers.chat import PAD
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import linear
@@ -66,9 +65,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     base = load(config.base)
     model = RewardModel(base.network)  # pyright: ignore[reportArgumentType]
     train, heldout = _read(config, base)
-    learner = (Shuffled if config.shuffled else Ranked)(
-        model, train, config.rows, config.seed, base.tokenizer.control(PAD)
-    )
+    learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     before = _accuracy(learner, heldout)
     hold_matrices_in(model.trunk, matrix_dtype(config.dtype))
     optimizer = Optimizer(learner.named_parameters(), decay=config.decay, epsilon=1e-5)

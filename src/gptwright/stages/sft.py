@@ -31,7 +31,7 @@ from gptwright.stages.limits import at_least, positive, within_context
 from gptwright.stages.pretrain import release
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat import PAD, Message
+from gptwright.tokenizers.chat import Message
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
@@ -97,7 +97,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:
         raise InputError("conversations to train on", "none", 'Add lines, or correct their "split" or "language".')
-    demonstrations = Demonstrations(pool, config.rows, config.seed, base.tokenizer.control(PAD))
+    demonstrations = Demonstrations(pool, config.rows, config.seed, base.tokenizer.pad)
     tokens = open_tokens(config.tokens, "train", base.tokenizer)
     windows = Windows(tokens, config.length, config.mix_rows, config.seed + 1)
     say(f"sft: {len(pool):,} conversations, {config.steps * config.rows / len(pool):.1f} times each")

@@ -1,42 +1,57 @@
-"""tokenize: learn a byte-level BPE on the prepared text, and pack the text into token files."""
+"""tokenize: learn a vocabulary on the prepared text, or on pairs to translate, and pack the text into token files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.errors import ArtifactError, ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile, pack
-from gptwright.tokenizers.bpe import Tokenizer
-from gptwright.tokenizers.chat import END_OF_TEXT
+from gptwright.text.pairs import read_pairs, texts
+from gptwright.text.split import Split
+from gptwright.tokenizers.kinds import KINDS
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tokenize:
-    """Learn a byte-level BPE and pack the text with it."""
+    """Learn a vocabulary and pack the text with it."""
 
-    text: Path
-    """folder of prepare"""
+    text: Path | None = None
+    """folder of prepare; or give pairs"""
+    pairs: Path | None = None
+    """JSON Lines of {"source", "target"} to translate, instead of text"""
     vocab: int = 2048
-    """tokens to know, control tokens and the 256 bytes included"""
+    """tokens to know, control tokens included, and the 256 bytes where the kind has them"""
+    kind: str = "byte-level"
+    """byte-level (GPT-2, GPT-3), byte-fallback (LLaMA), gpt1 or wordpiece (BERT)"""
+
+    def __post_init__(self) -> None:
+        if (self.text is None) == (self.pairs is None):
+            raise ConfigError("either text or pairs", "neither" if self.text is None else "both",
+                              "Give one of them.")  # fmt: skip
+        if self.kind not in KINDS:
+            raise ConfigError("a kind of tokenizer", f"'{self.kind}'", nearest(self.kind, KINDS))
 
 
 def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
     """Leaves tokenizer.json and, for training and held-out text, token files (.bin, .idx, .json)."""
-    tokenizer = Tokenizer.train(_texts(config.text, "train"), config.vocab)
+    documents = _documents(config)
+    tokenizer = KINDS[config.kind](documents("train"), config.vocab)
     tokenizer.save(folder.path)
     figures: dict[str, Any] = {"vocab": tokenizer.vocab}
     for split in ("train", "heldout"):
         packed = pack(
-            _texts(config.text, split),
+            documents(split),
             tokenizer.encode_many,
-            tokenizer.control(END_OF_TEXT),
+            tokenizer.end,
             folder / split,
             tokenizer.vocab,
             tokenizer.sha256,
+            pairs=config.pairs is not None,
         )
         figures |= {
             f"{split}_tokens": packed.tokens,
@@ -47,14 +62,21 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
     return figures
 
 
-def _texts(prepared: Path, split: str) -> Iterator[str]:
-    return (str(line["text"]) for line in read_objects(stage_file(prepared, f"{split}.jsonl", "prepare")))
+def _documents(config: Tokenize) -> Callable[[Split], Iterator[str]]:
+    """The texts of a side, as often as asked."""
+    if config.pairs is not None:
+        sides = read_pairs(config.pairs)
+        return lambda split: texts(sides[split])
+    prepared = config.text
+    assert prepared is not None
+    return lambda split: (str(line["text"]) for line in read_objects(stage_file(prepared, f"{split}.jsonl", "prepare")))
 
 
-def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None) -> TokenFile:
+def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None, *, pairs: bool = False) -> TokenFile:
     """The packed tokens of a finished tokenize folder, each file checked against its hash.
 
-    Raises `ArtifactError` when they were made by another tokenizer than the one given.
+    Raises `ArtifactError` when they were made by another tokenizer than the one given, or are pairs to translate where
+    running text is asked for, or the other way round.
     """
     for suffix in ("bin", "idx", "json"):
         stage_file(tokenized, f"{split}.{suffix}", "tokenize")
@@ -62,6 +84,10 @@ def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None)
     if tokenizer and tokenizer.sha256 != tokens.meta.tokenizer_sha256:
         raise ArtifactError(f"tokens of the model's own tokenizer in {tokenized}", "those of another",
                             "Give the tokenize folder that the model was trained with.")  # fmt: skip
+    if tokens.meta.pairs != pairs:
+        kinds = ("running text", "pairs to translate")
+        raise ArtifactError(f"{kinds[pairs]} in {tokenized}", kinds[not pairs],
+                            f"Run tokenize with --{'pairs' if pairs else 'text'}.")  # fmt: skip
     return tokens
 
 

@@ -19,6 +19,7 @@ from gptwright.text.compression import COMPRESSED, lines, opened, read_all
 from gptwright.text.documents import Document
 from gptwright.text.encoding import decode, decode_html
 from gptwright.text.html import read_page
+from gptwright.text.split import Split
 
 Skip = Callable[[str, str], None]
 """Told the source and the reason for every record that is no document."""
@@ -27,9 +28,8 @@ Skip = Callable[[str, str], None]
 _FRONT_MATTER = re.compile(
     r"\A\ufeff?---[ \t]*\r?\n(?=[\w\"'-]+[ \t]*:).*?^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE
 )
-_SPLITS = {"train": "train", "training": "train"} | dict.fromkeys(
-    ("heldout", "held-out", "held_out", "test", "validation", "valid", "val", "dev", "eval"), "heldout"
-)
+_HELDOUT = ("heldout", "held-out", "held_out", "test", "validation", "valid", "val", "dev", "eval")
+SPLITS: dict[str, Split] = {"train": "train", "training": "train", **dict.fromkeys(_HELDOUT, "heldout")}
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _read_lines(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]:
             continue
         row = _row(line, f"line {number} of {path}", first=number == 1)
         if isinstance(row.get("text"), str):
-            split = _SPLITS.get(str(row.get("split", "")).lower())
+            split = SPLITS.get(str(row.get("split", "")).lower())
             yield Document(row["text"], _source(path), str(row.get("title") or ""), split, label(path))
         elif "messages" in row:
             skip(_source(path), "conversation")

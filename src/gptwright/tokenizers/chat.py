@@ -1,13 +1,17 @@
-"""The chat template: `<|user|>text<|end|><|assistant|>text<|end|>`.
+"""The chat template: `<|user|>text<|end|><|assistant|>text<|end|>`, or what a foreign model's folder brings.
 
 Roles and ends of turn are control tokens, inserted as ids; what people write is encoded as plain text, so nobody can
 speak in another's role. Training, evaluation, PPO and serving all come through `render`.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypedDict, cast, runtime_checkable
+from typing import Any, cast
 
-from gptwright.foundations.errors import InputError, nearest
+from gptwright.foundations.errors import ArtifactError, InputError, nearest
+from gptwright.tokenizers.controls import Controls
+from gptwright.tokenizers.rendered import Rendering
+from gptwright.tokenizers.template import Message
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 END_OF_TEXT = "<|endoftext|>"
 PAD = "<|pad|>"
@@ -21,37 +25,43 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
+CONTROLS = Controls(begin=END_OF_TEXT, end=END_OF_TEXT, pad=PAD, stops=STOP_TOKENS, template=CHAT_TEMPLATE)
+"""Of every decoder's tokenizer that is learned here, so that each family can be taught to chat."""
 
 
-class Message(TypedDict):
-    """One turn: `role` is system, user or assistant."""
+def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
+    """Ids of a conversation, and which of them the assistant says (its words and its end of turn): what SFT learns.
 
-    role: str
-    content: str
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """What the template needs of a tokenizer."""
-
-    def encode(self, text: str) -> list[int]: ...
-    def control(self, token: str) -> int: ...
-
-
-def render(messages: Sequence[Message], tokenizer: Encoder) -> tuple[list[int], list[bool]]:
-    """Ids of a conversation, and which of them the assistant says (its words and its end of turn): what SFT learns."""
+    Raises `ArtifactError` when the tokenizer has no template or one that does not show this, `InputError` when its
+    template refuses a role or the order of roles.
+    """
+    template = _template(tokenizer)
+    if template != CHAT_TEMPLATE:
+        return Rendering(messages, tokenizer, template).learned()
     ids: list[int] = []
     learned: list[bool] = []
     for message in messages:
+        if message["role"] not in ROLES:
+            raise InputError("a role of a conversation", f"'{message['role']}'", nearest(message["role"], ROLES))
         words = [*tokenizer.encode(message["content"]), tokenizer.control(END_OF_TURN)]
         ids += [tokenizer.control(ROLES[message["role"]]), *words]
         learned += [False, *[message["role"] == "assistant"] * len(words)]
     return ids, learned
 
 
-def prompt_ids(messages: Sequence[Message], tokenizer: Encoder) -> list[int]:
-    """Ids of a conversation up to where the assistant is to speak."""
+def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer) -> list[int]:
+    """Ids of a conversation up to where the assistant is to speak. Raises as `render` does."""
+    template = _template(tokenizer)
+    if template != CHAT_TEMPLATE:
+        return Rendering(messages, tokenizer, template).prompt()
     return [*render(messages, tokenizer)[0], tokenizer.control(ROLES["assistant"])]
+
+
+def _template(tokenizer: Tokenizer) -> str:
+    if tokenizer.controls.template is None:
+        raise ArtifactError("a model with a chat template", "one without",
+                            "Use a model that was taught to chat.")  # fmt: skip
+    return tokenizer.controls.template
 
 
 def read_messages(value: Any, where: str) -> list[Message]:

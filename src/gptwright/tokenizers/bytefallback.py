@@ -1,0 +1,49 @@
+"""Byte-pair encoding as sentencepiece does it for LLaMA 1 and 2: characters are merged, unknown ones fall to bytes.
+
+A space is ▁ and belongs to the word behind it; every text gets one in front, so that its first word is like the others,
+and decoding takes it off. Digits stand alone. Only ▁ itself does not come back: it is read as a space.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS
+from gptwright.tokenizers.controls import Controls
+from gptwright.tokenizers.learning import Merges, at_least, common_characters, learn
+from gptwright.tokenizers.spelling import SPACE
+from gptwright.tokenizers.tokenizer import Tokenizer
+from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as Backend
+
+UNKNOWN = "<unk>"
+BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
+# No token goes beyond these words, so that merging a whole text gives the same as merging its words.
+WORDS = rf"{SPACE}?\p{{L}}+|{SPACE}?[^\s\p{{L}}\p{{N}}{SPACE}]+|\p{{N}}|\s|{SPACE}"
+
+
+def train(texts: Iterable[str], vocab: int) -> Tokenizer:
+    """Learns merges until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
+    texts = list(texts)
+    first = [UNKNOWN, *CONTROL_TOKENS, *BYTES]
+    at_least(vocab, len(first) + 2, "control tokens, 256 bytes, ▁ and a character")
+    backend = _backend({}, [])
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS), "isolated")
+    characters = sorted({SPACE, *common_characters(backend, texts, (vocab - len(first)) // 2)})
+    return build(*learn(backend, texts, vocab, first, characters), CONTROLS)
+
+
+def build(vocab: dict[str, int], merges: Merges, controls: Controls, special: Sequence[str] = ()) -> Tokenizer:
+    """The tokenizer of a vocabulary with a token `<0xNN>` for every byte.
+
+    `special` are control tokens besides the unknown one and those that `controls` names.
+    """
+    backend = _backend(vocab, merges)
+    backend.add_special_tokens([UNKNOWN, *special])
+    return Tokenizer(backend, controls)
+
+
+def _backend(vocab: dict[str, int], merges: Merges) -> Backend:
+    backend = Backend(models.BPE(vocab, merges, unk_token=UNKNOWN, fuse_unk=True, byte_fallback=True))
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    spaces, bytes_, whole = decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()
+    backend.decoder = decoders.Sequence([spaces, bytes_, whole, decoders.Strip(content=" ", left=1)])
+    return backend

@@ -1,0 +1,153 @@
+"""A tokenizer on disk: `tokenizer.json`, and `tokenizer_config.json` that says what its control tokens are for.
+
+Folders of other tools are read too. What they leave unsaid (GPT-2's and BERT's say nothing) follows from the token's
+name; further stops come from `generation_config.json`, a template from `chat_template.jinja`.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+from gptwright.foundations.durable import read_json, write_json, write_text
+from gptwright.foundations.errors import ArtifactError
+from gptwright.tokenizers.controls import Controls
+from tokenizers import Tokenizer as Backend
+
+LARGEST = 100 << 20  # bytes; the largest vocabularies in use take a third of it
+BEGINS = ("<s>", "<|endoftext|>", "[CLS]")
+ENDS = ("</s>", "<|endoftext|>", "[SEP]", "<unk>")
+OURS = "gptwright"
+_NAMES = {"unk_token": ("<unk>", "[UNK]"), "cls_token": ("[CLS]",), "sep_token": ("[SEP]",), "mask_token": ("[MASK]",)}
+
+
+def write_folder(folder: Path, backend: Backend, controls: Controls, context: int | None) -> None:
+    """Writes both files; `context` is the most tokens that the model sees at once."""
+    write_text(folder / "tokenizer.json", backend.to_str())
+    stops = list(controls.stops)
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "chat_template": controls.template,
+        "bos_token": controls.begin,
+        "eos_token": (stops or [controls.end])[0],
+        "pad_token": controls.pad,
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": context,
+        OURS: {"begin": controls.begin, "end": controls.end, "pad": controls.pad, "stops": stops},
+    }
+    special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    config |= {name: token for name, tokens in _NAMES.items() for token in tokens if token in special}
+    if "[MASK]" in special:
+        config["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
+    write_json(folder / "tokenizer_config.json", {name: value for name, value in config.items() if value is not None})
+
+
+def read_folder(folder: Path) -> tuple[Backend, Controls]:
+    """Opens a folder. Raises `ArtifactError` naming what is missing, damaged or unsaid."""
+    backend = _backend(folder / "tokenizer.json")
+    said = _Said(folder)
+    template = _template(folder, said)
+    own = said.table.get(OURS)
+    if isinstance(own, dict):
+        return backend, _own(cast("dict[str, Any]", own), template, folder)
+    special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
+    end = said.token("eos_token", "sep_token") or _first(ENDS, special)
+    if end is None:
+        raise ArtifactError(f"the token that ends a text, 'eos_token' in {said.path}", "none",
+                            "Add it to that file.")  # fmt: skip
+    begin = said.token("bos_token", "cls_token")
+    if begin is None and not said.says("bos_token"):
+        begin = _first(BEGINS, special)
+    pad = said.token("pad_token") or _first(("[PAD]",), special) or end
+    stops = dict.fromkeys([end, *_further_stops(folder, backend)])
+    return backend, Controls(begin=begin, end=end, pad=pad, stops=tuple(stops), template=template)
+
+
+def _backend(path: Path) -> Backend:
+    if not path.is_file():
+        others = [n for n in ("vocab.json", "vocab.bpe", "vocab.txt", "tokenizer.model") if (path.parent / n).is_file()]
+        raise ArtifactError(f"a tokenizer at {path}", f"{others[0]} only" if others else "nothing there",
+                            "Read that file with gptwright.tokenizers.files and save the result." if others else
+                            "Run the tokenize stage first.")  # fmt: skip
+    remedy = "Restore it, or run the tokenize stage again."
+    if path.stat().st_size > LARGEST:
+        raise ArtifactError(
+            f"a tokenizer.json of at most {LARGEST >> 20} MiB", f"{path.stat().st_size:,} bytes", remedy
+        )
+    try:
+        backend = Backend.from_file(str(path))
+    except Exception as error:  # the Rust library raises plain Exception
+        raise ArtifactError(f"a tokenizer.json in {path.parent}", f"a damaged one ({error})", remedy) from error
+    ids = backend.get_vocab().values()
+    if not ids or max(ids) > 2 * len(ids) + 1000:
+        got = f"{len(ids):,} tokens with ids up to {max(ids, default=0):,}"
+        raise ArtifactError(f"ids without large gaps in {path}", got, remedy)
+    return backend
+
+
+class _Said:
+    """What tokenizer_config.json and special_tokens_map.json say; the first counts more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "tokenizer_config.json"
+        self.table: dict[str, Any] = _table(folder / "special_tokens_map.json") | _table(self.path)
+
+    def says(self, name: str) -> bool:
+        return name in self.table
+
+    def token(self, *names: str) -> str | None:
+        """The first of these names that has a token; a token is a string, or a table with its content."""
+        for name in names:
+            value = self.table.get(name)
+            if isinstance(value, dict):
+                value = cast("dict[str, Any]", value).get("content")
+            if isinstance(value, str):
+                return value
+            if value is not None:
+                raise ArtifactError(f"a token as {name} in {self.path}", repr(value)[:60], "Write it as a string.")
+        return None
+
+
+def _table(path: Path) -> dict[str, Any]:
+    found = read_json(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise ArtifactError(f"a JSON object in {path}", type(found).__name__, "Restore the file.")
+    return cast("dict[str, Any]", found)
+
+
+def _own(table: dict[str, Any], template: str | None, folder: Path) -> Controls:
+    match table:
+        case {"begin": str() | None as begin, "end": str(end), "pad": str(pad), "stops": [*stops]} if all(
+            isinstance(stop, str) for stop in stops
+        ):
+            return Controls(begin=begin, end=end, pad=pad, stops=tuple(map(str, stops)), template=template)
+        case _:
+            raise ArtifactError(f"begin, end, pad and stops under '{OURS}' in {folder / 'tokenizer_config.json'}",
+                                repr(table)[:80], "Restore the file.")  # fmt: skip
+
+
+def _template(folder: Path, said: _Said) -> str | None:
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ArtifactError(f"a chat template in UTF-8 at {path}", str(error), "Restore the file.") from error
+    found = said.table.get("chat_template")
+    if isinstance(found, list):
+        named = [cast("dict[str, Any]", item) for item in cast("list[Any]", found) if isinstance(item, dict)]
+        found = next((item.get("template") for item in named if item.get("name") == "default"), None)
+    if found is not None and not isinstance(found, str):
+        raise ArtifactError(f"a chat template in {said.path}", repr(found)[:60], "Write it as a string.")
+    return found
+
+
+def _further_stops(folder: Path, backend: Backend) -> list[str]:
+    """Tokens that a model folder's generation settings end a text with, besides the tokenizer's own."""
+    ids = _table(folder / "generation_config.json").get("eos_token_id", [])
+    listed = cast("list[Any]", ids) if isinstance(ids, list) else [ids]
+    found = [backend.id_to_token(i) for i in listed if isinstance(i, int) and 0 <= i < 2**32]
+    return [token for token in found if token is not None]
+
+
+def _first(known: Iterable[str], special: list[str]) -> str | None:
+    return next((token for token in known if token in special), None)

@@ -1,0 +1,42 @@
+"""GPT-1's byte-pair encoding: lower case, words cut at spaces and signs, `</w>` on the last piece of a word.
+
+The reference library stands in for ftfy and spaCy, which the paper used to clean and cut, with BERT's simple rules;
+ours are the same. What was never seen is the unknown token; capitals and the width of spaces do not come back.
+"""
+
+from collections.abc import Iterable
+
+from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS
+from gptwright.tokenizers.controls import Controls
+from gptwright.tokenizers.learning import ASCII, Merges, at_least, common_characters, learn
+from gptwright.tokenizers.tokenizer import Tokenizer
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, normalizers, pre_tokenizers
+
+UNKNOWN = "<unk>"
+END_OF_WORD = "</w>"
+
+
+def train(texts: Iterable[str], vocab: int) -> Tokenizer:
+    """Learns merges until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
+    texts = list(texts)
+    backend = _backend({}, [])
+    characters = sorted({*ASCII, *common_characters(backend, texts)})
+    first = [UNKNOWN, *CONTROL_TOKENS, *characters, *(c + END_OF_WORD for c in characters)]
+    at_least(vocab, len(first), "control tokens, and each common character inside and at the end of a word")
+    return build(*learn(backend, texts, vocab, first, characters), CONTROLS)
+
+
+def build(vocab: dict[str, int], merges: Merges, controls: Controls) -> Tokenizer:
+    """The tokenizer of a vocabulary whose words end in `</w>`."""
+    backend = _backend(vocab, merges)
+    backend.add_special_tokens([UNKNOWN])
+    return Tokenizer(backend, controls)
+
+
+def _backend(vocab: dict[str, int], merges: Merges) -> Backend:
+    backend = Backend(models.BPE(vocab, merges, unk_token=UNKNOWN, end_of_word_suffix=END_OF_WORD))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.BPEDecoder(suffix=END_OF_WORD)
+    return backend

@@ -1,0 +1,134 @@
+"""Chat templates in Jinja, rendered as `transformers` does, in a sandbox: a template is a program of a stranger."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, TypedDict
+
+import jinja2
+from jinja2.ext import Extension, loopcontrols
+from jinja2.nodes import Node
+from jinja2.parser import Parser
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from gptwright.foundations.errors import ArtifactError, InputError
+
+
+class Message(TypedDict):
+    """One turn: `role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+def render_text(template: str, messages: Sequence[Message], names: Mapping[str, str], *, prompt: bool) -> str:
+    """The conversation as the template writes it; with `prompt`, up to where the assistant is to speak.
+
+    `names` are the tokens that templates ask for by name, such as bos_token. Raises `ArtifactError` when the template
+    is not Jinja, `InputError` when it refuses the conversation.
+    """
+    compiled = _compiled(template)
+    try:
+        return compiled.render(
+            messages=[dict(m) for m in messages], add_generation_prompt=prompt, tools=None, documents=None, **names
+        )
+    except Exception as error:  # a template is a program: it may fail in any way
+        raise InputError("a conversation that the model's chat template can write",
+                         f"its refusal: {error or type(error).__name__}",
+                         "Change the roles or their order.") from error  # fmt: skip
+
+
+@lru_cache
+def knows(template: str, role: str, names: tuple[tuple[str, str], ...]) -> bool:
+    """Whether the template writes what this role says; some pass over system messages in silence."""
+    probe = "\ue000probe\ue000"
+    user = [Message(role="user", content="a")]
+    messages = [
+        *(user if role == "assistant" else []),
+        Message(role=role, content=probe),
+        *(user if role == "system" else []),
+    ]
+    try:
+        text = render_text(template, messages, dict(names), prompt=False)
+    except InputError:
+        return False
+    return probe in text
+
+
+@lru_cache(maxsize=16)
+def _compiled(template: str) -> jinja2.Template:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _tojson
+    known: dict[str, Any] = environment.globals
+    known |= {
+        "raise_exception": _raise_exception,
+        "strftime_now": _strftime_now,
+        "dict": _Dict(),
+        "namespace": _Namespace,
+    }
+    try:
+        return environment.from_string(template)
+    except (jinja2.TemplateError, RecursionError) as error:
+        raise ArtifactError(
+            "a chat template in Jinja", f"a faulty one ({error})", "Restore the model's files."
+        ) from error
+
+
+class _Generation(Extension):
+    """The block {% generation %}, with which some templates mark what the assistant says: its content as it stands."""
+
+    tags = {"generation"}  # noqa: RUF012
+
+    def parse(self, parser: Parser) -> list[Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def _tojson(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Without the HTML escapes of Jinja's own."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _raise_exception(message: str) -> None:
+    raise jinja2.TemplateError(message)
+
+
+def _strftime_now(form: str) -> str:
+    return datetime.now().strftime(form)
+
+
+class _Dict:
+    """`dict` for templates, without the attributes of the class."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, *args: Any) -> dict[Any, Any]:
+        return dict.fromkeys(*args)
+
+
+class _Namespace(jinja2.utils.Namespace):
+    """Jinja's `namespace`, without names that reach into Python."""
+
+    def __init__(*args: Any, **kwargs: Any) -> None:
+        for name in dict(*args[1:], **kwargs):
+            _check_name(name)
+        jinja2.utils.Namespace.__init__(*args, **kwargs)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _check_name(name)
+        super().__setitem__(name, value)
+
+
+def _check_name(name: Any) -> None:
+    if isinstance(name, str) and name.startswith("_"):
+        raise jinja2.exceptions.SecurityError(f"a namespace cannot have the attribute {name!r}")

@@ -1,0 +1,167 @@
+"""Text to ids and back, over any `tokenizer.json`.
+
+Text never becomes a control token: those are ids that only the chat template and the packer insert. What bytes an id
+stands for is in `spelling`, what the control tokens are for in `controls`.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from gptwright.foundations.errors import ArtifactError
+from gptwright.tokenizers.controls import Controls
+from gptwright.tokenizers.folder import read_folder, write_folder
+from gptwright.tokenizers.ranks import rank_encoder
+from gptwright.tokenizers.spelling import StreamingDecoder, spelling_of
+from gptwright.tokenizers.variants import after_control, inside, plain, reading_controls
+from tokenizers import Tokenizer as Backend
+
+# Halves of surrogate pairs: some stand for bytes that were not UTF-8 (PEP 383), the others for nothing.
+_ESCAPED = re.compile("([\udc80-\udcff]+)")
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+LONG = 20_000  # characters from which it pays to have built the faster encoder
+
+
+class Tokenizer:
+    """Made by a kind's `train`, by `files`, or by `load`. `encode` and `decode` are inverses as far as the kind can.
+
+    Byte-level vocabularies give back every text and all bytes. Byte fallback does too, but that sentencepiece's sign
+    for a space, ▁, comes back as a space. GPT-1 and WordPiece give readable text in lower case, with an unknown token
+    for what they never saw.
+    """
+
+    def __init__(self, backend: Backend, controls: Controls) -> None:
+        """Takes over `backend`.
+
+        Raises `ArtifactError` when it lacks a control token, reads one in plain text, or is of no kind known here.
+        """
+        self.backend, self.controls = backend, controls
+        backend.no_truncation()
+        backend.no_padding()
+        named = [token for token in (controls.begin, controls.end, controls.pad, *controls.stops) if token]
+        for token in named:
+            self.control(token)
+        backend.add_special_tokens(list(dict.fromkeys(named)))
+        backend.encode_special_tokens = True
+        self.plain, self.control_ids = plain(backend, controls.template)
+        self._spelling = spelling_of(backend)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tokenizer":
+        """Opens the tokenizer of any model folder with a tokenizer.json, ours or another tool's.
+
+        Raises `ArtifactError` when it is missing, damaged, or does not say what ends a text.
+        """
+        return cls(*read_folder(folder))
+
+    def save(self, folder: Path, context: int | None = None) -> None:
+        """Writes `tokenizer.json` and `tokenizer_config.json`, which `transformers` opens, template included."""
+        write_folder(folder, self.backend, self.controls, context)
+
+    @cached_property
+    def vocab(self) -> int:
+        """One more than the largest id."""
+        return max(self.backend.get_vocab().values()) + 1
+
+    @cached_property
+    def sha256(self) -> str:
+        """Identity of the mapping, to notice token files made by another tokenizer."""
+        return hashlib.sha256(self.backend.to_str().encode()).hexdigest()
+
+    def control(self, token: str) -> int:
+        """The id of a control token. Raises `ArtifactError` when the tokenizer lacks it."""
+        found = self.backend.token_to_id(token)
+        if found is None:
+            raise ArtifactError(f"the control token {token}", "a tokenizer without it",
+                                "Use a tokenizer that has it.")  # fmt: skip
+        return found
+
+    @cached_property
+    def begin(self) -> int | None:
+        """The id put before a text; None if the family has none."""
+        return self.control(self.controls.begin) if self.controls.begin else None
+
+    @cached_property
+    def end(self) -> int:
+        """The id that closes a document."""
+        return self.control(self.controls.end)
+
+    @cached_property
+    def pad(self) -> int:
+        """The id that fills rows of a batch."""
+        return self.control(self.controls.pad)
+
+    @cached_property
+    def stop_ids(self) -> list[int]:
+        """A reply ends with any of these ids."""
+        return [self.control(token) for token in self.controls.stops]
+
+    def encode(self, text: str) -> list[int]:
+        """Never yields a control token, whatever the text says."""
+        if len(text) >= LONG:
+            return self.encode_many([text])[0]
+        try:
+            return self.plain.encode(text, add_special_tokens=False).ids
+        except TypeError:  # halves of surrogate pairs
+            return self._encode_halves(text)
+
+    def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
+        """`encode` of each text, in the fastest way that is known to give the same ids."""
+        try:
+            if self._ranks:
+                return [self._ranks(text) for text in texts]
+            return [e.ids for e in self.plain.encode_batch_fast(list(texts), add_special_tokens=False)]
+        except (TypeError, UnicodeEncodeError):
+            return [self._encode_halves(text) for text in texts]
+
+    def encode_bytes(self, data: bytes) -> list[int]:
+        """Ids of any bytes: what is UTF-8 as text, what is not byte by byte, or U+FFFD where a kind has no bytes."""
+        return self._encode_halves(data.decode("utf-8", "surrogateescape"))
+
+    def _encode_halves(self, text: str) -> list[int]:
+        text = _HALVES.sub("\ufffd", text)
+        byte_ids = self._spelling.id_of_byte
+        if not byte_ids:
+            return self.plain.encode(_ESCAPED.sub("\ufffd", text), add_special_tokens=False).ids
+        ids: list[int] = []
+        backend = self.plain
+        for number, part in enumerate(_ESCAPED.split(text)):
+            if number % 2:
+                ids += [byte_ids[byte] for byte in part.encode("ascii", "surrogateescape")]
+            elif part:
+                ids += backend.encode(part, add_special_tokens=False).ids
+            backend = self._inside
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of the ids, control tokens left out; bytes that are not UTF-8 become U+FFFD."""
+        return self.decode_bytes(ids).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes of the ids, control tokens and ids beyond the vocabulary left out."""
+        return self._spelling.text(ids)
+
+    def streaming_decoder(self, begins: bool = True) -> StreamingDecoder:
+        """Ids to text, one by one; with `begins` off, the ids continue a text instead of being one."""
+        return StreamingDecoder(self._spelling, begins)
+
+    @cached_property
+    def _ranks(self) -> Callable[[str], list[int]] | None:
+        return rank_encoder(self.plain)
+
+    @cached_property
+    def _inside(self) -> Backend:
+        """The backend for text that stands in the middle of another: nothing is put in front."""
+        return inside(self.plain)
+
+    @cached_property
+    def after_control(self) -> Backend:
+        """The backend for text that follows a control token."""
+        return after_control(self.plain, self.controls.end)
+
+    @cached_property
+    def reader(self) -> Backend:
+        """The backend for rendered chat templates: control tokens in the text become their ids."""
+        return reading_controls(self.plain)

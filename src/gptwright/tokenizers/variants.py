@@ -1,0 +1,76 @@
+"""Other readings of one vocabulary: of text that is only text, of its middle, and of a rendered chat template."""
+
+import json
+from typing import Any, cast
+
+from gptwright.foundations.errors import ArtifactError
+from tokenizers import Tokenizer as Backend
+
+
+def plain(backend: Backend, template: str | None) -> tuple[Backend, frozenset[int]]:
+    """The backend that never reads a control token in text, and the ids of all control tokens.
+
+    Control tokens are those that the vocabulary calls special, and those that the chat template writes. Raises
+    `ArtifactError` when plain text still becomes one.
+    """
+    added = backend.get_added_tokens_decoder()
+    written = [
+        token.content
+        for token in added.values()
+        if not token.special and not token.content.isspace() and token.content in (template or "")
+    ]
+    if written:
+        backend = _copy(backend)
+        backend.add_special_tokens(written)
+    backend.encode_special_tokens = True
+    unknown: str | None = getattr(backend.model, "unk_token", None)
+    controls = {i: t.content for i, t in added.items() if (t.special or t.content in written) and t.content != unknown}
+    for token in controls.values():
+        for text in (token, f" {token}", f"a{token}a"):
+            if not controls.keys().isdisjoint(backend.encode(text, add_special_tokens=False).ids):
+                raise ArtifactError("a tokenizer that keeps text and control tokens apart",
+                                    f"one that reads '{token}' in a text as control",
+                                    "Use another tokenizer.")  # fmt: skip
+    return backend, frozenset(controls)
+
+
+def inside(plain: Backend) -> Backend:
+    """The same, for text that stands in the middle of another: no space is put in front of it."""
+    state: dict[str, Any] = json.loads(plain.to_str())
+    parts = {name: _without_prefix(state[name]) for name in ("normalizer", "pre_tokenizer")}
+    if parts == {name: state[name] for name in parts}:
+        return plain
+    copy = Backend.from_str(json.dumps(state | parts))
+    copy.encode_special_tokens = True
+    return copy
+
+
+def reading_controls(plain: Backend) -> Backend:
+    """The same, for rendered templates: control tokens in the text become their ids."""
+    copy = _copy(plain)
+    copy.encode_special_tokens = False
+    return copy
+
+
+def after_control(plain: Backend, token: str) -> Backend:
+    """The backend for text that follows a control token; some vocabularies put a space in front there, some do not."""
+    rendered = reading_controls(plain).encode(f"{token}a", add_special_tokens=False).ids[1:]
+    return plain if rendered == plain.encode("a", add_special_tokens=False).ids else inside(plain)
+
+
+def _copy(backend: Backend) -> Backend:
+    return Backend.from_str(backend.to_str())
+
+
+def _without_prefix(part: dict[str, Any] | None) -> dict[str, Any] | None:
+    if part is None or part["type"] == "Prepend":
+        return None
+    if part["type"] == "Metaspace":
+        return part | {"prepend_scheme": "never"}
+    if part["type"] == "ByteLevel":
+        return part | {"add_prefix_space": False}
+    for list_name in ("normalizers", "pretokenizers"):
+        if list_name in part:
+            kept = [_without_prefix(each) for each in cast("list[dict[str, Any]]", part[list_name])]
+            return part | {list_name: [each for each in kept if each is not None]}
+    return part

@@ -1,0 +1,48 @@
+"""WordPiece as BERT uses it, uncased: the longest known piece first, `##` on pieces that continue a word.
+
+Pieces are learned by merging the most frequent neighbours, as the reference library does; Google's own trainer was
+never released. What was never seen is [UNK]; capitals, accents and the width of spaces do not come back.
+"""
+
+from collections.abc import Iterable
+
+from gptwright.tokenizers.controls import Controls
+from gptwright.tokenizers.learning import ASCII, at_least, common_characters, learn
+from gptwright.tokenizers.tokenizer import Tokenizer
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+
+PAD, UNKNOWN, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+CONTROL_TOKENS = (PAD, UNKNOWN, CLS, SEP, MASK)
+CONTROLS = Controls(begin=CLS, end=SEP, pad=PAD, stops=(SEP,), template=None)
+CONTINUES = "##"
+
+
+def train(texts: Iterable[str], vocab: int) -> Tokenizer:
+    """Learns pieces until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
+    texts = list(texts)
+    backend = Backend(models.BPE(continuing_subword_prefix=CONTINUES))
+    _cut(backend)
+    characters = sorted({*ASCII, *common_characters(backend, texts)})
+    first = [*CONTROL_TOKENS, *characters, *(CONTINUES + c for c in characters)]
+    at_least(vocab, len(first), "control tokens, and each common character at the beginning and inside of a word")
+    return build(learn(backend, texts, vocab, first, characters)[0])
+
+
+def build(vocab: dict[str, int]) -> Tokenizer:
+    """The tokenizer of a vocabulary with BERT's five control tokens."""
+    backend = Backend(models.WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=100))
+    _cut(backend)
+    backend.decoder = decoders.WordPiece(prefix=CONTINUES)
+    backend.add_special_tokens(list(CONTROL_TOKENS))
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{CLS}:0 $A:0 {SEP}:0",
+        pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1",
+        special_tokens=[(token, vocab[token]) for token in (CLS, SEP)],
+    )
+    return Tokenizer(backend, CONTROLS)
+
+
+def _cut(backend: Backend) -> None:
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
