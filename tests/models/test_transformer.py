@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.models import catalogue
-from gptwright.models.transformer import PRESETS, Transformer, TransformerConfig
+from gptwright.models.transformer import FAMILY, PRESETS, Transformer, TransformerConfig
 from gptwright.training.optimizer import hold_matrices_in
 
 TINY = TransformerConfig(vocab=50, context=16, width=12, heads=3, layers=2, hidden=20)
@@ -152,6 +152,11 @@ def test_matrices_in_bfloat16_stay_near_float32(model: Transformer) -> None:
     found = model(SOURCE, LENGTHS, TARGET)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, exact, atol=0.1, rtol=0.05)
+
+
+def test_every_tensor_has_its_own_names_in_their_folders(model: Transformer) -> None:
+    names = [theirs for name in model.state_dict() for theirs in FAMILY.folder.theirs(name)]
+    assert len(set(names)) == len(names) == 1 + 2 * (16 + 26)
 
 
 def test_more_tokens_than_the_context_are_refused(model: Transformer) -> None:

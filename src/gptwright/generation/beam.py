@@ -13,6 +13,7 @@ from gptwright.models.transformer import Transformer
 
 ROWS = 256  # beams of all sources that are searched at once
 NEVER = float("-inf")
+ALPHA = 0.6
 
 Penalty = Callable[[int], float]
 
@@ -28,7 +29,7 @@ class Search:
 
     beams: int = 4
     """beginnings kept side by side; 1 always takes the likeliest token"""
-    penalty: Penalty = field(default_factory=lambda: length_penalty(0.6))
+    penalty: Penalty = field(default_factory=lambda: length_penalty(ALPHA))
     """what a log-probability is divided by, from the target's length with its end token; monotone"""
     extra: int = 50
     """a target has at most so many tokens more than its source"""

@@ -19,6 +19,7 @@ from gptwright.generation.stops import StopTexts
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import read_model
+from gptwright.models.transformer import Transformer
 from gptwright.tokenizers.chat import Message, prompt_ids
 from gptwright.tokenizers.spelling import StreamingDecoder
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -128,8 +129,11 @@ def load(path: str | Path) -> Model:
 def model_of(network: nn.Module, folder: Path, given: Path) -> Model:
     """The folder's network with its tokenizer. Raises `ArtifactError` when it is no decoder."""
     if not isinstance(network, Decoder):
-        scores = isinstance(network, RewardModel)
-        got = "a reward model, which scores answers and writes none" if scores else "an encoder, which writes nothing"
+        got = "an encoder, which writes nothing"
+        if isinstance(network, RewardModel):
+            got = "a reward model, which scores answers and writes none"
+        elif isinstance(network, Transformer):
+            got = "a translator, which answers to nothing: use generate"
         raise ArtifactError(f"a language model in {given}", got, "Give the folder of a decoder's pretrain, sft or ppo.")
     return Model(network, Tokenizer.load(folder), given.resolve().name, _defaults(folder))
 

@@ -22,7 +22,7 @@ class Generate:
     model: tyro.conf.Positional[Path]
     """folder of a stage that leaves a model, or a Hugging Face folder"""
     prompt: tyro.conf.Positional[str] = ""
-    """text to continue"""
+    """text to continue, or to translate"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
     n: int = 1
@@ -47,9 +47,14 @@ class Generate:
 
 
 def run(config: Generate) -> None:
-    """Text goes to stdout as it comes; answers of a file as JSON Lines with "messages" and "answers"."""
-    from gptwright.generation.model import load
+    """Text goes to stdout as it comes; answers of a file as JSON Lines with "messages" and "answers".
+
+    A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
+    """
+    from gptwright.generation.load import load
+    from gptwright.generation.model import Model
     from gptwright.generation.sampling import Sampling
+    from gptwright.generation.translator import Translator
 
     if bool(config.prompt) == bool(config.prompts):
         raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")
@@ -57,6 +62,11 @@ def run(config: Generate) -> None:
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
                         top_p=config.top_p, stop=config.stop, seed=seed)  # fmt: skip
     model = load(config.model)
+    if isinstance(model, Translator) and config.prompt:
+        print(model.generate(config.prompt))
+        return
+    if not isinstance(model, Model):
+        raise ConfigError("a model that continues or answers", f"{model.name}, which does not", "Give a decoder.")
     if config.prompts:
         _answer_file(config, model, sampling)
         return

@@ -91,10 +91,12 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     use_threads(config.threads)
     tokenizer = open_tokenizer(config.tokens)
     network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
-    lesson = LESSONS[family_of(config.model).kind](Material(
-        network=network, tokenizer=tokenizer, train=open_tokens(config.tokens, "train"),
-        heldout=open_tokens(config.tokens, "heldout"), rows=config.rows, length=config.length, seed=config.seed,
-    ))  # fmt: skip
+    kind = family_of(config.model).kind
+    train, heldout = (
+        open_tokens(config.tokens, split, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
+    )
+    lesson = LESSONS[kind](Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout,
+                                    rows=config.rows, length=config.length, seed=config.seed))  # fmt: skip
     dtype = matrix_dtype(config.dtype)
     hold_matrices_in(network, dtype)
     optimizer = Optimizer(
