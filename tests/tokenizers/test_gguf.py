@@ -111,8 +111,9 @@ def test_byte_level_ids_are_those_of_transformers(pre: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_texts_too(text: str) -> None:
-    for ours, other in [*BACKENDS.values(), PIECES]:
+    for ours, other in BACKENDS.values():
         assert ids(ours, text) == ids(other, text)
+    assert ids(PIECES[0], text.lstrip(" ")) == ids(PIECES[1], text.lstrip(" "))
 
 
 @given(text=texts)
@@ -126,9 +127,11 @@ def test_smollm_takes_every_digit_on_its_own_and_then_cuts_as_gpt2(text: str) ->
 
 
 @given(text=texts)
-def test_pieces_are_those_of_transformers(text: str) -> None:
+def test_pieces_are_those_of_transformers_but_before_a_space(text: str) -> None:
+    """There transformers puts no further space in front; SentencePiece does, as the next test has it."""
     ours, other = PIECES
-    assert ids(ours, text) == ids(other, text)
+    assert ids(ours, text.lstrip(" ▁")) == ids(other, text.lstrip(" ▁"))
+    assert ours.decode(ids(ours, text)) == text.replace("▁", " ")
 
 
 @given(text=st.text(alphabet="thecatsonm 你好!abcd\n🤷"))
@@ -136,7 +139,7 @@ def test_pieces_are_merged_best_score_first(text: str) -> None:
     metadata = pieces()
     tokens = metadata["tokenizer.ggml.tokens"]
     scores = dict(zip(tokens, metadata["tokenizer.ggml.scores"], strict=True))
-    symbols = list(("▁" + text if not text.startswith(" ") else text).replace(" ", "▁")) if text else []
+    symbols = list(f" {text}".replace(" ", "▁")) if text else []
     while pairs := [(scores[a + b], -i) for i, (a, b) in enumerate(pairwise(symbols)) if a + b in scores]:
         at = -max(pairs)[1]
         symbols[at : at + 2] = [symbols[at] + symbols[at + 1]]

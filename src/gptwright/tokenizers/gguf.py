@@ -12,7 +12,7 @@ from typing import Any
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.controls import Controls
 from gptwright.tokenizers.cuts import CUTS, Cut
-from tokenizers import AddedToken, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
 GGML = "tokenizer.ggml."
@@ -130,6 +130,7 @@ def _byte_level(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -
 
 
 def _pieces(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> Backend:
+    # A space before every text, as SentencePiece and llama.cpp put it; transformers leaves it out before another space.
     spaced = metadata.get(f"{GGML}add_space_prefix", True) is not False
     unknown = vocabulary.of(UNKNOWN)
     backend = Backend(
@@ -141,7 +142,8 @@ def _pieces(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> Ba
             byte_fallback=True,
         )
     )
-    backend.pre_tokenizer = pre_tokenizers.Metaspace("▁", prepend_scheme="first" if spaced else "never", split=False)
+    front = [normalizers.Prepend("▁")] if spaced else []
+    backend.normalizer = normalizers.Sequence([*front, normalizers.Replace(" ", "▁")])
     start = [decoders.Strip(" ", 1, 0)] if spaced else []
     backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *start])
     return backend
