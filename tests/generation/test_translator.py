@@ -1,9 +1,18 @@
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+import transformers
 
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.beam import Search
+from gptwright.generation.export import export
+from gptwright.generation.load import load
+from gptwright.generation.model import load as load_decoder
 from gptwright.generation.translator import Translator
+from gptwright.models.huggingface import write_model
 from gptwright.models.transformer import Transformer, TransformerConfig
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -60,3 +69,75 @@ def test_a_network_that_was_training_translates_without_dropout(translator: Tran
     expected = translator.translate(TEXTS)
     translator.network.train()
     assert translator.translate(TEXTS) == expected
+
+
+@pytest.fixture
+def folder(translator: Translator, tmp_path: Path) -> Path:
+    export(translator.network, translator.tokenizer, tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_what_was_exported_translates_the_same(translator: Translator, folder: Path) -> None:
+    again = load(folder)
+    assert isinstance(again, Translator)
+    assert (again.start, again.end) == (translator.start, translator.end)
+    assert again.translate(TEXTS, beams=3) == translator_of(translator).translate(TEXTS, beams=3)
+    assert again.sources(TEXTS) == translator.sources(TEXTS)
+    assert again.search.beams == 4 and again.search.penalty(7) == pytest.approx(2**0.6)
+
+
+def translator_of(translator: Translator) -> Translator:
+    """With the folder's search."""
+    return Translator(translator.network, translator.tokenizer, "test")
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_transformers_reads_and_writes_what_we_do(folder: Path, beams: int) -> None:
+    reader: Any = transformers.AutoTokenizer.from_pretrained(folder)
+    theirs: Any = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    ours = load(folder)
+    assert isinstance(ours, Translator)
+    batch = reader(TEXTS, return_tensors="pt", padding=True)
+    assert [row[: sum(real)] for row, real in zip(batch.input_ids.tolist(), batch.attention_mask.tolist(), strict=True)] \
+        == ours.sources(TEXTS)  # fmt: skip
+    search = Search(beams=beams, penalty=lambda length: length**0.6, extra=100)
+    found = ours.translated(ours.sources(TEXTS), search)
+    written = theirs.generate(**{name: batch[name] for name in ("input_ids", "attention_mask")}, num_beams=beams,
+                              max_length=ours.context + 1)  # fmt: skip
+    for ids, row in zip(found, written.tolist(), strict=True):
+        ended = [ours.end] if len(ids) < ours.context else []
+        assert row[: 1 + len(ids) + len(ended)] == [ours.start, *ids, *ended]
+    assert reader.batch_decode(written, skip_special_tokens=True) == [ours.tokenizer.decode(ids) for ids in found]
+    config = theirs.generation_config
+    assert (config.num_beams, config.length_penalty, config.early_stopping, config.do_sample) == (4, 0.6, True, False)
+    assert config.decoder_start_token_id == config.eos_token_id == ours.start
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"decoder_start_token_id": None}, "decoder_start_token_id"),
+        ({"decoder_start_token_id": 290}, "decoder_start_token_id from 0 to 289"),
+        ({"eos_token_id": [True]}, "eos_token_id"),
+        ({"num_beams": 0}, "num_beams"),
+        ({"length_penalty": "long"}, "length_penalty"),
+    ],
+)
+def test_a_folder_that_says_nonsense(
+    translator: Translator, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    write_model(translator.network, tmp_path, {})
+    translator.tokenizer.save(tmp_path)
+    told = {"decoder_start_token_id": 0, "eos_token_id": [0, 2], "num_beams": 2, "length_penalty": 1}
+    (tmp_path / "generation_config.json").write_text(json.dumps(told))
+    load(tmp_path)
+    (tmp_path / "generation_config.json").write_text(json.dumps(told | change))
+    with pytest.raises(ArtifactError, match=said):
+        load(tmp_path)
+
+
+def test_it_does_not_chat(translator: Translator, folder: Path) -> None:
+    with pytest.raises(InputError, match="a translator"):
+        translator.chat([])
+    with pytest.raises(ArtifactError, match="a translator"):
+        load_decoder(folder)

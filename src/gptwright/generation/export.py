@@ -39,7 +39,7 @@ def _export_translator(model: Any, tokenizer: Tokenizer, folder: Path) -> None:
         tokenizer.closing().save(unfinished, model.config.context)
         write_json(unfinished / "generation_config.json", ids | {
             "do_sample": False, "num_beams": Search().beams, "length_penalty": ALPHA, "early_stopping": True,
-            "max_length": model.config.context,
+            "max_length": model.config.context + 1,  # its start token counts
         })  # fmt: skip
 
 

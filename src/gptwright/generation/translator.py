@@ -1,6 +1,7 @@
 """A Transformer and its tokenizer: texts in one language become texts in another."""
 
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import torch
 from jaxtyping import Float, Int
@@ -65,6 +66,10 @@ class Translator:
     def generate(self, prompt: str, *, beams: int | None = None, alpha: float | None = None) -> str:
         """The translation of one text."""
         return self.translate([prompt], beams=beams, alpha=alpha)[0]
+
+    def chat(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InputError`."""
+        raise InputError("a model that answers", f"{self.name}, a translator", "Use generate, or give a chat model.")
 
     def sources(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids that the encoder reads."""

@@ -54,7 +54,6 @@ def run(config: Generate) -> None:
     from gptwright.generation.load import load
     from gptwright.generation.model import Model
     from gptwright.generation.sampling import Sampling
-    from gptwright.generation.translator import Translator
 
     if bool(config.prompt) == bool(config.prompts):
         raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")
@@ -62,11 +61,9 @@ def run(config: Generate) -> None:
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
                         top_p=config.top_p, stop=config.stop, seed=seed)  # fmt: skip
     model = load(config.model)
-    if isinstance(model, Translator) and config.prompt:
-        print(model.generate(config.prompt))
-        return
     if not isinstance(model, Model):
-        raise ConfigError("a model that continues or answers", f"{model.name}, which does not", "Give a decoder.")
+        print(model.chat() if config.prompts else model.generate(config.prompt))
+        return
     if config.prompts:
         _answer_file(config, model, sampling)
         return

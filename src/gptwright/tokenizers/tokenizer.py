@@ -18,7 +18,7 @@ from gptwright.tokenizers.ranks import rank_encoder
 from gptwright.tokenizers.spelling import StreamingDecoder, spelling_of
 from gptwright.tokenizers.variants import after_control, inside, plain, reading_controls
 from tokenizers import Tokenizer as Backend
-from tokenizers.processors import TemplateProcessing
+from tokenizers import processors
 
 # Halves of surrogate pairs: some stand for bytes that were not UTF-8 (PEP 383), the others for nothing.
 _ESCAPED = re.compile("([\udc80-\udcff]+)")
@@ -66,7 +66,7 @@ class Tokenizer:
         """The same for texts to translate: other tools put the end token behind each, and there is no chat."""
         backend = Backend.from_str(self.backend.to_str())
         end = self.controls.end
-        backend.post_processor = TemplateProcessing(single=f"$A {end}", special_tokens=[(end, self.end)])
+        backend.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, self.end)])
         return Tokenizer(backend, replace(self.controls, begin=None, stops=(end,), template=None))
 
     @cached_property
