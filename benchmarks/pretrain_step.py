@@ -35,7 +35,7 @@ def ours(config: GPT2Config, ids: torch.Tensor) -> Callable[[], float]:
     optimizer = Optimizer(network.named_parameters())
 
     def step() -> float:
-        loss = next_token_loss(network.hidden(ids[:, :-1]), network.embed.weight, ids[:, 1:])
+        loss = next_token_loss(network.hidden(ids[:, :-1]), network.output, ids[:, 1:])
         loss.backward()
         optimizer.step(1e-4, 1.0)
         return loss.item()
@@ -52,7 +52,7 @@ def theirs(config: GPT2Config, ids: torch.Tensor, *, autocast: bool) -> Callable
 
     def step() -> float:
         with torch.autocast("cpu", torch.bfloat16) if autocast else nullcontext():
-            loss = network(ids[:, :-1], labels=ids[:, :-1], shift_labels=ids[:, 1:]).loss
+            loss = network(ids[:, :-1], labels=ids[:, :-1], shift_labels=ids[:, 1:].contiguous()).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

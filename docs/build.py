@@ -25,6 +25,7 @@ def printed(*words: str) -> str:
         contextlib.redirect_stdout(out),
         contextlib.suppress(SystemExit),
         mock.patch("sys.argv", ["gptwright", *words]),
+        mock.patch("gptwright.cli.written_help", return_value=""),
     ):
         cli.main()
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())

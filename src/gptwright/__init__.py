@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from gptwright.foundations.version import __version__
 
 if TYPE_CHECKING:
-    from gptwright.generation.model import Model, load
+    from gptwright.generation.encoder import Encoder
+    from gptwright.generation.load import load
+    from gptwright.generation.model import Model
 
-__all__ = ["Model", "__version__", "load"]
+__all__ = ["Encoder", "Model", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and `Model` arrive when first asked for: they import torch, which takes seconds."""
-    if name in ("load", "Model"):
-        from gptwright.generation import model
+    """`load` and its results arrive when first asked for: they import torch, which takes seconds."""
+    if name in __all__:
+        from gptwright.generation import load
 
-        return getattr(model, name)
+        return getattr(load, name)
     raise AttributeError(f"module 'gptwright' has no attribute '{name}'")

@@ -4,8 +4,9 @@ torch takes seconds to import, so it is imported only when a verb runs.
 """
 
 import os
+import re
 import sys
-from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -30,6 +31,8 @@ VERBS = {
     "serve": ("Serve", "OpenAI-compatible API and chat page"),
     "report": ("Report", "what a run learned, and whether it is healthy"),
 }
+# An installed wheel carries the page inside the package; a checkout has it in docs/.
+COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "docs" / "commands.md")
 LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo")
 
 
@@ -87,6 +90,9 @@ def _run(words: list[str]) -> None:
     verb, *options = words
     if verb not in VERBS:
         raise UsageError("a verb of gptwright", f"'{verb}'", nearest(verb, VERBS))
+    if options in (["-h"], ["--help"]) and (page := written_help(verb)):
+        print(page)
+        return
     module = import_module(f"gptwright.stages.{verb}")
     config_type = getattr(module, VERBS[verb][0])
     if verb in LEAVES_A_FOLDER:
@@ -109,6 +115,16 @@ def overview() -> str:
     ])  # fmt: skip
 
 
+def written_help(verb: str) -> str:
+    """The verb's help as docs/commands.md has it, which is made from the configurations; empty without that page.
+
+    Configurations lie beside what they configure, and importing that takes seconds.
+    """
+    page = next((path.read_text(encoding="utf-8") for path in COMMANDS if path.is_file()), "")
+    found = re.search(rf"^## {verb}\n\n```\n(.*?)\n```$", page, re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
+
+
 def _with_folder(config_type: Any, verb: str, options: list[str]) -> tuple[Any, Path]:
     """A stage's configuration, and `--out`, which every stage that leaves a folder needs."""
     out = ("out", Path, field(metadata={"help": "folder to leave the result in"}))
@@ -123,19 +139,27 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
     import tyro
 
     options = [word for option in options for word in _parts(option)]
-    sizes = {f.name for f in fields(config_type) if f.name == "model" and is_dataclass(f.default)}
-    default: dict[str, Any] = {}
-    if sizes and "--model" in options:
-        from gptwright.models.catalogue import preset
-
+    default = next((f.default for f in fields(config_type) if f.name == "model"), None)
+    if not is_dataclass(default):
+        return tyro.cli(config_type, args=options, prog=f"gptwright {verb}")
+    if "--model" in options:
         at = options.index("--model")
-        needed = {f.name: tyro.MISSING for f in fields(config_type) if f.default is MISSING}
-        try:
-            default["default"] = config_type(**needed, model=preset("".join(options[at + 1 : at + 2])))
-        except ConfigError as error:
-            raise UsageError(error.needed, error.got, error.remedy) from error
+        default = _preset("".join(options[at + 1 : at + 2]))
         options = options[:at] + options[at + 2 :]
-    return tyro.cli(config_type, args=options, prog=f"gptwright {verb}", **default)
+    sizes = ("model", type(default), field(default=default))
+    narrowed = make_dataclass(config_type.__name__, [sizes], bases=(config_type,), frozen=True, kw_only=True)
+    narrowed.__doc__ = config_type.__doc__
+    given = tyro.cli(narrowed, args=options, prog=f"gptwright {verb}", config=(tyro.conf.AvoidSubcommands,))
+    return config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)})
+
+
+def _preset(name: str) -> Any:
+    from gptwright.models.catalogue import preset
+
+    try:
+        return preset(name)
+    except ConfigError as error:
+        raise UsageError(error.needed, error.got, error.remedy) from error
 
 
 def _parts(option: str) -> list[str]:

@@ -47,7 +47,7 @@ def test_json_comes_back(tmp_path: Path) -> None:
     assert "猫" in (tmp_path / "a.json").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"{'a': 1}"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"{'a': 1}", b"[" * 100_000, b"9" * 10_000])
 def test_what_is_not_json_is_an_artifact_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(ArtifactError, match=r"a\.json"):

@@ -146,7 +146,7 @@ def test_lists_of_paths_are_resolved_one_by_one(tmp_path: Path) -> None:
         ("model", {"preset": "gpt2-nano", "layers": "4"}, "int for model.layers"),
         ("model", {"layers": 4}, "a family"),
         ("model", {"family": "gpt9"}, "'gpt9'"),
-        ("model", {"preset": "gpt2-nano", "heads": 0}, "positive number for heads"),
+        ("model", {"preset": "gpt2-nano", "heads": 0}, "heads from 1 to"),
     ],
 )
 def test_keys_that_do_not_fit(key: str, value: Any, says: str, tmp_path: Path) -> None:

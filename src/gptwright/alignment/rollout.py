@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gptwright.generation.decode import Answer, answer_all
 from gptwright.generation.sampling import Sampling
-from gptwright.models.family import Decoder
+from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.training.batches import padded
 

@@ -6,7 +6,7 @@ from math import log
 import torch
 
 from gptwright.foundations.errors import InputError
-from gptwright.models.family import Decoder
+from gptwright.models.decoder import Decoder
 from gptwright.objectives.language import token_nats
 from gptwright.text.pack import TokenFile
 
@@ -34,7 +34,7 @@ def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int) -
             [torch.from_numpy(tokens.window(i * step, length + 1)) for i in range(start, min(start + 16, count))]
         )
         hidden = model.hidden(rows[:, :-1]).flatten(0, 1)
-        total += float(token_nats(hidden, model.embed.weight, rows[:, 1:].flatten()).sum())
+        total += float(token_nats(hidden, model.output, rows[:, 1:].flatten()).sum())
         seen += rows[:, 1:].numel()
     nats = total / seen
     return TextLoss(nats, nats / log(2) * tokens.meta.tokens / tokens.meta.bytes)

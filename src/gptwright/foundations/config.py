@@ -9,13 +9,18 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from gptwright.foundations.errors import ConfigError, nearest
 
 T = TypeVar("T")
-Decoders = Mapping[type, Callable[[Any], Any]]
+Decoders = Mapping[Any, Callable[[Any], Any]]
 
 
 def encode(value: Any) -> Any:
-    """A dataclass, path or tuple as JSON and TOML can hold it; fields that are None are left out."""
+    """A dataclass, path or tuple as JSON and TOML can hold it; fields that are None are left out.
+
+    A class that names its `family` has it written first: sizes alone do not say of what.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {"family": getattr(value, "family", None)} | {
+            f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
         return {name: item for name, item in fields.items() if item is not None}
     if isinstance(value, Path):
         return value.as_posix()

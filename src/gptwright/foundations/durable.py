@@ -105,7 +105,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ArtifactError(f"the file {path}", "nothing there", "Run the stage that makes it first.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or JSON without measure
         raise ArtifactError(
             f"JSON in {path}", f"something else ({error})", "Delete the folder and run its stage again."
         ) from error

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.generation.sampling import Sampling, draw
-from gptwright.models.family import Decoder
+from gptwright.models.decoder import Decoder
 from gptwright.models.heads import ScalarHead
 
 ROWS = 128

@@ -16,7 +16,8 @@ from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.generation.decode import answer_all, check_prompt, decode
 from gptwright.generation.sampling import Sampling
 from gptwright.generation.stops import StopTexts
-from gptwright.models.family import Decoder
+from gptwright.models.decoder import Decoder
+from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import read_model
 from gptwright.tokenizers.chat import Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -116,11 +117,25 @@ def _before_stop(text: str, stop: tuple[str, ...]) -> str:
 
 
 def load(path: str | Path) -> Model:
-    """Opens a stage folder, or a Hugging Face folder of a family in the catalogue.
+    """Opens a stage folder, or a Hugging Face folder of a decoder in the catalogue.
 
     Raises `ArtifactError` when nothing there can be opened, and `InputError` when the path does not exist.
     """
-    given = Path(path)
+    folder = model_folder(Path(path))
+    return model_of(read_model(folder), folder, Path(path))
+
+
+def model_of(network: nn.Module, folder: Path, given: Path) -> Model:
+    """The folder's network with its tokenizer. Raises `ArtifactError` when it is no decoder."""
+    if not isinstance(network, Decoder):
+        scores = isinstance(network, RewardModel)
+        got = "a reward model, which scores answers and writes none" if scores else "an encoder, which writes nothing"
+        raise ArtifactError(f"a language model in {given}", got, "Give the folder of a decoder's pretrain, sft or ppo.")
+    return Model(network, Tokenizer.load(folder), given.resolve().name, _defaults(folder))
+
+
+def model_folder(given: Path) -> Path:
+    """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
     if not given.exists():
         raise InputError(
             f"a model at {given}", "nothing there", "Give the folder of a stage, such as runs/start/04-sft."
@@ -132,11 +147,7 @@ def load(path: str | Path) -> Model:
     if not (folder / "config.json").is_file():
         raise ArtifactError(f"a model in {given}", "a folder without one",
                             "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
-    network: nn.Module = read_model(folder)
-    if not isinstance(network, Decoder):
-        raise ArtifactError(f"a language model in {given}", "a reward model, which scores answers and writes none",
-                            "Give the folder of pretrain, sft or ppo.")  # fmt: skip
-    return Model(network, Tokenizer.load(folder), given.resolve().name, _defaults(folder))
+    return folder
 
 
 def _defaults(folder: Path) -> Sampling:

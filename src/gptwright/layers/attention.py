@@ -1,14 +1,15 @@
 """Multi-head attention: softmax(Q Kᵀ / √D) V (Vaswani et al. 2017, §3.2)."""
 
-import torch
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gptwright.layers.attend import attend
 from gptwright.layers.cache import LayerCache
-from gptwright.layers.masks import Causal, Mask
-
-BLOCK = 128
+from gptwright.layers.masks import Mask
+from gptwright.layers.positions import Angles, turn
 
 
 class Attention(nn.Module):
@@ -16,49 +17,86 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.kv_heads, self.head_width = heads, width // heads
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None = None) -> Float[Tensor, "B T C"]:
         """With a `cache`, x follows the tokens stored there, whose keys and values are seen too."""
-        q, k, v = (split.unflatten(-1, (self.heads, -1)).transpose(1, 2) for split in self.qkv(x).chunk(3, dim=-1))
-        if cache is None:
-            y = attend(q, k, v, mask)
-        else:
-            positions = cache.cache.positions(q.shape[2])
-            k, v = cache.append(k, v)
-            allowed = mask.allowed(positions, k.shape[2])[:, None]
-            y = F.scaled_dot_product_attention(q, k, v, allowed)
+        q, k, v = (heads_apart(part, self.head_width) for part in self.qkv(x).chunk(3, dim=-1))
+        return self.out(attend_all(q, k, v, mask, cache))
+
+
+class RotaryAttention(nn.Module):
+    """Self-attention whose queries and keys are turned by their positions and share keys in groups; no biases.
+
+    `kv_heads` divides `heads`: grouped keys (Ainslie et al. 2023). `norm` makes the norm of queries and keys.
+    """
+
+    def __init__(
+        self, width: int, heads: int, kv_heads: int, head_width: int, norm: Callable[[int], nn.Module] = nn.Identity
+    ) -> None:
+        super().__init__()
+        self.kv_heads, self.head_width = kv_heads, head_width
+        self.query = nn.Linear(width, heads * head_width, bias=False)
+        self.key = nn.Linear(width, kv_heads * head_width, bias=False)
+        self.value = nn.Linear(width, kv_heads * head_width, bias=False)
+        self.out = nn.Linear(heads * head_width, width, bias=False)
+        self.query_norm, self.key_norm = norm(head_width), norm(head_width)
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCache | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """With a `cache`, x follows the tokens stored there, whose keys and values are seen too."""
+        q, k, v = (heads_apart(part(x), self.head_width) for part in (self.query, self.key, self.value))
+        q, k = turn(self.query_norm(q), angles), turn(self.key_norm(k), angles)
+        return self.out(attend_all(q, k, v, mask, cache))
+
+
+class CrossAttention(nn.Module):
+    """Queries from one sequence, keys and values from another: a decoder looks at what the encoder made (§3.2.3)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.head_width = width // heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "B T C"], memory: Float[Tensor, "B S C"], mask: Mask) -> Float[Tensor, "B T C"]:
+        """`mask` says which places of the memory are real."""
+        k, v = self.keys_and_values(memory)
+        return self.look(x, k, v, mask)
+
+    def keys_and_values(self, memory: Float[Tensor, "B S C"]) -> tuple[Tensor, Tensor]:
+        """Of the memory: the same at every step of decoding, (B, H, S, D) each."""
+        return heads_apart(self.key(memory), self.head_width), heads_apart(self.value(memory), self.head_width)
+
+    def look(
+        self, x: Float[Tensor, "B T C"], k: Float[Tensor, "B H S D"], v: Float[Tensor, "B H S D"], mask: Mask
+    ) -> Float[Tensor, "B T C"]:
+        y = attend(heads_apart(self.query(x), self.head_width), k, v, mask)
         return self.out(y.transpose(1, 2).flatten(2))
 
 
-def attend(
-    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B H T D"], v: Float[Tensor, "B H T D"], mask: Mask
-) -> Float[Tensor, "B H T D"]:
-    """Attention over whole sequences, by the fastest way that is right for this mask, format and device."""
-    if isinstance(mask, Causal):
-        if q.device.type == "cpu" and q.dtype == torch.bfloat16:
-            return causal_by_blocks(q, k, v)
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-    positions = torch.arange(q.shape[2], device=q.device)[None]
-    return F.scaled_dot_product_attention(q, k, v, mask.allowed(positions, k.shape[2])[:, None])
+def heads_apart(x: Float[Tensor, "B T W"], head_width: int) -> Float[Tensor, "B H T D"]:
+    return x.unflatten(-1, (-1, head_width)).transpose(1, 2)
 
 
-def causal_by_blocks(
-    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B H T D"], v: Float[Tensor, "B H T D"]
-) -> Float[Tensor, "B H T D"]:
-    """Causal attention by plain matrix products over blocks of queries, each against the keys up to its end.
-
-    The processor's bf16 units serve matrix products; torch's fused attention does not use them: 2 to 5 times slower.
-    """
-    scale, length = q.shape[-1] ** -0.5, q.shape[2]
-    rows: list[Tensor] = []
-    for start in range(0, length, BLOCK):
-        end = min(start + BLOCK, length)
-        hidden = torch.full((end - start, end), float("-inf"), dtype=q.dtype).triu_(start + 1)
-        scores = torch.baddbmm(
-            hidden, q[:, :, start:end].flatten(0, 1), k[:, :, :end].flatten(0, 1).transpose(1, 2), alpha=scale
-        )
-        rows.append((scores.softmax(-1) @ v[:, :, :end].flatten(0, 1)).unflatten(0, q.shape[:2]))
-    return rows[0] if len(rows) == 1 else torch.cat(rows, dim=2)
+def attend_all(
+    q: Float[Tensor, "B H T D"],
+    k: Float[Tensor, "B G T D"],
+    v: Float[Tensor, "B G T D"],
+    mask: Mask,
+    cache: LayerCache | None,
+) -> Float[Tensor, "B T W"]:
+    """The heads side by side again. With a `cache`, what it holds is seen too."""
+    if cache is None:
+        y = attend(q, k, v, mask)
+    else:
+        positions = cache.cache.positions(q.shape[2])
+        k, v = cache.append(k, v)
+        allowed = mask.allowed(positions, k.shape[2])[:, None]
+        y = F.scaled_dot_product_attention(q, k, v, allowed, enable_gqa=k.shape[1] < q.shape[1])
+    return y.transpose(1, 2).flatten(2)

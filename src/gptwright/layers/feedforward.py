@@ -1,17 +1,45 @@
 """The position-wise network between attentions."""
 
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+Activation = Callable[[Tensor], Tensor]
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    """GELU in the tanh form of GPT-1's and GPT-2's code."""
+    return F.gelu(x, approximate="tanh")
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """max(x, 0)² (So et al. 2021)."""
+    return F.relu(x).square()
+
 
 class FeedForward(nn.Module):
-    """Widen, bend with GELU in its tanh form (GPT-1, GPT-2, GPT-3), narrow."""
+    """Widen, bend, narrow (Vaswani et al. 2017, §3.3)."""
+
+    def __init__(self, width: int, hidden: int, activation: Activation = gelu_tanh, *, bias: bool = True) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, hidden, bias=bias)
+        self.down = nn.Linear(hidden, width, bias=bias)
+        self.activation = activation
+
+    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        return self.down(self.activation(self.up(x)))
+
+
+class SwiGLU(nn.Module):
+    """Widen twice, one gates the other, narrow; no biases (Shazeer 2020, as in LLaMA)."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.up = nn.Linear(width, hidden)
-        self.down = nn.Linear(hidden, width)
+        self.gate = nn.Linear(width, hidden, bias=False)
+        self.up = nn.Linear(width, hidden, bias=False)
+        self.down = nn.Linear(hidden, width, bias=False)
 
-    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
-        return self.down(F.gelu(self.up(x), approximate="tanh"))
+    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        return self.down(F.silu(self.gate(x)) * self.up(x))

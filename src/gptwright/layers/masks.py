@@ -1,5 +1,6 @@
 """Who may look at whom. A mask is an object, so that `attend` can recognise the cases with a faster way."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -7,22 +8,121 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from gptwright.foundations.errors import ConfigError
+
 
 @runtime_checkable
 class Mask(Protocol):
-    """Says, for queries at given positions, which keys they may see."""
+    """Says, for queries at given positions, which keys they may see. Every query must see one at least."""
 
-    def allowed(self, queries: Int[Tensor, "B T"], keys: int) -> Bool[Tensor, "B T S"]:
-        """`queries` are absolute positions; keys stand at 0 … keys - 1."""
+    def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
+        """`queries` are absolute positions, one row for all or one for each; keys stand at 0 … keys - 1."""
         ...
 
 
+class PositionMask(ABC):
+    """A mask that asks for nothing but the two positions. Equal ones are equal objects."""
+
+    @abstractmethod
+    def sees(self, query: Int[Tensor, "..."], key: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
+        """Whether the query at one absolute position may see the key at another, elementwise."""
+
+    def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
+        return self.sees(queries[..., None], torch.arange(keys, device=queries.device))
+
+
 @dataclass(frozen=True)
-class Causal:
+class Full(PositionMask):
+    """Everybody sees everybody: an encoder's mask."""
+
+    def sees(self, query: Int[Tensor, "..."], key: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
+        return (query >= 0) & (key >= 0)
+
+
+@dataclass(frozen=True)
+class Causal(PositionMask):
     """Every position sees itself and what came before: a decoder's mask."""
 
-    def allowed(self, queries: Int[Tensor, "B T"], keys: int) -> Bool[Tensor, "B T S"]:
-        return torch.arange(keys, device=queries.device) <= queries[..., None]
+    def sees(self, query: Int[Tensor, "..."], key: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
+        return key <= query
 
 
+@dataclass(frozen=True)
+class Banded(PositionMask):
+    """The locally banded pattern of GPT-3 (§2.1): itself and the `width` - 1 positions before it."""
+
+    width: int
+
+    def __post_init__(self) -> None:
+        _at_least_one("width of the band", self.width)
+
+    def sees(self, query: Int[Tensor, "..."], key: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
+        return (key <= query) & (query - key < self.width)
+
+
+@dataclass(frozen=True)
+class Strided(PositionMask):
+    """A band of width `stride`, and every `stride`-th position before it (Child et al. 2019, §4.2), in one softmax."""
+
+    stride: int
+
+    def __post_init__(self) -> None:
+        _at_least_one("stride", self.stride)
+
+    def sees(self, query: Int[Tensor, "..."], key: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
+        back = query - key
+        return (key <= query) & ((back < self.stride) | (back % self.stride == 0))
+
+
+@dataclass(frozen=True)
+class Fixed(PositionMask):
+    """Its own block up to itself, and the last `summary` places of every earlier block (Child et al. 2019, §4.3)."""
+
+    block: int
+    summary: int
+
+    def __post_init__(self) -> None:
+        _at_least_one("block", self.block)
+        _at_least_one("summary", self.summary)
+        if self.summary > self.block:
+            raise ConfigError(
+                f"a summary of at most the block's {self.block} places", f"{self.summary}", "Take a smaller summary."
+            )
+
+    def sees(self, query: Int[Tensor, "..."], key: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
+        same = query // self.block == key // self.block
+        return (key <= query) & (same | (key % self.block >= self.block - self.summary))
+
+
+@dataclass(frozen=True, eq=False)
+class Padded:
+    """Keys beyond a row's own length are not seen: by an encoder, or by what looks at an encoder's output."""
+
+    lengths: Int[Tensor, "B"]
+
+    def __post_init__(self) -> None:
+        _at_least_one("length of a row", int(self.lengths.min()))
+
+    def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
+        real = torch.arange(keys, device=queries.device) < self.lengths[:, None]
+        return real[:, None].expand(-1, queries.shape[1], -1)
+
+
+@dataclass(frozen=True)
+class Both:
+    """What two masks both allow: `Both(CAUSAL, Padded(lengths))`."""
+
+    first: Mask
+    second: Mask
+
+    def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
+        return self.first.allowed(queries, keys) & self.second.allowed(queries, keys)
+
+
+def _at_least_one(what: str, number: int) -> None:
+    if number < 1:
+        raise ConfigError(f"a {what} of at least 1", f"{number}", "Give a positive number.")
+
+
+FULL = Full()
 CAUSAL = Causal()

@@ -3,16 +3,27 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import psutil
+import torch
 from torch import nn
 
 from gptwright.foundations.config import decode
-from gptwright.foundations.errors import ConfigError, nearest
-from gptwright.models import gpt2
+from gptwright.foundations.errors import ConfigError, ResourceError, nearest
+from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern
+from gptwright.models.bert import BERTConfig
 from gptwright.models.family import Family
+from gptwright.models.gpt1 import GPT1Config
 from gptwright.models.gpt2 import GPT2Config
+from gptwright.models.gpt3 import GPT3Config
+from gptwright.models.llama import LlamaConfig
+from gptwright.models.modern import ModernConfig
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (gpt2.FAMILY,)}
-ModelConfig = GPT2Config
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY, bert.FAMILY)
+}
+# A damaged file may ask for anything, and a model is built, without memory, before its weights are met.
+MOST, MOST_LAYERS = 2**27, 1000
+ModelConfig = GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig | BERTConfig
 
 
 def presets() -> dict[str, Any]:
@@ -46,13 +57,21 @@ def config_from_table(value: Any) -> Any:
 
 def family_of(config: Any) -> Family:
     """The family that a configuration belongs to."""
-    return next(family for family in FAMILIES.values() if isinstance(config, family.config))
+    return FAMILIES[config.family]
 
 
 def build(config: Any, seed: int = 0) -> Any:
-    """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other."""
+    """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other, `ResourceError` when its
+    weights alone are more than the free memory."""
     check_sizes(config)
-    model = family_of(config).model(config)
+    family = family_of(config)
+    with torch.device("meta"):
+        needed = 4 * count(family.model(config))
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise ResourceError(f"memory for the model's weights, {needed / 1e9:,.1f} GB", f"{free / 1e9:.1f} GB free",
+                            "Lower its width or layers.")  # fmt: skip
+    model = family.model(config)
     model.initialise(seed)  # pyright: ignore[reportCallIssue]
     return model
 
@@ -60,10 +79,13 @@ def build(config: Any, seed: int = 0) -> Any:
 def check_sizes(config: Any) -> None:
     """Raises `ConfigError` when no model can have these sizes."""
     for name, value in vars(config).items():
-        if isinstance(value, int) and value < 1:
-            raise ConfigError(f"a positive number for {name}", str(value), "Change it.")
+        most = MOST_LAYERS if name == "layers" else MOST
+        if type(value) is int and not 1 <= value <= most:
+            raise ConfigError(f"{name} from 1 to {most:,}", f"{value:,}", "Change it.")
     if config.width % config.heads:
         raise ConfigError(f"heads that divide the width {config.width}", f"{config.heads}", "Change one of the two.")
+    if config.heads % getattr(config, "kv_heads", 1):
+        raise ConfigError(f"kv_heads that divide the {config.heads} heads", f"{config.kv_heads}", "Change one of them.")
 
 
 def count(model: nn.Module) -> int:

@@ -1,53 +1,78 @@
 """What every family offers: its configuration, its model, its presets, and its names in the ecosystem's folders."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import nn
 
-from gptwright.layers.cache import Cache
+Kind = Literal["decoder", "encoder", "encoder-decoder"]
 
 
-@runtime_checkable
-class Decoder(Protocol):
-    """A language model that reads from left to right. Families' models have this shape."""
+def no_more(_: Any) -> dict[str, Any]:
+    return {}
 
-    config: Any
-    embed: nn.Embedding
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]: ...
-    def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]: ...
-    def new_cache(self, rows: int, capacity: int) -> Cache: ...
-    def initialise(self, seed: int) -> None: ...
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """How a Hugging Face folder says what the family is.
+
+    `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
+    tuple of names stands for pieces of one of our tensors, equal rows each. `transposed` lists the endings of their
+    names that are stored the other way round, `tied` what they may store a second time or compute, `older` what has
+    another name in early folders.
+    `without` says what a model is called without some of its parts, which it then has as None; `trunk` is called what
+    stands without the `prefix`.
+    `constants` are settings that a folder must not contradict, `dropouts` are written as 0 and not read.
+    `read` and `write` translate what is more than a name.
+    """
+
+    model_type: str
+    language_model: str
+    scorer: str = ""
+    prefix: str = ""
+    trunk: str = ""
+    without: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
+    sizes: Mapping[str, str]
+    constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    dropouts: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = ()
+    tensors: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
+    transposed: tuple[str, ...] = ("\0",)
+    tied: tuple[str, ...] = ("\0",)
+    older: Mapping[str, str] = field(default_factory=dict[str, str])
+    read: Callable[[Mapping[str, Any]], dict[str, Any]] = no_more
+    write: Callable[[Any], dict[str, Any]] = no_more
+
+    def theirs(self, ours: str) -> tuple[str, ...]:
+        """Our tensor's name as their folder has it: one name, or one for each piece."""
+        names = [ours]
+        for mine, others in self.tensors.items():
+            if (mine in names[0]) if mine.startswith(".") else names[0].startswith(mine):
+                pieces = (others,) if isinstance(others, str) else others
+                names = [name.replace(mine, piece, 1) for name in names for piece in pieces]
+        return tuple(names)
+
+    def newer(self, theirs: str) -> str:
+        """An early folder's name of a tensor as later ones have it."""
+        for old, new in self.older.items():
+            theirs = theirs.replace(old, new)
+        return theirs
+
+    def architecture(self, absent: set[str]) -> str | None:
+        """What a model without these parts is called; None where there is no such model."""
+        if not absent:
+            return self.language_model
+        return next((name for parts, name in self.without.items() if set(parts) == absent), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One architecture. `tensors` maps our names to Hugging Face's: keys that begin with a dot may stand anywhere,
-    others only at the start. `transposed` lists the endings of their names that are stored the other way round.
-    `constants` are settings of theirs that a folder must not contradict; `dropouts` are written as 0 and not read."""
+    """One architecture: a file in `models/` and a line in the catalogue."""
 
     name: str
+    kind: Kind = "decoder"
     config: type
     model: type[nn.Module]
     presets: Mapping[str, Any]
-    language_model: str
-    scorer: str
-    prefix: str
-    sizes: Mapping[str, str]
-    constants: Mapping[str, Any]
-    dropouts: tuple[str, ...]
-    tensors: Mapping[str, str]
-    transposed: tuple[str, ...]
-
-    def theirs(self, ours: str) -> str:
-        """Our parameter's name as Hugging Face writes it, without the prefix."""
-        name = ours
-        for mine, other in self.tensors.items():
-            if mine.startswith("."):
-                name = name.replace(mine, other)
-            elif name.startswith(mine):
-                name = other + name[len(mine) :]
-        return name
+    folder: Folder

@@ -2,23 +2,25 @@
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import cast
+from typing import ClassVar
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.layers.attention import Attention
 from gptwright.layers.cache import Cache, LayerCache
 from gptwright.layers.feedforward import FeedForward
+from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Mask
-from gptwright.models.family import Family
+from gptwright.models.decoder import Decoder
+from gptwright.models.family import Family, Folder
 
 
 @dataclass(frozen=True, kw_only=True)
 class GPT2Config:
     """Sizes of a GPT-2. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
+    family: ClassVar = "gpt2"
     vocab: int = 50_257
     """tokens known"""
     context: int = 1024
@@ -53,7 +55,7 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class GPT2(nn.Module):
+class GPT2(Decoder):
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
         self.config = config
@@ -62,42 +64,17 @@ class GPT2(nn.Module):
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
 
-    @property
-    def matrix_dtype(self) -> torch.dtype:
-        """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
-        return cast(nn.Linear, self.blocks[0].get_submodule("mlp.up")).weight.dtype
-
-    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        return self.logits(self.hidden(ids))
-
     def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
-        length = ids.shape[1]
-        where = torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
-        x = self.embed(ids) + self.positions(where)
+        x = self.embed(ids) + self.positions(self.positions_of(ids, cache))
         x = x.to(self.matrix_dtype)
         for index, block in enumerate(self.blocks):
             x = block(x, CAUSAL, cache.layer(index) if cache else None)
         return self.norm(x)
 
-    def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return hidden.float() @ self.embed.weight.T
-
-    def new_cache(self, rows: int, capacity: int) -> Cache:
-        """An empty cache for `rows` sequences of at most `capacity` tokens."""
-        c = self.config
-        return Cache(c.layers, rows, c.heads, capacity, c.width // c.heads, self.matrix_dtype)
-
-    @torch.no_grad()
     def initialise(self, seed: int) -> None:
-        """N(0, 0.02), residual outputs scaled by 1/√(number of residual layers) (§2.3); biases 0, gains 1."""
-        random = torch.Generator().manual_seed(seed)
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 1:
-                parameter.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
-            else:
-                residual = name.endswith(("out.weight", "down.weight"))
-                parameter.normal_(0.0, 0.02 / sqrt(2 * self.config.layers) if residual else 0.02, generator=random)
+        """N(0, 0.02²), residual outputs scaled by 1/√(number of residual layers) (§2.3); biases 0, gains 1."""
+        normal_weights(self, seed, 0.02, residual=0.02 / sqrt(2 * self.config.layers))
 
 
 FAMILY = Family(
@@ -105,29 +82,42 @@ FAMILY = Family(
     config=GPT2Config,
     model=GPT2,
     presets=PRESETS,
-    language_model="GPT2LMHeadModel",
-    scorer="GPT2ForSequenceClassification",
-    prefix="transformer.",
-    sizes={"vocab": "vocab_size", "context": "n_positions", "width": "n_embd", "heads": "n_head", "layers": "n_layer"},
-    constants={
-        "activation_function": "gelu_new",
-        "layer_norm_epsilon": 1e-5,
-        "scale_attn_weights": True,
-        "scale_attn_by_inverse_layer_idx": False,
-        "tie_word_embeddings": True,
-    },
-    dropouts=("attn_pdrop", "embd_pdrop", "resid_pdrop"),
-    tensors={
-        "embed.": "wte.",
-        "positions.": "wpe.",
-        "blocks.": "h.",
-        "norm.": "ln_f.",
-        ".norm1.": ".ln_1.",
-        ".norm2.": ".ln_2.",
-        ".attention.qkv.": ".attn.c_attn.",
-        ".attention.out.": ".attn.c_proj.",
-        ".mlp.up.": ".mlp.c_fc.",
-        ".mlp.down.": ".mlp.c_proj.",
-    },
-    transposed=(".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight"),
+    folder=Folder(
+        model_type="gpt2",
+        language_model="GPT2LMHeadModel",
+        scorer="GPT2ForSequenceClassification",
+        prefix="transformer.",
+        sizes={
+            "vocab": "vocab_size",
+            "context": "n_positions",
+            "width": "n_embd",
+            "heads": "n_head",
+            "layers": "n_layer",
+        },
+        constants={
+            "activation_function": "gelu_new",
+            "layer_norm_epsilon": 1e-5,
+            "scale_attn_weights": True,
+            "scale_attn_by_inverse_layer_idx": False,
+            "tie_word_embeddings": True,
+            "add_cross_attention": False,
+            "n_inner": None,
+        },
+        dropouts=("attn_pdrop", "embd_pdrop", "resid_pdrop"),
+        harmless=("reorder_and_upcast_attn", "n_ctx"),
+        tensors={
+            "embed.": "transformer.wte.",
+            "positions.": "transformer.wpe.",
+            "blocks.": "transformer.h.",
+            "norm.": "transformer.ln_f.",
+            ".norm1.": ".ln_1.",
+            ".norm2.": ".ln_2.",
+            ".attention.qkv.": ".attn.c_attn.",
+            ".attention.out.": ".attn.c_proj.",
+            ".mlp.up.": ".mlp.c_fc.",
+            ".mlp.down.": ".mlp.c_proj.",
+        },
+        transposed=(".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight"),
+        tied=("lm_head.weight", ".attn.bias", ".attn.masked_bias"),
+    ),
 )

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gptwright.models.family import Decoder
+from gptwright.models.decoder import Decoder
 
 
 class ScalarHead(nn.Module):

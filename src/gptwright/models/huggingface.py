@@ -1,17 +1,20 @@
-"""Model folders of the ecosystem: `config.json` and `model.safetensors`, both ways.
+"""Model folders of the ecosystem: `config.json` and safetensors, both ways.
 
-`transformers`, vLLM and llama.cpp open what is written here, with no code of ours. No pickle: a `.bin` is refused.
+`transformers`, vLLM and llama.cpp open what is written here, with no code of ours, where they know the architecture.
+No pickle: a `.bin` is refused.
 """
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from gptwright.foundations.config import decode, encode
 from gptwright.foundations.durable import MANIFEST, read_json, verify_folder, write_json
 from gptwright.foundations.errors import ArtifactError, nearest
 from gptwright.models.catalogue import FAMILIES, check_sizes, family_of
@@ -19,104 +22,214 @@ from gptwright.models.family import Family
 from gptwright.models.heads import RewardModel
 
 WEIGHTS = "model.safetensors"
+SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
+
+# Fields that do not change what a model computes from ids.
+HARMLESS = {
+    "architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "initializer_range",
+    "init_std", "use_cache", "output_attentions", "output_hidden_states", "return_dict", "chunk_size_feed_forward",
+    "is_encoder_decoder", "id2label", "label2id", "num_labels", "problem_type", "summary_type", "summary_use_proj",
+    "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "task_specific_params", "tokenizer_class",
+    "gradient_checkpointing", "classifier_dropout", "name_or_path", "finetuning_task", "quantization_config_note",
+    "is_decoder", "transformers.js_config", "generation_config", "max_length", "num_beams", "forced_eos_token_id",
+}  # fmt: skip
 
 
-def write_model(model: nn.Module, folder: Path, token_ids: dict[str, int]) -> None:
-    """Writes the model in float32. `token_ids` go into config.json: `eos_token_id`, `pad_token_id`, …"""
+def write_model(
+    model: nn.Module, folder: Path, token_ids: Mapping[str, int], dtype: torch.dtype = torch.float32, shard: int = SHARD
+) -> None:
+    """Writes config.json and the weights, in several files above `shard` bytes.
+
+    `token_ids` go into config.json: `eos_token_id`, `pad_token_id`, …
+    """
     family = family_of(model.config)
     scores = isinstance(model, RewardModel)
-    config: dict[str, Any] = {
-        "architectures": [family.scorer if scores else family.language_model],
-        "model_type": family.name,
-        **{theirs: getattr(model.config, ours) for ours, theirs in family.sizes.items()},
-        **family.constants,
-        **dict.fromkeys(family.dropouts, 0.0),
-        **token_ids,
-        "dtype": "float32",
-    }
+    config = config_table(model.config) | dict(token_ids)
+    config |= {"architectures": [_architecture(model, family)], "dtype": str(dtype).removeprefix("torch.")}
     if scores:
         config |= {"num_labels": 1, "id2label": {"0": "reward"}, "label2id": {"reward": 0}}
     write_json(folder / "config.json", config)
-    save_file(_their_tensors(model, family), folder / WEIGHTS, metadata={"format": "pt"})
+    tensors = dict(_their_tensors(model, family, dtype))
+    parts = list(_shards(tensors, shard))
+    names = [WEIGHTS] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
+                                               for i in range(1, len(parts) + 1)]  # fmt: skip
+    for name, part in zip(names, parts, strict=True):
+        save_file(part, folder / name, metadata={"format": "pt"})
+    if len(parts) > 1:
+        total = sum(tensor.nbytes for tensor in tensors.values())
+        where = {key: name for name, part in zip(names, parts, strict=True) for key in part}
+        write_json(folder / f"{WEIGHTS}.index.json", {"metadata": {"total_size": total}, "weight_map": where})
+
+
+def config_table(config: Any) -> dict[str, Any]:
+    """The configuration in the words of its family's config.json."""
+    folder = family_of(config).folder
+    return {
+        "model_type": folder.model_type,
+        **{theirs: encode(getattr(config, ours)) for ours, theirs in folder.sizes.items()},
+        **folder.constants,
+        **dict.fromkeys(folder.dropouts, 0.0),
+        **folder.write(config),
+    }
 
 
 def read_model(folder: Path) -> nn.Module:
-    """A decoder, or a `RewardModel` when the folder holds one, in float32.
+    """The folder's model in float32; a `RewardModel` when it holds one.
 
     Raises `ArtifactError` naming what is missing, damaged, unknown or of the wrong shape, `ConfigError` for sizes that
     contradict each other.
     """
     if (folder / MANIFEST).is_file():
         verify_folder(folder)
-    table = read_json(folder / "config.json")
-    family, config = _understood(table, folder / "config.json")
+    return build_model(read_json(folder / "config.json"), folder / "config.json", lambda: _load(folder))
+
+
+def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]]) -> nn.Module:
+    """The model that a config.json's `table` describes, with the tensors that `load` gives under their names.
+
+    Nothing is loaded before the table is understood. `where` names the source in messages.
+    """
+    family, config = understood(table, where)
+    found = {family.folder.newer(name): tensor for name, tensor in load().items()}
     with torch.device("meta"):
         model: nn.Module = family.model(config)
-        if table.get("architectures") == [family.scorer]:
+        _leave_out_absent_parts(model, family, found)
+        if family.folder.scorer and table.get("architectures") == [family.folder.scorer]:
             model = RewardModel(model)
-    model.load_state_dict(_our_tensors(model, family, folder), assign=True)
+    model.load_state_dict(_our_tensors(model, family, found, where), assign=True)
     return model
 
 
-def _understood(table: Any, path: Path) -> tuple[Family, Any]:
+def understood(table: Any, path: Path) -> tuple[Family, Any]:
     """The family and its configuration, once it is certain that we would compute what the folder's maker computed."""
+    by_type = {family.folder.model_type: family for family in FAMILIES.values()}
     name = str(table.get("model_type", "")) if isinstance(table, dict) else ""
-    if name not in FAMILIES:
-        raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, FAMILIES))
-    family = FAMILIES[name]
-    for theirs in family.sizes.values():
-        if type(table.get(theirs)) is not int:
-            raise ArtifactError(f"a whole number as '{theirs}' in {path}", repr(table.get(theirs)),
-                                "Restore the file from its source.")  # fmt: skip
-    for theirs, value in family.constants.items():
-        if table.get(theirs, value) != value:
-            raise ArtifactError(
-                f"{theirs} = {value!r} in {path}", repr(table[theirs]), f"Only such a {name} can be computed."
-            )
-    config = family.config(**{ours: table[theirs] for ours, theirs in family.sizes.items()})
+    if name not in by_type:
+        raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, by_type))
+    family = by_type[name]
+    _contradicts(table, family, path)
+    sizes = {ours: table[theirs] for ours, theirs in family.folder.sizes.items() if theirs in table}
+    try:
+        config = decode(family.config, sizes | _read(family, table, path), str(path))
+    except ArtifactError as error:
+        raise ArtifactError(f"{error.needed} in {path}", error.got, error.remedy) from error
     check_sizes(config)
     return family, config
 
 
-def _their_tensors(model: nn.Module, family: Family) -> dict[str, Tensor]:
-    return {
-        theirs: (
-            tensor.detach().float().T if theirs.endswith(family.transposed) else tensor.detach().float()
-        ).contiguous()
-        for ours, tensor in model.state_dict().items()
-        for theirs in [_their_name(ours, family)]
-    }
+def _read(family: Family, table: Any, path: Path) -> dict[str, Any]:
+    kinds = {int: "a whole number", float: "a number", str: "a word"}
+    for ours, theirs in family.folder.sizes.items():
+        kind = get_type_hints(family.config)[ours]
+        value = table.get(theirs)
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ArtifactError(f"{kinds[kind]} as '{theirs}' in {path}", repr(value)[:60],
+                                "Restore the file from its source.")  # fmt: skip
+    try:
+        return family.folder.read(table)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"a whole {family.folder.model_type} configuration in {path}", f"a damaged one ({error})",
+                            "Restore the file from its source.") from error  # fmt: skip
 
 
-def _their_name(ours: str, family: Family) -> str:
+def _contradicts(table: Mapping[str, Any], family: Family, path: Path) -> None:
+    """Raises `ArtifactError` for a field that says we would compute something else, or that we do not know."""
+    folder = family.folder
+    for theirs, value in folder.constants.items():
+        if table.get(theirs, value) != value:
+            raise ArtifactError(f"{theirs} = {value!r} in {path}", repr(table[theirs]),
+                                f"Only such a {folder.model_type} can be computed.")  # fmt: skip
+    known = HARMLESS | {*folder.sizes.values(), *folder.constants, *folder.dropouts, *folder.harmless}
+    written = folder.write(next(iter(family.presets.values()))).keys() | {"rope_scaling"}
+    for field in table.keys() - known - written:
+        if not field.endswith(("_token_id", "_token_ids")):
+            raise ArtifactError(f"only fields that a {folder.model_type} is known to have in {path}",
+                                f"'{field}' = {str(table[field])[:60]}",
+                                "Take the field away if the model computes the same without it.")  # fmt: skip
+
+
+def _architecture(model: nn.Module, family: Family) -> str:
+    if isinstance(model, RewardModel):
+        return family.folder.scorer
+    absent = {part for parts in family.folder.without for part in parts if getattr(model, part) is None}
+    name = family.folder.architecture(absent)
+    assert name is not None
+    return name
+
+
+def _leave_out_absent_parts(model: nn.Module, family: Family, found: Mapping[str, Tensor]) -> None:
+    """Sets to None what the weights have nothing of, where there are models without it: nothing is left to chance."""
+    absent = {part for parts in family.folder.without for part in parts}
+    for ours in model.state_dict():
+        if any(_place(name, family, found) in found for name in _their_names(ours, family)):
+            absent.discard(ours.split(".")[0])
+    if family.folder.architecture(absent) is not None:
+        for part in absent:
+            setattr(model, part, None)
+
+
+def _place(name: str, family: Family, found: Mapping[str, Tensor]) -> str:
+    """Where a tensor lies: a trunk that was saved alone lacks the prefix."""
+    return name if name in found else name.removeprefix(family.folder.prefix)
+
+
+def _their_tensors(model: nn.Module, family: Family, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    alone = _architecture(model, family) == family.folder.trunk
+    for ours, tensor in model.state_dict().items():
+        names = _their_names(ours, family)
+        if alone:
+            names = tuple(name.removeprefix(family.folder.prefix) for name in names)
+        for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
+            turned = piece.T if name.endswith(family.folder.transposed) else piece
+            yield name, turned.to(dtype, copy=len(names) > 1).contiguous()
+
+
+def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
+    part, size = dict[str, Tensor](), 0
+    for name, tensor in tensors.items():
+        if part and size + tensor.nbytes > limit:
+            yield part
+            part, size = {}, 0
+        part[name] = tensor
+        size += tensor.nbytes
+    yield part
+
+
+def _their_names(ours: str, family: Family) -> tuple[str, ...]:
     if ours.startswith("head.score."):
-        return ours.removeprefix("head.")
-    return family.prefix + family.theirs(ours.removeprefix("trunk."))
+        return (ours.removeprefix("head."),)
+    return family.folder.theirs(ours.removeprefix("trunk."))
 
 
-def _our_tensors(model: nn.Module, family: Family, folder: Path) -> dict[str, Tensor]:
-    found = _load(folder)
-    tensors: dict[str, Tensor] = {}
+def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], where: Path) -> dict[str, Tensor]:
+    """Every tensor of the model out of theirs. Raises `ArtifactError` for one too few, too many or of another shape."""
+    tensors, unused = dict[str, Tensor](), set(found)
     for ours, expected in model.state_dict().items():
-        theirs = _their_name(ours, family)
-        tensor = found.get(theirs, found.get(theirs.removeprefix(family.prefix)))
-        if tensor is None:
-            raise ArtifactError(f"the tensor {theirs} in {folder / WEIGHTS}", "nothing of that name",
-                                "The folder is incomplete: restore it from its source.")  # fmt: skip
-        tensor = (tensor.T if theirs.endswith(family.transposed) else tensor).float().contiguous()
+        pieces: list[Tensor] = []
+        for name in _their_names(ours, family):
+            at = _place(name, family, found)
+            if at not in found:
+                raise ArtifactError(f"the tensor {name} in the weights beside {where}", "nothing of that name",
+                                    "The folder is incomplete: restore it from its source.")  # fmt: skip
+            unused.discard(at)
+            piece = found[at].T if name.endswith(family.folder.transposed) else found[at]
+            pieces.append(piece.float())
+        tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:
-            raise ArtifactError(f"{theirs} of shape {tuple(expected.shape)}", f"{tuple(tensor.shape)}",
-                                "config.json and the weights do not belong together.")  # fmt: skip
-        tensors[ours] = tensor
+            names = " + ".join(_their_names(ours, family))
+            raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
+                                f"{where} and the weights do not belong together.")  # fmt: skip
+        tensors[ours] = tensor.contiguous()
+    for name in sorted(unused):
+        if not name.endswith(family.folder.tied):
+            raise ArtifactError(f"only tensors of a {family.folder.model_type} beside {where}", f"'{name}' too",
+                                "This is another model, or a part of it is not computed here.")  # fmt: skip
     return tensors
 
 
 def _load(folder: Path) -> dict[str, Tensor]:
-    index = folder / f"{WEIGHTS}.index.json"
-    names = sorted(set(read_json(index)["weight_map"].values())) if index.is_file() else [WEIGHTS]
     tensors: dict[str, Tensor] = {}
-    for name in names:
-        path = folder / name
+    for path in _files(folder):
         if not path.is_file():
             remedy = "Restore the folder, or run its stage again."
             if list(folder.glob("*.bin")) or list(folder.glob("*.pt")):
@@ -124,7 +237,19 @@ def _load(folder: Path) -> dict[str, Tensor]:
             raise ArtifactError(f"the weights {path}", "nothing there", remedy)
         try:
             tensors |= load_file(path)
-        except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        except (SafetensorError, json.JSONDecodeError, OSError, ValueError, OverflowError) as error:
             raise ArtifactError(f"whole safetensors in {path}", f"a damaged file ({error})",
                                 "Restore it from a copy, or run its stage again.") from error  # fmt: skip
     return tensors
+
+
+def _files(folder: Path) -> list[Path]:
+    """The weight files: one, or those that the index names, none of them outside the folder."""
+    index = folder / f"{WEIGHTS}.index.json"
+    if not index.is_file():
+        return [folder / WEIGHTS]
+    table = read_json(index)
+    names = table.get("weight_map") if isinstance(table, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(n, str) and Path(n).name == n for n in names.values()):
+        raise ArtifactError(f"the names of weight files in {index}", "something else", "Restore it from its source.")
+    return [folder / name for name in sorted(set(names.values()))]

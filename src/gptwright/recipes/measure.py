@@ -91,7 +91,7 @@ class _Trainer:
 
 def _losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
     for ids in batches:
-        yield next_token_loss(network.hidden(ids), network.embed.weight, ids)
+        yield next_token_loss(network.hidden(ids), network.output, ids)
 
 
 def _reward_seconds(model: Any, shape: Shape) -> float:

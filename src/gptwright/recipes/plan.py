@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gptwright.foundations.config import encode
 from gptwright.models.catalogue import build, count
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.recipes.measure import Shape, Speeds
@@ -118,7 +119,7 @@ def _tables(
         "prepare": {"data": list(wish.data), "max_characters": wish.max_characters, **seed},
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
-            "tokens": "tokenize", "model": {"family": "gpt2", **vars(model)}, "rows": shape.rows,
+            "tokens": "tokenize", "model": encode(model), "rows": shape.rows,
             "length": shape.length, "rate": _rate(model), "warmup": min(50, steps["pretrain"] // 10 + 1),
             "evaluate_every": max(steps["pretrain"] // LOOKS, 1), **trained("pretrain", 5),
         },

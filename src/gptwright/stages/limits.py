@@ -1,8 +1,9 @@
 """Settings that make no sense are refused when a configuration is made: before the first stage of a recipe starts."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.errors import ConfigError, nearest
 
 
 def positive(config: Any, *names: str) -> None:
@@ -26,3 +27,9 @@ def within_context(length: int, context: int) -> None:
     if length > context:
         raise ConfigError(f"windows of at most the context, {context}", f"length = {length}",
                           "Lower length or raise the model's context.")  # fmt: skip
+
+
+def known(word: str, words: Iterable[str], what: str) -> None:
+    """Raises `ConfigError` with the nearest word when `word` is none of `words`."""
+    if word not in words:
+        raise ConfigError(f"a {what}", f"'{word}'", nearest(word, words))

@@ -127,7 +127,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
             for source in memories:
                 ids, targets = source.batch(update_number * config.epochs * config.minibatches + minibatch)
                 hidden = start.network.hidden(ids)
-                yield config.mix_weight * next_token_loss(hidden, start.network.embed.weight, targets)
+                yield config.mix_weight * next_token_loss(hidden, start.network.output, targets)
 
         return losses
 

@@ -1,35 +1,35 @@
-"""pretrain: predict the next token of the corpus (GPT-1 §3.1, GPT-2 §2)."""
+"""pretrain: a model learns from a corpus what its kind can learn there; a decoder, to predict the next token."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.generation.export import export
-from gptwright.generation.model import Model
-from gptwright.models.catalogue import ModelConfig, build, check_sizes, count, preset
-from gptwright.objectives.language import next_token_loss
-from gptwright.stages.limits import at_least, positive, within_context
-from gptwright.stages.samples import write_sample
+from gptwright.models.catalogue import ModelConfig, build, check_sizes, count, family_of, preset
+from gptwright.pretraining.lesson import Lesson, Material
+from gptwright.pretraining.masked import MaskedWords
+from gptwright.pretraining.next_token import NextToken
+from gptwright.stages.limits import at_least, known, positive, within_context
+from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.schedules import trapezoid
+from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import session
 
+LESSONS: Mapping[str, Callable[[Material], Lesson]] = {"decoder": NextToken, "encoder": MaskedWords}
 NANO = preset("gpt2-nano")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrain:
-    """Train a language model from nothing on packed text."""
+    """Train a model from nothing on packed text."""
 
     tokens: Path
     """folder of tokenize"""
@@ -45,8 +45,14 @@ class Pretrain:
     """peak learning rate"""
     warmup: int = 50
     """steps of rising rate"""
+    schedule: str = "trapezoid"
+    """how the rate goes: trapezoid, cosine, linear or inverse-root"""
     decay: float = 0.1
     """weight decay of matrices"""
+    beta2: float = 0.95
+    """Adam's memory of squared gradients"""
+    epsilon: float = 1e-8
+    """what Adam adds to their root"""
     dtype: str = "fast"
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
@@ -59,8 +65,9 @@ class Pretrain:
     """initial weights and order of the data"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "length", "rate", "threads", "evaluate_every", "save_every")
+        positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every")
         at_least(0, self, "warmup", "decay")
+        known(self.schedule, SCHEDULES, "schedule")
         check_sizes(self.model)
         within_context(self.length, self.model.context)
 
@@ -69,47 +76,39 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/` (a Hugging Face folder), samples.md, metrics.jsonl and the last checkpoints."""
     use_threads(config.threads)
     tokenizer = open_tokenizer(config.tokens)
-    train, heldout = open_tokens(config.tokens, "train"), open_tokens(config.tokens, "heldout")
     network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
-    hold_matrices_in(network, matrix_dtype(config.dtype))
-    optimizer = Optimizer(network.named_parameters(), decay=config.decay)
-    windows = Windows(train, config.length, config.rows, config.seed)
-    say(f"pretrain: {count(network):,} parameters, {config.steps * config.rows * config.length:,} tokens, "
-        f"matrices in {str(matrix_dtype(config.dtype)).removeprefix('torch.')}")  # fmt: skip
-
-    def losses(step: int) -> Iterator[Tensor]:
-        ids, targets = windows.batch(step)
-        yield next_token_loss(network.hidden(ids), network.embed.weight, targets)
-
-    seen = config.rows * config.length
+    lesson = LESSONS[family_of(config.model).kind](Material(
+        network=network, tokenizer=tokenizer, train=open_tokens(config.tokens, "train"),
+        heldout=open_tokens(config.tokens, "heldout"), rows=config.rows, length=config.length, seed=config.seed,
+    ))  # fmt: skip
+    dtype = matrix_dtype(config.dtype)
+    hold_matrices_in(network, dtype)
+    optimizer = Optimizer(
+        network.named_parameters(), decay=config.decay, betas=(0.9, config.beta2), epsilon=config.epsilon
+    )
+    tokens = config.steps * lesson.tokens_per_step
+    format = str(dtype).removeprefix("torch.")
+    say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
     with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
-        rate = trapezoid(config.rate, config.steps, config.warmup)
-        for step in optimise(optimizer, losses, rate, first=run.first, steps=config.steps):
+        rate = SCHEDULES[config.schedule](config.rate, config.steps, config.warmup)
+        for step in optimise(optimizer, lesson.losses, rate, first=run.first, steps=config.steps):
             if step.number % config.evaluate_every == 0:
-                loss = text_loss(network, heldout, length=config.length, windows=48)
-                folder.metrics.log(step.number, heldout_nats=loss.nats, heldout_bits_per_byte=loss.bits_per_byte)
-                write_sample(Model(network, tokenizer, "pretrain"), folder, step.number)
+                look = lesson.look(step.number)
+                folder.metrics.log(step.number, **look.figures)
+                write_samples(folder, step.number, look.samples)
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
-                       tokens_per_second=seen / step.seconds)  # fmt: skip
-    return _finish(config, folder, network, optimizer, windows)
-
-
-def _finish(
-    config: Pretrain, folder: StageFolder, network: Any, optimizer: Optimizer, windows: Windows
-) -> dict[str, Any]:
-    tokenizer, heldout = open_tokenizer(config.tokens), open_tokens(config.tokens, "heldout")
+                       tokens_per_second=lesson.tokens_per_step / step.seconds)  # fmt: skip
     release(network, optimizer)
     export(network, tokenizer, folder / "model")
-    loss = text_loss(network, heldout, length=config.length, windows=200)
-    say(f"pretrain: held-out text {loss.bits_per_byte:.3f} bits a byte ({loss.nats:.3f} nats a token)")
+    figures = lesson.measure()
+    say(f"pretrain: held-out text: {', '.join(f'{name} {value:.3f}' for name, value in figures.items())}")
     return {
         "parameters": count(network),
-        "tokens": config.steps * config.rows * config.length,
-        "epochs": round(config.steps * config.rows / windows.count, 2),
-        "heldout_nats": loss.nats,
-        "heldout_bits_per_byte": loss.bits_per_byte,
+        "tokens": tokens,
+        "epochs": round(lesson.epochs(config.steps), 2),
+        **figures,
         "skipped_steps": optimizer.skipped,
-        "dtype": str(matrix_dtype(config.dtype)).removeprefix("torch."),
+        "dtype": format,
     }
 
 

@@ -104,9 +104,9 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
 
     def losses(step: int) -> Iterator[Tensor]:
         ids, targets = demonstrations.batch(step)
-        yield next_token_loss(network.hidden(ids), network.embed.weight, targets)
+        yield next_token_loss(network.hidden(ids), network.output, targets)
         ids, targets = windows.batch(step)
-        yield next_token_loss(network.hidden(ids), network.embed.weight, targets)
+        yield next_token_loss(network.hidden(ids), network.output, targets)
 
     with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
         rate = linear(config.rate, config.steps, warmup=20)

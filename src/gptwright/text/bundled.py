@@ -7,6 +7,7 @@ from gptwright.foundations.errors import ArtifactError, InputError, nearest
 WORD = "bundled"
 TEXTS = ("novels", "plays", "wordnet", "verse")
 CONVERSATIONS = "conversations.jsonl.xz"
+TRANSLATION = "translation.jsonl.xz"
 TEACHING = "teaching"
 TEACHING_CONVERSATIONS = f"{TEACHING}/conversations.jsonl"
 TEACHING_QUESTIONS = f"{TEACHING}/questions.jsonl"

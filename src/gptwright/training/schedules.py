@@ -32,3 +32,20 @@ def trapezoid(peak: float, steps: int, warmup: int, cooldown: float = 0.4) -> Sc
 def linear(peak: float, steps: int, warmup: int = 0) -> Schedule:
     """Linear up, then linear to 0."""
     return trapezoid(peak, steps, warmup, cooldown=1.0)
+
+
+def inverse_root(peak: float, steps: int, warmup: int) -> Schedule:
+    """Linear up, then falling with the root of the step, without an end (Vaswani et al. 2017, eq. 3).
+
+    The paper's own peak is (width · warmup) to the power −½.
+    """
+    warmup = max(warmup, 1)
+    return lambda step: peak * min((step + 1) / warmup, (warmup / (step + 1)) ** 0.5)
+
+
+SCHEDULES: dict[str, Callable[[float, int, int], Schedule]] = {
+    "trapezoid": trapezoid,
+    "cosine": cosine,
+    "linear": linear,
+    "inverse-root": inverse_root,
+}

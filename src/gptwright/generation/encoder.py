@@ -1,0 +1,84 @@
+"""An encoder with its tokenizer: it understands texts, fills in masked words, and writes nothing of its own."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gptwright.foundations.errors import InputError
+from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.training.batches import padded
+
+MASK = "[MASK]"
+ROWS = 32
+
+
+class Encoder:
+    """A BERT and its tokenizer."""
+
+    def __init__(self, network: Any, tokenizer: Tokenizer, name: str) -> None:
+        self.network, self.tokenizer, self.name = network, tokenizer, name
+        self.context: int = network.config.context
+        controls = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", MASK)
+        self.cls, self.sep, self.pad, self.unknown, self.mask = (tokenizer.control(name) for name in controls)
+
+    @torch.inference_mode()
+    def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """Raw scores of the token at every place, in float32. Raises `InputError` beyond the context, `ArtifactError`
+        when the model has no masked-language head."""
+        if ids.shape[1] > self.context:
+            raise InputError(
+                f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
+            )
+        return self.network(ids)
+
+    @torch.inference_mode()
+    def embeddings(self, texts: Sequence[str]) -> Float[Tensor, "N C"]:
+        """One vector a text: the mean of its tokens' states. What lies beyond the context is not read.
+
+        Texts that mean the same have a high cosine where the model was trained for it (MiniLM).
+        """
+        rows = [self._framed(self.tokenizer.encode(text)[: self.context - 2]) for text in texts]
+        found = torch.empty(len(rows), self.network.config.width)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        for some in (order[i : i + ROWS] for i in range(0, len(order), ROWS)):
+            lengths = torch.tensor([len(rows[i]) for i in some])
+            states = self.network.encode(padded([rows[i] for i in some], self.pad), lengths=lengths).float()
+            real = (torch.arange(states.shape[1]) < lengths[:, None])[..., None]
+            found[some] = (states * real).sum(1) / lengths[:, None]
+        return found
+
+    @torch.inference_mode()
+    def fill(self, text: str) -> str:
+        """The text with the likeliest token for every [MASK], each chosen by itself, in the tokenizer's spelling.
+
+        Raises `InputError` when there is no [MASK] or the text is longer than the context.
+        """
+        parts = text.split(MASK)
+        if len(parts) == 1:
+            raise InputError(f"a text with {MASK} where a word is to be found", repr(text)[:60], f"Write {MASK}.")
+        ids = self.tokenizer.encode(parts[0])
+        for part in parts[1:]:
+            ids += [self.mask, *self.tokenizer.encode(part)]
+        row = torch.tensor([self._framed(ids)])
+        logits = self.logits(row)[0]
+        logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")
+        return self.tokenizer.decode(torch.where(row[0] == self.mask, logits.argmax(-1), row[0]).tolist())
+
+    def generate(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InputError`."""
+        raise writes_nothing(self.name)
+
+    def chat(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InputError`."""
+        raise writes_nothing(self.name)
+
+    def _framed(self, ids: list[int]) -> list[int]:
+        return [self.cls, *ids, self.sep]
+
+
+def writes_nothing(name: str) -> InputError:
+    return InputError("a model that writes", f"{name}, an encoder, which reads whole texts",
+                      "Use .fill, .embeddings or .logits, or give a decoder.")  # fmt: skip

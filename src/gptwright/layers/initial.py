@@ -1,0 +1,44 @@
+"""Initial weights, by a seeded generator, so that a model is a pure function of its sizes and its seed."""
+
+from math import sqrt
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def normal_weights(model: nn.Module, seed: int, spread: float, residual: float | None = None) -> None:
+    """Matrices from N(0, `spread`²), those that end a residual branch from N(0, `residual`²); biases 0, gains 1."""
+    random = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+        else:
+            ends_branch = residual is not None and name.endswith(("out.weight", "down.weight"))
+            parameter.normal_(0.0, residual if ends_branch and residual is not None else spread, generator=random)
+
+
+@torch.no_grad()
+def truncated_weights(model: nn.Module, seed: int, spread: float) -> None:
+    """Matrices from N(0, `spread`²), nothing beyond two spreads (which leaves 0.88 of one); biases 0, gains 1."""
+    random = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+        else:
+            nn.init.trunc_normal_(parameter, 0.0, spread, -2 * spread, 2 * spread, generator=random)
+
+
+@torch.no_grad()
+def uniform_weights(model: nn.Module, seed: int) -> None:
+    """Glorot & Bengio 2010: matrices from U(±√(6 / (inputs + outputs))), embeddings from N(0, 1/width)."""
+    random = torch.Generator().manual_seed(seed)
+    embeddings = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
+    for name, parameter in model.named_parameters():
+        if parameter.dim() == 1:
+            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+        elif id(parameter) in embeddings:
+            parameter.normal_(0.0, parameter.shape[1] ** -0.5, generator=random)
+        else:
+            bound = sqrt(6 / (parameter.shape[0] + parameter.shape[1]))
+            parameter.uniform_(-bound, bound, generator=random)

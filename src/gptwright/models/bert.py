@@ -1,0 +1,222 @@
+"""BERT (Devlin et al. 2018): an encoder that sees both directions, with heads for masked words and next sentences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.foundations.errors import ArtifactError
+from gptwright.layers.attention import Attention
+from gptwright.layers.feedforward import FeedForward
+from gptwright.layers.initial import truncated_weights
+from gptwright.layers.masks import FULL, Mask, Padded
+from gptwright.models.family import Family, Folder
+
+EPSILON = 1e-12
+SEGMENTS = 2
+Part = TypeVar("Part", bound=nn.Module)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BERTConfig:
+    """Sizes of a BERT. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
+
+    family: ClassVar = "bert"
+    vocab: int = 30_522
+    """tokens known"""
+    context: int = 512
+    """tokens seen at once"""
+    width: int = 768
+    """numbers that stand for one token"""
+    heads: int = 12
+    """attention heads; must divide the width"""
+    layers: int = 12
+    """blocks"""
+
+
+# §3 of the paper; the four small ones are of the released README.
+PRESETS = {
+    "bert-base": BERTConfig(),
+    "bert-large": BERTConfig(width=1024, heads=16, layers=24),
+    "bert-medium": BERTConfig(width=512, heads=8, layers=8),
+    "bert-small": BERTConfig(width=512, heads=8, layers=4),
+    "bert-mini": BERTConfig(width=256, heads=4, layers=4),
+    "bert-tiny": BERTConfig(width=128, heads=2, layers=2),
+    "bert-nano": BERTConfig(vocab=2048, context=256, width=192, heads=6, layers=4),
+}
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads)
+        self.mlp = FeedForward(width, 4 * width, F.gelu)
+        self.norm1, self.norm2 = nn.LayerNorm(width, EPSILON), nn.LayerNorm(width, EPSILON)
+
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask) -> Float[Tensor, "B T C"]:
+        x = self.norm1(x + self.attention(x, mask))
+        return self.norm2(x + self.mlp(x))
+
+
+class MaskedHead(nn.Module):
+    """What the output matrix sees of a state, and the bias that goes with that matrix."""
+
+    def __init__(self, width: int, vocab: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+        self.norm = nn.LayerNorm(width, EPSILON)
+        self.bias = nn.Parameter(torch.zeros(vocab))
+
+    def forward(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        return self.norm(F.gelu(self.dense(states)))
+
+
+class BERT(nn.Module):
+    """The heads and the pooler are None where a folder came without them; what needs them raises `ArtifactError`."""
+
+    def __init__(self, config: BERTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab, config.width)
+        self.positions = nn.Embedding(config.context, config.width)
+        self.segments = nn.Embedding(SEGMENTS, config.width)
+        self.norm = nn.LayerNorm(config.width, EPSILON)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
+        self.pooler: nn.Linear | None = nn.Linear(config.width, config.width)
+        self.masked: MaskedHead | None = MaskedHead(config.width, config.vocab)
+        self.next: nn.Linear | None = nn.Linear(config.width, 2)
+
+    def encode(
+        self,
+        ids: Int[Tensor, "B T"],
+        segments: Int[Tensor, "B T"] | None = None,
+        lengths: Int[Tensor, "B"] | None = None,
+    ) -> Float[Tensor, "B T C"]:
+        """States of all tokens. `segments`: 0 for the first text, the default, 1 for the second; what stands beyond a
+        row's length is not seen. Raises `IndexError` beyond the context."""
+        length = ids.shape[1]
+        if length > self.config.context:
+            raise IndexError(f"{length} tokens in a context of {self.config.context}")
+        segments = torch.zeros_like(ids) if segments is None else segments
+        places = torch.arange(length, device=ids.device)
+        x = self.norm(self.embed(ids) + self.segments(segments) + self.positions(places)).to(self.matrix_dtype)
+        mask = FULL if lengths is None else Padded(lengths)
+        for block in self.blocks:
+            x = block(x, mask)
+        return x
+
+    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """Masked-language logits of one text a row, all of it real."""
+        return self.masked_logits(self.encode(ids))
+
+    def masked_states(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        """What the output matrix and its bias see."""
+        return _there(self.masked, "masked-language head")(states)
+
+    def masked_logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
+        """Raw scores of the token that stands, or stood, at each place, in float32."""
+        return self.masked_states(states).float() @ self.embed.weight.T + self.output_bias
+
+    def pooled(self, states: Float[Tensor, "B T C"]) -> Float[Tensor, "B C"]:
+        """One vector a row, from its first token, [CLS]."""
+        return _there(self.pooler, "pooler")(states[:, 0]).tanh()
+
+    def next_logits(self, states: Float[Tensor, "B T C"]) -> Float[Tensor, "B 2"]:
+        """Raw scores: the second text follows the first; it is from elsewhere."""
+        return _there(self.next, "next-sentence head")(self.pooled(states)).float()
+
+    @property
+    def output_bias(self) -> Float[Tensor, "V"]:
+        return _there(self.masked, "masked-language head").bias
+
+    @property
+    def matrix_dtype(self) -> torch.dtype:
+        """The format that linear layers compute in; embeddings, and so the masked logits, stay in float32."""
+        return next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
+
+    def initialise(self, seed: int) -> None:
+        """N(0, 0.02²) without what lies beyond two deviations, as in the released code; biases 0, gains 1."""
+        truncated_weights(self, seed, 0.02)
+
+
+def _there(part: Part | None, name: str) -> Part:
+    if part is None:
+        raise ArtifactError(f"a {name}", "a model that came without one", "Take a folder of a BertForPreTraining.")
+    return part
+
+
+def read(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Their feed-forward width is free; only the paper's is computed here."""
+    wide = 4 * table["hidden_size"]
+    if table.get("intermediate_size", wide) != wide:
+        raise ArtifactError(f"intermediate_size {wide}, 4 × hidden_size", repr(table["intermediate_size"]),
+                            "Only such a bert can be computed.")  # fmt: skip
+    return {}
+
+
+def write(config: BERTConfig) -> dict[str, Any]:
+    return {"intermediate_size": 4 * config.width}
+
+
+FAMILY = Family(
+    name="bert",
+    kind="encoder",
+    config=BERTConfig,
+    model=BERT,
+    presets=PRESETS,
+    folder=Folder(
+        model_type="bert",
+        language_model="BertForPreTraining",
+        prefix="bert.",
+        trunk="BertModel",
+        without={
+            ("pooler", "next"): "BertForMaskedLM",
+            ("masked",): "BertForNextSentencePrediction",
+            ("masked", "next"): "BertModel",
+            ("pooler", "masked", "next"): "BertModel",
+        },
+        sizes={
+            "vocab": "vocab_size",
+            "context": "max_position_embeddings",
+            "width": "hidden_size",
+            "heads": "num_attention_heads",
+            "layers": "num_hidden_layers",
+        },
+        constants={
+            "hidden_act": "gelu",
+            "layer_norm_eps": EPSILON,
+            "type_vocab_size": SEGMENTS,
+            "position_embedding_type": "absolute",
+            "tie_word_embeddings": True,
+            "is_decoder": False,
+            "add_cross_attention": False,
+        },
+        dropouts=("hidden_dropout_prob", "attention_probs_dropout_prob"),
+        tensors={
+            "embed.": "bert.embeddings.word_embeddings.",
+            "positions.": "bert.embeddings.position_embeddings.",
+            "segments.": "bert.embeddings.token_type_embeddings.",
+            "norm.": "bert.embeddings.LayerNorm.",
+            "blocks.": "bert.encoder.layer.",
+            ".attention.qkv.": (".attention.self.query.", ".attention.self.key.", ".attention.self.value."),
+            ".attention.out.": ".attention.output.dense.",
+            ".norm1.": ".attention.output.LayerNorm.",
+            ".mlp.up.": ".intermediate.dense.",
+            ".mlp.down.": ".output.dense.",
+            ".norm2.": ".output.LayerNorm.",
+            "pooler.": "bert.pooler.dense.",
+            "masked.bias": "cls.predictions.bias",
+            "masked.": "cls.predictions.transform.",
+            ".transform.norm.": ".transform.LayerNorm.",
+            "next.": "cls.seq_relationship.",
+        },
+        tied=("cls.predictions.decoder.weight", "cls.predictions.decoder.bias", ".position_ids"),
+        older={"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"},
+        read=read,
+        write=write,
+    ),
+)

@@ -1,0 +1,53 @@
+"""What every decoder has besides its wiring: logits from states, positions, an empty cache."""
+
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.layers.cache import Cache
+
+
+class Decoder(nn.Module):
+    """A language model that reads from left to right. A family writes the blocks, `hidden` and `initialise`."""
+
+    config: Any
+    embed: nn.Embedding
+    blocks: nn.ModuleList
+
+    def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        return self.logits(self.hidden(ids))
+
+    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
+        raise NotImplementedError
+
+    def initialise(self, seed: int) -> None:
+        """Fresh weights, a pure function of the seed."""
+        raise NotImplementedError
+
+    @property
+    def output(self) -> Float[Tensor, "V C"]:
+        """The output matrix: the embedding, unless a family has another."""
+        return self.embed.weight
+
+    def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
+        return hidden.float() @ self.output.T
+
+    @property
+    def matrix_dtype(self) -> torch.dtype:
+        """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
+        return next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
+
+    def positions_of(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Int[Tensor, "#B T"]:
+        """Where the ids stand. Raises `IndexError` beyond the context."""
+        length = ids.shape[1]
+        if length > self.config.context:
+            raise IndexError(f"{length} tokens in a context of {self.config.context}")
+        return torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
+
+    def new_cache(self, rows: int, capacity: int) -> Cache:
+        """An empty cache for `rows` sequences of at most `capacity` tokens."""
+        attention = cast(Any, self.blocks[0]).attention
+        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype)

@@ -1,0 +1,109 @@
+"""GPT-1 (Radford et al. 2018): a decoder with a norm after each residual sum and learned positions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.layers.attention import Attention
+from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.feedforward import FeedForward
+from gptwright.layers.initial import normal_weights
+from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.models.decoder import Decoder
+from gptwright.models.family import Family, Folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPT1Config:
+    """Sizes of a GPT-1. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
+
+    family: ClassVar = "gpt1"
+    vocab: int = 40_478
+    """tokens known"""
+    context: int = 512
+    """tokens seen at once"""
+    width: int = 768
+    """numbers that stand for one token"""
+    heads: int = 12
+    """attention heads; must divide the width"""
+    layers: int = 12
+    """blocks"""
+
+
+# §4.1.
+PRESETS = {
+    "gpt1-117m": GPT1Config(),
+    "gpt1-nano": GPT1Config(vocab=2048, context=256, width=192, heads=6, layers=4),
+}
+
+
+class Block(nn.Module):
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads)
+        self.mlp = FeedForward(width, 4 * width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None) -> Float[Tensor, "B T C"]:
+        x = self.norm1(x + self.attention(x, mask, cache))
+        return self.norm2(x + self.mlp(x))
+
+
+class GPT1(Decoder):
+    def __init__(self, config: GPT1Config) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab, config.width)
+        self.positions = nn.Embedding(config.context, config.width)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
+
+    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
+        x = self.embed(ids) + self.positions(self.positions_of(ids, cache))
+        x = x.to(self.matrix_dtype)
+        for index, block in enumerate(self.blocks):
+            x = block(x, CAUSAL, cache.layer(index) if cache else None)
+        return x
+
+    def initialise(self, seed: int) -> None:
+        """N(0, 0.02²); biases 0, gains 1 (§4.1)."""
+        normal_weights(self, seed, 0.02)
+
+
+FAMILY = Family(
+    name="gpt1",
+    config=GPT1Config,
+    model=GPT1,
+    presets=PRESETS,
+    folder=Folder(
+        model_type="openai-gpt",
+        language_model="OpenAIGPTLMHeadModel",
+        scorer="OpenAIGPTForSequenceClassification",
+        prefix="transformer.",
+        sizes={
+            "vocab": "vocab_size",
+            "context": "n_positions",
+            "width": "n_embd",
+            "heads": "n_head",
+            "layers": "n_layer",
+        },
+        constants={"afn": "gelu", "layer_norm_epsilon": 1e-5, "tie_word_embeddings": True},
+        dropouts=("attn_pdrop", "embd_pdrop", "resid_pdrop"),
+        harmless=("n_ctx", "n_special", "predict_special_tokens"),
+        tensors={
+            "embed.": "transformer.tokens_embed.",
+            "positions.": "transformer.positions_embed.",
+            "blocks.": "transformer.h.",
+            ".norm1.": ".ln_1.",
+            ".norm2.": ".ln_2.",
+            ".attention.qkv.": ".attn.c_attn.",
+            ".attention.out.": ".attn.c_proj.",
+            ".mlp.up.": ".mlp.c_fc.",
+            ".mlp.down.": ".mlp.c_proj.",
+        },
+        transposed=(".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight"),
+        tied=("lm_head.weight", ".attn.bias", ".position_ids"),
+    ),
+)

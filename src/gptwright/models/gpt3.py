@@ -1,0 +1,96 @@
+"""GPT-3 (Brown et al. 2020): GPT-2's blocks, "alternating dense and locally banded sparse attention" (§2.1)."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.layers.cache import Cache
+from gptwright.layers.initial import normal_weights
+from gptwright.layers.masks import CAUSAL, Banded, Strided
+from gptwright.models.decoder import Decoder
+from gptwright.models.family import Family, Folder
+from gptwright.models.gpt2 import Block
+
+SPARSE = {"banded": Banded, "strided": Strided}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPT3Config:
+    """Sizes of a GPT-3. Even layers see everything before them, odd ones a sparse part of it."""
+
+    family: ClassVar = "gpt3"
+    vocab: int = 50_257
+    """tokens known"""
+    context: int = 2048
+    """tokens seen at once"""
+    width: int = 768
+    """numbers that stand for one token"""
+    heads: int = 12
+    """attention heads; must divide the width"""
+    layers: int = 12
+    """blocks"""
+    sparse: str = "banded"
+    """what odd layers see: banded (the last `reach` tokens) or strided (those, and every `reach`-th before)"""
+    reach: int = 256
+    """tokens; the paper does not print its own"""
+
+    def __post_init__(self) -> None:
+        if self.sparse not in SPARSE:
+            raise ConfigError("a sparse pattern", f"'{self.sparse}'", nearest(self.sparse, SPARSE))
+
+
+# Table 2.1. Two of its rows contradict themselves: XL prints 24 heads of 128 in a width of 2048 (16 fit), 13B prints a
+# width of 5140 for 40 heads of 128 (5120 fits). The corrected rows have the printed numbers of parameters.
+PRESETS = {
+    "gpt3-125m": GPT3Config(),
+    "gpt3-350m": GPT3Config(width=1024, heads=16, layers=24),
+    "gpt3-760m": GPT3Config(width=1536, heads=16, layers=24),
+    "gpt3-1.3b": GPT3Config(width=2048, heads=16, layers=24),
+    "gpt3-2.7b": GPT3Config(width=2560, heads=32, layers=32),
+    "gpt3-6.7b": GPT3Config(width=4096, heads=32, layers=32),
+    "gpt3-13b": GPT3Config(width=5120, heads=40, layers=40),
+    "gpt3-175b": GPT3Config(width=12288, heads=96, layers=96),
+    "gpt3-nano": GPT3Config(vocab=2048, context=512, width=192, heads=6, layers=4, reach=64),
+}
+
+
+class GPT3(Decoder):
+    def __init__(self, config: GPT3Config) -> None:
+        super().__init__()
+        self.config = config
+        self.masks = (CAUSAL, SPARSE[config.sparse](config.reach))
+        self.embed = nn.Embedding(config.vocab, config.width)
+        self.positions = nn.Embedding(config.context, config.width)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+
+    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
+        x = self.embed(ids) + self.positions(self.positions_of(ids, cache))
+        x = x.to(self.matrix_dtype)
+        for index, block in enumerate(self.blocks):
+            x = block(x, self.masks[index % 2], cache.layer(index) if cache else None)
+        return self.norm(x)
+
+    def initialise(self, seed: int) -> None:
+        """As GPT-2's."""
+        normal_weights(self, seed, 0.02, residual=0.02 / sqrt(2 * self.config.layers))
+
+
+# transformers has no such model (GPT-Neo's banded layers lack biases and the 1/√D), so the names are our own.
+FAMILY = Family(
+    name="gpt3",
+    config=GPT3Config,
+    model=GPT3,
+    presets=PRESETS,
+    folder=Folder(
+        model_type="gpt3",
+        language_model="GPT3",
+        scorer="GPT3RewardModel",
+        sizes={name: name for name in ("vocab", "context", "width", "heads", "layers", "sparse", "reach")},
+    ),
+)

@@ -1,0 +1,119 @@
+"""modern: our own decoder, for people who want results rather than history. It is in no paper.
+
+Rotary positions, a norm on queries and keys (Henry et al. 2020), squared ReLU (So et al. 2021), norms without gains,
+branches that start at zero, an output matrix of its own: what public races to train GPT-2 fast have kept.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.layers.attention import RotaryAttention
+from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.feedforward import FeedForward, squared_relu
+from gptwright.layers.initial import normal_weights
+from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.layers.positions import Angles, rotary_angles
+from gptwright.models.decoder import Decoder
+from gptwright.models.family import Family, Folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModernConfig:
+    """Sizes of a modern decoder. The feed-forward width is 4 × `width`."""
+
+    family: ClassVar = "modern"
+    vocab: int = 50_304
+    """tokens known"""
+    context: int = 2048
+    """tokens seen at once"""
+    width: int = 768
+    """numbers that stand for one token"""
+    heads: int = 6
+    """attention heads; must divide the width"""
+    kv_heads: int = 6
+    """heads of keys and values; must divide the heads"""
+    layers: int = 12
+    """blocks"""
+    base: float = 10_000.0
+    """longest wavelength of the rotary positions, in turns of 2π tokens"""
+
+
+PRESETS = {
+    "modern-162m": ModernConfig(),
+    "modern-nano": ModernConfig(vocab=2048, context=256, width=192, heads=3, kv_heads=3, layers=4),
+}
+
+
+class UnitNorm(nn.Module):
+    """Root-mean-square norm without a gain."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        return F.rms_norm(x, (self.width,))
+
+
+class Block(nn.Module):
+    def __init__(self, config: ModernConfig) -> None:
+        super().__init__()
+        width, heads = config.width, config.heads
+        self.norm = UnitNorm(width)
+        self.attention = RotaryAttention(width, heads, config.kv_heads, width // heads, norm=UnitNorm)
+        self.mlp = FeedForward(width, 4 * width, squared_relu, bias=False)
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCache | None
+    ) -> Float[Tensor, "B T C"]:
+        x = x + self.attention(self.norm(x), mask, angles, cache)
+        return x + self.mlp(self.norm(x))
+
+
+class Modern(Decoder):
+    def __init__(self, config: ModernConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab, config.width)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = UnitNorm(config.width)
+        self.unembed = nn.Embedding(config.vocab, config.width)
+
+    @property
+    def output(self) -> Float[Tensor, "V C"]:
+        return self.unembed.weight
+
+    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
+        c = self.config
+        angles = rotary_angles(self.positions_of(ids, cache), c.width // c.heads, c.base)
+        x = self.norm(self.embed(ids)).to(self.matrix_dtype)
+        for index, block in enumerate(self.blocks):
+            x = block(x, CAUSAL, angles, cache.layer(index) if cache else None)
+        return self.norm(x)
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> None:
+        """N(0, 1/width); branches and the output matrix at zero, so that it starts knowing nothing."""
+        normal_weights(self, seed, self.config.width**-0.5, residual=0.0)
+        self.embed.weight.mul_(self.config.width**0.5)
+        self.unembed.weight.zero_()
+
+
+FAMILY = Family(
+    name="modern",
+    config=ModernConfig,
+    model=Modern,
+    presets=PRESETS,
+    folder=Folder(
+        model_type="modern",
+        language_model="Modern",
+        scorer="ModernRewardModel",
+        sizes={name: name for name in ("vocab", "context", "width", "heads", "kv_heads", "layers", "base")},
+    ),
+)

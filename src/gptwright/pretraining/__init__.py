@@ -1,0 +1,1 @@
+"""What a kind of model learns from a corpus: one lesson a file."""

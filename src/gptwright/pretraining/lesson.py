@@ -1,0 +1,57 @@
+"""What every lesson offers to the stage that trains: losses, a look on the way, a measure at the end.
+
+A lesson is a pure function of its material and the step, so that a killed run goes on as if it had not been killed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from gptwright.text.pack import TokenFile
+from gptwright.tokenizers.bpe import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """A model, its tokenizer, its text, and how much of it a step takes."""
+
+    network: Any
+    tokenizer: Tokenizer
+    train: TokenFile
+    heldout: TokenFile
+    rows: int
+    """sequences a step"""
+    length: int
+    """tokens a sequence"""
+    seed: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """Figures on a part of the held-out text, and texts that show what the model does with it."""
+
+    figures: dict[str, float]
+    samples: list[str]
+
+
+class Lesson(Protocol):
+    """Made from `Material`. Raises `InputError` when the text does not suffice, `ArtifactError` when it is of another
+    kind."""
+
+    tokens_per_step: int
+
+    def losses(self, step: int) -> Iterator[Tensor]:
+        """The step's loss in parts that add up (`training.optimise`)."""
+        ...
+
+    def epochs(self, steps: int) -> float:
+        """How often `steps` steps go through the training text."""
+        ...
+
+    def look(self, step: int) -> Look: ...
+
+    def measure(self) -> dict[str, float]:
+        """Figures on the held-out text, at the end."""
+        ...

@@ -1,0 +1,90 @@
+"""An encoder's lesson: find hidden words, and say whether the second text follows the first (BERT §3.1)."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from gptwright.generation.encoder import MASK, Encoder
+from gptwright.objectives.language import IGNORED
+from gptwright.objectives.masked import Hidden, chosen_states, hide, masked_loss, next_sentence_loss
+from gptwright.pretraining.lesson import Look, Material
+from gptwright.pretraining.sentence_pairs import Frame, Pairs, SentencePairs
+from gptwright.training.batches import key
+
+LONG_EVERY = 10
+SAMPLES = 2
+WORDS = 16  # of a sample
+
+
+class MaskedWords:
+    """Pairs of `length` tokens, and in every tenth step fewer and longer ones, as long as the context.
+
+    The paper trains 90 % of its steps on short sequences and the last 10 % on long ones. Spread over the run the share
+    is the same, positions far out are never untrained, and a step does not depend on how many there will be.
+    """
+
+    def __init__(self, material: Material) -> None:
+        self.network, self.seed = material.network, material.seed
+        self.rows, self.length, self.context = material.rows, material.length, material.network.config.context
+        self.encoder = Encoder(material.network, material.tokenizer, "pretrain")
+        frame = Frame.of(material.tokenizer)
+        self.train, self.heldout = SentencePairs(material.train, frame), SentencePairs(material.heldout, frame)
+        self.tokens_per_step = material.rows * material.length
+
+    def losses(self, step: int) -> Iterator[Tensor]:
+        pairs, hidden = self.batch(step)
+        states = self.network.encode(hidden.ids, pairs.segments, pairs.lengths)
+        words, targets = chosen_states(states, hidden.targets)
+        output = self.network.embed.weight, self.network.output_bias
+        yield masked_loss(self.network.masked_states(words), *output, targets) + next_sentence_loss(
+            self.network.next_logits(states), pairs.follows
+        )
+
+    def batch(self, step: int) -> tuple[Pairs, Hidden]:
+        """What the step reads: a pure function of seed and step."""
+        rows, length = self.rows, self.length
+        if step % LONG_EVERY == LONG_EVERY - 1:
+            rows, length = max(1, rows * length // self.context), self.context
+        return self._some(self.train, key(self.seed, step), rows, length)
+
+    def epochs(self, steps: int) -> float:
+        return steps * self.tokens_per_step / len(self.train.tokens)
+
+    def look(self, step: int) -> Look:
+        return Look(self._figures(batches=6), [self._sample(i) for i in range(SAMPLES)])
+
+    def measure(self) -> dict[str, float]:
+        return self._figures(batches=40)
+
+    def _some(self, pairs: SentencePairs, seed: int, rows: int, length: int) -> tuple[Pairs, Hidden]:
+        batch = pairs.batch(seed, rows=rows, length=length)
+        vocab = self.network.config.vocab
+        return batch, hide(batch.ids, batch.ordinary, mask=self.encoder.mask, vocab=vocab, seed=key(seed, "hide"))
+
+    @torch.inference_mode()
+    def _figures(self, batches: int) -> dict[str, float]:
+        """Over the same pairs of the held-out text at every look."""
+        nats = right = count = together = 0.0
+        for number in range(batches):
+            pairs, hidden = self._some(self.heldout, key("heldout", number), 16, self.length)
+            states = self.network.encode(hidden.ids, pairs.segments, pairs.lengths)
+            chosen = hidden.targets != IGNORED
+            logits, targets = self.network.masked_logits(states[chosen]), hidden.targets[chosen]
+            nats += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
+            right += int((logits.argmax(-1) == targets).sum())
+            together += int(((self.network.next_logits(states).argmax(-1) == 0) == pairs.follows).sum())
+            count += len(targets)
+        return {
+            "heldout_masked_nats": nats / count,
+            "heldout_masked_accuracy": right / count,
+            "heldout_next_sentence_accuracy": together / (16 * batches),
+        }
+
+    def _sample(self, number: int) -> str:
+        """Words from the held-out text, every sixth of them hidden, and what the model puts there."""
+        ids = self.heldout.batch(key("sample", number), rows=1, length=self.length).ids[0].tolist()
+        words = self.encoder.tokenizer.decode(ids).split()[:WORDS] or [""]
+        hidden = range(min(3, len(words) - 1), len(words), 6)
+        text = " ".join(MASK if i in hidden else word for i, word in enumerate(words))
+        return f"{text} → {self.encoder.fill(text)}"

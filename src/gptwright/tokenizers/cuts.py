@@ -1,0 +1,63 @@
+"""How byte-level vocabularies cut a text before they merge inside the pieces, by the names that llama.cpp gives them.
+
+A vocabulary cut otherwise than it was learned gives other ids and a worse model, without any error: so an unknown name
+is refused.
+"""
+
+from dataclasses import dataclass
+
+from tokenizers import Regex, pre_tokenizers
+
+_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_LLAMA3 = _WORDS + r"\p{N}{1,3}" + _REST
+_QWEN2 = _WORDS + r"\p{N}" + _REST
+_TEKKEN = (
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """`pattern` finds the pieces; without one they are GPT-2's, with every digit on its own if `digits`.
+
+    A piece that is `whole` a token stays one, whatever the merges say. `begins`: a text has the begin token before it
+    unless the file says otherwise.
+    """
+
+    pattern: str | None = None
+    digits: bool = False
+    whole: bool = False
+    begins: bool = False
+
+    def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer:
+        """The same as a part of `tokenizers`."""
+        if self.pattern is not None:
+            return pre_tokenizers.Sequence(
+                [
+                    pre_tokenizers.Split(Regex(self.pattern), behavior="isolated"),
+                    pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+                ]
+            )
+        words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        if not self.digits:
+            return words
+        return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), words])
+
+
+LLAMA3 = Cut(pattern=_LLAMA3, whole=True, begins=True)
+QWEN2 = Cut(pattern=_QWEN2)
+CUTS: dict[str, Cut] = {
+    "gpt-2": Cut(),
+    "smollm": Cut(digits=True),
+    "starcoder": Cut(digits=True),
+    "llama-bpe": LLAMA3,
+    "llama3": LLAMA3,
+    "llama-v3": LLAMA3,
+    "falcon3": LLAMA3,
+    "tekken": Cut(pattern=_TEKKEN, whole=True, begins=True),
+    "qwen2": QWEN2,
+    "deepseek-r1-qwen": QWEN2,
+}

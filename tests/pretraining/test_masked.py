@@ -1,0 +1,97 @@
+import random
+from math import log
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gptwright.models.bert import BERT, BERTConfig
+from gptwright.objectives.language import IGNORED
+from gptwright.pretraining.lesson import Material
+from gptwright.pretraining.masked import MaskedWords
+from gptwright.text.pack import TokenFile, pack
+from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.training.optimise import optimise
+from gptwright.training.optimizer import Optimizer
+from gptwright.training.schedules import linear
+
+STORIES = [
+    ["the", "cat", "sat", "on", "the", "mat", "."],
+    ["the", "dog", "ran", "to", "the", "sea", "."],
+    ["we", "are", "free", "when", "it", "is", "warm", "."],
+]
+
+
+@pytest.fixture
+def lesson(encoder_network: BERT, wordpiece: Tokenizer, tmp_path: Path) -> MaskedWords:
+    return lesson_for(encoder_network, wordpiece, tmp_path)
+
+
+def lesson_for(network: BERT, wordpiece: Tokenizer, folder: Path) -> MaskedWords:
+    """Every document says one sentence again and again."""
+    dice = random.Random(1)
+    texts = [" ".join(dice.choice(STORIES) * 12) for _ in range(30)]
+    for name in ("train", "heldout"):
+        pack(texts, wordpiece.encode_many, 3, folder / name, wordpiece.vocab, wordpiece.sha256)
+    train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
+    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, rows=8, length=24,
+                                seed=1))  # fmt: skip
+
+
+def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:
+    pairs, hidden = lesson.batch(5)
+    states = lesson.network.encode(hidden.ids, pairs.segments, pairs.lengths)
+    words = F.cross_entropy(lesson.network.masked_logits(states).flatten(0, 1), hidden.targets.flatten())
+    together = F.cross_entropy(lesson.network.next_logits(states), 1 - pairs.follows.long())
+    torch.testing.assert_close(sum(lesson.losses(5)), words + together, atol=1e-4, rtol=1e-4)
+
+
+def test_a_step_is_a_pure_function_of_seed_and_number(lesson: MaskedWords) -> None:
+    (pairs, hidden), (again, same) = lesson.batch(7), lesson.batch(7)
+    assert torch.equal(pairs.ids, again.ids) and torch.equal(hidden.ids, same.ids)
+    assert not torch.equal(pairs.ids, lesson.batch(8)[0].ids)
+
+
+def test_control_tokens_are_never_to_be_found(lesson: MaskedWords) -> None:
+    for step in range(20):
+        pairs, hidden = lesson.batch(step)
+        chosen = hidden.targets != IGNORED
+        assert (hidden.targets[chosen] > 4).all()
+        assert torch.equal(hidden.ids[pairs.ids <= 4], pairs.ids[pairs.ids <= 4])
+        assert chosen.any(1).all()
+
+
+def test_every_tenth_step_is_as_long_as_the_context(lesson: MaskedWords) -> None:
+    shapes = [tuple(lesson.batch(step)[0].ids.shape) for step in range(20)]
+    assert shapes == ([(8, 24)] * 9 + [(6, 32)]) * 2
+    assert lesson.tokens_per_step == 8 * 24 == 6 * 32
+    assert lesson.epochs(100) == pytest.approx(100 * 192 / len(lesson.train.tokens))
+
+
+def test_a_fresh_model_guesses(lesson: MaskedWords) -> None:
+    lesson.network.initialise(1)
+    figures = lesson.measure()
+    assert figures["heldout_masked_nats"] == pytest.approx(log(lesson.network.config.vocab), abs=0.05)
+    assert figures["heldout_masked_accuracy"] < 0.2
+    assert 0.4 < figures["heldout_next_sentence_accuracy"] < 0.6
+
+
+def test_a_look_shows_what_is_measured(lesson: MaskedWords) -> None:
+    look = lesson.look(3)
+    assert look.figures.keys() == lesson.measure().keys()
+    assert len(look.samples) == 2
+    for sample in look.samples:
+        asked, filled = sample.split(" → ")
+        assert "[MASK]" in asked and "[MASK]" not in filled and filled
+    assert look == lesson.look(4), "the same held-out text at every step"
+
+
+def test_hidden_words_are_learned_from_what_stands_around_them(wordpiece: Tokenizer, tmp_path: Path) -> None:
+    network = BERT(BERTConfig(vocab=wordpiece.vocab, context=32, width=32, heads=4, layers=1))
+    network.initialise(1)
+    lesson = lesson_for(network, wordpiece, tmp_path)
+    optimizer = Optimizer(network.named_parameters(), decay=0.01)
+    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), first=0, steps=250):
+        pass
+    assert lesson.measure()["heldout_masked_accuracy"] > 0.8

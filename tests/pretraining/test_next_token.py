@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from gptwright.evaluation.perplexity import text_loss
+from gptwright.models.gpt2 import GPT2
+from gptwright.pretraining.lesson import Material
+from gptwright.pretraining.next_token import NextToken
+from gptwright.text.pack import TokenFile, pack
+from gptwright.tokenizers.bpe import Tokenizer
+
+
+@pytest.fixture
+def lesson(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> NextToken:
+    texts = [f"The cat number {i} sat on the mat and looked at the {i + 1}th dog." for i in range(60)]
+    for name in ("train", "heldout"):
+        pack(texts, tokenizer.encode_many, 0, tmp_path / name, tokenizer.vocab, tokenizer.sha256)
+    train, heldout = (TokenFile.open(tmp_path / name) for name in ("train", "heldout"))
+    return NextToken(Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout, rows=3, length=16,
+                              seed=1))  # fmt: skip
+
+
+def test_the_loss_is_the_mean_surprise_of_the_windows(lesson: NextToken) -> None:
+    ids, targets = lesson.windows.batch(5)
+    expected = torch.nn.functional.cross_entropy(lesson.network(ids).flatten(0, 1), targets.flatten())
+    torch.testing.assert_close(sum(lesson.losses(5)), expected, atol=1e-4, rtol=1e-4)
+    assert lesson.tokens_per_step == targets.numel() == 48
+
+
+def test_an_epoch_is_every_window_once(lesson: NextToken) -> None:
+    assert lesson.epochs(lesson.windows.count) == pytest.approx(3)
+
+
+def test_figures_are_those_of_the_held_out_text(lesson: NextToken) -> None:
+    expected = text_loss(lesson.network, lesson.heldout, length=16, windows=200)
+    assert lesson.measure() == {"heldout_nats": expected.nats, "heldout_bits_per_byte": expected.bits_per_byte}
+    look = lesson.look(3)
+    assert look.figures.keys() == lesson.measure().keys()
+    assert [text[:8] for text in look.samples] == ["It was a", "The old "]
+    assert look == lesson.look(3)
