@@ -17,7 +17,6 @@ from gptwright.generation.sampling import Sampling
 from gptwright.generation.stops import StopTexts
 from gptwright.models.decoder import Decoder
 from gptwright.tokenizers.chat import Message, prompt_ids
-from gptwright.tokenizers.spelling import StreamingDecoder
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -90,13 +89,14 @@ class Model:
         seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
         steps = decode(self.network, [ids], sampling, self.stop_ids, torch.Generator().manual_seed(seed))
         tokens = (int(drawn.tokens[0]) for drawn in steps)
-        return self._pieces(tokens, len(ids), sampling, self.tokenizer.streaming_decoder(begins))
+        return self._pieces(tokens, len(ids), sampling, begins)
 
     def _pieces(
-        self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling, text_of: StreamingDecoder
+        self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling, begins: bool = True
     ) -> Iterator[Piece]:
         stops = StopTexts(sampling.stop)
         count, finish = 0, "length"
+        text_of = self.tokenizer.streaming_decoder(begins)
         for token in tokens:
             count += 1
             if token in self.stop_ids:
