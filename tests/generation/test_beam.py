@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from gptwright.foundations.errors import InputError
 from gptwright.generation import beam
-from gptwright.generation.beam import Search, length_penalty, search_all
+from gptwright.generation.beam import Search, search_all
 from gptwright.models.huggingface import write_model
 from gptwright.models.transformer import Transformer, TransformerConfig
 from gptwright.objectives.language import IGNORED, next_token_loss
@@ -90,16 +90,16 @@ def sources(count: int, vocab: int, seed: int = 0) -> list[list[int]]:
 
 
 def test_the_penalty_by_hand() -> None:
-    assert [length_penalty(0.6)(n) for n in (1, 7, 25)] == pytest.approx([1.0, 1.515717, 2.626528])
-    assert length_penalty(0.0)(40) == 1.0
+    assert [Search().divisor(n) for n in (1, 7, 25)] == pytest.approx([1.0, 1.515717, 2.626528])
+    assert Search(alpha=0.0).divisor(40) == 1.0
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])
 @pytest.mark.parametrize("seed", range(4))
 def test_with_beams_enough_it_is_a_search_through_everything(seed: int, alpha: float) -> None:
-    model, source, penalty = random_model(4, seed), [2, 3], length_penalty(alpha)
-    found = search_all(model, [source], Search(beams=256, penalty=penalty, extra=2), start=START, end=END)[0]
-    scores = {tuple(t): likely(model, source, t) / penalty(len(t)) for t in every_target(4, 4)}
+    model, source, search = random_model(4, seed), [2, 3], Search(beams=256, alpha=alpha, extra=2)
+    found = search_all(model, [source], search, start=START, end=END)[0]
+    scores = {tuple(t): likely(model, source, t) / search.divisor(len(t)) for t in every_target(4, 4)}
     best = max(scores, key=scores.__getitem__)
     assert len(scores) == 3**3 * 4 + 3**2 + 3 + 1
     assert found.ids == [token for token in best if token != END]
@@ -109,7 +109,7 @@ def test_with_beams_enough_it_is_a_search_through_everything(seed: int, alpha: f
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
 def test_one_beam_is_greedy(model: Transformer, alpha: float) -> None:
     given = sources(12, 30)
-    found = search_all(model, given, Search(beams=1, penalty=length_penalty(alpha), extra=6), start=START, end=END)
+    found = search_all(model, given, Search(beams=1, alpha=alpha, extra=6), start=START, end=END)
     assert [each.ids for each in found] == [greedy(model, source, len(source) + 6) for source in given]
     assert len({len(each.ids) for each in found}) > 2
 
@@ -124,7 +124,7 @@ def test_token_for_token_what_transformers_finds(model: Transformer, tmp_path: P
     # Their penalty is length^α, not GNMT's, so it is what we search with here.
     given = sources(9, 30)
     oracle = theirs(model, tmp_path)
-    search = Search(beams=beams, penalty=lambda length: length**alpha, extra=0)
+    search = Search(beams=beams, alpha=alpha, penalty=lambda length, alpha: length**alpha, extra=0)
     found = [each.ids for each in search_all(model, given, search, start=START, end=END)]
     for ids, source in zip(found, given, strict=True):
         expected = oracle.generate(
@@ -153,12 +153,12 @@ def test_more_sources_than_fit_at_once_come_back_in_order(model: Transformer, mo
 
 
 def test_scores_are_those_of_the_model(model: Transformer) -> None:
-    penalty = length_penalty(0.6)
+    search = Search(extra=5)
     for source, found in zip(
-        given := sources(6, 30), search_all(model, given, Search(extra=5), start=START, end=END), strict=True
+        given := sources(6, 30), search_all(model, given, search, start=START, end=END), strict=True
     ):
         target = [*found.ids, END] if len(found.ids) < len(source) + 5 else found.ids
-        assert found.score == pytest.approx(likely(model, source, target) / penalty(len(target)), abs=1e-4)
+        assert found.score == pytest.approx(likely(model, source, target) / search.divisor(len(target)), abs=1e-4)
 
 
 def test_more_beams_find_nothing_worse_on_the_whole(model: Transformer) -> None:

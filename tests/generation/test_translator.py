@@ -9,8 +9,7 @@ import transformers
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.beam import Search
 from gptwright.generation.export import export
-from gptwright.generation.load import load
-from gptwright.generation.model import load as load_decoder
+from gptwright.generation.load import load, load_decoder
 from gptwright.generation.translator import Translator
 from gptwright.models.huggingface import write_model
 from gptwright.models.transformer import Transformer, TransformerConfig
@@ -81,14 +80,10 @@ def test_what_was_exported_translates_the_same(translator: Translator, folder: P
     again = load(folder)
     assert isinstance(again, Translator)
     assert (again.start, again.end) == (translator.start, translator.end)
-    assert again.translate(TEXTS, beams=3) == translator_of(translator).translate(TEXTS, beams=3)
+    whole = Translator(translator.network, translator.tokenizer, "test")
+    assert again.translate(TEXTS) == whole.translate(TEXTS)
     assert again.sources(TEXTS) == translator.sources(TEXTS)
-    assert again.search.beams == 4 and again.search.penalty(7) == pytest.approx(2**0.6)
-
-
-def translator_of(translator: Translator) -> Translator:
-    """With the folder's search."""
-    return Translator(translator.network, translator.tokenizer, "test")
+    assert again.search.beams == 4 and again.search.divisor(7) == pytest.approx(2**0.6)
 
 
 @pytest.mark.parametrize("beams", [1, 4])
@@ -98,9 +93,9 @@ def test_transformers_reads_and_writes_what_we_do(folder: Path, beams: int) -> N
     ours = load(folder)
     assert isinstance(ours, Translator)
     batch = reader(TEXTS, return_tensors="pt", padding=True)
-    assert [row[: sum(real)] for row, real in zip(batch.input_ids.tolist(), batch.attention_mask.tolist(), strict=True)] \
-        == ours.sources(TEXTS)  # fmt: skip
-    search = Search(beams=beams, penalty=lambda length: length**0.6, extra=100)
+    read = zip(batch.input_ids.tolist(), batch.attention_mask.tolist(), strict=True)
+    assert [row[: sum(real)] for row, real in read] == ours.sources(TEXTS)
+    search = Search(beams=beams, penalty=lambda length, alpha: length**alpha, extra=100)
     found = ours.translated(ours.sources(TEXTS), search)
     written = theirs.generate(**{name: batch[name] for name in ("input_ids", "attention_mask")}, num_beams=beams,
                               max_length=ours.context + 1)  # fmt: skip
@@ -123,9 +118,7 @@ def test_transformers_reads_and_writes_what_we_do(folder: Path, beams: int) -> N
         ({"length_penalty": "long"}, "length_penalty"),
     ],
 )
-def test_a_folder_that_says_nonsense(
-    translator: Translator, tmp_path: Path, change: dict[str, Any], said: str
-) -> None:
+def test_a_folder_that_says_nonsense(translator: Translator, tmp_path: Path, change: dict[str, Any], said: str) -> None:
     write_model(translator.network, tmp_path, {})
     translator.tokenizer.save(tmp_path)
     told = {"decoder_start_token_id": 0, "eos_token_id": [0, 2], "num_beams": 2, "length_penalty": 1}
@@ -139,5 +132,5 @@ def test_a_folder_that_says_nonsense(
 def test_it_does_not_chat(translator: Translator, folder: Path) -> None:
     with pytest.raises(InputError, match="a translator"):
         translator.chat([])
-    with pytest.raises(ArtifactError, match="a translator"):
+    with pytest.raises(ArtifactError, match="an encoder-decoder"):
         load_decoder(folder)

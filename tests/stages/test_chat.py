@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gptwright.alignment.demonstrations import read_conversations
-from gptwright.generation.model import Model, load
+from gptwright.generation.load import load_decoder as load
+from gptwright.generation.model import Model
 from gptwright.stages.chat import COMMANDS, Talk, converse
 
 Refused = Callable[..., str]
@@ -146,4 +147,4 @@ def test_settings_that_make_no_sense(refused: Refused, tuned: Path, words: tuple
 
 def test_a_translator_does_not_chat(refused: Callable[..., str], translator: Path) -> None:
     for verb in ("chat", "serve"):
-        assert "a translator, which answers to nothing: use generate" in refused(verb, translator)
+        assert "needed a decoder" in refused(verb, translator)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gptwright.generation.load import load as load_any
-from gptwright.generation.model import load
+from gptwright.generation.load import load_decoder as load
 from gptwright.generation.sampling import Sampling
 
 Refused = Callable[..., str]

@@ -1,7 +1,7 @@
 """Beam search: the likeliest target of a source, by keeping several beginnings side by side (Wu et al. 2016, §7)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -13,14 +13,11 @@ from gptwright.models.transformer import Transformer
 
 ROWS = 256  # beams of all sources that are searched at once
 NEVER = float("-inf")
-ALPHA = 0.6
-
-Penalty = Callable[[int], float]
 
 
-def length_penalty(alpha: float) -> Penalty:
-    """GNMT's ((5 + length) / 6)^α, which log-probabilities are divided by: undivided, short targets always win."""
-    return lambda length: ((5 + length) / 6) ** alpha
+def gnmt_penalty(length: int, alpha: float) -> float:
+    """((5 + length) / 6)^α, which log-probabilities are divided by: undivided, short targets always win."""
+    return ((5 + length) / 6) ** alpha
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +26,20 @@ class Search:
 
     beams: int = 4
     """beginnings kept side by side; 1 always takes the likeliest token"""
-    penalty: Penalty = field(default_factory=lambda: length_penalty(ALPHA))
-    """what a log-probability is divided by, from the target's length with its end token; monotone"""
+    alpha: float = 0.6
+    """how much longer targets are helped; 0 not at all"""
+    penalty: Callable[[int, float], float] = gnmt_penalty
+    """what a log-probability is divided by, from the target's length with its end token, and α; monotone in length"""
     extra: int = 50
     """a target has at most so many tokens more than its source"""
 
     def __post_init__(self) -> None:
         if self.beams < 1 or self.extra < 0:
-            raise InputError(
-                "at least 1 beam and 0 extra tokens", f"{self.beams} and {self.extra}", "Change the setting."
-            )
+            raise InputError("at least 1 beam and 0 extra tokens", f"{self.beams} and {self.extra}", "Change it.")
+
+    def divisor(self, length: int) -> float:
+        """Of a target with so many tokens."""
+        return self.penalty(length, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Beams:
         tokens: Int[Tensor, "B N"],
         over: Bool[Tensor, "B K"],
     ) -> None:
-        scores = top / self.search.penalty(self.ids.shape[2])
+        scores = top / self.search.divisor(self.ids.shape[2])
         for row, place in over.nonzero().tolist():
             source, score = int(self.number[row]), float(scores[row, place])
             self.finished[source] += 1
@@ -134,7 +135,7 @@ class Beams:
         found: list[bool] = []
         for row, source in enumerate(self.number.tolist()):
             to_come = (self.ids.shape[2], int(self.limits[row]))
-            bound = float(self.scores[row, 0]) / max(self.search.penalty(length) for length in to_come)
+            bound = float(self.scores[row, 0]) / max(self.search.divisor(length) for length in to_come)
             found.append(self.finished[source] < self.search.beams and bound > self.best[source].score)
         return torch.tensor(found)
 

@@ -3,43 +3,64 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gptwright.foundations.durable import new_folder, write_json
-from gptwright.generation.beam import ALPHA, Search
+from gptwright.generation.beam import Search
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import family_of
-from gptwright.models.huggingface import write_model
+from gptwright.models.huggingface import SHARD, write_model
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-def export(model: Any, tokenizer: Tokenizer, folder: Path, sampling: Sampling | None = None) -> None:
-    """Writes the folder whole or not at all. A base model ends at the end of a text, a chat model (with `sampling`,
-    its defaults) at the end of its turn. `model` is one of the catalogue, or a reward model."""
+def export(
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    sampling: Sampling | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+    shard: int = SHARD,
+) -> None:
+    """Writes the folder whole or not at all, at most `shard` bytes of weights a file. A base model ends at the end of
+    a text, a chat model (with `sampling`, its defaults) at the end of its turn. `model` is one of the catalogue or a
+    reward model."""
     if family_of(model.config).kind == "encoder-decoder":
-        _export_translator(model, tokenizer, folder)
+        export_translator(model, tokenizer, folder, tokenizer.end, tokenizer.end, Search(), dtype=dtype, shard=shard)
         return
     end = tokenizer.stop_ids[0] if sampling else tokenizer.end
     begin = {} if tokenizer.begin is None else {"bos_token_id": tokenizer.begin}
     ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad}
     with new_folder(folder) as unfinished:
-        write_model(model, unfinished, ids)
+        write_model(model, unfinished, ids, dtype, shard)
         tokenizer.save(unfinished, model.config.context)
-        write_json(unfinished / "generation_config.json", ids | _generation(sampling or Sampling(temperature=0.8)) | {
-            "eos_token_id": tokenizer.stop_ids,
-        })  # fmt: skip
+        if family_of(model.config).kind == "decoder":
+            settings = _generation(sampling or Sampling(temperature=0.8))
+            write_json(unfinished / "generation_config.json", ids | settings | {"eos_token_id": tokenizer.stop_ids})
 
 
-def _export_translator(model: Any, tokenizer: Tokenizer, folder: Path) -> None:
-    """Targets begin after the end token, as sources end with it: `transformers` then reads and writes what we do.
+def export_translator(
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    start: int,
+    end: int,
+    search: Search,
+    *,
+    dtype: torch.dtype = torch.float32,
+    shard: int = SHARD,
+) -> None:
+    """Targets begin after the token `start`, sources and targets end with `end`: in other tools too.
 
-    Its length penalty is length^α, ours GNMT's: equal for one beam, near otherwise.
+    The length penalty of `transformers` is length^α, ours GNMT's: the same for one beam, near otherwise.
     """
-    ids = {"decoder_start_token_id": tokenizer.end, "eos_token_id": tokenizer.end, "pad_token_id": tokenizer.pad}
+    ids = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": tokenizer.pad}
     with new_folder(folder) as unfinished:
-        write_model(model, unfinished, ids)
+        write_model(model, unfinished, ids, dtype, shard)
         tokenizer.closing().save(unfinished, model.config.context)
         write_json(unfinished / "generation_config.json", ids | {
-            "do_sample": False, "num_beams": Search().beams, "length_penalty": ALPHA, "early_stopping": True,
-            "max_length": model.config.context + 1,  # its start token counts
+            "do_sample": False, "num_beams": search.beams, "length_penalty": search.alpha, "early_stopping": True,
+            "max_length": model.config.context + 1,  # the start token counts
         })  # fmt: skip
 
 
