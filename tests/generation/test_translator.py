@@ -97,8 +97,7 @@ def test_transformers_reads_and_writes_what_we_do(folder: Path, beams: int) -> N
     assert [row[: sum(real)] for row, real in read] == ours.sources(TEXTS)
     search = Search(beams=beams, penalty=lambda length, alpha: length**alpha, extra=100)
     found = ours.translated(ours.sources(TEXTS), search)
-    written = theirs.generate(**{name: batch[name] for name in ("input_ids", "attention_mask")}, num_beams=beams,
-                              max_length=ours.context + 1)  # fmt: skip
+    written = theirs.generate(**batch, num_beams=beams)
     for ids, row in zip(found, written.tolist(), strict=True):
         ended = [ours.end] if len(ids) < ours.context else []
         assert row[: 1 + len(ids) + len(ended)] == [ours.start, *ids, *ended]
