@@ -25,7 +25,7 @@ sys.modules["checker"] = checker
 install_import_hook([f"gptwright.{room}" for room in ROOMS], "checker.check")
 
 import os  # noqa: E402
-from collections.abc import Iterable, Iterator  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -35,8 +35,7 @@ from gptwright.models.bert import BERT, BERTConfig  # noqa: E402
 from gptwright.models.gpt2 import GPT2, GPT2Config  # noqa: E402
 from gptwright.tokenizers import bytelevel  # noqa: E402
 from gptwright.tokenizers.tokenizer import Tokenizer  # noqa: E402
-from tokenizers import Tokenizer as Backend  # noqa: E402
-from tokenizers import decoders, models, normalizers, pre_tokenizers  # noqa: E402
+from gptwright.tokenizers.wordpiece import CONTROL_TOKENS, build  # noqa: E402
 
 # The oracles must not ask the network for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -70,28 +69,12 @@ def network(tokenizer: Tokenizer) -> Iterator[GPT2]:
     yield model.requires_grad_(False)
 
 
-class WordPiece(Tokenizer):
-    """Every word of the tests, and every letter."""
-
-    def __init__(self) -> None:
-        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *".,!?", *sorted(set(WORDS.split()))]
-        letters = [mark + chr(ord("a") + i) for mark in ("", "##") for i in range(26)]
-        vocab = {word: i for i, word in enumerate(dict.fromkeys(words + letters))}
-        backend = Backend(models.WordPiece(vocab, unk_token="[UNK]"))
-        backend.normalizer = normalizers.BertNormalizer(lowercase=True)
-        backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        backend.decoder = decoders.WordPiece()
-        backend.add_special_tokens(words[:5])
-        super().__init__(backend)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        return self.backend.decode(list(ids), skip_special_tokens=True)
-
-
 @pytest.fixture(scope="session")
 def wordpiece() -> Tokenizer:
-    """BERT's kind of tokenizer."""
-    return WordPiece()
+    """BERT's kind: every word of the tests, and every letter."""
+    words = [*CONTROL_TOKENS, *".,!?", *sorted(set(WORDS.split()))]
+    letters = [mark + chr(ord("a") + i) for mark in ("", "##") for i in range(26)]
+    return build({word: i for i, word in enumerate(dict.fromkeys(words + letters))})
 
 
 @pytest.fixture

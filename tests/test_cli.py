@@ -144,7 +144,7 @@ def test_a_verb_like_no_other_is_told_them_all(gptwright: Command) -> None:
         (("tokenize", "--text", "x", "--vocabulary", "9", "--out", "y"), "--vocab"),
         (("start", "--minute", "3"), "--minutes"),
         (("tokenize", "--text", "x", "--vocab", "many", "--out", "y"), "--vocab"),
-        (("tokenize", "--out", "y"), "--text"),
+        (("pretrain", "--out", "y"), "--tokens"),
         (("tokenize", "--text", "x"), "--out"),
         (("chat",), "PATH"),
         (("run", "recipe.toml"), "--out"),

@@ -29,11 +29,13 @@ VERBS = {
     "generate": ("Generate", "continue a text, or answer a file of prompts"),
     "chat": ("Chat", "talk in the terminal"),
     "serve": ("Serve", "OpenAI-compatible API and chat page"),
+    "import": ("Import", "take in a model of another tool"),
+    "export": ("Export", "leave a model as a folder for other tools"),
     "report": ("Report", "what a run learned, and whether it is healthy"),
 }
 # An installed wheel carries the page inside the package; a checkout has it in docs/.
 COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "docs" / "commands.md")
-LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo")
+LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo", "import")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,20 @@ def test_answers_become_whole_conversations_and_long_prompts_lose_their_beginnin
     cut = ranked_ids(ranking, tokenizer, 12)
     assert cut.rows[0] == whole[-12:]
     assert all(row[-1] == tokenizer.control(END_OF_TURN) for row in cut.rows)
+
+
+def test_rows_end_where_the_assistant_does_though_a_template_goes_on(tokenizer: Tokenizer) -> None:
+    template = (
+        "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content + '<|end|>\\n' }}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    foreign = Tokenizer(tokenizer.backend, replace(tokenizer.controls, template=template))
+    ranking = Ranking([{"role": "user", "content": "x"}], ["good", "y"], [1, 2])
+    found = ranked_ids(ranking, foreign, 64).rows
+    newline = tokenizer.encode("\n")
+    for row, own in zip(found, ranked_ids(ranking, tokenizer, 64).rows, strict=True):
+        end = own.index(tokenizer.control(END_OF_TURN)) + 1
+        assert row == [*own[:end], *newline, *own[end:]]
 
 
 def test_the_control_deals_the_same_ranks_anew() -> None:

@@ -6,7 +6,7 @@ import torch
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.encoder import Encoder
 from gptwright.models.bert import BERT
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 TEXTS = ["the cat sat on the mat.", "dog", "", "where we like to be when it is warm and we are free", "the sea"] * 9
 

@@ -9,7 +9,7 @@ import transformers
 
 from gptwright.foundations.durable import MANIFEST, verify_folder
 from gptwright.generation.export import export
-from gptwright.generation.model import load
+from gptwright.generation.load import load_decoder as load
 from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.tokenizers.chat import END_OF_TEXT, END_OF_TURN, Message

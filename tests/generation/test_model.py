@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ from gptwright.foundations.durable import new_folder
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.foundations.runs import open_stage
 from gptwright.generation.export import export
-from gptwright.generation.model import Model, Piece, load
+from gptwright.generation.load import load_decoder as load
+from gptwright.generation.model import Model, Piece
 from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import write_model
+from gptwright.tokenizers import bytefallback
 from gptwright.tokenizers.chat import END_OF_TEXT, Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -63,6 +66,35 @@ def test_half_a_stop_text_is_given_out_at_the_end(model: Model) -> None:
     pieces = list(scripted(model, "q", "\n").stream("", Sampling(stop=("\n\n",))))
     assert "".join(piece.text for piece in pieces) == "q\n"
     assert pieces[-1].finish == "length"
+
+
+def test_half_a_character_at_the_end_is_shown_as_such(model: Model) -> None:
+    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("", Sampling()))
+    assert "".join(piece.text for piece in pieces) == "q\ufffd"
+    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("", Sampling(stop=("\ufffd",))))
+    assert "".join(piece.text for piece in pieces) == "q"
+
+
+def test_a_text_begins_as_the_family_begins_texts(model: Model) -> None:
+    tokens = list(model.stream("the cat", Sampling(max_tokens=1)))[-1].prompt_tokens
+    assert tokens == 1 + len(model.tokenizer.encode("the cat"))
+    without = replace(model.tokenizer.controls, begin=None)
+    bare = Model(model.network, Tokenizer(model.tokenizer.backend, without), "bare")
+    assert list(bare.stream("the cat", Sampling(max_tokens=1)))[-1].prompt_tokens == tokens - 1
+    with pytest.raises(InputError, match="at least one token"):
+        bare.generate("")
+
+
+def test_what_continues_a_text_keeps_its_space_and_a_reply_does_not(network: GPT2) -> None:
+    tokenizer = bytefallback.train(["the cat sat on the mat " * 9], 275)
+    space = tokenizer.encode("the")
+
+    class Says(Model):
+        def _stream(self, ids: list[int], sampling: Sampling, *, begins: bool) -> Iterator[Piece]:
+            return self._pieces(iter(space), len(ids), sampling, begins)
+
+    model = Says(network, tokenizer, "says")
+    assert (model.generate("on"), model.chat(CHAT)) == (" the", "the")
 
 
 def test_the_same_seed_gives_the_same_text(model: Model) -> None:

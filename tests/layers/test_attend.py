@@ -1,5 +1,7 @@
 """Every way gives what dense attention gives with the mask's own `allowed`: the oracle computes in float64."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from hypothesis import given
@@ -23,6 +25,7 @@ MASKS = [
 ]
 
 
+@dataclass(frozen=True)
 class Evens(PositionMask):
     """A pattern that nobody knows a faster way for."""
 

@@ -1,8 +1,104 @@
+"""What decoders share; and transformers computes the same: random weights of theirs read by us, ours by them."""
+
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+import transformers
+from safetensors.torch import load_file
 
 from gptwright.models.gpt2 import GPT2, GPT2Config
+from gptwright.models.huggingface import read_model, write_model
 from gptwright.models.llama import Llama, LlamaConfig
+
+SHAPE = {"vocab_size": 60, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 6}
+GPT = {
+    "vocab_size": 60,
+    "n_positions": 32,
+    "n_embd": 24,
+    "n_head": 4,
+    "n_layer": 3,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
+STRETCH = {
+    "rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}  # fmt: skip
+
+
+def llama(**more: Any) -> Any:
+    sizes = {"intermediate_size": 40, "max_position_embeddings": 32, "bos_token_id": 0, "eos_token_id": 0}
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**SHAPE, **sizes, **more))
+
+
+MAKERS = {
+    "gpt1": lambda: transformers.OpenAIGPTLMHeadModel(transformers.OpenAIGPTConfig(**GPT)),
+    "gpt2": lambda: transformers.GPT2LMHeadModel(transformers.GPT2Config(**GPT)),
+    "llama": lambda: llama(),
+    "llama, grouped keys": lambda: llama(num_key_value_heads=2),
+    "llama, tied, stretched": lambda: llama(num_key_value_heads=3, tie_word_embeddings=True, rope_parameters=STRETCH),
+}
+IDS = torch.arange(48).reshape(2, 24) * 7 % 60
+
+
+@pytest.fixture(params=MAKERS)
+def theirs(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A random model made by transformers; its folder is `theirs`."""
+    model = MAKERS[request.param]().eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.3)
+    model.save_pretrained(tmp_path / "theirs")
+    return model
+
+
+def test_we_compute_the_same_from_their_folder(theirs: Any, tmp_path: Path) -> None:
+    model: Any = read_model(tmp_path / "theirs")
+    with torch.no_grad():
+        assert (theirs(IDS).logits - model(IDS)).abs().max() <= 1e-4
+
+
+def test_every_layer_computes_the_same(theirs: Any, tmp_path: Path) -> None:
+    model: Any = read_model(tmp_path / "theirs")
+    states: list[torch.Tensor] = []
+    for block in model.blocks:
+        block.register_forward_hook(lambda _, __, output: states.append(output))
+    with torch.no_grad():
+        model.hidden(IDS)
+        expected = theirs(IDS, output_hidden_states=True).hidden_states[1:]
+    for ours, state in zip(states[:-1], expected[:-1], strict=True):  # their last one has passed the final norm
+        torch.testing.assert_close(ours, state, atol=1e-4, rtol=1e-4)
+
+
+def test_their_tensors_come_back_byte_for_byte(theirs: Any, tmp_path: Path) -> None:
+    (tmp_path / "back").mkdir()
+    write_model(read_model(tmp_path / "theirs"), tmp_path / "back", {})
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("theirs", "back"))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_they_compute_the_same_from_our_folder(theirs: Any, tmp_path: Path) -> None:
+    (tmp_path / "back").mkdir()
+    write_model(read_model(tmp_path / "theirs"), tmp_path / "back", {"bos_token_id": 0, "eos_token_id": 0})
+    again = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "back").eval()
+    assert type(again) is type(theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(IDS).logits, again(IDS).logits, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_in_several_files_go_both_ways(theirs: Any, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    model: Any = read_model(tmp_path / "theirs")
+    write_model(model, tmp_path / "parts", {"bos_token_id": 0, "eos_token_id": 0}, shard=20_000)
+    assert len(list((tmp_path / "parts").glob("*.safetensors"))) > 1
+    again: Any = read_model(tmp_path / "parts")
+    oracle = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "parts").eval()
+    with torch.no_grad():
+        assert torch.equal(model(IDS), again(IDS))
+        torch.testing.assert_close(oracle(IDS).logits, again(IDS), atol=1e-4, rtol=1e-4)
 
 
 def test_the_output_matrix_is_the_embedding_or_one_of_its_own() -> None:

@@ -157,3 +157,44 @@ def test_one_flipped_bit_is_noticed(folder: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(ArtifactError, match="damaged or changed"):
         read_model(folder)
+
+
+def refused(folder: Path) -> str:
+    """The manifest would notice first, so it is taken away."""
+    (folder / "manifest.json").unlink()
+    with pytest.raises(GptwrightError) as error:
+        read_model(folder)
+    return str(error.value)
+
+
+def test_sizes_that_no_memory_holds_are_met_by_the_shapes(folder: Path) -> None:
+    """The model is built without memory for its numbers, so a width of a hundred million is only a wrong shape."""
+    table = json.loads((folder / "config.json").read_text()) | {"n_embd": 10**8, "n_head": 1}
+    (folder / "config.json").write_text(json.dumps(table))
+    assert "of shape (290, 100000000); got (290, 32)" in refused(folder)
+
+
+def test_more_layers_than_a_file_can_hold(folder: Path) -> None:
+    table = json.loads((folder / "config.json").read_text()) | {"n_layer": 10**9}
+    (folder / "config.json").write_text(json.dumps(table))
+    assert "layers from 1 to 1,000" in refused(folder)
+
+
+def test_a_tensor_that_no_gpt2_has(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    save_file(tensors | {"transformer.h.0.attn.gate.weight": torch.zeros(1)}, folder / "model.safetensors")
+    assert "'transformer.h.0.attn.gate.weight' too" in refused(folder)
+
+
+def test_a_field_that_no_gpt2_is_known_to_have(folder: Path) -> None:
+    table = json.loads((folder / "config.json").read_text()) | {"logit_softcapping": 30.0}
+    (folder / "config.json").write_text(json.dumps(table))
+    assert "'logit_softcapping' = 30.0" in refused(folder)
+
+
+def test_half_precision_weights_are_read(folder: Path) -> None:
+    exact: Any = read_model(folder)
+    write_model(exact, folder, {}, dtype=torch.bfloat16)
+    found: Any = read_model(folder)
+    assert found.embed.weight.dtype == torch.float32
+    torch.testing.assert_close(found.embed.weight, exact.embed.weight, atol=1e-3, rtol=1e-2)

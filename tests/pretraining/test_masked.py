@@ -11,7 +11,7 @@ from gptwright.objectives.language import IGNORED
 from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.masked import MaskedWords
 from gptwright.text.pack import TokenFile, pack
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import linear

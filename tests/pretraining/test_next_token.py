@@ -8,7 +8,7 @@ from gptwright.models.gpt2 import GPT2
 from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.next_token import NextToken
 from gptwright.text.pack import TokenFile, pack
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @pytest.fixture

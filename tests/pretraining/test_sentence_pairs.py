@@ -8,7 +8,7 @@ import torch
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.pretraining.sentence_pairs import Frame, SentencePairs
 from gptwright.text.pack import TokenFile, pack
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 WORDS = (
     "the",

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gptwright.alignment.demonstrations import read_conversations
-from gptwright.generation.model import Model, load
+from gptwright.generation.load import load_decoder as load
+from gptwright.generation.model import Model
 from gptwright.stages.chat import COMMANDS, Talk, converse
 
 Refused = Callable[..., str]

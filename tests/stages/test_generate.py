@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gptwright.generation.model import load
+from gptwright.generation.load import load_decoder as load
 from gptwright.generation.sampling import Sampling
 
 Refused = Callable[..., str]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
-from gptwright.generation.model import load
+from gptwright.generation.load import load_decoder as load
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.ppo import PPO
 from gptwright.stages.sft import CHAT_DEFAULTS

@@ -16,7 +16,7 @@ from gptwright.foundations.errors import Interrupted
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.foundations.signals import StopRequest
-from gptwright.generation.model import load
+from gptwright.generation.load import load_decoder as load
 from gptwright.models.catalogue import count, preset
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.pretrain import Pretrain

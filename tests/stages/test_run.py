@@ -40,7 +40,7 @@ def test_it_prints_the_folder(gptwright: Callable[..., Any], recipe: Path, tmp_p
         ("[prepare]\nseed = true\n", "int for [prepare].seed"),
         ('[prepare]\n[tokenize]\ntext = "prepair"\n', "Did you mean 'prepare'?"),
         ('[tokenize]\ntext = "prepare"\n[prepare]\n', "Correct it."),
-        ("[prepare]\n[tokenize]\n", "the key 'text' in [tokenize]"),
+        ("[prepare]\n[tokenize]\n", "either text or pairs; got neither"),
         ("[prepare]\n[tokenize]\ntext = 3\n", "a path in [tokenize]"),
         ('[prepare]\n[reward]\nbase = "prepare"\nrankings = ["bundled:teaching/rankins.jsonl"]\n', "rankings.jsonl'?"),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = "gpt2-nan"\n', "Did you mean 'gpt2-nano'?"),

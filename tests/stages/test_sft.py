@@ -12,7 +12,7 @@ from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
-from gptwright.generation.model import load
+from gptwright.generation.load import load_decoder as load
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.sft import CHAT_DEFAULTS, SFT
 from gptwright.stages.tokenize import Tokenize, open_tokens

@@ -8,9 +8,11 @@ import pytest
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.runs import finished_stage
-from gptwright.stages.tokenize import open_tokenizer, open_tokens
+from gptwright.stages.catalogue import carry_out
+from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
 from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.chat import END_OF_TEXT
+from gptwright.tokenizers.kinds import KINDS
 
 
 def texts(prepared: Path, split: str) -> list[str]:
@@ -51,3 +53,60 @@ def test_a_vocabulary_too_small_or_too_large(
     refused: Callable[..., str], prepared: Path, tmp_path: Path, vocab: int, says: str
 ) -> None:
     assert says in refused("tokenize", "--text", prepared, "--vocab", vocab, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(("kind", "vocab"), [("byte-fallback", 300), ("gpt1", 160), ("wordpiece", 160)])
+def test_other_kinds(prepared: Path, tmp_path: Path, kind: str, vocab: int) -> None:
+    out = carry_out("tokenize", Tokenize(text=prepared, vocab=vocab, kind=kind), tmp_path / kind).path
+    tokenizer, tokens = open_tokenizer(out), open_tokens(out, "heldout")
+    wanted = texts(prepared, "heldout")
+    assert tokenizer.vocab == vocab and len(tokens.documents) == len(wanted)
+    assert [tokens.document(i).tolist() for i in range(len(wanted))] == [tokenizer.encode(text) for text in wanted]
+    assert tokens.window(int(tokens.documents[0]) - 1, 1)[0] == tokenizer.end
+    assert tokenizer.sha256 == KINDS[kind](texts(prepared, "train"), vocab).sha256
+
+
+def test_an_unknown_kind(refused: Callable[..., str], prepared: Path, tmp_path: Path) -> None:
+    said = refused("tokenize", "--text", prepared, "--kind", "wordpieces", "--out", tmp_path / "out")
+    assert "'wordpieces'" in said and "Did you mean 'wordpiece'?" in said
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
+    words = ["dog", "Hund", "cat", "Katze", "door", "T\u00fcr", "house", "Haus"]
+    lines = [
+        {"source": f"the {a} and the {b}", "target": f"{x} und {y}", "split": "heldout" if a == b else "train"}
+        for a, x in zip(words[::2], words[1::2], strict=True)
+        for b, y in zip(words[::2], words[1::2], strict=True)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    return path
+
+
+def test_pairs_are_packed_side_by_side(pairs: Path, tmp_path: Path) -> None:
+    out = carry_out("tokenize", Tokenize(pairs=pairs, vocab=290), tmp_path / "out").path
+    tokenizer = open_tokenizer(out)
+    lines = [json.loads(line) for line in pairs.read_text("utf-8").splitlines()]
+    for split, count in (("train", 12), ("heldout", 4)):
+        tokens = open_tokens(out, split, tokenizer, pairs=True)
+        assert tokens.meta.pairs and len(tokens.documents) == 2 * count
+        found = [tokenizer.decode(tokens.document(i).tolist()) for i in range(2 * count)]
+        assert found[::2] == [line["source"] for line in lines if line["split"] == split]
+        assert found[1::2] == [line["target"] for line in lines if line["split"] == split]
+    both = [text for line in lines if line["split"] == "train" for text in (line["source"], line["target"])]
+    assert tokenizer.sha256 == bytelevel.train(both, 290).sha256
+    assert len(tokenizer.encode(" und")) == len(tokenizer.encode(" and")) == 1
+
+
+def test_pairs_are_no_running_text_and_running_text_is_no_pairs(pairs: Path, tokenized: Path, tmp_path: Path) -> None:
+    out = carry_out("tokenize", Tokenize(pairs=pairs, vocab=290), tmp_path / "out").path
+    with pytest.raises(ArtifactError, match=r"needed running text .*; got pairs to translate"):
+        open_tokens(out, "train")
+    with pytest.raises(ArtifactError, match=r"needed pairs to translate .*; got running text"):
+        open_tokens(tokenized, "train", pairs=True)
+
+
+def test_either_text_or_pairs(refused: Callable[..., str], prepared: Path, pairs: Path, tmp_path: Path) -> None:
+    assert "got neither" in refused("tokenize", "--out", tmp_path / "out")
+    assert "got both" in refused("tokenize", "--text", prepared, "--pairs", pairs, "--out", tmp_path / "out")

@@ -8,7 +8,8 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 TEXT = (
     "The cat sat on the mat, and the cats don't sit on mats; 12 dogs ran 345 miles to the sea!\n"
     "Éva naïvely thought: “Çà et là — l'été, the café's déjà vu.” (She's said: 'Who knows?') \n"
-    "猫がいる。 Das Wetter wäre schön, die Straße aber naß. Привет, мир. 1 + 1 = 2; {a: [b, c]} <d> #e_f \\ `g` ~ ^ | @ $ % &\n"
+    "猫がいる。 Das Wetter wäre schön, die Straße aber naß. Привет, мир.\n"
+    "1 + 1 = 2; {a: [b, c]} <d> #e_f \\ `g` ~ ^ | @ $ % &\n"
 ) * 4
 VOCAB = {"byte-level": 400, "byte-fallback": 400, "gpt1": 260, "wordpiece": 260}
 

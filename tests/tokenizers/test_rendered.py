@@ -164,7 +164,7 @@ def test_a_control_token_that_takes_the_space_behind_it(learned: dict[str, Token
 
 def test_roles_that_a_template_does_not_know(every: Every) -> None:
     messages: list[Message] = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
-    with pytest.raises(InputError, match="template knows.*'system'"):
+    with pytest.raises(InputError, match=r"template knows.*'system'"):
         prompt_ids(messages, every["byte-level", "gemma"].ours)
 
 
@@ -173,7 +173,7 @@ def test_a_template_that_passes_over_a_role_in_silence(learned: dict[str, Tokeni
     tokenizer = Both(backend_of(learned, "byte-level"), template, "</s>").ours
     assert prompt_ids([{"role": "user", "content": "a"}], tokenizer)
     for role in ("system", "assistant"):
-        with pytest.raises(InputError, match=f"template knows.*'{role}'"):
+        with pytest.raises(InputError, match=rf"template knows.*'{role}'"):
             prompt_ids([{"role": role, "content": "s"}, {"role": "user", "content": "u"}], tokenizer)
 
 
@@ -187,7 +187,8 @@ def test_a_template_that_refuses_an_order(every: Every) -> None:
     "template",
     [
         "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}",  # no end of turn
-        "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}now: {% endif %}",
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}"
+        "{% if add_generation_prompt %}now: {% endif %}",  # another prompt than the turn begins with
         "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}{{ m.content[:1] }}{% else %}"
         "{{ m.content }}{% endif %}</s>{% endfor %}",  # earlier turns are cut
     ],

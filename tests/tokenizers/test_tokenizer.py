@@ -29,9 +29,8 @@ texts = st.lists(
     max_size=6,
 ).map("".join)
 hostile = pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-byte_strings = st.one_of(
-    st.binary(), texts.map(str.encode), st.tuples(texts, st.binary(), texts).map(lambda t: t[0].encode() + t[1] + t[2].encode())
-)  # fmt: skip
+encoded = texts.map(str.encode)
+byte_strings = st.one_of(st.binary(), encoded, st.tuples(encoded, st.binary(), encoded).map(b"".join))
 
 
 @hostile
@@ -92,8 +91,11 @@ def test_a_long_text_is_encoded_as_its_paragraphs(any_kind: Tokenizer, text: str
 
 
 def test_halves_of_surrogate_pairs(any_kind: Tokenizer) -> None:
-    exact = any_kind.decode(any_kind.encode("É")) == "É"
-    assert any_kind.decode_bytes(any_kind.encode("e\udcff.")) == (b"e\xff." if exact else any_kind.decode_bytes(any_kind.encode("e\ufffd.")))  # fmt: skip
+    said = any_kind.decode_bytes(any_kind.encode("e\udcff."))
+    if any_kind.decode(any_kind.encode("É")) == "É":
+        assert said == b"e\xff."
+    else:
+        assert said == any_kind.decode_bytes(any_kind.encode("e\ufffd."))
     assert any_kind.encode("a\ud800b") == any_kind.encode("a\ufffdb")
     assert any_kind.encode("") == []
 

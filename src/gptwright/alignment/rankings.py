@@ -78,10 +78,11 @@ class RankedIds:
 
 def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedIds:
     """Long prompts lose their beginning, never the answer's end, which is where the reward is read."""
-    rows = [
-        render([*ranking.messages, {"role": "assistant", "content": answer}], tokenizer)[0][-context:]
-        for answer in ranking.answers
-    ]
+    rows: list[list[int]] = []
+    for answer in ranking.answers:
+        ids, said = render([*ranking.messages, {"role": "assistant", "content": answer}], tokenizer)
+        end = max(at for at, by_assistant in enumerate(said, 1) if by_assistant)  # some templates go on behind it
+        rows.append(ids[:end][-context:])
     return RankedIds(rows, ranking.ranks)
 
 

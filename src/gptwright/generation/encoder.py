@@ -1,6 +1,7 @@
 """An encoder with its tokenizer: it understands texts, fills in masked words, and writes nothing of its own."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -8,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.foundations.errors import InputError
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.generation.export import export
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import padded
 
 MASK = "[MASK]"
@@ -18,7 +20,7 @@ ROWS = 32
 class Encoder:
     """A BERT and its tokenizer."""
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, name: str) -> None:
+    def __init__(self, network: Any, tokenizer: Tokenizer, name: str, sampling: object = None) -> None:
         self.network, self.tokenizer, self.name = network, tokenizer, name
         self.context: int = network.config.context
         controls = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", MASK)
@@ -66,6 +68,10 @@ class Encoder:
         logits = self.logits(row)[0]
         logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")
         return self.tokenizer.decode(torch.where(row[0] == self.mask, logits.argmax(-1), row[0]).tolist())
+
+    def save(self, folder: Path, **how: Any) -> None:
+        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+        export(self.network, self.tokenizer, folder, **how)
 
     def generate(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InputError`."""

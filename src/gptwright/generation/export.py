@@ -3,24 +3,36 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gptwright.foundations.durable import new_folder, write_json
 from gptwright.generation.sampling import Sampling
-from gptwright.models.huggingface import write_model
+from gptwright.models.catalogue import family_of
+from gptwright.models.huggingface import SHARD, write_model
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-def export(model: Any, tokenizer: Tokenizer, folder: Path, sampling: Sampling | None = None) -> None:
-    """Writes the folder whole or not at all. A base model ends at the end of a text, a chat model (with `sampling`,
-    its defaults) at the end of its turn. `model` is a decoder or a reward model of the catalogue."""
+def export(
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    sampling: Sampling | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+    shard: int = SHARD,
+) -> None:
+    """Writes the folder whole or not at all, at most `shard` bytes of weights a file. A base model ends at the end of
+    a text, a chat model (with `sampling`, its defaults) at the end of its turn. `model` is one of the catalogue or a
+    reward model."""
     end = tokenizer.stop_ids[0] if sampling else tokenizer.end
     begin = {} if tokenizer.begin is None else {"bos_token_id": tokenizer.begin}
     ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad}
     with new_folder(folder) as unfinished:
-        write_model(model, unfinished, ids)
+        write_model(model, unfinished, ids, dtype, shard)
         tokenizer.save(unfinished, model.config.context)
-        write_json(unfinished / "generation_config.json", ids | _generation(sampling or Sampling(temperature=0.8)) | {
-            "eos_token_id": tokenizer.stop_ids,
-        })  # fmt: skip
+        if family_of(model.config).kind == "decoder":
+            settings = _generation(sampling or Sampling(temperature=0.8))
+            write_json(unfinished / "generation_config.json", ids | settings | {"eos_token_id": tokenizer.stop_ids})
 
 
 def _generation(sampling: Sampling) -> dict[str, Any]:

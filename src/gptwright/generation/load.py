@@ -1,21 +1,102 @@
-"""`gptwright.load`: any model folder as the object of its kind."""
+"""`gptwright.load`: a model wherever it lies, as the object of its kind."""
 
 from pathlib import Path
+from typing import Any
 
+from torch import nn
+
+from gptwright.foundations.durable import read_json
+from gptwright.foundations.errors import ArtifactError, InputError, nearest
+from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.generation.encoder import Encoder
-from gptwright.generation.model import Model, model_folder, model_of
-from gptwright.models.catalogue import family_of
-from gptwright.models.huggingface import read_model
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.generation.model import Model
+from gptwright.generation.packaged import PACKAGED, packaged_path
+from gptwright.generation.sampling import Sampling
+from gptwright.models.catalogue import family_of, presets
+from gptwright.models.gguf import read_gguf
+from gptwright.models.heads import RewardModel
+from gptwright.models.huggingface import build_model, read_model
+from gptwright.tokenizers.gguf import tokenizer_of
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+AnyModel = Model | Encoder
+KINDS: dict[str, type[AnyModel]] = {"decoder": Model, "encoder": Encoder}
 
 
-def load(path: str | Path) -> Model | Encoder:
-    """Opens a stage folder, or a Hugging Face folder of a family in the catalogue.
+def load(source: str | Path) -> AnyModel:
+    """Opens a stage folder, a Hugging Face folder of a family in the catalogue, a LLaMA as a GGUF file, or the model
+    that an installed package carries, by its name (`PACKAGED`).
 
-    Raises `ArtifactError` when nothing there can be opened, and `InputError` when the path does not exist.
+    Raises `ArtifactError` when nothing there can be opened, and `InputError` when nothing is there.
     """
-    folder = model_folder(Path(path))
-    network = read_model(folder)
-    if family_of(network.config).kind == "encoder":
-        return Encoder(network, Tokenizer.load(folder), Path(path).resolve().name)
-    return model_of(network, folder, Path(path))
+    path = find(source)
+    packaged = PACKAGED.get(str(source))
+    name = str(source) if packaged else path.resolve().name
+    if path.is_file():
+        gguf = read_gguf(path)
+        network = build_model(gguf.config, path, lambda: gguf.tensors)
+        tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
+        return _opened(network, tokenizer, name, packaged.sampling if packaged else Sampling())
+    folder = _model_folder(path)
+    return _opened(read_model(folder), Tokenizer.load(folder), name, _defaults(folder))
+
+
+def load_decoder(source: str | Path) -> Model:
+    """`load` for what must write. Raises `ArtifactError` when it is a model of another kind."""
+    model = load(source)
+    if not isinstance(model, Model):
+        kind = family_of(model.network.config).kind
+        raise ArtifactError(f"a decoder in {source}", f"an {kind}", "Give a GPT or a LLaMA.")
+    return model
+
+
+def find(source: str | Path) -> Path:
+    """The file or folder that a path or the name of a packaged model stands for."""
+    path = Path(source)
+    if path.exists():
+        return path
+    if str(source) in PACKAGED:
+        return packaged_path(str(source))
+    remedy = "Give the folder of a stage, such as runs/start/04-sft."
+    if str(source) in presets():
+        remedy = f"A preset has sizes and no weights: train it with gptwright pretrain --model {source}."
+    elif path.parent == Path():
+        remedy += f" Models in packages: {nearest(str(source), PACKAGED)}"
+    raise InputError(f"a model at {source}", "nothing there", remedy)
+
+
+def _opened(network: Any, tokenizer: Tokenizer, name: str, sampling: Sampling) -> AnyModel:
+    if isinstance(network, RewardModel):
+        raise ArtifactError(f"a model that reads or writes in {name}", "a reward model, which scores answers",
+                            "Give the folder of pretrain, sft or ppo.")  # fmt: skip
+    _fits(network, tokenizer, name)
+    return KINDS[family_of(network.config).kind](network, tokenizer, name, sampling)
+
+
+def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:
+    vocab: int = network.config.vocab  # pyright: ignore
+    if tokenizer.vocab > vocab:
+        raise ArtifactError(f"a tokenizer of at most the model's {vocab:,} tokens in {name}", f"{tokenizer.vocab:,}",
+                            "Model and tokenizer do not belong together.")  # fmt: skip
+
+
+def _model_folder(given: Path) -> Path:
+    """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
+    folder = given
+    if (given / RECORD).is_file():
+        finished_stage(given)
+        folder = given / "model"
+    if not (folder / "config.json").is_file():
+        raise ArtifactError(f"a model in {given}", "a folder without one",
+                            "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
+    return folder
+
+
+def _defaults(folder: Path) -> Sampling:
+    path = folder / "generation_config.json"
+    given = read_json(path) if path.is_file() else {}
+    names = {"max_new_tokens": "max_tokens", "temperature": "temperature", "top_k": "top_k", "top_p": "top_p"}
+    settings: dict[str, Any] = {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
+    if given.get("do_sample") is False:
+        settings["temperature"] = 0.0
+    return Sampling(**settings)

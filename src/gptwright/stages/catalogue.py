@@ -22,6 +22,7 @@ STAGES = {
     "rank": "Rank",
     "reward": "Reward",
     "ppo": "PPO",
+    "import": "Import",
 }
 
 

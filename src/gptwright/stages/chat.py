@@ -40,9 +40,9 @@ class Chat:
 
 def run(config: Chat) -> None:
     """Talks until /quit, Ctrl-D or Ctrl-C. Replies go to stdout."""
-    from gptwright.generation.model import load
+    from gptwright.generation.load import load_decoder
 
-    model = load(config.model)
+    model = load_decoder(config.model)
     asked = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
     model.sampling = replace(model.sampling, **{name: value for name, value in asked.items() if value is not None})
     converse(model)

@@ -48,7 +48,7 @@ class Generate:
 
 def run(config: Generate) -> None:
     """Text goes to stdout as it comes; answers of a file as JSON Lines with "messages" and "answers"."""
-    from gptwright.generation.model import load
+    from gptwright.generation.load import load_decoder
     from gptwright.generation.sampling import Sampling
 
     if bool(config.prompt) == bool(config.prompts):
@@ -56,7 +56,7 @@ def run(config: Generate) -> None:
     seed = secrets.randbits(62) if config.seed is None else config.seed
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
                         top_p=config.top_p, stop=config.stop, seed=seed)  # fmt: skip
-    model = load(config.model)
+    model = load_decoder(config.model)
     if config.prompts:
         _answer_file(config, model, sampling)
         return

@@ -22,7 +22,8 @@ from gptwright.foundations.errors import ArtifactError, ConfigError, InputError,
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.generation.export import export
-from gptwright.generation.model import Model, load
+from gptwright.generation.load import load_decoder
+from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.models.huggingface import read_model
@@ -105,7 +106,7 @@ class PPO:
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and answers of both models."""
     use_threads(config.threads)
-    start, reference = load(config.policy), load(config.policy)
+    start, reference = load_decoder(config.policy), load_decoder(config.policy)
     within_context(config.length, start.context)
     reward = _reward_model(config.reward)
     questions = read_questions(read_objects(config.questions)) if config.questions else []

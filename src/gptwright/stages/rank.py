@@ -13,7 +13,7 @@ from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
-from gptwright.generation.model import load
+from gptwright.generation.load import load_decoder
 from gptwright.generation.sampling import Sampling
 from gptwright.stages.limits import at_least, positive
 from gptwright.text.jsonl import read_objects, write_objects
@@ -56,7 +56,7 @@ class Rank:
 def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     """Leaves prompts.jsonl (all prompts, with their split) and rankings.jsonl (those that were answered)."""
     use_threads(config.threads)
-    model = load(config.model)
+    model = load_decoder(config.model)
     counts = {"train": 4 * config.prompts, "heldout": max(512, config.heldout)}
     pools = {split: _prompts(config, split, count) for split, count in counts.items()}
     prompts = ({"messages": messages, "split": split} for split, pool in pools.items() for messages in pool)

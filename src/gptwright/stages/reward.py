@@ -14,7 +14,8 @@ from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.generation.export import export
-from gptwright.generation.model import Model, load
+from gptwright.generation.load import load_decoder
+from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
 from gptwright.stages.limits import at_least, positive
 from gptwright.stages.pretrain import release
@@ -62,7 +63,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     The control leaves no model: nobody should be judged by it.
     """
     use_threads(config.threads)
-    base = load(config.base)
+    base = load_decoder(config.base)
     model = RewardModel(base.network)  # pyright: ignore[reportArgumentType]
     train, heldout = _read(config, base)
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)

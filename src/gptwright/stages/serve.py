@@ -68,11 +68,11 @@ def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
     from gptwright.serving.listen import check_public, is_loopback
 
     check_public(config.host, config.key)
-    from gptwright.generation.model import load
+    from gptwright.generation.load import load_decoder
     from gptwright.serving.api import create_app
     from gptwright.serving.guard import LOOPBACK
 
-    model = load(config.model)
+    model = load_decoder(config.model)
     hosts = LOOPBACK if is_loopback(config.host) else None
     app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
     return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", model.name

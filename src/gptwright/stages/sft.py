@@ -23,7 +23,8 @@ from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.generation.export import export
-from gptwright.generation.model import Model, load
+from gptwright.generation.load import load_decoder
+from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.objectives.language import next_token_loss
@@ -88,7 +89,7 @@ class SFT:
 def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
     use_threads(config.threads)
-    base = load(config.base)
+    base = load_decoder(config.base)
     within_context(config.length, base.context)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
     network: Any = base.network.requires_grad_(True)  # pyright: ignore
@@ -132,7 +133,7 @@ def _conversations(config: SFT) -> list[Conversation]:
 
 def _evaluate(config: SFT, folder: StageFolder, tuned: Model, questions: list[Question]) -> dict[str, Any]:
     """The same questions and text for the untrained model, the pretrained one and this one."""
-    base = load(config.base)
+    base = load_decoder(config.base)
     models = {"untrained": Model(build(base.network.config, 0), base.tokenizer, ""), "pretrained": base, "sft": tuned}
     heldout = open_tokens(config.tokens, "heldout")
     table: dict[str, Any] = {}

@@ -140,7 +140,7 @@ def _offer_examples(out: Path) -> None:
 
 def _talk(config: Start, folder: Path) -> None:
     """The chat page when asked for, and a conversation in the terminal when there is one."""
-    from gptwright.generation.model import load
+    from gptwright.generation.load import load_decoder
     from gptwright.stages.chat import converse
     from gptwright.stages.serve import Serve, serve_beside
 
@@ -148,7 +148,7 @@ def _talk(config: Start, folder: Path) -> None:
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with serve_beside(Serve(model=folder, port=config.port)) if config.serve else nullcontext():
         if terminal:
-            converse(load(folder))
+            converse(load_decoder(folder))
         elif config.serve:
             say("Ctrl-C stops.")
             with stop_request() as stop:
