@@ -67,7 +67,7 @@ def find(source: str | Path) -> Path:
 
 def _opened(network: Any, tokenizer: Tokenizer, name: str, sampling: Sampling) -> AnyModel:
     if isinstance(network, RewardModel):
-        raise ArtifactError(f"a model that reads or writes in {name}", "a reward model, which scores answers",
+        raise ArtifactError(f"a model that reads or writes in {name}", "a reward model, which scores answers and writes none",
                             "Give the folder of pretrain, sft or ppo.")  # fmt: skip
     _fits(network, tokenizer, name)
     return KINDS[family_of(network.config).kind](network, tokenizer, name, sampling)
