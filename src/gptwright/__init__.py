@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from gptwright.generation.encoder import Encoder
     from gptwright.generation.load import load
     from gptwright.generation.model import Model
+    from gptwright.generation.translator import Translator
 
-__all__ = ["Encoder", "Model", "__version__", "load"]
+__all__ = ["Encoder", "Model", "Translator", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

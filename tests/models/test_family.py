@@ -13,6 +13,7 @@ from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.gpt3 import GPT3Config
 from gptwright.models.llama import LlamaConfig
 from gptwright.models.modern import ModernConfig
+from gptwright.models.transformer import TransformerConfig
 
 SIZES = {"vocab": 50, "context": 16, "width": 12, "layers": 2}
 TINY: dict[str, Any] = {
@@ -21,6 +22,7 @@ TINY: dict[str, Any] = {
     "gpt3": GPT3Config(**SIZES, heads=3, reach=4),
     "llama": LlamaConfig(**SIZES, heads=6, kv_heads=3, hidden=20),
     "modern": ModernConfig(**SIZES, heads=2, kv_heads=1),
+    "transformer": TransformerConfig(**SIZES, heads=3, hidden=20),
     "bert": BERTConfig(**SIZES, heads=3),
 }
 DECODERS = [name for name, family in FAMILIES.items() if family.kind == "decoder"]

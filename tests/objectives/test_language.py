@@ -15,13 +15,16 @@ def material(count: int) -> tuple[Tensor, Tensor, Tensor]:
     return hidden, torch.randn(VOCAB, WIDTH, requires_grad=True), torch.randint(VOCAB, (count,))
 
 
-@pytest.mark.parametrize(("count", "ignoring"), product([1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 5], [False, True]))
-def test_value_and_gradients_are_those_of_cross_entropy(count: int, ignoring: bool) -> None:
+@pytest.mark.parametrize(
+    ("count", "ignoring", "smoothing"),
+    product([1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 5], [False, True], [0.0, 0.1, 1.0]),
+)
+def test_value_and_gradients_are_those_of_cross_entropy(count: int, ignoring: bool, smoothing: float) -> None:
     hidden, output, targets = material(count)
     if ignoring:
         targets[1::3] = IGNORED
-    ours = next_token_loss(hidden, output, targets)
-    theirs = F.cross_entropy(hidden @ output.T, targets, ignore_index=IGNORED)
+    ours = next_token_loss(hidden, output, targets, smoothing)
+    theirs = F.cross_entropy(hidden @ output.T, targets, ignore_index=IGNORED, label_smoothing=smoothing)
     torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
     # Three times the loss: the gradient that comes from above is respected.
     for mine, other in zip(
@@ -71,6 +74,31 @@ def test_by_hand() -> None:
     torch.testing.assert_close(
         token_nats(hidden, output, torch.tensor([1, IGNORED])), torch.tensor([0.287682, 0.0]), atol=1e-5, rtol=0
     )
+
+
+def test_smoothing_by_hand() -> None:
+    # Logits 0 and ln 3 again: -ln p is 1.386294 and 0.287682, so their mean 0.836988.
+    hidden, output = torch.ones(3, 1), torch.tensor([[1.0], [3.0]]).log()
+    for target, nats in ((0, 0.9 * 1.386294 + 0.1 * 0.836988), (1, 0.9 * 0.287682 + 0.1 * 0.836988)):
+        loss = next_token_loss(hidden, output, torch.tensor([target, IGNORED, IGNORED]), 0.1)
+        assert loss.item() == pytest.approx(nats, abs=1e-5)
+    assert next_token_loss(hidden, output, torch.full((3,), IGNORED), 0.1).item() == 0
+
+
+def test_the_smoothed_gradient_by_hand() -> None:
+    # p - q with p = (0.25, 0.75) and q = (0.05, 0.95) for target 1; the state is 1, so the output's gradient is that.
+    output = torch.tensor([[1.0], [3.0]]).log().requires_grad_()
+    next_token_loss(torch.ones(1, 1), output, torch.tensor([1]), 0.1).backward()
+    assert output.grad is not None
+    torch.testing.assert_close(output.grad, torch.tensor([[0.20], [-0.20]]))
+
+
+def test_a_smoothed_loss_is_least_where_the_model_is_the_wanted_distribution() -> None:
+    output = torch.tensor([[0.05], [0.95]]).log().requires_grad_()
+    loss = next_token_loss(torch.ones(1, 1), output, torch.tensor([1]), 0.1)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.198515, abs=1e-5), "its entropy"
+    assert output.grad is not None and output.grad.abs().max() < 1e-6
 
 
 def test_bfloat16_states_keep_a_float32_gradient_of_the_output() -> None:

@@ -14,6 +14,7 @@ import pytest
 from gptwright.cli import main
 from gptwright.models.bert import BERTConfig
 from gptwright.models.gpt2 import GPT2Config
+from gptwright.models.transformer import TransformerConfig
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.ppo import PPO
 from gptwright.stages.prepare import Prepare
@@ -169,6 +170,45 @@ def encoder_config(prepared: Path, run: Path) -> Pretrain:
 @pytest.fixture(scope="session")
 def encoder(encoder_config: Pretrain, run: Path) -> Path:
     return carry_out("pretrain", encoder_config, run / "encoder").path
+
+
+@pytest.fixture(scope="session")
+def pairs(material: Path) -> Path:
+    """Sentences and what they are word by word in another language: the same words backwards."""
+    dice = random.Random(1)
+    lines: list[dict[str, Any]] = []
+    for split, count in (("train", 40), ("heldout", 6)):
+        for _ in range(count):
+            words = dice.choices(WORDS["train"].split(), k=dice.randint(2, 6))
+            lines.append({"source": " ".join(words), "target": " ".join(w[::-1] for w in words), "split": split})
+    return write_lines(material / "pairs.jsonl", lines)
+
+
+@pytest.fixture(scope="session")
+def tokenized_pairs(pairs: Path, run: Path) -> Path:
+    return carry_out("tokenize", Tokenize(pairs=pairs, vocab=300), run / "tokenize-pairs").path
+
+
+@pytest.fixture(scope="session")
+def translate_config(tokenized_pairs: Path) -> Pretrain:
+    return Pretrain(
+        tokens=tokenized_pairs,
+        model=TransformerConfig(context=64, width=16, heads=2, layers=1, hidden=32),
+        steps=9,
+        rows=4,
+        length=LENGTH,
+        warmup=2,
+        schedule="inverse-root",
+        threads=1,
+        evaluate_every=6,
+        save_every=2,
+        average=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def translator(translate_config: Pretrain, run: Path) -> Path:
+    return carry_out("pretrain", translate_config, run / "pretrain-pairs").path
 
 
 @pytest.fixture(scope="session")

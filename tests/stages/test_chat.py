@@ -143,3 +143,8 @@ def test_models_that_cannot_chat(refused: Refused, rewarded: Path, tokenized: Pa
 @pytest.mark.parametrize("words", [("--temperature", -1), ("--max-tokens", 0)])
 def test_settings_that_make_no_sense(refused: Refused, tuned: Path, words: tuple[object, ...]) -> None:
     refused("chat", tuned, *words)
+
+
+def test_a_translator_does_not_chat(refused: Callable[..., str], translator: Path) -> None:
+    for verb in ("chat", "serve"):
+        assert "needed a decoder" in refused(verb, translator)

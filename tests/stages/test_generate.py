@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gptwright.generation.load import load as load_any
 from gptwright.generation.load import load_decoder as load
 from gptwright.generation.sampling import Sampling
 
@@ -130,3 +131,10 @@ def test_a_missing_file_of_the_model_is_named(refused: Refused, tuned: Path, tmp
     shutil.copytree(tuned, tmp_path / "sft")
     (tmp_path / "sft/model/model.safetensors").unlink()
     assert "model.safetensors" in refused("generate", tmp_path / "sft", "The")
+
+
+def test_a_translator_translates(gptwright: Command, refused: Refused, translator: Path, prompts: Path) -> None:
+    done = gptwright("generate", translator, "the old river")
+    assert done.code == 0, done.err
+    assert done.out == load_any(translator).generate("the old river") + "\n"
+    assert "a translator" in refused("generate", translator, "--prompts", prompts)

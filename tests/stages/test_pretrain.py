@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.foundations.signals import StopRequest
 from gptwright.generation.encoder import Encoder
+from gptwright.generation.load import load as load_any
 from gptwright.generation.load import load_decoder as load
 from gptwright.models.catalogue import count, preset
 from gptwright.stages.catalogue import carry_out
@@ -119,6 +121,60 @@ def test_stopped_and_gone_on_with_it_is_bit_equal(
     assert logged(tmp_path / "out") == logged(pretrained)
 
 
+@pytest.mark.parametrize("stops", [(1,), (3, 1, 2), (5, 2), (8,)])
+def test_a_mean_of_checkpoints_is_bit_equal_however_often_it_was_stopped(
+    translate_config: Pretrain, translator: Path, tmp_path: Path, stop_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch, stops: tuple[int, ...],
+) -> None:  # fmt: skip
+    for steps in stops:
+        with monkeypatch.context():
+            stop_after(steps)
+            with pytest.raises(Interrupted, match="saved at step"):
+                carry_out("pretrain", translate_config, tmp_path / "out")
+        monkeypatch.undo()
+    carry_out("pretrain", translate_config, tmp_path / "out")
+    assert same_weights(tmp_path / "out", translator)
+    assert finished_stage(tmp_path / "out")["figures"] == finished_stage(translator)["figures"]
+
+
+def test_the_model_is_the_mean_of_the_last_checkpoints(translator: Path) -> None:
+    folders = sorted((translator / "checkpoints").iterdir())
+    assert [folder.name for folder in folders] == ["step-000004", "step-000006", "step-000008", "step-000009"]
+    masters = [load_file(folder / "state.safetensors") for folder in folders[1:]]
+    network = load_any(translator).network
+    for name, parameter in network.named_parameters():
+        mean = torch.stack([tensors[f"master.{name}"].double() for tensors in masters]).mean(0)
+        torch.testing.assert_close(parameter, mean.float(), atol=1e-7, rtol=1e-6)
+
+
+def test_the_figures_of_a_translator(translator: Path) -> None:
+    figures = finished_stage(translator, "pretrain")["figures"]
+    assert figures["heldout_pairs_translated"] == 6 and figures["pairs_left_out"] == 0
+    assert figures["heldout_smoothed_nats"] > 0 and 0 <= figures["heldout_bleu"] <= 100
+    assert "tok:13a" in figures["bleu_signature"]
+    looks = [line for line in read_metrics(translator / "metrics.jsonl") if "heldout_bleu" in line]
+    assert [line["step"] for line in looks] == [6]
+    assert "(reference: " in (translator / "samples.md").read_text("utf-8")
+
+
+def test_text_for_pairs_and_pairs_for_text_are_refused(
+    refused: Refused, tokenized: Path, tokenized_pairs: Path, tmp_path: Path
+) -> None:
+    nano = ("--model", "transformer-nano")
+    assert "--pairs" in refused("pretrain", "--tokens", tokenized, *nano, "--out", tmp_path / "a")
+    assert "--text" in refused("pretrain", "--tokens", tokenized_pairs, "--out", tmp_path / "b")
+    assert not (tmp_path / "a").exists() and not (tmp_path / "b").exists()
+
+
+def test_without_sacrebleu_no_translator_is_begun(
+    refused: Refused, tokenized_pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
+    message = refused("pretrain", "--tokens", tokenized_pairs, "--model", "transformer-nano", "--out", tmp_path / "out")
+    assert "pip install 'gptwright[translate]'" in message
+    assert not (tmp_path / "out").exists()
+
+
 def unfinished(pretrained: Path, out: Path, *kept: str) -> Path:
     """The stage as it was when the machine lost power after those checkpoints."""
     shutil.copytree(pretrained, out)
@@ -175,6 +231,8 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
         (("--rate", 0), "rate above 0"),
         (("--save-every", 0), "save_every above 0"),
         (("--length", 257), "length = 257"),
+        (("--average", 0), "average above 0"),
+        (("--average", 4), "at most the 3 checkpoints"),
         (("--model.heads", 5), "heads that divide the width 192"),
         (("--model.layers", 0), "layers from 1 to"),
     ],

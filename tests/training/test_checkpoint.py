@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.training.checkpoint import KEPT, newest_checkpoint, save_checkpoint
+from gptwright.training.checkpoint import KEPT, averaged_masters, newest_checkpoint, save_checkpoint
 
 
 def save(folder: Path, *steps: int) -> None:
@@ -62,3 +62,44 @@ def test_what_was_never_finished_is_not_seen(tmp_path: Path) -> None:
     assert found is not None and found[1]["step"] == 10
     save(tmp_path, 20)
     assert {path.name for path in tmp_path.iterdir()} == {"step-000010", "step-000020"}
+
+
+def names(folder: Path) -> list[int]:
+    return sorted(int(path.name.removeprefix("step-")) for path in folder.iterdir())
+
+
+def test_what_a_stop_left_takes_no_place_of_a_regular_one(tmp_path: Path) -> None:
+    for step, kept in ((4, [4]), (8, [4, 8]), (9, [4, 8, 9]), (11, [4, 8, 11]), (12, [4, 8, 12]), (16, [8, 12, 16]),
+                       (17, [8, 12, 16, 17]), (18, [8, 12, 16, 18])):  # fmt: skip
+        save_checkpoint(tmp_path, step, {"w": torch.ones(1)}, {}, every=4, kept=3)
+        assert names(tmp_path) == kept
+
+
+def test_the_mean_of_the_last_few(tmp_path: Path) -> None:
+    for step, number in ((1, 9.0), (2, 1.0), (3, 2.0), (4, 6.0)):
+        tensors = {
+            "master.a": torch.full((2, 3), number),
+            "master.b.c": torch.tensor(-number),
+            "exp_avg.a": torch.ones(1),
+        }
+        save_checkpoint(tmp_path, step, tensors, {}, kept=4)
+    mean = dict(averaged_masters(tmp_path, 3))
+    assert mean.keys() == {"a", "b.c"}
+    assert torch.equal(mean["a"], torch.full((2, 3), 3.0)) and torch.equal(mean["b.c"], torch.tensor(-3.0))
+    assert torch.equal(dict(averaged_masters(tmp_path, 1))["a"], torch.full((2, 3), 6.0))
+
+
+def test_the_mean_of_one_number_many_times_is_that_number(tmp_path: Path) -> None:
+    weights = torch.randn(1000)
+    for step in range(7):
+        save_checkpoint(tmp_path, step, {"master.w": weights}, {}, kept=7)
+    assert torch.equal(dict(averaged_masters(tmp_path, 7))["w"], weights)
+
+
+def test_fewer_or_damaged_ones_are_not_averaged(tmp_path: Path) -> None:
+    save(tmp_path, 10, 20)
+    with pytest.raises(ArtifactError, match="3 checkpoints"):
+        dict(averaged_masters(tmp_path, 3))
+    flip(tmp_path / "step-000010" / "state.safetensors")
+    with pytest.raises(ArtifactError, match=r"step-000010.*state\.safetensors"):
+        dict(averaged_masters(tmp_path, 2))

@@ -1,8 +1,14 @@
 import pytest
 
-from gptwright.training.schedules import Schedule, cosine, linear, trapezoid
+from gptwright.training.schedules import Schedule, cosine, inverse_root, linear, trapezoid
 
-SCHEDULES = [cosine(1.0, 100, 10), trapezoid(1.0, 100, 10), linear(1.0, 100, 10), linear(1.0, 100)]
+SCHEDULES = [
+    cosine(1.0, 100, 10),
+    trapezoid(1.0, 100, 10),
+    linear(1.0, 100, 10),
+    linear(1.0, 100),
+    inverse_root(1.0, 100, 10),
+]
 
 
 @pytest.mark.parametrize("rate", SCHEDULES)
@@ -29,3 +35,11 @@ def test_linear_at_its_borders() -> None:
     rate = linear(2.0, 100)
     assert [rate(0), rate(50), rate(99), rate(100)] == pytest.approx([2.0, 1.0, 0.02, 0.0])
     assert linear(2.0, 100, warmup=4)(0) == pytest.approx(0.5)
+
+
+def test_inverse_root_is_equation_3() -> None:
+    # d^-0.5 · min(n^-0.5, n · w^-1.5) for d = 512, w = 4000 and n = 1, 2000, 4000, 16000 and 100000.
+    rate = inverse_root((512 * 4000) ** -0.5, 100_000, 4000)
+    numbers = [1.746928e-7, 3.493856e-4, 6.987712e-4, 3.493856e-4, 1.397542e-4]
+    assert [rate(n - 1) for n in (1, 2000, 4000, 16_000, 100_000)] == pytest.approx(numbers, rel=1e-6)
+    assert inverse_root(2.0, 10, 0)(3) == 1.0

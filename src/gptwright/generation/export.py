@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from gptwright.foundations.durable import new_folder, write_json
+from gptwright.generation.beam import Search
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import family_of
 from gptwright.models.huggingface import SHARD, write_model
@@ -24,6 +25,9 @@ def export(
     """Writes the folder whole or not at all, at most `shard` bytes of weights a file. A base model ends at the end of
     a text, a chat model (with `sampling`, its defaults) at the end of its turn. `model` is one of the catalogue or a
     reward model."""
+    if family_of(model.config).kind == "encoder-decoder":
+        export_translator(model, tokenizer, folder, tokenizer.end, tokenizer.end, Search(), dtype=dtype, shard=shard)
+        return
     end = tokenizer.stop_ids[0] if sampling else tokenizer.end
     begin = {} if tokenizer.begin is None else {"bos_token_id": tokenizer.begin}
     ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad}
@@ -33,6 +37,31 @@ def export(
         if family_of(model.config).kind == "decoder":
             settings = _generation(sampling or Sampling(temperature=0.8))
             write_json(unfinished / "generation_config.json", ids | settings | {"eos_token_id": tokenizer.stop_ids})
+
+
+def export_translator(
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    start: int,
+    end: int,
+    search: Search,
+    *,
+    dtype: torch.dtype = torch.float32,
+    shard: int = SHARD,
+) -> None:
+    """Targets begin after the token `start`, sources and targets end with `end`: in other tools too.
+
+    The length penalty of `transformers` is length^α, ours GNMT's: the same for one beam, near otherwise.
+    """
+    ids = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": tokenizer.pad}
+    with new_folder(folder) as unfinished:
+        write_model(model, unfinished, ids, dtype, shard)
+        tokenizer.closing().save(unfinished, model.config.context)
+        write_json(unfinished / "generation_config.json", ids | {
+            "do_sample": False, "num_beams": search.beams, "length_penalty": search.alpha, "early_stopping": True,
+            "max_length": model.config.context + 1,  # the start token counts
+        })  # fmt: skip
 
 
 def _generation(sampling: Sampling) -> dict[str, Any]:

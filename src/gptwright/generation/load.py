@@ -12,15 +12,17 @@ from gptwright.generation.encoder import Encoder
 from gptwright.generation.model import Model
 from gptwright.generation.packaged import PACKAGED, packaged_path
 from gptwright.generation.sampling import Sampling
+from gptwright.generation.translator import Translator, told_by
 from gptwright.models.catalogue import family_of, presets
 from gptwright.models.gguf import read_gguf
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import build_model, read_model
+from gptwright.models.transformer import Transformer
 from gptwright.tokenizers.gguf import tokenizer_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-AnyModel = Model | Encoder
-KINDS: dict[str, type[AnyModel]] = {"decoder": Model, "encoder": Encoder}
+AnyModel = Model | Encoder | Translator
+KINDS: dict[str, type[Model] | type[Encoder]] = {"decoder": Model, "encoder": Encoder}
 
 
 def load(source: str | Path) -> AnyModel:
@@ -38,7 +40,11 @@ def load(source: str | Path) -> AnyModel:
         tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
         return _opened(network, tokenizer, name, packaged.sampling if packaged else Sampling())
     folder = _model_folder(path)
-    return _opened(read_model(folder), Tokenizer.load(folder), name, _defaults(folder))
+    network, tokenizer = read_model(folder), Tokenizer.load(folder)
+    if isinstance(network, Transformer):
+        _fits(network, tokenizer, name)
+        return Translator(network, tokenizer, name, **told_by(folder, network.config.vocab))
+    return _opened(network, tokenizer, name, _defaults(folder))
 
 
 def load_decoder(source: str | Path) -> Model:
@@ -67,8 +73,8 @@ def find(source: str | Path) -> Path:
 
 def _opened(network: Any, tokenizer: Tokenizer, name: str, sampling: Sampling) -> AnyModel:
     if isinstance(network, RewardModel):
-        raise ArtifactError(f"a model that reads or writes in {name}", "a reward model, which scores answers and writes none",
-                            "Give the folder of pretrain, sft or ppo.")  # fmt: skip
+        got = "a reward model, which scores answers and writes none"
+        raise ArtifactError(f"a model that reads or writes in {name}", got, "Give the folder of pretrain, sft or ppo.")
     _fits(network, tokenizer, name)
     return KINDS[family_of(network.config).kind](network, tokenizer, name, sampling)
 

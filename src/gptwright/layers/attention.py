@@ -74,10 +74,12 @@ class CrossAttention(nn.Module):
         return heads_apart(self.key(memory), self.head_width), heads_apart(self.value(memory), self.head_width)
 
     def look(
-        self, x: Float[Tensor, "B T C"], k: Float[Tensor, "B H S D"], v: Float[Tensor, "B H S D"], mask: Mask
-    ) -> Float[Tensor, "B T C"]:
-        y = attend(heads_apart(self.query(x), self.head_width), k, v, mask)
-        return self.out(y.transpose(1, 2).flatten(2))
+        self, x: Float[Tensor, "R T C"], k: Float[Tensor, "B H S D"], v: Float[Tensor, "B H S D"], mask: Mask
+    ) -> Float[Tensor, "R T C"]:
+        """One row of x for each of the memory's, or as many for each, side by side: they look together."""
+        q = self.query(x).reshape(len(k), -1, x.shape[-1])
+        y = attend(heads_apart(q, self.head_width), k, v, mask)
+        return self.out(y.transpose(1, 2).flatten(2)).view(x.shape)
 
 
 def heads_apart(x: Float[Tensor, "B T W"], head_width: int) -> Float[Tensor, "B H T D"]:

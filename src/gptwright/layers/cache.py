@@ -35,6 +35,16 @@ class Cache:
         self.keys, self.values = self.keys[:, rows], self.values[:, rows]
         self.lengths = self.lengths[rows]
 
+    def reorder(self, rows: Int[Tensor, "R"]) -> None:
+        """Row i goes on from what row `rows[i]` holds; rows may be named several times, or left out."""
+        if torch.equal(rows, torch.arange(len(self.lengths))):
+            return
+        used = int(self.lengths.max())
+        kept = self.keys[:, rows, :, :used], self.values[:, rows, :, :used]
+        self.keys, self.values = self.keys[:, : len(rows)], self.values[:, : len(rows)]
+        self.keys[..., :used, :], self.values[..., :used, :] = kept
+        self.lengths = self.lengths[rows]
+
 
 class LayerCache:
     """One layer's view of a `Cache`."""

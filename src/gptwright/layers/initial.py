@@ -31,7 +31,10 @@ def truncated_weights(model: nn.Module, seed: int, spread: float) -> None:
 
 @torch.no_grad()
 def uniform_weights(model: nn.Module, seed: int) -> None:
-    """Glorot & Bengio 2010: matrices from U(±√(6 / (inputs + outputs))), embeddings from N(0, 1/width)."""
+    """Glorot & Bengio 2010: matrices from U(±√(6 / (inputs + outputs))), embeddings from N(0, 1/width).
+
+    A fused projection to queries, keys and values is three matrices.
+    """
     random = torch.Generator().manual_seed(seed)
     embeddings = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
     for name, parameter in model.named_parameters():
@@ -40,5 +43,6 @@ def uniform_weights(model: nn.Module, seed: int) -> None:
         elif id(parameter) in embeddings:
             parameter.normal_(0.0, parameter.shape[1] ** -0.5, generator=random)
         else:
-            bound = sqrt(6 / (parameter.shape[0] + parameter.shape[1]))
+            outputs = parameter.shape[0] // (3 if name.endswith("qkv.weight") else 1)
+            bound = sqrt(6 / (parameter.shape[1] + outputs))
             parameter.uniform_(-bound, bound, generator=random)

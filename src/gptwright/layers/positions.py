@@ -14,9 +14,9 @@ def sinusoids(positions: Int[Tensor, "*B T"], width: int) -> Float[Tensor, "*B T
 
     The paper's formula interleaves the two; its authors' code puts one half after the other, as here.
     """
-    rates = torch.exp(torch.arange(0, width, 2, device=positions.device) * (-log(10_000.0) / width))
-    angles = positions[..., None] * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+    halves = torch.arange(0, width, 2, device=positions.device, dtype=torch.float64)
+    angles = positions[..., None] * torch.exp(halves * (-log(10_000.0) / width))
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).float()
 
 
 @dataclass(frozen=True, kw_only=True)

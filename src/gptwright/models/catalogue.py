@@ -9,7 +9,7 @@ from torch import nn
 
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import ConfigError, ResourceError, nearest
-from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern
+from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern, transformer
 from gptwright.models.bert import BERTConfig
 from gptwright.models.family import Family
 from gptwright.models.gpt1 import GPT1Config
@@ -17,13 +17,17 @@ from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.gpt3 import GPT3Config
 from gptwright.models.llama import LlamaConfig
 from gptwright.models.modern import ModernConfig
+from gptwright.models.transformer import TransformerConfig
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY, bert.FAMILY)
-}
+    family.name: family
+    for family in (
+        transformer.FAMILY, gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY, bert.FAMILY,
+    )
+}  # fmt: skip
 # A damaged file may ask for anything, and a model is built, without memory, before its weights are met.
 MOST, MOST_LAYERS = 2**27, 1000
-ModelConfig = GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig | BERTConfig
+ModelConfig = TransformerConfig | GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig | BERTConfig
 
 
 def presets() -> dict[str, Any]:

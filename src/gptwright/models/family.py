@@ -20,7 +20,8 @@ class Folder:
     `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
     tuple of names stands for pieces of one of our tensors, equal rows each. `transposed` lists the endings of their
     names that are stored the other way round, `tied` what they may store a second time or compute, `older` what has
-    another name in early folders.
+    another name in early folders. `zeros` gives, for a configuration, the shapes of tensors of theirs that we lack and
+    that must be zero.
     `without` says what a model is called without some of its parts, which it then has as None; `trunk` is called what
     stands without the `prefix`.
     `constants` are settings that a folder must not contradict, `dropouts` are written as 0 and not read.
@@ -41,6 +42,7 @@ class Folder:
     transposed: tuple[str, ...] = ("\0",)
     tied: tuple[str, ...] = ("\0",)
     older: Mapping[str, str] = field(default_factory=dict[str, str])
+    zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = no_more
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = no_more
     write: Callable[[Any], dict[str, Any]] = no_more
 

@@ -96,7 +96,7 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
         if family.folder.scorer and table.get("architectures") == [family.folder.scorer]:
             model = RewardModel(model)
     model.load_state_dict(_our_tensors(model, family, found, weights, where), assign=True)
-    return model
+    return model.eval()
 
 
 def understood(table: Any, path: Path) -> tuple[Family, Any]:
@@ -181,6 +181,8 @@ def _their_tensors(model: nn.Module, family: Family, dtype: torch.dtype) -> Iter
         for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
             turned = piece.T if name.endswith(family.folder.transposed) else piece
             yield name, turned.to(dtype, copy=len(names) > 1).contiguous()
+    for name, shape in family.folder.zeros(model.config).items():
+        yield name, torch.zeros(shape, dtype=dtype)
 
 
 def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
@@ -224,8 +226,17 @@ def _our_tensors(
             raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
+    zeros = family.folder.zeros(model.config)
     for name in sorted(unused):
-        if not name.endswith(family.folder.tied):
+        if name in zeros:
+            _require_zeros(name, weights[found[name]], family, where)
+        elif not name.endswith(family.folder.tied):
             raise ArtifactError(f"only tensors of a {family.folder.model_type} beside {where}", f"'{name}' too",
                                 "This is another model, or a part of it is not computed here.")  # fmt: skip
     return tensors
+
+
+def _require_zeros(name: str, tensor: Tensor, family: Family, where: Path) -> None:
+    if tensor.any():
+        raise ArtifactError(f"{name} of zeros beside {where}", "other numbers",
+                            f"A {family.folder.model_type} that adds it cannot be computed here.")  # fmt: skip

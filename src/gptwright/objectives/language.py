@@ -13,9 +13,13 @@ IGNORED = -100
 
 
 def next_token_loss(
-    hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "*B"]
+    hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "*B"], smoothing: float = 0.0
 ) -> Float[Tensor, ""]:
-    """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk."""
+    """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk.
+
+    With `smoothing` ε the wanted distribution is 1 - ε on the target and ε spread evenly over the vocabulary
+    (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
+    """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
     ignored = targets == IGNORED
     needed = len(targets) - int(ignored.sum())
@@ -23,14 +27,16 @@ def next_token_loss(
     if rows < len(targets):
         first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
         hidden, targets = hidden[first], targets[first]
-    return LinearCrossEntropy.apply(hidden, output, targets)  # pyright: ignore[reportReturnType]
+    return LinearCrossEntropy.apply(hidden, output, targets, smoothing)  # pyright: ignore[reportReturnType]
 
 
 class LinearCrossEntropy(torch.autograd.Function):
     """mean cross-entropy of `hidden @ output.T`: logits live for one chunk; the output's gradient sums in float32."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor) -> Tensor:  # pyright: ignore
+    def forward(  # pyright: ignore
+        ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float
+    ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
         wants_gradient = any(ctx.needs_input_grad)
         total = torch.zeros((), dtype=torch.float32)
@@ -42,10 +48,15 @@ class LinearCrossEntropy(torch.autograd.Function):
             wanted = wanted.clamp(min=0)
             logits = (chunk @ weight.T).float()
             normaliser = logits.logsumexp(-1, keepdim=True)
-            total += ((normaliser - logits.gather(1, wanted)) * real).sum()
+            likely = (1 - smoothing) * logits.gather(1, wanted)
+            if smoothing:
+                likely += smoothing * logits.mean(-1, keepdim=True)
+            total += ((normaliser - likely) * real).sum()
             if wants_gradient:
                 d_logits = logits.sub_(normaliser).exp_()
-                d_logits.scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=torch.float32))
+                if smoothing:
+                    d_logits.sub_(smoothing / logits.shape[1])
+                d_logits.scatter_add_(1, wanted, torch.full_like(wanted, smoothing - 1, dtype=torch.float32))
                 d_logits = d_logits.mul_(real).to(hidden.dtype)
                 d_hidden[start : start + CHUNK] = d_logits @ weight
                 d_output += d_logits.T @ chunk
@@ -55,9 +66,9 @@ class LinearCrossEntropy(torch.autograd.Function):
         return total / count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:  # pyright: ignore
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:  # pyright: ignore
         d_hidden, d_output = ctx.saved_tensors
-        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None
+        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None
 
 
 @torch.no_grad()

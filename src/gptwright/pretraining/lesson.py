@@ -3,7 +3,7 @@
 A lesson is a pure function of its material and the step, so that a killed run goes on as if it had not been killed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,6 +52,6 @@ class Lesson(Protocol):
 
     def look(self, step: int) -> Look: ...
 
-    def measure(self) -> dict[str, float]:
-        """Figures on the held-out text, at the end."""
+    def measure(self) -> Mapping[str, float | str]:
+        """Figures on the held-out text, at the end; words say how a number was found."""
         ...

@@ -22,7 +22,7 @@ class Generate:
     model: tyro.conf.Positional[Path]
     """folder of a stage that leaves a model, or a Hugging Face folder"""
     prompt: tyro.conf.Positional[str] = ""
-    """text to continue"""
+    """text to continue, or to translate"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
     n: int = 1
@@ -47,8 +47,12 @@ class Generate:
 
 
 def run(config: Generate) -> None:
-    """Text goes to stdout as it comes; answers of a file as JSON Lines with "messages" and "answers"."""
-    from gptwright.generation.load import load_decoder
+    """Text goes to stdout as it comes; answers of a file as JSON Lines with "messages" and "answers".
+
+    A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
+    """
+    from gptwright.generation.load import load
+    from gptwright.generation.model import Model
     from gptwright.generation.sampling import Sampling
 
     if bool(config.prompt) == bool(config.prompts):
@@ -56,7 +60,10 @@ def run(config: Generate) -> None:
     seed = secrets.randbits(62) if config.seed is None else config.seed
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
                         top_p=config.top_p, stop=config.stop, seed=seed)  # fmt: skip
-    model = load_decoder(config.model)
+    model = load(config.model)
+    if not isinstance(model, Model):
+        print(model.chat() if config.prompts else model.generate(config.prompt))
+        return
     if config.prompts:
         _answer_file(config, model, sampling)
         return

@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.generation.export import export
@@ -15,15 +17,21 @@ from gptwright.models.catalogue import ModelConfig, build, check_sizes, count, f
 from gptwright.pretraining.lesson import Lesson, Material
 from gptwright.pretraining.masked import MaskedWords
 from gptwright.pretraining.next_token import NextToken
+from gptwright.pretraining.translation import Translation
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
+from gptwright.training.checkpoint import KEPT, averaged_masters
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import session
 
-LESSONS: Mapping[str, Callable[[Material], Lesson]] = {"decoder": NextToken, "encoder": MaskedWords}
+LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
+    "decoder": NextToken,
+    "encoder": MaskedWords,
+    "encoder-decoder": Translation,
+}
 NANO = preset("gpt2-nano")
 
 
@@ -38,7 +46,7 @@ class Pretrain:
     steps: int = 1000
     """optimiser steps"""
     rows: int = 16
-    """windows a step"""
+    """windows a step; of pairs to translate, rows × length tokens a side"""
     length: int = 128
     """tokens a window; the model may see up to its context"""
     rate: float = 3e-3
@@ -61,15 +69,21 @@ class Pretrain:
     """steps between looks at held-out text"""
     save_every: int = 400
     """steps between checkpoints"""
+    average: int = 1
+    """the model is the mean of the last so many checkpoints"""
     seed: int = 1
     """initial weights and order of the data"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every")
+        positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
+                 "average")  # fmt: skip
         at_least(0, self, "warmup", "decay")
         known(self.schedule, SCHEDULES, "schedule")
         check_sizes(self.model)
         within_context(self.length, self.model.context)
+        if self.average > (saved := -(-self.steps // self.save_every)):
+            raise ConfigError(f"an average of at most the {saved} checkpoints that are saved", f"{self.average}",
+                              "Lower save_every or average.")  # fmt: skip
 
 
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
@@ -77,10 +91,12 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     use_threads(config.threads)
     tokenizer = open_tokenizer(config.tokens)
     network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
-    lesson = LESSONS[family_of(config.model).kind](Material(
-        network=network, tokenizer=tokenizer, train=open_tokens(config.tokens, "train"),
-        heldout=open_tokens(config.tokens, "heldout"), rows=config.rows, length=config.length, seed=config.seed,
-    ))  # fmt: skip
+    kind = family_of(config.model).kind
+    train, heldout = (
+        open_tokens(config.tokens, split, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
+    )
+    lesson = LESSONS[kind](Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout,
+                                    rows=config.rows, length=config.length, seed=config.seed))  # fmt: skip
     dtype = matrix_dtype(config.dtype)
     hold_matrices_in(network, dtype)
     optimizer = Optimizer(
@@ -89,7 +105,8 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     tokens = config.steps * lesson.tokens_per_step
     format = str(dtype).removeprefix("torch.")
     say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
-    with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
+    kept = max(KEPT, config.average)
+    with session(folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept) as run:
         rate = SCHEDULES[config.schedule](config.rate, config.steps, config.warmup)
         for step in optimise(optimizer, lesson.losses, rate, first=run.first, steps=config.steps):
             if step.number % config.evaluate_every == 0:
@@ -99,9 +116,12 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
                        tokens_per_second=lesson.tokens_per_step / step.seconds)  # fmt: skip
     release(network, optimizer)
+    if config.average > 1:
+        take_average(network, folder / "checkpoints", config.average)
     export(network, tokenizer, folder / "model")
     figures = lesson.measure()
-    say(f"pretrain: held-out text: {', '.join(f'{name} {value:.3f}' for name, value in figures.items())}")
+    shown = [(name, value) for name, value in figures.items() if isinstance(value, float)]
+    say(f"pretrain: held-out text: {', '.join(f'{name} {value:.3f}' for name, value in shown)}")
     return {
         "parameters": count(network),
         "tokens": tokens,
@@ -118,3 +138,11 @@ def release(network: nn.Module, optimizer: Optimizer) -> None:
     for name, parameter in network.named_parameters():
         parameter.data = optimizer.masters[name].detach()
     network.requires_grad_(False)
+
+
+@torch.no_grad()
+def take_average(network: nn.Module, checkpoints: Path, count: int) -> None:
+    """Gives a released model the mean of its last checkpoints."""
+    parameters = dict(network.named_parameters())
+    for name, mean in averaged_masters(checkpoints, count):
+        parameters[name].copy_(mean)

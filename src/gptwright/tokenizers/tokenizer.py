@@ -7,6 +7,7 @@ stands for is in `spelling`, what the control tokens are for in `controls`.
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from gptwright.tokenizers.ranks import rank_encoder
 from gptwright.tokenizers.spelling import StreamingDecoder, spelling_of
 from gptwright.tokenizers.variants import after_control, inside, plain, reading_controls
 from tokenizers import Tokenizer as Backend
+from tokenizers import processors
 
 # Halves of surrogate pairs: some stand for bytes that were not UTF-8 (PEP 383), the others for nothing.
 _ESCAPED = re.compile("([\udc80-\udcff]+)")
@@ -58,6 +60,13 @@ class Tokenizer:
     def save(self, folder: Path, context: int | None = None) -> None:
         """Writes `tokenizer.json` and `tokenizer_config.json`, which `transformers` opens, template included."""
         write_folder(folder, self.backend, self.controls, context)
+
+    def closing(self) -> "Tokenizer":
+        """The same for texts to translate: other tools put the end token behind each, and there is no chat."""
+        backend = Backend.from_str(self.backend.to_str())
+        end = self.controls.end
+        backend.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, self.end)])
+        return Tokenizer(backend, replace(self.controls, begin=None, stops=(end,), template=None))
 
     @cached_property
     def vocab(self) -> int:

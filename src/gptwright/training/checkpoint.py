@@ -1,9 +1,16 @@
-"""Where a run can go on: safetensors and a small JSON, written whole, verified before use, the last few kept."""
+"""Where a run can go on: safetensors and a small JSON, written whole, verified before use, the last few kept.
+
+The mean of the last few is often a better model than the last (Vaswani et al. 2017, §6.1).
+"""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -12,14 +19,22 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 
 KEPT = 2
+MASTER = "master."
 
 
-def save_checkpoint(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Writes `step-000123/` whole or not at all, then drops the oldest ones."""
+def save_checkpoint(
+    folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any], *, every: int = 1, kept: int = KEPT
+) -> None:
+    """Writes `step-000123/` whole or not at all, then drops all others but the last `kept` of every `every` steps.
+
+    What a stop leaves in between is dropped by the next one, so that a run that was stopped keeps the same as another.
+    """
     with new_folder(folder / f"step-{step:06d}") as unfinished:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / "state.safetensors")
         write_json(unfinished / "state.json", {"step": step, **state})
-    for old in _all(folder)[:-KEPT]:
+    *others, newest = _all(folder)
+    regular = [path for path in (*others, newest) if _step(path) % every == 0]
+    for old in set(others) - set(regular[-kept:]):
         shutil.rmtree(old)
 
 
@@ -41,6 +56,30 @@ def newest_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] 
     return None
 
 
+def averaged_masters(folder: Path, count: int) -> Iterator[tuple[str, Tensor]]:
+    """The mean of the parameters in the last `count` checkpoints, by name, one tensor in memory at a time.
+
+    Raises `ArtifactError` when there are fewer, or one is damaged.
+    """
+    paths = _all(folder)[-count:]
+    if len(paths) < count:
+        raise ArtifactError(f"{count} checkpoints in {folder}", f"{len(paths)}", "Average fewer of them.")
+    for path in paths:
+        verify_folder(path)
+    with ExitStack() as stack:
+        files = [stack.enter_context(safe_open(path / "state.safetensors", framework="pt")) for path in paths]
+        for name in files[-1].keys():  # noqa: SIM118
+            if name.startswith(MASTER):
+                total = torch.zeros(files[-1].get_slice(name).get_shape(), dtype=torch.float64)
+                for file in files:
+                    total += file.get_tensor(name)
+                yield name.removeprefix(MASTER), (total / count).float()
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
 def _all(folder: Path) -> list[Path]:
-    """From the oldest to the newest; a step of seven digits comes after those of six."""
-    return sorted((p for p in folder.glob("step-*") if p.is_dir()), key=lambda p: (len(p.name), p.name))
+    """From the oldest to the newest."""
+    return sorted((path for path in folder.glob("step-*") if path.is_dir()), key=_step)

@@ -1,0 +1,247 @@
+"""The Transformer (Vaswani et al. 2017): an encoder that reads the source and a decoder that looks at it and writes.
+
+A norm after each residual sum, ReLU between attentions, sinusoids for positions, one embedding for source, target and
+output.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.layers.attention import Attention, CrossAttention
+from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.feedforward import FeedForward
+from gptwright.layers.initial import uniform_weights
+from gptwright.layers.masks import CAUSAL, Mask, Padded
+from gptwright.layers.positions import sinusoids
+from gptwright.models.family import Family, Folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """Sizes of a Transformer; encoder and decoder have the same."""
+
+    family: ClassVar = "transformer"
+    vocab: int = 37_000
+    """tokens known, of both languages"""
+    context: int = 1024
+    """tokens of a source or a target at most; the sinusoids themselves have no end"""
+    width: int = 512
+    """numbers that stand for one token"""
+    heads: int = 8
+    """attention heads; must divide the width"""
+    layers: int = 6
+    """blocks of the encoder, and as many of the decoder"""
+    hidden: int = 2048
+    """width of the feed-forward"""
+    dropout: float = 0.1
+    """share of a sub-layer's outputs, and of the embeddings, that are silenced while training"""
+
+    def __post_init__(self) -> None:
+        if self.width % 2:
+            raise ConfigError("an even width, half sines and half cosines", f"{self.width}", "Change it.")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError("dropout from 0 to below 1", f"{self.dropout}", "Change it.")
+
+
+# Table 3; the shared vocabulary of §5.1.
+PRESETS = {
+    "transformer-base": TransformerConfig(),
+    "transformer-big": TransformerConfig(width=1024, heads=16, hidden=4096, dropout=0.3),
+    "transformer-nano": TransformerConfig(vocab=4096, context=128, width=192, heads=6, layers=3, hidden=768),
+}
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.width, config.heads)
+        self.mlp = FeedForward(config.width, config.hidden, F.relu)
+        self.norm1, self.norm2 = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(self, x: Float[Tensor, "B S C"], mask: Mask) -> Float[Tensor, "B S C"]:
+        x = self.norm1(x + self.drop(self.attention(x, mask)))
+        return self.norm2(x + self.drop(self.mlp(x)))
+
+
+class DecoderBlock(nn.Module):
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.width, config.heads)
+        self.cross = CrossAttention(config.width, config.heads)
+        self.mlp = FeedForward(config.width, config.hidden, F.relu)
+        self.norm1, self.cross_norm, self.norm2 = (nn.LayerNorm(config.width) for _ in range(3))
+        self.drop = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Float[Tensor, "R T C"], source: tuple[Tensor, Tensor], mask: Mask, cache: LayerCache | None
+    ) -> Float[Tensor, "R T C"]:
+        """`source` are this block's keys and values of the memory, `mask` says which of its places are real."""
+        x = self.norm1(x + self.drop(self.attention(x, CAUSAL, cache)))
+        x = self.cross_norm(x + self.drop(self.cross.look(x, *source, mask)))
+        return self.norm2(x + self.drop(self.mlp(x)))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the encoder made of the sources, and the keys and values that each block of the decoder takes from it."""
+
+    states: Float[Tensor, "B S C"]
+    lengths: Int[Tensor, "B"]
+    """real tokens of each source"""
+    sources: list[tuple[Tensor, Tensor]]
+    """keys and values (B, H, S, D), a pair for each block"""
+
+    def keep(self, rows: Int[Tensor, "R"]) -> "Memory":
+        """Of these sources only."""
+        kept = [(keys[rows], values[rows]) for keys, values in self.sources]
+        return Memory(self.states[rows], self.lengths[rows], kept)
+
+
+class Transformer(nn.Module):
+    """Sources are padded on the right; what stands beyond `lengths` changes nothing."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed = nn.Embedding(config.vocab, config.width)
+        self.drop = nn.Dropout(config.dropout)
+        self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+        self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.layers))
+
+    def forward(
+        self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], target: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T V"]:
+        return self.logits(self.decode(target, self.encode(source, lengths)))
+
+    def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Memory:
+        """Reads the sources. Raises `IndexError` beyond the context."""
+        mask = Padded(lengths)
+        x = self._embedded(source, self._positions(source, None))
+        for block in self.encoder:
+            x = block(x, mask)
+        return Memory(x, lengths, [block.cross.keys_and_values(x) for block in self.decoder])  # pyright: ignore
+
+    def decode(self, target: Int[Tensor, "R T"], memory: Memory, cache: Cache | None = None) -> Float[Tensor, "R T C"]:
+        """What the output matrix sees: one target a source, or as many for each, side by side.
+
+        With a `cache`, the target follows what it holds; the caller advances it.
+        """
+        mask = Padded(memory.lengths)
+        x = self._embedded(target, self._positions(target, cache))
+        for index, block in enumerate(self.decoder):
+            x = block(x, memory.sources[index], mask, cache.layer(index) if cache else None)
+        return x
+
+    @property
+    def output(self) -> Float[Tensor, "V C"]:
+        """The output matrix: the embedding (§3.4)."""
+        return self.embed.weight
+
+    def logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
+        return states.float() @ self.output.T
+
+    @property
+    def matrix_dtype(self) -> torch.dtype:
+        """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
+        return next(part.weight.dtype for part in self.encoder.modules() if isinstance(part, nn.Linear))
+
+    def new_cache(self, rows: int, capacity: int) -> Cache:
+        """An empty cache for `rows` targets of at most `capacity` tokens."""
+        c = self.config
+        return Cache(c.layers, rows, c.heads, capacity, c.width // c.heads, self.matrix_dtype)
+
+    def initialise(self, seed: int) -> None:
+        """Glorot's uniform matrices and N(0, 1/width) embeddings, as in the authors' code; the paper does not say."""
+        uniform_weights(self, seed)
+
+    def _positions(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Int[Tensor, "#B T"]:
+        length = ids.shape[1]
+        if length > self.config.context:
+            raise IndexError(f"{length} tokens in a context of {self.config.context}")
+        return torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
+
+    def _embedded(self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "#B T"]) -> Float[Tensor, "B T C"]:
+        width = self.config.width
+        return self.drop(self.embed(ids) * width**0.5 + sinusoids(positions, width)).to(self.matrix_dtype)
+
+
+# Settings of Marian's that say what the paper does; older folders have more of them, and none may say otherwise.
+CONSTANTS = {
+    "activation_function": "relu", "scale_embedding": True, "share_encoder_decoder_embeddings": True,
+    "tie_word_embeddings": True, "is_encoder_decoder": True,
+}  # fmt: skip
+OLDER = {"normalize_before": False, "normalize_embedding": False, "add_final_layer_norm": False,
+         "static_position_embeddings": True, "add_bias_logits": False, "extra_pos_embeddings": 0}  # fmt: skip
+HALVES = {"layers": "layers", "ffn_dim": "hidden", "attention_heads": "heads"}
+
+
+def read(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuses what is not the paper's Transformer. An unsaid activation would be their GELU, an unsaid scale 1."""
+    for name in ("activation_function", "scale_embedding"):
+        if name not in table:
+            raise ArtifactError(f"{name} = {CONSTANTS[name]!r}, said", "a configuration without it", "Write it there.")
+    same = {f"decoder_{name}": table[f"encoder_{name}"] for name in HALVES} | {
+        "decoder_vocab_size": table["vocab_size"]
+    }
+    for name, value in (same | OLDER).items():
+        if table.get(name) not in (None, value):
+            raise ArtifactError(f"{name} = {value!r}", repr(table[name]), "Only such a Marian model can be computed.")
+    return {}
+
+
+def write(config: TransformerConfig) -> dict[str, Any]:
+    """The decoder's sizes, which are the encoder's. Unsaid, token 0 would be forced upon the end of long targets."""
+    sizes = {f"decoder_{theirs}": getattr(config, ours) for theirs, ours in HALVES.items()}
+    return sizes | {"decoder_vocab_size": config.vocab, "forced_eos_token_id": None}
+
+
+FAMILY = Family(
+    name="transformer",
+    kind="encoder-decoder",
+    config=TransformerConfig,
+    model=Transformer,
+    presets=PRESETS,
+    folder=Folder(
+        model_type="marian",
+        language_model="MarianMTModel",
+        prefix="model.",
+        sizes={
+            "vocab": "vocab_size",
+            "context": "max_position_embeddings",
+            "width": "d_model",
+            "dropout": "dropout",
+            **{ours: f"encoder_{theirs}" for theirs, ours in HALVES.items()},
+        },
+        constants=CONSTANTS,
+        dropouts=("attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop"),
+        harmless=(*OLDER, "num_hidden_layers", "bad_words_ids"),
+        tensors={
+            "embed.": "model.shared.",
+            "encoder.": "model.encoder.layers.",
+            "decoder.": "model.decoder.layers.",
+            ".norm1.": ".self_attn_layer_norm.",
+            ".cross_norm.": ".encoder_attn_layer_norm.",
+            ".norm2.": ".final_layer_norm.",
+            ".attention.qkv.": (".self_attn.q_proj.", ".self_attn.k_proj.", ".self_attn.v_proj."),
+            ".attention.out.": ".self_attn.out_proj.",
+            ".cross.query.": ".encoder_attn.q_proj.",
+            ".cross.key.": ".encoder_attn.k_proj.",
+            ".cross.value.": ".encoder_attn.v_proj.",
+            ".cross.out.": ".encoder_attn.out_proj.",
+            ".mlp.up.": ".fc1.",
+            ".mlp.down.": ".fc2.",
+        },
+        tied=("lm_head.weight", ".embed_tokens.weight", ".embed_positions.weight"),
+        zeros=lambda config: {"final_logits_bias": (1, config.vocab)},
+        read=read,
+        write=write,
+    ),
+)

@@ -1,0 +1,127 @@
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.models.catalogue import build
+from gptwright.models.transformer import TransformerConfig
+from gptwright.objectives.language import IGNORED
+from gptwright.pretraining.lesson import Material
+from gptwright.pretraining.translation import Translation
+from gptwright.text.pack import TokenFile, pack
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+WORDS = {"the": "le", "cat": "chat", "dog": "chien", "sea": "mer", "warm": "chaud", "mat": "tapis", "free": "libre"}
+
+
+def sentences(count: int, first: int) -> list[str]:
+    """Sources and what they mean, alternately."""
+    words = list(WORDS)
+    made: list[str] = []
+    for i in range(first, first + count):
+        chosen = [words[i * step % 7] for step in range(1, 3 + i % 5)]
+        made += [" ".join(chosen), " ".join(WORDS[word] for word in chosen)]
+    return made
+
+
+def material(tokenizer: Tokenizer, folder: Path, **more: Any) -> Material:
+    for name, texts in (("train", sentences(90, 0)), ("heldout", sentences(70, 300))):
+        pack(texts, tokenizer.encode_many, 0, folder / name, tokenizer.vocab, tokenizer.sha256, pairs=True)
+    train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
+    config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=16, heads=2, layers=1, hidden=32)
+    settings = {"network": build(config, 1), "tokenizer": tokenizer, "train": train, "heldout": heldout, "rows": 4}
+    return Material(**settings | {"length": 32, "seed": 1} | more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def lesson(tokenizer: Tokenizer, tmp_path: Path) -> Translation:
+    return Translation(material(tokenizer, tmp_path))
+
+
+def test_the_loss_is_smoothed_over_the_real_target_tokens(lesson: Translation) -> None:
+    batch = lesson.train.batch(5)
+    found = sum(lesson.losses(5))
+    torch.manual_seed(0)
+    lesson.network.eval()
+    logits = lesson.network(batch.source, batch.lengths, batch.inputs)
+    still = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, label_smoothing=0.1)
+    assert isinstance(found, torch.Tensor)
+    assert found.item() == pytest.approx(still.item(), abs=0.5), "but for dropout"
+    assert found.item() != pytest.approx(still.item(), abs=1e-4)
+
+
+def test_a_step_is_a_pure_function_of_seed_and_number_dropout_too(lesson: Translation) -> None:
+    one = [float(sum(lesson.losses(step)).detach()) for step in (3, 4)]  # type: ignore[union-attr]
+    lesson.look(3)
+    torch.manual_seed(99)
+    two = [float(sum(lesson.losses(step)).detach()) for step in (4, 3)]  # type: ignore[union-attr]
+    assert one == two[::-1]
+
+
+def test_tokens_and_epochs(lesson: Translation) -> None:
+    assert lesson.epochs(3 * lesson.train.count) == 3
+    assert lesson.tokens_per_step == round(lesson.train.tokens.meta.tokens / lesson.train.count)
+
+
+def test_figures_are_those_of_the_held_out_pairs(lesson: Translation) -> None:
+    figures = lesson.measure()
+    plain: list[torch.Tensor] = []
+    smoothed: list[torch.Tensor] = []
+    lesson.network.eval()
+    for place in range(70):
+        source, target = lesson.heldout.pair(place)
+        logits = lesson.network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[0, *target]]))[0]
+        wanted = torch.tensor([*target, 0])
+        plain.append(F.cross_entropy(logits, wanted, reduction="none").detach())
+        smoothed.append(F.cross_entropy(logits, wanted, reduction="none", label_smoothing=0.1).detach())
+    assert figures["heldout_nats"] == pytest.approx(float(torch.cat(plain).mean()), abs=1e-4)
+    assert figures["heldout_smoothed_nats"] == pytest.approx(float(torch.cat(smoothed).mean()), abs=1e-4)
+    assert figures["heldout_pairs_translated"] == 70
+    assert figures["pairs_left_out"] == figures["heldout_pairs_left_out"] == 0
+    assert "tok:13a" in str(figures["bleu_signature"]) and "nc:6" in str(figures["chrf_signature"])
+    assert figures == lesson.measure()
+
+
+def test_a_look_shows_source_translation_and_reference(lesson: Translation) -> None:
+    look = lesson.look(4)
+    assert look.figures.keys() == {"heldout_nats", "heldout_smoothed_nats", "heldout_bleu", "heldout_chrf"}
+    source, target = sentences(70, 300)[:2]
+    assert look.samples[0].startswith(f"{source} → ") and look.samples[0].endswith(f" (reference: {target})")
+    assert len(look.samples) == 2
+
+
+def test_it_learns_to_translate(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=48, heads=4, layers=1, hidden=96, dropout=0.0)
+    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), rows=16))
+    optimizer = torch.optim.Adam(lesson.network.parameters(), 5e-3)
+    for step in range(160):
+        for part in lesson.losses(step):
+            part.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert float(lesson.measure()["heldout_bleu"]) > 80
+
+
+def test_pairs_beyond_the_context_are_counted(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    config = TransformerConfig(vocab=tokenizer.vocab, context=12, width=16, heads=2, layers=1, hidden=32)
+    figures = Translation(material(tokenizer, tmp_path, network=build(config, 1), length=12)).measure()
+    assert 0 < figures["pairs_left_out"] < 90 and figures["heldout_pairs_left_out"] != 0  # type: ignore[operator]
+
+
+def test_running_text_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    given = material(tokenizer, tmp_path)
+    pack(sentences(9, 0), tokenizer.encode_many, 0, tmp_path / "text", tokenizer.vocab, tokenizer.sha256)
+    with pytest.raises(ArtifactError, match="--pairs"):
+        Translation(Material(**vars(given) | {"train": TokenFile.open(tmp_path / "text")}))
+
+
+def test_without_sacrebleu_nothing_begins(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
+    with pytest.raises(ConfigError, match=r"gptwright\[translate\]"):
+        Translation(material(tokenizer, tmp_path))
