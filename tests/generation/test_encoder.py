@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.encoder import Encoder
+from gptwright.generation.load import load, load_decoder
 from gptwright.models.bert import BERT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -75,6 +77,31 @@ def test_it_writes_nothing(model: Encoder) -> None:
             ask()
 
 
-def test_a_tokenizer_without_masks_is_refused(encoder_network: BERT, tokenizer: Tokenizer, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"\[CLS\]"):
+def test_a_tokenizer_without_masks_is_refused(encoder_network: BERT, tokenizer: Tokenizer) -> None:
+    with pytest.raises(ArtifactError, match=r"with \[CLS\].*\n.*--kind wordpiece"):
         Encoder(encoder_network, tokenizer, "bert")
+
+
+def test_saved_and_loaded_it_is_the_same_and_no_decoder(model: Encoder, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    assert isinstance(again, Encoder)
+    ids = torch.arange(20)[None]
+    assert torch.equal(again.logits(ids), model.logits(ids))
+    assert torch.equal(again.embeddings(TEXTS), model.embeddings(TEXTS))
+    assert again.fill("the [MASK] sat") == model.fill("the [MASK] sat")
+    assert not (tmp_path / "model/generation_config.json").exists()
+    with pytest.raises(ArtifactError, match=r"a decoder in .*; got an encoder"):
+        load_decoder(tmp_path / "model")
+
+
+def test_transformers_opens_what_was_saved(model: Encoder, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    theirs = transformers.AutoModelForPreTraining.from_pretrained(tmp_path / "model").eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
+    batch = tokenizer("the cat sat on the [MASK].", return_tensors="pt")
+    ids = model.tokenizer.encode("the cat sat on the"), model.tokenizer.encode(".")
+    assert batch["input_ids"].tolist() == [[model.cls, *ids[0], model.mask, *ids[1], model.sep]]
+    with torch.no_grad():
+        expected = theirs(**batch).prediction_logits
+    assert (model.logits(batch["input_ids"]) - expected).abs().max() <= 1e-4

@@ -60,7 +60,7 @@ def test_written_and_read_again_it_is_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("recipes/*.toml")), ids=lambda path: path.stem)
 def test_the_recipes_that_come_along_fit(path: Path, tmp_path: Path) -> None:
     recipe = read_recipe(path)
-    assert len(configs(recipe, tmp_path)) == len(recipe.steps) >= 7
+    assert len(configs(recipe, tmp_path)) == len(recipe.steps) >= 2
     write_recipe(recipe, tmp_path / "again.toml")
     assert read_recipe(tmp_path / "again.toml") == recipe
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gptwright.cli import main
+from gptwright.models.bert import BERTConfig
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.transformer import TransformerConfig
 from gptwright.stages.catalogue import carry_out
@@ -148,6 +149,27 @@ def pretrain_config(tokenized: Path) -> Pretrain:
 @pytest.fixture(scope="session")
 def pretrained(pretrain_config: Pretrain, run: Path) -> Path:
     return carry_out("pretrain", pretrain_config, run / "pretrain").path
+
+
+@pytest.fixture(scope="session")
+def encoder_config(prepared: Path, run: Path) -> Pretrain:
+    tokens = carry_out("tokenize", Tokenize(text=prepared, vocab=180, kind="wordpiece"), run / "tokenize-pieces").path
+    return Pretrain(
+        tokens=tokens,
+        model=BERTConfig(width=16, heads=2, layers=2, context=48),
+        steps=12,
+        rows=2,
+        length=LENGTH,
+        warmup=2,
+        threads=1,
+        evaluate_every=6,
+        save_every=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_config: Pretrain, run: Path) -> Path:
+    return carry_out("pretrain", encoder_config, run / "encoder").path
 
 
 @pytest.fixture(scope="session")

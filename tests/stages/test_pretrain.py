@@ -12,11 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import gptwright
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.errors import Interrupted
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.foundations.signals import StopRequest
+from gptwright.generation.encoder import Encoder
 from gptwright.generation.load import load as load_any
 from gptwright.generation.load import load_decoder as load
 from gptwright.models.catalogue import count, preset
@@ -277,3 +279,44 @@ def test_an_unknown_preset(gptwright: Callable[..., Any], tmp_path: Path, name: 
 
 def test_weights_are_float32(pretrained: Path) -> None:
     assert {tensor.dtype for tensor in load_file(pretrained / WEIGHTS).values()} == {torch.float32}
+
+
+FIGURES = {"heldout_masked_nats", "heldout_masked_accuracy", "heldout_next_sentence_accuracy"}
+
+
+def test_an_encoder_learns_hidden_words_and_next_sentences(encoder: Path) -> None:
+    figures = finished_stage(encoder, "pretrain")["figures"]
+    model = gptwright.load(encoder)
+    assert isinstance(model, Encoder)
+    assert figures["parameters"] == count(model.network)
+    assert figures.keys() >= FIGURES
+    lines = read_metrics(encoder / "metrics.jsonl")
+    assert [line["step"] for line in lines if "loss_nats" in line] == list(range(1, 13))
+    looks = [line for line in lines if "heldout_masked_nats" in line]
+    assert [line["step"] for line in looks] == [6, 12] and set(looks[0]) == {"step", *FIGURES}
+    assert (encoder / "samples.md").read_text("utf-8").count(" → ") == 4
+    assert "[MASK]" not in model.fill("the [MASK] miller walked")
+
+
+def test_an_encoder_stopped_and_gone_on_with_is_bit_equal(
+    encoder_config: Pretrain, encoder: Path, tmp_path: Path, stop_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with monkeypatch.context():
+        stop_after(7)
+        with pytest.raises(Interrupted, match="saved at step"):
+            carry_out("pretrain", encoder_config, tmp_path / "out")
+    monkeypatch.undo()
+    carry_out("pretrain", encoder_config, tmp_path / "out")
+    assert same_weights(tmp_path / "out", encoder)
+
+
+def test_an_encoder_wants_tokens_of_its_kind(refused: Refused, tokenized: Path, tmp_path: Path) -> None:
+    message = refused("pretrain", "--tokens", tokenized, "--model", "bert-nano", "--out", tmp_path / "out")
+    assert "[MASK]" in message and "--kind wordpiece" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [("generate", "The old"), ("chat",)])
+def test_an_encoder_writes_nothing(refused: Refused, encoder: Path, words: tuple[str, ...]) -> None:
+    assert "a decoder in" in (message := refused(words[0], encoder, *words[1:])) and "an encoder" in message

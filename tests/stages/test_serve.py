@@ -48,16 +48,17 @@ def test_thumbs_lie_beside_the_stage(tmp_path: Path) -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-import gptwright.generation.model as generation
+import gptwright.generation.load as opening
+from gptwright.generation.model import Piece
 from gptwright.generation.sampling import Sampling
 from gptwright.stages.serve import Serve, run
 
 class Fake:
     name, context, sampling = "tiny", 64, Sampling()
     def stream_chat(self, messages, sampling):
-        yield generation.Piece("hello", "stop", 1, 1)
+        yield Piece("hello", "stop", 1, 1)
 
-generation.load = lambda path: Fake()
+opening.load_decoder = lambda path: Fake()
 run(Serve(model=Path(sys.argv[1]), port=0))
 """
 

@@ -36,6 +36,11 @@ def test_the_same_ids(learned: dict[str, Tokenizer], encode: Callable[[str], lis
     assert encode(text) == learned["byte-level"].plain.encode(text, add_special_tokens=False).ids
 
 
+def test_more_spaces_than_tiktoken_can_stand(learned: dict[str, Tokenizer], encode: Callable[[str], list[int]]) -> None:
+    text = "a" + " " * 1_100_000 + "b"
+    assert learned["byte-level"].decode(encode(text)) == text
+
+
 def test_words_cut_by_another_pattern(backend: Backend) -> None:
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     cut = pre_tokenizers.Split(Regex(r"\p{L}|\p{N}{1,2}|\s+|[^\s\p{L}\p{N}]+"), "isolated")

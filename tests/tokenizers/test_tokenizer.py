@@ -13,7 +13,7 @@ from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS
 from gptwright.tokenizers.controls import Controls
 from gptwright.tokenizers.hostile import TEXTS
 from gptwright.tokenizers.kinds import KINDS
-from gptwright.tokenizers.tokenizer import LONG, Tokenizer
+from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import AddedToken, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
@@ -80,14 +80,6 @@ def test_what_kinds_without_capitals_give_back(learned: dict[str, Tokenizer]) ->
 @given(many=st.lists(st.one_of(texts, st.text()), max_size=4))
 def test_many_texts_are_encoded_as_one_by_one(learned: dict[str, Tokenizer], kind: str, many: list[str]) -> None:
     assert learned[kind].encode_many(many) == [learned[kind].encode(text) for text in many]
-
-
-@pytest.mark.parametrize("half", ["", "\ud800", "\udcff"])
-def test_a_long_text_is_encoded_as_its_paragraphs(any_kind: Tokenizer, text: str, half: str) -> None:
-    paragraph = text + half + "\n"
-    ids = any_kind.encode(paragraph * (LONG // len(text) + 1))
-    assert any_kind.decode(ids[:40]) == any_kind.decode(any_kind.encode(paragraph)[:40])
-    assert len(ids) >= len(any_kind.encode(paragraph[:-1])) * (LONG // len(text))
 
 
 def test_halves_of_surrogate_pairs(any_kind: Tokenizer) -> None:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.export import export
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import padded
@@ -18,13 +18,17 @@ ROWS = 32
 
 
 class Encoder:
-    """A BERT and its tokenizer."""
+    """A BERT and its tokenizer. Raises `ArtifactError` when the tokenizer is not one for encoders."""
 
     def __init__(self, network: Any, tokenizer: Tokenizer, name: str, sampling: object = None) -> None:
         self.network, self.tokenizer, self.name = network, tokenizer, name
         self.context: int = network.config.context
         controls = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", MASK)
-        self.cls, self.sep, self.pad, self.unknown, self.mask = (tokenizer.control(name) for name in controls)
+        try:
+            self.cls, self.sep, self.pad, self.unknown, self.mask = (tokenizer.control(name) for name in controls)
+        except ArtifactError as error:
+            raise ArtifactError(f"a tokenizer for encoders, with {', '.join(controls)}", "one without",
+                                "Run tokenize with --kind wordpiece.") from error  # fmt: skip
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:

@@ -73,8 +73,8 @@ def find(source: str | Path) -> Path:
 
 def _opened(network: Any, tokenizer: Tokenizer, name: str, sampling: Sampling) -> AnyModel:
     if isinstance(network, RewardModel):
-        raise ArtifactError(f"a model that reads or writes in {name}", "a reward model, which scores answers",
-                            "Give the folder of pretrain, sft or ppo.")  # fmt: skip
+        got = "a reward model, which scores answers and writes none"
+        raise ArtifactError(f"a model that reads or writes in {name}", got, "Give the folder of pretrain, sft or ppo.")
     _fits(network, tokenizer, name)
     return KINDS[family_of(network.config).kind](network, tokenizer, name, sampling)
 

@@ -17,6 +17,9 @@ from tokenizers import Tokenizer as Backend
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
+LONGEST = 200_000  # characters; where a million spaces follow each other, tiktoken's search for words fails
+
+
 def rank_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
     """A function that encodes as `backend` does; None when tiktoken is missing or cannot be told to give equal ids.
 
@@ -34,6 +37,8 @@ def rank_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
 
     def encode(text: str) -> list[int]:
         text.encode()
+        if len(text) > LONGEST:
+            return backend.encode(text, add_special_tokens=False).ids
         return cast("list[int]", encoding.encode_ordinary(text))
 
     same = all(encode(text) == backend.encode(text, add_special_tokens=False).ids for text in hostile.TEXTS)

@@ -23,7 +23,6 @@ from tokenizers import processors
 # Halves of surrogate pairs: some stand for bytes that were not UTF-8 (PEP 383), the others for nothing.
 _ESCAPED = re.compile("([\udc80-\udcff]+)")
 _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-LONG = 20_000  # characters from which it pays to have built the faster encoder
 
 
 class Tokenizer:
@@ -109,8 +108,6 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Never yields a control token, whatever the text says."""
-        if len(text) >= LONG:
-            return self.encode_many([text])[0]
         try:
             return self.plain.encode(text, add_special_tokens=False).ids
         except TypeError:  # halves of surrogate pairs
