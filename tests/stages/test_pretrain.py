@@ -319,4 +319,4 @@ def test_an_encoder_wants_tokens_of_its_kind(refused: Refused, tokenized: Path, 
 
 @pytest.mark.parametrize("words", [("generate", "The old"), ("chat",)])
 def test_an_encoder_writes_nothing(refused: Refused, encoder: Path, words: tuple[str, ...]) -> None:
-    assert "a decoder in" in (message := refused(words[0], encoder, *words[1:])) and "an encoder" in message
+    assert "an encoder" in refused(words[0], encoder, *words[1:])

@@ -51,7 +51,7 @@ def run(config: Generate) -> None:
 
     A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
     """
-    from gptwright.generation.load import load
+    from gptwright.generation.load import load, load_decoder
     from gptwright.generation.model import Model
     from gptwright.generation.sampling import Sampling
 
@@ -60,9 +60,9 @@ def run(config: Generate) -> None:
     seed = secrets.randbits(62) if config.seed is None else config.seed
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
                         top_p=config.top_p, stop=config.stop, seed=seed)  # fmt: skip
-    model = load(config.model)
+    model = load_decoder(config.model) if config.prompts else load(config.model)
     if not isinstance(model, Model):
-        print(model.chat() if config.prompts else model.generate(config.prompt))
+        print(model.generate(config.prompt))
         return
     if config.prompts:
         _answer_file(config, model, sampling)
