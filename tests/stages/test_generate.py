@@ -137,4 +137,4 @@ def test_a_translator_translates(gptwright: Command, refused: Refused, translato
     done = gptwright("generate", translator, "the old river")
     assert done.code == 0, done.err
     assert done.out == load_any(translator).generate("the old river") + "\n"
-    assert "a translator" in refused("generate", translator, "--prompts", prompts)
+    assert "an encoder-decoder" in refused("generate", translator, "--prompts", prompts)
