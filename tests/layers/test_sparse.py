@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from gptwright.layers import sparse as module
 from gptwright.layers.masks import Banded, Fixed, Strided
-from gptwright.layers.sparse import band, by_heads, in_blocks, shared_softmax, sparse, windows, with_previous
+from gptwright.layers.sparse import band, block_scores, by_heads, in_blocks, shared_softmax, sparse, windows
 
 
 def test_a_window_ends_with_its_block() -> None:
@@ -31,10 +31,13 @@ def test_the_band_of_a_block() -> None:
     assert band(2, 3).int().tolist() == [[0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 1]]
 
 
-def test_blocks_are_filled_up_and_see_the_one_before() -> None:
-    blocks = in_blocks(torch.arange(1.0, 6).view(1, 5, 1), 2)
-    assert blocks.flatten().tolist() == [1, 2, 3, 4, 5, 0]
-    assert with_previous(blocks)[0, :, :, 0].tolist() == [[0, 0, 1, 2], [1, 2, 3, 4], [3, 4, 5, 0]]
+def test_the_last_block_is_filled_up() -> None:
+    assert in_blocks(torch.arange(1.0, 6).view(1, 5, 1), 2)[0, :, :, 0].tolist() == [[1, 2], [3, 4], [5, 0]]
+
+
+def test_a_block_meets_its_own_keys() -> None:
+    q, k = torch.tensor([1.0, 2, 3, 4]).view(1, 2, 2, 1), torch.tensor([1.0, 10, 100, 1000]).view(1, 2, 2, 1)
+    assert block_scores(q, k).tolist() == [[[[1, 10], [2, 20]], [[300, 3000], [400, 4000]]]]
 
 
 def test_near_and_far_share_one_softmax() -> None:
