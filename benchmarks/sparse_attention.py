@@ -1,13 +1,14 @@
 """Time and memory of banded and strided attention against dense causal attention, and how they grow with the context.
 
-    python benchmarks/sparse_attention.py [--lengths 1024 … 16384] [--formats float32 bfloat16] [--out sparse.svg]
+    python benchmarks/sparse_attention.py [--lengths 1024 … 16384] [--formats float32 bfloat16] [--out FOLDER]
 
 One row, 12 heads of 64. Prints how far every pattern is from dense attention with the same mask, then tables of
 forward and of forward + backward, with the exponent p of cost ~ nᵖ between the last and the middle context, then a
 step of four GPT blocks, alternating dense and banded, against all dense. Runs on the GPU if there is one. Every
 measurement is a process of its own, taken in turns; what is printed is the median. With one thread time is the
 processor's, which other programs hardly change; else it is the clock's. Memory is what the work itself takes at its
-highest: of the process on the CPU (Linux), of torch on the GPU.
+highest: of the process on the CPU (Linux), of torch on the GPU. OUT keeps every measurement, so that a run that was
+stopped goes on, and the plot.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from gptwright.models.gpt2 import Block
 
 HEADS, HEAD = 12, 64
 PATTERNS = ("dense", "banded 128", "banded 256", "strided √n")
-COLOURS = ("#555555", "#1f77b4", "#17a2a2", "#d1495b")
+COLOURS = dict(zip(PATTERNS, ("#555555", "#1f77b4", "#17a2a2", "#d1495b"), strict=True))
 STACKS = ("4 blocks, dense", "4 blocks, banded 128", "4 blocks, banded 256")
 STACK_LENGTH = 2048
 
@@ -101,10 +102,10 @@ def measure(point: dict[str, Any], device: str, seconds: float) -> dict[str, flo
 
 
 def timed(work: Callable[[], object], device: str, seconds: float) -> float:
-    """The median of about so many seconds of calls; of more than one, the first is not counted."""
+    """The median of about so many seconds of calls, the first not counted unless it took over two seconds alone."""
     clock = time.process_time if device == "cpu" and torch.get_num_threads() == 1 else time.perf_counter
     taken: list[float] = []
-    while sum(taken) < seconds and len(taken) < 50:
+    while len(taken) < 50 and (sum(taken) < seconds or (len(taken) == 1 and taken[0] < 2)):
         start = clock()
         work()
         if device == "cuda":
@@ -145,19 +146,27 @@ def differences(device: str) -> None:
 
 
 def collect(points: list[dict[str, Any]], given: argparse.Namespace) -> dict[tuple[str, str, int], dict[str, float]]:
-    """The median over the rounds for every point, each measured in a process of its own."""
-    found: dict[tuple[str, str, int], list[dict[str, float]]] = {}
+    """The median over the rounds for every point; what `given.results` has already is not measured again."""
+    lines = given.results.read_text().splitlines() if given.results.exists() else []
+    done: list[dict[str, Any]] = [json.loads(line) for line in lines]
     for turn in range(given.rounds):
         for number, point in enumerate(points, 1):
+            if sum(point.items() <= line.items() for line in done) > turn:
+                continue
             print(f"\rround {turn + 1}/{given.rounds}, point {number}/{len(points)} ", end="", file=sys.stderr)
             command = [sys.executable, __file__, "--point", json.dumps(point), "--device", given.device,
                        "--threads", str(given.threads), "--seconds", str(given.seconds)]  # fmt: skip
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-            if done.returncode == 0:
-                key = point["format"], point["pattern"], point["length"]
-                found.setdefault(key, []).append(json.loads(done.stdout.splitlines()[-1]))
+            child = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if child.returncode == 0:
+                done.append(point | json.loads(child.stdout.splitlines()[-1]))
+                with given.results.open("a") as file:
+                    file.write(json.dumps(done[-1], ensure_ascii=False) + "\n")
     print(file=sys.stderr)
-    return {key: {name: statistics.median(r[name] for r in runs) for name in runs[0]} for key, runs in found.items()}
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for line in done:
+        groups.setdefault((line["format"], line["pattern"], line["length"]), []).append(line)
+    names = [f"{way} {unit}" for way in ("forward", "both") for unit in ("ms", "MiB")]
+    return {key: {n: statistics.median(run[n] for run in runs) for n in names} for key, runs in groups.items()}
 
 
 def exponent(values: dict[int, float]) -> float | None:
@@ -236,7 +245,7 @@ def panel(curves: dict[str, dict[int, float]], width: float = 270, height: float
     free = -20.0
     for at, name in ends:
         free = max(at, free + 14)
-        colour, p = COLOURS[PATTERNS.index(name)], exponent(drawn[name])
+        colour, p = COLOURS[name], exponent(drawn[name])
         points = " ".join(f"{x(n):.1f},{y(value):.1f}" for n, value in drawn[name].items())
         label = name if p is None else f"{name}: n^{p:.2f}"
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
@@ -252,7 +261,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.4, help="of calls for each figure, one call at least")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--out", type=Path, help="where to write the plot, an SVG")
+    parser.add_argument("--out", type=Path, default=Path("runs/sparse-attention"), help="folder for results and plot")
     parser.add_argument("--point", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -262,6 +271,8 @@ def main() -> None:
     where = torch.cuda.get_device_name() if given.device == "cuda" else f"threads: {given.threads}"
     print(f"torch {torch.__version__}, {where}; 1 row, {HEADS} heads of {HEAD}")
     differences(given.device)
+    given.out.mkdir(parents=True, exist_ok=True)
+    given.results = given.out / f"{given.device}.jsonl"
     points = [{"format": f, "pattern": p, "length": n} for n in given.lengths for f in given.formats for p in PATTERNS]
     points += [{"format": f, "pattern": p, "length": STACK_LENGTH} for f in given.formats for p in STACKS]
     found = collect(points, given)
@@ -274,9 +285,8 @@ def main() -> None:
             ratio = steps[0]["both ms"] / step["both ms"]
             print(f"\n{pattern}, a step of {STACK_LENGTH} tokens in {format_}: {step['both ms']:,.0f} ms, "
                   f"{step['both MiB']:,.0f} MiB; {ratio:.2f} × as fast as dense")  # fmt: skip
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        given.out.write_text(plot(found, given.formats, f"Attention of {HEADS} heads of {HEAD} ({where})"))
+    title = f"Attention of {HEADS} heads of {HEAD} ({where})"
+    (given.out / "growth.svg").write_text(plot(found, given.formats, title), encoding="utf-8")
 
 
 if __name__ == "__main__":
