@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jaxtyping import Bool, Int
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gptwright.layers.attend import attend
 from gptwright.layers.masks import CAUSAL, FULL, Banded, Both, Fixed, Mask, Padded, PositionMask, Strided
+from gptwright.layers.sparse import SCORES_AT_ONCE
 
 WIDTHS, LENGTHS = [1, 2, 7, 32, 100, 128, 150], [1, 2, 31, 32, 33, 128, 200, 263]
 MASKS = [
@@ -90,3 +92,29 @@ def test_bfloat16_stays_near_the_exact(mask: Mask) -> None:
     found = attend(*inputs, mask)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.double(), exact(*(x.double() for x in inputs), mask), atol=0.05, rtol=0.05)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the largest tensor that any operation gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        for tensor in torch.utils._pytree.tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self.elements = max(self.elements, tensor.untyped_storage().nbytes() // tensor.element_size())
+        return result
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("mask", [Banded(32), Strided(32), Fixed(32, 2)], ids=str)
+def test_nothing_is_held_for_all_pairs(mask: Mask, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forwards and backwards at 1,024 places, one head at a time: under an eighth of the 2²⁰ pairs."""
+    monkeypatch.setitem(SCORES_AT_ONCE, "cpu", 1)
+    inputs = [torch.randn(1, 2, 1024, 8, dtype=dtype, requires_grad=True) for _ in range(3)]
+    with Largest() as largest:
+        attend(*inputs, mask).sum().backward()
+    assert largest.elements < 2**20 // 8

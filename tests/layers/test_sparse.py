@@ -1,13 +1,17 @@
-"""That the outputs are right is in test_attend; here: the pieces, and that nothing of size T × T is ever held."""
+"""The pieces; that the outputs are right, and that nothing of size T × T is ever held, is in test_attend."""
 
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from gptwright.layers import sparse as module
-from gptwright.layers.masks import Banded, Fixed, Strided
-from gptwright.layers.sparse import band, by_heads, in_blocks, shared_softmax, sparse, windows, with_previous
+from gptwright.layers.sparse import (
+    band,
+    block_scores,
+    by_heads,
+    in_blocks,
+    shared_softmax,
+    windows,
+)
 
 
 def test_a_window_ends_with_its_block() -> None:
@@ -28,13 +32,16 @@ def test_the_gradient_of_windows_is_that_of_unfold(size: int, step: int) -> None
 
 def test_the_band_of_a_block() -> None:
     # The window's first key is one too far for every query; the last is the last query itself.
-    assert band(2, 3).int().tolist() == [[0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 1]]
+    assert band(2, 3, torch.device("cpu")).int().tolist() == [[0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 1, 1]]
 
 
-def test_blocks_are_filled_up_and_see_the_one_before() -> None:
-    blocks = in_blocks(torch.arange(1.0, 6).view(1, 5, 1), 2)
-    assert blocks.flatten().tolist() == [1, 2, 3, 4, 5, 0]
-    assert with_previous(blocks)[0, :, :, 0].tolist() == [[0, 0, 1, 2], [1, 2, 3, 4], [3, 4, 5, 0]]
+def test_the_last_block_is_filled_up() -> None:
+    assert in_blocks(torch.arange(1.0, 6).view(1, 5, 1), 2)[0, :, :, 0].tolist() == [[1, 2], [3, 4], [5, 0]]
+
+
+def test_a_block_meets_its_own_keys() -> None:
+    q, k = torch.tensor([1.0, 2, 3, 4]).view(1, 2, 2, 1), torch.tensor([1.0, 10, 100, 1000]).view(1, 2, 2, 1)
+    assert block_scores(q, k).tolist() == [[[[1, 10], [2, 20]], [[300, 3000], [400, 4000]]]]
 
 
 def test_near_and_far_share_one_softmax() -> None:
@@ -54,31 +61,3 @@ def test_heads_go_together_or_alone(scores: int) -> None:
     wanted = q + (2 * k + 3 * v).repeat_interleave(2, 1)
     torch.testing.assert_close(by_heads(way, q, k, v, scores), wanted)
     assert sizes == {1: [8], 2**19: [2] * 4, 2**30: [1] * 8}[scores]
-
-
-class Largest(TorchDispatchMode):
-    """Notes the largest tensor that any operation gives."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        result = func(*args, **(kwargs or {}))
-        for tensor in torch.utils._pytree.tree_leaves(result):
-            if isinstance(tensor, Tensor):
-                self.elements = max(self.elements, tensor.untyped_storage().nbytes() // tensor.element_size())
-        return result
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("mask", [Banded(32), Strided(32), Fixed(32, 2)], ids=str)
-def test_nothing_is_held_for_all_pairs(
-    mask: Banded | Strided | Fixed, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Forwards and backwards at 1,024 places, one head at a time: under an eighth of the 2²⁰ pairs."""
-    monkeypatch.setattr(module, "SCORES_AT_ONCE", 1)
-    inputs = [torch.randn(1, 2, 1024, 8, dtype=dtype, requires_grad=True) for _ in range(3)]
-    with Largest() as largest:
-        sparse(*inputs, mask).sum().backward()
-    assert largest.elements < 2**20 // 8

@@ -26,9 +26,11 @@ def attend(
             return full(q, k, v)
         case Causal():
             return causal(q, k, v)
+        case Strided() | Fixed():
+            return sparse(q, k, v, mask)  # far keys lie in nearly every block that FlexAttention could skip
         case PositionMask() if q.is_cuda and q.shape[-1] >= SMALLEST_HEAD:
             return by_flex(q, k, v, mask)
-        case Banded() | Strided() | Fixed():
+        case Banded():
             return sparse(q, k, v, mask)
         case _:
             return masked(q, k, v, mask.allowed(torch.arange(q.shape[2], device=q.device)[None], k.shape[2]))

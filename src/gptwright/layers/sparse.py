@@ -17,8 +17,8 @@ from gptwright.layers.dense import BLOCK, causal, hidden, masked
 from gptwright.layers.masks import Banded, Fixed, Strided
 
 SMALLEST_BLOCK = 32
-SCORES_AT_ONCE = 2**20
-"""About as many as the processor's cache holds."""
+SCORES_AT_ONCE = {"cpu": 2**20, "cuda": 2**28}
+"""About as many as the processor's cache holds, or as a GPU has room for."""
 
 
 def sparse(
@@ -45,7 +45,7 @@ def banded(
     start = causal(q[:, :, :width], k[:, :, :width], v[:, :, :width])
     if length <= width:
         return start
-    allowed = band(width, block)[None].to(q.device)
+    allowed = band(width, block, q.device)[None]
 
     def some_heads(
         q: Float[Tensor, "M T D"], k: Float[Tensor, "M S D"], v: Float[Tensor, "M S D"]
@@ -67,20 +67,22 @@ def strided(
     if length <= stride:
         return causal(q, k, v)
     rows = ceil(length / stride)
-    near_allowed = band(stride, stride).repeat(rows, 1, 1)
+    near_allowed = band(stride, stride, q.device).repeat(rows, 1, 1)
     near_allowed[0, :, :stride] = False
-    far_allowed = torch.ones(rows, rows, dtype=torch.bool).tril(-1)[:, None].expand(-1, stride, -1)
-    bias = hidden(~torch.cat([near_allowed, far_allowed], -1).to(q.device), q)
+    far_allowed = lower(rows, -1, q.device)[:, None].expand(-1, stride, -1)
+    bias = hidden(~torch.cat([near_allowed, far_allowed], -1), q)
 
     def some_heads(
         q: Float[Tensor, "M T D"], k: Float[Tensor, "M T D"], v: Float[Tensor, "M T D"]
     ) -> Float[Tensor, "M T D"]:
-        q, k, v = (in_blocks(x, stride) for x in (q * q.shape[-1] ** -0.5, k, v))
-        near = q @ with_previous(k).mT
-        far = (q.transpose(1, 2) @ k.transpose(1, 2).mT).transpose(1, 2)
+        q, k, v = (filled(x, rows * stride) for x in (q * q.shape[-1] ** -0.5, k, v))
+        near_keys, near_values = (windows(F.pad(x, (0, 0, stride, 0)), 2 * stride, stride) for x in (k, v))
+        q, k, v = (x.unflatten(1, (rows, stride)) for x in (q, k, v))
+        near = block_scores(q, near_keys)
+        far = block_scores(q.transpose(1, 2), k.transpose(1, 2)).transpose(1, 2)
         near, far = shared_softmax(near, far, bias)
         columns = (far.transpose(1, 2) @ v.transpose(1, 2)).transpose(1, 2)
-        return (near @ with_previous(v) + columns).flatten(1, 2)[:, :length]
+        return (near @ near_values + columns).flatten(1, 2)[:, :length]
 
     return by_heads(some_heads, q, k, v, bias.numel())
 
@@ -93,10 +95,9 @@ def fixed(
     if length <= block:
         return causal(q, k, v)
     blocks = ceil(length / block)
-    near_allowed = torch.ones(block, block, dtype=torch.bool).tril().expand(blocks, -1, -1)
-    far_allowed = torch.ones(blocks, blocks, dtype=torch.bool).tril(-1).repeat_interleave(summary, 1)
-    far_allowed = far_allowed[:, None].expand(-1, block, -1)
-    bias = hidden(~torch.cat([near_allowed, far_allowed], -1).to(q.device), q)
+    near_allowed = lower(block, 0, q.device).expand(blocks, -1, -1)
+    far_allowed = lower(blocks, -1, q.device).repeat_interleave(summary, 1)[:, None].expand(-1, block, -1)
+    bias = hidden(~torch.cat([near_allowed, far_allowed], -1), q)
 
     def some_heads(
         q: Float[Tensor, "M T D"], k: Float[Tensor, "M T D"], v: Float[Tensor, "M T D"]
@@ -117,11 +118,11 @@ def by_heads(
     v: Float[Tensor, "B G S D"],
     scores: int,
 ) -> Float[Tensor, "B H T D"]:
-    """`way` on as many heads together as fit the cache when one head has so many `scores`."""
+    """`way` on as many heads together as `SCORES_AT_ONCE` lets, when one head has so many `scores`."""
     shared = q.shape[1] // k.shape[1]
     if shared > 1:
         k, v = k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1)
-    together = max(1, SCORES_AT_ONCE // scores)
+    together = max(1, SCORES_AT_ONCE.get(q.device.type, 2**20) // scores)
     parts = zip(*(x.flatten(0, 1).split(together) for x in (q, k, v)), strict=True)
     return torch.cat([way(*part) for part in parts]).unflatten(0, q.shape[:2])
 
@@ -136,14 +137,19 @@ def filled(x: Float[Tensor, "M T D"], length: int) -> Float[Tensor, "M S D"]:
     return x if x.shape[1] == length else F.pad(x, (0, 0, 0, length - x.shape[1]))
 
 
-def with_previous(blocks: Float[Tensor, "M N P D"]) -> Float[Tensor, "M N Q D"]:
-    """Every block with the one before it in front, zeros before the first: Q = 2 P."""
-    return torch.cat([F.pad(blocks, (0, 0, 0, 0, 1, -1)), blocks], 2)
+def block_scores(q: Float[Tensor, "M N P D"], k: Float[Tensor, "M N Q D"]) -> Float[Tensor, "M N P Q"]:
+    """Each block of queries with its own keys."""
+    return (q.flatten(0, 1) @ k.flatten(0, 1).mT).unflatten(0, q.shape[:2])
 
 
-def band(width: int, block: int) -> Bool[Tensor, "P Q"]:
+def band(width: int, block: int, device: torch.device) -> Bool[Tensor, "P Q"]:
     """For a block of queries and a window of Q = width + block keys that ends with them: who is near enough."""
-    return torch.ones(block, width + block, dtype=torch.bool).triu(1).tril(width)
+    return torch.ones(block, width + block, dtype=torch.bool, device=device).triu(1).tril(width)
+
+
+def lower(size: int, diagonal: int, device: torch.device) -> Bool[Tensor, "P P"]:
+    """A triangle: with diagonal 0 up to the own place, with -1 what is strictly earlier."""
+    return torch.ones(size, size, dtype=torch.bool, device=device).tril(diagonal)
 
 
 def shared_softmax(
@@ -155,7 +161,7 @@ def shared_softmax(
 
 
 class Windows(torch.autograd.Function):
-    """Overlapping windows as a view; torch's own gradient of `unfold` takes up to twice the time of attention's."""
+    """Overlapping windows as a view. With torch's own gradient of `unfold` training was up to a third slower."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: int, step: int) -> Tensor:
@@ -175,5 +181,5 @@ class Windows(torch.autograd.Function):
 
 
 def windows(x: Float[Tensor, "M S D"], size: int, step: int) -> Float[Tensor, "M N Q D"]:
-    """Windows of Q = `size` places, each `step` places after the one before."""
+    """Windows of Q = `size` places, each `step` places after the one before; together they cover S exactly."""
     return Windows.apply(x, size, step)  # pyright: ignore[reportReturnType]
