@@ -189,7 +189,7 @@ def test_a_source_that_cannot_be_read(source: list[int], got: str) -> None:
         search_all(random_model(30, 1), [[2], source], Search(), start=START, end=END)
 
 
-@pytest.mark.parametrize("settings", [{"beams": 0}, {"extra": -1}])
-def test_settings_that_make_no_sense(settings: dict[str, int]) -> None:
+@pytest.mark.parametrize("settings", [{"beams": 0}, {"extra": -1}, {"alpha": 1e9}, {"alpha": float("nan")}])
+def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         Search(**settings)

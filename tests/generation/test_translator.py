@@ -126,6 +126,9 @@ def test_a_folder_that_says_nonsense(translator: Translator, tmp_path: Path, cha
     (tmp_path / "generation_config.json").write_text(json.dumps(told | change))
     with pytest.raises(ArtifactError, match=said):
         load(tmp_path)
+    (tmp_path / "generation_config.json").write_text("[]")
+    with pytest.raises(ArtifactError, match="a JSON object"):
+        load(tmp_path)
 
 
 def test_it_does_not_chat(translator: Translator, folder: Path) -> None:
@@ -133,3 +136,13 @@ def test_it_does_not_chat(translator: Translator, folder: Path) -> None:
         translator.chat([])
     with pytest.raises(ArtifactError, match="an encoder-decoder"):
         load_decoder(folder)
+
+
+def test_what_begins_and_ends_a_target_and_the_search_survive_saving(translator: Translator, tmp_path: Path) -> None:
+    other = Translator(
+        translator.network, translator.tokenizer, "other", start=5, end=0, search=Search(beams=2, alpha=1.0)
+    )
+    other.save(tmp_path / "saved", dtype=torch.bfloat16)
+    again = load(tmp_path / "saved")
+    assert isinstance(again, Translator)
+    assert (again.start, again.end, again.search) == (5, 0, other.search)

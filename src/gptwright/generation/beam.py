@@ -36,6 +36,8 @@ class Search:
     def __post_init__(self) -> None:
         if self.beams < 1 or self.extra < 0:
             raise InputError("at least 1 beam and 0 extra tokens", f"{self.beams} and {self.extra}", "Change it.")
+        if not -10 <= self.alpha <= 10:
+            raise InputError("an alpha from -10 to 10", f"{self.alpha}", "Change it.")
 
     def divisor(self, length: int) -> float:
         """Of a target with so many tokens."""

@@ -92,7 +92,9 @@ def told_by(folder: Path, vocab: int) -> dict[str, Any]:
     said: dict[str, Any] = {"num_beams": default.beams, "length_penalty": default.alpha}
     for file in ("config.json", "generation_config.json"):
         table = read_json(folder / file) if (folder / file).is_file() else {}
-        said |= {key: value for key, value in table.items() if value is not None}
+        if not isinstance(table, dict):
+            raise ArtifactError(f"a JSON object in {folder / file}", repr(table)[:60], "Restore it from its source.")
+        said |= {key: value for key, value in cast("dict[str, Any]", table).items() if value is not None}
     start, end = (_whole(said, name, range(vocab), folder) for name in ("decoder_start_token_id", "eos_token_id"))
     alpha = said["length_penalty"]
     if type(alpha) not in (int, float):
