@@ -289,7 +289,17 @@ def test_what_is_not_computed_here_is_refused(oracle: Any, tmp_path: Path, chang
         read_model(tmp_path / "theirs")
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("bert-base", 110_106_428), ("bert-large", 336_226_108)])
+PUBLISHED = {
+    "bert-base": 110_106_428,
+    "bert-large": 336_226_108,
+    "bert-medium": 41_668_412,
+    "bert-small": 29_058_876,
+    "bert-mini": 11_267_900,
+    "bert-tiny": 4_433_468,
+}
+
+
+@pytest.mark.parametrize(("name", "parameters"), PUBLISHED.items())
 def test_published_sizes(name: str, parameters: int) -> None:
     config = FAMILY.presets[name]
     with torch.device("meta"):

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from gptwright.objectives.language import IGNORED
-from gptwright.objectives.masked import ROWS, chosen_states, hide, masked_loss, next_sentence_loss
+from gptwright.objectives.masked import ROWS, chosen_states, mask_tokens, masked_loss, next_sentence_loss
 
 MASK, VOCAB = 4, 1000
 
@@ -20,25 +20,25 @@ def row_of(length: int, rows: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize(("length", "count"), [(1, 1), (2, 1), (9, 1), (10, 2), (11, 2), (20, 3), (100, 15), (125, 19)])
 def test_fifteen_percent_of_every_row_are_chosen_and_one_at_least(length: int, count: int) -> None:
     ids, ordinary = row_of(length, rows=5)
-    hidden = hide(ids, ordinary, mask=MASK, vocab=VOCAB, seed=7)
-    chosen = hidden.targets != IGNORED
+    masked = mask_tokens(ids, ordinary, mask=MASK, vocab=VOCAB, seed=7)
+    chosen = masked.targets != IGNORED
     assert chosen.sum(1).tolist() == [count] * 5
     assert not (chosen & ~ordinary).any(), "never [CLS], [SEP], [PAD]"
-    assert torch.equal(hidden.targets[chosen], ids[chosen])
-    assert torch.equal(hidden.ids[~chosen], ids[~chosen])
+    assert torch.equal(masked.targets[chosen], ids[chosen])
+    assert torch.equal(masked.ids[~chosen], ids[~chosen])
 
 
 def test_a_row_of_control_tokens_stays_as_it_is() -> None:
     ids = torch.tensor([[2, 3, 0, 0], [2, 9, 3, 0]])
-    hidden = hide(ids, ids > 4, mask=MASK, vocab=VOCAB, seed=7)
-    assert (hidden.targets[0] == IGNORED).all() and hidden.targets[1].tolist() == [IGNORED, 9, IGNORED, IGNORED]
+    masked = mask_tokens(ids, ids > 4, mask=MASK, vocab=VOCAB, seed=7)
+    assert (masked.targets[0] == IGNORED).all() and masked.targets[1].tolist() == [IGNORED, 9, IGNORED, IGNORED]
 
 
 def test_eight_of_ten_are_masked_one_is_random_one_stays() -> None:
     ids, ordinary = row_of(1000, rows=400)
-    hidden = hide(ids, ordinary, mask=MASK, vocab=VOCAB, seed=1)
-    chosen = hidden.targets != IGNORED
-    seen, true = hidden.ids[chosen], ids[chosen]
+    masked = mask_tokens(ids, ordinary, mask=MASK, vocab=VOCAB, seed=1)
+    chosen = masked.targets != IGNORED
+    seen, true = masked.ids[chosen], ids[chosen]
     kinds = torch.stack([(seen == MASK).sum(), (seen == true).sum(), ((seen != MASK) & (seen != true)).sum()])
     # A random token is the mask, or the true one, once in VOCAB times.
     shares = torch.tensor([0.8 + 0.1 / VOCAB, 0.1 + 0.1 / VOCAB, 0.1 - 0.2 / VOCAB])
@@ -49,19 +49,21 @@ def test_eight_of_ten_are_masked_one_is_random_one_stays() -> None:
 
 def test_random_tokens_and_chosen_places_are_uniform() -> None:
     ids, ordinary = row_of(100, rows=4000)
-    hidden = hide(ids, ordinary, mask=MASK, vocab=VOCAB, seed=2)
-    chosen = hidden.targets != IGNORED
+    masked = mask_tokens(ids, ordinary, mask=MASK, vocab=VOCAB, seed=2)
+    chosen = masked.targets != IGNORED
     places = chosen.sum(0)[1:-3].float()
     # 15 of 100 places a row, without putting back: a place's count has the variance 4000 · 0.15 · 0.85.
     assert float(((places - 600) ** 2).sum() / (4000 * 0.15 * 0.85)) < 124.3, "chi-square, 100 degrees, 5 %"
-    drawn = hidden.ids[chosen & (hidden.ids != MASK) & (hidden.ids != ids)]
+    drawn = masked.ids[chosen & (masked.ids != MASK) & (masked.ids != ids)]
     tens = torch.bincount(drawn // 100, minlength=10).float()
     assert float(((tens - len(drawn) / 10) ** 2 / (len(drawn) / 10)).sum()) < 16.9, "chi-square, 9 degrees, 5 %"
 
 
 def test_a_pure_function_of_the_seed() -> None:
     ids, ordinary = row_of(50, rows=3)
-    one, same, other = (hide(ids, ordinary, mask=MASK, vocab=VOCAB, seed=seed) for seed in (2**64 - 1, 2**64 - 1, 5))
+    one, same, other = (
+        mask_tokens(ids, ordinary, mask=MASK, vocab=VOCAB, seed=seed) for seed in (2**64 - 1, 2**64 - 1, 5)
+    )
     assert torch.equal(one.ids, same.ids) and torch.equal(one.targets, same.targets)
     assert not torch.equal(one.targets, other.targets)
 

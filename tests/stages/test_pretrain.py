@@ -284,7 +284,7 @@ def test_weights_are_float32(pretrained: Path) -> None:
 FIGURES = {"heldout_masked_nats", "heldout_masked_accuracy", "heldout_next_sentence_accuracy"}
 
 
-def test_an_encoder_learns_hidden_words_and_next_sentences(encoder: Path) -> None:
+def test_an_encoder_learns_masked_words_and_next_sentences(encoder: Path) -> None:
     figures = finished_stage(encoder, "pretrain")["figures"]
     model = gptwright.load(encoder)
     assert isinstance(model, Encoder)

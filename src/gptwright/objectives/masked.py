@@ -1,4 +1,4 @@
-"""Masked words and the next sentence (Devlin et al. 2018, §3.1): what is hidden, and what finding it back costs."""
+"""Masked words and the next sentence (Devlin et al. 2018, §3.1): what is masked, and what finding it back costs."""
 
 from typing import NamedTuple
 
@@ -14,16 +14,16 @@ MASKED, RANDOM = 0.8, 0.1  # of the chosen tokens; the rest stay as they are
 ROWS = 64  # chosen states come in multiples of this: for every new number of rows oneDNN compiles new kernels
 
 
-class Hidden(NamedTuple):
+class MaskedIds(NamedTuple):
     """What the model reads, and the tokens to find: IGNORED at places that were not chosen."""
 
     ids: Int[Tensor, "B T"]
     targets: Int[Tensor, "B T"]
 
 
-def hide(
+def mask_tokens(
     ids: Int[Tensor, "B T"], ordinary: Bool[Tensor, "B T"], *, mask: int, vocab: int, seed: int, share: float = SHARE
-) -> Hidden:
+) -> MaskedIds:
     """Chooses `share` of each row's `ordinary` tokens, one at least: 80 % become `mask`, 10 % any token, 10 % stay.
 
     A pure function of its arguments. A row without an ordinary token gets none chosen.
@@ -35,7 +35,7 @@ def hide(
     fate = torch.rand(ids.shape, generator=random)
     others = torch.randint(vocab, ids.shape, generator=random)
     seen = torch.where(fate < MASKED, mask, torch.where(fate < MASKED + RANDOM, others, ids))
-    return Hidden(torch.where(chosen, seen, ids), torch.where(chosen, ids, IGNORED))
+    return MaskedIds(torch.where(chosen, seen, ids), torch.where(chosen, ids, IGNORED))
 
 
 def chosen_states(

@@ -1,4 +1,4 @@
-"""An encoder's lesson: find hidden words, and say whether the second text follows the first (BERT §3.1)."""
+"""An encoder's lesson: find masked words, and say whether the second text follows the first (BERT §3.1)."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gptwright.generation.encoder import MASK, Encoder
 from gptwright.objectives.language import IGNORED
-from gptwright.objectives.masked import Hidden, chosen_states, hide, masked_loss, next_sentence_loss
+from gptwright.objectives.masked import MaskedIds, chosen_states, mask_tokens, masked_loss, next_sentence_loss
 from gptwright.pretraining.lesson import Look, Material
 from gptwright.pretraining.sentence_pairs import Frame, Pairs, SentencePairs
 from gptwright.training.batches import key
@@ -33,15 +33,15 @@ class MaskedWords:
         self.tokens_per_step = material.rows * material.length
 
     def losses(self, step: int) -> Iterator[Tensor]:
-        pairs, hidden = self.batch(step)
-        states = self.network.encode(hidden.ids, pairs.segments, pairs.lengths)
-        words, targets = chosen_states(states, hidden.targets)
+        pairs, masked = self.batch(step)
+        states = self.network.encode(masked.ids, pairs.segments, pairs.lengths)
+        words, targets = chosen_states(states, masked.targets)
         output = self.network.embed.weight, self.network.output_bias
         yield masked_loss(self.network.masked_states(words), *output, targets) + next_sentence_loss(
             self.network.next_logits(states), pairs.follows
         )
 
-    def batch(self, step: int) -> tuple[Pairs, Hidden]:
+    def batch(self, step: int) -> tuple[Pairs, MaskedIds]:
         """What the step reads: a pure function of seed and step."""
         rows, length = self.rows, self.length
         if step % LONG_EVERY == LONG_EVERY - 1:
@@ -57,20 +57,22 @@ class MaskedWords:
     def measure(self) -> dict[str, float]:
         return self._figures(batches=40)
 
-    def _some(self, pairs: SentencePairs, seed: int, rows: int, length: int) -> tuple[Pairs, Hidden]:
+    def _some(self, pairs: SentencePairs, seed: int, rows: int, length: int) -> tuple[Pairs, MaskedIds]:
         batch = pairs.batch(seed, rows=rows, length=length)
         vocab = self.network.config.vocab
-        return batch, hide(batch.ids, batch.ordinary, mask=self.encoder.mask, vocab=vocab, seed=key(seed, "hide"))
+        return batch, mask_tokens(
+            batch.ids, batch.ordinary, mask=self.encoder.mask, vocab=vocab, seed=key(seed, "hide")
+        )
 
     @torch.inference_mode()
     def _figures(self, batches: int) -> dict[str, float]:
         """Over the same pairs of the held-out text at every look."""
         nats = right = count = together = 0.0
         for number in range(batches):
-            pairs, hidden = self._some(self.heldout, key("heldout", number), 16, self.length)
-            states = self.network.encode(hidden.ids, pairs.segments, pairs.lengths)
-            chosen = hidden.targets != IGNORED
-            logits, targets = self.network.masked_logits(states[chosen]), hidden.targets[chosen]
+            pairs, masked = self._some(self.heldout, key("heldout", number), 16, self.length)
+            states = self.network.encode(masked.ids, pairs.segments, pairs.lengths)
+            chosen = masked.targets != IGNORED
+            logits, targets = self.network.masked_logits(states[chosen]), masked.targets[chosen]
             nats += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
             right += int((logits.argmax(-1) == targets).sum())
             together += int(((self.network.next_logits(states).argmax(-1) == 0) == pairs.follows).sum())
@@ -82,9 +84,9 @@ class MaskedWords:
         }
 
     def _sample(self, number: int) -> str:
-        """Words from the held-out text, every sixth of them hidden, and what the model puts there."""
+        """Words from the held-out text, every sixth of them masked, and what the model puts there."""
         ids = self.heldout.batch(key("sample", number), rows=1, length=self.length).ids[0].tolist()
         words = self.encoder.tokenizer.decode(ids).split()[:WORDS] or [""]
-        hidden = range(min(3, len(words) - 1), len(words), 6)
-        text = " ".join(MASK if i in hidden else word for i, word in enumerate(words))
+        places = range(min(3, len(words) - 1), len(words), 6)
+        text = " ".join(MASK if i in places else word for i, word in enumerate(words))
         return f"{text} → {self.encoder.fill(text)}"
