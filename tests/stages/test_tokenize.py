@@ -8,6 +8,7 @@ import pytest
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.runs import finished_stage
+from gptwright.generation.load import load_decoder as load
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
 from gptwright.tokenizers import bytelevel
@@ -110,3 +111,10 @@ def test_pairs_are_no_running_text_and_running_text_is_no_pairs(pairs: Path, tok
 def test_either_text_or_pairs(refused: Callable[..., str], prepared: Path, pairs: Path, tmp_path: Path) -> None:
     assert "got neither" in refused("tokenize", "--out", tmp_path / "out")
     assert "got both" in refused("tokenize", "--text", prepared, "--pairs", pairs, "--out", tmp_path / "out")
+
+
+def test_a_models_own_tokenizer_packs_what_it_goes_on_with(prepared: Path, pretrained: Path, tmp_path: Path) -> None:
+    made = carry_out("tokenize", Tokenize(text=prepared, model=pretrained), tmp_path / "again").path
+    own = load(pretrained).tokenizer
+    assert open_tokens(made, "train", own).meta.tokenizer_sha256 == own.sha256
+    assert open_tokenizer(made).encode("The old river") == own.encode("The old river")

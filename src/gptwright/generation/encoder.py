@@ -20,7 +20,7 @@ ROWS = 32
 class Encoder:
     """A BERT and its tokenizer. Raises `ArtifactError` when the tokenizer is not one for encoders."""
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, name: str, sampling: object = None) -> None:
+    def __init__(self, network: Any, tokenizer: Tokenizer, name: str) -> None:
         self.network, self.tokenizer, self.name = network, tokenizer, name
         self.context: int = network.config.context
         controls = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", MASK)

@@ -17,12 +17,10 @@ from gptwright.models.catalogue import family_of, presets
 from gptwright.models.gguf import read_gguf
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import build_model, read_model
-from gptwright.models.transformer import Transformer
 from gptwright.tokenizers.gguf import tokenizer_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 AnyModel = Model | Encoder | Translator
-KINDS: dict[str, type[Model] | type[Encoder]] = {"decoder": Model, "encoder": Encoder}
 
 
 def load(source: str | Path) -> AnyModel:
@@ -34,17 +32,13 @@ def load(source: str | Path) -> AnyModel:
     path = find(source)
     packaged = PACKAGED.get(str(source))
     name = str(source) if packaged else path.resolve().name
-    if path.is_file():
-        gguf = read_gguf(path)
-        network = build_model(gguf.config, path, lambda: gguf.tensors)
-        tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
-        return _opened(network, tokenizer, name, packaged.sampling if packaged else Sampling())
-    folder = _model_folder(path)
-    network, tokenizer = read_model(folder), Tokenizer.load(folder)
-    if isinstance(network, Transformer):
-        _fits(network, tokenizer, name)
-        return Translator(network, tokenizer, name, **told_by(folder, network.config.vocab))
-    return _opened(network, tokenizer, name, _defaults(folder))
+    if path.is_dir():
+        return _from_folder(model_folder(path), name)
+    gguf = read_gguf(path)
+    network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
+    tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
+    _fits(network, tokenizer, name)
+    return Model(network, tokenizer, name, packaged.sampling if packaged else None)
 
 
 def load_decoder(source: str | Path) -> Model:
@@ -71,12 +65,20 @@ def find(source: str | Path) -> Path:
     raise InputError(f"a model at {source}", "nothing there", remedy)
 
 
-def _opened(network: Any, tokenizer: Tokenizer, name: str, sampling: Sampling) -> AnyModel:
+def _from_folder(folder: Path, name: str) -> AnyModel:
+    network: Any = read_model(folder)
     if isinstance(network, RewardModel):
         got = "a reward model, which scores answers and writes none"
         raise ArtifactError(f"a model that reads or writes in {name}", got, "Give the folder of pretrain, sft or ppo.")
+    tokenizer = Tokenizer.load(folder)
     _fits(network, tokenizer, name)
-    return KINDS[family_of(network.config).kind](network, tokenizer, name, sampling)
+    match family_of(network.config).kind:
+        case "decoder":
+            return Model(network, tokenizer, name, _defaults(folder))
+        case "encoder":
+            return Encoder(network, tokenizer, name)
+        case "encoder-decoder":
+            return Translator(network, tokenizer, name, **told_by(folder, network.config.vocab))
 
 
 def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:
@@ -86,7 +88,7 @@ def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:
                             "Model and tokenizer do not belong together.")  # fmt: skip
 
 
-def _model_folder(given: Path) -> Path:
+def model_folder(given: Path) -> Path:
     """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
     folder = given
     if (given / RECORD).is_file():

@@ -46,6 +46,14 @@ class Cache:
         self.lengths = self.lengths[rows]
 
 
+def positions_of(ids: Int[Tensor, "B T"], cache: Cache | None, context: int) -> Int[Tensor, "#B T"]:
+    """Where the ids stand: from 0 on, or behind what the `cache` holds. Raises `IndexError` beyond the context."""
+    length = ids.shape[1]
+    if length > context:
+        raise IndexError(f"{length} tokens in a context of {context}")
+    return torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
+
+
 class LayerCache:
     """One layer's view of a `Cache`."""
 

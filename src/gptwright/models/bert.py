@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.layers.attention import Attention
+from gptwright.layers.cache import positions_of
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
@@ -98,11 +99,8 @@ class BERT(nn.Module):
     ) -> Float[Tensor, "B T C"]:
         """States of all tokens. `segments`: 0 for the first text, the default, 1 for the second; what stands beyond a
         row's length is not seen. Raises `IndexError` beyond the context."""
-        length = ids.shape[1]
-        if length > self.config.context:
-            raise IndexError(f"{length} tokens in a context of {self.config.context}")
+        places = positions_of(ids, None, self.config.context)
         segments = torch.zeros_like(ids) if segments is None else segments
-        places = torch.arange(length, device=ids.device)
         x = self.norm(self.embed(ids) + self.segments(segments) + self.positions(places)).to(self.matrix_dtype)
         mask = FULL if lengths is None else Padded(lengths)
         for block in self.blocks:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gptwright.layers.cache import Cache
+from gptwright.layers.cache import Cache, positions_of
 
 
 class Decoder(nn.Module):
@@ -42,10 +42,7 @@ class Decoder(nn.Module):
 
     def positions_of(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Int[Tensor, "#B T"]:
         """Where the ids stand. Raises `IndexError` beyond the context."""
-        length = ids.shape[1]
-        if length > self.config.context:
-            raise IndexError(f"{length} tokens in a context of {self.config.context}")
-        return torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
+        return positions_of(ids, cache, self.config.context)
 
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` sequences of at most `capacity` tokens."""

@@ -28,7 +28,7 @@ HARMLESS = {
     "init_std", "use_cache", "output_attentions", "output_hidden_states", "return_dict", "chunk_size_feed_forward",
     "is_encoder_decoder", "id2label", "label2id", "num_labels", "problem_type", "summary_type", "summary_use_proj",
     "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "task_specific_params", "tokenizer_class",
-    "gradient_checkpointing", "classifier_dropout", "name_or_path", "finetuning_task", "quantization_config_note",
+    "gradient_checkpointing", "classifier_dropout", "name_or_path", "finetuning_task",
     "is_decoder", "transformers.js_config", "generation_config", "max_length", "num_beams", "forced_eos_token_id",
 }  # fmt: skip
 
@@ -139,7 +139,7 @@ def _contradicts(table: Mapping[str, Any], family: Family, path: Path) -> None:
             raise ArtifactError(f"{theirs} = {value!r} in {path}", repr(table[theirs]),
                                 f"Only such a {folder.model_type} can be computed.")  # fmt: skip
     known = HARMLESS | {*folder.sizes.values(), *folder.constants, *folder.dropouts, *folder.harmless}
-    written = folder.write(next(iter(family.presets.values()))).keys() | {"rope_scaling"}
+    written = folder.write(next(iter(family.presets.values()))).keys()
     for field in table.keys() - known - written:
         if not field.endswith(("_token_id", "_token_ids")):
             raise ArtifactError(f"only fields that a {folder.model_type} is known to have in {path}",

@@ -183,7 +183,7 @@ FAMILY = Family(
         },
         constants={"hidden_act": "silu", "attention_bias": False, "mlp_bias": False},
         dropouts=("attention_dropout",),
-        harmless=("pretraining_tp", "rope_interleaved", "is_llama_config"),
+        harmless=("rope_scaling", "pretraining_tp", "rope_interleaved", "is_llama_config"),
         tensors={
             "embed.": "model.embed_tokens.",
             "unembed.": "lm_head.",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.layers.attention import Attention, CrossAttention
-from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.cache import Cache, LayerCache, positions_of
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
@@ -124,7 +124,7 @@ class Transformer(nn.Module):
     def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Memory:
         """Reads the sources. Raises `IndexError` beyond the context."""
         mask = Padded(lengths)
-        x = self._embedded(source, self._positions(source, None))
+        x = self._embedded(source, None)
         for block in self.encoder:
             x = block(x, mask)
         return Memory(x, lengths, [block.cross.keys_and_values(x) for block in self.decoder])  # pyright: ignore
@@ -135,7 +135,7 @@ class Transformer(nn.Module):
         With a `cache`, the target follows what it holds; the caller advances it.
         """
         mask = Padded(memory.lengths)
-        x = self._embedded(target, self._positions(target, cache))
+        x = self._embedded(target, cache)
         for index, block in enumerate(self.decoder):
             x = block(x, memory.sources[index], mask, cache.layer(index) if cache else None)
         return x
@@ -162,14 +162,8 @@ class Transformer(nn.Module):
         """Glorot's uniform matrices and N(0, 1/width) embeddings, as in the authors' code; the paper does not say."""
         uniform_weights(self, seed)
 
-    def _positions(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Int[Tensor, "#B T"]:
-        length = ids.shape[1]
-        if length > self.config.context:
-            raise IndexError(f"{length} tokens in a context of {self.config.context}")
-        return torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
-
-    def _embedded(self, ids: Int[Tensor, "B T"], positions: Int[Tensor, "#B T"]) -> Float[Tensor, "B T C"]:
-        width = self.config.width
+    def _embedded(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Float[Tensor, "B T C"]:
+        width, positions = self.config.width, positions_of(ids, cache, self.config.context)
         return self.drop(self.embed(ids) * width**0.5 + sinusoids(positions, width)).to(self.matrix_dtype)
 
 

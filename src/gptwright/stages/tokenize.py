@@ -8,6 +8,7 @@ from typing import Any
 from gptwright.foundations.errors import ArtifactError, ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.generation.load import model_folder
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile, pack
 from gptwright.text.pairs import read_pairs, texts
@@ -18,7 +19,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 @dataclass(frozen=True, kw_only=True)
 class Tokenize:
-    """Learn a vocabulary and pack the text with it."""
+    """Learn a vocabulary, or take a model's, and pack the text with it."""
 
     text: Path | None = None
     """folder of prepare; or give pairs"""
@@ -28,6 +29,8 @@ class Tokenize:
     """tokens to know, control tokens included, and the 256 bytes where the kind has them"""
     kind: str = "byte-level"
     """byte-level (GPT-2, GPT-3), byte-fallback (LLaMA), gpt1 or wordpiece (BERT)"""
+    model: Path | None = None
+    """model whose tokenizer is taken instead of learning one: to go on training what was imported"""
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.pairs is None):
@@ -40,7 +43,10 @@ class Tokenize:
 def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
     """Leaves tokenizer.json and, for training and held-out text, token files (.bin, .idx, .json)."""
     documents = _documents(config)
-    tokenizer = KINDS[config.kind](documents("train"), config.vocab)
+    if config.model is None:
+        tokenizer = KINDS[config.kind](documents("train"), config.vocab)
+    else:
+        tokenizer = Tokenizer.load(model_folder(config.model))
     tokenizer.save(folder.path)
     figures: dict[str, Any] = {"vocab": tokenizer.vocab}
     for split in ("train", "heldout"):
