@@ -92,9 +92,9 @@ def read_again(
     The temperature divides the logits here as it did while sampling; without it the ratio would compare two policies.
     """
     hidden = policy.hidden(rollout.ids)
-    where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1])
+    where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1], device=hidden.device)
     where = where.clamp(max=hidden.shape[1] - 1)
-    states = hidden[torch.arange(len(rollout))[:, None], where][rollout.said]
+    states = hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.said]
     scores = (policy.logits(states) / temperature).log_softmax(-1)
     chosen = scores.gather(1, rollout.tokens[rollout.said][:, None]).squeeze(1)
     entropy = -(scores.exp() * scores).sum(-1)
@@ -103,7 +103,7 @@ def read_again(
 
 
 def _spread(flat: Float[Tensor, "N"], said: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
-    return torch.zeros(said.shape).masked_scatter(said, flat)
+    return flat.new_zeros(said.shape).masked_scatter(said, flat)
 
 
 @torch.inference_mode()

@@ -5,6 +5,7 @@ from math import log
 
 import torch
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.models.decoder import Decoder
 from gptwright.objectives.language import token_nats
@@ -33,6 +34,7 @@ def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int) -
         rows = torch.stack(
             [torch.from_numpy(tokens.window(i * step, length + 1)) for i in range(start, min(start + 16, count))]
         )
+        rows = rows.to(device_of(model))
         hidden = model.hidden(rows[:, :-1]).flatten(0, 1)
         total += float(token_nats(hidden, model.output, rows[:, 1:].flatten()).sum())
         seen += rows[:, 1:].numel()

@@ -1,12 +1,23 @@
-"""Root-mean-square norm (Zhang & Sennrich 2019), as LLaMA has it: no mean is taken off, no bias added."""
+"""Norms: the layer norm of torch for every device, and LLaMA's root-mean-square norm (Zhang & Sennrich 2019)."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
+class LayerNorm(nn.LayerNorm):
+    """Computed in float32 and given back in x's own format, whatever that of the gains: only torch's kernels for the
+    processor take two formats at once."""
+
+    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        if x.is_cpu or x.dtype == self.weight.dtype:
+            return super().forward(x)
+        return F.layer_norm(x.float(), self.normalized_shape, self.weight, self.bias, self.eps).to(x.dtype)
+
+
 class RMSNorm(nn.Module):
-    """x / √(mean x² + ε) · gain, computed in float32 and given back in x's own format."""
+    """x / √(mean x² + ε) · gain: no mean is taken off, no bias added; in float32, given back in x's own format."""
 
     def __init__(self, width: int, epsilon: float = 1e-5) -> None:
         super().__init__()

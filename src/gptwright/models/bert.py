@@ -15,6 +15,7 @@ from gptwright.layers.cache import positions_of
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
+from gptwright.layers.norms import LayerNorm
 from gptwright.models.family import Family, Folder
 
 EPSILON = 1e-12
@@ -56,7 +57,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(width, heads)
         self.mlp = FeedForward(width, 4 * width, F.gelu)
-        self.norm1, self.norm2 = nn.LayerNorm(width, EPSILON), nn.LayerNorm(width, EPSILON)
+        self.norm1, self.norm2 = LayerNorm(width, EPSILON), LayerNorm(width, EPSILON)
 
     def forward(self, x: Float[Tensor, "B T C"], mask: Mask) -> Float[Tensor, "B T C"]:
         x = self.norm1(x + self.attention(x, mask))
@@ -69,7 +70,7 @@ class MaskedHead(nn.Module):
     def __init__(self, width: int, vocab: int) -> None:
         super().__init__()
         self.dense = nn.Linear(width, width)
-        self.norm = nn.LayerNorm(width, EPSILON)
+        self.norm = LayerNorm(width, EPSILON)
         self.bias = nn.Parameter(torch.zeros(vocab))
 
     def forward(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
@@ -85,7 +86,7 @@ class BERT(nn.Module):
         self.embed = nn.Embedding(config.vocab, config.width)
         self.positions = nn.Embedding(config.context, config.width)
         self.segments = nn.Embedding(SEGMENTS, config.width)
-        self.norm = nn.LayerNorm(config.width, EPSILON)
+        self.norm = LayerNorm(config.width, EPSILON)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.pooler: nn.Linear | None = nn.Linear(config.width, config.width)
         self.masked: MaskedHead | None = MaskedHead(config.width, config.vocab)

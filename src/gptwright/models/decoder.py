@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.device import device_of
 from gptwright.layers.cache import Cache, positions_of
 
 
@@ -47,4 +48,5 @@ class Decoder(nn.Module):
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` sequences of at most `capacity` tokens."""
         attention = cast(Any, self.blocks[0]).attention
-        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype)
+        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype,
+                     device_of(self))  # fmt: skip

@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.layers.attention import Attention, CrossAttention
 from gptwright.layers.cache import Cache, LayerCache, positions_of
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
+from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids
 from gptwright.models.family import Family, Folder
 
@@ -63,7 +65,7 @@ class EncoderBlock(nn.Module):
         super().__init__()
         self.attention = Attention(config.width, config.heads)
         self.mlp = FeedForward(config.width, config.hidden, F.relu)
-        self.norm1, self.norm2 = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
+        self.norm1, self.norm2 = LayerNorm(config.width), LayerNorm(config.width)
         self.drop = nn.Dropout(config.dropout)
 
     def forward(self, x: Float[Tensor, "B S C"], mask: Mask) -> Float[Tensor, "B S C"]:
@@ -77,7 +79,7 @@ class DecoderBlock(nn.Module):
         self.attention = Attention(config.width, config.heads)
         self.cross = CrossAttention(config.width, config.heads)
         self.mlp = FeedForward(config.width, config.hidden, F.relu)
-        self.norm1, self.cross_norm, self.norm2 = (nn.LayerNorm(config.width) for _ in range(3))
+        self.norm1, self.cross_norm, self.norm2 = (LayerNorm(config.width) for _ in range(3))
         self.drop = nn.Dropout(config.dropout)
 
     def forward(
@@ -156,7 +158,7 @@ class Transformer(nn.Module):
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` targets of at most `capacity` tokens."""
         c = self.config
-        return Cache(c.layers, rows, c.heads, capacity, c.width // c.heads, self.matrix_dtype)
+        return Cache(c.layers, rows, c.heads, capacity, c.width // c.heads, self.matrix_dtype, device_of(self))
 
     def initialise(self, seed: int) -> None:
         """Glorot's uniform matrices and N(0, 1/width) embeddings, as in the authors' code; the paper does not say."""

@@ -21,13 +21,20 @@ def next_token_loss(
     (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
+    if hidden.is_cpu:  # elsewhere asking how many there are would take longer than computing for nothing
+        hidden, targets = wanted_rows(hidden, targets)
+    return LinearCrossEntropy.apply(hidden, output, targets, smoothing)  # pyright: ignore[reportReturnType]
+
+
+def wanted_rows(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[Tensor, Tensor]:
+    """The rows whose targets are not IGNORED, filled up with others to a multiple of `ROWS`."""
     ignored = targets == IGNORED
     needed = len(targets) - int(ignored.sum())
     rows = min(-(-needed // ROWS) * ROWS, len(targets))
-    if rows < len(targets):
-        first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
-        hidden, targets = hidden[first], targets[first]
-    return LinearCrossEntropy.apply(hidden, output, targets, smoothing)  # pyright: ignore[reportReturnType]
+    if rows == len(targets):
+        return hidden, targets
+    first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
+    return hidden[first], targets[first]
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -39,9 +46,9 @@ class LinearCrossEntropy(torch.autograd.Function):
     ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
         wants_gradient = any(ctx.needs_input_grad)
-        total = torch.zeros((), dtype=torch.float32)
+        total = hidden.new_zeros((), dtype=torch.float32)
         d_hidden = torch.empty_like(hidden) if wants_gradient else hidden
-        d_output = torch.zeros(output.shape, dtype=torch.float32) if wants_gradient else output
+        d_output = torch.zeros_like(output, dtype=torch.float32) if wants_gradient else output
         for start in range(0, len(hidden), CHUNK):
             chunk, wanted = hidden[start : start + CHUNK], targets[start : start + CHUNK, None]
             real = wanted != IGNORED
@@ -60,7 +67,7 @@ class LinearCrossEntropy(torch.autograd.Function):
                 d_logits = d_logits.mul_(real).to(hidden.dtype)
                 d_hidden[start : start + CHUNK] = d_logits @ weight
                 d_output += d_logits.T @ chunk
-        count = max(int((targets != IGNORED).sum()), 1)
+        count = (targets != IGNORED).sum().clamp(min=1)
         if wants_gradient:
             ctx.save_for_backward(d_hidden.div_(count), d_output.div_(count).to(output.dtype))
         return total / count

@@ -41,12 +41,15 @@ def mask_tokens(
 def chosen_states(
     states: Float[Tensor, "B T C"], targets: Int[Tensor, "B T"]
 ) -> tuple[Float[Tensor, "N C"], Int[Tensor, "N"]]:
-    """The states whose token is to be found, with those tokens; filled up with others whose target is IGNORED."""
+    """The states whose token is to be found, with those tokens; filled up with others whose target is IGNORED.
+
+    `targets` may lie on the processor, which then chooses while a GPU that has the states goes on working.
+    """
     flat = targets.flatten()
     needed = int((flat != IGNORED).sum())
     rows = min(-(-needed // ROWS) * ROWS, len(flat))
     first = (flat == IGNORED).to(torch.uint8).argsort(stable=True)[:rows]
-    return states.flatten(0, 1)[first], flat[first]
+    return states.flatten(0, 1)[first.to(states.device)], flat[first].to(states.device)
 
 
 def masked_loss(
