@@ -98,6 +98,13 @@ def device_of(module: "nn.Module") -> "torch.device":
     return next(module.parameters()).device
 
 
+def sent(tensor: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
+    """The tensor on `device`; to a GPU it goes while the processor works on."""
+    if device.type == "cuda" and tensor.is_cpu:
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 @cache
 def fast_dtype(device: str = "cpu") -> "torch.dtype":
     """bfloat16 where its matrix products are at least 1.5 times as fast there as float32's, else float32.

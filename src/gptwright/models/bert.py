@@ -118,7 +118,7 @@ class BERT(nn.Module):
 
     def masked_logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
         """Raw scores of the token that stands, or stood, at each place, in float32."""
-        return self.masked_states(states).float() @ self.embed.weight.T + self.output_bias
+        return self.masked_states(states).float() @ self.output.T + self.output_bias
 
     def pooled(self, states: Float[Tensor, "B T C"]) -> Float[Tensor, "B C"]:
         """One vector a row, from its first token, [CLS]."""
@@ -127,6 +127,11 @@ class BERT(nn.Module):
     def next_logits(self, states: Float[Tensor, "B T C"]) -> Float[Tensor, "B 2"]:
         """Raw scores: the second text follows the first; it is from elsewhere."""
         return _there(self.next, "next-sentence head")(self.pooled(states)).float()
+
+    @property
+    def output(self) -> Float[Tensor, "V C"]:
+        """The output matrix: the embedding."""
+        return self.embed.weight
 
     @property
     def output_bias(self) -> Float[Tensor, "V"]:

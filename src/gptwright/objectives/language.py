@@ -7,23 +7,34 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import sent
+
 CHUNK = 1024
 ROWS = 256  # rows come in multiples of this: for every new number of rows oneDNN compiles and keeps new kernels
 IGNORED = -100
 
 
 def next_token_loss(
-    hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "*B"], smoothing: float = 0.0
+    hidden: Float[Tensor, "*B C"],
+    output: Float[Tensor, "V C"],
+    targets: Int[Tensor, "*B"],
+    smoothing: float = 0.0,
+    count: int | None = None,
 ) -> Float[Tensor, ""]:
     """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk.
 
+    With `count` the sum is divided by that number instead: the targets of a whole batch, of which these are a part.
+    `targets` may stay on the processor while `hidden` lies on a GPU: then nothing waits, and no IGNORED row is computed.
     With `smoothing` ε the wanted distribution is 1 - ε on the target and ε spread evenly over the vocabulary
     (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
-    if hidden.is_cpu:  # elsewhere asking how many there are would take longer than computing for nothing
+    if targets.is_cpu:  # elsewhere asking how many there are would take longer than computing for nothing
         hidden, targets = wanted_rows(hidden, targets)
-    return LinearCrossEntropy.apply(hidden, output, targets, smoothing)  # pyright: ignore[reportReturnType]
+    if count is None:
+        count = int((targets != IGNORED).sum())
+    targets = sent(targets, hidden.device)
+    return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
 
 
 def wanted_rows(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[Tensor, Tensor]:
@@ -34,15 +45,16 @@ def wanted_rows(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tupl
     if rows == len(targets):
         return hidden, targets
     first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
-    return hidden[first], targets[first]
+    return hidden[sent(first, hidden.device)], targets[first]
 
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """mean cross-entropy of `hidden @ output.T`: logits live for one chunk; the output's gradient sums in float32."""
+    """The cross-entropy of `hidden @ output.T`, summed, over `count`: logits live for one chunk; the output's gradient
+    sums in float32."""
 
     @staticmethod
     def forward(  # pyright: ignore
-        ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float
+        ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float, count: int
     ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
         wants_gradient = any(ctx.needs_input_grad)
@@ -67,15 +79,14 @@ class LinearCrossEntropy(torch.autograd.Function):
                 d_logits = d_logits.mul_(real).to(hidden.dtype)
                 d_hidden[start : start + CHUNK] = d_logits @ weight
                 d_output += d_logits.T @ chunk
-        count = (targets != IGNORED).sum().clamp(min=1)
         if wants_gradient:
             ctx.save_for_backward(d_hidden.div_(count), d_output.div_(count).to(output.dtype))
         return total / count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:  # pyright: ignore
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # pyright: ignore
         d_hidden, d_output = ctx.saved_tensors
-        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None
+        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None, None
 
 
 @torch.no_grad()

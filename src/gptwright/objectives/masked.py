@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import sent
 from gptwright.objectives.language import IGNORED, next_token_loss
 
 SHARE = 0.15
@@ -49,20 +50,29 @@ def chosen_states(
     needed = int((flat != IGNORED).sum())
     rows = min(-(-needed // ROWS) * ROWS, len(flat))
     first = (flat == IGNORED).to(torch.uint8).argsort(stable=True)[:rows]
-    return states.flatten(0, 1)[first.to(states.device)], flat[first].to(states.device)
+    return states.flatten(0, 1)[sent(first, states.device)], flat[first]
 
 
 def masked_loss(
-    states: Float[Tensor, "N C"], output: Float[Tensor, "V C"], bias: Float[Tensor, "V"], targets: Int[Tensor, "N"]
+    states: Float[Tensor, "N C"],
+    output: Float[Tensor, "V C"],
+    bias: Float[Tensor, "V"],
+    targets: Int[Tensor, "N"],
+    count: int | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean nats of the tokens to find. `states` are what the output matrix and its bias see.
+    """Mean nats of the tokens to find, or their sum over `count`. `states` are what the output matrix and its bias see.
 
     The bias is one more column of the matrix, and every state ends in a 1: so there are logits of one chunk only.
     """
     with_one, with_bias = F.pad(states, (0, 1), value=1.0), torch.cat([output, bias[:, None]], 1)
-    return next_token_loss(with_one, with_bias, targets)
+    return next_token_loss(with_one, with_bias, targets, count=count)
 
 
-def next_sentence_loss(logits: Float[Tensor, "B 2"], follows: Bool[Tensor, "B"]) -> Float[Tensor, ""]:
-    """Mean nats of the right answer: the first number is for a second text that follows the first."""
-    return F.cross_entropy(logits, (~follows).long())
+def next_sentence_loss(
+    logits: Float[Tensor, "B 2"], follows: Bool[Tensor, "B"], count: int | None = None
+) -> Float[Tensor, ""]:
+    """Mean nats of the right answer, or their sum over `count`.
+
+    The first number of a row is for a second text that follows the first.
+    """
+    return F.cross_entropy(logits, (~follows).long(), reduction="sum") / (count or len(follows))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gptwright.evaluation.translation import TranslationScores, require_sacrebleu, translation_scores
+from gptwright.foundations.device import device_of, sent
 from gptwright.foundations.progress import say
 from gptwright.generation.beam import Search
 from gptwright.generation.translator import Translator
@@ -14,6 +15,7 @@ from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
 from gptwright.pretraining.lesson import Look, Material
 from gptwright.pretraining.pair_batches import PairBatches
 from gptwright.training.batches import key
+from gptwright.training.share import WHOLE, Share
 
 SMOOTHING = 0.1  # §5.4
 LOOKED_AT, MEASURED = 64, 1000  # held-out pairs that are translated
@@ -40,12 +42,15 @@ class Translation:
         self.tokens_per_step = round(int(self.train.lengths.sum()) / self.train.count)
         say(f"pretrain: {len(self.train.pairs):,} pairs, {self.train.left_out:,} left out as longer than the context")
 
-    def losses(self, step: int) -> Iterator[Tensor]:
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         batch = self.train.batch(step)
+        count, device = int((batch.targets != IGNORED).sum()), device_of(self.network)
         self.network.train()
-        torch.manual_seed(key(self.seed, step, "dropout"))
-        states = self.network.decode(batch.inputs, self.network.encode(batch.source, batch.lengths))
-        yield next_token_loss(states, self.network.output, batch.targets, SMOOTHING)
+        for rows in share.slices(len(batch.source)):
+            torch.manual_seed(key(self.seed, step, "dropout", rows.start))
+            source, lengths, inputs = (sent(x[rows], device) for x in (batch.source, batch.lengths, batch.inputs))
+            states = self.network.decode(inputs, self.network.encode(source, lengths))
+            yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count)
 
     def epochs(self, steps: int) -> float:
         return steps / self.train.count
@@ -92,10 +97,12 @@ class Translation:
         self.network.eval()
         output = self.network.output.detach()
         plain = smoothed = count = 0.0
+        device = device_of(self.network)
         for batch in self.heldout.in_order():
-            states = self.network.decode(batch.inputs, self.network.encode(batch.source, batch.lengths))
+            source, lengths, inputs = (x.to(device) for x in (batch.source, batch.lengths, batch.inputs))
+            states = self.network.decode(inputs, self.network.encode(source, lengths))
             real = int((batch.targets != IGNORED).sum())
-            plain += float(token_nats(states.flatten(0, 1), output, batch.targets.flatten()).sum())
+            plain += float(token_nats(states.flatten(0, 1), output, batch.targets.flatten().to(device)).sum())
             smoothed += real * float(next_token_loss(states, output, batch.targets, SMOOTHING))
             count += real
         return {"heldout_nats": plain / count, "heldout_smoothed_nats": smoothed / count}
