@@ -16,6 +16,7 @@ from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.family import Family, Folder
 
 EPSILON = 1e-12
@@ -80,6 +81,8 @@ class MaskedHead(nn.Module):
 class BERT(nn.Module):
     """The heads and the pooler are None where a folder came without them; what needs them raises `ArtifactError`."""
 
+    vocabulary: Vocabulary = WHOLE
+
     def __init__(self, config: BERTConfig) -> None:
         super().__init__()
         self.config = config
@@ -118,7 +121,7 @@ class BERT(nn.Module):
 
     def masked_logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
         """Raw scores of the token that stands, or stood, at each place, in float32."""
-        return self.masked_states(states).float() @ self.output.T + self.output_bias
+        return self.vocabulary.joined(self.masked_states(states).float() @ self.output.T + self.output_bias)
 
     def pooled(self, states: Float[Tensor, "B T C"]) -> Float[Tensor, "B C"]:
         """One vector a row, from its first token, [CLS]."""

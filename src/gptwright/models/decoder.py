@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.device import device_of
 from gptwright.layers.cache import Cache, positions_of
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 
 
 class Decoder(nn.Module):
@@ -16,6 +17,7 @@ class Decoder(nn.Module):
     config: Any
     embed: nn.Embedding
     blocks: nn.ModuleList
+    vocabulary: Vocabulary = WHOLE
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.logits(self.hidden(ids))
@@ -34,7 +36,7 @@ class Decoder(nn.Module):
         return self.embed.weight
 
     def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return hidden.float() @ self.output.T
+        return self.vocabulary.joined(hidden.float() @ self.output.T)
 
     @property
     def matrix_dtype(self) -> torch.dtype:

@@ -6,7 +6,7 @@ output.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from gptwright.layers.initial import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.family import Family, Folder
 
 
@@ -110,6 +111,8 @@ class Memory:
 class Transformer(nn.Module):
     """Sources are padded on the right; what stands beyond `lengths` changes nothing."""
 
+    vocabulary: Vocabulary = WHOLE
+
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
@@ -148,7 +151,7 @@ class Transformer(nn.Module):
         return self.embed.weight
 
     def logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return states.float() @ self.output.T
+        return self.vocabulary.joined(states.float() @ self.output.T)
 
     @property
     def matrix_dtype(self) -> torch.dtype:
@@ -157,8 +160,9 @@ class Transformer(nn.Module):
 
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` targets of at most `capacity` tokens."""
-        c = self.config
-        return Cache(c.layers, rows, c.heads, capacity, c.width // c.heads, self.matrix_dtype, device_of(self))
+        attention = cast(Any, self.decoder[0]).attention
+        return Cache(len(self.decoder), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype,
+                     device_of(self))  # fmt: skip
 
     def initialise(self, seed: int) -> None:
         """Glorot's uniform matrices and N(0, 1/width) embeddings, as in the authors' code; the paper does not say."""

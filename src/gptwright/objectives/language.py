@@ -8,6 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.foundations.device import sent
+from gptwright.layers.vocabulary import WHOLE, Slice, Vocabulary
+from gptwright.objectives.sliced import sliced_loss
 
 CHUNK = 1024
 ROWS = 256  # rows come in multiples of this: for every new number of rows oneDNN compiles and keeps new kernels
@@ -20,11 +22,12 @@ def next_token_loss(
     targets: Int[Tensor, "*B"],
     smoothing: float = 0.0,
     count: int | None = None,
+    vocabulary: Vocabulary = WHOLE,
 ) -> Float[Tensor, ""]:
     """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk.
 
     With `count` the sum is divided by that number instead: the targets of a whole batch, of which these are a part.
-    `targets` may stay on the processor while `hidden` lies on a GPU: then nothing waits, and no IGNORED row is computed.
+    `targets` may stay on the processor while `hidden` lies on a GPU: nothing waits, and no IGNORED row is computed.
     With `smoothing` ε the wanted distribution is 1 - ε on the target and ε spread evenly over the vocabulary
     (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
     """
@@ -34,6 +37,8 @@ def next_token_loss(
     if count is None:
         count = int((targets != IGNORED).sum())
     targets = sent(targets, hidden.device)
+    if isinstance(vocabulary, Slice):
+        return sliced_loss(hidden, output, targets, IGNORED, smoothing, max(count, 1), vocabulary)
     return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gptwright.foundations.device import sent
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.objectives.language import IGNORED, next_token_loss
 
 SHARE = 0.15
@@ -59,13 +60,14 @@ def masked_loss(
     bias: Float[Tensor, "V"],
     targets: Int[Tensor, "N"],
     count: int | None = None,
+    vocabulary: Vocabulary = WHOLE,
 ) -> Float[Tensor, ""]:
     """Mean nats of the tokens to find, or their sum over `count`. `states` are what the output matrix and its bias see.
 
     The bias is one more column of the matrix, and every state ends in a 1: so there are logits of one chunk only.
     """
     with_one, with_bias = F.pad(states, (0, 1), value=1.0), torch.cat([output, bias[:, None]], 1)
-    return next_token_loss(with_one, with_bias, targets, count=count)
+    return next_token_loss(with_one, with_bias, targets, count=count, vocabulary=vocabulary)
 
 
 def next_sentence_loss(

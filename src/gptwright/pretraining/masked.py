@@ -42,7 +42,9 @@ class MaskedWords:
             read = (masked.ids, pairs.segments, pairs.lengths)
             states = network.encode(*(sent(part[rows], device) for part in read))
             words, targets = chosen_states(states, masked.targets[rows])
-            found = masked_loss(network.masked_states(words), network.output, network.output_bias, targets, chosen)
+            states_of_words = network.masked_states(words)
+            found = masked_loss(states_of_words, network.output, network.output_bias, targets, chosen,
+                                network.vocabulary)  # fmt: skip
             follows = sent(pairs.follows[rows], device)
             yield found + next_sentence_loss(network.next_logits(states), follows, count)
 

@@ -49,7 +49,8 @@ def next_token_losses(
     count = int((targets != IGNORED).sum())
     device = device_of(network)
     for rows in share.slices(len(ids)):
-        yield next_token_loss(network.hidden(sent(ids[rows], device)), network.output, targets[rows], count=count)
+        hidden = network.hidden(sent(ids[rows], device))
+        yield next_token_loss(hidden, network.output, targets[rows], 0.0, count, network.vocabulary)
 
 
 def _figures(loss: TextLoss) -> dict[str, float]:

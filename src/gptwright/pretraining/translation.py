@@ -50,7 +50,8 @@ class Translation:
             torch.manual_seed(key(self.seed, step, "dropout", rows.start))
             source, lengths, inputs = (sent(x[rows], device) for x in (batch.source, batch.lengths, batch.inputs))
             states = self.network.decode(inputs, self.network.encode(source, lengths))
-            yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count)
+            yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count,
+                                  self.network.vocabulary)  # fmt: skip
 
     def epochs(self, steps: int) -> float:
         return steps / self.train.count
