@@ -10,6 +10,7 @@ from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue
+from gptwright.training.adamw import AdamW
 from gptwright.training.optimizer import Optimizer
 
 PROMPT, WANTED, END = [3, 4], 7, 2
@@ -22,7 +23,7 @@ class Agent:
     def __init__(self) -> None:
         self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
         self.both = PolicyAndValue(self.policy)
-        self.optimizer = Optimizer(self.both.named_parameters(), decay=0.0, epsilon=1e-5)
+        self.optimizer = Optimizer(self.both.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)

@@ -35,6 +35,7 @@ from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import prompt_ids, read_messages
+from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import linear
@@ -111,7 +112,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     reward = _reward_model(config.reward)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
     agent = PolicyAndValue(start.network)
-    optimizer = Optimizer(agent.named_parameters(), decay=0.0, epsilon=1e-5)
+    optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
     memories = _memories(config, start)
     prompts, heldout = _prompts(config, start)
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,

@@ -19,6 +19,7 @@ from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
 from gptwright.stages.limits import at_least, positive
 from gptwright.stages.pretrain import release
+from gptwright.training.adamw import AdamW
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import linear
@@ -69,7 +70,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     before = _accuracy(learner, heldout)
     hold_matrices_in(model.trunk, matrix_dtype(config.dtype))
-    optimizer = Optimizer(learner.named_parameters(), decay=config.decay, epsilon=1e-5)
+    optimizer = Optimizer(learner.named_parameters(), AdamW(decay=config.decay, epsilon=1e-5))
     with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
         rate = linear(config.rate, config.steps, warmup=5)
         for step in optimise(optimizer, learner.losses, rate, first=run.first, steps=config.steps):

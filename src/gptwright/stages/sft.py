@@ -33,6 +33,7 @@ from gptwright.stages.pretrain import release
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import Message
+from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
@@ -94,7 +95,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     questions = read_questions(read_objects(config.questions)) if config.questions else []
     network: Any = base.network.requires_grad_(True)  # pyright: ignore
     hold_matrices_in(network, matrix_dtype(config.dtype))
-    optimizer = Optimizer(network.named_parameters(), decay=config.decay)
+    optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:
         raise InputError("conversations to train on", "none", 'Add lines, or correct their "split" or "language".')
