@@ -1,10 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.ppo import Episodes, Update, losses, update
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
@@ -12,6 +12,7 @@ from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.share import WHOLE, Share
 
 PROMPT, WANTED, END = [3, 4], 7, 2
 SETTINGS = Update(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
@@ -92,7 +93,7 @@ def test_an_update_is_a_pure_function_of_its_seed() -> None:
 def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> None:
     agent, alone, asked = Agent(), Agent(), list[int]()
 
-    def also(number: int) -> Iterator[Tensor]:
+    def also(number: int, share: Share) -> Iterator[Tensor]:
         asked.append(number)
         yield agent.policy(torch.tensor([[5, 6]])).square().mean()
 
@@ -100,6 +101,24 @@ def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> 
     alone.learn(alone.roll(0), 0)
     assert asked == [0, 1, 2, 3]
     assert not torch.equal(agent.policy.embed.weight, alone.policy.embed.weight)
+
+
+def test_pieces_and_shares_add_up(split_as_whole: Callable[..., None]) -> None:
+    agent = Agent()
+    rollout = agent.roll(2)
+    with torch.no_grad():
+        agent.policy.embed.weight += 0.02 * torch.randn_like(agent.policy.embed.weight)
+        agent.both.value.score.weight += 0.1
+    episodes = Episodes(rollout, torch.randn_like(rollout.values), torch.randn_like(rollout.values)).at(torch.arange(9))
+    split_as_whole(agent.both, lambda share: losses(agent.both, episodes, SETTINGS, share, {}))
+
+
+def test_figures_of_pieces_are_those_of_the_minibatch() -> None:
+    whole, parted = Agent(), Agent()
+    figures = [
+        agent.learn(agent.roll(1), 1, share=share) for agent, share in ((whole, WHOLE), (parted, Share(pieces=3)))
+    ]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-3, abs=1e-5)
 
 
 def test_figures_by_hand() -> None:

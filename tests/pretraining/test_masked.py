@@ -1,4 +1,5 @@
 import random
+from collections.abc import Callable
 from math import log
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:
     words = F.cross_entropy(lesson.network.masked_logits(states).flatten(0, 1), masked.targets.flatten())
     together = F.cross_entropy(lesson.network.next_logits(states), 1 - pairs.follows.long())
     torch.testing.assert_close(sum(lesson.losses(5)), words + together, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("step", [5, 9])
+def test_pieces_and_shares_add_up(lesson: MaskedWords, split_as_whole: Callable[..., None], step: int) -> None:
+    split_as_whole(lesson.network, lambda share: lesson.losses(step, share))
 
 
 def test_a_step_is_a_pure_function_of_seed_and_number(lesson: MaskedWords) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.next_token import NextToken
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.share import Share
 
 
 @pytest.fixture
@@ -26,6 +28,12 @@ def test_the_loss_is_the_mean_surprise_of_the_windows(lesson: NextToken) -> None
     expected = torch.nn.functional.cross_entropy(lesson.network(ids).flatten(0, 1), targets.flatten())
     torch.testing.assert_close(sum(lesson.losses(5)), expected, atol=1e-4, rtol=1e-4)
     assert lesson.tokens_per_step == targets.numel() == 48
+
+
+@pytest.mark.parametrize("step", [0, 7])
+def test_pieces_and_shares_add_up(lesson: NextToken, split_as_whole: Callable[..., None], step: int) -> None:
+    assert len(list(lesson.losses(step, Share(pieces=2)))) == 2
+    split_as_whole(lesson.network, lambda share: lesson.losses(step, share))
 
 
 def test_an_epoch_is_every_window_once(lesson: NextToken) -> None:

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from gptwright.models.catalogue import build
 from gptwright.models.transformer import TransformerConfig
 from gptwright.objectives.language import IGNORED
 from gptwright.pretraining.lesson import Material
+from gptwright.pretraining.pair_batches import PairBatch
 from gptwright.pretraining.translation import Translation
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.share import Share
 
 WORDS = {"the": "le", "cat": "chat", "dog": "chien", "sea": "mer", "warm": "chaud", "mat": "tapis", "free": "libre"}
 
@@ -60,6 +63,22 @@ def test_a_step_is_a_pure_function_of_seed_and_number_dropout_too(lesson: Transl
     torch.manual_seed(99)
     two = [float(sum(lesson.losses(step)).detach()) for step in (4, 3)]  # type: ignore[union-attr]
     assert one == two[::-1]
+
+
+def test_pieces_and_shares_add_up(tokenizer: Tokenizer, tmp_path: Path, split_as_whole: Callable[..., None]) -> None:
+    config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=16, heads=2, layers=1, hidden=32, dropout=0.0)
+    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), rows=6))
+    split_as_whole(lesson.network, lambda share: lesson.losses(3, share))
+
+
+def test_pieces_drop_out_differently(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    lesson = Translation(material(tokenizer, tmp_path))
+    batch = lesson.train.batch(3)
+    lesson.train.batch = lambda step: PairBatch(
+        *(part[:1].repeat(2, *[1] * (part.dim() - 1)) for part in vars(batch).values())
+    )  # type: ignore[method-assign]
+    one, two = (part.item() for part in lesson.losses(3, Share(pieces=2)))
+    assert one != two
 
 
 def test_tokens_and_epochs(lesson: Translation) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from gptwright.training.optimise import Step, optimise
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.share import Share
 
 DATA = torch.randn(12, 3, generator=torch.Generator().manual_seed(1))
 
@@ -16,12 +17,19 @@ def run(parts: int, first: int = 0) -> tuple[nn.Linear, list[Step]]:
         for parameter in model.parameters():
             parameter.fill_(0.5)
 
-    def losses(step: int) -> Iterator[Tensor]:
-        for chunk in DATA.chunk(parts):
-            yield model(chunk + step).square().sum() / len(DATA)
+    def losses(step: int, share: Share) -> Iterator[Tensor]:
+        for rows in share.slices(len(DATA)):
+            yield model(DATA[rows] + step).square().sum() / len(DATA)
 
     return model, list(
-        optimise(Optimizer(model.named_parameters()), losses, lambda step: 0.1 / (step + 1), first=first, steps=5)
+        optimise(
+            Optimizer(model.named_parameters()),
+            losses,
+            lambda step: 0.1 / (step + 1),
+            first=first,
+            steps=5,
+            share=Share(pieces=parts),
+        )
     )
 
 
@@ -44,7 +52,7 @@ def test_a_caller_may_stop_between_steps() -> None:
     model = nn.Linear(1, 1)
     asked: list[int] = []
 
-    def losses(step: int) -> Iterator[Tensor]:
+    def losses(step: int, share: Share) -> Iterator[Tensor]:
         asked.append(step)
         yield model(torch.ones(1, 1)).sum()
 

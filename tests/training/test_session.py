@@ -17,6 +17,7 @@ from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import cosine
 from gptwright.training.session import session
+from gptwright.training.share import Share
 
 STEPS = 9
 
@@ -28,7 +29,7 @@ def train(path: Path, disturb: Callable[[int], object] = lambda step: None) -> d
     hold_matrices_in(network, torch.bfloat16)
     optimizer = Optimizer(network.named_parameters())
 
-    def losses(step: int) -> Iterator[Tensor]:
+    def losses(step: int, share: Share) -> Iterator[Tensor]:
         disturb(step)
         ids = torch.randint(20, (4, 9), generator=torch.Generator().manual_seed(step))
         yield next_token_loss(network.hidden(ids[:, :-1]), network.embed.weight, ids[:, 1:])

@@ -14,7 +14,8 @@ from gptwright.alignment.rankings import (
     with_shuffled_ranks,
 )
 from gptwright.models.heads import RewardModel
-from gptwright.objectives.ranking import pair_accuracy, ranking_loss
+from gptwright.objectives.ranking import contested, pair_accuracy, ranking_loss
+from gptwright.training.share import WHOLE, Share
 
 DEALS = 32
 
@@ -26,9 +27,12 @@ class Ranked(nn.Module):
         super().__init__()
         self.model, self.items, self.rows, self.seed, self.pad = model, items, rows, seed, pad
 
-    def losses(self, step: int) -> Iterator[Tensor]:
-        ids, last, ranks = batch_rankings(rankings_of_step(self.items, self.rows, step, self.seed), self.pad)
-        yield ranking_loss(self.model(ids, last).view_as(ranks), ranks)
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
+        chosen = rankings_of_step(self.items, self.rows, step, self.seed)
+        count = contested(padded_ranks(chosen))
+        for rows in share.slices(len(chosen)):
+            ids, last, ranks = batch_rankings(chosen[rows], self.pad)
+            yield ranking_loss(self.model(ids, last).view_as(ranks), ranks, count)
 
     @torch.inference_mode()
     def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:
@@ -52,14 +56,16 @@ class Shuffled(nn.Module):
         self.heads = nn.Linear(model.config.width, DEALS, bias=False)
         nn.init.zeros_(self.heads.weight)
 
-    def losses(self, step: int) -> Iterator[Tensor]:
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         chosen = [rankings_of_step(deal, self.rows, step, self.seed) for deal in self.deals]
-        ids, last, _ = batch_rankings(chosen[0], self.pad)
-        rewards = self.heads(self.model.states(ids, last))
-        yield torch.stack([
-            ranking_loss(mine.view_as(ranks), ranks)
-            for mine, ranks in zip(rewards.unbind(1), map(padded_ranks, chosen), strict=True)
-        ]).mean()  # fmt: skip
+        count = contested(padded_ranks(chosen[0]))
+        for rows in share.slices(self.rows):
+            ids, last, _ = batch_rankings(chosen[0][rows], self.pad)
+            rewards = self.heads(self.model.states(ids, last))
+            yield torch.stack([
+                ranking_loss(mine.view_as(ranks), ranks, count)
+                for mine, ranks in zip(rewards.unbind(1), (padded_ranks(deal[rows]) for deal in chosen), strict=True)
+            ]).mean()  # fmt: skip
 
     @torch.inference_mode()
     def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:

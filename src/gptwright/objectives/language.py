@@ -13,10 +13,15 @@ IGNORED = -100
 
 
 def next_token_loss(
-    hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "*B"], smoothing: float = 0.0
+    hidden: Float[Tensor, "*B C"],
+    output: Float[Tensor, "V C"],
+    targets: Int[Tensor, "*B"],
+    smoothing: float = 0.0,
+    count: int | None = None,
 ) -> Float[Tensor, ""]:
     """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk.
 
+    With `count` the sum is divided by that number instead: the targets of a whole batch, of which these are a part.
     With `smoothing` ε the wanted distribution is 1 - ε on the target and ε spread evenly over the vocabulary
     (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
     """
@@ -27,15 +32,18 @@ def next_token_loss(
     if rows < len(targets):
         first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
         hidden, targets = hidden[first], targets[first]
-    return LinearCrossEntropy.apply(hidden, output, targets, smoothing)  # pyright: ignore[reportReturnType]
+    if count is None:
+        count = needed
+    return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
 
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """mean cross-entropy of `hidden @ output.T`: logits live for one chunk; the output's gradient sums in float32."""
+    """The cross-entropy of `hidden @ output.T`, summed, over `count`: logits live for one chunk; the output's gradient
+    sums in float32."""
 
     @staticmethod
     def forward(  # pyright: ignore
-        ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float
+        ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float, count: int
     ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
         wants_gradient = any(ctx.needs_input_grad)
@@ -60,15 +68,14 @@ class LinearCrossEntropy(torch.autograd.Function):
                 d_logits = d_logits.mul_(real).to(hidden.dtype)
                 d_hidden[start : start + CHUNK] = d_logits @ weight
                 d_output += d_logits.T @ chunk
-        count = max(int((targets != IGNORED).sum()), 1)
         if wants_gradient:
             ctx.save_for_backward(d_hidden.div_(count), d_output.div_(count).to(output.dtype))
         return total / count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:  # pyright: ignore
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # pyright: ignore
         d_hidden, d_output = ctx.saved_tensors
-        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None
+        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None, None
 
 
 @torch.no_grad()

@@ -50,16 +50,25 @@ def chosen_states(
 
 
 def masked_loss(
-    states: Float[Tensor, "N C"], output: Float[Tensor, "V C"], bias: Float[Tensor, "V"], targets: Int[Tensor, "N"]
+    states: Float[Tensor, "N C"],
+    output: Float[Tensor, "V C"],
+    bias: Float[Tensor, "V"],
+    targets: Int[Tensor, "N"],
+    count: int | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean nats of the tokens to find. `states` are what the output matrix and its bias see.
+    """Mean nats of the tokens to find, or their sum over `count`. `states` are what the output matrix and its bias see.
 
     The bias is one more column of the matrix, and every state ends in a 1: so there are logits of one chunk only.
     """
     with_one, with_bias = F.pad(states, (0, 1), value=1.0), torch.cat([output, bias[:, None]], 1)
-    return next_token_loss(with_one, with_bias, targets)
+    return next_token_loss(with_one, with_bias, targets, count=count)
 
 
-def next_sentence_loss(logits: Float[Tensor, "B 2"], follows: Bool[Tensor, "B"]) -> Float[Tensor, ""]:
-    """Mean nats of the right answer: the first number is for a second text that follows the first."""
-    return F.cross_entropy(logits, (~follows).long())
+def next_sentence_loss(
+    logits: Float[Tensor, "B 2"], follows: Bool[Tensor, "B"], count: int | None = None
+) -> Float[Tensor, ""]:
+    """Mean nats of the right answer, or their sum over `count`.
+
+    The first number of a row is for a second text that follows the first.
+    """
+    return F.cross_entropy(logits, (~follows).long(), reduction="sum") / (count or len(follows))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.share import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,8 @@ class Lesson(Protocol):
 
     tokens_per_step: int
 
-    def losses(self, step: int) -> Iterator[Tensor]:
-        """The step's loss in parts that add up (`training.optimise`)."""
+    def losses(self, step: int, share: Share) -> Iterator[Tensor]:
+        """This share of the step's loss, a part a piece; those of all shares add up to the mean."""
         ...
 
     def epochs(self, steps: int) -> float:

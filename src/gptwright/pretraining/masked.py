@@ -11,6 +11,7 @@ from gptwright.objectives.masked import MaskedIds, chosen_states, mask_tokens, m
 from gptwright.pretraining.lesson import Look, Material
 from gptwright.pretraining.sentence_pairs import Frame, Pairs, SentencePairs
 from gptwright.training.batches import key
+from gptwright.training.share import WHOLE, Share
 
 LONG_EVERY = 10
 SAMPLES = 2
@@ -32,14 +33,16 @@ class MaskedWords:
         self.train, self.heldout = SentencePairs(material.train, frame), SentencePairs(material.heldout, frame)
         self.tokens_per_step = material.rows * material.length
 
-    def losses(self, step: int) -> Iterator[Tensor]:
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         pairs, masked = self.batch(step)
-        states = self.network.encode(masked.ids, pairs.segments, pairs.lengths)
-        words, targets = chosen_states(states, masked.targets)
         output = self.network.embed.weight, self.network.output_bias
-        yield masked_loss(self.network.masked_states(words), *output, targets) + next_sentence_loss(
-            self.network.next_logits(states), pairs.follows
-        )
+        chosen, count = int((masked.targets != IGNORED).sum()), len(masked.ids)
+        for rows in share.slices(count):
+            states = self.network.encode(masked.ids[rows], pairs.segments[rows], pairs.lengths[rows])
+            words, targets = chosen_states(states, masked.targets[rows])
+            yield masked_loss(self.network.masked_states(words), *output, targets, chosen) + next_sentence_loss(
+                self.network.next_logits(states), pairs.follows[rows], count
+            )
 
     def batch(self, step: int) -> tuple[Pairs, MaskedIds]:
         """What the step reads: a pure function of seed and step."""

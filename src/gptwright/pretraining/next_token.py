@@ -1,14 +1,17 @@
 """A decoder's lesson: say what comes next (GPT-1 §3.1, GPT-2 §2)."""
 
 from collections.abc import Iterator
+from typing import Any
 
+from jaxtyping import Int
 from torch import Tensor
 
 from gptwright.evaluation.perplexity import TextLoss, text_loss
 from gptwright.generation.model import Model
-from gptwright.objectives.language import next_token_loss
+from gptwright.objectives.language import IGNORED, next_token_loss
 from gptwright.pretraining.lesson import Look, Material
 from gptwright.training.batches import Windows
+from gptwright.training.share import WHOLE, Share
 
 OPENINGS = ("It was a", "The old man")
 
@@ -22,9 +25,8 @@ class NextToken:
         self.windows = Windows(material.train, material.length, material.rows, material.seed)
         self.tokens_per_step = material.rows * material.length
 
-    def losses(self, step: int) -> Iterator[Tensor]:
-        ids, targets = self.windows.batch(step)
-        yield next_token_loss(self.network.hidden(ids), self.network.output, targets)
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
+        yield from next_token_losses(self.network, *self.windows.batch(step), share)
 
     def epochs(self, steps: int) -> float:
         return steps * self.windows.rows / self.windows.count
@@ -37,6 +39,15 @@ class NextToken:
 
     def measure(self) -> dict[str, float]:
         return _figures(text_loss(self.network, self.heldout, length=self.length, windows=200))
+
+
+def next_token_losses(
+    network: Any, ids: Int[Tensor, "B T"], targets: Int[Tensor, "B T"], share: Share
+) -> Iterator[Tensor]:
+    """A decoder's mean loss on a batch in parts, one a piece of `share`."""
+    count = int((targets != IGNORED).sum())
+    for rows in share.slices(len(ids)):
+        yield next_token_loss(network.hidden(ids[rows]), network.output, targets[rows], count=count)
 
 
 def _figures(loss: TextLoss) -> dict[str, float]:

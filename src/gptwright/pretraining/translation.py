@@ -14,6 +14,7 @@ from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
 from gptwright.pretraining.lesson import Look, Material
 from gptwright.pretraining.pair_batches import PairBatches
 from gptwright.training.batches import key
+from gptwright.training.share import WHOLE, Share
 
 SMOOTHING = 0.1  # §5.4
 LOOKED_AT, MEASURED = 64, 1000  # held-out pairs that are translated
@@ -40,12 +41,15 @@ class Translation:
         self.tokens_per_step = round(int(self.train.lengths.sum()) / self.train.count)
         say(f"pretrain: {len(self.train.pairs):,} pairs, {self.train.left_out:,} left out as longer than the context")
 
-    def losses(self, step: int) -> Iterator[Tensor]:
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         batch = self.train.batch(step)
+        count = int((batch.targets != IGNORED).sum())
         self.network.train()
-        torch.manual_seed(key(self.seed, step, "dropout"))
-        states = self.network.decode(batch.inputs, self.network.encode(batch.source, batch.lengths))
-        yield next_token_loss(states, self.network.output, batch.targets, SMOOTHING)
+        for rows in share.slices(len(batch.source)):
+            torch.manual_seed(key(self.seed, step, "dropout", rows.start))
+            encoded = self.network.encode(batch.source[rows], batch.lengths[rows])
+            states = self.network.decode(batch.inputs[rows], encoded)
+            yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count)
 
     def epochs(self, steps: int) -> float:
         return steps / self.train.count

@@ -127,7 +127,7 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
             scores = reward(rollout.ids, rollout.last)
             judged = Judged(rollout, read_again(network, None, rollout, 1.0)[0], scores)
         update(agent, optimizer, judged, settings, rate=1e-5, seed=0,
-               also=lambda number: _losses(network, memories))  # fmt: skip
+               also=lambda number, share: _losses(network, memories))  # fmt: skip
 
     return _seconds(step, enough=2)
 

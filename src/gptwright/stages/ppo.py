@@ -27,8 +27,8 @@ from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.models.huggingface import read_model
-from gptwright.objectives.language import next_token_loss
 from gptwright.objectives.ppo import kl_estimates
+from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import positive, within_context
 from gptwright.stages.pretrain import release
 from gptwright.stages.sft import CHAT_DEFAULTS
@@ -40,6 +40,7 @@ from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
+from gptwright.training.share import Share
 
 NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)
 
@@ -92,6 +93,8 @@ class PPO:
     """processor threads; another number gives slightly other weights"""
     save_every: int = 5
     """updates between checkpoints"""
+    pieces: int = 1
+    """micro-batches of a minibatch, one after the other: more need less memory"""
     heldout: int = 256
     """held-out prompts to judge"""
     seed: int = 1
@@ -99,7 +102,8 @@ class PPO:
 
     def __post_init__(self) -> None:
         positive(self, "updates", "episodes", "epochs", "minibatches", "max_tokens", "temperature", "mix_rows",
-                 "length", "demonstration_rows", "rate", "threads", "save_every", "heldout")  # fmt: skip
+                 "length", "demonstration_rows", "rate", "threads", "save_every", "pieces",
+                 "heldout")  # fmt: skip
         if self.rule not in RULES:
             raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
 
@@ -124,12 +128,12 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         )
         return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.pad)
 
-    def remember(update_number: int) -> Callable[[int], Iterator[Tensor]]:
-        def losses(minibatch: int) -> Iterator[Tensor]:
+    def remember(update_number: int) -> Callable[[int, Share], Iterator[Tensor]]:
+        def losses(minibatch: int, share: Share) -> Iterator[Tensor]:
             for source in memories:
-                ids, targets = source.batch(update_number * config.epochs * config.minibatches + minibatch)
-                hidden = start.network.hidden(ids)
-                yield config.mix_weight * next_token_loss(hidden, start.network.output, targets)
+                batch = source.batch(update_number * config.epochs * config.minibatches + minibatch)
+                for loss in next_token_losses(start.network, *batch, share):
+                    yield config.mix_weight * loss
 
         return losses
 
@@ -145,7 +149,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
             with torch.no_grad():
                 judged = Judged(rollout, read_again(reference.network, None, rollout, config.temperature)[0], scores)
             figures = update(agent, optimizer, judged, settings, rate=rate(number), seed=key(config.seed, number),
-                             also=remember(number))  # fmt: skip
+                             also=remember(number), share=Share(pieces=config.pieces))  # fmt: skip
             run.record(number + 1, **figures)
     release(agent, optimizer)
     export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)

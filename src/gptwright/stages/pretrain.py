@@ -28,6 +28,7 @@ from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, Rule, hold_matrices_in
 from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import session
+from gptwright.training.share import Share
 
 LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "decoder": NextToken,
@@ -73,6 +74,8 @@ class Pretrain:
     """steps between looks at held-out text"""
     save_every: int = 400
     """steps between checkpoints"""
+    pieces: int = 1
+    """micro-batches a step, one after the other: more need less memory"""
     average: int = 1
     """the model is the mean of the last so many checkpoints"""
     seed: int = 1
@@ -80,7 +83,7 @@ class Pretrain:
 
     def __post_init__(self) -> None:
         positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
-                 "average")  # fmt: skip
+                 "pieces", "average")  # fmt: skip
         at_least(0, self, "warmup", "decay")
         known(self.schedule, SCHEDULES, "schedule")
         known(self.optim, RULES, "rule")
@@ -124,7 +127,9 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     kept = max(KEPT, config.average)
     with session(folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept) as run:
         rate = SCHEDULES[config.schedule](config.rate, config.steps, config.warmup)
-        for step in optimise(optimizer, lesson.losses, rate, first=run.first, steps=config.steps):
+        for step in optimise(
+            optimizer, lesson.losses, rate, first=run.first, steps=config.steps, share=Share(pieces=config.pieces)
+        ):
             if step.number % config.evaluate_every == 0:
                 look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)

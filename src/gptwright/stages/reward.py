@@ -24,6 +24,7 @@ from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
+from gptwright.training.share import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +51,13 @@ class Reward:
     """processor threads; another number gives slightly other weights"""
     save_every: int = 100
     """steps between checkpoints"""
+    pieces: int = 1
+    """micro-batches a step, one after the other: more need less memory"""
     seed: int = 1
     """order of the data, and the control's deals"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "rate", "threads", "save_every")
+        positive(self, "steps", "rows", "rate", "threads", "save_every", "pieces")
         at_least(0, self, "decay")
 
 
@@ -73,7 +76,9 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     optimizer = Optimizer(learner.named_parameters(), AdamW(decay=config.decay, epsilon=1e-5))
     with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
         rate = linear(config.rate, config.steps, warmup=5)
-        for step in optimise(optimizer, learner.losses, rate, first=run.first, steps=config.steps):
+        for step in optimise(
+            optimizer, learner.losses, rate, first=run.first, steps=config.steps, share=Share(pieces=config.pieces)
+        ):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(learner, optimizer)
     if isinstance(learner, Ranked):

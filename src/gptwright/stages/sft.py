@@ -27,7 +27,7 @@ from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
-from gptwright.objectives.language import next_token_loss
+from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import at_least, positive, within_context
 from gptwright.stages.pretrain import release
 from gptwright.stages.tokenize import open_tokens
@@ -39,6 +39,7 @@ from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
+from gptwright.training.share import Share
 
 CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
 
@@ -79,11 +80,13 @@ class SFT:
     """processor threads; another number gives slightly other weights"""
     save_every: int = 400
     """steps between checkpoints"""
+    pieces: int = 1
+    """micro-batches a step, one after the other: more need less memory"""
     seed: int = 1
     """order of the data"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every")
+        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every", "pieces")
         at_least(0, self, "continuations", "decay")
 
 
@@ -104,15 +107,15 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     windows = Windows(tokens, config.length, config.mix_rows, config.seed + 1)
     say(f"sft: {len(pool):,} conversations, {config.steps * config.rows / len(pool):.1f} times each")
 
-    def losses(step: int) -> Iterator[Tensor]:
-        ids, targets = demonstrations.batch(step)
-        yield next_token_loss(network.hidden(ids), network.output, targets)
-        ids, targets = windows.batch(step)
-        yield next_token_loss(network.hidden(ids), network.output, targets)
+    def losses(step: int, share: Share) -> Iterator[Tensor]:
+        for ids, targets in (demonstrations.batch(step), windows.batch(step)):
+            yield from next_token_losses(network, ids, targets, share)
 
     with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
         rate = linear(config.rate, config.steps, warmup=20)
-        for step in optimise(optimizer, losses, rate, first=run.first, steps=config.steps):
+        for step in optimise(
+            optimizer, losses, rate, first=run.first, steps=config.steps, share=Share(pieces=config.pieces)
+        ):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(network, optimizer)
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)

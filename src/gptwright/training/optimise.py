@@ -8,6 +8,7 @@ from torch import Tensor
 
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import Schedule
+from gptwright.training.share import WHOLE, Share
 
 
 @dataclass(frozen=True)
@@ -23,21 +24,22 @@ class Step:
 
 def optimise(
     optimizer: Optimizer,
-    losses: Callable[[int], Iterable[Tensor]],
+    losses: Callable[[int, Share], Iterable[Tensor]],
     rate: Schedule,
     *,
     first: int,
     steps: int,
     clip: float = 1.0,
+    share: Share = WHOLE,
 ) -> Iterator[Step]:
-    """Runs steps `first` … `steps - 1`. `losses(step)` gives that step's loss as one or more parts that add up.
+    """Runs steps `first` … `steps - 1`. `losses(step, share)` gives that step's loss in parts that add up.
 
-    Each part's graph is freed before the next is built, so a large batch needs the memory of one part only.
+    Each part's graph is freed before the next is built, so a large batch needs the memory of one piece only.
     """
     for number in range(first, steps):
         start = time.perf_counter()
         total = 0.0
-        for part in losses(number):
+        for part in losses(number, share):
             part.backward()
             total += part.item()
         norm = optimizer.step(rate(number), clip)
