@@ -10,6 +10,7 @@ from gptwright.alignment.reward import DEALS, Ranked, Shuffled
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.heads import RewardModel
+from gptwright.training.adamw import AdamW
 from gptwright.training.optimizer import Optimizer
 
 CONFIG = GPT2Config(vocab=16, context=16, width=16, heads=2, layers=1)
@@ -21,7 +22,7 @@ ITEMS = [
 
 def learned(kind: type[Ranked] | type[Shuffled]) -> Ranked | Shuffled:
     learner = kind(RewardModel(build(CONFIG, seed=2)), ITEMS[:32], 8, 1, 0)
-    optimizer = Optimizer(learner.named_parameters(), decay=0.0)
+    optimizer = Optimizer(learner.named_parameters(), AdamW(decay=0.0))
     for step in range(40):
         for loss in learner.losses(step):
             loss.backward()

@@ -13,6 +13,8 @@ from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.masked import MaskedWords
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.adamw import AdamW
+from gptwright.training.course import Course
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import linear
@@ -97,7 +99,7 @@ def test_masked_words_are_learned_from_what_stands_around_them(wordpiece: Tokeni
     network = BERT(BERTConfig(vocab=wordpiece.vocab, context=32, width=32, heads=4, layers=1))
     network.initialise(1)
     lesson = lesson_for(network, wordpiece, tmp_path)
-    optimizer = Optimizer(network.named_parameters(), decay=0.01)
-    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), first=0, steps=250):
+    optimizer = Optimizer(network.named_parameters(), AdamW(decay=0.01))
+    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), Course(), steps=250):
         pass
     assert lesson.measure()["heldout_masked_accuracy"] > 0.6, "frequencies alone find less than a third"

@@ -21,12 +21,13 @@ from gptwright.pretraining.translation import Translation
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.training.checkpoint import KEPT, averaged_masters
+from gptwright.training.adamw import AdamW
+from gptwright.training.checkpoint import averaged_masters
+from gptwright.training.muon import Muon
 from gptwright.training.optimise import optimise
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, Rule, hold_matrices_in
 from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import session
-from gptwright.training.share import Share
 
 LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "decoder": NextToken,
@@ -54,6 +55,8 @@ class Pretrain:
     """peak learning rate"""
     warmup: int = 50
     """steps of rising rate"""
+    optim: str = "adamw"
+    """who turns gradients into steps: adamw, as the papers have it, or muon for the blocks' matrices"""
     schedule: str = "trapezoid"
     """how the rate goes: trapezoid, cosine, linear or inverse-root"""
     decay: float = 0.1
@@ -70,6 +73,8 @@ class Pretrain:
     """steps between looks at held-out text"""
     save_every: int = 400
     """steps between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
     pieces: int = 1
     """micro-batches a step, one after the other: more need less memory"""
     average: int = 1
@@ -79,14 +84,28 @@ class Pretrain:
 
     def __post_init__(self) -> None:
         positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
-                 "pieces", "average")  # fmt: skip
+                 "keep", "pieces", "average")  # fmt: skip
         at_least(0, self, "warmup", "decay")
         known(self.schedule, SCHEDULES, "schedule")
+        known(self.optim, RULES, "rule")
         check_sizes(self.model)
         within_context(self.length, self.model.context)
         if self.average > (saved := -(-self.steps // self.save_every)):
             raise ConfigError(f"an average of at most the {saved} checkpoints that are saved", f"{self.average}",
                               "Lower save_every or average.")  # fmt: skip
+
+
+def adamw(config: Pretrain, dtype: torch.dtype) -> AdamW:
+    """For all parameters."""
+    return AdamW(decay=config.decay, betas=(0.9, config.beta2), epsilon=config.epsilon)
+
+
+def muon(config: Pretrain, dtype: torch.dtype) -> Muon:
+    """For the matrices of the blocks, AdamW for the rest."""
+    return Muon(decay=config.decay, dtype=dtype, others=adamw(config, dtype))
+
+
+RULES: Mapping[str, Callable[[Pretrain, torch.dtype], Rule]] = {"adamw": adamw, "muon": muon}
 
 
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
@@ -102,18 +121,16 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
                                     rows=config.rows, length=config.length, seed=config.seed))  # fmt: skip
     dtype = matrix_dtype(config.dtype)
     hold_matrices_in(network, dtype)
-    optimizer = Optimizer(
-        network.named_parameters(), decay=config.decay, betas=(0.9, config.beta2), epsilon=config.epsilon
-    )
+    optimizer = Optimizer(network.named_parameters(), RULES[config.optim](config, dtype))
     tokens = config.steps * lesson.tokens_per_step
     format = str(dtype).removeprefix("torch.")
     say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
-    kept = max(KEPT, config.average)
-    with session(folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept) as run:
+    kept = max(config.keep, config.average)
+    with session(
+        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept, pieces=config.pieces
+    ) as run:
         rate = SCHEDULES[config.schedule](config.rate, config.steps, config.warmup)
-        for step in optimise(
-            optimizer, lesson.losses, rate, first=run.first, steps=config.steps, share=Share(pieces=config.pieces)
-        ):
+        for step in optimise(optimizer, lesson.losses, rate, run.course, steps=config.steps):
             if step.number % config.evaluate_every == 0:
                 look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)
