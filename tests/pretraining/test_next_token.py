@@ -10,6 +10,7 @@ from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.next_token import NextToken
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.ramp import Ramp
 from gptwright.training.share import Share
 
 
@@ -19,7 +20,7 @@ def lesson(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> NextToken:
     for name in ("train", "heldout"):
         pack(texts, tokenizer.encode_many, 0, tmp_path / name, tokenizer.vocab, tokenizer.sha256)
     train, heldout = (TokenFile.open(tmp_path / name) for name in ("train", "heldout"))
-    return NextToken(Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout, rows=3, length=16,
+    return NextToken(Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout, ramp=Ramp(3), length=16,
                               seed=1))  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def test_the_loss_is_the_mean_surprise_of_the_windows(lesson: NextToken) -> None
     ids, targets = lesson.windows.batch(5)
     expected = torch.nn.functional.cross_entropy(lesson.network(ids).flatten(0, 1), targets.flatten())
     torch.testing.assert_close(sum(lesson.losses(5)), expected, atol=1e-4, rtol=1e-4)
-    assert lesson.tokens_per_step == targets.numel() == 48
+    assert lesson.tokens(1) == targets.numel() == 48
 
 
 @pytest.mark.parametrize("step", [0, 7])

@@ -22,14 +22,16 @@ class NextToken:
     def __init__(self, material: Material) -> None:
         self.network, self.heldout, self.length = material.network, material.heldout, material.length
         self.model = Model(material.network, material.tokenizer, "pretrain")
-        self.windows = Windows(material.train, material.length, material.rows, material.seed)
-        self.tokens_per_step = material.rows * material.length
+        self.windows = Windows(material.train, material.length, material.ramp, material.seed)
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         yield from next_token_losses(self.network, *self.windows.batch(step), share)
 
+    def tokens(self, steps: int) -> int:
+        return self.windows.ramp.before(steps) * self.length
+
     def epochs(self, steps: int) -> float:
-        return steps * self.windows.rows / self.windows.count
+        return self.windows.ramp.before(steps) / self.windows.count
 
     def look(self, step: int) -> Look:
         texts = [
