@@ -38,8 +38,8 @@ def lesson_for(network: BERT, wordpiece: Tokenizer, folder: Path) -> MaskedWords
     for name in ("train", "heldout"):
         pack(texts, wordpiece.encode_many, 3, folder / name, wordpiece.vocab, wordpiece.sha256)
     train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
-    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, ramp=Ramp(8), length=24,
-                                seed=1))  # fmt: skip
+    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, ramp=Ramp(8),
+                                length=24, seed=1))  # fmt: skip
 
 
 def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:

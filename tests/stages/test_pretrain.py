@@ -267,6 +267,7 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
         (("--optim", "muoon"), "Did you mean 'muon'?"),
         (("--first-rows", 17), "first step of 1 to 16 rows"),
         (("--model", "transformer-nano", "--first-rows", 2), "first_rows of 0"),
+        (("--model", "bert-nano", "--document-mask"), "document_mask with a decoder"),
         (("--average", 0), "average above 0"),
         (("--average", 4), "at most the 3 checkpoints"),
         (("--model.heads", 5), "heads that divide the width 192"),

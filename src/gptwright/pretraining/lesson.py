@@ -28,6 +28,8 @@ class Material:
     length: int
     """tokens a sequence"""
     seed: int
+    by_document: bool = False
+    """whether a decoder reads each document as if it stood alone, wherever a window holds several"""
 
 
 @dataclass(frozen=True)

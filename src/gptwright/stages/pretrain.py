@@ -56,6 +56,8 @@ class Pretrain:
     """tokens over which it grows"""
     length: int = 128
     """tokens a window; the model may see up to its context"""
+    document_mask: bool = False
+    """a decoder sees nothing of the documents beside its own; GPT-2 and GPT-3 see what is before"""
     rate: float = 3e-3
     """peak learning rate"""
     warmup: int = 50
@@ -94,6 +96,9 @@ class Pretrain:
         check_sizes(self.model)
         within_context(self.length, self.model.context)
         ramp_of(self)
+        if self.document_mask and family_of(self.model).kind != "decoder":
+            raise ConfigError("document_mask with a decoder", f"a model of family {family_of(self.model).name}",
+                              "Its examples hold no other document: leave it out.")  # fmt: skip
         if self.first_rows and family_of(self.model).kind == "encoder-decoder":
             raise ConfigError("first_rows of 0 where pairs are translated", f"{self.first_rows}",
                               "Pairs come in fixed batches: leave it out.")  # fmt: skip
@@ -112,7 +117,8 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
         open_tokens(config.tokens, split, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
     )
     lesson = LESSONS[kind](Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout,
-                                    ramp=ramp_of(config), length=config.length, seed=config.seed))  # fmt: skip
+                                    ramp=ramp_of(config), length=config.length, seed=config.seed,
+                                    by_document=config.document_mask))  # fmt: skip
     dtype = matrix_dtype(config.dtype)
     hold_matrices_in(network, dtype)
     optimizer = Optimizer(
