@@ -56,28 +56,20 @@ class Run:
 def study() -> list[Run]:
     """In the order of what they teach; the first ones are enough for a rough picture."""
     nano: dict[str, Any] = {"width": 192, "layers": 4}
-    low, high = (3e-3, 6e-3), (3e-3, 6e-3, 1.2e-2)
-    optimizers, around = ("muon", "adamw"), ((128, 3), (256, 5))
-    sizes = ((64, 2, 2048), (128, 3, 2048), (192, 4, 2048), (256, 5, 2048), (384, 6, 1024))
-    lengths = (256, 512, 1024, 2048)
+    sizes = ((64, 2, 4), (128, 3, 4), (192, 4, 3), (256, 5, 3))
+    lengths, optimizers = (256, 512, 1024, 2048), ("muon", "adamw")
     return [
-        *(Run(study="rate", **nano, rate=r, optimizer=o) for r in (*low, 1.5e-3, 1.2e-2) for o in optimizers),
-        *(Run(study="batch", **nano, rate=r, rows=n) for n in (16, 32, 4) for r in high),
-        *(
-            Run(study="width", width=w, layers=n, rate=r)
-            for w, n in around
-            for r in (*low, 1.2e-2 if w < 192 else 1.5e-3)
-        ),
-        *(
-            Run(study="size", width=w, layers=n, rate=rate_for(w), tokens=tuple(k for k in lengths if k <= most))
-            for w, n, most in sizes
-        ),
-        *(Run(study="width", width=w, layers=n, rate=r, optimizer="adamw") for w, n in around for r in low),
-        *(
-            Run(study="family", **nano, rate=3e-3, family=f, optimizer=o)
-            for f in ("gpt2", "modern")
-            for o in optimizers
-        ),
+        *(Run(study="rate", **nano, rate=r, optimizer=o) for r in (3e-3, 6e-3, 1.5e-3, 1.2e-2) for o in optimizers),
+        *(Run(study="batch", **nano, rate=6e-3, rows=rows) for rows in (32, 16, 4)),
+        *(Run(study="size", width=w, layers=n, rate=rate_for(w), tokens=lengths[:most]) for w, n, most in sizes),
+        *(Run(study="family", **nano, rate=6e-3, family=family) for family in ("gpt2", "modern")),
+        *(Run(study="width", width=128, layers=3, rate=rate) for rate in (3e-3, 1.8e-2)),
+        Run(study="width", width=256, layers=5, rate=1.2e-2),
+        Run(study="rate", **nano, rate=7.5e-4, optimizer="adamw"),
+        Run(study="batch", **nano, rate=3e-3, rows=16),
+        Run(study="batch", **nano, rate=1.2e-2, rows=32),
+        Run(study="width", width=256, layers=5, rate=1.5e-3, optimizer="adamw"),
+        Run(study="size", width=384, layers=6, rate=rate_for(384), tokens=(256, 512)),
     ]
 
 
