@@ -17,6 +17,7 @@ from gptwright.training.adamw import AdamW
 from gptwright.training.course import Course
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.ramp import Ramp
 from gptwright.training.schedules import linear
 
 STORIES = [
@@ -38,8 +39,8 @@ def lesson_for(network: BERT, wordpiece: Tokenizer, folder: Path) -> MaskedWords
     for name in ("train", "heldout"):
         pack(texts, wordpiece.encode_many, 3, folder / name, wordpiece.vocab, wordpiece.sha256)
     train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
-    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, rows=8, length=24,
-                                seed=1))  # fmt: skip
+    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, ramp=Ramp(8),
+                                length=24, seed=1))  # fmt: skip
 
 
 def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:
@@ -73,7 +74,7 @@ def test_control_tokens_are_never_to_be_found(lesson: MaskedWords) -> None:
 def test_every_tenth_step_is_as_long_as_the_context(lesson: MaskedWords) -> None:
     shapes = [tuple(lesson.batch(step)[0].ids.shape) for step in range(20)]
     assert shapes == ([(8, 24)] * 9 + [(6, 32)]) * 2
-    assert lesson.tokens_per_step == 8 * 24 == 6 * 32
+    assert lesson.tokens(1) == 8 * 24 == 6 * 32
     assert lesson.epochs(100) == pytest.approx(100 * 192 / len(lesson.train.tokens))
 
 

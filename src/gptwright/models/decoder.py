@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.device import device_of
 from gptwright.layers.cache import Cache, positions_of
+from gptwright.layers.masks import Documents
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
 
 
@@ -22,8 +23,13 @@ class Decoder(nn.Module):
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.logits(self.hidden(ids))
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
-        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
+    def hidden(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it.
+
+        With `documents` each is read as if it stood alone: nothing of the others is seen, and positions begin at 0.
+        """
         raise NotImplementedError
 
     def initialise(self, seed: int) -> None:
@@ -43,9 +49,12 @@ class Decoder(nn.Module):
         """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
         return next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
 
-    def positions_of(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Int[Tensor, "#B T"]:
-        """Where the ids stand. Raises `IndexError` beyond the context."""
-        return positions_of(ids, cache, self.config.context)
+    def positions_of(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None, documents: Documents | None = None
+    ) -> Int[Tensor, "#B T"]:
+        """Where the ids stand, in their document if there are several. Raises `IndexError` beyond the context."""
+        positions = positions_of(ids, cache, self.config.context)
+        return documents.positions() if documents else positions
 
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` sequences of at most `capacity` tokens."""

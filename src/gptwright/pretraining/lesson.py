@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.ramp import Ramp
 from gptwright.training.share import Share
 
 
@@ -22,11 +23,13 @@ class Material:
     tokenizer: Tokenizer
     train: TokenFile
     heldout: TokenFile
-    rows: int
-    """sequences a step"""
+    ramp: Ramp
+    """sequences of every step"""
     length: int
     """tokens a sequence"""
     seed: int
+    by_document: bool = False
+    """whether a decoder reads each document as if it stood alone, wherever a window holds several"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Lesson(Protocol):
     """Made from `Material`. Raises `InputError` when the text does not suffice, `ArtifactError` when it is of another
     kind."""
 
-    tokens_per_step: int
+    def tokens(self, steps: int) -> int:
+        """What the first `steps` steps read."""
+        ...
 
     def losses(self, step: int, share: Share) -> Iterator[Tensor]:
         """This share of the step's loss, a part a piece; those of all shares add up to the mean."""

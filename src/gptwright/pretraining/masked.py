@@ -28,11 +28,10 @@ class MaskedWords:
 
     def __init__(self, material: Material) -> None:
         self.network, self.seed = material.network, material.seed
-        self.rows, self.length, self.context = material.rows, material.length, material.network.config.context
+        self.ramp, self.length, self.context = material.ramp, material.length, material.network.config.context
         self.encoder = Encoder(material.network, material.tokenizer, "pretrain")
         frame = Frame.of(material.tokenizer)
         self.train, self.heldout = SentencePairs(material.train, frame), SentencePairs(material.heldout, frame)
-        self.tokens_per_step = material.rows * material.length
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         pairs, masked = self.batch(step)
@@ -50,13 +49,16 @@ class MaskedWords:
 
     def batch(self, step: int) -> tuple[Pairs, MaskedIds]:
         """What the step reads: a pure function of seed and step."""
-        rows, length = self.rows, self.length
+        rows, length = self.ramp.rows(step), self.length
         if step % LONG_EVERY == LONG_EVERY - 1:
             rows, length = max(1, rows * length // self.context), self.context
         return self._some(self.train, key(self.seed, step), rows, length)
 
+    def tokens(self, steps: int) -> int:
+        return self.ramp.before(steps) * self.length
+
     def epochs(self, steps: int) -> float:
-        return steps * self.tokens_per_step / len(self.train.tokens)
+        return self.tokens(steps) / len(self.train.tokens)
 
     def look(self, step: int) -> Look:
         return Look(self._figures(batches=6), [self._sample(i) for i in range(SAMPLES)])

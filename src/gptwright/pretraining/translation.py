@@ -33,13 +33,12 @@ class Translation:
             PairBatches(
                 tokens,
                 start=self.translator.start,
-                budget=material.rows * material.length,
+                budget=material.ramp.full * material.length,
                 context=material.network.config.context,
                 seed=material.seed,
             )
             for tokens in (material.train, material.heldout)
         )
-        self.tokens_per_step = round(int(self.train.lengths.sum()) / self.train.count)
         say(f"pretrain: {len(self.train.pairs):,} pairs, {self.train.left_out:,} left out as longer than the context")
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
@@ -52,6 +51,10 @@ class Translation:
             states = self.network.decode(inputs, self.network.encode(source, lengths))
             yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count,
                                   self.network.vocabulary)  # fmt: skip
+
+    def tokens(self, steps: int) -> int:
+        """On the average; padding is not counted."""
+        return round(steps * int(self.train.lengths.sum()) / self.train.count)
 
     def epochs(self, steps: int) -> float:
         return steps / self.train.count

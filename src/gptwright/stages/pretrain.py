@@ -21,12 +21,12 @@ from gptwright.pretraining.translation import Translation
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.training.adamw import AdamW
 from gptwright.training.checkpoint import averaged_masters
-from gptwright.training.muon import Muon
 from gptwright.training.optimise import optimise
-from gptwright.training.optimizer import Optimizer, Rule, hold_matrices_in
-from gptwright.training.schedules import SCHEDULES
+from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.ramp import Ramp
+from gptwright.training.rules import RULES
+from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
 
 LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
@@ -49,16 +49,22 @@ class Pretrain:
     """optimiser steps"""
     rows: int = 16
     """windows a step; of pairs to translate, rows × length tokens a side"""
+    first_rows: int = 0
+    """windows of the first step, when the batch is to grow (GPT-3); 0: all steps have as many"""
+    ramp: int = 0
+    """tokens over which it grows"""
     length: int = 128
     """tokens a window; the model may see up to its context"""
+    document_mask: bool = False
+    """a decoder sees nothing of the documents beside its own; GPT-2 and GPT-3 see what is before"""
     rate: float = 3e-3
     """peak learning rate"""
     warmup: int = 50
-    """steps of rising rate"""
+    """steps of rising rate; a step with half the rows is half a step"""
     optim: str = "adamw"
     """who turns gradients into steps: adamw, as the papers have it, or muon for the blocks' matrices"""
     schedule: str = "trapezoid"
-    """how the rate goes: trapezoid, cosine, linear or inverse-root"""
+    """how the rate goes: trapezoid, cosine, cosine-to-zero, linear or inverse-root"""
     decay: float = 0.1
     """weight decay of matrices"""
     beta2: float = 0.95
@@ -85,27 +91,21 @@ class Pretrain:
     def __post_init__(self) -> None:
         positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
                  "keep", "pieces", "average")  # fmt: skip
-        at_least(0, self, "warmup", "decay")
+        at_least(0, self, "warmup", "decay", "first_rows", "ramp")
         known(self.schedule, SCHEDULES, "schedule")
         known(self.optim, RULES, "rule")
         check_sizes(self.model)
         within_context(self.length, self.model.context)
+        ramp_of(self)
+        if self.document_mask and family_of(self.model).kind != "decoder":
+            raise ConfigError("document_mask with a decoder", f"a model of family {family_of(self.model).name}",
+                              "Its examples hold no other document: leave it out.")  # fmt: skip
+        if self.first_rows and family_of(self.model).kind == "encoder-decoder":
+            raise ConfigError("first_rows of 0 where pairs are translated", f"{self.first_rows}",
+                              "Pairs come in fixed batches: leave it out.")  # fmt: skip
         if self.average > (saved := -(-self.steps // self.save_every)):
             raise ConfigError(f"an average of at most the {saved} checkpoints that are saved", f"{self.average}",
                               "Lower save_every or average.")  # fmt: skip
-
-
-def adamw(config: Pretrain, dtype: torch.dtype) -> AdamW:
-    """For all parameters."""
-    return AdamW(decay=config.decay, betas=(0.9, config.beta2), epsilon=config.epsilon)
-
-
-def muon(config: Pretrain, dtype: torch.dtype) -> Muon:
-    """For the matrices of the blocks, AdamW for the rest."""
-    return Muon(decay=config.decay, dtype=dtype, others=adamw(config, dtype))
-
-
-RULES: Mapping[str, Callable[[Pretrain, torch.dtype], Rule]] = {"adamw": adamw, "muon": muon}
 
 
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
@@ -118,25 +118,28 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
         open_tokens(config.tokens, split, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
     )
     lesson = LESSONS[kind](Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout,
-                                    rows=config.rows, length=config.length, seed=config.seed))  # fmt: skip
+                                    ramp=ramp_of(config), length=config.length, seed=config.seed,
+                                    by_document=config.document_mask))  # fmt: skip
     dtype = matrix_dtype(config.dtype)
     hold_matrices_in(network, dtype)
-    optimizer = Optimizer(network.named_parameters(), RULES[config.optim](config, dtype))
-    tokens = config.steps * lesson.tokens_per_step
+    optimizer = Optimizer(
+        network.named_parameters(), RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
+    )
+    tokens = lesson.tokens(config.steps)
     format = str(dtype).removeprefix("torch.")
     say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
     kept = max(config.keep, config.average)
     with session(
         folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept, pieces=config.pieces
     ) as run:
-        rate = SCHEDULES[config.schedule](config.rate, config.steps, config.warmup)
-        for step in optimise(optimizer, lesson.losses, rate, run.course, steps=config.steps):
+        for step in optimise(optimizer, lesson.losses, rate_of(config), run.course, steps=config.steps):
             if step.number % config.evaluate_every == 0:
                 look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)
                 write_samples(folder, step.number, look.samples)
+            read = lesson.tokens(step.number) - lesson.tokens(step.number - 1)
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
-                       tokens_per_second=lesson.tokens_per_step / step.seconds)  # fmt: skip
+                       tokens_per_second=read / step.seconds)  # fmt: skip
     release(network, optimizer)
     if config.average > 1:
         take_average(network, folder / "checkpoints", config.average)
@@ -152,6 +155,18 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
         "skipped_steps": optimizer.skipped,
         "dtype": format,
     }
+
+
+def ramp_of(config: Pretrain) -> Ramp:
+    """Rows of every step."""
+    return Ramp(config.rows, config.first_rows or config.rows, config.ramp // config.length)
+
+
+def rate_of(config: Pretrain) -> Schedule:
+    """The learning rate of every step, counted in full batches."""
+    ramp = ramp_of(config)
+    rate = SCHEDULES[config.schedule](config.rate, ramp.before(config.steps) / ramp.full, config.warmup)
+    return lambda step: rate(ramp.before(int(step)) / ramp.full)
 
 
 def release(network: nn.Module, optimizer: Optimizer) -> None:
