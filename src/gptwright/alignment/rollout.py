@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import device_of
 from gptwright.generation.decode import Answer, answer_all
 from gptwright.generation.sampling import Sampling
 from gptwright.models.decoder import Decoder
@@ -34,6 +35,10 @@ class Rollout:
     def rows(self, index: Int[Tensor, "R"]) -> "Rollout":
         """Some of the episodes."""
         return Rollout(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+    def to(self, device: torch.device) -> "Rollout":
+        """On another device."""
+        return Rollout(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
     @property
     def last(self) -> Int[Tensor, "B"]:
@@ -63,7 +68,7 @@ def roll_out(
     """Answers every prompt once. Nothing is cut from the distribution: the noted probabilities are the policy's."""
     assert sampling.top_k == 0 and sampling.top_p == 1.0
     answers = answer_all(policy, prompts, sampling, stop_ids, value_head=value_head)
-    return pack_rollout(prompts, answers, pad)
+    return pack_rollout(prompts, answers, pad).to(device_of(policy))
 
 
 def pack_rollout(prompts: Sequence[Sequence[int]], answers: Sequence[Answer], pad: int) -> Rollout:

@@ -40,7 +40,7 @@ def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int, o
         rows = rows.to(device_of(model))
         documents = None if opening is None else Documents.begun_by(opening, rows[:, :-1])
         hidden = model.hidden(rows[:, :-1], documents=documents).flatten(0, 1)
-        total += float(token_nats(hidden, model.output, rows[:, 1:].flatten()).sum())
+        total += float(token_nats(hidden, model.output, rows[:, 1:].flatten(), model.vocabulary).sum())
         seen += rows[:, 1:].numel()
     nats = total / seen
     return TextLoss(nats, nats / log(2) * tokens.meta.tokens / tokens.meta.bytes)

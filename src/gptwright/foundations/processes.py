@@ -40,6 +40,6 @@ def several() -> bool:
     return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
-def speaks() -> bool:
-    """Whether this process tells a person what happens: the first of all."""
+def is_first() -> bool:
+    """Whether this is the process that writes and speaks."""
     return os.environ.get("RANK", "0") == "0" or not several()

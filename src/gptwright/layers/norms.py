@@ -7,13 +7,16 @@ from torch import Tensor, nn
 
 
 class LayerNorm(nn.LayerNorm):
-    """Computed in float32 and given back in x's own format, whatever that of the gains: only torch's kernels for the
-    processor take two formats at once."""
+    """Computed in float32 and given back in the input's format, whatever that of the gains.
 
-    def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
-        if x.is_cpu or x.dtype == self.weight.dtype:
-            return super().forward(x)
-        return F.layer_norm(x.float(), self.normalized_shape, self.weight, self.bias, self.eps).to(x.dtype)
+    Only torch's kernels for the processor take two formats at once.
+    """
+
+    def forward(self, input: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        if input.is_cpu or input.dtype == self.weight.dtype:
+            return super().forward(input)
+        wide = F.layer_norm(input.float(), self.normalized_shape, self.weight, self.bias, self.eps)
+        return wide.to(input.dtype)
 
 
 class RMSNorm(nn.Module):

@@ -68,7 +68,7 @@ class PartialEmbedding(nn.Embedding):
     """An embedding that holds the tokens from `first` on; those of other processes come from there."""
 
     def __init__(self, weight: nn.Parameter, first: int, group: Any) -> None:
-        super().__init__(*weight.shape, _weight=weight.data)
+        super().__init__(weight.shape[0], weight.shape[1], _weight=weight.data)
         self.weight, self.first, self.group = weight, first, group
 
     def forward(self, input: Int[Tensor, "*B"]) -> Float[Tensor, "*B C"]:

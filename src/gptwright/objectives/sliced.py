@@ -52,6 +52,14 @@ class SlicedCrossEntropy(torch.autograd.Function):
         return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None, None, None, None
 
 
+def sliced_nats(
+    hidden: Float[Tensor, "N C"], output: Float[Tensor, "W C"], targets: Int[Tensor, "N"], vocabulary: Slice
+) -> Float[Tensor, "N"]:
+    """Nats of each target, for evaluation."""
+    logits = hidden.float() @ output.float().T
+    return nats_and_gradient(logits, targets[:, None], 0.0, vocabulary)[0][:, 0]
+
+
 def nats_and_gradient(
     logits: Float[Tensor, "N W"], targets: Int[Tensor, "N 1"], smoothing: float, vocabulary: Slice
 ) -> tuple[Float[Tensor, "N 1"], Float[Tensor, "N W"]]:

@@ -30,6 +30,7 @@ class MaskedWords:
         self.network, self.seed = material.network, material.seed
         self.ramp, self.length, self.context = material.ramp, material.length, material.network.config.context
         self.encoder = Encoder(material.network, material.tokenizer, "pretrain")
+        self.fewest_rows = self._rows_of_long(self.ramp.rows(0))
         frame = Frame.of(material.tokenizer)
         self.train, self.heldout = SentencePairs(material.train, frame), SentencePairs(material.heldout, frame)
 
@@ -51,8 +52,11 @@ class MaskedWords:
         """What the step reads: a pure function of seed and step."""
         rows, length = self.ramp.rows(step), self.length
         if step % LONG_EVERY == LONG_EVERY - 1:
-            rows, length = max(1, rows * length // self.context), self.context
+            rows, length = self._rows_of_long(rows), self.context
         return self._some(self.train, key(self.seed, step), rows, length)
+
+    def _rows_of_long(self, rows: int) -> int:
+        return max(1, rows * self.length // self.context)
 
     def tokens(self, steps: int) -> int:
         return self.ramp.before(steps) * self.length

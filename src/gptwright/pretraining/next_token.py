@@ -26,6 +26,7 @@ class NextToken:
         self.opening = material.tokenizer.end if material.by_document else None
         self.model = Model(material.network, material.tokenizer, "pretrain")
         self.windows = Windows(material.train, material.length, material.ramp, material.seed)
+        self.fewest_rows = material.ramp.rows(0)
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         yield from next_token_losses(self.network, *self.windows.batch(step), share, self.opening)

@@ -39,6 +39,7 @@ class Translation:
             )
             for tokens in (material.train, material.heldout)
         )
+        self.fewest_rows = int(np.diff(self.train.cuts).min())
         say(f"pretrain: {len(self.train.pairs):,} pairs, {self.train.left_out:,} left out as longer than the context")
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
@@ -99,14 +100,15 @@ class Translation:
     def _nats(self) -> dict[str, float]:
         """Means over the target tokens of all held-out pairs, end tokens included."""
         self.network.eval()
-        output = self.network.output.detach()
         plain = smoothed = count = 0.0
         device = device_of(self.network)
         for batch in self.heldout.in_order():
             source, lengths, inputs = (x.to(device) for x in (batch.source, batch.lengths, batch.inputs))
             states = self.network.decode(inputs, self.network.encode(source, lengths))
+            output, vocabulary = self.network.output.detach(), self.network.vocabulary
+            targets = batch.targets.flatten().to(device)
             real = int((batch.targets != IGNORED).sum())
-            plain += float(token_nats(states.flatten(0, 1), output, batch.targets.flatten().to(device)).sum())
-            smoothed += real * float(next_token_loss(states, output, batch.targets, SMOOTHING))
+            plain += float(token_nats(states.flatten(0, 1), output, targets, vocabulary).sum())
+            smoothed += float(next_token_loss(states, output, batch.targets, SMOOTHING, 1, vocabulary))
             count += real
         return {"heldout_nats": plain / count, "heldout_smoothed_nats": smoothed / count}

@@ -77,6 +77,14 @@ class Layout:
         """What this process holds."""
         return self.region(name, self.shapes[name], self.world.shard, self.world.part)
 
+    def part(self, name: str, whole: Tensor) -> Tensor:
+        """What this process keeps of a whole tensor that it has."""
+        return whole if self.world.axes is None else self.mine(name).of(whole)
+
+    def is_written_here(self, name: str) -> bool:
+        """Whether this process is the one that saves its region: others may hold the same."""
+        return self.world.replica == 0 and (name in self.cuts or self.world.part == 0)
+
     def norm(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """The root of the sum of the squares of all numbers of all processes of a copy, each number counted once."""
         if self.world.axes is None:
@@ -96,8 +104,8 @@ class Layout:
         rows, width = max(region.height for region in regions), tensor.shape[1:]
         sent = tensor.new_zeros(rows, *width)
         sent[: len(tensor)] = tensor
-        parts = tensor.new_empty(len(places), rows, *width)
-        torch.distributed.all_gather_into_tensor(parts.flatten(0, 1), sent, group=self.world.copy)
+        parts = [torch.empty_like(sent) for _ in places]
+        torch.distributed.all_gather(parts, sent, group=self.world.copy)
         whole = tensor.new_empty(shape)
         for region, part in zip(regions, parts, strict=True):
             region.put(part, whole)

@@ -3,21 +3,22 @@
 Ranks count along `tensor` first, so that the processes that hold parts of one layer are neighbours on one machine.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from gptwright.foundations.device import use_device
+from gptwright.foundations.device import choose_device, use_device
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.processes import Process, this_process
 from gptwright.foundations.progress import say
 from gptwright.training.share import Share
 
+T = TypeVar("T")
 TOGETHER = "Choose mesh sizes whose product is the number of processes."
 PATIENCE = timedelta(hours=2)  # the first process may evaluate or hash alone while the others wait
 
@@ -54,6 +55,9 @@ class Mesh:
         return rest // self.shard, rest % self.shard, tensor
 
 
+ONE_COPY = Mesh()
+
+
 class World:
     """This process among the others. Alone, every question has an answer at once. Made by `world`."""
 
@@ -68,7 +72,7 @@ class World:
             self.axes = init_device_mesh(device.type, mesh.sizes, mesh_dim_names=("replicate", "shard", "tensor"))
             self.copy: Any = self.axes["shard", "tensor"]._flatten("copy").get_group()
             self.data: Any = self.axes["replicate", "shard"]._flatten("data").get_group()
-            self.control: Any = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+            self.control, self.background = (_on_processors() for _ in range(2))
 
     def share(self, pieces: int) -> Share:
         """This process's part of every step's rows."""
@@ -97,26 +101,52 @@ class World:
         torch.distributed.broadcast(said, 0, group=self.control)
         return int(said)
 
+    def meet(self) -> None:
+        """Returns when every process has come here; for a thread beside the work."""
+        if self.axes is not None:
+            torch.distributed.barrier(group=self.background)
+
+
+def _on_processors() -> Any:
+    return torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+
 
 ALONE = World(Process(), Mesh(shard=1), torch.device("cpu"))
 
 
 @contextmanager
-def world(mesh: Mesh, device: str) -> Generator[World]:
-    """All processes of this work, found by what torchrun put into the environment; this one alone without it.
+def joined(device: str) -> Generator[None]:
+    """All processes of this work find each other by what torchrun put into the environment; one alone need not.
 
-    Raises `ConfigError` when the mesh does not fit their number, `ResourceError` without such a device for each.
+    Raises `ConfigError` when that is incomplete, `ResourceError` without such a device for each.
     """
     process = this_process()
-    mesh = mesh.of(process.count)
-    chosen = use_device(device, process.place)
     if process.count == 1:
-        yield World(process, mesh, chosen)
+        yield
         return
-    backend = "nccl" if chosen.type == "cuda" else "gloo"
-    torch.distributed.init_process_group(backend, timeout=PATIENCE)
-    say(f"{process.count} processes: replicate {mesh.replicate} × shard {mesh.shard} × tensor {mesh.tensor}")
+    kind = choose_device(device, process.place).type
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
     try:
-        yield World(process, mesh, chosen)
+        yield
     finally:
         torch.distributed.destroy_process_group()
+
+
+def in_turn(work: Callable[[], T]) -> T:
+    """The first process does some work, and then the others."""
+    process = this_process()
+    done = work() if process.first else None
+    if process.count > 1:
+        torch.distributed.broadcast(torch.zeros(()), 0)
+    return work() if done is None else done
+
+
+def world(mesh: Mesh, device: str) -> World:
+    """This process on a mesh of all that have `joined`. Raises `ConfigError` when it does not fit their number."""
+    process = this_process()
+    mesh = mesh.of(process.count)
+    found = World(process, mesh, use_device(device, process.place))
+    if process.count > 1:
+        axes = zip(("replicate", "shard", "tensor"), mesh.sizes, strict=True)
+        say(f"{process.count} processes: {' × '.join(f'{name} {size}' for name, size in axes)}")
+    return found

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from gptwright.models.catalogue import family_of
 from gptwright.training.layout import Layout
 from gptwright.training.mesh import World
+from gptwright.training.optimizer import Optimizer
 from gptwright.training.tensor_parallel import PLANS, check_parts, take_part
 
 STAY_GATHERED = 2**31  # bytes of parameters that stay gathered from forward to backward: half the gathering saved
@@ -55,10 +57,25 @@ def _shard(network: Any, world: World) -> None:
             # A step's parts add up to its mean already: gradients are summed, not averaged.
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
-    for module, names in ((network, WHOLE_MODEL), *((part, METHODS) for part in network.modules())):
-        for name in names:
+    for module in network.modules():
+        for name in WHOLE_MODEL if module is network else METHODS:
             if isinstance(module, FSDPModule) and hasattr(module, name):
-                register_fsdp_forward_method(module, name)
+                register_fsdp_forward_method(module, name)  # pyright: ignore[reportArgumentType]
+
+
+def collected(network: Any, optimizer: Optimizer) -> Any:
+    """The whole model of float32 masters in the first process, on the processor; None in the others, which help."""
+    layout, tensors = optimizer.layout, dict[str, Tensor]()
+    for name, master in optimizer.masters.items():
+        whole = layout.whole(name, master.detach())
+        if layout.world.first:
+            tensors[name] = whole.cpu()
+    if not layout.world.first:
+        return None
+    with torch.device("meta"):
+        model = family_of(network.config).model(network.config)
+    model.load_state_dict(tensors, assign=True)
+    return model.requires_grad_(False)
 
 
 def units(network: nn.Module) -> Iterator[Any]:
