@@ -11,7 +11,7 @@ from typing import Any
 
 from gptwright.foundations.durable import explained
 from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
-from gptwright.foundations.processes import is_first, this_process
+from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage
 
@@ -26,8 +26,6 @@ STAGES = {
     "ppo": "PPO",
     "import": "Import",
 }
-
-TOGETHER = ("pretrain",)
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
     Raises what the stage raises; whatever was saved before stays whole.
     """
     chosen = stage(verb)
-    with joined(verb, config):
+    with joined(config):
         folder = in_turn(lambda: open_stage(out, verb, config, chosen.inputs(config)))
         if folder.state == "complete":
             say(f"{verb}: {out} is complete")
@@ -70,13 +68,10 @@ def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
     return folder
 
 
-def joined(verb: str, config: Any) -> AbstractContextManager[None]:
-    """The processes that were started for this work. Raises `ConfigError` when the stage is done by one only."""
-    count = this_process().count
-    if count == 1:
+def joined(config: Any) -> AbstractContextManager[None]:
+    """The processes that were started for this work; torch is imported only where there are several."""
+    if not several():
         return nullcontext()
-    if verb not in TOGETHER:
-        raise ConfigError(f"one process for {verb}", f"{count}", f"{' and '.join(TOGETHER)} can be done by several.")
     from gptwright.training.mesh import joined
 
     return joined(config.device)
@@ -84,7 +79,7 @@ def joined(verb: str, config: Any) -> AbstractContextManager[None]:
 
 def in_turn(open_folder: Callable[[], StageFolder]) -> StageFolder:
     """The first process opens the folder, and then the others."""
-    if this_process().count == 1:
+    if not several():
         return open_folder()
     from gptwright.training.mesh import in_turn
 

@@ -3,7 +3,7 @@
 First a tensor may be cut for the mesh's `tensor` axis, then FSDP deals the rows of what is left along `shard`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -48,15 +48,15 @@ class Region:
 
 
 class Layout:
-    """The regions of a model's parameters; `shapes` and `cuts` by name. Alone, every region is the whole."""
+    """The regions of a model's parameters; `shapes` and `cuts` by name. Alone, every region is the whole.
+
+    Gradients of those `inside` of cut layers come from a part of the heads.
+    """
 
     def __init__(
-        self,
-        world: World = ALONE,
-        shapes: Mapping[str, torch.Size] | None = None,
-        cuts: Mapping[str, Cut] | None = None,
+        self, world: World, shapes: Mapping[str, torch.Size], cuts: Mapping[str, Cut], inside: Collection[str] = ()
     ) -> None:
-        self.world, self.shapes, self.cuts = world, shapes or {}, cuts or {}
+        self.world, self.shapes, self.cuts, self.inside = world, shapes, cuts, inside
 
     def region(self, name: str, shape: Iterable[int], shard: int, part: int) -> Region:
         """What the process at these places of the mesh holds of a tensor."""
@@ -84,6 +84,11 @@ class Layout:
     def is_written_here(self, name: str) -> bool:
         """Whether this process is the one that saves its region: others may hold the same."""
         return self.world.replica == 0 and (name in self.cuts or self.world.part == 0)
+
+    def complete(self, gradients: Mapping[str, Tensor]) -> None:
+        """Adds up, in place, what each process of a part has only a part of."""
+        for name in sorted(self.inside):
+            torch.distributed.all_reduce(gradients[name], group=self.world.axes["tensor"].get_group())
 
     def norm(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """The root of the sum of the squares of all numbers of all processes of a copy, each number counted once."""

@@ -125,11 +125,9 @@ def joined(device: str) -> Generator[None]:
         yield
         return
     kind = choose_device(device, process.place).type
-    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
-    try:
-        yield
-    finally:
-        torch.distributed.destroy_process_group()
+    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
+    yield
+    torch.distributed.destroy_process_group()  # not after an error: who waits for others waits here too
 
 
 def in_turn(work: Callable[[], T]) -> T:

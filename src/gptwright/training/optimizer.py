@@ -69,7 +69,9 @@ class Optimizer:
             parameter = self.parameters[name]
             if master is not parameter:
                 master.grad = None if parameter.grad is None else local(parameter.grad).float()
-        total = self.layout.norm({name: m.grad for name, m in self.masters.items() if m.grad is not None})
+        gradients = {name: master.grad for name, master in self.masters.items() if master.grad is not None}
+        self.layout.complete(gradients)
+        total = self.layout.norm(gradients)
         nn.utils.clip_grads_with_norm_(self.masters.values(), clip, total, foreach=True)
         norm = float(total)
         if norm < limit:

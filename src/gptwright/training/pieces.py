@@ -31,23 +31,35 @@ def parameter_of(name: str) -> str:
 
 
 def write_pieces(tensors: Mapping[str, Tensor], folder: Path, layout: Layout) -> None:
-    """The file of this process. What several hold is written by one of them."""
+    """The file of this process."""
     pieces: dict[str, Tensor] = {}
     wholes: dict[str, Sequence[int]] = {}
-    for name, tensor in tensors.items():
-        parameter = parameter_of(name)
-        if not tensor.dim() or parameter not in layout.shapes:
-            if layout.world.first:
-                pieces[name] = tensor.contiguous()
-        elif layout.is_written_here(parameter):
-            wholes[name] = layout.shapes[parameter]
-            pieces |= _pieces(name, tensor, layout.mine(parameter))
+    for name, tensor in written_here(tensors, layout).items():
+        if in_pieces(name, tensor, layout):
+            wholes[name] = layout.shapes[parameter_of(name)]
+            pieces |= _pieces(name, tensor, layout.mine(parameter_of(name)))
+        else:
+            pieces[name] = tensor.contiguous()
     process = layout.world.process
     number = f"-{process.rank + 1:05d}-of-{process.count:05d}" if process.count > 1 else ""
     write_file(
         folder / f"state{number}.safetensors",
         lambda unfinished: save_file(pieces, unfinished, {WHOLES: json.dumps(wholes)}),
     )
+
+
+def in_pieces(name: str, tensor: Tensor, layout: Layout) -> bool:
+    """Whether processes hold parts of it; what is no parameter, nor shaped like one, is whole in each."""
+    return layout.world.axes is not None and tensor.dim() > 0 and parameter_of(name) in layout.shapes
+
+
+def written_here(tensors: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:
+    """Those that this process saves: what several hold is saved by one of them."""
+    return {
+        name: tensor
+        for name, tensor in tensors.items()
+        if (layout.is_written_here(parameter_of(name)) if in_pieces(name, tensor, layout) else layout.world.first)
+    }
 
 
 def _pieces(name: str, tensor: Tensor, region: Region) -> dict[str, Tensor]:

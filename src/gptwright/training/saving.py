@@ -16,6 +16,7 @@ from gptwright.foundations.errors import out_of_memory
 from gptwright.foundations.progress import say
 from gptwright.training.checkpoint import save_checkpoint
 from gptwright.training.layout import ALL, Layout
+from gptwright.training.pieces import written_here
 
 
 class Saving:
@@ -37,7 +38,7 @@ class Saving:
         """
         self.wait()
         try:
-            self._copies = _copied(tensors, self._copies)
+            self._copies = _copied(written_here(tensors, self.layout), self._copies)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise

@@ -4,6 +4,7 @@ Gathered are the layers of a block together, and for the whole step what lies ou
 begins and ends with. Replicas need no engine of their own: FSDP adds their gradients up.
 """
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from gptwright.models.catalogue import family_of
 from gptwright.training.layout import Layout
 from gptwright.training.mesh import World
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.tensor_parallel import PLANS, check_parts, take_part
+from gptwright.training.tensor_parallel import PLANS, Cut, check_parts, take_part
 
 STAY_GATHERED = 2**31  # bytes of parameters that stay gathered from forward to backward: half the gathering saved
 WHOLE_MODEL = ("hidden", "encode", "decode")
@@ -31,19 +32,20 @@ def spread(network: Any, world: World) -> Layout:
         network.to(world.device)
         return Layout(world, shapes, {})
     check_parts(network.config, world.mesh.tensor)
-    cuts = {}
+    cuts, inside = dict[str, Cut](), set[str]()
     if world.mesh.tensor > 1:
-        cuts = take_part(network, world.part, world.mesh.tensor, world.axes["tensor"].get_group())
+        cuts, inside = take_part(network, world.part, world.mesh.tensor, world.axes["tensor"].get_group())
     if world.mesh.replicate * world.mesh.shard > 1:
         _shard(network, world)
     else:
         network.to(world.device)
-    return Layout(world, shapes, cuts)
+    return Layout(world, shapes, cuts, inside)
 
 
 def _shard(network: Any, world: World) -> None:
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module")  # views come out of modules, and nobody writes into them
     size = sum(parameter.nbytes for parameter in network.parameters())
     options: dict[str, Any] = {
         "mesh": world.axes["replicate", "shard"] if world.mesh.replicate > 1 else world.axes["shard"],

@@ -61,13 +61,19 @@ def check_parts(config: Any, parts: int) -> None:
 
 
 @torch.no_grad()
-def take_part(network: Any, part: int, parts: int, group: Any) -> dict[str, Cut]:
-    """Leaves in `network` what this process holds of it; returns how each parameter that is no longer whole was cut."""
-    cuts: dict[str, Cut] = {}
+def take_part(network: Any, part: int, parts: int, group: Any) -> tuple[dict[str, Cut], set[str]]:
+    """Leaves in `network` what this process holds of it.
+
+    Returns how each parameter that is no longer whole was cut, and which whole ones see a part of the heads only, so
+    that their gradients must be added up: gains of norms inside of layers.
+    """
+    cuts, inside = dict[str, Cut](), set[str]()
     for name, layer in list(network.named_modules()):
         if plan := PLANS.get(type(layer)):
             cuts |= {f"{name}.{key}": cut for key, cut in _cut_layer(layer, plan, part, parts, group).items()}
-    return cuts | _cut_vocabulary(network, part, parts, group)
+            others = [(child, part) for child, part in layer.named_children() if not isinstance(part, nn.Linear)]
+            inside |= {f"{name}.{child}.{key}" for child, part in others for key, _ in part.named_parameters()}
+    return cuts | _cut_vocabulary(network, part, parts, group), inside
 
 
 def _cut_layer(layer: Any, plan: Plan, part: int, parts: int, group: Any) -> dict[str, Cut]:
