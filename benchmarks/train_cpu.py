@@ -35,6 +35,7 @@ from gptwright.text.bundled import bundled_text
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
 SHAPES = {
+    "start": (GPT2Config(vocab=2048, context=256, width=192, heads=6, layers=4), 16, 128),
     "small": (GPT2Config(vocab=8192, context=256, width=384, heads=6, layers=6), 8, 256),
     "124m": (GPT2Config(vocab=50_304), 1, 1024),
 }

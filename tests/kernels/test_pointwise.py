@@ -25,9 +25,9 @@ def test_gelu_far_out() -> None:
     x = torch.tensor([-1e4, -100.0, 100.0, 1e4]).bfloat16().requires_grad_()
     y = gelu_tanh(x)
     y.sum().backward()
-    assert y.tolist() == pytest.approx([0, 0, 100, float(x[3].detach())], abs=1e-30)
+    assert y.tolist() == pytest.approx([0, 0, 100, float(x[3].detach())], abs=1e-20)
     assert x.grad is not None
-    assert x.grad.tolist() == pytest.approx([0, 0, 1, 1], abs=1e-30)
+    assert x.grad.tolist() == pytest.approx([0, 0, 1, 1], abs=1e-20)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

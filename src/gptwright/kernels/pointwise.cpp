@@ -11,8 +11,7 @@ constexpr float ROOT = 0.7978845608f, CUBE = 0.044715f;  // √(2/π), and the w
 __m512 gate(__m512 x) {
   __m512 square = _mm512_mul_ps(x, x);
   __m512 u = _mm512_mul_ps(x, _mm512_fmadd_ps(square, _mm512_set1_ps(-2 * ROOT * CUBE), _mm512_set1_ps(-2 * ROOT)));
-  __m512 one = _mm512_set1_ps(1.0f);
-  return _mm512_div_ps(one, _mm512_add_ps(one, exponential(u)));
+  return reciprocal(_mm512_add_ps(_mm512_set1_ps(1.0f), exponential(u)));
 }
 
 }  // namespace
