@@ -1,7 +1,7 @@
 """Whole training steps on the CPU against nanoGPT and Hugging Face's GPT-2: same weights, tokens, shapes and optimiser.
 
     git clone https://github.com/karpathy/nanoGPT
-    python benchmarks/train_cpu.py --nanogpt nanoGPT [--shape small|124m] [--threads 1] [--rounds 12]
+    python benchmarks/train_cpu.py --nanogpt nanoGPT [--shape small] [--threads 1] [--rounds 12] [--peers nanoGPT]
 
 Each contestant lives in its own process with its own settings and takes one step when it is its turn, so that what
 disturbs the machine disturbs all. Printed are medians of forward + backward + clip + AdamW: tokens a second of wall
@@ -166,13 +166,15 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="small")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--peers", default="", help="only contestants with this in their name, and ours")
     parser.add_argument("--worker", choices=CONTESTANTS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
         return work(given)
     own = {who: subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--worker", who], stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                 env=os.environ | settings) for who, settings in CONTESTANTS.items()}  # fmt: skip
+                                 env=os.environ | settings) for who, settings in CONTESTANTS.items()
+           if given.peers in who or who.startswith("gptwright")}  # fmt: skip
     taken: dict[str, list[dict[str, float]]] = {who: [] for who in own}
     for _ in range(given.rounds + 2):
         for who, process in own.items():
@@ -181,7 +183,7 @@ def main() -> None:
             taken[who].append(json.loads(process.stdout.readline()))
     for process in own.values():
         process.kill()
-    report(given, {who: figures for who, figures in taken.items()})
+    report(given, taken)
 
 
 def report(given: argparse.Namespace, taken: dict[str, list[dict[str, float]]]) -> None:
@@ -190,7 +192,7 @@ def report(given: argparse.Namespace, taken: dict[str, list[dict[str, float]]]) 
     seconds = {who: median(figure[measured] for figure in figures[2:]) for who, figures in taken.items()}
     print(f"{given.shape}: {config.layers} × {config.width}, vocab {config.vocab}, {rows} × {length} tokens a step, "
           f"{given.threads} threads, {given.rounds} rounds; ratios by {measured} time")  # fmt: skip
-    reference = taken["nanoGPT as shipped (fp32)"][-1]["loss"]
+    reference = next(figures[-1]["loss"] for who, figures in taken.items() if "fp32" in who)
     for who, figures in taken.items():
         busy = median(figure["processor"] / figure["wall"] for figure in figures[2:])
         loss, ratio = figures[-1]["loss"], seconds[who] / seconds["gptwright"]

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr long BLOCK = 64;
+constexpr long BLOCK = 64, STRIPE = 256;  // queries, and keys, whose scores are in the cache together
 
 long up(long n, long to) { return (n + to - 1) / to * to; }
 
@@ -99,18 +99,16 @@ struct Forward {
 };
 
 struct Backward {
-  long length, width;
+  long length, width, columns;
   std::vector<word> keys, values, stacked_keys, queries, outs, p_pairs, s_pairs;
-  std::vector<float> p, dp, dq, dk, dv;
+  std::vector<float> p, dp, deltas, dq, dk, dv;
   std::vector<bf16> ds;
 
-  Backward(long length, long width) : length(length), width(width) {
-    long columns = up(length, LANES), even = up(length, 2);
-    keys.resize(width / 2 * columns), values.resize(width / 2 * columns), stacked_keys.resize(even / 2 * width);
-    queries.resize(BLOCK / 2 * width), outs.resize(BLOCK / 2 * width);
-    p_pairs.resize(BLOCK / 2 * columns), s_pairs.resize(BLOCK / 2 * columns);
-    p.resize(BLOCK * columns), dp.resize(BLOCK * columns), dq.resize(BLOCK * width), ds.resize(BLOCK * columns);
-    dk.resize(columns * width), dv.resize(columns * width);
+  Backward(long length, long width) : length(length), width(width), columns(up(length, LANES)) {
+    keys.resize(width / 2 * columns), values.resize(width / 2 * columns), stacked_keys.resize(columns / 2 * width);
+    queries.resize(BLOCK / 2 * width), outs.resize(BLOCK / 2 * width), deltas.resize(BLOCK), dq.resize(BLOCK * width);
+    p_pairs.resize(BLOCK / 2 * STRIPE), s_pairs.resize(BLOCK / 2 * STRIPE), ds.resize(BLOCK * STRIPE);
+    p.resize(BLOCK * STRIPE), dp.resize(BLOCK * STRIPE), dk.resize(columns * width), dv.resize(columns * width);
   }
 
   void set_keys(const Rows &k, const Rows &v) {
@@ -121,43 +119,53 @@ struct Backward {
   }
 
   void head(const Rows &q, const Rows &out, const Rows &d_out, const float *lse, float scale, bf16 *d_q, long d_q_row) {
-    long columns = up(length, LANES);
     for (long start = 0; start < length; start += BLOCK) {
-      long end = std::min(start + BLOCK, length), rows = end - start, seen = up(end, LANES);
-      product(rows, seen, width / 2, (const word *)q.at(start), q.row / 2, 1, keys.data(), columns, p.data(), seen, false);
-      product(rows, seen, width / 2, (const word *)d_out.at(start), d_out.row / 2, 1, values.data(), columns, dp.data(),
-              seen, false);
-      for (long i = 0; i < rows; i++)
-        score_gradient(out.at(start + i), d_out.at(start + i), lse[start + i], scale, start + i + 1, seen, p.data() + i * seen,
-                       dp.data() + i * seen);
-      if (rows % 2) memset(p.data() + rows * seen, 0, seen * 4), memset(dp.data() + rows * seen, 0, seen * 4);
-      for (long i = 0; i < rows; i += 2) {
-        stack_two(p.data() + i * seen, p.data() + (i + 1) * seen, seen, p_pairs.data() + i / 2 * seen);
-        stack_two(dp.data() + i * seen, dp.data() + (i + 1) * seen, seen, s_pairs.data() + i / 2 * seen);
-      }
-      for (long i = 0; i < rows; i++) narrow_row(dp.data() + i * seen, 1.0f, seen, ds.data() + i * seen);
+      long end = std::min(start + BLOCK, length), rows = end - start;
+      for (long i = 0; i < rows; i++) deltas[i] = dot(out.at(start + i), d_out.at(start + i));
       stacked({q.at(start), q.row}, rows, width, queries.data());
       stacked({d_out.at(start), d_out.row}, rows, width, outs.data());
-      long pairs = up(rows, 2) / 2;
-      product(end, width, pairs, p_pairs.data(), 1, seen, outs.data(), width, dv.data(), width, true);
-      product(end, width, pairs, s_pairs.data(), 1, seen, queries.data(), width, dk.data(), width, true);
-      product(rows, width, up(end, 2) / 2, (const word *)ds.data(), seen / 2, 1, stacked_keys.data(), width, dq.data(),
-              width, false);
+      for (long from = 0; from < end; from += STRIPE) stripe(q, d_out, lse, scale, start, rows, from, std::min(from + STRIPE, end));
       for (long i = 0; i < rows; i++) narrow_row(dq.data() + i * width, 1.0f, width, d_q + (start + i) * d_q_row);
     }
   }
 
+  // What a block of queries and the keys from `from` to `to` give each other.
+  void stripe(const Rows &q, const Rows &d_out, const float *lse, float scale, long start, long rows, long from, long to) {
+    long seen = up(to - from, LANES), pairs = up(rows, 2) / 2;
+    product(rows, seen, width / 2, (const word *)q.at(start), q.row / 2, 1, keys.data() + from, columns, p.data(), seen, false);
+    product(rows, seen, width / 2, (const word *)d_out.at(start), d_out.row / 2, 1, values.data() + from, columns, dp.data(),
+            seen, false);
+    for (long i = 0; i < rows; i++) {
+      long n = std::clamp(start + i + 1 - from, 0L, seen);
+      score_gradient(lse[start + i], deltas[i], scale, n, seen, p.data() + i * seen, dp.data() + i * seen);
+      narrow_row(dp.data() + i * seen, 1.0f, seen, ds.data() + i * seen);
+    }
+    if (rows % 2) memset(p.data() + rows * seen, 0, seen * 4), memset(dp.data() + rows * seen, 0, seen * 4);
+    for (long i = 0; i < rows; i += 2) {
+      stack_two(p.data() + i * seen, p.data() + (i + 1) * seen, seen, p_pairs.data() + i / 2 * seen);
+      stack_two(dp.data() + i * seen, dp.data() + (i + 1) * seen, seen, s_pairs.data() + i / 2 * seen);
+    }
+    product(to - from, width, pairs, p_pairs.data(), 1, seen, outs.data(), width, dv.data() + from * width, width, true);
+    product(to - from, width, pairs, s_pairs.data(), 1, seen, queries.data(), width, dk.data() + from * width, width, true);
+    product(rows, width, seen / 2, (const word *)ds.data(), seen / 2, 1, stacked_keys.data() + from / 2 * width, width,
+            dq.data(), width, from > 0);
+  }
+
+  float dot(const bf16 *x, const bf16 *y) {
+    __m512 sum = _mm512_setzero_ps();
+    for (long d = 0; d < width; d += LANES) sum = _mm512_fmadd_ps(load(x + d), load(y + d), sum);
+    return _mm512_reduce_add_ps(sum);
+  }
+
   // Scores become weights P, the weights' gradient becomes the scores': P ∘ (dP - Σ out ∘ d_out) · scale.
-  void score_gradient(const bf16 *out, const bf16 *d_out, float lse, float scale, long n, long columns, float *p, float *dp) {
-    __m512 dot = _mm512_setzero_ps();
-    for (long d = 0; d < width; d += LANES) dot = _mm512_fmadd_ps(load(out + d), load(d_out + d), dot);
-    __m512 delta = _mm512_set1_ps(_mm512_reduce_add_ps(dot)), s = _mm512_set1_ps(scale), shift = _mm512_set1_ps(-lse);
+  static void score_gradient(float lse, float delta, float scale, long n, long columns, float *p, float *dp) {
+    __m512 s = _mm512_set1_ps(scale), shift = _mm512_set1_ps(-lse), less = _mm512_set1_ps(delta);
     long j = 0;
     for (; j < n; j += LANES) {
       __m512 e = exponential(_mm512_fmadd_ps(_mm512_loadu_ps(p + j), s, shift));
       e = _mm512_maskz_mov_ps(first(n - j), e);
       _mm512_storeu_ps(p + j, e);
-      _mm512_storeu_ps(dp + j, _mm512_mul_ps(_mm512_mul_ps(e, s), _mm512_sub_ps(_mm512_loadu_ps(dp + j), delta)));
+      _mm512_storeu_ps(dp + j, _mm512_mul_ps(_mm512_mul_ps(e, s), _mm512_sub_ps(_mm512_loadu_ps(dp + j), less)));
     }
     memset(p + j, 0, (columns - j) * 4), memset(dp + j, 0, (columns - j) * 4);
   }
