@@ -12,6 +12,7 @@ from gptwright.generation.decode import Answer, answer_all
 from gptwright.generation.sampling import Sampling
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.objectives.logprobs import chosen_logprobs
 from gptwright.training.batches import padded
 
 
@@ -100,9 +101,7 @@ def read_again(
     where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1], device=hidden.device)
     where = where.clamp(max=hidden.shape[1] - 1)
     states = hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.said]
-    scores = (policy.logits(states) / temperature).log_softmax(-1)
-    chosen = scores.gather(1, rollout.tokens[rollout.said][:, None]).squeeze(1)
-    entropy = -(scores.exp() * scores).sum(-1)
+    chosen, entropy = chosen_logprobs(states, policy.output, rollout.tokens[rollout.said], temperature)
     values = value_head(states) if value_head else torch.zeros_like(chosen)
     return tuple(_spread(x, rollout.said) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
 
