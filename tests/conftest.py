@@ -26,7 +26,7 @@ sys.modules["checker"] = checker
 install_import_hook([f"gptwright.{room}" for room in ROOMS], "checker.check")
 
 import os  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Callable, Iterable, Iterator  # noqa: E402
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
@@ -37,6 +37,7 @@ from gptwright.models.gpt2 import GPT2, GPT2Config  # noqa: E402
 from gptwright.tokenizers import bytelevel  # noqa: E402
 from gptwright.tokenizers.tokenizer import Tokenizer  # noqa: E402
 from gptwright.tokenizers.wordpiece import CONTROL_TOKENS, build  # noqa: E402
+from gptwright.training.share import Share  # noqa: E402
 
 # The oracles must not ask the network for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -86,3 +87,32 @@ def encoder_network(wordpiece: Tokenizer) -> BERT:
         for parameter in model.parameters():
             parameter.normal_(0.0, 0.25)
     return model.requires_grad_(False)
+
+
+Losses = Callable[[Share], Iterable[torch.Tensor]]
+
+
+@pytest.fixture
+def split_as_whole() -> Callable[[torch.nn.Module, Losses], None]:
+    """Asserts that a step's loss and gradients are the same however the step is shared out."""
+
+    def found(model: torch.nn.Module, losses: Losses, shares: list[Share]) -> tuple[float, dict[str, torch.Tensor]]:
+        model.requires_grad_(True).zero_grad()
+        total = 0.0
+        for part in (part for share in shares for part in losses(share)):
+            part.backward()
+            total += part.item()
+        return total, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    def check(model: torch.nn.Module, losses: Losses) -> None:
+        loss, gradients = found(model, losses, [Share()])
+        assert loss != 0 and any(gradient.abs().max() > 1e-3 for gradient in gradients.values())
+        for ranks, pieces in ((1, 2), (1, 3), (1, 4), (2, 1), (2, 3)):
+            same, parts = found(model, losses, [Share(rank, ranks, pieces) for rank in range(ranks)])
+            assert same == pytest.approx(loss, rel=1e-6, abs=1e-6)
+            assert parts.keys() == gradients.keys()
+            for name, gradient in gradients.items():
+                size = float(gradient.abs().max())
+                torch.testing.assert_close(parts[name], gradient, rtol=1e-6, atol=1e-6 * max(size, 1.0), msg=name)
+
+    return check

@@ -1,16 +1,19 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.ppo import Episodes, Update, losses, update
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue
+from gptwright.training.adamw import AdamW
+from gptwright.training.course import Course
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.share import Share
 
 PROMPT, WANTED, END = [3, 4], 7, 2
 SETTINGS = Update(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
@@ -22,7 +25,8 @@ class Agent:
     def __init__(self) -> None:
         self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
         self.both = PolicyAndValue(self.policy)
-        self.optimizer = Optimizer(self.both.named_parameters(), decay=0.0, epsilon=1e-5)
+        self.course = Course()
+        self.optimizer = Optimizer(self.both.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
@@ -30,7 +34,7 @@ class Agent:
 
     def learn(self, rollout: Rollout, seed: int, settings: Update = SETTINGS, **options: object) -> dict[str, float]:
         scores = (rollout.tokens[:, 0] == WANTED).float()
-        return update(self.both, self.optimizer, Judged(rollout, rollout.logprobs, scores), settings,
+        return update(self.both, self.optimizer, self.course, Judged(rollout, rollout.logprobs, scores), settings,
                       rate=0.01, seed=seed, **options)  # type: ignore[arg-type]  # fmt: skip
 
     def wanted(self) -> float:
@@ -66,7 +70,7 @@ def test_the_reference_holds_the_policy_back() -> None:
                 reference = read_again(start.policy, None, rollout, 1.0)[0]
             scores = (rollout.tokens[:, 0] == WANTED).float()
             settings = Update(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
-            figures = update(agent.both, agent.optimizer, Judged(rollout, reference, scores), settings,
+            figures = update(agent.both, agent.optimizer, agent.course, Judged(rollout, reference, scores), settings,
                              rate=0.01, seed=number)  # fmt: skip
         return figures["kl_k3_nats"]
 
@@ -91,7 +95,7 @@ def test_an_update_is_a_pure_function_of_its_seed() -> None:
 def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> None:
     agent, alone, asked = Agent(), Agent(), list[int]()
 
-    def also(number: int) -> Iterator[Tensor]:
+    def also(number: int, share: Share) -> Iterator[Tensor]:
         asked.append(number)
         yield agent.policy(torch.tensor([[5, 6]])).square().mean()
 
@@ -99,6 +103,22 @@ def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> 
     alone.learn(alone.roll(0), 0)
     assert asked == [0, 1, 2, 3]
     assert not torch.equal(agent.policy.embed.weight, alone.policy.embed.weight)
+
+
+def test_pieces_and_shares_add_up(split_as_whole: Callable[..., None]) -> None:
+    agent = Agent()
+    rollout = agent.roll(2)
+    with torch.no_grad():
+        agent.policy.embed.weight += 0.02 * torch.randn_like(agent.policy.embed.weight)
+        agent.both.value.score.weight += 0.1
+    episodes = Episodes(rollout, torch.randn_like(rollout.values), torch.randn_like(rollout.values)).at(torch.arange(9))
+    split_as_whole(agent.both, lambda share: losses(agent.both, episodes, SETTINGS, share, {}))
+
+
+def test_figures_of_pieces_are_those_of_the_minibatch() -> None:
+    whole, parted = Agent(), Agent()
+    parted.course.pieces = 3
+    assert whole.learn(whole.roll(1), 1) == pytest.approx(parted.learn(parted.roll(1), 1), rel=1e-3, abs=1e-5)
 
 
 def test_figures_by_hand() -> None:

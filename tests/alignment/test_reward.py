@@ -1,5 +1,7 @@
 """A reward model learns the order that it is shown; the control, shown shuffled orders, learns none."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from gptwright.alignment.reward import DEALS, Ranked, Shuffled
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.heads import RewardModel
+from gptwright.training.adamw import AdamW
 from gptwright.training.optimizer import Optimizer
 
 CONFIG = GPT2Config(vocab=16, context=16, width=16, heads=2, layers=1)
@@ -19,7 +22,7 @@ ITEMS = [
 
 def learned(kind: type[Ranked] | type[Shuffled]) -> Ranked | Shuffled:
     learner = kind(RewardModel(build(CONFIG, seed=2)), ITEMS[:32], 8, 1, 0)
-    optimizer = Optimizer(learner.named_parameters(), decay=0.0)
+    optimizer = Optimizer(learner.named_parameters(), AdamW(decay=0.0))
     for step in range(40):
         for loss in learner.losses(step):
             loss.backward()
@@ -42,6 +45,17 @@ def test_the_mean_of_the_control_is_a_half_though_its_heads_differ() -> None:
     assert len(accuracies) == DEALS
     assert max(accuracies) - min(accuracies) > 0.2, "the heads learn something, only nothing true"
     assert sum(accuracies) / DEALS == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize("kind", [Ranked, Shuffled])
+def test_pieces_and_shares_add_up(kind: type[Ranked] | type[Shuffled], split_as_whole: Callable[..., None]) -> None:
+    ties = [RankedIds(item.rows, [1, 1, 1]) for item in ITEMS[:3]]
+    fewer = [RankedIds(item.rows[:2], [2, 1]) for item in ITEMS[3:7]]
+    learner = kind(RewardModel(build(CONFIG, seed=2)), [*ties, *fewer, *ITEMS[7:12]], 7, 1, 0)
+    with torch.no_grad():
+        for parameter in learner.parameters():
+            parameter.normal_(0.0, 0.3)
+    split_as_whole(learner, lambda share: learner.losses(1, share))
 
 
 def test_every_head_has_its_own_deal() -> None:

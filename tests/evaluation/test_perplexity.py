@@ -1,3 +1,4 @@
+from itertools import pairwise
 from math import log
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def test_it_is_the_mean_over_evenly_spaced_windows(network: GPT2, tmp_path: Path
     expected = F.cross_entropy(network(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
     assert found.nats == pytest.approx(float(expected), rel=1e-5)
     assert found.bits_per_byte == pytest.approx(found.nats / log(2) * count / 3000)
+
+
+def test_each_document_by_itself(network: GPT2, tmp_path: Path) -> None:
+    tokens = token_file(tmp_path, 60)
+    opening = int(tokens.window(7, 1)[0])
+    found = text_loss(network, tokens, length=20, windows=1, opening=opening)
+    row = torch.from_numpy(tokens.window(0, 21))
+    cuts = [0, *[i for i in range(1, 20) if row[i] == opening], 20]
+    logits = torch.cat([network(row[None, a:b])[0] for a, b in pairwise(cuts)])
+    assert found.nats == pytest.approx(float(F.cross_entropy(logits, row[1:])), rel=1e-4)
 
 
 def test_windows_reach_from_the_beginning_to_the_end(

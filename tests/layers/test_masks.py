@@ -4,7 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ConfigError
-from gptwright.layers.masks import CAUSAL, FULL, Banded, Both, Fixed, Mask, Padded, PositionMask, Strided
+from gptwright.layers.masks import (
+    CAUSAL,
+    FULL,
+    Banded,
+    Both,
+    Documents,
+    Fixed,
+    Mask,
+    Padded,
+    PositionMask,
+    Strided,
+    within,
+)
 
 ALL = [FULL, CAUSAL, Banded(3), Strided(3), Fixed(3, 2)]
 
@@ -81,6 +93,18 @@ def test_equal_masks_are_one_key_of_a_dictionary(mask: PositionMask) -> None:
 def test_padding_is_not_seen() -> None:
     allowed = Padded(torch.tensor([3, 1])).allowed(torch.arange(2)[None], 4)
     assert allowed.int().tolist() == [[[1, 1, 1, 0]] * 2, [[1, 0, 0, 0]] * 2]
+
+
+def test_documents_do_not_see_each_other_and_begin_at_0() -> None:
+    # 9 closes a document and opens the next; the first row begins in the middle of one.
+    ids = torch.tensor([[4, 5, 9, 6, 9, 7], [9, 4, 4, 4, 4, 9]])
+    documents = Documents.begun_by(9, ids)
+    assert documents.numbers.tolist() == [[0, 0, 1, 1, 2, 2], [1, 1, 1, 1, 1, 2]]
+    assert documents.positions().tolist() == [[0, 1, 0, 1, 0, 1], [0, 1, 2, 3, 4, 0]]
+    mask = within(CAUSAL, documents)
+    assert seen(mask, 6) == ["100000", "110000", "001000", "001100", "000010", "000011"]
+    assert mask.allowed(torch.tensor([[5]]), 6)[1].int().tolist() == [[0, 0, 0, 0, 0, 1]]
+    assert within(CAUSAL, None) is CAUSAL
 
 
 def test_both_allow_what_each_allows() -> None:

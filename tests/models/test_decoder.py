@@ -7,7 +7,11 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file
+from torch import nn
 
+from gptwright.layers.masks import Documents
+from gptwright.models.catalogue import FAMILIES
+from gptwright.models.family import Family
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.huggingface import read_model, write_model
 from gptwright.models.llama import Llama, LlamaConfig
@@ -124,3 +128,28 @@ def test_positions_begin_where_the_cache_ends() -> None:
     assert model.positions_of(ids, cache).tolist() == [[1, 2, 3], [4, 5, 6]]
     with pytest.raises(IndexError):
         model.positions_of(torch.zeros(1, 9, dtype=torch.long), None)
+
+
+DECODERS = [family for family in FAMILIES.values() if family.kind == "decoder"]
+
+
+@pytest.mark.parametrize("family", DECODERS, ids=lambda family: family.name)
+def test_documents_in_a_row_are_read_as_if_each_stood_alone(family: Family) -> None:
+    sizes = {"vocab": 30, "context": 32, "width": 16, "heads": 2, "layers": 2}
+    few = {"kv_heads": 1, "hidden": 32, "reach": 3}
+    more = {name: value for name, value in few.items() if name in family.config.__dataclass_fields__}
+    model: Any = family.model(family.config(**sizes, **more))
+    torch.manual_seed(1)
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, 0.0, 0.4)
+    texts = [torch.randint(1, 30, (length,)) for length in (5, 9, 1, 12)]
+    documents = [torch.cat([torch.tensor([0]), text]) for text in texts]
+    together = torch.cat(documents)[None]
+    with torch.inference_mode():
+        states = model.hidden(together, documents=Documents.begun_by(0, together))[0]
+        alone = torch.cat([model.hidden(document[None])[0] for document in documents])
+        mixed = model.hidden(together)[0]
+    torch.testing.assert_close(states, alone, atol=2e-5, rtol=1e-4)
+    first = len(documents[0])
+    torch.testing.assert_close(mixed[:first], alone[:first], atol=2e-5, rtol=1e-4)
+    assert (mixed[first:] - alone[first:]).abs().max() > 0.01, "without it the second sees the first"

@@ -1,4 +1,5 @@
 import random
+from collections.abc import Callable
 from math import log
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.masked import MaskedWords
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.adamw import AdamW
+from gptwright.training.course import Course
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.ramp import Ramp
 from gptwright.training.schedules import linear
 
 STORIES = [
@@ -35,8 +39,8 @@ def lesson_for(network: BERT, wordpiece: Tokenizer, folder: Path) -> MaskedWords
     for name in ("train", "heldout"):
         pack(texts, wordpiece.encode_many, 3, folder / name, wordpiece.vocab, wordpiece.sha256)
     train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
-    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, rows=8, length=24,
-                                seed=1))  # fmt: skip
+    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, ramp=Ramp(8),
+                                length=24, seed=1))  # fmt: skip
 
 
 def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:
@@ -45,6 +49,11 @@ def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:
     words = F.cross_entropy(lesson.network.masked_logits(states).flatten(0, 1), masked.targets.flatten())
     together = F.cross_entropy(lesson.network.next_logits(states), 1 - pairs.follows.long())
     torch.testing.assert_close(sum(lesson.losses(5)), words + together, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("step", [5, 9])
+def test_pieces_and_shares_add_up(lesson: MaskedWords, split_as_whole: Callable[..., None], step: int) -> None:
+    split_as_whole(lesson.network, lambda share: lesson.losses(step, share))
 
 
 def test_a_step_is_a_pure_function_of_seed_and_number(lesson: MaskedWords) -> None:
@@ -65,7 +74,7 @@ def test_control_tokens_are_never_to_be_found(lesson: MaskedWords) -> None:
 def test_every_tenth_step_is_as_long_as_the_context(lesson: MaskedWords) -> None:
     shapes = [tuple(lesson.batch(step)[0].ids.shape) for step in range(20)]
     assert shapes == ([(8, 24)] * 9 + [(6, 32)]) * 2
-    assert lesson.tokens_per_step == 8 * 24 == 6 * 32
+    assert lesson.tokens(1) == 8 * 24 == 6 * 32
     assert lesson.epochs(100) == pytest.approx(100 * 192 / len(lesson.train.tokens))
 
 
@@ -91,7 +100,7 @@ def test_masked_words_are_learned_from_what_stands_around_them(wordpiece: Tokeni
     network = BERT(BERTConfig(vocab=wordpiece.vocab, context=32, width=32, heads=4, layers=1))
     network.initialise(1)
     lesson = lesson_for(network, wordpiece, tmp_path)
-    optimizer = Optimizer(network.named_parameters(), decay=0.01)
-    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), first=0, steps=250):
+    optimizer = Optimizer(network.named_parameters(), AdamW(decay=0.01))
+    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), Course(), steps=250):
         pass
     assert lesson.measure()["heldout_masked_accuracy"] > 0.6, "frequencies alone find less than a third"

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.next_token import NextToken
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.ramp import Ramp
+from gptwright.training.share import Share
 
 
 @pytest.fixture
@@ -17,15 +20,35 @@ def lesson(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> NextToken:
     for name in ("train", "heldout"):
         pack(texts, tokenizer.encode_many, 0, tmp_path / name, tokenizer.vocab, tokenizer.sha256)
     train, heldout = (TokenFile.open(tmp_path / name) for name in ("train", "heldout"))
-    return NextToken(Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout, rows=3, length=16,
-                              seed=1))  # fmt: skip
+    return NextToken(Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout, ramp=Ramp(3),
+                              length=16, seed=1))  # fmt: skip
 
 
 def test_the_loss_is_the_mean_surprise_of_the_windows(lesson: NextToken) -> None:
     ids, targets = lesson.windows.batch(5)
     expected = torch.nn.functional.cross_entropy(lesson.network(ids).flatten(0, 1), targets.flatten())
     torch.testing.assert_close(sum(lesson.losses(5)), expected, atol=1e-4, rtol=1e-4)
-    assert lesson.tokens_per_step == targets.numel() == 48
+    assert lesson.tokens(1) == targets.numel() == 48
+
+
+@pytest.mark.parametrize("step", [0, 7])
+def test_pieces_and_shares_add_up(lesson: NextToken, split_as_whole: Callable[..., None], step: int) -> None:
+    assert len(list(lesson.losses(step, Share(pieces=2)))) == 2
+    split_as_whole(lesson.network, lambda share: lesson.losses(step, share))
+
+
+def test_by_document_nothing_of_the_one_before_is_seen(lesson: NextToken) -> None:
+    lesson.opening = 0
+    ids, targets = lesson.windows.batch(5)
+    numbers = (ids == 0).cumsum(1)
+    assert int(numbers.max()) > 0, "a window holds several documents"
+    nats = []
+    for row in range(3):
+        for number in numbers[row].unique():
+            mine = numbers[row] == number
+            logits = lesson.network(ids[row, mine][None])[0]
+            nats.append(torch.nn.functional.cross_entropy(logits, targets[row, mine], reduction="sum"))
+    torch.testing.assert_close(sum(lesson.losses(5)), sum(nats) / targets.numel(), atol=1e-4, rtol=1e-4)
 
 
 def test_an_epoch_is_every_window_once(lesson: NextToken) -> None:

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from gptwright.models.catalogue import build
 from gptwright.models.transformer import TransformerConfig
 from gptwright.objectives.language import IGNORED
 from gptwright.pretraining.lesson import Material
+from gptwright.pretraining.pair_batches import PairBatch
 from gptwright.pretraining.translation import Translation
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.ramp import Ramp
+from gptwright.training.share import Share
 
 WORDS = {"the": "le", "cat": "chat", "dog": "chien", "sea": "mer", "warm": "chaud", "mat": "tapis", "free": "libre"}
 
@@ -33,7 +37,13 @@ def material(tokenizer: Tokenizer, folder: Path, **more: Any) -> Material:
         pack(texts, tokenizer.encode_many, 0, folder / name, tokenizer.vocab, tokenizer.sha256, pairs=True)
     train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
     config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=16, heads=2, layers=1, hidden=32)
-    settings = {"network": build(config, 1), "tokenizer": tokenizer, "train": train, "heldout": heldout, "rows": 4}
+    settings = {
+        "network": build(config, 1),
+        "tokenizer": tokenizer,
+        "train": train,
+        "heldout": heldout,
+        "ramp": Ramp(4),
+    }
     return Material(**settings | {"length": 32, "seed": 1} | more)  # type: ignore[arg-type]
 
 
@@ -62,9 +72,25 @@ def test_a_step_is_a_pure_function_of_seed_and_number_dropout_too(lesson: Transl
     assert one == two[::-1]
 
 
+def test_pieces_and_shares_add_up(tokenizer: Tokenizer, tmp_path: Path, split_as_whole: Callable[..., None]) -> None:
+    config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=16, heads=2, layers=1, hidden=32, dropout=0.0)
+    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), ramp=Ramp(6)))
+    split_as_whole(lesson.network, lambda share: lesson.losses(3, share))
+
+
+def test_pieces_drop_out_differently(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    lesson = Translation(material(tokenizer, tmp_path))
+    batch = lesson.train.batch(3)
+    lesson.train.batch = lambda step: PairBatch(
+        *(part[:1].repeat(2, *[1] * (part.dim() - 1)) for part in vars(batch).values())
+    )  # type: ignore[method-assign]
+    one, two = (part.item() for part in lesson.losses(3, Share(pieces=2)))
+    assert one != two
+
+
 def test_tokens_and_epochs(lesson: Translation) -> None:
     assert lesson.epochs(3 * lesson.train.count) == 3
-    assert lesson.tokens_per_step == round(lesson.train.tokens.meta.tokens / lesson.train.count)
+    assert lesson.tokens(lesson.train.count) == lesson.train.tokens.meta.tokens
 
 
 def test_figures_are_those_of_the_held_out_pairs(lesson: Translation) -> None:
@@ -96,7 +122,7 @@ def test_a_look_shows_source_translation_and_reference(lesson: Translation) -> N
 
 def test_it_learns_to_translate(tokenizer: Tokenizer, tmp_path: Path) -> None:
     config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=48, heads=4, layers=1, hidden=96, dropout=0.0)
-    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), rows=16))
+    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), ramp=Ramp(16)))
     optimizer = torch.optim.Adam(lesson.network.parameters(), 5e-3)
     for step in range(160):
         for part in lesson.losses(step):

@@ -26,6 +26,8 @@ from gptwright.stages.catalogue import carry_out
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import Tokenize, open_tokens
+from gptwright.training.ramp import Ramp
+from gptwright.training.schedules import cosine
 
 WEIGHTS = "model/model.safetensors"
 Refused = Callable[..., str]
@@ -119,6 +121,37 @@ def test_stopped_and_gone_on_with_it_is_bit_equal(
         ]
 
     assert logged(tmp_path / "out") == logged(pretrained)
+
+
+@pytest.fixture(scope="session")
+def growing_config(pretrain_config: Pretrain) -> Pretrain:
+    return replace(pretrain_config, optim="muon", rows=4, first_rows=1, ramp=10 * 32, schedule="cosine")
+
+
+@pytest.fixture(scope="session")
+def grown(growing_config: Pretrain, run: Path) -> Path:
+    return carry_out("pretrain", growing_config, run / "pretrain-muon").path
+
+
+def test_a_batch_that_grows_and_a_rate_over_tokens(grown: Path) -> None:
+    steps = [line for line in read_metrics(grown / "metrics.jsonl") if "loss_nats" in line]
+    ramp = Ramp(4, 1, 10)
+    rate = cosine(3e-3, ramp.before(8) / 4, 2)
+    assert [line["rate"] for line in steps] == pytest.approx([rate(ramp.before(n) / 4) for n in range(8)], rel=1e-6)
+    assert finished_stage(grown)["figures"]["tokens"] == ramp.before(8) * 32
+
+
+def test_muon_stopped_and_gone_on_with_is_bit_equal(
+    growing_config: Pretrain, grown: Path, tmp_path: Path, stop_after: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with monkeypatch.context():
+        stop_after(5)
+        with pytest.raises(Interrupted, match="saved at step"):
+            carry_out("pretrain", growing_config, tmp_path / "out")
+    monkeypatch.undo()
+    carry_out("pretrain", growing_config, tmp_path / "out")
+    assert same_weights(tmp_path / "out", grown)
 
 
 @pytest.mark.parametrize("stops", [(1,), (3, 1, 2), (5, 2), (8,)])
@@ -231,6 +264,10 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
         (("--rate", 0), "rate above 0"),
         (("--save-every", 0), "save_every above 0"),
         (("--length", 257), "length = 257"),
+        (("--optim", "muoon"), "Did you mean 'muon'?"),
+        (("--first-rows", 17), "first step of 1 to 16 rows"),
+        (("--model", "transformer-nano", "--first-rows", 2), "first_rows of 0"),
+        (("--model", "bert-nano", "--document-mask"), "document_mask with a decoder"),
         (("--average", 0), "average above 0"),
         (("--average", 4), "at most the 3 checkpoints"),
         (("--model.heads", 5), "heads that divide the width 192"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile, pack
 from gptwright.training.batches import Windows, epoch_order, key, padded, shuffled
+from gptwright.training.ramp import Ramp
 
 
 @settings(max_examples=40)
@@ -77,3 +78,12 @@ def test_too_little_text(tmp_path: Path) -> None:
 
 def test_rows_are_padded_on_the_right() -> None:
     assert padded([[1], [2, 3, 4]], -1).tolist() == [[1, -1, -1], [2, 3, 4]]
+
+
+def test_a_growing_batch_reads_the_same_windows_in_the_same_order(tmp_path: Path) -> None:
+    tokens = token_file(tmp_path, 500)
+    steady, growing = Windows(tokens, 10, 1, 1), Windows(tokens, 10, Ramp(6, 2, over=40), 1)
+    sizes = [len(growing.batch(step)[0]) for step in range(20)]
+    assert sizes[0] == 2 and sizes[-1] == 6 and sizes == sorted(sizes)
+    grown = torch.cat([growing.batch(step)[0] for step in range(20)])
+    assert torch.equal(grown, torch.cat([steady.batch(number)[0] for number in range(sum(sizes))]))

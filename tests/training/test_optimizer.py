@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.adamw import AdamW
+from gptwright.training.muon import Muon
+from gptwright.training.optimizer import Optimizer, Rule, hold_matrices_in
 
 
 def network() -> nn.Sequential:
@@ -27,28 +29,11 @@ def train(model: nn.Module, optimizer: Optimizer, steps: range) -> Iterator[floa
         yield optimizer.step(0.01 * (step + 1), clip=0.5)
 
 
-def test_the_updates_are_those_of_torch() -> None:
-    ours, theirs = network(), network()
-    optimizer = Optimizer(ours.named_parameters(), decay=0.1, betas=(0.8, 0.9), epsilon=1e-7)
-    groups = [
-        {"params": [p for p in theirs.parameters() if p.dim() > 1], "weight_decay": 0.1},
-        {"params": [p for p in theirs.parameters() if p.dim() == 1], "weight_decay": 0.0},
-    ]
-    oracle = torch.optim.AdamW(groups, betas=(0.8, 0.9), eps=1e-7)
-    norms = list(train(ours, optimizer, range(6)))
-    for step in range(6):
-        loss(theirs, step).backward()
-        norm = nn.utils.clip_grad_norm_(theirs.parameters(), 0.5)
-        assert norms[step] == pytest.approx(float(norm), rel=1e-5)
-        for group in oracle.param_groups:
-            group["lr"] = 0.01 * (step + 1)
-        oracle.step()
-        oracle.zero_grad()
-    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-5)
+RULES = {"adamw": AdamW(), "muon": Muon(dtype=torch.float32)}
 
 
-def test_masters_are_float32_and_bfloat16_matrices_are_their_rounding() -> None:
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_masters_are_float32_and_bfloat16_matrices_are_their_rounding(rule: Rule) -> None:
     model = network()
     hold_matrices_in(model, torch.bfloat16)
     assert [str(p.dtype)[6:] for p in model.parameters()] == [
@@ -57,7 +42,7 @@ def test_masters_are_float32_and_bfloat16_matrices_are_their_rounding() -> None:
         *["float32"] * 2,
         *["bfloat16"] * 2,
     ]
-    optimizer = Optimizer(model.named_parameters())
+    optimizer = Optimizer(model.named_parameters(), rule)
     list(train(model, optimizer, range(3)))
     for name, parameter in model.named_parameters():
         assert optimizer.masters[name].dtype == torch.float32
@@ -70,7 +55,7 @@ def test_steps_smaller_than_bfloat16_can_hold_are_not_lost() -> None:
     model = nn.Linear(1, 1, bias=False)
     nn.init.ones_(model.weight)
     hold_matrices_in(model, torch.bfloat16)
-    optimizer = Optimizer(model.named_parameters(), decay=0.0)
+    optimizer = Optimizer(model.named_parameters(), AdamW(decay=0.0))
     for _ in range(100):
         model.weight.grad = torch.ones_like(model.weight)
         optimizer.step(1e-4, clip=1.0)
@@ -78,12 +63,13 @@ def test_steps_smaller_than_bfloat16_can_hold_are_not_lost() -> None:
     assert optimizer.masters["weight"].item() == pytest.approx(0.99, abs=1e-4)
 
 
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype) -> None:
+def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype, rule: Rule) -> None:
     def fresh() -> tuple[nn.Module, Optimizer]:
         model = network()
         hold_matrices_in(model, dtype)
-        return model, Optimizer(model.named_parameters())
+        return model, Optimizer(model.named_parameters(), rule)
 
     model, optimizer = fresh()
     list(train(model, optimizer, range(3)))
@@ -98,10 +84,11 @@ def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float) -> None:
+def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float, rule: Rule) -> None:
     model = network()
-    optimizer = Optimizer(model.named_parameters())
+    optimizer = Optimizer(model.named_parameters(), rule)
     list(train(model, optimizer, range(2)))
     before = {name: tensor.clone() for name, tensor in optimizer.tensors().items()}
     loss(model, 2).backward()
@@ -114,13 +101,6 @@ def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float) -> Non
     assert all(torch.equal(before[name], tensor) for name, tensor in optimizer.tensors().items() if name != "skipped")
     assert all(p.grad is None for p in model.parameters())
     again = network()
-    restored = Optimizer(again.named_parameters())
+    restored = Optimizer(again.named_parameters(), rule)
     restored.restore(optimizer.tensors())
     assert restored.skipped == 1
-
-
-def test_only_matrices_decay() -> None:
-    model = network()
-    optimizer = Optimizer(model.named_parameters(), decay=0.5)
-    decayed = {id(p) for p in optimizer.adam.param_groups[0]["params"]}
-    assert [name for name, p in model.named_parameters() if id(p) in decayed] == ["0.weight", "1.weight", "3.weight"]

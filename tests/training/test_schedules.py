@@ -1,8 +1,8 @@
 import pytest
 
-from gptwright.training.schedules import Schedule, cosine, inverse_root, linear, trapezoid
+from gptwright.training.schedules import SCHEDULES, Schedule, cosine, inverse_root, linear, trapezoid
 
-SCHEDULES = [
+BY_HAND = [
     cosine(1.0, 100, 10),
     trapezoid(1.0, 100, 10),
     linear(1.0, 100, 10),
@@ -11,7 +11,7 @@ SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize("rate", SCHEDULES)
+@pytest.mark.parametrize("rate", BY_HAND)
 def test_every_step_learns_and_none_above_the_peak(rate: Schedule) -> None:
     assert all(0 < rate(step) <= 1 for step in range(100))
 
@@ -22,6 +22,16 @@ def test_cosine_at_its_borders() -> None:
     assert rate(60) == pytest.approx(2 * 0.55)
     assert rate(110) == rate(500) == pytest.approx(0.2)
     assert cosine(2.0, 10, 0)(0) == 2.0
+
+
+def test_gpt_1s_cosine_ends_at_zero() -> None:
+    rate = SCHEDULES["cosine-to-zero"](2.0, 100, 10)
+    assert [rate(9), rate(55), rate(100)] == pytest.approx([2.0, 1.0, 0.0])
+
+
+def test_half_a_step_lies_between_its_neighbours() -> None:
+    for rate in BY_HAND:
+        assert min(rate(40), rate(41)) <= rate(40.5) <= max(rate(40), rate(41))
 
 
 def test_trapezoid_at_its_borders() -> None:

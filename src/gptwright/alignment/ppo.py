@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptwright.alignment.rollout import Judged, read_again
+from gptwright.alignment.rollout import Judged, Rollout, read_again
 from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
 from gptwright.training.batches import key
+from gptwright.training.course import Course
+from gptwright.training.optimise import add_gradients, take_step
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.share import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,40 +34,71 @@ class Update:
     """the one the rollout was sampled with"""
 
 
+@dataclass(frozen=True)
+class Episodes:
+    """A rollout with what is to be learned from it."""
+
+    rollout: Rollout
+    advantage: Float[Tensor, "B A"]
+    returns: Float[Tensor, "B A"]
+
+    def at(self, rows: Int[Tensor, "R"]) -> "Episodes":
+        """Some of them."""
+        return Episodes(self.rollout.rows(rows), self.advantage[rows], self.returns[rows])
+
+
 def update(
     agent: PolicyAndValue,
     optimizer: Optimizer,
+    course: Course,
     judged: Judged,
     settings: Update,
     *,
     rate: float,
     seed: int,
-    also: Callable[[int], Iterator[Tensor]] = lambda number: iter(()),
+    also: Callable[[int, Share], Iterator[Tensor]] = lambda number, share: iter(()),
 ) -> dict[str, float]:
     """Improves the policy on its own episodes and returns what can go wrong, as numbers.
 
-    `also` gives further losses for each minibatch: pretraining text (PPO-ptx), conversations.
+    `also` gives further losses for each minibatch and share: pretraining text (PPO-ptx), conversations.
     """
     rollout, said = judged.rollout, judged.rollout.said
     rewards = objective.token_rewards(judged.scores, rollout.logprobs, judged.reference, said, settings.beta)
     advantage = objective.advantages(rewards, rollout.values, said)
     returns = advantage + rollout.values
-    advantage = objective.whiten(advantage, said)
+    episodes = Episodes(rollout, objective.whiten(advantage, said), returns)
     figures = _about(judged, returns)
+
+    def everything(number: int, minibatch: Episodes, seen: dict[str, float]) -> Callable[[Share], Iterator[Tensor]]:
+        return lambda share: chain(losses(agent, minibatch, settings, share, seen), also(number, share))
+
     for number, rows in enumerate(_minibatches(len(rollout), settings, seed)):
-        part = rollout.rows(rows)
-        logprobs, values, entropy = read_again(agent.policy, agent.value, part, settings.temperature)
+        seen: dict[str, float] = {}
+        add_gradients(optimizer, everything(number, episodes.at(rows), seen), course)
+        figures["gradient_norm"] = take_step(optimizer, rate, course)
+        figures["value_loss"] = seen.pop("value_loss")
         if number == 0:
-            figures["first_ratio_error"] = float(((logprobs.detach() - part.logprobs) * part.said).abs().max())
-            figures["entropy_nats"] = float(objective.masked_mean(entropy.detach(), part.said))
-        policy_loss = objective.policy_loss(logprobs, part.logprobs, advantage[rows], part.said)
-        value_loss = objective.value_loss(values, part.values, returns[rows], part.said)
-        (policy_loss + settings.value_weight * value_loss).backward()
-        for loss in also(number):
-            loss.backward()
-        figures["gradient_norm"] = optimizer.step(rate, clip=1.0)
-        figures["value_loss"] = float(value_loss.detach())
+            figures |= seen
     return figures
+
+
+def losses(
+    agent: PolicyAndValue, episodes: Episodes, settings: Update, share: Share, seen: dict[str, float]
+) -> Iterator[Tensor]:
+    """The loss of one minibatch in parts, one a piece of `share`; writes into `seen` what went by."""
+    count = int(episodes.rollout.said.sum())
+    seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "value_loss": 0.0}
+    for rows in share.slices(len(episodes.rollout)):
+        part = episodes.at(torch.arange(rows.start, rows.stop))
+        then, said = part.rollout, part.rollout.said
+        logprobs, values, entropy = read_again(agent.policy, agent.value, then, settings.temperature)
+        error = float(((logprobs.detach() - then.logprobs) * said).abs().max())
+        seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
+        seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), said, count))
+        policy_loss = objective.policy_loss(logprobs, then.logprobs, part.advantage, said, count)
+        value_loss = objective.value_loss(values, then.values, part.returns, said, count)
+        seen["value_loss"] += float(value_loss.detach())
+        yield policy_loss + settings.value_weight * value_loss
 
 
 def _about(judged: Judged, returns: Tensor) -> dict[str, float]:

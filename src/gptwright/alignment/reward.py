@@ -13,8 +13,10 @@ from gptwright.alignment.rankings import (
     rankings_of_step,
     with_shuffled_ranks,
 )
+from gptwright.foundations.device import device_of, sent
 from gptwright.models.heads import RewardModel
-from gptwright.objectives.ranking import pair_accuracy, ranking_loss
+from gptwright.objectives.ranking import contested, pair_accuracy, ranking_loss
+from gptwright.training.share import WHOLE, Share
 
 DEALS = 32
 
@@ -26,9 +28,12 @@ class Ranked(nn.Module):
         super().__init__()
         self.model, self.items, self.rows, self.seed, self.pad = model, items, rows, seed, pad
 
-    def losses(self, step: int) -> Iterator[Tensor]:
-        ids, last, ranks = batch_rankings(rankings_of_step(self.items, self.rows, step, self.seed), self.pad)
-        yield ranking_loss(self.model(ids, last).view_as(ranks), ranks)
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
+        chosen = rankings_of_step(self.items, self.rows, step, self.seed)
+        count = contested(padded_ranks(chosen))
+        for rows in share.slices(len(chosen)):
+            ids, last, ranks = _sent(batch_rankings(chosen[rows], self.pad), self)
+            yield ranking_loss(self.model(ids, last).view_as(ranks), ranks, count)
 
     @torch.inference_mode()
     def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:
@@ -52,14 +57,17 @@ class Shuffled(nn.Module):
         self.heads = nn.Linear(model.config.width, DEALS, bias=False)
         nn.init.zeros_(self.heads.weight)
 
-    def losses(self, step: int) -> Iterator[Tensor]:
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         chosen = [rankings_of_step(deal, self.rows, step, self.seed) for deal in self.deals]
-        ids, last, _ = batch_rankings(chosen[0], self.pad)
-        rewards = self.heads(self.model.states(ids, last))
-        yield torch.stack([
-            ranking_loss(mine.view_as(ranks), ranks)
-            for mine, ranks in zip(rewards.unbind(1), map(padded_ranks, chosen), strict=True)
-        ]).mean()  # fmt: skip
+        count = contested(padded_ranks(chosen[0]))
+        for rows in share.slices(self.rows):
+            ids, last, _ = _sent(batch_rankings(chosen[0][rows], self.pad), self)
+            dealt = (padded_ranks(deal[rows]).to(ids.device) for deal in chosen)
+            rewards = self.heads(self.model.states(ids, last))
+            yield torch.stack([
+                ranking_loss(mine.view_as(ranks), ranks, count)
+                for mine, ranks in zip(rewards.unbind(1), dealt, strict=True)
+            ]).mean()  # fmt: skip
 
     @torch.inference_mode()
     def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:
@@ -74,6 +82,11 @@ def _read_all(model: RewardModel, items: Sequence[RankedIds], pad: int) -> tuple
     most = max(len(item.rows) for item in items)
     states: list[Tensor] = []
     for start in range(0, len(items), 32):
-        ids, last, _ = batch_rankings(items[start : start + 32], pad, most)
+        ids, last, _ = _sent(batch_rankings(items[start : start + 32], pad, most), model)
         states.append(model.states(ids, last))
-    return torch.cat(states), padded_ranks(items)
+    return torch.cat(states), padded_ranks(items).to(device_of(model))
+
+
+def _sent(batch: tuple[Tensor, Tensor, Tensor], model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+    ids, last, ranks = (sent(part, device_of(model)) for part in batch)
+    return ids, last, ranks

@@ -101,11 +101,34 @@ class Padded:
     lengths: Int[Tensor, "B"]
 
     def __post_init__(self) -> None:
-        _at_least_one("length of a row", int(self.lengths.min()))
+        if self.lengths.is_cpu:  # elsewhere asking would make the processor wait for all that was begun
+            _at_least_one("length of a row", int(self.lengths.min()))
 
     def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
         real = torch.arange(keys, device=queries.device) < self.lengths[:, None]
         return real[:, None].expand(-1, queries.shape[1], -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Documents:
+    """Texts one after another in a row: who reads sees its own text only. `numbers` says whose every token is."""
+
+    numbers: Int[Tensor, "B T"]
+
+    @staticmethod
+    def begun_by(opening: int, ids: Int[Tensor, "B T"]) -> "Documents":
+        """The token `opening`, which closes one text, opens the next: what follows is asked for from it alone."""
+        return Documents((ids == opening).cumsum(-1))
+
+    def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
+        own = self.numbers.gather(1, queries.expand(len(self.numbers), -1))
+        return own[..., None] == self.numbers[:, None, :keys]
+
+    def positions(self) -> Int[Tensor, "B T"]:
+        """Places in the own document, each beginning at 0, the first also where the row begins in its middle."""
+        places = torch.arange(self.numbers.shape[1], device=self.numbers.device)
+        begins = self.numbers.diff(dim=1, prepend=self.numbers[:, :1] - 1) != 0
+        return places - (places * begins).cummax(1).values
 
 
 @dataclass(frozen=True)
@@ -117,6 +140,11 @@ class Both:
 
     def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
         return self.first.allowed(queries, keys) & self.second.allowed(queries, keys)
+
+
+def within(mask: Mask, documents: Documents | None) -> Mask:
+    """The mask inside each document, where there are several."""
+    return Both(mask, documents) if documents else mask
 
 
 def _at_least_one(what: str, number: int) -> None:

@@ -6,7 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.device import device_of
 from gptwright.layers.cache import Cache, positions_of
+from gptwright.layers.masks import Documents
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 
 
 class Decoder(nn.Module):
@@ -15,12 +18,18 @@ class Decoder(nn.Module):
     config: Any
     embed: nn.Embedding
     blocks: nn.ModuleList
+    vocabulary: Vocabulary = WHOLE
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.logits(self.hidden(ids))
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
-        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
+    def hidden(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it.
+
+        With `documents` each is read as if it stood alone: nothing of the others is seen, and positions begin at 0.
+        """
         raise NotImplementedError
 
     def initialise(self, seed: int) -> None:
@@ -33,18 +42,22 @@ class Decoder(nn.Module):
         return self.embed.weight
 
     def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return hidden.float() @ self.output.T
+        return self.vocabulary.joined(hidden.float() @ self.output.T)
 
     @property
     def matrix_dtype(self) -> torch.dtype:
         """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
         return next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
 
-    def positions_of(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Int[Tensor, "#B T"]:
-        """Where the ids stand. Raises `IndexError` beyond the context."""
-        return positions_of(ids, cache, self.config.context)
+    def positions_of(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None, documents: Documents | None = None
+    ) -> Int[Tensor, "#B T"]:
+        """Where the ids stand, in their document if there are several. Raises `IndexError` beyond the context."""
+        positions = positions_of(ids, cache, self.config.context)
+        return documents.positions() if documents else positions
 
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` sequences of at most `capacity` tokens."""
         attention = cast(Any, self.blocks[0]).attention
-        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype)
+        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype,
+                     device_of(self))  # fmt: skip

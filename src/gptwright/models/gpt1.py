@@ -10,7 +10,8 @@ from gptwright.layers.attention import Attention
 from gptwright.layers.cache import Cache, LayerCache
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import normal_weights
-from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.layers.masks import CAUSAL, Documents, Mask, within
+from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 
@@ -44,7 +45,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(width, heads)
         self.mlp = FeedForward(width, 4 * width)
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
 
     def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None) -> Float[Tensor, "B T C"]:
         x = self.norm1(x + self.attention(x, mask, cache))
@@ -59,12 +60,14 @@ class GPT1(Decoder):
         self.positions = nn.Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+    def hidden(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+    ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
-        x = self.embed(ids) + self.positions(self.positions_of(ids, cache))
+        x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
         x = x.to(self.matrix_dtype)
         for index, block in enumerate(self.blocks):
-            x = block(x, CAUSAL, cache.layer(index) if cache else None)
+            x = block(x, within(CAUSAL, documents), cache.layer(index) if cache else None)
         return x
 
     def initialise(self, seed: int) -> None:

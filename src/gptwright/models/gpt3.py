@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.layers.cache import Cache
 from gptwright.layers.initial import normal_weights
-from gptwright.layers.masks import CAUSAL, Banded, Strided
+from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
+from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 from gptwright.models.gpt2 import Block
@@ -66,14 +67,16 @@ class GPT3(Decoder):
         self.embed = nn.Embedding(config.vocab, config.width)
         self.positions = nn.Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = LayerNorm(config.width)
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+    def hidden(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+    ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
-        x = self.embed(ids) + self.positions(self.positions_of(ids, cache))
+        x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
         x = x.to(self.matrix_dtype)
         for index, block in enumerate(self.blocks):
-            x = block(x, self.masks[index % 2], cache.layer(index) if cache else None)
+            x = block(x, within(self.masks[index % 2], documents), cache.layer(index) if cache else None)
         return self.norm(x)
 
     def initialise(self, seed: int) -> None:

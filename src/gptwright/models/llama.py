@@ -13,7 +13,7 @@ from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.cache import Cache, LayerCache
 from gptwright.layers.feedforward import SwiGLU
 from gptwright.layers.initial import normal_weights
-from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import RMSNorm
 from gptwright.layers.positions import Angles, RopeScaling, rotary_angles
 from gptwright.models.decoder import Decoder
@@ -102,13 +102,15 @@ class Llama(Decoder):
     def output(self) -> Float[Tensor, "V C"]:
         return (self.unembed or self.embed).weight
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+    def hidden(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+    ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         c = self.config
-        angles = rotary_angles(self.positions_of(ids, cache), c.width // c.heads, c.base, c.scaling)
+        angles = rotary_angles(self.positions_of(ids, cache, documents), c.width // c.heads, c.base, c.scaling)
         x = self.embed(ids).to(self.matrix_dtype)
         for index, block in enumerate(self.blocks):
-            x = block(x, CAUSAL, angles, cache.layer(index) if cache else None)
+            x = block(x, within(CAUSAL, documents), angles, cache.layer(index) if cache else None)
         return self.norm(x)
 
     def initialise(self, seed: int) -> None:

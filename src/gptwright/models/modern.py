@@ -16,7 +16,7 @@ from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.cache import Cache, LayerCache
 from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.initial import normal_weights
-from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.positions import Angles, rotary_angles
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
@@ -88,13 +88,15 @@ class Modern(Decoder):
     def output(self) -> Float[Tensor, "V C"]:
         return self.unembed.weight
 
-    def hidden(self, ids: Int[Tensor, "B T"], cache: Cache | None = None) -> Float[Tensor, "B T C"]:
+    def hidden(
+        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+    ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         c = self.config
-        angles = rotary_angles(self.positions_of(ids, cache), c.width // c.heads, c.base)
+        angles = rotary_angles(self.positions_of(ids, cache, documents), c.width // c.heads, c.base)
         x = self.norm(self.embed(ids)).to(self.matrix_dtype)
         for index, block in enumerate(self.blocks):
-            x = block(x, CAUSAL, angles, cache.layer(index) if cache else None)
+            x = block(x, within(CAUSAL, documents), angles, cache.layer(index) if cache else None)
         return self.norm(x)
 
     @torch.no_grad()

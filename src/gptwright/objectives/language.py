@@ -7,8 +7,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import sent
 from gptwright.kernels.library import fits
 from gptwright.kernels.pointwise import cross_entropy_
+from gptwright.layers.vocabulary import WHOLE, Slice, Vocabulary
+from gptwright.objectives.sliced import sliced_loss, sliced_nats
 
 CHUNK = 1024
 ROWS = 256  # rows come in multiples of this: for every new number of rows oneDNN compiles and keeps new kernels
@@ -17,27 +20,40 @@ IGNORED = -100
 
 def next_token_loss(
     hidden: Float[Tensor, "*B C"],
-    output: Float[Tensor, "V C"],
+    output: Float[Tensor, "W C"],
     targets: Int[Tensor, "*B"],
     smoothing: float = 0.0,
     count: int | None = None,
+    vocabulary: Vocabulary = WHOLE,
 ) -> Float[Tensor, ""]:
     """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk.
 
     With `count` the sum is divided by that number instead: the targets of a whole batch, of which these are a part.
+    Of a `vocabulary` in slices `output` is the own slice.
+    `targets` may stay on the processor while `hidden` lies on a GPU: nothing waits, and no IGNORED row is computed.
     With `smoothing` ε the wanted distribution is 1 - ε on the target and ε spread evenly over the vocabulary
     (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
+    if targets.is_cpu:  # elsewhere asking how many there are would take longer than computing for nothing
+        hidden, targets = wanted_rows(hidden, targets)
+    if count is None:
+        count = int((targets != IGNORED).sum())
+    targets = sent(targets, hidden.device)
+    if isinstance(vocabulary, Slice):
+        return sliced_loss(hidden, output, targets, IGNORED, smoothing, max(count, 1), vocabulary)
+    return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
+
+
+def wanted_rows(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[Tensor, Tensor]:
+    """The rows whose targets are not IGNORED, filled up with others to a multiple of `ROWS`."""
     ignored = targets == IGNORED
     needed = len(targets) - int(ignored.sum())
     rows = min(-(-needed // ROWS) * ROWS, len(targets))
-    if rows < len(targets):
-        first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
-        hidden, targets = hidden[first], targets[first]
-    if count is None:
-        count = needed
-    return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
+    if rows == len(targets):
+        return hidden, targets
+    first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
+    return hidden[sent(first, hidden.device)], targets[first]
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -95,11 +111,17 @@ def nats_and_gradient_(
 
 @torch.no_grad()
 def token_nats(
-    hidden: Float[Tensor, "N C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "N"]
+    hidden: Float[Tensor, "N C"],
+    output: Float[Tensor, "W C"],
+    targets: Int[Tensor, "N"],
+    vocabulary: Vocabulary = WHOLE,
 ) -> Float[Tensor, "N"]:
     """Nats of each target, for evaluation; IGNORED targets give 0."""
-    parts = [
-        F.cross_entropy((h.float() @ output.float().T), t, reduction="none", ignore_index=IGNORED)
-        for h, t in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)
-    ]
-    return torch.cat(parts)
+
+    def of(hidden: Tensor, targets: Tensor) -> Tensor:
+        if isinstance(vocabulary, Slice):
+            return sliced_nats(hidden, output, targets, vocabulary) * (targets != IGNORED)
+        logits = hidden.float() @ output.float().T
+        return F.cross_entropy(logits, targets, reduction="none", ignore_index=IGNORED)
+
+    return torch.cat([of(*chunk) for chunk in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)])

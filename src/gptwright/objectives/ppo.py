@@ -16,7 +16,7 @@ def token_rewards(score: Float[Tensor, "B"], policy: Tokens, reference: Tokens, 
     """-β (log π - log π_ref) on every token, and the answer's score on its last one."""
     rewards = -beta * (policy - reference) * said
     last = said.shape[1] - 1 - said.flip(1).int().argmax(1)
-    rewards[torch.arange(len(score)), last] += score
+    rewards[torch.arange(len(score), device=last.device), last] += score
     return rewards
 
 
@@ -33,8 +33,9 @@ def advantages(rewards: Tokens, values: Tokens, said: Said, gamma: float = 1.0, 
     return result
 
 
-def masked_mean(x: Tokens, said: Said) -> Float[Tensor, ""]:
-    return (x * said).sum() / said.sum()
+def masked_mean(x: Tokens, said: Said, count: int | None = None) -> Float[Tensor, ""]:
+    """The mean over the tokens said, or their sum over `count`: the tokens of the batch that these are a part of."""
+    return (x * said).sum() / (said.sum() if count is None else count)
 
 
 def whiten(x: Tokens, said: Said) -> Tokens:
@@ -44,16 +45,20 @@ def whiten(x: Tokens, said: Said) -> Tokens:
     return (x - mean) * torch.rsqrt(variance + 1e-8) * said
 
 
-def policy_loss(new: Tokens, old: Tokens, advantage: Tokens, said: Said, clip: float = 0.2) -> Float[Tensor, ""]:
+def policy_loss(
+    new: Tokens, old: Tokens, advantage: Tokens, said: Said, count: int | None = None, clip: float = 0.2
+) -> Float[Tensor, ""]:
     """Mean of -min(ρA, clip(ρ, 1 ± ε) A) over the tokens said, ρ = exp(log π_new - log π_old)."""
     ratio = torch.exp((new - old) * said)
-    return masked_mean(torch.maximum(-advantage * ratio, -advantage * ratio.clamp(1 - clip, 1 + clip)), said)
+    return masked_mean(torch.maximum(-advantage * ratio, -advantage * ratio.clamp(1 - clip, 1 + clip)), said, count)
 
 
-def value_loss(new: Tokens, old: Tokens, returns: Tokens, said: Said, clip: float = 0.2) -> Float[Tensor, ""]:
+def value_loss(
+    new: Tokens, old: Tokens, returns: Tokens, said: Said, count: int | None = None, clip: float = 0.2
+) -> Float[Tensor, ""]:
     """½ mean of max((V-R)², (clip(V, V_old ± ε) - R)²) over the tokens said."""
     near = old + (new - old).clamp(-clip, clip)
-    return 0.5 * masked_mean(torch.maximum((new - returns) ** 2, (near - returns) ** 2), said)
+    return 0.5 * masked_mean(torch.maximum((new - returns) ** 2, (near - returns) ** 2), said, count)
 
 
 def kl_estimates(policy: Tokens, reference: Tokens, said: Said) -> tuple[float, float]:

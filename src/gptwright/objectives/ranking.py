@@ -11,17 +11,23 @@ def better_pairs(ranks: Int[Tensor, "*B K"]) -> Bool[Tensor, "*B K K"]:
     return (ranks[..., :, None] < ranks[..., None, :]) & real[..., :, None] & real[..., None, :]
 
 
-def ranking_loss(rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]) -> Float[Tensor, ""]:
+def contested(ranks: Int[Tensor, "B K"]) -> int:
+    """How many prompts have answers that do not all tie."""
+    return int(better_pairs(ranks).any(-1).any(-1).sum())
+
+
+def ranking_loss(
+    rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"], count: int | None = None
+) -> Float[Tensor, ""]:
     """Bradley–Terry over all pairs: mean over prompts of the mean over their pairs of -log σ(r_better - r_worse).
 
     The K answers of one prompt are one element of the batch, so that their correlated pairs weigh as one prompt.
-    Prompts whose answers all tie carry no loss.
+    Prompts whose answers all tie carry no loss. With `count` the sum over prompts is divided by that number instead.
     """
     pairs = better_pairs(ranks)
     margins = rewards[:, :, None] - rewards[:, None, :]
-    count = pairs.sum((1, 2))
-    per_prompt = (F.softplus(-margins) * pairs).sum((1, 2)) / count.clamp(min=1)
-    return per_prompt.sum() / (count > 0).sum().clamp(min=1)
+    per_prompt = (F.softplus(-margins) * pairs).sum((1, 2)) / pairs.sum((1, 2)).clamp(min=1)
+    return per_prompt.sum() / max(contested(ranks) if count is None else count, 1)
 
 
 def pair_accuracy(rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]) -> tuple[float, int]:

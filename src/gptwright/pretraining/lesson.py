@@ -11,6 +11,8 @@ from torch import Tensor
 
 from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.ramp import Ramp
+from gptwright.training.share import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +23,13 @@ class Material:
     tokenizer: Tokenizer
     train: TokenFile
     heldout: TokenFile
-    rows: int
-    """sequences a step"""
+    ramp: Ramp
+    """sequences of every step"""
     length: int
     """tokens a sequence"""
     seed: int
+    by_document: bool = False
+    """whether a decoder reads each document as if it stood alone, wherever a window holds several"""
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,15 @@ class Lesson(Protocol):
     """Made from `Material`. Raises `InputError` when the text does not suffice, `ArtifactError` when it is of another
     kind."""
 
-    tokens_per_step: int
+    fewest_rows: int
+    """of all steps: no more processes than that can share them"""
 
-    def losses(self, step: int) -> Iterator[Tensor]:
-        """The step's loss in parts that add up (`training.optimise`)."""
+    def tokens(self, steps: int) -> int:
+        """What the first `steps` steps read."""
+        ...
+
+    def losses(self, step: int, share: Share) -> Iterator[Tensor]:
+        """This share of the step's loss, a part a piece; those of all shares add up to the mean."""
         ...
 
     def epochs(self, steps: int) -> float:

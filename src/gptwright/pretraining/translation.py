@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gptwright.evaluation.translation import TranslationScores, require_sacrebleu, translation_scores
+from gptwright.foundations.device import device_of, sent
 from gptwright.foundations.progress import say
 from gptwright.generation.beam import Search
 from gptwright.generation.translator import Translator
@@ -14,6 +15,7 @@ from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
 from gptwright.pretraining.lesson import Look, Material
 from gptwright.pretraining.pair_batches import PairBatches
 from gptwright.training.batches import key
+from gptwright.training.share import WHOLE, Share
 
 SMOOTHING = 0.1  # §5.4
 LOOKED_AT, MEASURED = 64, 1000  # held-out pairs that are translated
@@ -31,21 +33,29 @@ class Translation:
             PairBatches(
                 tokens,
                 start=self.translator.start,
-                budget=material.rows * material.length,
+                budget=material.ramp.full * material.length,
                 context=material.network.config.context,
                 seed=material.seed,
             )
             for tokens in (material.train, material.heldout)
         )
-        self.tokens_per_step = round(int(self.train.lengths.sum()) / self.train.count)
+        self.fewest_rows = int(np.diff(self.train.cuts).min())
         say(f"pretrain: {len(self.train.pairs):,} pairs, {self.train.left_out:,} left out as longer than the context")
 
-    def losses(self, step: int) -> Iterator[Tensor]:
+    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         batch = self.train.batch(step)
+        count, device = int((batch.targets != IGNORED).sum()), device_of(self.network)
         self.network.train()
-        torch.manual_seed(key(self.seed, step, "dropout"))
-        states = self.network.decode(batch.inputs, self.network.encode(batch.source, batch.lengths))
-        yield next_token_loss(states, self.network.output, batch.targets, SMOOTHING)
+        for rows in share.slices(len(batch.source)):
+            torch.manual_seed(key(self.seed, step, "dropout", rows.start))
+            source, lengths, inputs = (sent(x[rows], device) for x in (batch.source, batch.lengths, batch.inputs))
+            states = self.network.decode(inputs, self.network.encode(source, lengths))
+            yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count,
+                                  self.network.vocabulary)  # fmt: skip
+
+    def tokens(self, steps: int) -> int:
+        """On the average; padding is not counted."""
+        return round(steps * int(self.train.lengths.sum()) / self.train.count)
 
     def epochs(self, steps: int) -> float:
         return steps / self.train.count
@@ -90,12 +100,15 @@ class Translation:
     def _nats(self) -> dict[str, float]:
         """Means over the target tokens of all held-out pairs, end tokens included."""
         self.network.eval()
-        output = self.network.output.detach()
         plain = smoothed = count = 0.0
+        device = device_of(self.network)
         for batch in self.heldout.in_order():
-            states = self.network.decode(batch.inputs, self.network.encode(batch.source, batch.lengths))
+            source, lengths, inputs = (x.to(device) for x in (batch.source, batch.lengths, batch.inputs))
+            states = self.network.decode(inputs, self.network.encode(source, lengths))
+            output, vocabulary = self.network.output.detach(), self.network.vocabulary
+            targets = batch.targets.flatten().to(device)
             real = int((batch.targets != IGNORED).sum())
-            plain += float(token_nats(states.flatten(0, 1), output, batch.targets.flatten()).sum())
-            smoothed += real * float(next_token_loss(states, output, batch.targets, SMOOTHING))
+            plain += float(token_nats(states.flatten(0, 1), output, targets, vocabulary).sum())
+            smoothed += float(next_token_loss(states, output, batch.targets, SMOOTHING, 1, vocabulary))
             count += real
         return {"heldout_nats": plain / count, "heldout_smoothed_nats": smoothed / count}

@@ -1,7 +1,7 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,31 @@ from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, s
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.evaluation.preference import distinct_pairs, win_rate
-from gptwright.foundations.device import use_threads
+from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.durable import write_file, write_json
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, nearest
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder, finished_stage
+from gptwright.foundations.runs import FREE, StageFolder, finished_stage
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.models.huggingface import read_model
-from gptwright.objectives.language import next_token_loss
 from gptwright.objectives.ppo import kl_estimates
+from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import positive, within_context
 from gptwright.stages.pretrain import release
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import prompt_ids, read_messages
+from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
+from gptwright.training.share import Share
 
 NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)
 
@@ -89,8 +91,14 @@ class PPO:
     """peak learning rate"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
+    device: str = field(default="auto", metadata=FREE)
+    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: int = 5
     """updates between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
+    pieces: int = 1
+    """micro-batches of a minibatch, one after the other: more need less memory"""
     heldout: int = 256
     """held-out prompts to judge"""
     seed: int = 1
@@ -98,7 +106,8 @@ class PPO:
 
     def __post_init__(self) -> None:
         positive(self, "updates", "episodes", "epochs", "minibatches", "max_tokens", "temperature", "mix_rows",
-                 "length", "demonstration_rows", "rate", "threads", "save_every", "heldout")  # fmt: skip
+                 "length", "demonstration_rows", "rate", "threads", "save_every", "keep", "pieces",
+                 "heldout")  # fmt: skip
         if self.rule not in RULES:
             raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
 
@@ -106,12 +115,14 @@ class PPO:
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and answers of both models."""
     use_threads(config.threads)
+    device = use_device(config.device)
     start, reference = load_decoder(config.policy), load_decoder(config.policy)
     within_context(config.length, start.context)
-    reward = _reward_model(config.reward)
+    reward = _reward_model(config.reward).to(device)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
-    agent = PolicyAndValue(start.network)
-    optimizer = Optimizer(agent.named_parameters(), decay=0.0, epsilon=1e-5)
+    reference.network.to(device)
+    agent = PolicyAndValue(start.network).to(device)
+    optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
     memories = _memories(config, start)
     prompts, heldout = _prompts(config, start)
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
@@ -123,28 +134,31 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         )
         return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.pad)
 
-    def remember(update_number: int) -> Callable[[int], Iterator[Tensor]]:
-        def losses(minibatch: int) -> Iterator[Tensor]:
+    def remember(update_number: int) -> Callable[[int, Share], Iterator[Tensor]]:
+        def losses(minibatch: int, share: Share) -> Iterator[Tensor]:
             for source in memories:
-                ids, targets = source.batch(update_number * config.epochs * config.minibatches + minibatch)
-                hidden = start.network.hidden(ids)
-                yield config.mix_weight * next_token_loss(hidden, start.network.output, targets)
+                batch = source.batch(update_number * config.epochs * config.minibatches + minibatch)
+                for loss in next_token_losses(start.network, *batch, share):
+                    yield config.mix_weight * loss
 
         return losses
 
-    with session(folder, optimizer, steps=config.updates, save_every=config.save_every) as run:
+    with session(
+        folder, optimizer, steps=config.updates, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+    ) as run:
         if "score_mean" not in run.state:
             run.state |= _scale(score(reward, answer(reference.network, prompts[:256], "scale")))
         rate = linear(config.rate, config.updates, warmup=2)
-        for number in range(run.first, config.updates):
-            order = epoch_order(len(prompts), config.episodes, number, config.seed)
-            rollout = answer(start.network, [prompts[i] for i in order], number)
+        for number in run.course.steps(config.updates):
+            batch = number + run.course.passed
+            order = epoch_order(len(prompts), config.episodes, batch, config.seed)
+            rollout = answer(start.network, [prompts[i] for i in order], batch)
             scores = (score(reward, rollout) - run.state["score_mean"]) / run.state["score_std"]
             scores = torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
             with torch.no_grad():
                 judged = Judged(rollout, read_again(reference.network, None, rollout, config.temperature)[0], scores)
-            figures = update(agent, optimizer, judged, settings, rate=rate(number), seed=key(config.seed, number),
-                             also=remember(number))  # fmt: skip
+            figures = update(agent, optimizer, run.course, judged, settings, rate=rate(number),
+                             seed=key(config.seed, batch), also=remember(batch))  # fmt: skip
             run.record(number + 1, **figures)
     release(agent, optimizer)
     export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)

@@ -1,17 +1,17 @@
 """pretrain: a model learns from a corpus what its kind can learn there; a decoder, to predict the next token."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.device import describe_device, matrix_dtype, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder
+from gptwright.foundations.runs import FREE, StageFolder
 from gptwright.generation.export import export
 from gptwright.models.catalogue import ModelConfig, build, check_sizes, count, family_of, preset
 from gptwright.pretraining.lesson import Lesson, Material
@@ -21,11 +21,16 @@ from gptwright.pretraining.translation import Translation
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.training.checkpoint import KEPT, averaged_masters
+from gptwright.training.checkpoint import averaged_masters
+from gptwright.training.mesh import ONE_COPY, Mesh, World, world
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.schedules import SCHEDULES
+from gptwright.training.ramp import Ramp
+from gptwright.training.rules import RULES
+from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
+from gptwright.training.sharding import collected, spread
+from gptwright.training.tensor_parallel import check_parts
 
 LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "decoder": NextToken,
@@ -47,14 +52,22 @@ class Pretrain:
     """optimiser steps"""
     rows: int = 16
     """windows a step; of pairs to translate, rows × length tokens a side"""
+    first_rows: int = 0
+    """windows of the first step, when the batch is to grow (GPT-3); 0: all steps have as many"""
+    ramp: int = 0
+    """tokens over which it grows"""
     length: int = 128
     """tokens a window; the model may see up to its context"""
+    document_mask: bool = False
+    """a decoder sees nothing of the documents beside its own; GPT-2 and GPT-3 see what is before"""
     rate: float = 3e-3
     """peak learning rate"""
     warmup: int = 50
-    """steps of rising rate"""
+    """steps of rising rate; a step with half the rows is half a step"""
+    optim: str = "adamw"
+    """who turns gradients into steps: adamw, as the papers have it, or muon for the blocks' matrices"""
     schedule: str = "trapezoid"
-    """how the rate goes: trapezoid, cosine, linear or inverse-root"""
+    """how the rate goes: trapezoid, cosine, cosine-to-zero, linear or inverse-root"""
     decay: float = 0.1
     """weight decay of matrices"""
     beta2: float = 0.95
@@ -65,10 +78,18 @@ class Pretrain:
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
+    device: str = field(default="auto", metadata=FREE)
+    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
+    mesh: Mesh = field(default=ONE_COPY, metadata=FREE)
+    """how processes that torchrun started share the work; it may go on with others"""
     evaluate_every: int = 200
     """steps between looks at held-out text"""
     save_every: int = 400
     """steps between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
+    pieces: int = 1
+    """micro-batches a step, one after the other: more need less memory"""
     average: int = 1
     """the model is the mean of the last so many checkpoints"""
     seed: int = 1
@@ -76,11 +97,19 @@ class Pretrain:
 
     def __post_init__(self) -> None:
         positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
-                 "average")  # fmt: skip
-        at_least(0, self, "warmup", "decay")
+                 "keep", "pieces", "average")  # fmt: skip
+        at_least(0, self, "warmup", "decay", "first_rows", "ramp")
         known(self.schedule, SCHEDULES, "schedule")
+        known(self.optim, RULES, "rule")
         check_sizes(self.model)
         within_context(self.length, self.model.context)
+        ramp_of(self)
+        if self.document_mask and family_of(self.model).kind != "decoder":
+            raise ConfigError("document_mask with a decoder", f"a model of family {family_of(self.model).name}",
+                              "Its examples hold no other document: leave it out.")  # fmt: skip
+        if self.first_rows and family_of(self.model).kind == "encoder-decoder":
+            raise ConfigError("first_rows of 0 where pairs are translated", f"{self.first_rows}",
+                              "Pairs come in fixed batches: leave it out.")  # fmt: skip
         if self.average > (saved := -(-self.steps // self.save_every)):
             raise ConfigError(f"an average of at most the {saved} checkpoints that are saved", f"{self.average}",
                               "Lower save_every or average.")  # fmt: skip
@@ -89,47 +118,85 @@ class Pretrain:
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/` (a Hugging Face folder), samples.md, metrics.jsonl and the last checkpoints."""
     use_threads(config.threads)
-    tokenizer = open_tokenizer(config.tokens)
-    network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
-    kind = family_of(config.model).kind
-    train, heldout = (
-        open_tokens(config.tokens, split, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
-    )
-    lesson = LESSONS[kind](Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout,
-                                    rows=config.rows, length=config.length, seed=config.seed))  # fmt: skip
-    dtype = matrix_dtype(config.dtype)
-    hold_matrices_in(network, dtype)
-    optimizer = Optimizer(
-        network.named_parameters(), decay=config.decay, betas=(0.9, config.beta2), epsilon=config.epsilon
-    )
-    tokens = config.steps * lesson.tokens_per_step
-    format = str(dtype).removeprefix("torch.")
-    say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
-    kept = max(KEPT, config.average)
-    with session(folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept) as run:
-        rate = SCHEDULES[config.schedule](config.rate, config.steps, config.warmup)
-        for step in optimise(optimizer, lesson.losses, rate, first=run.first, steps=config.steps):
+    together = world(config.mesh, config.device)
+    material = material_of(config, together)
+    lesson = LESSONS[family_of(config.model).kind](material)
+    share = together.share(config.pieces)
+    share.slices(lesson.fewest_rows)
+    dtype = matrix_dtype(config.dtype, together.device.type)
+    parameters, tokens, format = count(material.network), lesson.tokens(config.steps), str(dtype).split(".")[-1]
+    say(f"pretrain: {parameters:,} parameters, {tokens:,} tokens, matrices in {format}")
+    hold_matrices_in(material.network, dtype)
+    layout = spread(material.network, together)
+    rule = RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
+    optimizer = Optimizer(material.network.named_parameters(), rule, layout)
+    kept = max(config.keep, config.average)
+    with session(
+        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept, pieces=config.pieces
+    ) as run:
+        for step in optimise(optimizer, lesson.losses, rate_of(config), run.course, steps=config.steps, share=share):
             if step.number % config.evaluate_every == 0:
                 look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)
                 write_samples(folder, step.number, look.samples)
+            read = lesson.tokens(step.number) - lesson.tokens(step.number - 1)
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
-                       tokens_per_second=lesson.tokens_per_step / step.seconds)  # fmt: skip
-    release(network, optimizer)
-    if config.average > 1:
-        take_average(network, folder / "checkpoints", config.average)
-    export(network, tokenizer, folder / "model")
-    figures = lesson.measure()
-    shown = [(name, value) for name, value in figures.items() if isinstance(value, float)]
-    say(f"pretrain: held-out text: {', '.join(f'{name} {value:.3f}' for name, value in shown)}")
+                       tokens_per_second=read / step.seconds)  # fmt: skip
     return {
-        "parameters": count(network),
+        "parameters": parameters,
         "tokens": tokens,
         "epochs": round(lesson.epochs(config.steps), 2),
-        **figures,
+        **finished(config, folder, material, optimizer),
         "skipped_steps": optimizer.skipped,
         "dtype": format,
+        "device": describe_device(together.device),
+        "processes": together.process.count,
     }
+
+
+def material_of(config: Pretrain, together: World) -> Material:
+    """A fresh model, and what it is to learn from. Raises `ConfigError` when its sizes do not fit the mesh."""
+    tokenizer = open_tokenizer(config.tokens)
+    sizes = replace(config.model, vocab=tokenizer.vocab)
+    check_parts(sizes, together.mesh.tensor)
+    pairs = family_of(sizes).kind == "encoder-decoder"
+    train, heldout = (open_tokens(config.tokens, split, pairs=pairs) for split in ("train", "heldout"))
+    return Material(network=build(sizes, config.seed), tokenizer=tokenizer, train=train, heldout=heldout,
+                    ramp=ramp_of(config), length=config.length, seed=config.seed,
+                    by_document=config.document_mask)  # fmt: skip
+
+
+def finished(
+    config: Pretrain, folder: StageFolder, material: Material, optimizer: Optimizer
+) -> Mapping[str, float | str]:
+    """Leaves the model with its float32 masters, and measures it; of several processes the first does."""
+    network = material.network
+    if optimizer.layout.world.axes is None:
+        release(network, optimizer)
+    else:
+        network = collected(network, optimizer)
+    if network is None:
+        return {}
+    if config.average > 1:
+        take_average(network, folder / "checkpoints", config.average)
+    export(network, material.tokenizer, folder / "model")
+    network.to(optimizer.layout.world.device)
+    figures = LESSONS[family_of(config.model).kind](replace(material, network=network)).measure()
+    shown = [(name, value) for name, value in figures.items() if isinstance(value, float)]
+    say(f"pretrain: held-out text: {', '.join(f'{name} {value:.3f}' for name, value in shown)}")
+    return figures
+
+
+def ramp_of(config: Pretrain) -> Ramp:
+    """Rows of every step."""
+    return Ramp(config.rows, config.first_rows or config.rows, config.ramp // config.length)
+
+
+def rate_of(config: Pretrain) -> Schedule:
+    """The learning rate of every step, counted in full batches."""
+    ramp = ramp_of(config)
+    rate = SCHEDULES[config.schedule](config.rate, ramp.before(config.steps) / ramp.full, config.warmup)
+    return lambda step: rate(ramp.before(int(step)) / ramp.full)
 
 
 def release(network: nn.Module, optimizer: Optimizer) -> None:

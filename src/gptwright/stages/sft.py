@@ -1,7 +1,7 @@
 """sft: supervised fine-tuning on conversations; only what the assistant says is learned (InstructGPT §3.5, step 1)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +17,29 @@ from gptwright.alignment.demonstrations import (
 from gptwright.alignment.rankings import read_rankings
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.device import device_of, matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.foundations.runs import FREE, StageFolder, stage_file
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
-from gptwright.objectives.language import next_token_loss
+from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import at_least, positive, within_context
 from gptwright.stages.pretrain import release
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import Message
+from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
+from gptwright.training.share import Share
 
 CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
 
@@ -76,25 +78,32 @@ class SFT:
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
+    device: str = field(default="auto", metadata=FREE)
+    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: int = 400
     """steps between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
+    pieces: int = 1
+    """micro-batches a step, one after the other: more need less memory"""
     seed: int = 1
     """order of the data"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every")
+        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every", "keep", "pieces")
         at_least(0, self, "continuations", "decay")
 
 
 def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
     use_threads(config.threads)
+    device = use_device(config.device)
     base = load_decoder(config.base)
     within_context(config.length, base.context)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
-    network: Any = base.network.requires_grad_(True)  # pyright: ignore
-    hold_matrices_in(network, matrix_dtype(config.dtype))
-    optimizer = Optimizer(network.named_parameters(), decay=config.decay)
+    network: Any = base.network.requires_grad_(True).to(device)  # pyright: ignore
+    hold_matrices_in(network, matrix_dtype(config.dtype, device.type))
+    optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:
         raise InputError("conversations to train on", "none", 'Add lines, or correct their "split" or "language".')
@@ -103,15 +112,15 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     windows = Windows(tokens, config.length, config.mix_rows, config.seed + 1)
     say(f"sft: {len(pool):,} conversations, {config.steps * config.rows / len(pool):.1f} times each")
 
-    def losses(step: int) -> Iterator[Tensor]:
-        ids, targets = demonstrations.batch(step)
-        yield next_token_loss(network.hidden(ids), network.output, targets)
-        ids, targets = windows.batch(step)
-        yield next_token_loss(network.hidden(ids), network.output, targets)
+    def losses(step: int, share: Share) -> Iterator[Tensor]:
+        for ids, targets in (demonstrations.batch(step), windows.batch(step)):
+            yield from next_token_losses(network, ids, targets, share)
 
-    with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
+    with session(
+        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+    ) as run:
         rate = linear(config.rate, config.steps, warmup=20)
-        for step in optimise(optimizer, losses, rate, first=run.first, steps=config.steps):
+        for step in optimise(optimizer, losses, rate, run.course, steps=config.steps):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(network, optimizer)
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)
@@ -138,6 +147,7 @@ def _evaluate(config: SFT, folder: StageFolder, tuned: Model, questions: list[Qu
     heldout = open_tokens(config.tokens, "heldout")
     table: dict[str, Any] = {}
     for name, model in models.items():
+        model.network.to(device_of(tuned.network))
         loss = text_loss(model.network, heldout, length=config.length, windows=200)
         answers = exact_answers(model, questions)
         table[name] = {

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile
+from gptwright.training.ramp import Ramp
 
 WIDTHS = 8  # batches' widths come in multiples of this: for every new shape oneDNN compiles and keeps new kernels
 
@@ -37,8 +38,9 @@ def shuffled(index: int, size: int, seed: int) -> int:
 class Windows:
     """Windows of `length` + 1 tokens from a token file: every epoch in another order and cut at another place."""
 
-    def __init__(self, tokens: TokenFile, length: int, rows: int, seed: int) -> None:
-        self.tokens, self.length, self.rows, self.seed = tokens, length, rows, seed
+    def __init__(self, tokens: TokenFile, length: int, rows: Ramp | int, seed: int) -> None:
+        self.tokens, self.length, self.seed = tokens, length, seed
+        self.ramp = Ramp(rows) if isinstance(rows, int) else rows
         self.count = (len(tokens) - length - 1) // length
         if self.count < 1:
             raise InputError(f"at least {2 * length + 1} tokens of text to cut windows of {length} from",
@@ -46,7 +48,8 @@ class Windows:
 
     def batch(self, step: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
         """Inputs and the tokens that follow them."""
-        rows = np.stack([self._window(step * self.rows + row) for row in range(self.rows)])
+        first, count = self.ramp.before(step), self.ramp.rows(step)
+        rows = np.stack([self._window(number) for number in range(first, first + count)])
         data = torch.from_numpy(rows)
         return data[:, :-1], data[:, 1:]
 

@@ -1,9 +1,42 @@
-"""AdamW (Loshchilov & Hutter 2019) over float32 master copies, so that matrices may live in bfloat16."""
+"""Gradients in, weights changed: float32 masters, so that matrices may live in bfloat16, clipping, and an update rule.
 
-from collections.abc import Iterable
+The rule is a part: `AdamW` of the papers, or `Muon`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from gptwright.training.adamw import AdamW
+from gptwright.training.layout import ALL, Layout, local
+
+
+@runtime_checkable
+class Update(Protocol):
+    """A rule at work: the owner of its moments."""
+
+    def step(self, rate: float) -> None:
+        """Changes its tensors by their gradients."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that must be saved, as plain tensors: no pickle in checkpoints."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Puts back what `tensors` gave."""
+        ...
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """Settings of a way to turn gradients into steps."""
+
+    def over(self, masters: Mapping[str, Tensor], layout: Layout) -> Update:
+        """The rule at work on these float32 tensors, parts of wholes as the layout says."""
+        ...
 
 
 def hold_matrices_in(module: nn.Module, dtype: torch.dtype) -> None:
@@ -13,54 +46,58 @@ def hold_matrices_in(module: nn.Module, dtype: torch.dtype) -> None:
             part.to(dtype)
 
 
+def master_of(parameter: nn.Parameter) -> Tensor:
+    """The float32 numbers that lie here: the parameter's own, or a copy of those of another format."""
+    whole = parameter.dtype == torch.float32 and local(parameter) is parameter
+    return parameter if whole else local(parameter.detach()).float()
+
+
 class Optimizer:
-    """Fused AdamW with gradient clipping. Only matrices decay. State is plain tensors: no pickle in checkpoints."""
+    """The masters of a model's parameters, and a rule that changes them."""
 
     def __init__(
-        self,
-        named_parameters: Iterable[tuple[str, nn.Parameter]],
-        *,
-        decay: float = 0.1,
-        betas: tuple[float, float] = (0.9, 0.95),
-        epsilon: float = 1e-8,
+        self, named_parameters: Iterable[tuple[str, nn.Parameter]], rule: Rule | None = None, layout: Layout = ALL
     ) -> None:
-        self.parameters = dict(named_parameters)
-        self.masters = {
-            name: p if p.dtype == torch.float32 else p.detach().float() for name, p in self.parameters.items()
-        }
-        matrices = [m for m in self.masters.values() if m.dim() > 1]
-        vectors = [m for m in self.masters.values() if m.dim() <= 1]
-        groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-        self.adam = torch.optim.AdamW([g for g in groups if g["params"]], lr=0.0, betas=betas, eps=epsilon, fused=True)
+        self.parameters, self.layout = dict(named_parameters), layout
+        self.masters = {name: master_of(parameter) for name, parameter in self.parameters.items()}
+        self.update = (rule or AdamW()).over(self.masters, layout)
         self.skipped = 0
 
-    def step(self, rate: float, clip: float) -> float:
-        """Clips, updates and clears the gradients; returns their norm. A norm that is not finite changes nothing."""
-        low = [(self.masters[n], p) for n, p in self.parameters.items() if p is not self.masters[n]]
-        for master, parameter in low:
-            master.grad = None if parameter.grad is None else parameter.grad.float()
-        norm = float(nn.utils.clip_grad_norm_(list(self.masters.values()), clip, foreach=True))
-        if norm == norm and norm != float("inf"):
-            for group in self.adam.param_groups:
-                group["lr"] = rate
-            self.adam.step()
-            with torch.no_grad():
-                for master, parameter in low:
-                    parameter.copy_(master)
+    def step(self, rate: float, clip: float, limit: float = float("inf")) -> float:
+        """Clips, updates and clears the gradients; returns their norm. Only one below `limit` changes anything."""
+        for name, master in self.masters.items():
+            parameter = self.parameters[name]
+            if master is not parameter:
+                master.grad = None if parameter.grad is None else local(parameter.grad).float()
+        gradients = {name: master.grad for name, master in self.masters.items() if master.grad is not None}
+        self.layout.complete(gradients)
+        total = self.layout.norm(gradients)
+        nn.utils.clip_grads_with_norm_(self.masters.values(), clip, total, foreach=True)
+        norm = float(total)
+        if norm < limit:
+            self.update.step(rate)
+            self._show()
         else:
             self.skipped += 1
-        for master, parameter in zip(self.masters.values(), self.parameters.values(), strict=True):
-            master.grad = parameter.grad = None
+        self.forget_gradients()
         return norm
 
+    def forget_gradients(self) -> None:
+        """As if no backward pass had been."""
+        for master, parameter in zip(self.masters.values(), self.parameters.values(), strict=True):
+            master.grad = parameter.grad = None
+
     def tensors(self) -> dict[str, Tensor]:
-        """Masters, both moments and the count of steps, by name, and how many steps were skipped."""
-        state = {"skipped": torch.tensor(self.skipped)}
+        """Masters, what the rule keeps, and how many steps were skipped."""
+        masters = {f"master.{name}": master.detach() for name, master in self.masters.items()}
+        return {"skipped": torch.tensor(self.skipped)} | masters | self.update.tensors()
+
+    @torch.no_grad()
+    def _show(self) -> None:
+        """Gives the model what has changed in masters that are copies of another format."""
         for name, master in self.masters.items():
-            state[f"master.{name}"] = master.detach()
-            for key, value in self.adam.state.get(master, {}).items():
-                state[f"{key}.{name}"] = value
-        return state
+            if (parameter := self.parameters[name]).dtype != master.dtype:
+                local(parameter).copy_(master)
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor]) -> None:
@@ -68,8 +105,5 @@ class Optimizer:
         self.skipped = int(tensors["skipped"])
         for name, master in self.masters.items():
             master.copy_(tensors[f"master.{name}"])
-            self.parameters[name].copy_(master)
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            found = {key: tensors[f"{key}.{name}"].clone() for key in keys if f"{key}.{name}" in tensors}
-            if found:
-                self.adam.state[master] = found
+        self._show()
+        self.update.restore(tensors)

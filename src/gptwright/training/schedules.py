@@ -1,15 +1,20 @@
-"""Learning rates as functions of the step, counted from 0."""
+"""Learning rates as functions of the step, counted from 0.
+
+Steps are those of full batches: while the batch grows, a step with half the rows counts as half a step, so that all
+schedules are curves over tokens, as GPT-3's are.
+"""
 
 from collections.abc import Callable
+from functools import partial
 from math import cos, pi
 
-Schedule = Callable[[int], float]
+Schedule = Callable[[float], float]
 
 
-def cosine(peak: float, steps: int, warmup: int, floor: float = 0.1) -> Schedule:
-    """Linear to the peak, then half a cosine down to `floor` × peak (GPT-1, GPT-3)."""
+def cosine(peak: float, steps: float, warmup: int, floor: float = 0.1) -> Schedule:
+    """Linear to the peak, then half a cosine down to `floor` × peak (GPT-3, LLaMA; GPT-1 to 0)."""
 
-    def rate(step: int) -> float:
+    def rate(step: float) -> float:
         if step < warmup:
             return peak * (step + 1) / warmup
         done = min((step - warmup) / max(steps - warmup, 1), 1.0)
@@ -18,10 +23,10 @@ def cosine(peak: float, steps: int, warmup: int, floor: float = 0.1) -> Schedule
     return rate
 
 
-def trapezoid(peak: float, steps: int, warmup: int, cooldown: float = 0.4) -> Schedule:
+def trapezoid(peak: float, steps: float, warmup: int, cooldown: float = 0.4) -> Schedule:
     """Linear up, flat, and linear to 0 over the last `cooldown` share: half-way models are as good as their steps."""
 
-    def rate(step: int) -> float:
+    def rate(step: float) -> float:
         rising = (step + 1) / max(warmup, 1)
         falling = (steps - step) / max(steps * cooldown, 1)
         return peak * min(1.0, rising, falling)
@@ -29,12 +34,12 @@ def trapezoid(peak: float, steps: int, warmup: int, cooldown: float = 0.4) -> Sc
     return rate
 
 
-def linear(peak: float, steps: int, warmup: int = 0) -> Schedule:
+def linear(peak: float, steps: float, warmup: int = 0) -> Schedule:
     """Linear up, then linear to 0."""
     return trapezoid(peak, steps, warmup, cooldown=1.0)
 
 
-def inverse_root(peak: float, steps: int, warmup: int) -> Schedule:
+def inverse_root(peak: float, steps: float, warmup: int) -> Schedule:
     """Linear up, then falling with the root of the step, without an end (Vaswani et al. 2017, eq. 3).
 
     The paper's own peak is (width · warmup) to the power −½.
@@ -43,9 +48,10 @@ def inverse_root(peak: float, steps: int, warmup: int) -> Schedule:
     return lambda step: peak * min((step + 1) / warmup, (warmup / (step + 1)) ** 0.5)
 
 
-SCHEDULES: dict[str, Callable[[float, int, int], Schedule]] = {
+SCHEDULES: dict[str, Callable[[float, float, int], Schedule]] = {
     "trapezoid": trapezoid,
     "cosine": cosine,
+    "cosine-to-zero": partial(cosine, floor=0.0),
     "linear": linear,
     "inverse-root": inverse_root,
 }

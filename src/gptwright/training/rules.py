@@ -1,0 +1,22 @@
+"""The update rules by name."""
+
+from collections.abc import Callable
+
+import torch
+
+from gptwright.training.adamw import AdamW
+from gptwright.training.muon import Muon
+from gptwright.training.optimizer import Rule
+
+
+def adamw(decay: float, beta2: float, epsilon: float, dtype: torch.dtype) -> AdamW:
+    """The papers' rule, for all parameters, in float32 whatever the model's `dtype`."""
+    return AdamW(decay=decay, betas=(0.9, beta2), epsilon=epsilon)
+
+
+def muon(decay: float, beta2: float, epsilon: float, dtype: torch.dtype) -> Muon:
+    """Muon for the matrices of the blocks, in the model's `dtype`; AdamW for the rest."""
+    return Muon(decay=decay, dtype=dtype, others=adamw(decay, beta2, epsilon, dtype))
+
+
+RULES: dict[str, Callable[[float, float, float, torch.dtype], Rule]] = {"adamw": adamw, "muon": muon}
