@@ -12,7 +12,14 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gptwright.foundations.errors import ConfigError, GptwrightError, Interrupted, ResourceError, nearest
+from gptwright.foundations.errors import (
+    ConfigError,
+    GptwrightError,
+    Interrupted,
+    ResourceError,
+    nearest,
+    out_of_memory,
+)
 from gptwright.foundations.version import __version__
 
 # verb → (its class, what it does); the module has the verb's name.
@@ -70,7 +77,7 @@ def _explained(error: Exception) -> GptwrightError:
     """What the system or torch refused, with a remedy. Raises `error` again when it is a mistake of ours."""
     if isinstance(error, GptwrightError):
         return error
-    if isinstance(error, MemoryError) or "allocate memory" in str(error):
+    if out_of_memory(error):
         return ResourceError("memory for the model and its batches", "less than that",
                              "Lower rows, length or the model's width.")  # fmt: skip
     if isinstance(error, OSError) and error.filename is not None:

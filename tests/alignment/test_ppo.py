@@ -11,8 +11,9 @@ from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue
 from gptwright.training.adamw import AdamW
+from gptwright.training.course import Course
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.share import WHOLE, Share
+from gptwright.training.share import Share
 
 PROMPT, WANTED, END = [3, 4], 7, 2
 SETTINGS = Update(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
@@ -24,6 +25,7 @@ class Agent:
     def __init__(self) -> None:
         self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
         self.both = PolicyAndValue(self.policy)
+        self.course = Course()
         self.optimizer = Optimizer(self.both.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
@@ -32,7 +34,7 @@ class Agent:
 
     def learn(self, rollout: Rollout, seed: int, settings: Update = SETTINGS, **options: object) -> dict[str, float]:
         scores = (rollout.tokens[:, 0] == WANTED).float()
-        return update(self.both, self.optimizer, Judged(rollout, rollout.logprobs, scores), settings,
+        return update(self.both, self.optimizer, self.course, Judged(rollout, rollout.logprobs, scores), settings,
                       rate=0.01, seed=seed, **options)  # type: ignore[arg-type]  # fmt: skip
 
     def wanted(self) -> float:
@@ -68,7 +70,7 @@ def test_the_reference_holds_the_policy_back() -> None:
                 reference = read_again(start.policy, None, rollout, 1.0)[0]
             scores = (rollout.tokens[:, 0] == WANTED).float()
             settings = Update(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
-            figures = update(agent.both, agent.optimizer, Judged(rollout, reference, scores), settings,
+            figures = update(agent.both, agent.optimizer, agent.course, Judged(rollout, reference, scores), settings,
                              rate=0.01, seed=number)  # fmt: skip
         return figures["kl_k3_nats"]
 
@@ -115,10 +117,8 @@ def test_pieces_and_shares_add_up(split_as_whole: Callable[..., None]) -> None:
 
 def test_figures_of_pieces_are_those_of_the_minibatch() -> None:
     whole, parted = Agent(), Agent()
-    figures = [
-        agent.learn(agent.roll(1), 1, share=share) for agent, share in ((whole, WHOLE), (parted, Share(pieces=3)))
-    ]
-    assert figures[0] == pytest.approx(figures[1], rel=1e-3, abs=1e-5)
+    parted.course.pieces = 3
+    assert whole.learn(whole.roll(1), 1) == pytest.approx(parted.learn(parted.roll(1), 1), rel=1e-3, abs=1e-5)
 
 
 def test_figures_by_hand() -> None:

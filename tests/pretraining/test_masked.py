@@ -14,6 +14,7 @@ from gptwright.pretraining.masked import MaskedWords
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
+from gptwright.training.course import Course
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.ramp import Ramp
@@ -100,6 +101,6 @@ def test_masked_words_are_learned_from_what_stands_around_them(wordpiece: Tokeni
     network.initialise(1)
     lesson = lesson_for(network, wordpiece, tmp_path)
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=0.01))
-    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), first=0, steps=250):
+    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), Course(), steps=250):
         pass
     assert lesson.measure()["heldout_masked_accuracy"] > 0.6, "frequencies alone find less than a third"

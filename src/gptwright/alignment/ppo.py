@@ -12,8 +12,10 @@ from gptwright.alignment.rollout import Judged, Rollout, read_again
 from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
 from gptwright.training.batches import key
+from gptwright.training.course import Course
+from gptwright.training.optimise import add_gradients, take_step
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.share import WHOLE, Share
+from gptwright.training.share import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +50,13 @@ class Episodes:
 def update(
     agent: PolicyAndValue,
     optimizer: Optimizer,
+    course: Course,
     judged: Judged,
     settings: Update,
     *,
     rate: float,
     seed: int,
     also: Callable[[int, Share], Iterator[Tensor]] = lambda number, share: iter(()),
-    share: Share = WHOLE,
 ) -> dict[str, float]:
     """Improves the policy on its own episodes and returns what can go wrong, as numbers.
 
@@ -66,11 +68,14 @@ def update(
     returns = advantage + rollout.values
     episodes = Episodes(rollout, objective.whiten(advantage, said), returns)
     figures = _about(judged, returns)
+
+    def everything(number: int, minibatch: Episodes, seen: dict[str, float]) -> Callable[[Share], Iterator[Tensor]]:
+        return lambda share: chain(losses(agent, minibatch, settings, share, seen), also(number, share))
+
     for number, rows in enumerate(_minibatches(len(rollout), settings, seed)):
         seen: dict[str, float] = {}
-        for loss in chain(losses(agent, episodes.at(rows), settings, share, seen), also(number, share)):
-            loss.backward()
-        figures["gradient_norm"] = optimizer.step(rate, clip=1.0)
+        add_gradients(optimizer, everything(number, episodes.at(rows), seen), course)
+        figures["gradient_norm"] = take_step(optimizer, rate, course)
         figures["value_loss"] = seen.pop("value_loss")
         if number == 0:
             figures |= seen

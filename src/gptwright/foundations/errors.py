@@ -44,6 +44,13 @@ class Interrupted(Exception):
         self.exit_code = 128 + signal_number
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Whether Python or torch could not get the memory it asked for; torch says it in words, on a GPU by its class."""
+    return (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+    )
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """ "did you mean 'x'?" when a known word is close, else the list of known words."""
     choices = sorted(known)

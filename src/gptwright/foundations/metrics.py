@@ -1,6 +1,7 @@
 """metrics.jsonl: one line a measurement, appended, cut back to the last checkpoint when a run goes on."""
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +15,12 @@ class Metrics:
         self.path = path
 
     def log(self, step: int, **values: float) -> None:
-        """Appends one line, seven digits a value; a line is short enough to reach the file whole."""
-        line = json.dumps({"step": step, **{k: float(f"{v:.7g}") for k, v in values.items()}})
+        """Appends one line, seven digits a value; a line is short enough to reach the file whole.
+
+        A value that is not finite is null: JSON knows no other.
+        """
+        shown = {name: float(f"{value:.7g}") if isfinite(value) else None for name, value in values.items()}
+        line = json.dumps({"step": step, **shown})
         with explained(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 

@@ -14,6 +14,7 @@ from gptwright.models.catalogue import build
 from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
 from gptwright.objectives.ranking import ranking_loss
 from gptwright.pretraining.speed import losses, seconds_of, step_seconds
+from gptwright.training.course import Course
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
 # Tokens of a batch's width, padding included: conversations to learn, prompts, their sampled answers, ranked answers.
@@ -87,6 +88,7 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
     agent = PolicyAndValue(network)
     reward = RewardModel(build(model))
     optimizer = Optimizer(agent.named_parameters())
+    course = Course()
     settings = Update(beta=0.1, epochs=shape.epochs, minibatches=shape.minibatches, value_weight=0.1, temperature=1.0)
     prompts = torch.randint(model.vocab, (shape.episodes, PROMPT)).tolist()
     memories = [
@@ -99,7 +101,7 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
         with torch.no_grad():
             scores = reward(rollout.ids, rollout.last)
             judged = Judged(rollout, read_again(network, None, rollout, 1.0)[0], scores)
-        update(agent, optimizer, judged, settings, rate=1e-5, seed=0,
+        update(agent, optimizer, course, judged, settings, rate=1e-5, seed=0,
                also=lambda number, share: losses(network, memories))  # fmt: skip
 
     return seconds_of(step, enough=2)

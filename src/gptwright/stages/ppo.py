@@ -93,6 +93,8 @@ class PPO:
     """processor threads; another number gives slightly other weights"""
     save_every: int = 5
     """updates between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
     pieces: int = 1
     """micro-batches of a minibatch, one after the other: more need less memory"""
     heldout: int = 256
@@ -102,7 +104,7 @@ class PPO:
 
     def __post_init__(self) -> None:
         positive(self, "updates", "episodes", "epochs", "minibatches", "max_tokens", "temperature", "mix_rows",
-                 "length", "demonstration_rows", "rate", "threads", "save_every", "pieces",
+                 "length", "demonstration_rows", "rate", "threads", "save_every", "keep", "pieces",
                  "heldout")  # fmt: skip
         if self.rule not in RULES:
             raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
@@ -137,19 +139,22 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
 
         return losses
 
-    with session(folder, optimizer, steps=config.updates, save_every=config.save_every) as run:
+    with session(
+        folder, optimizer, steps=config.updates, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+    ) as run:
         if "score_mean" not in run.state:
             run.state |= _scale(score(reward, answer(reference.network, prompts[:256], "scale")))
         rate = linear(config.rate, config.updates, warmup=2)
-        for number in range(run.first, config.updates):
-            order = epoch_order(len(prompts), config.episodes, number, config.seed)
-            rollout = answer(start.network, [prompts[i] for i in order], number)
+        for number in run.course.steps(config.updates):
+            batch = number + run.course.passed
+            order = epoch_order(len(prompts), config.episodes, batch, config.seed)
+            rollout = answer(start.network, [prompts[i] for i in order], batch)
             scores = (score(reward, rollout) - run.state["score_mean"]) / run.state["score_std"]
             scores = torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
             with torch.no_grad():
                 judged = Judged(rollout, read_again(reference.network, None, rollout, config.temperature)[0], scores)
-            figures = update(agent, optimizer, judged, settings, rate=rate(number), seed=key(config.seed, number),
-                             also=remember(number), share=Share(pieces=config.pieces))  # fmt: skip
+            figures = update(agent, optimizer, run.course, judged, settings, rate=rate(number),
+                             seed=key(config.seed, batch), also=remember(batch))  # fmt: skip
             run.record(number + 1, **figures)
     release(agent, optimizer)
     export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)

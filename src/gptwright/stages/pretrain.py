@@ -33,14 +33,13 @@ from gptwright.pretraining.translation import Translation
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.training.checkpoint import KEPT, averaged_masters
+from gptwright.training.checkpoint import averaged_masters
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.ramp import Ramp
 from gptwright.training.rules import RULES
 from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
-from gptwright.training.share import Share
 
 LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "decoder": NextToken,
@@ -102,6 +101,8 @@ class Pretrain:
     """steps between looks at held-out text"""
     save_every: int = 400
     """steps between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
     pieces: int = 1
     """micro-batches a step, one after the other: more need less memory"""
     average: int = 1
@@ -111,7 +112,7 @@ class Pretrain:
 
     def __post_init__(self) -> None:
         positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
-                 "pieces", "average")  # fmt: skip
+                 "keep", "pieces", "average")  # fmt: skip
         at_least(0, self, "warmup", "decay", "first_rows", "ramp", *BUDGETS)
         self._refuse_two_wills()
         known(self.schedule, SCHEDULES, "schedule")
@@ -164,12 +165,11 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     tokens = lesson.tokens(config.steps)
     format = str(dtype).removeprefix("torch.")
     say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
-    kept = max(KEPT, config.average)
-    with session(folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept) as run:
-        share = Share(pieces=config.pieces)
-        for step in optimise(
-            optimizer, lesson.losses, rate_of(config), first=run.first, steps=config.steps, share=share
-        ):
+    kept = max(config.keep, config.average)
+    with session(
+        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept, pieces=config.pieces
+    ) as run:
+        for step in optimise(optimizer, lesson.losses, rate_of(config), run.course, steps=config.steps):
             if step.number % config.evaluate_every == 0:
                 look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)

@@ -24,7 +24,6 @@ from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
-from gptwright.training.share import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +50,15 @@ class Reward:
     """processor threads; another number gives slightly other weights"""
     save_every: int = 100
     """steps between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
     pieces: int = 1
     """micro-batches a step, one after the other: more need less memory"""
     seed: int = 1
     """order of the data, and the control's deals"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "rate", "threads", "save_every", "pieces")
+        positive(self, "steps", "rows", "rate", "threads", "save_every", "keep", "pieces")
         at_least(0, self, "decay")
 
 
@@ -74,11 +75,11 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     before = _accuracy(learner, heldout)
     hold_matrices_in(model.trunk, matrix_dtype(config.dtype))
     optimizer = Optimizer(learner.named_parameters(), AdamW(decay=config.decay, epsilon=1e-5))
-    with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
+    with session(
+        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+    ) as run:
         rate = linear(config.rate, config.steps, warmup=5)
-        for step in optimise(
-            optimizer, learner.losses, rate, first=run.first, steps=config.steps, share=Share(pieces=config.pieces)
-        ):
+        for step in optimise(optimizer, learner.losses, rate, run.course, steps=config.steps):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(learner, optimizer)
     if isinstance(learner, Ranked):

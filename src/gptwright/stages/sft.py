@@ -80,13 +80,15 @@ class SFT:
     """processor threads; another number gives slightly other weights"""
     save_every: int = 400
     """steps between checkpoints"""
+    keep: int = 2
+    """checkpoints that stay"""
     pieces: int = 1
     """micro-batches a step, one after the other: more need less memory"""
     seed: int = 1
     """order of the data"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every", "pieces")
+        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every", "keep", "pieces")
         at_least(0, self, "continuations", "decay")
 
 
@@ -111,11 +113,11 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
         for ids, targets in (demonstrations.batch(step), windows.batch(step)):
             yield from next_token_losses(network, ids, targets, share)
 
-    with session(folder, optimizer, steps=config.steps, save_every=config.save_every) as run:
+    with session(
+        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+    ) as run:
         rate = linear(config.rate, config.steps, warmup=20)
-        for step in optimise(
-            optimizer, losses, rate, first=run.first, steps=config.steps, share=Share(pieces=config.pieces)
-        ):
+        for step in optimise(optimizer, losses, rate, run.course, steps=config.steps):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(network, optimizer)
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)

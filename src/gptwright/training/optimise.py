@@ -2,10 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor
 
+from gptwright.foundations.errors import ResourceError, out_of_memory
+from gptwright.foundations.progress import say
+from gptwright.training.course import Course
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import Schedule
 from gptwright.training.share import WHOLE, Share
@@ -26,21 +30,64 @@ def optimise(
     optimizer: Optimizer,
     losses: Callable[[int, Share], Iterable[Tensor]],
     rate: Schedule,
+    course: Course,
     *,
-    first: int,
     steps: int,
     clip: float = 1.0,
     share: Share = WHOLE,
 ) -> Iterator[Step]:
-    """Runs steps `first` … `steps - 1`. `losses(step, share)` gives that step's loss in parts that add up.
+    """Runs the steps that `course` has to do up to `steps`.
 
-    Each part's graph is freed before the next is built, so a large batch needs the memory of one piece only.
+    `losses(batch, share)` gives the loss of the batch of that number in parts that add up; each part's graph is freed
+    before the next is built, so a large batch needs the memory of one piece only.
     """
-    for number in range(first, steps):
+    for number in course.steps(steps):
         start = time.perf_counter()
-        total = 0.0
-        for part in losses(number, share):
-            part.backward()
-            total += part.item()
-        norm = optimizer.step(rate(number), clip)
-        yield Step(number + 1, total, norm, rate(number), time.perf_counter() - start)
+        batch = number + course.passed
+        loss = add_gradients(optimizer, partial(losses, batch), course, share)
+        norm = take_step(optimizer, rate(number), course, clip)
+        yield Step(number + 1, loss, norm, rate(number), time.perf_counter() - start)
+
+
+def take_step(optimizer: Optimizer, rate: float, course: Course, clip: float = 1.0) -> float:
+    """Moves the parameters, unless the gradient is not to be believed; returns its norm."""
+    limit = course.limit(clip)
+    norm = optimizer.step(rate, clip, limit)
+    course.note(norm, limit)
+    return norm
+
+
+def add_gradients(
+    optimizer: Optimizer, losses: Callable[[Share], Iterable[Tensor]], course: Course, share: Share = WHOLE
+) -> float:
+    """Adds up the gradients of all parts and returns the loss.
+
+    When the memory does not suffice, what was added is dropped and the same batch done in twice as many pieces, and so
+    are all that follow. Raises `ResourceError` when a piece is one row, or other processes wait for this one's part.
+    """
+    while True:
+        mine = replace(share, pieces=course.pieces, asked=[])
+        try:
+            return _backward(losses(mine))
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+        # Not inside `except`: the error holds the failed attempt's tensors.
+        optimizer.forget_gradients()
+        finer = mine.finer()
+        if finer is None:
+            raise ResourceError("memory for one row of a batch", "less than that",
+                                "Lower the length or the model's width, or end other programs.")  # fmt: skip
+        if share.ranks > 1:
+            raise ResourceError("memory for a process's rows of a batch", "less than that",
+                                f"Begin with --pieces {finer.pieces}.")  # fmt: skip
+        course.pieces = finer.pieces
+        say(f"out of memory: from here on a batch is worked on in {course.pieces} pieces")
+
+
+def _backward(parts: Iterable[Tensor]) -> float:
+    total = 0.0
+    for part in parts:
+        part.backward()
+        total += part.item()
+    return total

@@ -56,22 +56,26 @@ class Optimizer:
         self.update = (rule or AdamW()).over(self.masters)
         self.skipped = 0
 
-    def step(self, rate: float, clip: float) -> float:
-        """Clips, updates and clears the gradients; returns their norm. A norm that is not finite changes nothing."""
+    def step(self, rate: float, clip: float, limit: float = float("inf")) -> float:
+        """Clips, updates and clears the gradients; returns their norm. Only one below `limit` changes anything."""
         low = [(self.masters[n], p) for n, p in self.parameters.items() if p is not self.masters[n]]
         for master, parameter in low:
             master.grad = None if parameter.grad is None else parameter.grad.float()
         norm = float(nn.utils.clip_grad_norm_(list(self.masters.values()), clip, foreach=True))
-        if norm == norm and norm != float("inf"):
+        if norm < limit:
             self.update.step(rate)
             with torch.no_grad():
                 for master, parameter in low:
                     parameter.copy_(master)
         else:
             self.skipped += 1
+        self.forget_gradients()
+        return norm
+
+    def forget_gradients(self) -> None:
+        """As if no backward pass had been."""
         for master, parameter in zip(self.masters.values(), self.parameters.values(), strict=True):
             master.grad = parameter.grad = None
-        return norm
 
     def tensors(self) -> dict[str, Tensor]:
         """Masters, what the rule keeps, and how many steps were skipped."""

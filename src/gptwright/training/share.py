@@ -5,7 +5,7 @@ its nats divided by the targets of the whole batch, so that all pieces of all pr
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from gptwright.foundations.errors import ConfigError
@@ -18,12 +18,15 @@ class Share:
     rank: int = 0
     ranks: int = 1
     pieces: int = 1
+    asked: list[int] = field(default_factory=list[int], compare=False, repr=False)
+    """rows of the batches that were to be cut"""
 
     def slices(self, rows: int) -> Iterator[slice]:
         """The rows of each piece: consecutive, none empty, and as many pieces in every process.
 
         Where there are fewer rows than pieces, a piece is one row. Raises `ConfigError` when a process gets no row.
         """
+        self.asked.append(rows)
         if rows < self.ranks:
             raise ConfigError(f"a row or more for each of the {self.ranks} processes", f"{rows} rows in a step",
                               "Raise the rows a step, or start fewer processes.")  # fmt: skip
@@ -31,6 +34,11 @@ class Share:
         pieces = min(self.pieces, rows // self.ranks)
         cuts = [first + (end - first) * piece // pieces for piece in range(pieces + 1)]
         return (slice(*cut) for cut in pairwise(cuts))
+
+    def finer(self) -> "Share | None":
+        """The same rows in twice as many pieces; None when every piece that was asked for is one row already."""
+        most = max(self.asked, default=0) // self.ranks
+        return replace(self, pieces=min(2 * self.pieces, most), asked=[]) if self.pieces < most else None
 
 
 WHOLE = Share()
