@@ -2,8 +2,8 @@
 
     python benchmarks/scaling_fit.py results.jsonl [--plot docs/scaling.svg]
 
-Loss over size and tokens by least squares on E + A/N^α + B/D^β; the best rate as the lowest point of a parabola through
-the losses at several rates, on a logarithmic axis.
+Loss over size and tokens by least squares on ((N₀/N)^(α/β) + D₀/D)^β; the best rate as the lowest point of a parabola
+through the losses at several rates, on a logarithmic axis.
 """
 
 import argparse
@@ -32,24 +32,26 @@ def config(line: Line) -> LlamaConfig:
 
 
 def fitted(lines: list[Line]) -> tuple[float, ...]:
-    """LEAST, A, ALPHA, B, BETA, and the root mean square of what they miss, in nats."""
+    """ALPHA, BETA, N0, D0, and the root mean square of what they miss, in nats."""
     sizes = np.array([multiplied(config(line)) for line in lines], float)
     tokens = np.array([line["kilotokens"] * 1024 for line in lines], float)
     nats = np.array([line["nats"] for line in lines])
     best = (np.inf, (0.0,))
-    for least, alpha, beta in product(np.arange(1.0, 3.4, 0.1), np.arange(0.1, 0.71, 0.02), np.arange(0.1, 0.71, 0.02)):
-        terms = np.stack([sizes**-alpha, tokens**-beta], 1)
+    for beta, ratio in product(np.arange(0.06, 0.4, 0.005), np.arange(0.4, 2.0, 0.05)):
+        terms = np.stack([sizes**-ratio, 1 / tokens], 1)
+        wanted = nats ** (1 / beta)
         scale = terms.max(0)
-        weights = np.linalg.lstsq(terms / scale, nats - least, rcond=None)[0] / scale
-        missed = float(np.sqrt(np.mean((terms @ weights + least - nats) ** 2)))
-        if weights.min() > 0 and missed < best[0]:
-            best = (missed, (least, weights[0], alpha, weights[1], beta))
+        a, d0 = np.linalg.lstsq(terms / scale / wanted[:, None], np.ones(len(lines)), rcond=None)[0] / scale
+        if min(a, d0) <= 0:
+            continue
+        missed = float(np.sqrt(np.mean(((terms @ [a, d0]) ** beta - nats) ** 2)))
+        if missed < best[0]:
+            best = (missed, (ratio * beta, beta, a ** (1 / ratio), d0))
     return (*best[1], best[0])
 
 
 def lowest(points: list[tuple[float, float]]) -> float | None:
     """The rate at the bottom of the parabola through the three lowest neighbours; None where it is at the rim."""
-    points = sorted(points)
     at = min(range(len(points)), key=lambda i: points[i][1])
     if not 0 < at < len(points) - 1:
         return None
@@ -60,11 +62,11 @@ def lowest(points: list[tuple[float, float]]) -> float | None:
 
 def by_rate(lines: list[Line]) -> dict[tuple[str, int, int], list[tuple[float, float]]]:
     """(optimizer, width, rows) → rates and nats at 512 thousand tokens."""
-    found: defaultdict[tuple[str, int, int], list[tuple[float, float]]] = defaultdict(list)
+    found: defaultdict[tuple[str, int, int], dict[float, float]] = defaultdict(dict)
     for line in lines:
         if line["kilotokens"] == 512 and line["family"] == "llama":
-            found[line["optimizer"], line["width"], line["rows"]].append((line["rate"], line["nats"]))
-    return found
+            found[line["optimizer"], line["width"], line["rows"]][line["rate"]] = line["nats"]
+    return {which: sorted(nats.items()) for which, nats in found.items()}
 
 
 def panel(curves: dict[str, list[tuple[float, float]]], x_name: str, dashed: str = "") -> str:
@@ -120,16 +122,17 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     lines: list[Line] = [json.loads(line) for line in given.results.read_text().splitlines()]
-    sizes = [line for line in lines if line["study"] == "size"]
-    names = ("LEAST", "A", "ALPHA", "B", "BETA", "missed")
-    print("  ".join(f"{name} {value:.4g}" for name, value in zip(names, fitted(sizes), strict=True)))
+    of_law = [line for line in lines if line["family"] == "llama" and line["optimizer"] == "muon" and line["rows"] == 8]
+    sizes = [line for line in of_law if abs(line["rate"] / best_rate("muon", line["width"]) - 1) < 0.01]
+    names = ("ALPHA", "BETA", "N0", "D0", "missed")
+    print("  ".join(f"{name} {value:.5g}" for name, value in zip(names, fitted(sizes), strict=True)))
     for line in sizes:
         tokens = line["kilotokens"] * 1024
         law = loss(multiplied(config(line)), tokens)
         print(f"{line['layers']} × {line['width']:3}  {tokens:9,} tokens  {line['nats']:.3f} nats, "
               f"{line['bits_per_byte']:.3f} bits a byte; the law {law:.3f}")  # fmt: skip
     for (optim, width, rows), points in sorted(by_rate(lines).items()):
-        found = ", ".join(f"{rate:.2g}: {nats:.3f}" for rate, nats in sorted(points))
+        found = ", ".join(f"{rate:.2g}: {nats:.3f}" for rate, nats in points)
         print(f"{optim} {width}, {rows} rows: {found}; lowest {lowest(points)}; the law {best_rate(optim, width):.2g}")
     if given.plot:
         given.plot.write_text(plot(sizes, by_rate(lines)), encoding="utf-8")

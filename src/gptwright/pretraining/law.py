@@ -1,6 +1,6 @@
 """How loss falls with size, tokens, rate and batch: fitted to runs on the bundled corpus, kept as a few numbers.
 
-    loss(N, D) = LEAST + A / N^α + B / D^β        (Hoffmann et al. 2022, eq. 2)
+    loss(N, D) = ((N₀ / N)^(α / β) + D₀ / D)^β        (Kaplan et al. 2020, eq. 1.5)
 
 in nats a token of a vocabulary of 2,048; other text has another loss, but much the same best size for its compute.
 The runs, the fit and its picture: `benchmarks/scaling.py` and LOG.md.
@@ -9,7 +9,8 @@ The runs, the fit and its picture: `benchmarks/scaling.py` and LOG.md.
 from dataclasses import dataclass
 from math import exp
 
-LEAST, A, ALPHA, B, BETA = 1.8, 30.0, 0.25, 500.0, 0.45
+ALPHA, BETA = 0.138, 0.12
+N0, D0 = 83185562425.0 ** (BETA / ALPHA), 9.53e10
 LASTING = 15.4  # epochs after which reading the same text again has lost 1 - 1/e of its worth (Muennighoff et al. 2023)
 BATCH, BATCH_TOKENS = 2048, 1_000_000  # tokens a step, best for so many tokens in all
 BATCH_GROWTH = 0.5
@@ -31,7 +32,7 @@ TOO_LOW = 100.0
 
 def loss(parameters: float, tokens: float) -> float:
     """Nats a token after reading fresh `tokens` with so many parameters in matrix products."""
-    return LEAST + A * parameters**-ALPHA + B * tokens**-BETA
+    return ((N0 / parameters) ** (ALPHA / BETA) + D0 / tokens) ** BETA
 
 
 def worth(tokens: float, unique: float) -> float:
