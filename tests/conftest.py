@@ -10,6 +10,7 @@ from jaxtyping import install_import_hook
 # The hook takes its checker by name; ours lets an int stand where a float is asked for, as Python's typing does.
 ROOMS = (
     "foundations",
+    "kernels",
     "layers",
     "tokenizers",
     "models",

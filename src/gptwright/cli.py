@@ -6,6 +6,7 @@ torch takes seconds to import, so it is imported only when a verb runs.
 import os
 import re
 import sys
+import time
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from importlib import import_module
 from io import TextIOWrapper
@@ -20,6 +21,7 @@ from gptwright.foundations.errors import (
     nearest,
     out_of_memory,
 )
+from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.version import __version__
 
 # verb → (its class, what it does); the module has the verb's name.
@@ -42,6 +44,9 @@ VERBS = {
 }
 # An installed wheel carries the page inside the package; a checkout has it in docs/.
 COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "docs" / "commands.md")
+TOGETHER = ("pretrain",)  # what several processes can do together
+LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
+SECONDS_TO_SPEAK = 5
 LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo", "import")
 
 
@@ -69,6 +74,10 @@ def main() -> None:
 
 
 def _end(message: str, code: int) -> NoReturn:
+    """Of several processes on a machine the first tells what all have met; torchrun ends the others meanwhile."""
+    if several() and os.environ.get("LOCAL_RANK", "0") != "0":
+        time.sleep(SECONDS_TO_SPEAK)
+        message = f"process {os.environ['RANK']}: {message}"
     print(f"gptwright: {message}", file=sys.stderr)
     sys.exit(code)
 
@@ -77,6 +86,9 @@ def _explained(error: Exception) -> GptwrightError:
     """What the system or torch refused, with a remedy. Raises `error` again when it is a mistake of ours."""
     if isinstance(error, GptwrightError):
         return error
+    if several() and any(word in str(error) for word in LOST):
+        return ResourceError("an answer of every process", "none of one of them: it has ended, or the network failed",
+                             "See its own message; the same command goes on from the last checkpoint.")  # fmt: skip
     if out_of_memory(error):
         return ResourceError("memory for the model and its batches", "less than that",
                              "Lower rows, length or the model's width.")  # fmt: skip
@@ -102,6 +114,9 @@ def _run(words: list[str]) -> None:
     if options in (["-h"], ["--help"]) and (page := written_help(verb)):
         print(page)
         return
+    if several() and verb not in TOGETHER:
+        raise ConfigError(f"one process for {verb}", os.environ["WORLD_SIZE"],
+                          f"Several can do {' and '.join(TOGETHER)}; start it without torchrun.")  # fmt: skip
     module = import_module(f"gptwright.stages.{verb}")
     config_type = getattr(module, VERBS[verb][0])
     if verb in LEAVES_A_FOLDER:
@@ -109,7 +124,8 @@ def _run(words: list[str]) -> None:
 
         config, out = _with_folder(config_type, verb, options)
         carry_out(verb, config, out)
-        print(out)
+        if is_first():
+            print(out)
     else:
         module.run(_parse(config_type, verb, options))
 

@@ -1,8 +1,10 @@
 import json
 
+import pytest
 import torch
 
 from gptwright.foundations import device
+from gptwright.foundations.errors import ConfigError, ResourceError
 
 
 def test_the_fast_format_is_one_of_two_and_measured_once() -> None:
@@ -26,3 +28,23 @@ def test_the_shortest_time_counts() -> None:
     calls: list[int] = []
     assert device.best_seconds(lambda: calls.append(1), repeats=4) >= 0
     assert len(calls) == 5
+
+
+def test_the_processor_is_always_there() -> None:
+    assert device.choose_device("cpu", place=7) == torch.device("cpu")
+    assert device.choose_device("auto").type in device.DEVICES
+
+
+@pytest.mark.parametrize(("name", "needed"), [("tpu", "a device"), ("cuda", "a device cuda for process 100")])
+def test_a_device_that_is_not_there(name: str, needed: str) -> None:
+    with pytest.raises((ConfigError, ResourceError), match=needed):
+        device.choose_device(name, place=99)
+
+
+def test_it_is_said_which_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert device.use_device("cpu") == torch.device("cpu")
+    assert capsys.readouterr().err == "device: cpu (asked for)\n"
+
+
+def test_a_model_lies_where_its_parameters_lie() -> None:
+    assert device.device_of(torch.nn.Linear(1, 1, device="meta")) == torch.device("meta")

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from gptwright.layers.norms import RMSNorm
+from gptwright.layers.norms import LayerNorm, RMSNorm
 
 
 def test_by_hand() -> None:
@@ -22,3 +22,10 @@ def test_the_format_that_comes_in_goes_out() -> None:
     found = RMSNorm(8)(x)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), RMSNorm(8)(x.float()), atol=0.02, rtol=0.01)
+
+
+def test_a_layer_norm_whose_gains_have_another_format() -> None:
+    part, x = LayerNorm(8), torch.randn(4, 8, dtype=torch.bfloat16)
+    on_meta = LayerNorm(8, device="meta")(x.to("meta"))
+    assert on_meta.dtype == part(x).dtype == torch.bfloat16
+    torch.testing.assert_close(part(x).float(), nn.LayerNorm(8)(x.float()), atol=0.02, rtol=0.01)

@@ -14,6 +14,9 @@ from gptwright.models.gpt3 import GPT3Config
 from gptwright.models.llama import LlamaConfig
 from gptwright.models.modern import ModernConfig
 from gptwright.models.transformer import TransformerConfig
+from gptwright.objectives.language import next_token_loss
+from gptwright.objectives.masked import chosen_states, masked_loss, next_sentence_loss
+from gptwright.training.optimizer import hold_matrices_in
 
 SIZES = {"vocab": 50, "context": 16, "width": 12, "layers": 2}
 TINY: dict[str, Any] = {
@@ -108,3 +111,31 @@ def test_every_tensor_has_one_name_in_their_folders(model: Any) -> None:
     family = FAMILIES[next(name for name, f in FAMILIES.items() if isinstance(model, f.model))]
     names = [theirs for name in model.state_dict() for theirs in family.folder.theirs(name)]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_step_stays_on_the_models_device_and_waits_for_nothing(name: str) -> None:
+    """On torch's meta device: a tensor made elsewhere is refused, and so is asking for a number."""
+    family = FAMILIES[name]
+    preset = next(config for preset, config in family.presets.items() if preset.endswith("-nano"))
+    with torch.device("meta"):
+        model: Any = family.model(preset)
+    hold_matrices_in(model, torch.bfloat16)
+    training_loss(model, family.kind).backward()
+    assert {parameter.grad.device.type for parameter in model.parameters() if parameter.grad is not None} == {"meta"}
+    assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+
+
+def training_loss(model: Any, kind: str) -> torch.Tensor:
+    """Of two rows of 96 tokens, as its lesson has it."""
+    ids = torch.zeros(2, 96, dtype=torch.long, device="meta")
+    lengths = ids[:, 0]
+    if kind == "decoder":
+        return next_token_loss(model.hidden(ids), model.output, ids, count=192)
+    if kind == "encoder-decoder":
+        return next_token_loss(model.decode(ids, model.encode(ids, lengths)), model.output, ids, 0.1, 192)
+    states = model.encode(ids, ids, lengths)
+    words, targets = chosen_states(states, torch.zeros(2, 96, dtype=torch.long))
+    return masked_loss(
+        model.masked_states(words), model.embed.weight, model.output_bias, targets, 192
+    ) + next_sentence_loss(model.next_logits(states), lengths > 0)

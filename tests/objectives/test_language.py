@@ -1,9 +1,11 @@
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gptwright.objectives.language import CHUNK, IGNORED, next_token_loss, token_nats
 
@@ -114,3 +116,26 @@ def test_the_nats_of_every_target_over_chunk_borders() -> None:
     with torch.no_grad():
         expected = F.cross_entropy(hidden @ output.T, targets, reduction="none")
         torch.testing.assert_close(token_nats(hidden, output, targets), expected, atol=1e-5, rtol=1e-5)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the most numbers that any tensor of a program held."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(tensor, Tensor) and tensor.is_floating_point():
+                self.numbers = max(self.numbers, tensor.numel())
+        return result
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_logits_of_a_whole_batch_never_exist(dtype: torch.dtype) -> None:
+    vocab, count = 300, 4 * CHUNK
+    hidden = torch.randn(count, WIDTH, dtype=dtype, requires_grad=True)
+    output = torch.randn(vocab, WIDTH, requires_grad=True)
+    with Largest() as largest:
+        next_token_loss(hidden, output, torch.randint(vocab, (count,)), 0.1).backward()
+    assert largest.numbers == CHUNK * vocab

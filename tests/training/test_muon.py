@@ -1,18 +1,12 @@
 """Muon against torch's own, against the singular value decomposition, and on every family's parameters."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import torch
-import torch.distributed as dist
 from torch import nn
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
-from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from gptwright.models.catalogue import FAMILIES
 from gptwright.training.adamw import AdamW
-from gptwright.training.muon import Muon, gathered, is_hidden_matrix, orthogonal, pieces_of
+from gptwright.training.muon import Muon, is_hidden_matrix, orthogonal, pieces_of
 from gptwright.training.optimizer import Optimizer
 
 NANOS = {name: next(c for n, c in family.presets.items() if n.endswith("-nano")) for name, family in FAMILIES.items()}
@@ -116,22 +110,3 @@ def test_hidden_matrices_are_the_linear_layers_of_blocks(name: str) -> None:
     assert hidden == in_blocks and len(hidden) >= 16
     embeddings = {f"{n}.weight" for n, part in model.named_modules() if isinstance(part, nn.Embedding)}
     assert embeddings and not hidden & embeddings
-
-
-@pytest.fixture
-def mesh(tmp_path: Path) -> Iterator[DeviceMesh]:
-    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
-    yield init_device_mesh("cpu", (1,))
-    dist.destroy_process_group()
-
-
-def test_shards_take_the_steps_of_the_whole(mesh: DeviceMesh) -> None:
-    torch.manual_seed(0)
-    weight, gradient = torch.randn(24, 8), torch.randn(24, 8)
-    whole, shards = nn.Parameter(weight.clone()), nn.Parameter(distribute_tensor(weight.clone(), mesh, [Shard(0)]))
-    whole.grad, shards.grad = gradient, distribute_tensor(gradient, mesh, [Shard(0)])
-    for parameter in (whole, shards):
-        masters = {"blocks.0.qkv.weight": parameter, "norm.weight": nn.Parameter(ONE)}
-        Muon(dtype=torch.float32).over(masters).step(0.1)
-    assert isinstance(shards.data, DTensor) and shards.data.placements == (Shard(0),)
-    assert torch.equal(gathered(shards.data), whole.data)

@@ -10,6 +10,7 @@ from torch import Tensor
 from gptwright.foundations.errors import ResourceError
 from gptwright.training import checkpoint, saving
 from gptwright.training.checkpoint import newest_checkpoint
+from gptwright.training.layout import Layout
 from gptwright.training.saving import Saving
 
 
@@ -19,9 +20,9 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     opened = threading.Event()
     write = checkpoint.write_tensors
 
-    def wait(tensors: dict[str, Tensor], unfinished: Path) -> None:
+    def wait(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
         assert opened.wait(30)
-        write(tensors, unfinished)
+        write(tensors, unfinished, layout)
 
     monkeypatch.setattr(checkpoint, "write_tensors", wait)
     return opened
@@ -61,7 +62,7 @@ def test_tensors_that_change_their_shape_or_format(tmp_path: Path) -> None:
 
 
 def fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(tensors: dict[str, Tensor], unfinished: Path) -> None:
+    def full(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "write_tensors", full)

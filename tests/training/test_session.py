@@ -15,6 +15,7 @@ from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.training import checkpoint
+from gptwright.training.layout import Layout
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import cosine
@@ -198,10 +199,10 @@ def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(
     whole = train(tmp_path / "whole")
     write = checkpoint.write_tensors
 
-    def full(tensors: dict[str, Tensor], unfinished: Path) -> None:
+    def full(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
         if "8" in unfinished.name:
             raise OSError(28, "No space left on device")
-        write(tensors, unfinished)
+        write(tensors, unfinished, layout)
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "write_tensors", full)

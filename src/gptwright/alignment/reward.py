@@ -13,6 +13,7 @@ from gptwright.alignment.rankings import (
     rankings_of_step,
     with_shuffled_ranks,
 )
+from gptwright.foundations.device import device_of, sent
 from gptwright.models.heads import RewardModel
 from gptwright.objectives.ranking import contested, pair_accuracy, ranking_loss
 from gptwright.training.share import WHOLE, Share
@@ -31,7 +32,7 @@ class Ranked(nn.Module):
         chosen = rankings_of_step(self.items, self.rows, step, self.seed)
         count = contested(padded_ranks(chosen))
         for rows in share.slices(len(chosen)):
-            ids, last, ranks = batch_rankings(chosen[rows], self.pad)
+            ids, last, ranks = _sent(batch_rankings(chosen[rows], self.pad), self)
             yield ranking_loss(self.model(ids, last).view_as(ranks), ranks, count)
 
     @torch.inference_mode()
@@ -60,11 +61,12 @@ class Shuffled(nn.Module):
         chosen = [rankings_of_step(deal, self.rows, step, self.seed) for deal in self.deals]
         count = contested(padded_ranks(chosen[0]))
         for rows in share.slices(self.rows):
-            ids, last, _ = batch_rankings(chosen[0][rows], self.pad)
+            ids, last, _ = _sent(batch_rankings(chosen[0][rows], self.pad), self)
+            dealt = (padded_ranks(deal[rows]).to(ids.device) for deal in chosen)
             rewards = self.heads(self.model.states(ids, last))
             yield torch.stack([
                 ranking_loss(mine.view_as(ranks), ranks, count)
-                for mine, ranks in zip(rewards.unbind(1), (padded_ranks(deal[rows]) for deal in chosen), strict=True)
+                for mine, ranks in zip(rewards.unbind(1), dealt, strict=True)
             ]).mean()  # fmt: skip
 
     @torch.inference_mode()
@@ -80,6 +82,11 @@ def _read_all(model: RewardModel, items: Sequence[RankedIds], pad: int) -> tuple
     most = max(len(item.rows) for item in items)
     states: list[Tensor] = []
     for start in range(0, len(items), 32):
-        ids, last, _ = batch_rankings(items[start : start + 32], pad, most)
+        ids, last, _ = _sent(batch_rankings(items[start : start + 32], pad, most), model)
         states.append(model.states(ids, last))
-    return torch.cat(states), padded_ranks(items)
+    return torch.cat(states), padded_ranks(items).to(device_of(model))
+
+
+def _sent(batch: tuple[Tensor, Tensor, Tensor], model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+    ids, last, ranks = (sent(part, device_of(model)) for part in batch)
+    return ids, last, ranks

@@ -7,10 +7,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import device_of
 from gptwright.generation.decode import Answer, answer_all
 from gptwright.generation.sampling import Sampling
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.objectives.logprobs import chosen_logprobs
 from gptwright.training.batches import padded
 
 
@@ -34,6 +36,10 @@ class Rollout:
     def rows(self, index: Int[Tensor, "R"]) -> "Rollout":
         """Some of the episodes."""
         return Rollout(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+    def to(self, device: torch.device) -> "Rollout":
+        """On another device."""
+        return Rollout(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
     @property
     def last(self) -> Int[Tensor, "B"]:
@@ -63,7 +69,7 @@ def roll_out(
     """Answers every prompt once. Nothing is cut from the distribution: the noted probabilities are the policy's."""
     assert sampling.top_k == 0 and sampling.top_p == 1.0
     answers = answer_all(policy, prompts, sampling, stop_ids, value_head=value_head)
-    return pack_rollout(prompts, answers, pad)
+    return pack_rollout(prompts, answers, pad).to(device_of(policy))
 
 
 def pack_rollout(prompts: Sequence[Sequence[int]], answers: Sequence[Answer], pad: int) -> Rollout:
@@ -92,18 +98,16 @@ def read_again(
     The temperature divides the logits here as it did while sampling; without it the ratio would compare two policies.
     """
     hidden = policy.hidden(rollout.ids)
-    where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1])
+    where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1], device=hidden.device)
     where = where.clamp(max=hidden.shape[1] - 1)
-    states = hidden[torch.arange(len(rollout))[:, None], where][rollout.said]
-    scores = (policy.logits(states) / temperature).log_softmax(-1)
-    chosen = scores.gather(1, rollout.tokens[rollout.said][:, None]).squeeze(1)
-    entropy = -(scores.exp() * scores).sum(-1)
+    states = hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.said]
+    chosen, entropy = chosen_logprobs(states, policy.output, rollout.tokens[rollout.said], temperature)
     values = value_head(states) if value_head else torch.zeros_like(chosen)
     return tuple(_spread(x, rollout.said) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
 
 
 def _spread(flat: Float[Tensor, "N"], said: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
-    return torch.zeros(said.shape).masked_scatter(said, flat)
+    return flat.new_zeros(said.shape).masked_scatter(said, flat)
 
 
 @torch.inference_mode()

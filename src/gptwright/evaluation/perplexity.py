@@ -5,6 +5,7 @@ from math import log
 
 import torch
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.layers.masks import Documents
 from gptwright.models.decoder import Decoder
@@ -36,9 +37,10 @@ def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int, o
         rows = torch.stack(
             [torch.from_numpy(tokens.window(i * step, length + 1)) for i in range(start, min(start + 16, count))]
         )
+        rows = rows.to(device_of(model))
         documents = None if opening is None else Documents.begun_by(opening, rows[:, :-1])
         hidden = model.hidden(rows[:, :-1], documents=documents).flatten(0, 1)
-        total += float(token_nats(hidden, model.output, rows[:, 1:].flatten()).sum())
+        total += float(token_nats(hidden, model.output, rows[:, 1:].flatten(), model.vocabulary).sum())
         seen += rows[:, 1:].numel()
     nats = total / seen
     return TextLoss(nats, nats / log(2) * tokens.meta.tokens / tokens.meta.bytes)

@@ -111,10 +111,15 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def unfinished_folder(path: Path) -> Path:
+    """Where `new_folder` gathers what will be at `path`."""
+    return path.with_name(f".{path.name}.unfinished")
+
+
 @contextlib.contextmanager
 def new_folder(path: Path) -> Generator[Path]:
     """A folder that appears at `path`, complete with its manifest, only when the block ends well."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = unfinished_folder(path)
     with explained(path):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)

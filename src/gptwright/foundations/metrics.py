@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.durable import explained, write_text
+from gptwright.foundations.processes import is_first
 
 
 class Metrics:
-    """The measurements of one stage. Names carry their unit: `loss_nats`, `tokens_per_second`, `bits_per_byte`."""
+    """The measurements of one stage; of several processes the first writes them.
+
+    Names carry their unit: `loss_nats`, `tokens_per_second`, `bits_per_byte`.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -21,14 +25,18 @@ class Metrics:
         """
         shown = {name: float(f"{value:.7g}") if isfinite(value) else None for name, value in values.items()}
         line = json.dumps({"step": step, **shown})
-        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        if is_first():
+            self._append(line)
 
     def rewind(self, step: int) -> None:
         """Forgets what was logged after `step`, which will be done again."""
-        if self.path.exists():
+        if is_first() and self.path.exists():
             kept = [line for line in read_metrics(self.path) if line["step"] <= step]
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def _append(self, line: str) -> None:
+        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -6,13 +6,16 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from gptwright.foundations.processes import is_first
+
 console = Console(stderr=True, highlight=False)
 PLAIN_SECONDS = 10.0
 
 
 def say(text: str) -> None:
-    """One line to the person, never to stdout, which is for results."""
-    console.print(text, markup=False, soft_wrap=True)
+    """One line to the person, never to stdout, which is for results. Of several processes the first is_first."""
+    if is_first():
+        console.print(text, markup=False, soft_wrap=True)
 
 
 class ProgressLine:
@@ -28,7 +31,7 @@ class ProgressLine:
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not console.is_terminal or not is_first(),
         )
         self._task = self._bar.add_task(name, total=total, completed=done, note="")
         self._started = self._printed = time.monotonic()
@@ -47,7 +50,7 @@ class ProgressLine:
         note = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items())
         self._bar.update(self._task, completed=done, note=note)
         now = time.monotonic()
-        if not console.is_terminal and (now - self._printed >= PLAIN_SECONDS or done >= self.total):
+        if is_first() and not console.is_terminal and (now - self._printed >= PLAIN_SECONDS or done >= self.total):
             self._printed = now
             print(
                 f"{self.name}  {done}/{self.total}  {note}  {self._left(now):.0f} s left", file=sys.stderr, flush=True

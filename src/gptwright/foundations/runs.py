@@ -19,9 +19,12 @@ from gptwright.foundations.device import describe_machine, peak_memory_gb
 from gptwright.foundations.durable import explained, read_json, sha256, write_json
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.metrics import Metrics
+from gptwright.foundations.processes import is_first
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"
+FREE = {"free": True}
+"""Metadata of a field of a configuration that says where work is done, not which: it goes on with another value."""
 State = Literal["new", "unfinished", "complete"]
 
 
@@ -37,7 +40,9 @@ class StageFolder:
         return self.path / name
 
     def save(self) -> None:
-        """Writes `stage.json` as it stands, with the seconds and the most memory spent so far."""
+        """Writes `stage.json` as it stands, with the seconds and the most memory spent so far: the first process."""
+        if not is_first():
+            return
         now = time.monotonic()
         self.record["seconds"] = round(self.record["seconds"] + now - self._since, 3)
         self.record["peak_memory_gb"] = round(max(self.record.get("peak_memory_gb", 0.0), peak_memory_gb()), 2)
@@ -72,7 +77,10 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
     }
     if (path / RECORD).exists():
         record = cast("dict[str, Any]", read_json(path / RECORD))
-        _refuse_other_work(path, record, asked)
+        fields = dataclasses.fields(config) if dataclasses.is_dataclass(config) else ()
+        anywhere = {field.name for field in fields if "free" in field.metadata}
+        _refuse_other_work(path, record, asked, anywhere)
+        record["config"] |= {name: value for name, value in asked["config"].items() if name in anywhere}
         return StageFolder(path, record, cast(State, record["state"]))
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise ConfigError(f"a new or empty folder, or one of this stage, at {path}", "something else there",
@@ -148,7 +156,7 @@ def _identity(path: Path) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any]) -> None:
+def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any], anywhere: set[str]) -> None:
     remedy = "Choose another folder with --out, or delete this one."
     # Paths may differ: what lies there is compared by hash.
     if record.get("verb") != asked["verb"]:
@@ -157,7 +165,7 @@ def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any]
         before, now = record[part], asked[part]
         for key in sorted(before.keys() | now.keys()):
             is_path = part == "config" and any(name.split("[")[0] == key for name in asked["inputs"])
-            if before.get(key) != now.get(key) and not is_path:
+            if before.get(key) != now.get(key) and not is_path and key not in anywhere:
                 got = "other bytes there" if part == "inputs" else f"{key} = {now.get(key)!r}"
                 raise ConfigError(f"the work that {path} holds ({key} = {before.get(key)!r})", got, remedy)
 

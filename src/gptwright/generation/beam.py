@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.models.transformer import Transformer
 
@@ -82,14 +83,16 @@ class Beams:
 
     def __init__(self, model: Transformer, sources: Sequence[Sequence[int]], search: Search, start: int) -> None:
         self.model, self.search = model, search
-        lengths = torch.tensor([len(source) for source in sources])
-        self.memory = model.encode(pad_sequence([torch.tensor(source) for source in sources], True), lengths)
+        device = device_of(model)
+        lengths = torch.tensor([len(source) for source in sources], device=device)
+        rows = pad_sequence([torch.tensor(source) for source in sources], True).to(device)
+        self.memory = model.encode(rows, lengths)
         self.limits = (lengths + search.extra).clamp(max=model.config.context)
         self.cache = model.new_cache(len(sources) * search.beams, int(self.limits.max()))
-        self.ids = torch.full((len(sources), search.beams, 1), start)
-        self.scores = torch.full((len(sources), search.beams), NEVER)
+        self.ids = torch.full((len(sources), search.beams, 1), start, device=device)
+        self.scores = torch.full((len(sources), search.beams), NEVER, device=device)
         self.scores[:, 0] = 0.0  # all begin equal, so one of them is enough
-        self.number = torch.arange(len(sources))  # which of the sources each row of the batch is
+        self.number = torch.arange(len(sources), device=device)  # which of the sources each row of the batch is
         self.best = [Hypothesis([], NEVER) for _ in sources]
         self.finished = [0 for _ in sources]
 
@@ -109,7 +112,7 @@ class Beams:
     def _continuations(self) -> tuple[Float[Tensor, "B N"], Int[Tensor, "B N"], Int[Tensor, "B N"]]:
         """The best 2 · beams, from the likeliest: log-probability, the beam that goes on, its next token."""
         states = self.model.decode(self.ids[..., -1].reshape(-1, 1), self.memory, self.cache)[:, 0]
-        self.cache.advance(torch.ones(len(states), dtype=torch.long))
+        self.cache.advance(self.cache.lengths.new_ones(len(states)))
         logprobs = self.model.logits(states).log_softmax(-1).unflatten(0, self.scores.shape)
         all_scores = (self.scores[..., None] + logprobs).flatten(1)
         top, flat = all_scores.topk(min(2 * self.search.beams, all_scores.shape[1]))
@@ -139,11 +142,11 @@ class Beams:
             to_come = (self.ids.shape[2], int(self.limits[row]))
             bound = float(self.scores[row, 0]) / max(self.search.divisor(length) for length in to_come)
             found.append(self.finished[source] < self.search.beams and bound > self.best[source].score)
-        return torch.tensor(found)
+        return torch.tensor(found, device=self.number.device)
 
     def _go_on(self, parents: Int[Tensor, "B K"], goes_on: Bool[Tensor, "B"]) -> None:
         """Every beam takes over what its parent has read; sources that are done leave."""
-        rows = parents + self.search.beams * torch.arange(len(parents))[:, None]
+        rows = parents + self.search.beams * torch.arange(len(parents), device=parents.device)[:, None]
         self.cache.reorder(rows[goes_on].flatten())
         if not goes_on.all():
             kept = goes_on.nonzero().squeeze(1)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.generation.sampling import Sampling, draw
 from gptwright.models.decoder import Decoder
@@ -57,14 +58,15 @@ def decode(
     context = model.config.context
     for prompt in prompts:
         check_prompt(prompt, context)
-    lengths = torch.tensor([len(p) for p in prompts])
+    device = device_of(model)
+    lengths = torch.tensor([len(p) for p in prompts], device=device)
     widest = int(lengths.max())
     cache = model.new_cache(len(prompts), min(widest + sampling.max_tokens, context))
-    ids = torch.tensor([[*p, *[0] * (widest - len(p))] for p in prompts])
-    hidden = model.hidden(ids, cache)[torch.arange(len(prompts)), lengths - 1]
+    ids = torch.tensor([[*p, *[0] * (widest - len(p))] for p in prompts], device=device)
+    hidden = model.hidden(ids, cache)[torch.arange(len(prompts), device=device), lengths - 1]
     cache.advance(lengths)
-    rows = torch.arange(len(prompts))
-    stops = torch.tensor(list(stop_ids))
+    rows = torch.arange(len(prompts), device=device)
+    stops = torch.tensor(list(stop_ids), device=device)
     for step in range(sampling.max_tokens):
         tokens, logprobs = draw(model.logits(hidden), sampling, random)
         yield Drawn(rows, tokens, logprobs, hidden)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.export import export
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -38,7 +39,7 @@ class Encoder:
             raise InputError(
                 f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
             )
-        return self.network(ids)
+        return self.network(ids.to(device_of(self.network)))
 
     @torch.inference_mode()
     def embeddings(self, texts: Sequence[str]) -> Float[Tensor, "N C"]:
@@ -47,12 +48,14 @@ class Encoder:
         Texts that mean the same have a high cosine where the model was trained for it (MiniLM).
         """
         rows = [self._framed(self.tokenizer.encode(text)[: self.context - 2]) for text in texts]
-        found = torch.empty(len(rows), self.network.config.width)
+        device = device_of(self.network)
+        found = torch.empty(len(rows), self.network.config.width, device=device)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         for some in (order[i : i + ROWS] for i in range(0, len(order), ROWS)):
-            lengths = torch.tensor([len(rows[i]) for i in some])
-            states = self.network.encode(padded([rows[i] for i in some], self.pad), lengths=lengths).float()
-            real = (torch.arange(states.shape[1]) < lengths[:, None])[..., None]
+            lengths = torch.tensor([len(rows[i]) for i in some], device=device)
+            ids = padded([rows[i] for i in some], self.pad).to(device)
+            states = self.network.encode(ids, lengths=lengths).float()
+            real = (torch.arange(states.shape[1], device=device) < lengths[:, None])[..., None]
             found[some] = (states * real).sum(1) / lengths[:, None]
         return found
 
@@ -69,7 +72,7 @@ class Encoder:
         for part in parts[1:]:
             ids += [self.mask, *self.tokenizer.encode(part)]
         row = torch.tensor([self._framed(ids)])
-        logits = self.logits(row)[0]
+        logits = self.logits(row)[0].cpu()
         logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")
         return self.tokenizer.decode(torch.where(row[0] == self.mask, logits.argmax(-1), row[0]).tolist())
 

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.generation.decode import answer_all, check_prompt, decode
 from gptwright.generation.export import export
@@ -46,7 +47,7 @@ class Model:
             raise InputError(
                 f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
             )
-        return self.network.logits(self.network.hidden(ids))
+        return self.network.logits(self.network.hidden(ids.to(device_of(self.network))))
 
     def generate(self, prompt: str, *, max_tokens: int = 128, temperature: float = 0.7, seed: int | None = None) -> str:
         """Continues a text."""

@@ -65,6 +65,9 @@ def cut(scores: Float[Tensor, "B V"], top_k: int, top_p: float) -> Float[Tensor,
 
 
 def _race(scores: Float[Tensor, "B V"], random: torch.Generator) -> Int[Tensor, "B"]:
-    """Draws from softmax(scores): the first to finish of independent exponential clocks (the Gumbel trick)."""
-    clocks = torch.empty_like(scores).exponential_(generator=random)
-    return (scores - clocks.log()).argmax(-1)
+    """Draws from softmax(scores): the first to finish of independent exponential clocks (the Gumbel trick).
+
+    The processor draws them, so that a seed means the same on every device.
+    """
+    clocks = torch.empty(scores.shape, dtype=scores.dtype).exponential_(generator=random)
+    return (scores - clocks.log().to(scores.device)).argmax(-1)

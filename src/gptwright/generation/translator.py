@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.durable import read_json
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.beam import Search, search_all
@@ -52,8 +53,9 @@ class Translator:
         if longest > self.context:
             raise InputError(f"at most {self.context} tokens, the model's context", f"{longest}", "Shorten the text.")
         whole = torch.full((len(source_ids),), source_ids.shape[1])
-        self.network.eval()
-        return self.network(source_ids, whole if lengths is None else lengths, target_ids)
+        device = device_of(self.network.eval())
+        given = (source_ids, whole if lengths is None else lengths, target_ids)
+        return self.network(*(part.to(device) for part in given))
 
     def translate(self, texts: Sequence[str], *, beams: int | None = None, alpha: float | None = None) -> list[str]:
         """One translation a text, by the folder's search unless asked otherwise; 1 beam is greedy, `alpha` is GNMT's.

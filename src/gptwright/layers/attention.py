@@ -77,7 +77,8 @@ class CrossAttention(nn.Module):
         self, x: Float[Tensor, "R T C"], k: Float[Tensor, "B H S D"], v: Float[Tensor, "B H S D"], mask: Mask
     ) -> Float[Tensor, "R T C"]:
         """One row of x for each of the memory's, or as many for each, side by side: they look together."""
-        q = self.query(x).reshape(len(k), -1, x.shape[-1])
+        q = self.query(x)
+        q = q.reshape(len(k), -1, q.shape[-1])
         y = attend(heads_apart(q, self.head_width), k, v, mask)
         return self.out(y.transpose(1, 2).flatten(2)).view(x.shape)
 

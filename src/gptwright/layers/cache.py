@@ -12,15 +12,24 @@ class Cache:
     one token at a time. What lies beyond a row's length is never seen: masks compare with the row's own positions.
     """
 
-    def __init__(self, layers: int, rows: int, heads: int, capacity: int, head_width: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        layers: int,
+        rows: int,
+        heads: int,
+        capacity: int,
+        head_width: int,
+        dtype: torch.dtype,
+        device: torch.device | None = None,
+    ) -> None:
         shape = (layers, rows, heads, capacity, head_width)
-        self.keys, self.values = torch.zeros(shape, dtype=dtype), torch.zeros(shape, dtype=dtype)
-        self.lengths: Int[Tensor, "B"] = torch.zeros(rows, dtype=torch.long)
+        self.keys, self.values = (torch.zeros(shape, dtype=dtype, device=device) for _ in range(2))
+        self.lengths: Int[Tensor, "B"] = torch.zeros(rows, dtype=torch.long, device=device)
         self.capacity = capacity
 
     def positions(self, tokens: int) -> Int[Tensor, "B T"]:
         """Where the next `tokens` of every row will stand."""
-        return self.lengths[:, None] + torch.arange(tokens)
+        return self.lengths[:, None] + torch.arange(tokens, device=self.lengths.device)
 
     def layer(self, index: int) -> "LayerCache":
         """The part of one layer."""
@@ -37,7 +46,7 @@ class Cache:
 
     def reorder(self, rows: Int[Tensor, "R"]) -> None:
         """Row i goes on from what row `rows[i]` holds; rows may be named several times, or left out."""
-        if torch.equal(rows, torch.arange(len(self.lengths))):
+        if torch.equal(rows, torch.arange(len(self.lengths), device=rows.device)):
             return
         used = int(self.lengths.max())
         kept = self.keys[:, rows, :, :used], self.values[:, rows, :, :used]
@@ -66,7 +75,7 @@ class LayerCache:
         """Stores T new tokens a row and returns everything stored so far, as long as the longest row."""
         all_keys, all_values = self.cache.keys[self.index], self.cache.values[self.index]
         where = self.cache.positions(keys.shape[2])
-        rows = torch.arange(len(where))[:, None]
+        rows = torch.arange(len(where), device=where.device)[:, None]
         all_keys[rows, :, where] = keys.transpose(1, 2)
         all_values[rows, :, where] = values.transpose(1, 2)
         end = int(where[:, -1].max()) + 1

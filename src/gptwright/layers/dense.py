@@ -1,4 +1,4 @@
-"""Every query against every key it may see: torch's fused attention, or plain matrix products where these are faster.
+"""Every query against every key it may see: our kernel, torch's fused attention, or plain matrix products.
 
 The processor's bf16 units serve matrix products; torch's fused attention does not use them: 2 to 5 times slower.
 """
@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gptwright.kernels.attention import can_attend, causal_attention
+
 BLOCK, MOST_BLOCKS = 128, 16
 
 
@@ -15,6 +17,8 @@ def causal(
     q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"]
 ) -> Float[Tensor, "B H T D"]:
     """Every position sees itself and what came before."""
+    if can_attend(q):
+        return causal_attention(q, k, v)
     if products_are_faster(q):
         return causal_by_blocks(q, k, v)
     return F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])

@@ -6,11 +6,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gptwright.kernels.library import fits
+from gptwright.kernels.pointwise import Gelu
+
 Activation = Callable[[Tensor], Tensor]
 
 
 def gelu_tanh(x: Tensor) -> Tensor:
     """GELU in the tanh form of GPT-1's and GPT-2's code."""
+    if fits(x):
+        return Gelu.apply(x)  # pyright: ignore[reportReturnType]
     return F.gelu(x, approximate="tanh")
 
 

@@ -101,7 +101,8 @@ class Padded:
     lengths: Int[Tensor, "B"]
 
     def __post_init__(self) -> None:
-        _at_least_one("length of a row", int(self.lengths.min()))
+        if self.lengths.is_cpu:  # elsewhere asking would make the processor wait for all that was begun
+            _at_least_one("length of a row", int(self.lengths.min()))
 
     def allowed(self, queries: Int[Tensor, "#B T"], keys: int) -> Bool[Tensor, "B T S"]:
         real = torch.arange(keys, device=queries.device) < self.lengths[:, None]

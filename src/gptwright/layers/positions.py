@@ -14,7 +14,8 @@ def sinusoids(positions: Int[Tensor, "*B T"], width: int) -> Float[Tensor, "*B T
 
     The paper's formula interleaves the two; its authors' code puts one half after the other, as here.
     """
-    halves = torch.arange(0, width, 2, device=positions.device, dtype=torch.float64)
+    wide = torch.float32 if positions.device.type == "mps" else torch.float64  # Apple's GPUs have no doubles
+    halves = torch.arange(0, width, 2, device=positions.device, dtype=wide)
     angles = positions[..., None] * torch.exp(halves * (-log(10_000.0) / width))
     return torch.cat([angles.sin(), angles.cos()], dim=-1).float()
 

@@ -15,6 +15,8 @@ from gptwright.layers.cache import positions_of
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
+from gptwright.layers.norms import LayerNorm
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.family import Family, Folder
 
 EPSILON = 1e-12
@@ -56,7 +58,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(width, heads)
         self.mlp = FeedForward(width, 4 * width, F.gelu)
-        self.norm1, self.norm2 = nn.LayerNorm(width, EPSILON), nn.LayerNorm(width, EPSILON)
+        self.norm1, self.norm2 = LayerNorm(width, EPSILON), LayerNorm(width, EPSILON)
 
     def forward(self, x: Float[Tensor, "B T C"], mask: Mask) -> Float[Tensor, "B T C"]:
         x = self.norm1(x + self.attention(x, mask))
@@ -69,7 +71,7 @@ class MaskedHead(nn.Module):
     def __init__(self, width: int, vocab: int) -> None:
         super().__init__()
         self.dense = nn.Linear(width, width)
-        self.norm = nn.LayerNorm(width, EPSILON)
+        self.norm = LayerNorm(width, EPSILON)
         self.bias = nn.Parameter(torch.zeros(vocab))
 
     def forward(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
@@ -79,13 +81,15 @@ class MaskedHead(nn.Module):
 class BERT(nn.Module):
     """The heads and the pooler are None where a folder came without them; what needs them raises `ArtifactError`."""
 
+    vocabulary: Vocabulary = WHOLE
+
     def __init__(self, config: BERTConfig) -> None:
         super().__init__()
         self.config = config
         self.embed = nn.Embedding(config.vocab, config.width)
         self.positions = nn.Embedding(config.context, config.width)
         self.segments = nn.Embedding(SEGMENTS, config.width)
-        self.norm = nn.LayerNorm(config.width, EPSILON)
+        self.norm = LayerNorm(config.width, EPSILON)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.pooler: nn.Linear | None = nn.Linear(config.width, config.width)
         self.masked: MaskedHead | None = MaskedHead(config.width, config.vocab)
@@ -117,7 +121,7 @@ class BERT(nn.Module):
 
     def masked_logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
         """Raw scores of the token that stands, or stood, at each place, in float32."""
-        return self.masked_states(states).float() @ self.embed.weight.T + self.output_bias
+        return self.vocabulary.joined(self.masked_states(states).float() @ self.output.T + self.output_bias)
 
     def pooled(self, states: Float[Tensor, "B T C"]) -> Float[Tensor, "B C"]:
         """One vector a row, from its first token, [CLS]."""
@@ -126,6 +130,11 @@ class BERT(nn.Module):
     def next_logits(self, states: Float[Tensor, "B T C"]) -> Float[Tensor, "B 2"]:
         """Raw scores: the second text follows the first; it is from elsewhere."""
         return _there(self.next, "next-sentence head")(self.pooled(states)).float()
+
+    @property
+    def output(self) -> Float[Tensor, "V C"]:
+        """The output matrix: the embedding."""
+        return self.embed.weight
 
     @property
     def output_bias(self) -> Float[Tensor, "V"]:

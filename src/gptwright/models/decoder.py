@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.device import device_of
 from gptwright.layers.cache import Cache, positions_of
 from gptwright.layers.masks import Documents
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 
 
 class Decoder(nn.Module):
@@ -16,6 +18,7 @@ class Decoder(nn.Module):
     config: Any
     embed: nn.Embedding
     blocks: nn.ModuleList
+    vocabulary: Vocabulary = WHOLE
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.logits(self.hidden(ids))
@@ -39,7 +42,7 @@ class Decoder(nn.Module):
         return self.embed.weight
 
     def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return hidden.float() @ self.output.T
+        return self.vocabulary.joined(hidden.float() @ self.output.T)
 
     @property
     def matrix_dtype(self) -> torch.dtype:
@@ -56,4 +59,5 @@ class Decoder(nn.Module):
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` sequences of at most `capacity` tokens."""
         attention = cast(Any, self.blocks[0]).attention
-        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype)
+        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype,
+                     device_of(self))  # fmt: skip

@@ -11,6 +11,7 @@ from gptwright.layers.cache import Cache, LayerCache
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
+from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 
@@ -44,7 +45,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = Attention(width, heads)
         self.mlp = FeedForward(width, 4 * width)
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
 
     def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None) -> Float[Tensor, "B T C"]:
         x = self.norm1(x + self.attention(x, mask, cache))

@@ -12,6 +12,7 @@ from gptwright.layers.cache import Cache, LayerCache
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
+from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 
@@ -46,7 +47,7 @@ PRESETS = {
 class Block(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
         self.attention = Attention(width, heads)
         self.mlp = FeedForward(width, 4 * width)
 
@@ -62,7 +63,7 @@ class GPT2(Decoder):
         self.embed = nn.Embedding(config.vocab, config.width)
         self.positions = nn.Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = LayerNorm(config.width)
 
     def hidden(
         self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None

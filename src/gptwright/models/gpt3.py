@@ -11,6 +11,7 @@ from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.layers.cache import Cache
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
+from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 from gptwright.models.gpt2 import Block
@@ -66,7 +67,7 @@ class GPT3(Decoder):
         self.embed = nn.Embedding(config.vocab, config.width)
         self.positions = nn.Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = LayerNorm(config.width)
 
     def hidden(
         self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None

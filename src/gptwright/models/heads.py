@@ -47,4 +47,4 @@ class RewardModel(nn.Module):
     def states(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B C"]:
         """What the head sees: the trunk's state at each row's last token, in float32."""
         hidden = self.trunk.hidden(ids)  # pyright: ignore[reportCallIssue]
-        return hidden[torch.arange(len(ids)), last].float()
+        return hidden[torch.arange(len(ids), device=hidden.device), last].float()

@@ -6,20 +6,23 @@ output.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.layers.attention import Attention, CrossAttention
 from gptwright.layers.cache import Cache, LayerCache, positions_of
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
+from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.family import Family, Folder
 
 
@@ -63,7 +66,7 @@ class EncoderBlock(nn.Module):
         super().__init__()
         self.attention = Attention(config.width, config.heads)
         self.mlp = FeedForward(config.width, config.hidden, F.relu)
-        self.norm1, self.norm2 = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
+        self.norm1, self.norm2 = LayerNorm(config.width), LayerNorm(config.width)
         self.drop = nn.Dropout(config.dropout)
 
     def forward(self, x: Float[Tensor, "B S C"], mask: Mask) -> Float[Tensor, "B S C"]:
@@ -77,7 +80,7 @@ class DecoderBlock(nn.Module):
         self.attention = Attention(config.width, config.heads)
         self.cross = CrossAttention(config.width, config.heads)
         self.mlp = FeedForward(config.width, config.hidden, F.relu)
-        self.norm1, self.cross_norm, self.norm2 = (nn.LayerNorm(config.width) for _ in range(3))
+        self.norm1, self.cross_norm, self.norm2 = (LayerNorm(config.width) for _ in range(3))
         self.drop = nn.Dropout(config.dropout)
 
     def forward(
@@ -107,6 +110,8 @@ class Memory:
 
 class Transformer(nn.Module):
     """Sources are padded on the right; what stands beyond `lengths` changes nothing."""
+
+    vocabulary: Vocabulary = WHOLE
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -146,7 +151,7 @@ class Transformer(nn.Module):
         return self.embed.weight
 
     def logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return states.float() @ self.output.T
+        return self.vocabulary.joined(states.float() @ self.output.T)
 
     @property
     def matrix_dtype(self) -> torch.dtype:
@@ -155,8 +160,9 @@ class Transformer(nn.Module):
 
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` targets of at most `capacity` tokens."""
-        c = self.config
-        return Cache(c.layers, rows, c.heads, capacity, c.width // c.heads, self.matrix_dtype)
+        attention = cast(Any, self.decoder[0]).attention
+        return Cache(len(self.decoder), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype,
+                     device_of(self))  # fmt: skip
 
     def initialise(self, seed: int) -> None:
         """Glorot's uniform matrices and N(0, 1/width) embeddings, as in the authors' code; the paper does not say."""

@@ -7,6 +7,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import sent
+from gptwright.kernels.library import fits
+from gptwright.kernels.pointwise import cross_entropy_
+from gptwright.layers.vocabulary import WHOLE, Slice, Vocabulary
+from gptwright.objectives.sliced import sliced_loss, sliced_nats
+
 CHUNK = 1024
 ROWS = 256  # rows come in multiples of this: for every new number of rows oneDNN compiles and keeps new kernels
 IGNORED = -100
@@ -14,77 +20,108 @@ IGNORED = -100
 
 def next_token_loss(
     hidden: Float[Tensor, "*B C"],
-    output: Float[Tensor, "V C"],
+    output: Float[Tensor, "W C"],
     targets: Int[Tensor, "*B"],
     smoothing: float = 0.0,
     count: int | None = None,
+    vocabulary: Vocabulary = WHOLE,
 ) -> Float[Tensor, ""]:
     """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk.
 
     With `count` the sum is divided by that number instead: the targets of a whole batch, of which these are a part.
+    Of a `vocabulary` in slices `output` is the own slice.
+    `targets` may stay on the processor while `hidden` lies on a GPU: nothing waits, and no IGNORED row is computed.
     With `smoothing` ε the wanted distribution is 1 - ε on the target and ε spread evenly over the vocabulary
     (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
-    ignored = targets == IGNORED
-    needed = len(targets) - int(ignored.sum())
-    rows = min(-(-needed // ROWS) * ROWS, len(targets))
-    if rows < len(targets):
-        first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
-        hidden, targets = hidden[first], targets[first]
+    if targets.is_cpu:  # elsewhere asking how many there are would take longer than computing for nothing
+        hidden, targets = wanted_rows(hidden, targets)
     if count is None:
-        count = needed
+        count = int((targets != IGNORED).sum())
+    targets = sent(targets, hidden.device)
+    if isinstance(vocabulary, Slice):
+        return sliced_loss(hidden, output, targets, IGNORED, smoothing, max(count, 1), vocabulary)
     return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
 
 
+def wanted_rows(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[Tensor, Tensor]:
+    """The rows whose targets are not IGNORED, filled up with others to a multiple of `ROWS`."""
+    ignored = targets == IGNORED
+    needed = len(targets) - int(ignored.sum())
+    rows = min(-(-needed // ROWS) * ROWS, len(targets))
+    if rows == len(targets):
+        return hidden, targets
+    first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
+    return hidden[sent(first, hidden.device)], targets[first]
+
+
 class LinearCrossEntropy(torch.autograd.Function):
-    """The cross-entropy of `hidden @ output.T`, summed, over `count`: logits live for one chunk; the output's gradient
-    sums in float32."""
+    """Cross-entropy of `hidden @ output.T`, summed and divided by `count`.
+
+    Logits live for one chunk, where they become their own gradient; the output's gradient sums in float32.
+    """
 
     @staticmethod
     def forward(  # pyright: ignore
         ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float, count: int
     ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
-        wants_gradient = any(ctx.needs_input_grad)
-        total = torch.zeros((), dtype=torch.float32)
-        d_hidden = torch.empty_like(hidden) if wants_gradient else hidden
-        d_output = torch.zeros(output.shape, dtype=torch.float32) if wants_gradient else output
-        for start in range(0, len(hidden), CHUNK):
-            chunk, wanted = hidden[start : start + CHUNK], targets[start : start + CHUNK, None]
-            real = wanted != IGNORED
-            wanted = wanted.clamp(min=0)
-            logits = (chunk @ weight.T).float()
-            normaliser = logits.logsumexp(-1, keepdim=True)
-            likely = (1 - smoothing) * logits.gather(1, wanted)
-            if smoothing:
-                likely += smoothing * logits.mean(-1, keepdim=True)
-            total += ((normaliser - likely) * real).sum()
-            if wants_gradient:
-                d_logits = logits.sub_(normaliser).exp_()
-                if smoothing:
-                    d_logits.sub_(smoothing / logits.shape[1])
-                d_logits.scatter_add_(1, wanted, torch.full_like(wanted, smoothing - 1, dtype=torch.float32))
-                d_logits = d_logits.mul_(real).to(hidden.dtype)
-                d_hidden[start : start + CHUNK] = d_logits @ weight
-                d_output += d_logits.T @ chunk
-        if wants_gradient:
-            ctx.save_for_backward(d_hidden.div_(count), d_output.div_(count).to(output.dtype))
+        learns = any(ctx.needs_input_grad)
+        total = hidden.new_zeros((), dtype=torch.float32)
+        d_hidden = torch.empty_like(hidden) if learns else hidden
+        d_output = torch.zeros_like(output, dtype=torch.float32) if learns else output
+        room = hidden.new_empty(min(CHUNK, len(hidden)), len(weight))
+        for states, wanted, d_states in zip(*(x.split(CHUNK) for x in (hidden, targets, d_hidden)), strict=True):
+            logits = torch.mm(states, weight.T, out=room[: len(states)])
+            total += nats_and_gradient_(logits, wanted, 1 / count, smoothing).sum()
+            if learns:
+                torch.mm(logits, weight, out=d_states)
+                d_output += logits.T @ states
+        if learns:
+            ctx.save_for_backward(d_hidden, d_output.to(output.dtype))
         return total / count
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # pyright: ignore
         d_hidden, d_output = ctx.saved_tensors
-        return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None, None
+        weight = gradients[0]
+        if not (weight.is_cpu and weight.item() == 1):  # a pass over the whole output matrix for nothing
+            d_hidden, d_output = d_hidden * weight.to(d_hidden.dtype), d_output * weight
+        return d_hidden, d_output, None, None, None
+
+
+def nats_and_gradient_(
+    logits: Float[Tensor, "N V"], targets: Int[Tensor, "N"], scale: float, smoothing: float
+) -> Float[Tensor, "N"]:
+    """Nats of each target, 0 for IGNORED ones; `logits` become `scale` × the gradient of their sum."""
+    if fits(logits):
+        return cross_entropy_(logits, targets, scale, smoothing)
+    real, wanted = (targets != IGNORED)[:, None], targets.clamp(min=0)[:, None]
+    peak, at = logits.max(-1, keepdim=True)
+    share = logits.softmax(-1, dtype=torch.float32)
+    nats = peak.float() - share.gather(1, at).log() - (1 - smoothing) * logits.gather(1, wanted).float()
+    if smoothing:
+        nats -= smoothing * logits.mean(-1, keepdim=True, dtype=torch.float32)
+        share -= smoothing / logits.shape[1]
+    share.scatter_add_(1, wanted, torch.full_like(nats, smoothing - 1))
+    logits.copy_(share.mul_(real * scale))
+    return (nats * real)[:, 0]
 
 
 @torch.no_grad()
 def token_nats(
-    hidden: Float[Tensor, "N C"], output: Float[Tensor, "V C"], targets: Int[Tensor, "N"]
+    hidden: Float[Tensor, "N C"],
+    output: Float[Tensor, "W C"],
+    targets: Int[Tensor, "N"],
+    vocabulary: Vocabulary = WHOLE,
 ) -> Float[Tensor, "N"]:
     """Nats of each target, for evaluation; IGNORED targets give 0."""
-    parts = [
-        F.cross_entropy((h.float() @ output.float().T), t, reduction="none", ignore_index=IGNORED)
-        for h, t in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)
-    ]
-    return torch.cat(parts)
+
+    def of(hidden: Tensor, targets: Tensor) -> Tensor:
+        if isinstance(vocabulary, Slice):
+            return sliced_nats(hidden, output, targets, vocabulary) * (targets != IGNORED)
+        logits = hidden.float() @ output.float().T
+        return F.cross_entropy(logits, targets, reduction="none", ignore_index=IGNORED)
+
+    return torch.cat([of(*chunk) for chunk in zip(hidden.split(CHUNK), targets.split(CHUNK), strict=True)])

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gptwright.foundations.device import sent
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.objectives.language import IGNORED, next_token_loss
 
 SHARE = 0.15
@@ -41,12 +43,15 @@ def mask_tokens(
 def chosen_states(
     states: Float[Tensor, "B T C"], targets: Int[Tensor, "B T"]
 ) -> tuple[Float[Tensor, "N C"], Int[Tensor, "N"]]:
-    """The states whose token is to be found, with those tokens; filled up with others whose target is IGNORED."""
+    """The states whose token is to be found, with those tokens; filled up with others whose target is IGNORED.
+
+    `targets` may lie on the processor, which then chooses while a GPU that has the states goes on working.
+    """
     flat = targets.flatten()
     needed = int((flat != IGNORED).sum())
     rows = min(-(-needed // ROWS) * ROWS, len(flat))
     first = (flat == IGNORED).to(torch.uint8).argsort(stable=True)[:rows]
-    return states.flatten(0, 1)[first], flat[first]
+    return states.flatten(0, 1)[sent(first, states.device)], flat[first]
 
 
 def masked_loss(
@@ -55,13 +60,14 @@ def masked_loss(
     bias: Float[Tensor, "V"],
     targets: Int[Tensor, "N"],
     count: int | None = None,
+    vocabulary: Vocabulary = WHOLE,
 ) -> Float[Tensor, ""]:
     """Mean nats of the tokens to find, or their sum over `count`. `states` are what the output matrix and its bias see.
 
     The bias is one more column of the matrix, and every state ends in a 1: so there are logits of one chunk only.
     """
     with_one, with_bias = F.pad(states, (0, 1), value=1.0), torch.cat([output, bias[:, None]], 1)
-    return next_token_loss(with_one, with_bias, targets, count=count)
+    return next_token_loss(with_one, with_bias, targets, count=count, vocabulary=vocabulary)
 
 
 def next_sentence_loss(

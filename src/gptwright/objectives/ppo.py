@@ -16,7 +16,7 @@ def token_rewards(score: Float[Tensor, "B"], policy: Tokens, reference: Tokens, 
     """-β (log π - log π_ref) on every token, and the answer's score on its last one."""
     rewards = -beta * (policy - reference) * said
     last = said.shape[1] - 1 - said.flip(1).int().argmax(1)
-    rewards[torch.arange(len(score)), last] += score
+    rewards[torch.arange(len(score), device=last.device), last] += score
     return rewards
 
 

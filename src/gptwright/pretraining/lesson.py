@@ -44,6 +44,9 @@ class Lesson(Protocol):
     """Made from `Material`. Raises `InputError` when the text does not suffice, `ArtifactError` when it is of another
     kind."""
 
+    fewest_rows: int
+    """of all steps: no more processes than that can share them"""
+
     def tokens(self, steps: int) -> int:
         """What the first `steps` steps read."""
         ...

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gptwright.foundations.device import device_of, sent
 from gptwright.generation.encoder import MASK, Encoder
 from gptwright.objectives.language import IGNORED
 from gptwright.objectives.masked import MaskedIds, chosen_states, mask_tokens, masked_loss, next_sentence_loss
@@ -29,26 +30,33 @@ class MaskedWords:
         self.network, self.seed = material.network, material.seed
         self.ramp, self.length, self.context = material.ramp, material.length, material.network.config.context
         self.encoder = Encoder(material.network, material.tokenizer, "pretrain")
+        self.fewest_rows = self._rows_of_long(self.ramp.rows(0))
         frame = Frame.of(material.tokenizer)
         self.train, self.heldout = SentencePairs(material.train, frame), SentencePairs(material.heldout, frame)
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         pairs, masked = self.batch(step)
-        output = self.network.embed.weight, self.network.output_bias
+        network, device = self.network, device_of(self.network)
         chosen, count = int((masked.targets != IGNORED).sum()), len(masked.ids)
         for rows in share.slices(count):
-            states = self.network.encode(masked.ids[rows], pairs.segments[rows], pairs.lengths[rows])
+            read = (masked.ids, pairs.segments, pairs.lengths)
+            states = network.encode(*(sent(part[rows], device) for part in read))
             words, targets = chosen_states(states, masked.targets[rows])
-            yield masked_loss(self.network.masked_states(words), *output, targets, chosen) + next_sentence_loss(
-                self.network.next_logits(states), pairs.follows[rows], count
-            )
+            states_of_words = network.masked_states(words)
+            found = masked_loss(states_of_words, network.output, network.output_bias, targets, chosen,
+                                network.vocabulary)  # fmt: skip
+            follows = sent(pairs.follows[rows], device)
+            yield found + next_sentence_loss(network.next_logits(states), follows, count)
 
     def batch(self, step: int) -> tuple[Pairs, MaskedIds]:
         """What the step reads: a pure function of seed and step."""
         rows, length = self.ramp.rows(step), self.length
         if step % LONG_EVERY == LONG_EVERY - 1:
-            rows, length = max(1, rows * length // self.context), self.context
+            rows, length = self._rows_of_long(rows), self.context
         return self._some(self.train, key(self.seed, step), rows, length)
+
+    def _rows_of_long(self, rows: int) -> int:
+        return max(1, rows * self.length // self.context)
 
     def tokens(self, steps: int) -> int:
         return self.ramp.before(steps) * self.length
@@ -75,12 +83,14 @@ class MaskedWords:
         nats = right = count = together = 0.0
         for number in range(batches):
             pairs, masked = self._some(self.heldout, key("heldout", number), 16, self.length)
-            states = self.network.encode(masked.ids, pairs.segments, pairs.lengths)
+            device = device_of(self.network)
+            states = self.network.encode(*(part.to(device) for part in (masked.ids, pairs.segments, pairs.lengths)))
             chosen = masked.targets != IGNORED
-            logits, targets = self.network.masked_logits(states[chosen]), masked.targets[chosen]
+            targets = masked.targets[chosen].to(device)
+            logits = self.network.masked_logits(states[chosen.to(device)])
             nats += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
             right += int((logits.argmax(-1) == targets).sum())
-            together += int(((self.network.next_logits(states).argmax(-1) == 0) == pairs.follows).sum())
+            together += int(((self.network.next_logits(states).argmax(-1) == 0) == pairs.follows.to(device)).sum())
             count += len(targets)
         return {
             "heldout_masked_nats": nats / count,

@@ -7,6 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gptwright.evaluation.perplexity import text_loss
+from gptwright.foundations.device import device_of, sent
 from gptwright.generation.model import Model
 from gptwright.layers.masks import Documents
 from gptwright.objectives.language import IGNORED, next_token_loss
@@ -25,6 +26,7 @@ class NextToken:
         self.opening = material.tokenizer.end if material.by_document else None
         self.model = Model(material.network, material.tokenizer, "pretrain")
         self.windows = Windows(material.train, material.length, material.ramp, material.seed)
+        self.fewest_rows = material.ramp.rows(0)
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         yield from next_token_losses(self.network, *self.windows.batch(step), share, self.opening)
@@ -57,8 +59,9 @@ def next_token_losses(
     With the token `opening` them, the documents of a window are read each by itself.
     """
     count = int((targets != IGNORED).sum())
+    device = device_of(network)
     for rows in share.slices(len(ids)):
-        documents = None if opening is None else Documents.begun_by(opening, ids[rows])
-        yield next_token_loss(
-            network.hidden(ids[rows], documents=documents), network.output, targets[rows], count=count
-        )
+        read = sent(ids[rows], device)
+        documents = None if opening is None else Documents.begun_by(opening, read)
+        hidden = network.hidden(read, documents=documents)
+        yield next_token_loss(hidden, network.output, targets[rows], 0.0, count, network.vocabulary)

@@ -14,21 +14,27 @@ from gptwright.objectives.language import next_token_loss
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.rules import RULES
 
+CPU = torch.device("cpu")
+
 
 def step_seconds(
-    model: Any, *batches: tuple[int, int], optim: str = "adamw", dtype: torch.dtype | None = None
+    model: Any,
+    *batches: tuple[int, int],
+    optim: str = "adamw",
+    dtype: torch.dtype | None = None,
+    device: torch.device = CPU,
 ) -> float:
     """One training step on batches of (rows, length) tokens drawn at random; `model` is a configuration."""
     dtype = dtype or fast_dtype()
-    network: Any = build(model)
+    network: Any = build(model).to(device)
     hold_matrices_in(network, dtype)
     optimizer = Optimizer(network.named_parameters(), RULES[optim](0.1, 0.95, 1e-8, dtype))
-    ids = [torch.randint(model.vocab, shape) for shape in batches]
+    ids = [torch.randint(model.vocab, shape, device=device) for shape in batches]
 
     def step() -> None:
         for loss in losses(network, ids):
             loss.backward()
-        optimizer.step(1e-4, 1.0)
+        optimizer.step(1e-4, 1.0)  # which asks for the gradients' norm, so that it waits for a device
 
     return seconds_of(step)
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from gptwright.evaluation.translation import TranslationScores, require_sacrebleu, translation_scores
+from gptwright.foundations.device import device_of, sent
 from gptwright.foundations.progress import say
 from gptwright.generation.beam import Search
 from gptwright.generation.translator import Translator
@@ -38,17 +39,19 @@ class Translation:
             )
             for tokens in (material.train, material.heldout)
         )
+        self.fewest_rows = int(np.diff(self.train.cuts).min())
         say(f"pretrain: {len(self.train.pairs):,} pairs, {self.train.left_out:,} left out as longer than the context")
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         batch = self.train.batch(step)
-        count = int((batch.targets != IGNORED).sum())
+        count, device = int((batch.targets != IGNORED).sum()), device_of(self.network)
         self.network.train()
         for rows in share.slices(len(batch.source)):
             torch.manual_seed(key(self.seed, step, "dropout", rows.start))
-            encoded = self.network.encode(batch.source[rows], batch.lengths[rows])
-            states = self.network.decode(batch.inputs[rows], encoded)
-            yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count)
+            source, lengths, inputs = (sent(x[rows], device) for x in (batch.source, batch.lengths, batch.inputs))
+            states = self.network.decode(inputs, self.network.encode(source, lengths))
+            yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count,
+                                  self.network.vocabulary)  # fmt: skip
 
     def tokens(self, steps: int) -> int:
         """On the average; padding is not counted."""
@@ -97,12 +100,15 @@ class Translation:
     def _nats(self) -> dict[str, float]:
         """Means over the target tokens of all held-out pairs, end tokens included."""
         self.network.eval()
-        output = self.network.output.detach()
         plain = smoothed = count = 0.0
+        device = device_of(self.network)
         for batch in self.heldout.in_order():
-            states = self.network.decode(batch.inputs, self.network.encode(batch.source, batch.lengths))
+            source, lengths, inputs = (x.to(device) for x in (batch.source, batch.lengths, batch.inputs))
+            states = self.network.decode(inputs, self.network.encode(source, lengths))
+            output, vocabulary = self.network.output.detach(), self.network.vocabulary
+            targets = batch.targets.flatten().to(device)
             real = int((batch.targets != IGNORED).sum())
-            plain += float(token_nats(states.flatten(0, 1), output, batch.targets.flatten()).sum())
-            smoothed += real * float(next_token_loss(states, output, batch.targets, SMOOTHING))
+            plain += float(token_nats(states.flatten(0, 1), output, targets, vocabulary).sum())
+            smoothed += float(next_token_loss(states, output, batch.targets, SMOOTHING, 1, vocabulary))
             count += real
         return {"heldout_nats": plain / count, "heldout_smoothed_nats": smoothed / count}

@@ -1,6 +1,7 @@
 """Which verbs there are, where they live, and how a stage that leaves a folder is carried out."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from gptwright.foundations.durable import explained
 from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
+from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage
 
@@ -50,17 +52,38 @@ def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
     Raises what the stage raises; whatever was saved before stays whole.
     """
     chosen = stage(verb)
-    folder = open_stage(out, verb, config, chosen.inputs(config))
-    if folder.state == "complete":
-        say(f"{verb}: {out} is complete")
-        return folder
-    try:
-        with explained(out):
-            folder.finish(chosen.run(config, folder))
-    except GptwrightError:
-        _forget_unbegun(folder)
-        raise
+    with joined(config):
+        folder = in_turn(lambda: open_stage(out, verb, config, chosen.inputs(config)))
+        if folder.state == "complete":
+            say(f"{verb}: {out} is complete")
+            return folder
+        try:
+            with explained(out):
+                figures = chosen.run(config, folder)
+                if is_first():
+                    folder.finish(figures)
+        except GptwrightError:
+            _forget_unbegun(folder)
+            raise
     return folder
+
+
+def joined(config: Any) -> AbstractContextManager[None]:
+    """The processes that were started for this work; torch is imported only where there are several."""
+    if not several():
+        return nullcontext()
+    from gptwright.training.mesh import joined
+
+    return joined(config.device)
+
+
+def in_turn(open_folder: Callable[[], StageFolder]) -> StageFolder:
+    """The first process opens the folder, and then the others."""
+    if not several():
+        return open_folder()
+    from gptwright.training.mesh import in_turn
+
+    return in_turn(open_folder)
 
 
 def _forget_unbegun(folder: StageFolder) -> None:

@@ -1,7 +1,7 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, s
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.evaluation.preference import distinct_pairs, win_rate
-from gptwright.foundations.device import use_threads
+from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.durable import write_file, write_json
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, nearest
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder, finished_stage
+from gptwright.foundations.runs import FREE, StageFolder, finished_stage
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
@@ -91,6 +91,8 @@ class PPO:
     """peak learning rate"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
+    device: str = field(default="auto", metadata=FREE)
+    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: int = 5
     """updates between checkpoints"""
     keep: int = 2
@@ -113,11 +115,13 @@ class PPO:
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and answers of both models."""
     use_threads(config.threads)
+    device = use_device(config.device)
     start, reference = load_decoder(config.policy), load_decoder(config.policy)
     within_context(config.length, start.context)
-    reward = _reward_model(config.reward)
+    reward = _reward_model(config.reward).to(device)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
-    agent = PolicyAndValue(start.network)
+    reference.network.to(device)
+    agent = PolicyAndValue(start.network).to(device)
     optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
     memories = _memories(config, start)
     prompts, heldout = _prompts(config, start)

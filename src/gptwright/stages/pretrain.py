@@ -1,7 +1,7 @@
 """pretrain: a model learns from a corpus what its kind can learn there; a decoder, to predict the next token."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from gptwright.foundations.config import encode
-from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.device import describe_device, matrix_dtype, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder
+from gptwright.foundations.runs import FREE, StageFolder
 from gptwright.generation.export import export
 from gptwright.models.catalogue import (
     ModelConfig,
@@ -23,7 +23,7 @@ from gptwright.models.catalogue import (
     family_of,
     preset,
 )
-from gptwright.pretraining.budget import OPTIM, Text, for_flops, for_seconds, for_tokens
+from gptwright.pretraining.budget import OPTIM, Plan, Text, for_flops, for_seconds, for_tokens
 from gptwright.pretraining.law import objection
 from gptwright.pretraining.lesson import Lesson, Material
 from gptwright.pretraining.masked import MaskedWords
@@ -33,13 +33,17 @@ from gptwright.pretraining.translation import Translation
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
+from gptwright.text.pack import TokenFile
 from gptwright.training.checkpoint import averaged_masters
+from gptwright.training.mesh import ONE_COPY, Mesh, World, world
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.ramp import Ramp
 from gptwright.training.rules import RULES
 from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
+from gptwright.training.sharding import collected, spread
+from gptwright.training.tensor_parallel import check_parts
 
 LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "decoder": NextToken,
@@ -97,6 +101,10 @@ class Pretrain:
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
+    device: str = field(default="auto", metadata=FREE)
+    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
+    mesh: Mesh = field(default=ONE_COPY, metadata=FREE)
+    """how processes that torchrun started share the work; it may go on with others"""
     evaluate_every: int = 200
     """steps between looks at held-out text"""
     save_every: int = 400
@@ -145,31 +153,26 @@ class Pretrain:
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/` (a Hugging Face folder), samples.md, metrics.jsonl and the last checkpoints."""
     use_threads(config.threads)
-    tokenizer = open_tokenizer(config.tokens)
-    kind = family_of(config.model).kind
-    train, heldout = (
-        open_tokens(config.tokens, split, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
-    )
-    config = within_budget(replace(config, model=replace(config.model, vocab=tokenizer.vocab)), len(train), folder)
+    together = world(config.mesh, config.device)
+    config = within_budget(config, folder, together)
     if said := objection(config.optim, config.model.width, config.rate):
         say(f"pretrain: {said}")
-    network: Any = build(config.model, config.seed)
-    lesson = LESSONS[kind](Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout,
-                                    ramp=ramp_of(config), length=config.length, seed=config.seed,
-                                    by_document=config.document_mask))  # fmt: skip
-    dtype = matrix_dtype(config.dtype)
-    hold_matrices_in(network, dtype)
-    optimizer = Optimizer(
-        network.named_parameters(), RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
-    )
-    tokens = lesson.tokens(config.steps)
-    format = str(dtype).removeprefix("torch.")
-    say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
+    material = material_of(config, together)
+    lesson = LESSONS[family_of(config.model).kind](material)
+    share = together.share(config.pieces)
+    share.slices(lesson.fewest_rows)
+    dtype = matrix_dtype(config.dtype, together.device.type)
+    parameters, tokens, format = count(material.network), lesson.tokens(config.steps), str(dtype).split(".")[-1]
+    say(f"pretrain: {parameters:,} parameters, {tokens:,} tokens, matrices in {format}")
+    hold_matrices_in(material.network, dtype)
+    layout = spread(material.network, together)
+    rule = RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
+    optimizer = Optimizer(material.network.named_parameters(), rule, layout)
     kept = max(config.keep, config.average)
     with session(
         folder, optimizer, steps=config.steps, save_every=config.save_every, kept=kept, pieces=config.pieces
     ) as run:
-        for step in optimise(optimizer, lesson.losses, rate_of(config), run.course, steps=config.steps):
+        for step in optimise(optimizer, lesson.losses, rate_of(config), run.course, steps=config.steps, share=share):
             if step.number % config.evaluate_every == 0:
                 look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)
@@ -177,39 +180,26 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
             read = lesson.tokens(step.number) - lesson.tokens(step.number - 1)
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
                        tokens_per_second=read / step.seconds)  # fmt: skip
-    release(network, optimizer)
-    if config.average > 1:
-        take_average(network, folder / "checkpoints", config.average)
-    export(network, tokenizer, folder / "model")
-    figures = lesson.measure()
-    shown = [(name, value) for name, value in figures.items() if isinstance(value, float)]
-    say(f"pretrain: held-out text: {', '.join(f'{name} {value:.3f}' for name, value in shown)}")
     return {
-        "parameters": count(network),
+        "parameters": parameters,
         "tokens": tokens,
         "epochs": round(lesson.epochs(config.steps), 2),
-        **figures,
+        **finished(config, folder, material, optimizer),
         "skipped_steps": optimizer.skipped,
         "dtype": format,
+        "device": describe_device(together.device),
+        "processes": together.process.count,
     }
 
 
-def within_budget(config: Pretrain, unique: int, folder: StageFolder) -> Pretrain:
+def within_budget(config: Pretrain, folder: StageFolder, together: World) -> Pretrain:
     """The configuration with what its budget comes to. It is noted in `stage.json`, so that a stopped run goes on with
     the same sizes however fast the machine is then."""
     asked = next((name for name in BUDGETS if getattr(config, name)), None)
     if asked is None:
         return config
     if "plan" not in folder.record:
-        text = Text(config.length, unique)
-        match asked:
-            case "minutes":
-                plan = for_seconds(60 * config.minutes * TRAINING, config.model, text, measured(config))
-            case "total_tokens":
-                plan = for_tokens(config.total_tokens, config.model, text)
-            case _:
-                plan = for_flops(config.flops, config.model, text)
-        folder.record["plan"] = encode(plan)
+        folder.record["plan"] = encode(planned(config, together))
         folder.save()
     plan = folder.record["plan"]
     model = config_from_table(plan["model"])
@@ -220,10 +210,57 @@ def within_budget(config: Pretrain, unique: int, folder: StageFolder) -> Pretrai
     return replace(config, **dict.fromkeys(BUDGETS, 0), **decided)
 
 
-def measured(config: Pretrain) -> Callable[[Any, int], float]:
-    """Seconds of a step of a model with so many rows, on this machine."""
+def planned(config: Pretrain, together: World) -> Plan:
+    """What the budget comes to. Raises `ConfigError` for minutes of several processes: one alone is timed."""
+    model = replace(config.model, vocab=open_tokenizer(config.tokens).vocab)
+    text = Text(config.length, len(TokenFile.open(config.tokens / "train")))
+    if config.total_tokens:
+        return for_tokens(config.total_tokens, model, text)
+    if config.flops:
+        return for_flops(config.flops, model, text)
+    if together.process.count > 1:
+        raise ConfigError("total_tokens or flops as the budget of several processes", "minutes",
+                          "How fast they are together is not measured: give one of the others.")  # fmt: skip
     say(f"pretrain: looking at how fast this machine trains with {config.threads} threads")
-    return lambda model, rows: step_seconds(model, (rows, config.length), optim=OPTIM, dtype=matrix_dtype(config.dtype))
+    dtype = matrix_dtype(config.dtype, together.device.type)
+
+    def measure(model: Any, rows: int) -> float:
+        return step_seconds(model, (rows, config.length), optim=OPTIM, dtype=dtype, device=together.device)
+
+    return for_seconds(60 * config.minutes * TRAINING, model, text, measure)
+
+
+def material_of(config: Pretrain, together: World) -> Material:
+    """A fresh model, and what it is to learn from. Raises `ConfigError` when its sizes do not fit the mesh."""
+    tokenizer = open_tokenizer(config.tokens)
+    sizes = replace(config.model, vocab=tokenizer.vocab)
+    check_parts(sizes, together.mesh.tensor)
+    pairs = family_of(sizes).kind == "encoder-decoder"
+    train, heldout = (open_tokens(config.tokens, split, pairs=pairs) for split in ("train", "heldout"))
+    return Material(network=build(sizes, config.seed), tokenizer=tokenizer, train=train, heldout=heldout,
+                    ramp=ramp_of(config), length=config.length, seed=config.seed,
+                    by_document=config.document_mask)  # fmt: skip
+
+
+def finished(
+    config: Pretrain, folder: StageFolder, material: Material, optimizer: Optimizer
+) -> Mapping[str, float | str]:
+    """Leaves the model with its float32 masters, and measures it; of several processes the first does."""
+    network = material.network
+    if optimizer.layout.world.axes is None:
+        release(network, optimizer)
+    else:
+        network = collected(network, optimizer)
+    if network is None:
+        return {}
+    if config.average > 1:
+        take_average(network, folder / "checkpoints", config.average)
+    export(network, material.tokenizer, folder / "model")
+    network.to(optimizer.layout.world.device)
+    figures = LESSONS[family_of(config.model).kind](replace(material, network=network)).measure()
+    shown = [(name, value) for name, value in figures.items() if isinstance(value, float)]
+    say(f"pretrain: held-out text: {', '.join(f'{name} {value:.3f}' for name, value in shown)}")
+    return figures
 
 
 def ramp_of(config: Pretrain) -> Ramp:

@@ -1,18 +1,18 @@
 """reward: learn from rankings which answers people prefer (InstructGPT §3.5, step 2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gptwright.alignment.rankings import RankedIds, ranked_ids, read_rankings
 from gptwright.alignment.reward import Ranked, Shuffled
 from gptwright.evaluation.intervals import Estimate, mean, share
-from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.device import matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder
+from gptwright.foundations.runs import FREE, StageFolder
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
@@ -48,6 +48,8 @@ class Reward:
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
+    device: str = field(default="auto", metadata=FREE)
+    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: int = 100
     """steps between checkpoints"""
     keep: int = 2
@@ -68,12 +70,14 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     The control leaves no model: nobody should be judged by it.
     """
     use_threads(config.threads)
+    device = use_device(config.device)
     base = load_decoder(config.base)
     model = RewardModel(base.network)  # pyright: ignore[reportArgumentType]
     train, heldout = _read(config, base)
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
+    learner.to(device)
     before = _accuracy(learner, heldout)
-    hold_matrices_in(model.trunk, matrix_dtype(config.dtype))
+    hold_matrices_in(model.trunk, matrix_dtype(config.dtype, device.type))
     optimizer = Optimizer(learner.named_parameters(), AdamW(decay=config.decay, epsilon=1e-5))
     with session(
         folder, optimizer, steps=config.steps, save_every=config.save_every, kept=config.keep, pieces=config.pieces

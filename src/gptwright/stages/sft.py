@@ -1,7 +1,7 @@
 """sft: supervised fine-tuning on conversations; only what the assistant says is learned (InstructGPT §3.5, step 1)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from gptwright.alignment.demonstrations import (
 from gptwright.alignment.rankings import read_rankings
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.device import device_of, matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.foundations.runs import FREE, StageFolder, stage_file
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
@@ -78,6 +78,8 @@ class SFT:
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
     threads: int = 2
     """processor threads; another number gives slightly other weights"""
+    device: str = field(default="auto", metadata=FREE)
+    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: int = 400
     """steps between checkpoints"""
     keep: int = 2
@@ -95,11 +97,12 @@ class SFT:
 def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
     use_threads(config.threads)
+    device = use_device(config.device)
     base = load_decoder(config.base)
     within_context(config.length, base.context)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
-    network: Any = base.network.requires_grad_(True)  # pyright: ignore
-    hold_matrices_in(network, matrix_dtype(config.dtype))
+    network: Any = base.network.requires_grad_(True).to(device)  # pyright: ignore
+    hold_matrices_in(network, matrix_dtype(config.dtype, device.type))
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:
@@ -144,6 +147,7 @@ def _evaluate(config: SFT, folder: StageFolder, tuned: Model, questions: list[Qu
     heldout = open_tokens(config.tokens, "heldout")
     table: dict[str, Any] = {}
     for name, model in models.items():
+        model.network.to(device_of(tuned.network))
         loss = text_loss(model.network, heldout, length=config.length, windows=200)
         answers = exact_answers(model, questions)
         table[name] = {

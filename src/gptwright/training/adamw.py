@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gptwright.training.layout import ALL, Layout
+
 KEYS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -17,7 +19,7 @@ class AdamW:
     betas: tuple[float, float] = (0.9, 0.95)
     epsilon: float = 1e-8
 
-    def over(self, masters: Mapping[str, Tensor]) -> "AdamWUpdate":
+    def over(self, masters: Mapping[str, Tensor], layout: Layout = ALL) -> "AdamWUpdate":
         """The rule at work on these tensors, its moments still to come."""
         return AdamWUpdate(self, masters)
 
@@ -50,6 +52,8 @@ class AdamWUpdate:
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Puts back what `tensors` gave."""
         for name, master in self.masters.items():
-            found = {key: tensors[f"{key}.{name}"].clone() for key in KEYS if f"{key}.{name}" in tensors}
+            found = {
+                key: tensors[f"{key}.{name}"].to(master.device, copy=True) for key in KEYS if f"{key}.{name}" in tensors
+            }
             if found:
                 self.adam.state[master] = found

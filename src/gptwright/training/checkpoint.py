@@ -10,27 +10,43 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gptwright.foundations.durable import new_folder, read_json, verify_folder, write_json
+from gptwright.foundations.durable import new_folder, read_json, unfinished_folder, verify_folder, write_json
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
+from gptwright.training.layout import ALL, Layout
+from gptwright.training.pieces import Pieces, read_pieces, write_pieces
 
 MASTER = "master."
 
 
 def save_checkpoint(
-    folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any], *, every: int = 1, kept: int = 2
+    folder: Path,
+    step: int,
+    tensors: dict[str, Tensor],
+    state: dict[str, Any],
+    *,
+    every: int = 1,
+    kept: int = 2,
+    layout: Layout = ALL,
 ) -> None:
     """Writes `step-000123/` whole or not at all, then drops all others but the last `kept` of every `every` steps.
 
     What a stop leaves in between is dropped by the next one, so that a run that was stopped keeps the same as another.
+    Of several processes each writes its tensors, and the first the rest.
     """
-    with new_folder(folder / f"step-{step:06d}") as unfinished:
-        write_tensors(tensors, unfinished)
+    path, world = folder / f"step-{step:06d}", layout.world
+    if not world.first:
+        world.meet()
+        write_tensors(tensors, unfinished_folder(path), layout)
+        world.meet()
+        return
+    with new_folder(path) as unfinished:
+        world.meet()
+        write_tensors(tensors, unfinished, layout)
         write_json(unfinished / "state.json", {"step": step, **state})
+        world.meet()
     for killed in folder.glob(".step-*"):
         shutil.rmtree(killed)
     *others, newest = _all(folder)
@@ -39,14 +55,9 @@ def save_checkpoint(
         shutil.rmtree(old)
 
 
-def write_tensors(tensors: dict[str, Tensor], unfinished: Path) -> None:
-    """Tensors by name as files in a folder that is not yet named."""
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished / "state.safetensors")
-
-
-def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """What `write_tensors` wrote."""
-    return load_file(folder / "state.safetensors")
+def write_tensors(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
+    """This process's tensors as a file in a folder that is not yet named."""
+    write_pieces(tensors, unfinished, layout)
 
 
 def forget_after(folder: Path, step: int) -> None:
@@ -56,16 +67,28 @@ def forget_after(folder: Path, step: int) -> None:
             shutil.rmtree(path)
 
 
-def newest_checkpoint(folder: Path, every: int = 1) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+def newest_checkpoint(
+    folder: Path, every: int = 1, layout: Layout = ALL
+) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Tensors and state of the newest whole checkpoint of every `every` steps; a damaged one is named and passed over.
 
-    Raises `ArtifactError` when there are checkpoints and none of them is whole.
+    Of several processes the first chooses, and each reads what it is to hold: the checkpoint may be of any other
+    layout. Raises `ArtifactError` when there are checkpoints and none of them is whole.
     """
+    newest = _newest_whole(folder, every) if layout.world.first else None
+    step = layout.world.told(-1 if newest is None else _step(newest))
+    if step < 0:
+        return None
+    path = folder / f"step-{step:06d}"
+    return read_pieces(path, layout), read_json(path / "state.json")
+
+
+def _newest_whole(folder: Path, every: int) -> Path | None:
     damage: ArtifactError | None = None
     for path in reversed([path for path in _all(folder) if _step(path) % every == 0]):
         try:
             verify_folder(path)
-            return read_tensors(path), read_json(path / "state.json")
+            return path
         except ArtifactError as error:
             damage = damage or error
             say(f"checkpoint {path.name} is damaged and passed over: {error}")
@@ -86,13 +109,13 @@ def averaged_masters(folder: Path, count: int) -> Iterator[tuple[str, Tensor]]:
     for path in paths:
         verify_folder(path)
     with ExitStack() as stack:
-        files = [stack.enter_context(safe_open(path / "state.safetensors", framework="pt")) for path in paths]
-        for name in files[-1].keys():  # noqa: SIM118
+        checkpoints = [stack.enter_context(Pieces(path)) for path in paths]
+        for name, shape in checkpoints[-1].shapes.items():
             if name.startswith(MASTER):
-                total = torch.zeros(files[-1].get_slice(name).get_shape(), dtype=torch.float64)
-                for file in files:
-                    total += file.get_tensor(name)
-                yield name.removeprefix(MASTER), (total / len(files)).float()
+                total = torch.zeros(shape, dtype=torch.float64)
+                for checkpoint in checkpoints:
+                    total += checkpoint.read(name)
+                yield name.removeprefix(MASTER), (total / len(checkpoints)).float()
 
 
 def _step(path: Path) -> int:

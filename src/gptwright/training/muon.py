@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gptwright.training.adamw import AdamW
+from gptwright.training.layout import ALL, Layout
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: steepest at 0, ends between 0.7 and 1.2 rather than at 1
 TURNS = 5
@@ -29,19 +30,19 @@ class Muon:
     dtype: torch.dtype = torch.bfloat16
     others: AdamW = field(default_factory=AdamW)
 
-    def over(self, masters: Mapping[str, Tensor]) -> "MuonUpdate":
+    def over(self, masters: Mapping[str, Tensor], layout: Layout = ALL) -> "MuonUpdate":
         """The rule at work on these tensors, its momentum still at zero."""
-        return MuonUpdate(self, masters)
+        return MuonUpdate(self, masters, layout)
 
 
 class MuonUpdate:
     """Momentum of the hidden matrices, and AdamW over the others."""
 
-    def __init__(self, rule: Muon, masters: Mapping[str, Tensor]) -> None:
-        self.rule = rule
+    def __init__(self, rule: Muon, masters: Mapping[str, Tensor], layout: Layout) -> None:
+        self.rule, self.layout = rule, layout
         self.hidden = {name: master for name, master in masters.items() if is_hidden_matrix(name, master)}
         self.momentum = {name: torch.zeros_like(master) for name, master in self.hidden.items()}
-        self.others = rule.others.over({name: m for name, m in masters.items() if name not in self.hidden})
+        self.others = rule.others.over({name: m for name, m in masters.items() if name not in self.hidden}, layout)
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -52,7 +53,7 @@ class MuonUpdate:
             if (gradient := master.grad) is not None:
                 momentum = self.momentum[name].lerp_(gradient, 1 - self.rule.momentum)
                 wanted[name] = gradient.lerp(momentum, self.rule.momentum)  # Nesterov
-        for name, direction in directions(wanted, self.rule.dtype):
+        for name, direction in directions(wanted, self.rule.dtype, self.layout):
             self.hidden[name].mul_(1 - rate * self.rule.decay).sub_(direction, alpha=rate)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -71,18 +72,20 @@ def is_hidden_matrix(name: str, parameter: Tensor) -> bool:
     return parameter.dim() == 2 and any(part.isdigit() for part in name.split("."))
 
 
-def directions(wanted: Mapping[str, Tensor], dtype: torch.dtype) -> Iterable[tuple[str, Tensor]]:
-    """Each matrix orthogonalised and scaled, equal shapes together. Shards are gathered, the result is cut again."""
-    pieces = {name: pieces_of(name, gathered(w)) for name, w in wanted.items()}
-    shapes: defaultdict[torch.Size, list[str]] = defaultdict(list)
-    for name, parts in pieces.items():
-        shapes[parts.shape[1:]].append(name)
-    for shape, names in shapes.items():
-        scale = ROOT_MEAN_SQUARE * max(shape) ** 0.5
-        together = orthogonal(torch.cat([pieces[name] for name in names]), dtype)
-        for name, parts in zip(names, together.split([len(pieces[name]) for name in names]), strict=True):
-            direction = parts.float().flatten(0, 1).mul_(scale)
-            yield name, as_sharded(direction, wanted[name])
+def directions(wanted: Mapping[str, Tensor], dtype: torch.dtype, layout: Layout = ALL) -> Iterable[tuple[str, Tensor]]:
+    """Each matrix orthogonalised and scaled, equal shapes together.
+
+    One that several processes hold in parts is gathered in each of them, and of the result each keeps its part.
+    """
+    shapes: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
+    for name, part in wanted.items():
+        shapes[layout.shapes.get(name, part.shape)].append(name)
+    for names in shapes.values():
+        pieces = [pieces_of(name, layout.whole(name, wanted[name])) for name in names]
+        together = orthogonal(torch.cat(pieces), dtype)
+        scale = ROOT_MEAN_SQUARE * max(together.shape[1:]) ** 0.5
+        for name, parts in zip(names, together.split([len(piece) for piece in pieces]), strict=True):
+            yield name, layout.part(name, parts.float().flatten(0, 1).mul_(scale))
 
 
 def pieces_of(name: str, matrix: Float[Tensor, "M N"]) -> Float[Tensor, "P R N"]:
@@ -102,24 +105,3 @@ def orthogonal(matrices: Float[Tensor, "P M N"], dtype: torch.dtype) -> Float[Te
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
-
-
-def gathered(tensor: Tensor) -> Tensor:
-    """The whole of a matrix that may lie in shards on several processes."""
-    return tensor.full_tensor() if is_sharded(tensor) else tensor  # pyright: ignore[reportAttributeAccessIssue]
-
-
-def as_sharded(direction: Tensor, like: Tensor) -> Tensor:
-    """Every process has the whole; each keeps the part it keeps of `like`, with nothing sent."""
-    if not is_sharded(like):
-        return direction
-    from torch.distributed.tensor import DTensor, Replicate
-
-    mesh, placements = like.device_mesh, like.placements  # pyright: ignore[reportAttributeAccessIssue]
-    whole = DTensor.from_local(direction, mesh, [Replicate()] * mesh.ndim, run_check=False)
-    return whole.redistribute(placements=placements)
-
-
-def is_sharded(tensor: Tensor) -> bool:
-    """Whether it is torch's DTensor, whose import takes a second that one process need not pay."""
-    return hasattr(tensor, "placements")

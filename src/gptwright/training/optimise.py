@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from gptwright.foundations.errors import ResourceError, out_of_memory
@@ -46,6 +47,7 @@ def optimise(
         batch = number + course.passed
         loss = add_gradients(optimizer, partial(losses, batch), course, share)
         norm = take_step(optimizer, rate(number), course, clip)
+        loss = float(optimizer.layout.world.total(loss))
         yield Step(number + 1, loss, norm, rate(number), time.perf_counter() - start)
 
 
@@ -59,8 +61,8 @@ def take_step(optimizer: Optimizer, rate: float, course: Course, clip: float = 1
 
 def add_gradients(
     optimizer: Optimizer, losses: Callable[[Share], Iterable[Tensor]], course: Course, share: Share = WHOLE
-) -> float:
-    """Adds up the gradients of all parts and returns the loss.
+) -> Tensor:
+    """Adds up the gradients of all parts and returns the loss of this share, which nothing waits for.
 
     When the memory does not suffice, what was added is dropped and the same batch done in twice as many pieces, and so
     are all that follow. Raises `ResourceError` when a piece is one row, or other processes wait for this one's part.
@@ -85,9 +87,9 @@ def add_gradients(
         say(f"out of memory: from here on a batch is worked on in {course.pieces} pieces")
 
 
-def _backward(parts: Iterable[Tensor]) -> float:
-    total = 0.0
+def _backward(parts: Iterable[Tensor]) -> Tensor:
+    total = torch.zeros(())
     for part in parts:
         part.backward()
-        total += part.item()
+        total = part.detach() + total.to(part.device)
     return total

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gptwright.training.adamw import AdamW
+from gptwright.training.layout import ALL, Layout, local
 
 
 @runtime_checkable
@@ -33,8 +34,8 @@ class Update(Protocol):
 class Rule(Protocol):
     """Settings of a way to turn gradients into steps."""
 
-    def over(self, masters: Mapping[str, Tensor]) -> Update:
-        """The rule at work on these float32 tensors."""
+    def over(self, masters: Mapping[str, Tensor], layout: Layout) -> Update:
+        """The rule at work on these float32 tensors, parts of wholes as the layout says."""
         ...
 
 
@@ -45,28 +46,37 @@ def hold_matrices_in(module: nn.Module, dtype: torch.dtype) -> None:
             part.to(dtype)
 
 
+def master_of(parameter: nn.Parameter) -> Tensor:
+    """The float32 numbers that lie here: the parameter's own, or a copy of those of another format."""
+    whole = parameter.dtype == torch.float32 and local(parameter) is parameter
+    return parameter if whole else local(parameter.detach()).float()
+
+
 class Optimizer:
     """The masters of a model's parameters, and a rule that changes them."""
 
-    def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], rule: Rule | None = None) -> None:
-        self.parameters = dict(named_parameters)
-        self.masters = {
-            name: p if p.dtype == torch.float32 else p.detach().float() for name, p in self.parameters.items()
-        }
-        self.update = (rule or AdamW()).over(self.masters)
+    def __init__(
+        self, named_parameters: Iterable[tuple[str, nn.Parameter]], rule: Rule | None = None, layout: Layout = ALL
+    ) -> None:
+        self.parameters, self.layout = dict(named_parameters), layout
+        self.masters = {name: master_of(parameter) for name, parameter in self.parameters.items()}
+        self.update = (rule or AdamW()).over(self.masters, layout)
         self.skipped = 0
 
     def step(self, rate: float, clip: float, limit: float = float("inf")) -> float:
         """Clips, updates and clears the gradients; returns their norm. Only one below `limit` changes anything."""
-        low = [(self.masters[n], p) for n, p in self.parameters.items() if p is not self.masters[n]]
-        for master, parameter in low:
-            master.grad = None if parameter.grad is None else parameter.grad.float()
-        norm = float(nn.utils.clip_grad_norm_(list(self.masters.values()), clip, foreach=True))
+        for name, master in self.masters.items():
+            parameter = self.parameters[name]
+            if master is not parameter:
+                master.grad = None if parameter.grad is None else local(parameter.grad).float()
+        gradients = {name: master.grad for name, master in self.masters.items() if master.grad is not None}
+        self.layout.complete(gradients)
+        total = self.layout.norm(gradients)
+        nn.utils.clip_grads_with_norm_(self.masters.values(), clip, total, foreach=True)
+        norm = float(total)
         if norm < limit:
             self.update.step(rate)
-            with torch.no_grad():
-                for master, parameter in low:
-                    parameter.copy_(master)
+            self._show()
         else:
             self.skipped += 1
         self.forget_gradients()
@@ -83,10 +93,17 @@ class Optimizer:
         return {"skipped": torch.tensor(self.skipped)} | masters | self.update.tensors()
 
     @torch.no_grad()
+    def _show(self) -> None:
+        """Gives the model what has changed in masters that are copies of another format."""
+        for name, master in self.masters.items():
+            if (parameter := self.parameters[name]).dtype != master.dtype:
+                local(parameter).copy_(master)
+
+    @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Puts back what `tensors` gave, into the masters and the model's parameters."""
         self.skipped = int(tensors["skipped"])
         for name, master in self.masters.items():
             master.copy_(tensors[f"master.{name}"])
-            self.parameters[name].copy_(master)
+        self._show()
         self.update.restore(tensors)

@@ -15,13 +15,15 @@ from torch import Tensor
 from gptwright.foundations.errors import out_of_memory
 from gptwright.foundations.progress import say
 from gptwright.training.checkpoint import save_checkpoint
+from gptwright.training.layout import ALL, Layout
+from gptwright.training.pieces import written_here
 
 
 class Saving:
     """Use as a context manager. One save is under way at a time; the copies' memory is kept for the next."""
 
-    def __init__(self, folder: Path, *, every: int, kept: int) -> None:
-        self.folder, self.every, self.kept = folder, every, kept
+    def __init__(self, folder: Path, *, every: int, kept: int, layout: Layout = ALL) -> None:
+        self.folder, self.every, self.kept, self.layout = folder, every, kept, layout
         self._copies: dict[str, Tensor] = {}
         self._thread: Thread | None = None
         self._error: BaseException | None = None
@@ -36,7 +38,7 @@ class Saving:
         """
         self.wait()
         try:
-            self._copies = _copied(tensors, self._copies)
+            self._copies = _copied(written_here(tensors, self.layout), self._copies)
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
@@ -75,7 +77,7 @@ class Saving:
 
     def _write(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         try:
-            save_checkpoint(self.folder, step, tensors, state, every=self.every, kept=self.kept)
+            save_checkpoint(self.folder, step, tensors, state, every=self.every, kept=self.kept, layout=self.layout)
         except BaseException as error:
             self._error = error
 
@@ -87,6 +89,10 @@ def _copied(tensors: dict[str, Tensor], into: dict[str, Tensor]) -> dict[str, Te
     for name, tensor in tensors.items():
         old = into.get(name)
         fits = old is not None and old.shape == tensor.shape and old.dtype == tensor.dtype
-        copies[name] = old if old is not None and fits else torch.empty(tensor.shape, dtype=tensor.dtype)
-        copies[name].copy_(tensor)
+        if old is None or not fits:
+            old = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
+        copies[name] = old
+        copies[name].copy_(tensor, non_blocking=True)
+    if any(tensor.is_cuda for tensor in tensors.values()):
+        torch.cuda.synchronize()
     return copies

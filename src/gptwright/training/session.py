@@ -47,6 +47,7 @@ class Session:
         if bad >= PATIENCE and not finished:
             self._go_back()
             return
+        self._stop.signal_number = self.optimizer.layout.world.largest(self._stop.signal_number)
         if (self._saving.is_time(step) and not bad) or finished or self._stop:
             self._saving.save(step, self.optimizer.tensors(), {"course": asdict(self.course), **self.state})
             self.folder.save()
@@ -55,7 +56,7 @@ class Session:
             self._stop.raise_if_asked(f"{self._line.name} saved at step {step} of {self._line.total}")
 
     def _restore(self) -> None:
-        found = newest_checkpoint(self._saving.folder)
+        found = newest_checkpoint(self._saving.folder, layout=self.optimizer.layout)
         if found is None:
             self.folder.metrics.rewind(0)
             return
@@ -75,7 +76,7 @@ class Session:
         if course.rollbacks >= ROLLBACKS:
             raise ConfigError(f"another outcome after going back {ROLLBACKS} times", why,
                               "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
-        found = newest_checkpoint(self._saving.folder, self._saving.every)
+        found = newest_checkpoint(self._saving.folder, self._saving.every, self.optimizer.layout)
         if found is None:
             course.back_to(course)
             say(f"{self._line.name}: {why}. Nothing is saved yet to go back to")
@@ -84,7 +85,8 @@ class Session:
         self.optimizer.restore(tensors)
         self.optimizer.skipped = skipped
         course.back_to(Course(**state["course"]))
-        forget_after(self._saving.folder, course.done)
+        if self.optimizer.layout.world.first:
+            forget_after(self._saving.folder, course.done)
         self.folder.metrics.rewind(course.done)
         self.folder.metrics.log(course.done + 1, went_back_from_step=trouble)
         self._line.update(course.done)
@@ -101,6 +103,6 @@ def session(
     `Session.state` is a small JSON-able table that is saved and restored beside the tensors.
     """
     verb = str(folder.record["verb"])
-    saving = Saving(folder / "checkpoints", every=save_every, kept=kept)
+    saving = Saving(folder / "checkpoints", every=save_every, kept=kept, layout=optimizer.layout)
     with stop_request() as stop, ProgressLine(verb, steps) as line, saving:
         yield Session(folder, optimizer, Course(pieces=pieces), saving, line, stop)

@@ -1,0 +1,60 @@
+"""Causal attention over whole sequences, heads where they lie: no copy of queries, keys, values or the result."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gptwright.kernels.library import Heads, fits, library
+
+LONGEST = 4096  # a block's scores no longer fit into the core's own cache
+
+
+def can_attend(q: Float[Tensor, "B H T D"]) -> bool:
+    return q.shape[-1] % 32 == 0 and q.shape[2] <= LONGEST and fits(q)
+
+
+def causal_attention(
+    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"]
+) -> Float[Tensor, "B H T D"]:
+    """softmax(Q Kᵀ / √D) V, every position seeing itself and what came before. Only where `can_attend(q)`."""
+    return CausalAttention.apply(*(_rows(x) for x in (q, k, v)))  # pyright: ignore[reportReturnType]
+
+
+class CausalAttention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # pyright: ignore
+        out = _heads_like(q)
+        lse = torch.empty(q.shape[:3], dtype=torch.float32)
+        _lib().attention_forward(*_shape(q, k), *map(Heads.of, (q, k, v, out)), lse.data_ptr(), torch.get_num_threads())
+        ctx.save_for_backward(q, k, v, out, lse)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore
+        q, k, v, out, lse = ctx.saved_tensors
+        results = tuple(_heads_like(x) for x in (q, k, v))
+        _lib().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, _rows(gradients[0]))), lse.data_ptr(),
+                                  *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
+        return results
+
+
+def _lib() -> Any:
+    return library()
+
+
+def _shape(q: Tensor, k: Tensor) -> tuple[int | float, ...]:
+    rows, heads, length, width = q.shape
+    return rows, k.shape[1], heads // k.shape[1], length, width, width**-0.5
+
+
+def _rows(x: Tensor) -> Tensor:
+    """The numbers of one head side by side, rows at even places: two are read at once."""
+    return x if x.stride(-1) == 1 and all(stride % 2 == 0 for stride in x.stride()[:3]) else x.contiguous()
+
+
+def _heads_like(x: Tensor) -> Tensor:
+    """(B, H, T, D) with the heads of a position side by side, as the layers around want them."""
+    rows, heads, length, width = x.shape
+    return x.new_empty(rows, length, heads, width).transpose(1, 2)

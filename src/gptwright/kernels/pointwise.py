@@ -1,0 +1,42 @@
+"""GELU, and the gradient of cross-entropy where the logits lie: one pass each instead of many."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gptwright.kernels.library import library
+
+
+class Gelu(torch.autograd.Function):
+    """x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks & Gimpel 2016), for tensors that `fits`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # pyright: ignore
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        _lib().gelu_forward(x.numel(), x.data_ptr(), y.data_ptr(), torch.get_num_threads())
+        ctx.save_for_backward(x)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # pyright: ignore
+        (x,) = ctx.saved_tensors
+        dy, dx = gradients[0].contiguous(), torch.empty_like(x)
+        _lib().gelu_backward(x.numel(), x.data_ptr(), dy.data_ptr(), dx.data_ptr(), torch.get_num_threads())
+        return dx
+
+
+def cross_entropy_(
+    logits: Float[Tensor, "N V"], targets: Int[Tensor, "N"], scale: float, smoothing: float
+) -> Float[Tensor, "N"]:
+    """Each target's nats; `logits` become `scale` × their gradient. Negative targets give 0 nats and no gradient."""
+    nats = torch.empty(len(logits), dtype=torch.float32)
+    _lib().cross_entropy(*logits.shape, logits.data_ptr(), targets.contiguous().data_ptr(), scale, smoothing,
+                         nats.data_ptr(), torch.get_num_threads())  # fmt: skip
+    return nats
+
+
+def _lib() -> Any:
+    return library()

@@ -1,0 +1,55 @@
+"""The library is compiled once and kept; whatever stands in its way leads back to PyTorch, with a reason."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from gptwright.kernels import library as kernels
+
+
+@pytest.fixture
+def anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An empty cache, and nothing loaded."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("GPTWRIGHT_KERNELS", raising=False)
+    kernels._load.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    yield tmp_path / "gptwright"
+    kernels._load.cache_clear()  # pyright: ignore[reportPrivateUsage]
+
+
+def can_compile() -> bool:
+    return "avx512_bf16" in Path("/proc/cpuinfo").read_text("utf-8") and shutil.which("g++") is not None
+
+
+def test_compiled_once_and_kept(anew: Path) -> None:
+    assert (kernels.library() is not None) == can_compile(), kernels.reason()
+    kept = {path: path.stat().st_mtime_ns for path in anew.glob("*")}
+    assert len(kept) == can_compile()
+    kernels._load.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    kernels.library()
+    assert {path: path.stat().st_mtime_ns for path in anew.glob("*")} == kept
+
+
+def test_off_when_asked(anew: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPTWRIGHT_KERNELS", "off")
+    assert kernels.library() is None
+    assert "GPTWRIGHT_KERNELS=off" in kernels.reason()
+    assert not kernels.fits(torch.zeros(1, dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize("compiler", ["/nowhere/g++", "false"])
+def test_a_compiler_that_fails_leads_to_pytorch(anew: Path, monkeypatch: pytest.MonkeyPatch, compiler: str) -> None:
+    monkeypatch.setenv("CXX", compiler)
+    monkeypatch.setattr(kernels, "_has_bf16_products", lambda: True)
+    assert kernels.library() is None
+    assert compiler in kernels.reason()
+    assert not list(anew.glob("*"))
+
+
+def test_another_processor(anew: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "_has_bf16_products", lambda: False)
+    assert kernels.library() is None
+    assert "AVX512-BF16" in kernels.reason()
