@@ -32,6 +32,10 @@ bench: $(VENV)/test
 
 # Against nanoGPT: make bench-train NANOGPT=path/to/checkout
 bench-train: $(VENV)/test
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --rounds 50
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --threads 2
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --shape 124m --rounds 6 --peers nanoGPT
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --shape 124m --rounds 6 --peers nanoGPT --threads 2
 	$(BIN)/python benchmarks/time_to_loss.py --nanogpt $(NANOGPT)
 
 docs: $(VENV)/test
