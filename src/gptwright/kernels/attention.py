@@ -36,9 +36,9 @@ class CausalAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore
         q, k, v, out, lse = ctx.saved_tensors
-        results = tuple(_heads_like(x) for x in (q, k, v))
-        library().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, _rows(gradients[0]))), lse.data_ptr(),
-                                  *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
+        given, results = _rows(gradients[0]), tuple(_heads_like(x) for x in (q, k, v))
+        library().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, given)), lse.data_ptr(),
+                                     *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
         return results
 
 
