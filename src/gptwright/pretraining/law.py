@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import exp
 
 ALPHA, BETA = 0.14375, 0.115
-N0, D0 = 2.1658e9, 1.6202e11
+N0, D0 = 2.1696e9, 1.6183e11
 LASTING = 15.4  # epochs after which reading the same text again has lost 1 - 1/e of its worth (Muennighoff et al. 2023)
 BATCH, BATCH_TOKENS = 2048, 1_000_000  # tokens a step, best for so many tokens in all
 BATCH_GROWTH = 0.5
