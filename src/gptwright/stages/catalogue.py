@@ -74,7 +74,7 @@ def joined(config: Any) -> AbstractContextManager[None]:
         return nullcontext()
     from gptwright.training.mesh import joined
 
-    return joined(config.device)
+    return joined(config.mesh, config.device)
 
 
 def in_turn(open_folder: Callable[[], StageFolder]) -> StageFolder:

@@ -115,12 +115,14 @@ ALONE = World(Process(), Mesh(shard=1), torch.device("cpu"))
 
 
 @contextmanager
-def joined(device: str) -> Generator[None]:
+def joined(mesh: Mesh, device: str) -> Generator[None]:
     """All processes of this work find each other by what torchrun put into the environment; one alone need not.
 
-    Raises `ConfigError` when that is incomplete, `ResourceError` without such a device for each.
+    Raises `ConfigError` when that is incomplete or the mesh does not fit their number, `ResourceError` without such a
+    device for each: before any waits for the others.
     """
     process = this_process()
+    mesh.of(process.count)
     if process.count == 1:
         yield
         return

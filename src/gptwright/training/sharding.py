@@ -59,6 +59,9 @@ def _shard(network: Any, world: World) -> None:
             # A step's parts add up to its mean already: gradients are summed, not averaged.
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)
+            # What is gathered first in inference mode could never be trained: so it is gathered now.
+            module.unshard()
+            module.reshard()
     for module in network.modules():
         for name in WHOLE_MODEL if module is network else METHODS:
             if isinstance(module, FSDPModule) and hasattr(module, name):
