@@ -1,13 +1,14 @@
-# make start · test · test-real · check · bench · docs
+# make start · test · test-real · check · bench · bench-train · docs
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 5
+NANOGPT ?= ../nanoGPT
 # Where torch comes from: its small CPU build. Its usual build (on Linux with CUDA): make start TORCH_INDEX=
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start test test-real check bench docs clean
+.PHONY: start test test-real check bench bench-train docs clean
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES)
@@ -28,6 +29,14 @@ check: $(VENV)/test
 
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/start.py
+
+# Against nanoGPT: make bench-train NANOGPT=path/to/checkout
+bench-train: $(VENV)/test
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --rounds 50
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --threads 2
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --shape 124m --rounds 6 --peers nanoGPT
+	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --shape 124m --rounds 6 --peers nanoGPT --threads 2
+	$(BIN)/python benchmarks/time_to_loss.py --nanogpt $(NANOGPT)
 
 docs: $(VENV)/test
 	$(BIN)/python docs/build.py

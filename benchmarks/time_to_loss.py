@@ -4,9 +4,10 @@
 
 A GPT-2 of 4 × 256 with windows of 256 on the bundled corpus (4,096 tokens known). nanoGPT's model comes from the
 checkout's model.py and runs as its train.py runs it on a processor: float32, no compiler, AdamW, clip 1, a cosine to a
-tenth, 12 windows a step, dropout 0, with GPT-2's biases, as ours; once with the rate of its train.py and once with that of its small example
-(config/train_shakespeare_char.py). Its warmup of 2,000 steps would be longer than the run: it gets 100, as in that
-example. It reads our windows in our order, which cover the text evenly, where its own are drawn at random.
+tenth, 12 windows a step, dropout 0, with GPT-2's biases, as ours; once with the rate of its train.py and once with
+that of its small example (config/train_shakespeare_char.py). Its warmup of 2,000 steps would be longer than the run:
+it gets 100, as in that example. It reads our windows in our order, which cover the text evenly, where its own are
+drawn at random.
 
 The better of its two losses is the goal. Ours runs with ever more tokens, each time from the beginning with a schedule
 of that length, until it gets there. Only training is timed: loading, steps, nothing else. Both models begin from
@@ -93,7 +94,9 @@ def theirs(name: str, module: Any, steps: int, rate: float, beta2: float) -> Run
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    return Runner(name, THEIR_ROWS, step, lambda ids: model(ids, ids.contiguous())[0], cosine(rate, steps, min(100, steps // 4)))
+    return Runner(
+        name, THEIR_ROWS, step, lambda ids: model(ids, ids.contiguous())[0], cosine(rate, steps, min(100, steps // 4))
+    )
 
 
 def ours(name: str, steps: int, rate: float) -> Runner:

@@ -32,6 +32,7 @@ from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import FAMILY, GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.text.bundled import bundled_text
+from gptwright.training.adamw import AdamW
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
 SHAPES = {
@@ -55,7 +56,7 @@ Step = Callable[[Batch, float], float]
 def ours(config: GPT2Config) -> Step:
     network: Any = build(config, seed=1)
     hold_matrices_in(network, fast_dtype())
-    optimizer = Optimizer(network.named_parameters(), decay=DECAY, betas=BETAS)
+    optimizer = Optimizer(network.named_parameters(), AdamW(decay=DECAY, betas=BETAS))
     print(reason(), file=sys.stderr)
 
     def step(batch: Batch, rate: float) -> float:

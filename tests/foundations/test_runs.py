@@ -162,3 +162,9 @@ def test_a_stages_file_is_checked_by_its_hash(tmp_path: Path, config: Config) ->
     (folder / "model" / "weights").unlink()
     with pytest.raises(ArtifactError, match="nothing there"):
         stage_file(folder.path, "model/weights")
+
+
+def test_a_run_that_was_killed_in_its_first_write_may_begin_again(tmp_path: Path) -> None:
+    (tmp_path / ".stage.json.unfinished").write_text('{"verb"')
+    assert open_stage(tmp_path, "pretrain", {"steps": 1}, {}).state == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["stage.json"]

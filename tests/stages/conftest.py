@@ -1,10 +1,14 @@
 """One tiny chain of stages, carried out once for all tests of this room, and the command line in this process."""
 
 import json
+import os
+import pickle
 import random
 import re
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +96,33 @@ def refused(gptwright: Command) -> Callable[..., str]:
         return done.err
 
     return command
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a process left: its exit code as a shell has it, its messages, and its changes of the stage's folder."""
+
+    code: int
+    said: str
+    changes: list[str]
+
+
+@pytest.fixture(scope="session")
+def in_a_process() -> Iterator[Callable[..., Ended]]:
+    """Carries out a stage in a process of its own, which a signal may end (`forks.py`)."""
+    source = Path(sys.modules["gptwright"].__file__ or "").parents[1]
+    environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, str(Path(__file__).with_name("forks.py"))]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as server:
+
+        def ended(verb: str, config: Any, out: Path, at: int = 0, number: int = signal.SIGKILL) -> Ended:
+            assert server.stdin and server.stdout
+            server.stdin.write(pickle.dumps((verb, config, str(out), at, int(number))))
+            server.stdin.flush()
+            return Ended(*pickle.load(server.stdout))
+
+        yield ended
+        server.communicate()
 
 
 @pytest.fixture(scope="session")

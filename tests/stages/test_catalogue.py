@@ -1,9 +1,14 @@
 """How a stage's folder is made, gone on with, left alone, refused or forgotten."""
 
 import json
+import random
+import re
+import signal
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -133,6 +138,76 @@ def test_limits_by_hand() -> None:
         at_least(1, config, "warmup")
     with pytest.raises(ConfigError, match="length = 257"):
         within_context(257, 256)
+
+
+TRAINED = {
+    "next token": ("pretrain", "pretrain_config"),
+    "masked words": ("pretrain", "encoder_config"),
+    "translation": ("pretrain", "translate_config"),
+    "sft": ("sft", "sft_config"),
+    "reward": ("reward", "reward_config"),
+    "ppo": ("ppo", "ppo_config"),
+}
+INSIDE_A_SAVE = r"checkpoints/.*unfinished.*(state\.json|manifest\.json)|rename .*step-"
+Trained = tuple[str, Any, Path, Any]
+
+
+@pytest.fixture(scope="session", params=TRAINED.values(), ids=list(TRAINED))
+def trained(
+    request: pytest.FixtureRequest, in_a_process: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
+    """A stage that trains, and what it leaves when nothing disturbs it."""
+    verb, name = request.param
+    config = request.getfixturevalue(name)
+    if hasattr(config, "dtype"):
+        config = replace(config, dtype="bfloat16")
+    out = tmp_path_factory.mktemp("whole") / "out"
+    ended = in_a_process(verb, config, out)
+    assert ended.code == 0, ended.said
+    return verb, config, out, ended
+
+
+def lasting(folder: Path) -> dict[str, Any]:
+    """What a stage leaves, but for the time it took."""
+    files = hashes(folder)
+    record = json.loads(files.pop("stage.json"))
+    lines = [json.loads(line) for line in files.pop("metrics.jsonl").splitlines()]
+    files = {name: data for name, data in files.items() if not name.startswith("checkpoints")}
+    return {
+        "figures": record["figures"],
+        "metrics": [{k: v for k, v in line.items() if k != "tokens_per_second"} for line in lines],
+        **files,
+    }
+
+
+def test_killed_at_any_moment_and_gone_on_with_it_is_bit_equal(
+    trained: Trained, in_a_process: Callable[..., Any], tmp_path: Path
+) -> None:
+    verb, config, whole, ended = trained
+    dice = random.Random(verb)
+    saves = [at for at, change in enumerate(ended.changes, 1) if re.search(INSIDE_A_SAVE, change)]
+    assert len(saves) >= 6
+    for first in (4, *dice.sample(saves, 2), dice.randint(1, len(ended.changes))):
+        out = tmp_path / str(first)
+        moments = [first, *(dice.randint(1, len(ended.changes) // 2) for _ in range(3))]
+        codes = [in_a_process(verb, config, out, at).code for at in moments]
+        assert codes[0] == 137 and set(codes) <= {0, 137}
+        last = in_a_process(verb, config, out)
+        assert last.code == 0, last.said
+        assert lasting(out) == lasting(whole), moments
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_saves_the_step_and_says_so_with_its_exit_code(
+    trained: Trained, in_a_process: Callable[..., Any], tmp_path: Path, number: int
+) -> None:
+    verb, config, whole, ended = trained
+    steps = [at for at, change in enumerate(ended.changes, 1) if "metrics.jsonl" in change]
+    stopped = in_a_process(verb, config, tmp_path / "out", steps[0], number)
+    assert stopped.code == 128 + number, stopped.said
+    assert re.search(rf"gptwright: stopped; {verb} saved at step 1 of \d+\. The same command goes on", stopped.said)
+    assert in_a_process(verb, config, tmp_path / "out").code == 0
+    assert lasting(tmp_path / "out") == lasting(whole)
 
 
 def test_errors_are_the_houses_own() -> None:

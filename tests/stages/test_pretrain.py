@@ -22,6 +22,8 @@ from gptwright.generation.encoder import Encoder
 from gptwright.generation.load import load as load_any
 from gptwright.generation.load import load_decoder as load
 from gptwright.models.catalogue import count, preset
+from gptwright.models.gpt2 import GPT2Config
+from gptwright.stages import pretrain
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.samples import write_samples
@@ -30,6 +32,7 @@ from gptwright.training.ramp import Ramp
 from gptwright.training.schedules import cosine
 
 WEIGHTS = "model/model.safetensors"
+TINY = GPT2Config(width=16, heads=2, layers=2, context=96)
 Refused = Callable[..., str]
 
 
@@ -154,6 +157,41 @@ def test_muon_stopped_and_gone_on_with_is_bit_equal(
     assert same_weights(tmp_path / "out", grown)
 
 
+def test_a_budget_is_resolved_once_and_kept_when_the_run_goes_on(
+    pretrain_config: Pretrain, tmp_path: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish = Pretrain(tokens=pretrain_config.tokens, model=TINY, length=32, threads=1, minutes=0.5)
+    with monkeypatch.context():
+        monkeypatch.setattr(pretrain, "step_seconds", lambda *batch, **how: 1.0)
+        stop_after(3)
+        with pytest.raises(Interrupted, match=r"saved at step \d of 27"):
+            carry_out("pretrain", wish, tmp_path / "out")
+    monkeypatch.undo()
+    monkeypatch.setattr(pretrain, "step_seconds", lambda *batch, **how: pytest.fail("measured again"))
+    folder = carry_out("pretrain", wish, tmp_path / "out")
+    plan = folder.record["plan"]
+    assert (plan["steps"], plan["optim"], plan["model"]["width"]) == (27, "muon", 64)
+    network = load(folder.path).network
+    assert (network.config.width, network.config.heads, network.config.layers) == (64, 8, 2)
+    assert folder.record["figures"]["tokens"] == 27 * plan["rows"] * 32
+
+
+@pytest.mark.parametrize(("wish", "tokens"), [({"flops": 2e9}, 2688), ({"total_tokens": 5000}, 5000)])
+def test_other_budgets(pretrain_config: Pretrain, tmp_path: Path, wish: dict[str, Any], tokens: int) -> None:
+    config = Pretrain(tokens=pretrain_config.tokens, model=TINY, length=32, threads=1, **wish)
+    figures = carry_out("pretrain", config, tmp_path / "out").record["figures"]
+    assert figures["tokens"] == pytest.approx(tokens, rel=0.1) and figures["skipped_steps"] == 0
+
+
+def test_a_rate_that_is_clearly_wrong_is_said_and_tried_all_the_same(
+    pretrain_config: Pretrain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carry_out("pretrain", replace(pretrain_config, steps=2, rate=0.9), tmp_path / "high")
+    assert "rate of 0.9 is far too high for adamw" in capsys.readouterr().err
+    carry_out("pretrain", replace(pretrain_config, steps=2), tmp_path / "usual")
+    assert "far too" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("stops", [(1,), (3, 1, 2), (5, 2), (8,)])
 def test_a_mean_of_checkpoints_is_bit_equal_however_often_it_was_stopped(
     translate_config: Pretrain, translator: Path, tmp_path: Path, stop_after: Callable[[int], None],
@@ -264,6 +302,9 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
         (("--rate", 0), "rate above 0"),
         (("--save-every", 0), "save_every above 0"),
         (("--length", 257), "length = 257"),
+        (("--minutes", 1, "--flops", 1e12), "either minutes or flops"),
+        (("--minutes", 1, "--rows", 4), "either minutes or rows"),
+        (("--model", "bert-nano", "--total-tokens", 9), "a decoder where total_tokens decides"),
         (("--optim", "muoon"), "Did you mean 'muon'?"),
         (("--first-rows", 17), "first step of 1 to 16 rows"),
         (("--model", "transformer-nano", "--first-rows", 2), "first_rows of 0"),

@@ -82,7 +82,9 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
         _refuse_other_work(path, record, asked, anywhere)
         record["config"] |= {name: value for name, value in asked["config"].items() if name in anywhere}
         return StageFolder(path, record, cast(State, record["state"]))
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    # A run may be killed while it writes its very first file.
+    begun = [path / f".{RECORD}.unfinished"]
+    if path.exists() and (not path.is_dir() or any(file not in begun for file in path.iterdir())):
         raise ConfigError(f"a new or empty folder, or one of this stage, at {path}", "something else there",
                           "Choose another folder with --out.")  # fmt: skip
     with explained(path):

@@ -27,21 +27,19 @@ class CausalAttention(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # pyright: ignore
         out = _heads_like(q)
         lse = torch.empty(q.shape[:3], dtype=torch.float32)
-        _lib().attention_forward(*_shape(q, k), *map(Heads.of, (q, k, v, out)), lse.data_ptr(), torch.get_num_threads())
+        library().attention_forward(
+            *_shape(q, k), *map(Heads.of, (q, k, v, out)), lse.data_ptr(), torch.get_num_threads()
+        )
         ctx.save_for_backward(q, k, v, out, lse)
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore
         q, k, v, out, lse = ctx.saved_tensors
-        results = tuple(_heads_like(x) for x in (q, k, v))
-        _lib().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, _rows(gradients[0]))), lse.data_ptr(),
-                                  *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
+        given, results = _rows(gradients[0]), tuple(_heads_like(x) for x in (q, k, v))
+        library().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, given)), lse.data_ptr(),
+                                     *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
         return results
-
-
-def _lib() -> Any:
-    return library()
 
 
 def _shape(q: Tensor, k: Tensor) -> tuple[int | float, ...]:

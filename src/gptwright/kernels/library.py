@@ -47,7 +47,7 @@ SIGNATURES: dict[str, list[Any]] = {
 }
 
 
-def library() -> ctypes.CDLL | None:
+def library() -> Any:
     return _load()[0]
 
 

@@ -16,7 +16,7 @@ class Gelu(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:  # pyright: ignore
         x = x.contiguous()
         y = torch.empty_like(x)
-        _lib().gelu_forward(x.numel(), x.data_ptr(), y.data_ptr(), torch.get_num_threads())
+        library().gelu_forward(x.numel(), x.data_ptr(), y.data_ptr(), torch.get_num_threads())
         ctx.save_for_backward(x)
         return y
 
@@ -24,7 +24,7 @@ class Gelu(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # pyright: ignore
         (x,) = ctx.saved_tensors
         dy, dx = gradients[0].contiguous(), torch.empty_like(x)
-        _lib().gelu_backward(x.numel(), x.data_ptr(), dy.data_ptr(), dx.data_ptr(), torch.get_num_threads())
+        library().gelu_backward(x.numel(), x.data_ptr(), dy.data_ptr(), dx.data_ptr(), torch.get_num_threads())
         return dx
 
 
@@ -32,11 +32,7 @@ def cross_entropy_(
     logits: Float[Tensor, "N V"], targets: Int[Tensor, "N"], scale: float, smoothing: float
 ) -> Float[Tensor, "N"]:
     """Each target's nats; `logits` become `scale` × their gradient. Negative targets give 0 nats and no gradient."""
-    nats = torch.empty(len(logits), dtype=torch.float32)
-    _lib().cross_entropy(*logits.shape, logits.data_ptr(), targets.contiguous().data_ptr(), scale, smoothing,
+    targets, nats = targets.contiguous(), torch.empty(len(logits), dtype=torch.float32)
+    library().cross_entropy(*logits.shape, logits.data_ptr(), targets.data_ptr(), scale, smoothing,
                          nats.data_ptr(), torch.get_num_threads())  # fmt: skip
     return nats
-
-
-def _lib() -> Any:
-    return library()

@@ -1,13 +1,9 @@
 """How fast this machine is at each kind of work: measured for a few seconds on the real models and losses."""
 
-import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rankings import RankedIds, batch_rankings
@@ -16,8 +12,8 @@ from gptwright.foundations.device import fast_dtype
 from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
-from gptwright.objectives.language import next_token_loss
 from gptwright.objectives.ranking import ranking_loss
+from gptwright.pretraining.speed import losses, seconds_of, step_seconds
 from gptwright.training.course import Course
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
@@ -56,11 +52,10 @@ class Speeds:
 
 def measure(model: Any, shape: Shape) -> Speeds:
     """Runs each kind of work a few times on random tokens; `model` is a configuration. Takes 5 to 10 seconds."""
-    train = _Trainer(model)
     conversation = (shape.conversations, CONVERSATION)
     return Speeds(
-        pretrain_step=train.seconds((shape.rows, shape.length)),
-        sft_step=train.seconds(conversation, (shape.mix_rows, shape.length)),
+        pretrain_step=pretrain_seconds(model, shape),
+        sft_step=step_seconds(model, conversation, (shape.mix_rows, shape.length)),
         reward_step=_reward_seconds(model, shape),
         ppo_update=_ppo_seconds(model, shape),
         answer=_answer_seconds(model),
@@ -70,29 +65,7 @@ def measure(model: Any, shape: Shape) -> Speeds:
 
 def pretrain_seconds(model: Any, shape: Shape) -> float:
     """One pretraining step only, to choose a size by."""
-    return _Trainer(model).seconds((shape.rows, shape.length))
-
-
-class _Trainer:
-    def __init__(self, model: Any) -> None:
-        self.network: Any = build(model)
-        hold_matrices_in(self.network, fast_dtype())
-        self.optimizer = Optimizer(self.network.named_parameters())
-
-    def seconds(self, *batches: tuple[int, int]) -> float:
-        ids = [torch.randint(self.network.config.vocab, shape) for shape in batches]
-
-        def step() -> None:
-            for loss in _losses(self.network, ids):
-                loss.backward()
-            self.optimizer.step(1e-4, 1.0)
-
-        return _seconds(step)
-
-
-def _losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
-    for ids in batches:
-        yield next_token_loss(network.hidden(ids), network.output, ids)
+    return step_seconds(model, (shape.rows, shape.length))
 
 
 def _reward_seconds(model: Any, shape: Shape) -> float:
@@ -107,7 +80,7 @@ def _reward_seconds(model: Any, shape: Shape) -> float:
         ranking_loss(reward(ids, last).view_as(ranks), ranks).backward()
         optimizer.step(1e-4, 1.0)
 
-    return _seconds(step)
+    return seconds_of(step)
 
 
 def _ppo_seconds(model: Any, shape: Shape) -> float:
@@ -129,9 +102,9 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
             scores = reward(rollout.ids, rollout.last)
             judged = Judged(rollout, read_again(network, None, rollout, 1.0)[0], scores)
         update(agent, optimizer, course, judged, settings, rate=1e-5, seed=0,
-               also=lambda number, share: _losses(network, memories))  # fmt: skip
+               also=lambda number, share: losses(network, memories))  # fmt: skip
 
-    return _seconds(step, enough=2)
+    return seconds_of(step, enough=2)
 
 
 def _answer_seconds(model: Any) -> float:
@@ -139,7 +112,7 @@ def _answer_seconds(model: Any) -> float:
     head = ScalarHead(model.width)
     prompts = torch.randint(model.vocab, (128, PROMPT)).tolist()
     return (
-        _seconds(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2)
+        seconds_of(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2)
         / 128
     )
 
@@ -148,15 +121,4 @@ def _window_seconds(model: Any, length: int) -> float:
     network: Any = build(model)
     ids = torch.randint(model.vocab, (16, length))
     with torch.inference_mode():
-        return _seconds(lambda: network.logits(network.hidden(ids)), 3) / 16
-
-
-def _seconds(work: Callable[[], object], enough: int = 15, at_most: float = 1.5) -> float:
-    """Median of up to `enough` runs after two to warm up, stopping early when `at_most` seconds went by."""
-    work()
-    began, taken = time.perf_counter(), list[float]()
-    while len(taken) < enough + 1 and (len(taken) < 2 or time.perf_counter() - began < at_most):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return median(taken[1:])
+        return seconds_of(lambda: network.logits(network.hidden(ids)), 3) / 16

@@ -1,0 +1,71 @@
+"""How long training stands still for a checkpoint: the copy in the loop, and what the writing thread takes from the
+steps beside it. Prints both as shares of the time between two saves and of one step.
+
+    python benchmarks/checkpoint_stall.py [--model gpt2-124m] [--save-every 20] [--saves 3]
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
+from gptwright.models.catalogue import build, count, preset
+from gptwright.objectives.language import next_token_loss
+from gptwright.training.course import Course
+from gptwright.training.optimise import optimise
+from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.saving import Saving
+from gptwright.training.share import Share
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--model", default="gpt2-nano")
+    options.add_argument("--rows", type=int, default=16)
+    options.add_argument("--length", type=int, default=128)
+    options.add_argument("--save-every", type=int, default=400, help="pretrain's default")
+    options.add_argument("--saves", type=int, default=3)
+    options.add_argument("--threads", type=int, default=physical_cores())
+    given = options.parse_args()
+    use_threads(given.threads)
+    network: Any = build(preset(given.model), 1)
+    hold_matrices_in(network, fast_dtype())
+    optimizer = Optimizer(network.named_parameters())
+
+    def losses(batch: int, share: Share) -> Iterator[Tensor]:
+        shape = (given.rows, given.length + 1)
+        ids = torch.randint(network.config.vocab, shape, generator=torch.Generator().manual_seed(batch))
+        yield next_token_loss(network.hidden(ids[:, :-1]), network.output, ids[:, 1:])
+
+    plain, beside, copies = [], [], []
+    total = given.save_every * given.saves
+    with tempfile.TemporaryDirectory() as folder, Saving(Path(folder), every=given.save_every, kept=2) as saving:
+        for step in optimise(optimizer, losses, lambda step: 1e-4, Course(), steps=total + given.save_every // 2):
+            if step.number > 2:
+                (beside if saving.is_writing() else plain).append(step.seconds)
+            if saving.is_time(step.number):
+                start = time.perf_counter()
+                saving.save(step.number, optimizer.tensors(), {})
+                copies.append(time.perf_counter() - start)
+    usual = median(plain)
+    slower = sum(beside) - usual * len(beside)
+    copy = sum(copies[1:]) / len(copies[1:])
+    between = usual * given.save_every
+    size = sum(tensor.nbytes for tensor in optimizer.tensors().values())
+    print(f"{given.model}: {count(network):,} parameters, {size / 2**20:.0f} MiB a checkpoint, {given.threads} threads")
+    print(f"a step                     {usual * 1e3:9.1f} ms, median of {len(plain)}")
+    print(f"the loop stands still      {copy * 1e3:9.1f} ms a save ({copies[0] * 1e3:.1f} ms the first time)")
+    print(f"steps beside the writing   {slower / len(copies) * 1e3:9.1f} ms a save longer, {len(beside)} steps in all")
+    print(f"standing still             {copy / between:9.3%} of the time between saves, {copy / usual:.1%} of a step")
+    print(f"both                       {(copy + slower / len(copies)) / between:9.3%} of the time between saves")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""One dial: minutes, tokens or arithmetic. The law of scaling chooses the size, the batch, the steps and the rate."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from gptwright.models.catalogue import family_of
+from gptwright.pretraining.law import best_batch, best_rate, loss, worth
+
+WIDTHS = (64, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
+OPTIM = "muon"
+LEAST_STEPS = 20
+Seconds = Callable[[Any, int], float]
+
+
+@dataclass(frozen=True)
+class Text:
+    """What there is to read: windows of `length` from `unique` tokens."""
+
+    length: int
+    unique: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a budget comes to."""
+
+    model: Any
+    rows: int
+    steps: int
+    rate: float
+    warmup: int
+    optim: str = OPTIM
+
+
+def ladder(model: Any) -> Iterator[Any]:
+    """The model's family from small to large, with its head width, its share of keys and its feed-forward's ratio."""
+    head = model.width // model.heads
+    for width in WIDTHS:
+        if width % head:
+            continue
+        heads = width // head
+        sizes = {"width": width, "heads": heads, "layers": width // 64 + 1}
+        if hasattr(model, "kv_heads"):
+            most = max(1, heads * model.kv_heads // model.heads)
+            sizes["kv_heads"] = next(n for n in range(most, 0, -1) if heads % n == 0)
+        if hasattr(model, "hidden"):
+            sizes["hidden"] = -(-width * model.hidden // model.width // 32) * 32
+        yield replace(model, **sizes)
+
+
+def multiplied(model: Any) -> int:
+    """Parameters that every token is multiplied by: all matrices of blocks, and the output matrix, tied or not."""
+    with torch.device("meta"):
+        network: Any = family_of(model).model(model)
+    return sum(p.numel() for p in network.blocks.parameters()) + network.output.numel()
+
+
+def flops_a_token(model: Any, length: int) -> float:
+    """Forward and backward: 6 for each parameter, and attention over half the window on the average."""
+    return 6.0 * multiplied(model) + 6.0 * model.layers * length * model.width
+
+
+def for_flops(flops: float, model: Any, text: Text) -> Plan:
+    """The size with the least loss, and as many tokens as the arithmetic then suffices for."""
+    best = _best(model, text, lambda size: flops / flops_a_token(size, text.length))
+    return _plan(best, flops / flops_a_token(best, text.length), text)
+
+
+def for_tokens(tokens: float, model: Any, text: Text) -> Plan:
+    """The size for which so many tokens are best: with less arithmetic one would choose a smaller one."""
+    best = next(iter(ladder(model)))
+    for size in ladder(model):
+        if for_flops(tokens * flops_a_token(size, text.length), model, text).model.width < size.width:
+            break
+        best = size
+    return _plan(best, tokens, text)
+
+
+def for_seconds(seconds: float, model: Any, text: Text, measure: Seconds) -> Plan:
+    """As `for_flops`, for the arithmetic that this machine does in that time.
+
+    `measure` gives the seconds of a step with so many rows. Larger models use a machine better, so the size that is
+    chosen is measured in turn, until it stays.
+    """
+    size, tried, speed = list(ladder(model))[1], set[int](), 0.0
+    while size.width not in tried:
+        tried.add(size.width)
+        rows = _rows(best_batch(1e6), text)
+        a_token = measure(size, rows) / (rows * text.length)
+        speed = flops_a_token(size, text.length) / a_token
+        size = for_flops(speed * seconds, model, text).model
+    planned = for_flops(speed * seconds, model, text)
+    return replace(planned, steps=max(int(seconds / measure(planned.model, planned.rows)), LEAST_STEPS))
+
+
+def _best(model: Any, text: Text, tokens: Callable[[Any], float]) -> Any:
+    return min(ladder(model), key=lambda size: loss(multiplied(size), worth(tokens(size), text.unique)))
+
+
+def _rows(batch: int, text: Text) -> int:
+    return max(1, round(batch / text.length))
+
+
+def _plan(model: Any, tokens: float, text: Text) -> Plan:
+    rows = _rows(best_batch(tokens), text)
+    steps = max(int(tokens / (rows * text.length)), LEAST_STEPS)
+    rate = float(f"{best_rate(OPTIM, model.width):.2g}")
+    return Plan(model, rows, steps, rate, warmup=min(20, steps // 10))
