@@ -35,6 +35,7 @@ from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
 from gptwright.text.pack import TokenFile
 from gptwright.training.checkpoint import averaged_masters
+from gptwright.training.compiling import as_written, compile_parts
 from gptwright.training.mesh import ONE_COPY, Mesh, World, world
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
@@ -51,6 +52,7 @@ LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "encoder-decoder": Translation,
 }
 NANO = preset("gpt2-nano")
+FORMATS = (torch.float32, torch.bfloat16)
 BUDGETS = ("minutes", "total_tokens", "flops")
 DECIDED = ("rows", "steps", "rate", "warmup", "optim", "evaluate_every", "save_every")
 LOOKS, SAVES = 8, 5
@@ -103,6 +105,8 @@ class Pretrain:
     """processor threads; another number gives slightly other weights"""
     device: str = field(default="auto", metadata=FREE)
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
+    compile: bool = field(default=False, metadata=FREE)
+    """torch compiles the blocks first: a minute, then faster on a GPU"""
     mesh: Mesh = field(default=ONE_COPY, metadata=FREE)
     """how processes that torchrun started share the work; it may go on with others"""
     evaluate_every: int = 200
@@ -161,10 +165,13 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     lesson = LESSONS[family_of(config.model).kind](material)
     share = together.share(config.pieces)
     share.slices(lesson.fewest_rows)
-    dtype = matrix_dtype(config.dtype, together.device.type)
+    # What is fast is measured, and one of several processes could find otherwise.
+    dtype = FORMATS[together.told(FORMATS.index(matrix_dtype(config.dtype, together.device.type)))]
     parameters, tokens, format = count(material.network), lesson.tokens(config.steps), str(dtype).split(".")[-1]
     say(f"pretrain: {parameters:,} parameters, {tokens:,} tokens, matrices in {format}")
     hold_matrices_in(material.network, dtype)
+    if config.compile:
+        compile_parts(material.network, alone=together.axes is None)
     layout = spread(material.network, together)
     rule = RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
     optimizer = Optimizer(material.network.named_parameters(), rule, layout)
@@ -174,17 +181,20 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     ) as run:
         for step in optimise(optimizer, lesson.losses, rate_of(config), run.course, steps=config.steps, share=share):
             if step.number % config.evaluate_every == 0:
-                look = lesson.look(step.number)
+                with as_written():
+                    look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)
                 write_samples(folder, step.number, look.samples)
             read = lesson.tokens(step.number) - lesson.tokens(step.number - 1)
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
                        tokens_per_second=read / step.seconds)  # fmt: skip
+    with as_written():
+        figures = finished(config, folder, material, optimizer)
     return {
         "parameters": parameters,
         "tokens": tokens,
         "epochs": round(lesson.epochs(config.steps), 2),
-        **finished(config, folder, material, optimizer),
+        **figures,
         "skipped_steps": optimizer.skipped,
         "dtype": format,
         "device": describe_device(together.device),
