@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 import gptwright
+from gptwright.foundations.durable import write_text
 
 SCRIPT = Path(__file__).with_name("many.py")
 
@@ -46,14 +48,37 @@ def script() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """By the name of the mesh, what its processes found; "one" is one process, "one again" goes on from all others."""
-    torch.set_num_threads(1)
-    folder, many = tmp_path_factory.mktemp("many"), script()
+def search(folder: Path) -> dict[str, Any]:
+    many = script()
     found = {"one": many.everything(many.ALONE, "one", folder)}
     for count in (2, 4):
         start(count, folder)
         found |= json.loads((folder / f"found-{count}.json").read_text())
     found["one again"] = many.everything(many.ALONE, "one again", folder)
     return found
+
+
+@pytest.fixture(scope="session")
+def found(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """By the name of the mesh, what its processes found; "one" is one process, "one again" goes on from all others.
+
+    Where pytest itself runs on several processes, the first that asks searches, and the others wait for it.
+    """
+    torch.set_num_threads(1)
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "many"
+    answer, failed = folder / "found.json", folder / "failed"
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        while not answer.exists():
+            assert not failed.exists(), "the processes failed: see the other test"
+            time.sleep(0.1)
+        return json.loads(answer.read_text())
+    try:
+        found = json.dumps(search(folder))
+    except BaseException:
+        failed.touch()
+        raise
+    write_text(answer, found)
+    return json.loads(found)

@@ -35,8 +35,8 @@ from gptwright.training.mesh import ALONE, Mesh, World, joined, world
 from gptwright.training.muon import Muon
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.share import WHOLE, Share
 from gptwright.training.sharding import collected, spread
+from gptwright.training.share import WHOLE, Share
 
 # A vocabulary that no number of shards divides, and few enough rows for four processes.
 SIZES = {"vocab": 50, "context": 16, "width": 16, "layers": 2}
@@ -110,9 +110,14 @@ def families() -> Iterator[tuple[str, Any]]:
 
 
 def furthest_gradient(together: World) -> dict[str, float]:
-    """How far each family's gradients are from those of one process, in parts of each gradient's largest number."""
+    """How far each family's gradients are from those of one process, in parts of each gradient's largest number.
+
+    Of four processes for some only: both axes have met all of them.
+    """
     found: dict[str, float] = {}
     for (name, one), (_, part) in zip(families(), families(), strict=True):
+        if together.process.count == 4 and name not in ("gpt2", "llama with norms inside"):
+            continue
         expected, got = gradients(randomised(one), ALONE), gradients(randomised(part), together)
         assert expected.keys() == got.keys(), name
         found[name] = max(float((got[k] - e).abs().max() / e.abs().max().clamp(min=1e-3)) for k, e in expected.items())
@@ -164,7 +169,7 @@ def said(together: World) -> dict[str, Any]:
         hidden = network.hidden(ids).flatten(0, 1)
         nats = token_nats(hidden, network.output, ids.flatten(), network.vocabulary)
     answers = answer_all(network, [[1, 2, 3], [4, 5]], sampling, [0])
-    list(losses(network, 0, together.share(1)))[0].backward()  # training goes on after it
+    next(losses(network, 0, together.share(1))).backward()  # training goes on after it
     return {"answers": [answer.ids for answer in answers], "nats": nats.tolist()}
 
 
@@ -172,7 +177,9 @@ def everything(together: World, name: str, folder: Path) -> dict[str, Any]:
     """All that is compared between meshes; checkpoints of meshes that came before are gone on from."""
     before = sorted(path for path in folder.glob("after *"))
     return {
-        "learned": {rule: learned(rule, together, folder / f"after {name}" if rule == "gpt2" else None) for rule in RULES},
+        "learned": {
+            rule: learned(rule, together, folder / f"after {name}" if rule == "gpt2" else None) for rule in RULES
+        },
         "went on": {path.name: learned("gpt2", together, begun=path) for path in before},
         "said": said(together),
         "gradients": furthest_gradient(together) if together.axes else {},

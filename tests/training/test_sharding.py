@@ -28,7 +28,7 @@ def test_matrices_in_bfloat16(found: dict[str, Any], mesh: str) -> None:
 def test_gradients_of_every_family(found: dict[str, Any], mesh: str) -> None:
     """Of plans that follow from the layers' classes alone."""
     furthest = found[mesh]["gradients"]
-    assert len(furthest) == 9 and max(furthest.values()) < 1e-5, furthest
+    assert len(furthest) == (2 if "×" in mesh else 9) and max(furthest.values()) < 1e-5, furthest
 
 
 @pytest.mark.parametrize("mesh", MESHES)
