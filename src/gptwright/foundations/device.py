@@ -77,6 +77,11 @@ def matrix_dtype(name: str) -> "torch.dtype":
     return known[name] or fast_dtype()
 
 
+def format_name(name: str) -> str:
+    """float32 or bfloat16, also for "fast"."""
+    return str(matrix_dtype(name)).removeprefix("torch.")
+
+
 def best_seconds(work: Callable[[], object], repeats: int = 10) -> float:
     """The shortest of `repeats` timings after one warm-up: other programs can only make it longer."""
     work()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.device import format_name, matrix_dtype, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
@@ -115,15 +115,15 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     network: Any = build(replace(config.model, vocab=tokenizer.vocab), config.seed)
     kind = family_of(config.model).kind
     train, heldout = (
-        open_tokens(config.tokens, split, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
+        open_tokens(config.tokens, split, tokenizer, pairs=kind == "encoder-decoder") for split in ("train", "heldout")
     )
     lesson = LESSONS[kind](Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout,
                                     rows=config.rows, length=config.length, seed=config.seed))  # fmt: skip
-    dtype = matrix_dtype(config.dtype)
+    format = folder.once("dtype", lambda: format_name(config.dtype))
+    dtype = matrix_dtype(format)
     hold_matrices_in(network, dtype)
     optimizer = Optimizer(network.named_parameters(), RULES[config.optim](config, dtype))
     tokens = config.steps * lesson.tokens_per_step
-    format = str(dtype).removeprefix("torch.")
     say(f"pretrain: {count(network):,} parameters, {tokens:,} tokens, matrices in {format}")
     kept = max(config.keep, config.average)
     with session(

@@ -17,7 +17,7 @@ from gptwright.alignment.demonstrations import (
 from gptwright.alignment.rankings import read_rankings
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.device import matrix_dtype, use_threads
+from gptwright.foundations.device import format_name, matrix_dtype, use_threads
 from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
@@ -99,7 +99,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     within_context(config.length, base.context)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
     network: Any = base.network.requires_grad_(True)  # pyright: ignore
-    hold_matrices_in(network, matrix_dtype(config.dtype))
+    hold_matrices_in(network, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype))))
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:
