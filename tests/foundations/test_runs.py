@@ -168,3 +168,16 @@ def test_a_run_that_was_killed_in_its_first_write_may_begin_again(tmp_path: Path
     (tmp_path / ".stage.json.unfinished").write_text('{"verb"')
     assert open_stage(tmp_path, "pretrain", {"steps": 1}, {}).state == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["stage.json"]
+
+
+def test_a_difference_inside_a_table_has_its_whole_name(tmp_path: Path) -> None:
+    open_stage(tmp_path / "run", "pretrain", {"model": {"family": "gpt2", "layers": 2}}, {})
+    with pytest.raises(ConfigError, match=r"\(model\.layers = 2\); got model\.layers = 3"):
+        open_stage(tmp_path / "run", "pretrain", {"model": {"family": "gpt2", "layers": 3}}, {})
+
+
+def test_what_was_found_out_once_stays(tmp_path: Path) -> None:
+    folder = open_stage(tmp_path / "run", "pretrain", {}, {})
+    assert folder.once("dtype", lambda: "bfloat16") == "bfloat16"
+    again = open_stage(tmp_path / "run", "pretrain", {}, {})
+    assert again.once("dtype", lambda: "float32") == "bfloat16"
