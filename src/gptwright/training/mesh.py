@@ -3,6 +3,7 @@
 Ranks count along `tensor` first, so that the processes that hold parts of one layer are neighbours on one machine.
 """
 
+import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -127,7 +128,15 @@ def joined(mesh: Mesh, device: str) -> Generator[None]:
         yield
         return
     kind = choose_device(device, process.place).type
-    torch.distributed.init_process_group("cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo")
+    store, rank, count = next(torch.distributed.rendezvous("env://"))  # pyright: ignore[reportPrivateImportUsage]
+    # torchrun keeps one store for all restarts: without a name of its own a group would find addresses of the dead.
+    attempt = f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)} of {count}"
+    torch.distributed.init_process_group(
+        "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo",
+        store=torch.distributed.PrefixStore(attempt, store),  # pyright: ignore[reportPrivateImportUsage]
+        rank=rank,
+        world_size=count,
+    )
     yield
     torch.distributed.destroy_process_group()  # not after an error: who waits for others waits here too
 
