@@ -44,16 +44,17 @@ def main() -> None:
         ids = torch.randint(network.config.vocab, shape, generator=torch.Generator().manual_seed(batch))
         yield next_token_loss(network.hidden(ids[:, :-1]), network.output, ids[:, 1:])
 
-    plain, beside, copies = [], [], []
+    plain, beside, copies, writing = [], [], [], False
     total = given.save_every * given.saves
     with tempfile.TemporaryDirectory() as folder, Saving(Path(folder), every=given.save_every, kept=2) as saving:
         for step in optimise(optimizer, losses, lambda step: 1e-4, Course(), steps=total + given.save_every // 2):
             if step.number > 2:
-                (beside if saving.is_writing() else plain).append(step.seconds)
+                (beside if writing else plain).append(step.seconds)
             if saving.is_time(step.number):
                 start = time.perf_counter()
                 saving.save(step.number, optimizer.tensors(), {})
                 copies.append(time.perf_counter() - start)
+            writing = saving.is_writing()
     usual = median(plain)
     slower = sum(beside) - usual * len(beside)
     copy = sum(copies[1:]) / len(copies[1:])

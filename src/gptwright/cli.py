@@ -47,7 +47,9 @@ COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "
 TOGETHER = ("pretrain",)  # what several processes can do together
 LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
 SECONDS_TO_SPEAK = 5
+TRAINS = ("pretrain", "sft", "reward", "ppo")
 LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo", "import")
+TRACK = "who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"
 
 
 def main() -> None:
@@ -122,8 +124,8 @@ def _run(words: list[str]) -> None:
     if verb in LEAVES_A_FOLDER:
         from gptwright.stages.catalogue import carry_out
 
-        config, out = _with_folder(config_type, verb, options)
-        carry_out(verb, config, out)
+        config, out, track = _with_folder(config_type, verb, options)
+        carry_out(verb, config, out, track)
         if is_first():
             print(out)
     else:
@@ -150,13 +152,16 @@ def written_help(verb: str) -> str:
     return found[1] if found else ""
 
 
-def _with_folder(config_type: Any, verb: str, options: list[str]) -> tuple[Any, Path]:
-    """A stage's configuration, and `--out`, which every stage that leaves a folder needs."""
-    out = ("out", Path, field(metadata={"help": "folder to leave the result in"}))
-    both = make_dataclass(config_type.__name__, [out], bases=(config_type,), frozen=True, kw_only=True)
+def _with_folder(config_type: Any, verb: str, options: list[str]) -> tuple[Any, Path, tuple[str, ...]]:
+    """A stage's configuration, and what is no part of it: `--out`, and `--track` where there are figures to follow."""
+    more: list[Any] = [("out", Path, field(metadata={"help": "folder to leave the result in"}))]
+    if verb in TRAINS:
+        more.append(("track", tuple[str, ...], field(default=(), metadata={"help": TRACK})))
+    both = make_dataclass(config_type.__name__, more, bases=(config_type,), frozen=True, kw_only=True)
     both.__doc__ = config_type.__doc__
     given = _parse(both, verb, options)
-    return config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)}), given.out
+    config = config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)})
+    return config, given.out, getattr(given, "track", ())
 
 
 def _parse(config_type: Any, verb: str, options: list[str]) -> Any:

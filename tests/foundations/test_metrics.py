@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,34 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     with pytest.raises(ResourceError):
         Metrics(tmp_path / "a" / "metrics.jsonl").log(1, loss_nats=1.0)
+
+
+class Listener:
+    """Notes what it is told, and fails when told to."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.told: list[object] = []
+        self.failing = failing
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        if self.failing == "log":
+            raise OSError("no network")
+        self.told.append((step, dict(values)))
+
+    def close(self) -> None:
+        if self.failing == "close":
+            raise KeyError("nothing open")
+        self.told.append("closed")
+
+
+def test_listeners_are_told_and_one_that_fails_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    good, mute, rude = Listener(), Listener("log"), Listener("close")
+    metrics.listeners = [mute, good, rude]
+    metrics.log(1, loss_nats=2.5)
+    metrics.log(2, loss_nats=2.0)
+    metrics.close()
+    metrics.log(3, loss_nats=1.5)
+    assert good.told == [(1, {"loss_nats": 2.5}), (2, {"loss_nats": 2.0}), "closed"]
+    assert [line["step"] for line in read_metrics(metrics.path)] == [1, 2, 3]
+    assert capsys.readouterr().err.count("Listener gets no more figures: no network") == 1

@@ -188,3 +188,16 @@ def test_of_several_processes_the_first_writes(tmp_path: Path, config: Config, m
     folder.metrics.log(1, loss_nats=1.0)
     folder.metrics.rewind(0)
     assert (folder / "stage.json").read_text() == before and not folder.metrics.path.exists()
+
+
+def test_a_difference_inside_a_table_has_its_whole_name(tmp_path: Path) -> None:
+    open_stage(tmp_path / "run", "pretrain", {"model": {"family": "gpt2", "layers": 2}}, {})
+    with pytest.raises(ConfigError, match=r"\(model\.layers = 2\); got model\.layers = 3"):
+        open_stage(tmp_path / "run", "pretrain", {"model": {"family": "gpt2", "layers": 3}}, {})
+
+
+def test_what_was_found_out_once_stays(tmp_path: Path) -> None:
+    folder = open_stage(tmp_path / "run", "pretrain", {}, {})
+    assert folder.once("dtype", lambda: "bfloat16") == "bfloat16"
+    again = open_stage(tmp_path / "run", "pretrain", {}, {})
+    assert again.once("dtype", lambda: "float32") == "bfloat16"

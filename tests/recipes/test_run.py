@@ -87,7 +87,7 @@ def test_a_wrong_last_table_makes_nothing(recipe: Recipe, tmp_path: Path, table:
 def test_a_stage_that_fails_leaves_the_earlier_ones_and_goes_on_later(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(verb: str, config: object, out: Path) -> object:
+    def refuse(verb: str, config: object, out: Path, track: object) -> object:
         if verb == "tokenize":
             raise InputError("more", "less", "Give it.")
         return carry_out(verb, config, out)

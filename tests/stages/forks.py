@@ -9,6 +9,7 @@ import os
 import pickle
 import sys
 import tempfile
+from itertools import count
 from typing import Any
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -17,16 +18,14 @@ CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir")
 
 def watch(out: str, log: int, at: int, signal: int) -> None:
     """Notes every change below `out`, and sends the signal before one of them."""
-    changes = 0
+    changes = count(1)  # of two threads: its next number is never given twice
 
     def hook(event: str, given: tuple[Any, ...]) -> None:
-        nonlocal changes
         if event in CHANGES or (event == "open" and isinstance(given[2], int) and given[2] & WRITES):
             paths = " ".join(str(path) for path in given[:2] if isinstance(path, str | os.PathLike))
             if out in paths:
-                changes += 1
                 os.write(log, f"{event} {paths.replace(out, '')}\n".encode())
-                if changes == at:
+                if next(changes) == at:
                     os.kill(os.getpid(), signal)
 
     sys.addaudithook(hook)

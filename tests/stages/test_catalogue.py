@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gptwright.foundations.errors import ArtifactError, ConfigError, GptwrightError, InputError, ResourceError
-from gptwright.foundations.runs import open_stage
+from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.stages import catalogue
 from gptwright.stages.catalogue import STAGES, carry_out, stage
 from gptwright.stages.limits import at_least, positive, within_context
@@ -138,6 +138,34 @@ def test_limits_by_hand() -> None:
         at_least(1, config, "warmup")
     with pytest.raises(ConfigError, match="length = 257"):
         within_context(257, 256)
+
+
+def test_a_tracker_gets_the_figures_and_is_no_part_of_the_run(
+    prepared: Path, tokenized: Path, pretrain_config: Pretrain, pretrained: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    told: list[int] = []
+
+    class Tracker:
+        def log(self, step: int, values: dict[str, float]) -> None:
+            told.append(step)
+            (tmp_path / "out" / "tracking").mkdir(exist_ok=True)
+            (tmp_path / "out" / "tracking" / "events").write_text(str(told))
+
+        def close(self) -> None:
+            told.append(-1)
+
+    monkeypatch.setattr(catalogue, "open_trackers", lambda names, folder, config: [Tracker()] if names else [])
+    config = replace(pretrain_config, steps=2)
+    carry_out("pretrain", config, tmp_path / "out", ("tensorboard",))
+    carry_out("pretrain", config, tmp_path / "out")
+    assert told == [1, 2, -1]
+    assert not [name for name in finished_stage(tmp_path / "out")["outputs"] if "tracking" in name]
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "sft", "reward", "ppo"])
+def test_every_stage_that_trains_may_be_tracked(verb: str, gptwright: Callable[..., Any]) -> None:
+    assert "--track" in gptwright(verb, "--help").out
 
 
 TRAINED = {

@@ -340,7 +340,7 @@ def test_a_preset_then_overrides(
     gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[Pretrain] = []
-    monkeypatch.setattr("gptwright.stages.catalogue.carry_out", lambda verb, config, out: seen.append(config))
+    monkeypatch.setattr("gptwright.stages.catalogue.carry_out", lambda verb, config, out, track: seen.append(config))
     for words in (("--model", "gpt2-124m"), ("--model=gpt2-124m",)):
         done = gptwright("pretrain", "--tokens", tmp_path, *words, "--model.layers", 4, "--out", tmp_path / "out")
         assert done.code == 0, done.err

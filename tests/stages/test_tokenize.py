@@ -1,11 +1,14 @@
 """What tokenize leaves, and what it refuses."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gptwright.foundations.durable import sha256
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.runs import finished_stage
 from gptwright.generation.load import load_decoder as load
@@ -118,3 +121,27 @@ def test_a_models_own_tokenizer_packs_what_it_goes_on_with(prepared: Path, pretr
     own = load(pretrained).tokenizer
     assert open_tokens(made, "train", own).meta.tokenizer_sha256 == own.sha256
     assert open_tokenizer(made).encode("The old river") == own.encode("The old river")
+
+
+def forged(tokenized: Path, copy: Path, **meta: object) -> Path:
+    """The same folder with other figures or an id that nothing knows, as if its stage had left it so."""
+    shutil.copytree(tokenized, copy)
+    table = json.loads((copy / "train.json").read_text())
+    (copy / "train.json").write_text(json.dumps(table | meta))
+    if not meta:
+        tokens = np.fromfile(copy / "train.bin", dtype="<u2")
+        tokens[7] = 301
+        tokens.tofile(copy / "train.bin")
+    record = json.loads((copy / "stage.json").read_text())
+    record["outputs"] |= {name: sha256(copy / name) for name in ("train.json", "train.bin")}
+    (copy / "stage.json").write_text(json.dumps(record))
+    return copy
+
+
+@pytest.mark.parametrize(("meta", "says"), [({}, "the id 301"), ({"tokenizer_sha256": "ab"}, "those of another")])
+def test_tokens_that_the_tokenizer_does_not_know_train_nothing(
+    refused: Callable[..., str], tokenized: Path, tmp_path: Path, meta: dict[str, object], says: str
+) -> None:
+    tokens = forged(tokenized, tmp_path / "tokens", **meta)
+    assert says in refused("pretrain", "--tokens", tokens, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

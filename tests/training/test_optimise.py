@@ -1,4 +1,6 @@
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -155,3 +157,35 @@ def test_a_spike_changes_nothing_and_is_counted() -> None:
         bad.append(course.bad)
     assert [a != b for a, b in pairwise(weights)] == [True, False, False, True]
     assert bad == [0, 1, 2, 0] and optimizer.skipped == 2
+
+
+LIMITED = """
+import resource, torch
+from gptwright.training.course import Course
+from gptwright.training.optimise import optimise
+from gptwright.training.optimizer import Optimizer
+torch.set_num_threads(1)
+model = torch.nn.Linear(8, 8)
+data = torch.ones(1024, 8)
+course = Course()
+
+def losses(batch, share):
+    for rows in share.slices(1024):
+        yield (model(data[rows]).repeat(1, 8192) ** 2).sum() / 2**23
+
+optimizer = Optimizer(model.named_parameters())
+list(optimise(optimizer, losses, lambda step: 0.1, Course(pieces=64), steps=1))
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))
+print([step.number for step in optimise(optimizer, losses, lambda step: 0.1, course, steps=2)], course.pieces)
+"""
+
+
+def test_a_process_that_may_not_have_more_memory_gets_through() -> None:
+    """The batch needs some GiB in one piece, and may have half of one."""
+    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    steps, pieces = done.stdout.rsplit(" ", 1)
+    assert steps == "[1, 2]" and 2 <= int(pieces) <= 32
+    assert "out of memory: from here on a batch is worked on in 2 pieces" in done.stderr

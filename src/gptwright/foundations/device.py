@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 
+FORMATS = ("float32", "bfloat16")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -155,6 +156,11 @@ def matrix_dtype(name: str, device: str = "cpu") -> "torch.dtype":
     if name not in known:
         raise ConfigError("a number format", f"'{name}'", nearest(name, known))
     return known[name] or fast_dtype(device)
+
+
+def format_name(name: str, device: str = "cpu") -> str:
+    """float32 or bfloat16, also for "fast"."""
+    return str(matrix_dtype(name, device)).removeprefix("torch.")
 
 
 def best_seconds(work: Callable[[], object], repeats: int = 10) -> float:

@@ -1,12 +1,22 @@
 """metrics.jsonl: one line a measurement, appended, cut back to the last checkpoint when a run goes on."""
 
 import json
+from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from gptwright.foundations.durable import explained, write_text
 from gptwright.foundations.processes import is_first
+from gptwright.foundations.progress import say
+
+
+class Listener(Protocol):
+    """Somebody else who wants every figure."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Metrics:
@@ -17,16 +27,23 @@ class Metrics:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.listeners: list[Listener] = []
 
     def log(self, step: int, **values: float) -> None:
         """Appends one line, seven digits a value; a line is short enough to reach the file whole.
 
-        A value that is not finite is null: JSON knows no other.
+        A value that is not finite is null: JSON knows no other. A listener that fails is left out from then on.
         """
         shown = {name: float(f"{value:.7g}") if isfinite(value) else None for name, value in values.items()}
         line = json.dumps({"step": step, **shown})
         if is_first():
             self._append(line)
+        self._tell(lambda listener: listener.log(step, values))
+
+    def close(self) -> None:
+        """Ends the listeners."""
+        self._tell(lambda listener: listener.close())
+        self.listeners = []
 
     def rewind(self, step: int) -> None:
         """Forgets what was logged after `step`, which will be done again."""
@@ -37,6 +54,14 @@ class Metrics:
     def _append(self, line: str) -> None:
         with explained(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def _tell(self, act: Callable[[Listener], None]) -> None:
+        for listener in list(self.listeners):
+            try:
+                act(listener)
+            except Exception as error:  # whatever it is, the run is worth more
+                self.listeners.remove(listener)
+                say(f"{type(listener).__name__} gets no more figures: {error}")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

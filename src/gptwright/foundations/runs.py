@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -39,6 +39,13 @@ class StageFolder:
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
+    def once(self, name: str, find: Callable[[], str]) -> str:
+        """What was found out about the machine when the stage began, so that it goes on as it began."""
+        if name not in self.record.setdefault("found", {}):
+            self.record["found"][name] = find()
+            self.save()
+        return self.record["found"][name]
+
     def save(self) -> None:
         """Writes `stage.json` as it stands, with the seconds and the most memory spent so far: the first process."""
         if not is_first():
@@ -62,7 +69,9 @@ class StageFolder:
 
     def _outputs(self) -> list[str]:
         files = (f.relative_to(self.path) for f in self.path.rglob("*") if f.is_file())
-        return sorted(f.as_posix() for f in files if f.parts[0] not in (RECORD, "checkpoints", "metrics.jsonl"))
+        return sorted(
+            f.as_posix() for f in files if f.parts[0] not in (RECORD, "checkpoints", "metrics.jsonl", "tracking")
+        )
 
 
 def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -> StageFolder:
@@ -164,12 +173,21 @@ def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any]
     if record.get("verb") != asked["verb"]:
         raise ConfigError(f"a folder of '{asked['verb']}' at {path}", f"one of '{record.get('verb')}'", remedy)
     for part in ("config", "inputs"):
-        before, now = record[part], asked[part]
+        before, now = _flat(record[part]), _flat(asked[part])
         for key in sorted(before.keys() | now.keys()):
             is_path = part == "config" and any(name.split("[")[0] == key for name in asked["inputs"])
             if before.get(key) != now.get(key) and not is_path and key not in anywhere:
                 got = "other bytes there" if part == "inputs" else f"{key} = {now.get(key)!r}"
                 raise ConfigError(f"the work that {path} holds ({key} = {before.get(key)!r})", got, remedy)
+
+
+def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Tables inside tables as one, so that a difference has its whole name: model.layers."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = isinstance(value, dict)
+        found |= _flat(cast("dict[str, Any]", value), f"{before}{key}.") if inner else {f"{before}{key}": value}
+    return found
 
 
 def _now() -> str:

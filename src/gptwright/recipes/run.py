@@ -1,5 +1,6 @@
 """Carrying out a recipe: every stage into its folder, skipping what is complete, going on where it stopped."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from gptwright.stages.catalogue import carry_out
 RECIPE = "recipe.toml"
 
 
-def run_recipe(recipe: Recipe, out: Path) -> None:
+def run_recipe(recipe: Recipe, out: Path, track: Sequence[str] = ()) -> None:
     """Leaves `out/recipe.toml` and a folder a stage. Raises what a stage raises; finished stages stay as they are.
 
     Every configuration is checked before the first stage starts.
@@ -21,7 +22,7 @@ def run_recipe(recipe: Recipe, out: Path) -> None:
     for step, config in configs:
         folder = recipe.folder(out, step.name)
         say(f"── {folder.name}")
-        carry_out(step.verb, config, folder)
+        carry_out(step.verb, config, folder, track)
 
 
 def _claim(recipe: Recipe, out: Path) -> None:

@@ -1,6 +1,6 @@
 """Which verbs there are, where they live, and how a stage that leaves a folder is carried out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +14,7 @@ from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage
+from gptwright.tracking.tracker import open_trackers
 
 # verb → its class; the module has the verb's name.
 STAGES = {
@@ -46,8 +47,10 @@ def stage(verb: str) -> Stage:
     return Stage(verb, getattr(module, STAGES[verb]), module.run, getattr(module, "inputs", input_paths))
 
 
-def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
+def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> StageFolder:
     """Makes the stage's folder at `out`, goes on with it, or leaves it alone when it is complete.
+
+    Its figures go to the trackers of `track` too.
 
     Raises what the stage raises; whatever was saved before stays whole.
     """
@@ -58,6 +61,7 @@ def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
             say(f"{verb}: {out} is complete")
             return folder
         try:
+            folder.metrics.listeners = open_trackers(track if is_first() else (), out, folder.record["config"])
             with explained(out):
                 figures = chosen.run(config, folder)
                 if is_first():
@@ -65,6 +69,8 @@ def carry_out(verb: str, config: Any, out: Path) -> StageFolder:
         except GptwrightError:
             _forget_unbegun(folder)
             raise
+        finally:
+            folder.metrics.close()
     return folder
 
 

@@ -8,32 +8,29 @@ from typing import Any
 import torch
 from torch import nn
 
-from gptwright.foundations.config import encode
-from gptwright.foundations.device import describe_device, matrix_dtype, use_threads
+from gptwright.foundations.device import FORMATS, describe_device, format_name, matrix_dtype, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder
 from gptwright.generation.export import export
+from gptwright.kernels.library import reason
 from gptwright.models.catalogue import (
     ModelConfig,
     build,
     check_sizes,
-    config_from_table,
     count,
     family_of,
     preset,
 )
-from gptwright.pretraining.budget import OPTIM, Plan, Text, for_flops, for_seconds, for_tokens
 from gptwright.pretraining.law import objection
 from gptwright.pretraining.lesson import Lesson, Material
 from gptwright.pretraining.masked import MaskedWords
 from gptwright.pretraining.next_token import NextToken
-from gptwright.pretraining.speed import step_seconds
 from gptwright.pretraining.translation import Translation
+from gptwright.stages.budgets import BUDGETS, refuse_two_wills, within_budget
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.text.pack import TokenFile
 from gptwright.training.checkpoint import averaged_masters
 from gptwright.training.compiling import as_written, compile_parts
 from gptwright.training.mesh import ONE_COPY, Mesh, World, world
@@ -52,11 +49,6 @@ LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "encoder-decoder": Translation,
 }
 NANO = preset("gpt2-nano")
-FORMATS = (torch.float32, torch.bfloat16)
-BUDGETS = ("minutes", "total_tokens", "flops")
-DECIDED = ("rows", "steps", "rate", "warmup", "optim", "evaluate_every", "save_every")
-LOOKS, SAVES = 8, 5
-TRAINING = 0.9  # share of the minutes that is for steps: the rest is for looking at the machine and at the results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +118,7 @@ class Pretrain:
         positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
                  "keep", "pieces", "average")  # fmt: skip
         at_least(0, self, "warmup", "decay", "first_rows", "ramp", *BUDGETS)
-        self._refuse_two_wills()
+        refuse_two_wills(self)
         known(self.schedule, SCHEDULES, "schedule")
         known(self.optim, RULES, "rule")
         check_sizes(self.model)
@@ -142,17 +134,6 @@ class Pretrain:
             raise ConfigError(f"an average of at most the {saved} checkpoints that are saved", f"{self.average}",
                               "Lower save_every or average.")  # fmt: skip
 
-    def _refuse_two_wills(self) -> None:
-        """One budget at most, and nothing beside it that it decides."""
-        asked = [name for name in BUDGETS if getattr(self, name)]
-        beside = [name for name in DECIDED if getattr(self, name) != getattr(type(self), name)]
-        if len(asked) > 1 or (asked and beside):
-            raise ConfigError(f"either {asked[0]} or {(asked[1:] + beside)[0]}", "both",
-                              f"A budget decides {', '.join(DECIDED)} and the model's width and layers.")  # fmt: skip
-        if asked and family_of(self.model).kind != "decoder":
-            raise ConfigError(f"a decoder where {asked[0]} decides", f"the family {family_of(self.model).name}",
-                              "Its law of scaling was not measured: give its sizes and steps.")  # fmt: skip
-
 
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     """Leaves `model/` (a Hugging Face folder), samples.md, metrics.jsonl and the last checkpoints."""
@@ -165,10 +146,12 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     lesson = LESSONS[family_of(config.model).kind](material)
     share = together.share(config.pieces)
     share.slices(lesson.fewest_rows)
-    # What is fast is measured, and one of several processes could find otherwise.
-    dtype = FORMATS[together.told(FORMATS.index(matrix_dtype(config.dtype, together.device.type)))]
-    parameters, tokens, format = count(material.network), lesson.tokens(config.steps), str(dtype).split(".")[-1]
-    say(f"pretrain: {parameters:,} parameters, {tokens:,} tokens, matrices in {format}")
+    found = folder.once("dtype", lambda: format_name(config.dtype, together.device.type))
+    format = FORMATS[together.told(FORMATS.index(found))]
+    dtype = matrix_dtype(format)
+    parameters, tokens = count(material.network), lesson.tokens(config.steps)
+    how = f", {reason()}" if together.device.type == "cpu" and format == "bfloat16" else ""
+    say(f"pretrain: {parameters:,} parameters, {tokens:,} tokens, matrices in {format}{how}")
     hold_matrices_in(material.network, dtype)
     if config.compile:
         compile_parts(material.network, alone=together.axes is None)
@@ -202,51 +185,13 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     }
 
 
-def within_budget(config: Pretrain, folder: StageFolder, together: World) -> Pretrain:
-    """The configuration with what its budget comes to. It is noted in `stage.json`, so that a stopped run goes on with
-    the same sizes however fast the machine is then."""
-    asked = next((name for name in BUDGETS if getattr(config, name)), None)
-    if asked is None:
-        return config
-    if "plan" not in folder.record:
-        folder.record["plan"] = encode(planned(config, together))
-        folder.save()
-    plan = folder.record["plan"]
-    model = config_from_table(plan["model"])
-    say(f"pretrain: for {getattr(config, asked):g} {asked}: {model.layers} layers × {model.width}, {plan['steps']} "
-        f"steps of {plan['rows']} × {config.length} tokens, {plan['optim']} at {plan['rate']:g}")  # fmt: skip
-    steps = plan["steps"]
-    decided = {**plan, "model": model, "evaluate_every": -(-steps // LOOKS), "save_every": -(-steps // SAVES)}
-    return replace(config, **dict.fromkeys(BUDGETS, 0), **decided)
-
-
-def planned(config: Pretrain, together: World) -> Plan:
-    """What the budget comes to. Raises `ConfigError` for minutes of several processes: one alone is timed."""
-    model = replace(config.model, vocab=open_tokenizer(config.tokens).vocab)
-    text = Text(config.length, len(TokenFile.open(config.tokens / "train")))
-    if config.total_tokens:
-        return for_tokens(config.total_tokens, model, text)
-    if config.flops:
-        return for_flops(config.flops, model, text)
-    if together.process.count > 1:
-        raise ConfigError("total_tokens or flops as the budget of several processes", "minutes",
-                          "How fast they are together is not measured: give one of the others.")  # fmt: skip
-    say(f"pretrain: looking at how fast this machine trains with {config.threads} threads")
-    dtype = matrix_dtype(config.dtype, together.device.type)
-
-    def measure(model: Any, rows: int) -> float:
-        return step_seconds(model, (rows, config.length), optim=OPTIM, dtype=dtype, device=together.device)
-
-    return for_seconds(60 * config.minutes * TRAINING, model, text, measure)
-
-
 def material_of(config: Pretrain, together: World) -> Material:
     """A fresh model, and what it is to learn from. Raises `ConfigError` when its sizes do not fit the mesh."""
     tokenizer = open_tokenizer(config.tokens)
     sizes = replace(config.model, vocab=tokenizer.vocab)
     check_parts(sizes, together.mesh.tensor)
     pairs = family_of(sizes).kind == "encoder-decoder"
-    train, heldout = (open_tokens(config.tokens, split, pairs=pairs) for split in ("train", "heldout"))
+    train, heldout = (open_tokens(config.tokens, split, tokenizer, pairs=pairs) for split in ("train", "heldout"))
     return Material(network=build(sizes, config.seed), tokenizer=tokenizer, train=train, heldout=heldout,
                     ramp=ramp_of(config), length=config.length, seed=config.seed,
                     by_document=config.document_mask)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from gptwright.alignment.rankings import RankedIds, ranked_ids, read_rankings
 from gptwright.alignment.reward import Ranked, Shuffled
 from gptwright.evaluation.intervals import Estimate, mean, share
-from gptwright.foundations.device import matrix_dtype, use_device, use_threads
+from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
@@ -77,7 +77,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     learner.to(device)
     before = _accuracy(learner, heldout)
-    hold_matrices_in(model.trunk, matrix_dtype(config.dtype, device.type))
+    hold_matrices_in(model.trunk, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
     optimizer = Optimizer(learner.named_parameters(), AdamW(decay=config.decay, epsilon=1e-5))
     with session(
         folder, optimizer, steps=config.steps, save_every=config.save_every, kept=config.keep, pieces=config.pieces

@@ -17,9 +17,11 @@ class Run:
     """TOML file"""
     out: Path
     """folder of the run"""
+    track: tuple[str, ...] = ()
+    """who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""
 
 
 def run(config: Run) -> None:
     """Prints the run's folder when every stage is complete."""
-    run_recipe(read_recipe(config.recipe), config.out)
+    run_recipe(read_recipe(config.recipe), config.out, config.track)
     print(config.out)

@@ -17,7 +17,7 @@ from gptwright.alignment.demonstrations import (
 from gptwright.alignment.rankings import read_rankings
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.device import device_of, matrix_dtype, use_device, use_threads
+from gptwright.foundations.device import device_of, format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
@@ -102,7 +102,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     within_context(config.length, base.context)
     questions = read_questions(read_objects(config.questions)) if config.questions else []
     network: Any = base.network.requires_grad_(True).to(device)  # pyright: ignore
-    hold_matrices_in(network, matrix_dtype(config.dtype, device.type))
+    hold_matrices_in(network, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:

@@ -36,6 +36,8 @@ class Start:
     """end with the chat page (--no-serve: end when the report is written)"""
     port: int = 8000
     """the page's port; any free one when it is taken"""
+    track: tuple[str, ...] = ()
+    """who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""
 
 
 def run(config: Start) -> None:
@@ -46,7 +48,7 @@ def run(config: Start) -> None:
 
     recipe = _recipe(config)
     _show(recipe)
-    run_recipe(recipe, config.out)
+    run_recipe(recipe, config.out, config.track)
     _offer_examples(config.out)
     report(Report(run=config.out))
     _talk(config, recipe.folder(config.out, recipe.steps[-1].name))

@@ -81,8 +81,8 @@ def _documents(config: Tokenize) -> Callable[[Split], Iterator[str]]:
 def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None, *, pairs: bool = False) -> TokenFile:
     """The packed tokens of a finished tokenize folder, each file checked against its hash.
 
-    Raises `ArtifactError` when they were made by another tokenizer than the one given, or are pairs to translate where
-    running text is asked for, or the other way round.
+    Raises `ArtifactError` when they were made by another tokenizer than the one given, or hold an id that it does not
+    know, or are pairs to translate where running text is asked for, or the other way round.
     """
     for suffix in ("bin", "idx", "json"):
         stage_file(tokenized, f"{split}.{suffix}", "tokenize")
@@ -90,6 +90,9 @@ def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None,
     if tokenizer and tokenizer.sha256 != tokens.meta.tokenizer_sha256:
         raise ArtifactError(f"tokens of the model's own tokenizer in {tokenized}", "those of another",
                             "Give the tokenize folder that the model was trained with.")  # fmt: skip
+    if tokenizer and (most := tokens.greatest()) >= tokenizer.vocab:
+        raise ArtifactError(f"token ids below the vocabulary's {tokenizer.vocab:,} in {tokenized}", f"the id {most:,}",
+                            "Run tokenize again.")  # fmt: skip
     if tokens.meta.pairs != pairs:
         kinds = ("running text", "pairs to translate")
         raise ArtifactError(f"{kinds[pairs]} in {tokenized}", kinds[not pairs],

@@ -26,9 +26,14 @@ def write_objects(path: Path, objects: Iterable[dict[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects))
 
 
+def _no_number(name: str) -> float:
+    """NaN and Infinity, which Python would read and JSON does not know."""
+    raise ValueError(f"{name} is no number")
+
+
 def _object(line: bytes, number: int, path: Path) -> dict[str, Any]:
     try:
-        item = json.loads(line)
+        item = json.loads(line, parse_constant=_no_number)
     except ValueError as error:
         raise InputError(f"JSON on line {number} of {path}", str(error), "Correct that line.") from error
     if not isinstance(item, dict):

@@ -105,6 +105,10 @@ class TokenFile:
     def __len__(self) -> int:
         return self.meta.tokens
 
+    def greatest(self) -> int:
+        """The greatest id in the file, which is read for it."""
+        return int(self._tokens.max())
+
     def window(self, i: int, length: int) -> npt.NDArray[np.int64]:
         """The `length` tokens from position `i`, across documents. Raises `IndexError` outside the file."""
         if not 0 <= i <= i + length <= len(self):
