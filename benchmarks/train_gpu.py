@@ -194,7 +194,8 @@ def measured(given: argparse.Namespace, together: World) -> dict[str, Any]:
         "processes": together.process.count, "tokens_per_second": round(speed * together.process.count),
         "tokens_per_second_and_device": round(speed), "mfu": round(speed * work_a_token(config) / rate, 4),
         "peak_tflops": round(rate / 1e12, 1), "peak_is": source, "seconds_a_step": round(seconds, 4),
-        "first_loss": round(float(losses[0]), 4), "last_loss": round(float(losses[-1]), 4),
+        "first_loss": round(float(together.total(losses[0])), 4),
+        "last_loss": round(float(together.total(losses[-1])), 4),
         "memory_gb": round(torch.cuda.max_memory_allocated() / 2**30, 1) if device.type == "cuda" else None,
     }  # fmt: skip
 
@@ -222,10 +223,10 @@ def largest_that_fits(
 
 def main() -> None:
     given = options()
+    os.environ.setdefault("GPTWRIGHT_KERNELS", "off")  # they are for processors, and not to be compiled again
     if given.contestant:
         contest(given)
         return
-    os.environ.setdefault("GPTWRIGHT_KERNELS", "off")
     given.deadline = time.monotonic() + 60 * given.minutes
     words = [sys.executable, __file__, "--steps", str(given.steps), "--warm", str(given.warm), "--tokens",
              str(given.tokens), *(["--tiny"] if given.tiny else []),

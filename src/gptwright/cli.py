@@ -44,7 +44,7 @@ VERBS = {
 }
 # An installed wheel carries the page inside the package; a checkout has it in docs/.
 COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "docs" / "commands.md")
-TOGETHER = ("pretrain",)  # what several processes can do together
+TOGETHER = ("pretrain", "run")  # what several processes can do together; of a recipe, its pretrain
 LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
 SECONDS_TO_SPEAK = 5
 TRAINS = ("pretrain", "sft", "reward", "ppo")

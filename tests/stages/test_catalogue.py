@@ -240,3 +240,22 @@ def test_asked_to_stop_it_saves_the_step_and_says_so_with_its_exit_code(
 
 def test_errors_are_the_houses_own() -> None:
     assert issubclass(ArtifactError, GptwrightError) and issubclass(ResourceError, GptwrightError)
+
+
+def test_others_wait_while_the_first_does_what_one_can_do(
+    tmp_path: Path, tokenized: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a recipe that several processes carry out."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(catalogue, "SECONDS_BETWEEN_LOOKS", 0.01)
+    looks: list[float] = []
+
+    def first_ends_its_work(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            (tmp_path / "out").symlink_to(tokenized)
+
+    monkeypatch.setattr(catalogue.time, "sleep", first_ends_its_work)
+    folder = carry_out("tokenize", Tokenize(text=tmp_path), tmp_path / "out")
+    assert folder.state == "complete" and len(looks) == 3

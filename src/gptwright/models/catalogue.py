@@ -9,7 +9,6 @@ from torch import nn
 
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import ConfigError, ResourceError, nearest
-from gptwright.foundations.processes import this_process
 from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern, transformer
 from gptwright.models.bert import BERTConfig
 from gptwright.models.family import Family
@@ -65,13 +64,13 @@ def family_of(config: Any) -> Family:
     return FAMILIES[config.family]
 
 
-def build(config: Any, seed: int = 0) -> Any:
+def build(config: Any, seed: int = 0, copies: int = 1) -> Any:
     """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other, `ResourceError` when its
-    weights alone, in every process of this machine, are more than the free memory."""
+    weights alone, in as many `copies` as processes of this machine build at once, are more than the free memory."""
     check_sizes(config)
     family = family_of(config)
     with torch.device("meta"):
-        needed = 4 * count(family.model(config)) * this_process().beside
+        needed = 4 * count(family.model(config)) * copies
     free = psutil.virtual_memory().available
     if needed > free:
         raise ResourceError(f"memory for the model's weights, {needed / 1e9:,.1f} GB", f"{free / 1e9:.1f} GB free",

@@ -5,6 +5,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
 from gptwright.stages.catalogue import carry_out
@@ -29,7 +30,8 @@ def _claim(recipe: Recipe, out: Path) -> None:
     """Writes the recipe into a new folder, or checks that the folder's recipe is the same."""
     path = out / RECIPE
     if not path.exists():
-        write_recipe(recipe, path)
+        if is_first():
+            write_recipe(recipe, path)
         return
     for there, asked in zip_longest(read_recipe(path).steps, recipe.steps):
         if there != asked:

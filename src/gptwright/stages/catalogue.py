@@ -1,5 +1,6 @@
 """Which verbs there are, where they live, and how a stage that leaves a folder is carried out."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from shutil import rmtree
 from types import ModuleType
 from typing import Any
 
-from gptwright.foundations.durable import explained
+from gptwright.foundations.durable import explained, read_json
 from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.progress import say
@@ -27,6 +28,9 @@ STAGES = {
     "ppo": "PPO",
     "import": "Import",
 }
+
+TOGETHER = ("pretrain",)
+SECONDS_BETWEEN_LOOKS = 0.5
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,10 @@ def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> S
     Raises what the stage raises; whatever was saved before stays whole.
     """
     chosen = stage(verb)
+    if several() and verb not in TOGETHER and not is_first():
+        return done_by_first(out)
     with joined(config):
-        folder = in_turn(lambda: open_stage(out, verb, config, chosen.inputs(config)))
+        folder = in_turn(config, lambda: open_stage(out, verb, config, chosen.inputs(config)))
         if folder.state == "complete":
             say(f"{verb}: {out} is complete")
             return folder
@@ -74,18 +80,26 @@ def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> S
     return folder
 
 
+def done_by_first(out: Path) -> StageFolder:
+    """Waits for a stage that one process alone can do, while the first does it."""
+    while not (out / RECORD).is_file() or read_json(out / RECORD)["state"] != "complete":
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return StageFolder(out, read_json(out / RECORD), "complete")
+
+
 def joined(config: Any) -> AbstractContextManager[None]:
-    """The processes that were started for this work; torch is imported only where there are several."""
-    if not several():
+    """The processes that were started for this work, where the stage is one that they do together; torch is imported
+    only then."""
+    if not several() or not hasattr(config, "mesh"):
         return nullcontext()
     from gptwright.training.mesh import joined
 
     return joined(config.mesh, config.device)
 
 
-def in_turn(open_folder: Callable[[], StageFolder]) -> StageFolder:
-    """The first process opens the folder, and then the others."""
-    if not several():
+def in_turn(config: Any, open_folder: Callable[[], StageFolder]) -> StageFolder:
+    """The first process opens the folder, and then the others that have joined."""
+    if not several() or not hasattr(config, "mesh"):
         return open_folder()
     from gptwright.training.mesh import in_turn
 

@@ -192,9 +192,9 @@ def material_of(config: Pretrain, together: World) -> Material:
     check_parts(sizes, together.mesh.tensor)
     pairs = family_of(sizes).kind == "encoder-decoder"
     train, heldout = (open_tokens(config.tokens, split, tokenizer, pairs=pairs) for split in ("train", "heldout"))
-    return Material(network=build(sizes, config.seed), tokenizer=tokenizer, train=train, heldout=heldout,
-                    ramp=ramp_of(config), length=config.length, seed=config.seed,
-                    by_document=config.document_mask)  # fmt: skip
+    network = build(sizes, config.seed, together.process.beside)
+    return Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout, ramp=ramp_of(config),
+                    length=config.length, seed=config.seed, by_document=config.document_mask)  # fmt: skip
 
 
 def finished(

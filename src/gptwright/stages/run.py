@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from gptwright.foundations.processes import is_first
 from gptwright.recipes.read import read_recipe
 from gptwright.recipes.run import run_recipe
 
@@ -24,4 +25,5 @@ class Run:
 def run(config: Run) -> None:
     """Prints the run's folder when every stage is complete."""
     run_recipe(read_recipe(config.recipe), config.out, config.track)
-    print(config.out)
+    if is_first():
+        print(config.out)
