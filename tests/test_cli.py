@@ -237,3 +237,30 @@ def test_a_terminal_without_the_letters_is_no_error(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"Gr??e ?\n", b"")
+
+
+def test_several_processes_pretrain_and_nothing_else(gptwright: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("RANK", "0")
+    for verb in [verb for verb in cli.VERBS if verb not in cli.TOGETHER]:
+        said = gptwright(verb)
+        assert said.code == 1 and f"needed one process for {verb}; got 8" in said.err
+
+
+def test_a_variable_of_torchrun_is_missing(gptwright: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in {"WORLD_SIZE": "8", "RANK": "0", "LOCAL_WORLD_SIZE": "8", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    said = gptwright("pretrain", "--tokens", tmp_path, "--out", tmp_path / "out")
+    assert said.code == 1 and "needed MASTER_ADDR, MASTER_PORT in the environment" in said.err
+
+
+def test_others_leave_it_to_the_first_to_speak(
+    gptwright: Command, verb_that: Callable[[BaseException], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "SECONDS_TO_SPEAK", 0)
+    for name, value in {"WORLD_SIZE": "8", "RANK": "5", "LOCAL_RANK": "5"}.items():
+        monkeypatch.setenv(name, value)
+    verb_that(ConfigError("a", "b", "c"))
+    assert gptwright("pretrain").err.startswith("gptwright: process 5: needed a; got b")
+    verb_that(RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]:12"))
+    assert "needed an answer of every process" in gptwright("pretrain").err

@@ -1,11 +1,11 @@
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from gptwright.foundations.durable import new_folder, read_json, write_text
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, ResourceError
-from gptwright.foundations.runs import StageFolder, finished_stage, input_paths, open_stage, stage_file
+from gptwright.foundations.runs import FREE, StageFolder, finished_stage, input_paths, open_stage, stage_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +14,7 @@ class Config:
     more: tuple[Path, ...] = ()
     steps: int = 3
     limit: int | None = None
+    device: str = field(default="cpu", metadata=FREE)
 
 
 @pytest.fixture
@@ -168,6 +169,25 @@ def test_a_run_that_was_killed_in_its_first_write_may_begin_again(tmp_path: Path
     (tmp_path / ".stage.json.unfinished").write_text('{"verb"')
     assert open_stage(tmp_path, "pretrain", {"steps": 1}, {}).state == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["stage.json"]
+
+
+def test_the_same_work_goes_on_elsewhere(tmp_path: Path, config: Config) -> None:
+    opened(tmp_path, config)
+    again = opened(tmp_path, replace(config, device="cuda"))
+    assert again.state == "unfinished" and again.record["config"]["device"] == "cuda"
+
+
+def test_of_several_processes_the_first_writes(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(tmp_path, config)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    folder = opened(tmp_path, config)
+    before = (folder / "stage.json").read_text()
+    folder.record["seconds"] = 99.0
+    folder.save()
+    folder.metrics.log(1, loss_nats=1.0)
+    folder.metrics.rewind(0)
+    assert (folder / "stage.json").read_text() == before and not folder.metrics.path.exists()
 
 
 def test_a_difference_inside_a_table_has_its_whole_name(tmp_path: Path) -> None:

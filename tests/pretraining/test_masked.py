@@ -104,3 +104,7 @@ def test_masked_words_are_learned_from_what_stands_around_them(wordpiece: Tokeni
     for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), Course(), steps=250):
         pass
     assert lesson.measure()["heldout_masked_accuracy"] > 0.6, "frequencies alone find less than a third"
+
+
+def test_a_long_step_has_the_fewest_rows(lesson: MaskedWords) -> None:
+    assert lesson.fewest_rows == min(len(lesson.batch(step)[1].ids) for step in range(10))

@@ -62,3 +62,7 @@ def test_figures_are_those_of_the_held_out_text(lesson: NextToken) -> None:
     assert look.figures.keys() == lesson.measure().keys()
     assert [text[:8] for text in look.samples] == ["It was a", "The old "]
     assert look == lesson.look(3)
+
+
+def test_as_many_processes_can_share_a_step_as_it_has_rows(lesson: NextToken) -> None:
+    assert lesson.fewest_rows == 3

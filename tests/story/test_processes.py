@@ -20,7 +20,23 @@ from gptwright.stages.catalogue import carry_out
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.tokenize import Tokenize
 
-WORDS = ("the", "old", "miller", "walked", "to", "a", "river", "and", "saw", "grey", "cat", "near", "boat", "while", "rain")
+WORDS = (
+    "the",
+    "old",
+    "miller",
+    "walked",
+    "to",
+    "a",
+    "river",
+    "and",
+    "saw",
+    "grey",
+    "cat",
+    "near",
+    "boat",
+    "while",
+    "rain",
+)
 STEPS, SAVED = 24, 4
 SIZES = {"steps": STEPS, "save-every": SAVED, "evaluate-every": 3, "length": 32, "rows": 8, "threads": 1,
          "dtype": "float32", "model": "gpt2-nano", "model.width": 32, "model.heads": 4, "model.layers": 2,

@@ -1,5 +1,8 @@
 """Next-token cross-entropy, joined with the output matrix so that no (tokens × vocabulary) tensor outlives a chunk."""
 
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -13,7 +16,7 @@ from gptwright.kernels.pointwise import cross_entropy_
 from gptwright.layers.vocabulary import WHOLE, Slice, Vocabulary
 from gptwright.objectives.sliced import sliced_loss, sliced_nats
 
-CHUNK = 1024
+CHUNK, ON_A_GPU = 1024, 8192  # rows whose logits live together
 ROWS = 256  # rows come in multiples of this: for every new number of rows oneDNN compiles and keeps new kernels
 IGNORED = -100
 
@@ -71,8 +74,9 @@ class LinearCrossEntropy(torch.autograd.Function):
         total = hidden.new_zeros((), dtype=torch.float32)
         d_hidden = torch.empty_like(hidden) if learns else hidden
         d_output = torch.zeros_like(output, dtype=torch.float32) if learns else output
-        room = hidden.new_empty(min(CHUNK, len(hidden)), len(weight))
-        for states, wanted, d_states in zip(*(x.split(CHUNK) for x in (hidden, targets, d_hidden)), strict=True):
+        chunk = CHUNK if hidden.is_cpu else ON_A_GPU
+        room = hidden.new_empty(min(chunk, len(hidden)), len(weight))
+        for states, wanted, d_states in zip(*(x.split(chunk) for x in (hidden, targets, d_hidden)), strict=True):
             logits = torch.mm(states, weight.T, out=room[: len(states)])
             total += nats_and_gradient_(logits, wanted, 1 / count, smoothing).sum()
             if learns:
@@ -97,6 +101,20 @@ def nats_and_gradient_(
     """Nats of each target, 0 for IGNORED ones; `logits` become `scale` × the gradient of their sum."""
     if fits(logits):
         return cross_entropy_(logits, targets, scale, smoothing)
+    way = compiled() if logits.is_cuda and find_spec("triton") else by_torch_
+    return way(logits, targets, logits.new_full((), scale, dtype=torch.float32), smoothing)
+
+
+@cache
+def compiled() -> Callable[..., Tensor]:
+    """One pass over the logits instead of ten. Compiled on first use, which takes seconds."""
+    return torch.compile(by_torch_)
+
+
+def by_torch_(
+    logits: Float[Tensor, "N V"], targets: Int[Tensor, "N"], scale: Float[Tensor, ""], smoothing: float
+) -> Float[Tensor, "N"]:
+    """`nats_and_gradient_` in torch's own operations."""
     real, wanted = (targets != IGNORED)[:, None], targets.clamp(min=0)[:, None]
     peak, at = logits.max(-1, keepdim=True)
     share = logits.softmax(-1, dtype=torch.float32)

@@ -32,6 +32,7 @@ from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
 from gptwright.training.checkpoint import averaged_masters
+from gptwright.training.compiling import as_written, compile_parts
 from gptwright.training.mesh import ONE_COPY, Mesh, World, world
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
@@ -96,6 +97,8 @@ class Pretrain:
     """processor threads; another number gives slightly other weights"""
     device: str = field(default="auto", metadata=FREE)
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
+    compile: bool = field(default=False, metadata=FREE)
+    """torch compiles the blocks first: a minute, then faster on a GPU"""
     mesh: Mesh = field(default=ONE_COPY, metadata=FREE)
     """how processes that torchrun started share the work; it may go on with others"""
     evaluate_every: int = 200
@@ -150,6 +153,8 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     how = f", {reason()}" if together.device.type == "cpu" and format == "bfloat16" else ""
     say(f"pretrain: {parameters:,} parameters, {tokens:,} tokens, matrices in {format}{how}")
     hold_matrices_in(material.network, dtype)
+    if config.compile:
+        compile_parts(material.network, alone=together.axes is None)
     layout = spread(material.network, together)
     rule = RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
     optimizer = Optimizer(material.network.named_parameters(), rule, layout)
@@ -159,17 +164,20 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     ) as run:
         for step in optimise(optimizer, lesson.losses, rate_of(config), run.course, steps=config.steps, share=share):
             if step.number % config.evaluate_every == 0:
-                look = lesson.look(step.number)
+                with as_written():
+                    look = lesson.look(step.number)
                 folder.metrics.log(step.number, **look.figures)
                 write_samples(folder, step.number, look.samples)
             read = lesson.tokens(step.number) - lesson.tokens(step.number - 1)
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
                        tokens_per_second=read / step.seconds)  # fmt: skip
+    with as_written():
+        figures = finished(config, folder, material, optimizer)
     return {
         "parameters": parameters,
         "tokens": tokens,
         "epochs": round(lesson.epochs(config.steps), 2),
-        **finished(config, folder, material, optimizer),
+        **figures,
         "skipped_steps": optimizer.skipped,
         "dtype": format,
         "device": describe_device(together.device),

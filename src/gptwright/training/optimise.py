@@ -46,9 +46,10 @@ def optimise(
         start = time.perf_counter()
         batch = number + course.passed
         loss = add_gradients(optimizer, partial(losses, batch), course, share)
+        # On its way while the norm is computed, which is all that a step waits for.
+        loss = optimizer.layout.world.total(loss).to("cpu", non_blocking=True)
         norm = take_step(optimizer, rate(number), course, clip)
-        loss = float(optimizer.layout.world.total(loss))
-        yield Step(number + 1, loss, norm, rate(number), time.perf_counter() - start)
+        yield Step(number + 1, float(loss), norm, rate(number), time.perf_counter() - start)
 
 
 def take_step(optimizer: Optimizer, rate: float, course: Course, clip: float = 1.0) -> float:
