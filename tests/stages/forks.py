@@ -5,6 +5,7 @@ its n-th change of the stage's folder. Between two changes nothing can be told a
 moments there are. Answers with the exit code as a shell has it (137: killed), what was said, and the changes.
 """
 
+import faulthandler
 import os
 import pickle
 import sys
@@ -50,6 +51,7 @@ def answer(verb: str, config: Any, out: str, at: int, signal: int) -> tuple[int,
         if pid == 0:
             for stream in (1, 2):
                 os.dup2(said.fileno(), stream)
+            faulthandler.dump_traceback_later(60, exit=True)  # where it hangs, if it ever does
             watch(out, log.fileno(), at, signal)
             os._exit(carry_out(verb, config, out, at, signal))
         status = os.waitpid(pid, 0)[1]

@@ -215,8 +215,8 @@ def test_killed_at_any_moment_and_gone_on_with_it_is_bit_equal(
     dice = random.Random(verb)
     saves = [at for at, change in enumerate(ended.changes, 1) if re.search(INSIDE_A_SAVE, change)]
     assert len(saves) >= 6
-    for first in (4, *dice.sample(saves, 2), dice.randint(1, len(ended.changes))):
-        out = tmp_path / str(first)
+    for number, first in enumerate((4, *dice.sample(saves, 2), dice.randint(1, len(ended.changes)))):
+        out = tmp_path / str(number)
         moments = [first, *(dice.randint(1, len(ended.changes) // 2) for _ in range(3))]
         codes = [in_a_process(verb, config, out, at).code for at in moments]
         assert codes[0] == 137 and set(codes) <= {0, 137}

@@ -23,7 +23,7 @@ from gptwright.generation.load import load as load_any
 from gptwright.generation.load import load_decoder as load
 from gptwright.models.catalogue import count, preset
 from gptwright.models.gpt2 import GPT2Config
-from gptwright.stages import pretrain
+from gptwright.stages import budgets
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.samples import write_samples
@@ -162,12 +162,12 @@ def test_a_budget_is_resolved_once_and_kept_when_the_run_goes_on(
 ) -> None:
     wish = Pretrain(tokens=pretrain_config.tokens, model=TINY, length=32, threads=1, minutes=0.5)
     with monkeypatch.context():
-        monkeypatch.setattr(pretrain, "step_seconds", lambda *batch, **how: 1.0)
+        monkeypatch.setattr(budgets, "step_seconds", lambda *batch, **how: 1.0)
         stop_after(3)
         with pytest.raises(Interrupted, match=r"saved at step \d of 27"):
             carry_out("pretrain", wish, tmp_path / "out")
     monkeypatch.undo()
-    monkeypatch.setattr(pretrain, "step_seconds", lambda *batch, **how: pytest.fail("measured again"))
+    monkeypatch.setattr(budgets, "step_seconds", lambda *batch, **how: pytest.fail("measured again"))
     folder = carry_out("pretrain", wish, tmp_path / "out")
     plan = folder.record["plan"]
     assert (plan["steps"], plan["optim"], plan["model"]["width"]) == (27, "muon", 64)

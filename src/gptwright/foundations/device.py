@@ -44,7 +44,7 @@ def keep_freed_memory() -> None:
 
     Blocks of the system's memory taken anew cost a page fault each 4 KiB: a fifth of a training step.
     """
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_MMAP_THRESHOLD, 2**30)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

@@ -176,7 +176,7 @@ def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any]
         before, now = _flat(record[part]), _flat(asked[part])
         for key in sorted(before.keys() | now.keys()):
             is_path = part == "config" and any(name.split("[")[0] == key for name in asked["inputs"])
-            if before.get(key) != now.get(key) and not is_path and key not in anywhere:
+            if before.get(key) != now.get(key) and not is_path and key.split(".")[0] not in anywhere:
                 got = "other bytes there" if part == "inputs" else f"{key} = {now.get(key)!r}"
                 raise ConfigError(f"the work that {path} holds ({key} = {before.get(key)!r})", got, remedy)
 

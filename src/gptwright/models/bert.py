@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.layers.attention import Attention
 from gptwright.layers.cache import positions_of
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
@@ -86,9 +87,9 @@ class BERT(nn.Module):
     def __init__(self, config: BERTConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocab, config.width)
-        self.positions = nn.Embedding(config.context, config.width)
-        self.segments = nn.Embedding(SEGMENTS, config.width)
+        self.embed = Embedding(config.vocab, config.width)
+        self.positions = Embedding(config.context, config.width)
+        self.segments = Embedding(SEGMENTS, config.width)
         self.norm = LayerNorm(config.width, EPSILON)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.pooler: nn.Linear | None = nn.Linear(config.width, config.width)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gptwright.layers.attention import Attention
 from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
@@ -60,8 +61,8 @@ class GPT2(Decoder):
     def __init__(self, config: GPT2Config) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocab, config.width)
-        self.positions = nn.Embedding(config.context, config.width)
+        self.embed = Embedding(config.vocab, config.width)
+        self.positions = Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.norm = LayerNorm(config.width)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.layers.cache import Cache
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
 from gptwright.layers.norms import LayerNorm
@@ -64,8 +65,8 @@ class GPT3(Decoder):
         super().__init__()
         self.config = config
         self.masks = (CAUSAL, SPARSE[config.sparse](config.reach))
-        self.embed = nn.Embedding(config.vocab, config.width)
-        self.positions = nn.Embedding(config.context, config.width)
+        self.embed = Embedding(config.vocab, config.width)
+        self.positions = Embedding(config.context, config.width)
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
         self.norm = LayerNorm(config.width)
 

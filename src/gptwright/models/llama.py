@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import SwiGLU
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
@@ -93,10 +94,10 @@ class Llama(Decoder):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocab, config.width)
+        self.embed = Embedding(config.vocab, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = RMSNorm(config.width, config.epsilon)
-        self.unembed = None if config.tied else nn.Embedding(config.vocab, config.width)
+        self.unembed = None if config.tied else Embedding(config.vocab, config.width)
 
     @property
     def output(self) -> Float[Tensor, "V C"]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
@@ -79,10 +80,10 @@ class Modern(Decoder):
     def __init__(self, config: ModernConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocab, config.width)
+        self.embed = Embedding(config.vocab, config.width)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = UnitNorm(config.width)
-        self.unembed = nn.Embedding(config.vocab, config.width)
+        self.unembed = Embedding(config.vocab, config.width)
 
     @property
     def output(self) -> Float[Tensor, "V C"]:

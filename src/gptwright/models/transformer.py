@@ -17,6 +17,7 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.layers.attention import Attention, CrossAttention
 from gptwright.layers.cache import Cache, LayerCache, positions_of
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
@@ -116,7 +117,7 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(config.vocab, config.width)
+        self.embed = Embedding(config.vocab, config.width)
         self.drop = nn.Dropout(config.dropout)
         self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
         self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.layers))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -51,6 +52,7 @@ def ladder(model: Any) -> Iterator[Any]:
         yield replace(model, **sizes)
 
 
+@cache
 def multiplied(model: Any) -> int:
     """Parameters that every token is multiplied by: all matrices of blocks, and the output matrix, tied or not."""
     with torch.device("meta"):
