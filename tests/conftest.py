@@ -64,6 +64,7 @@ def tokenizer() -> Tokenizer:
 @pytest.fixture
 def network(tokenizer: Tokenizer) -> Iterator[GPT2]:
     """A GPT-2 with large random weights, biases and gains, so that every part of it shows in the logits."""
+    torch.randn(tokenizer.vocab + 64, 32)  # chooses weights with which answers end at different times
     model = GPT2(GPT2Config(vocab=tokenizer.vocab, context=64, width=32, heads=2, layers=2))
     with torch.no_grad():
         for parameter in model.parameters():
