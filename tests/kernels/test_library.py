@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def test_a_compiler_that_fails_leads_to_pytorch(anew: Path, monkeypatch: pytest.
     assert kernels.library() is None
     assert compiler in kernels.reason()
     assert not list(anew.glob("*"))
+
+
+def test_several_processes_may_compile_at_once(anew: Path, tmp_path: Path) -> None:
+    compiler = tmp_path / "slow"
+    compiler.write_text("""#!/bin/sh
+        if [ "$1" = --version ]; then echo 1; exit; fi
+        while [ "$1" != -o ]; do shift; done
+        printf half > "$2"; sleep 0.2; printf whole > "$2"
+    """)
+    compiler.chmod(0o755)
+    with ThreadPoolExecutor() as pool:
+        paths = list(pool.map(kernels._compiled, [str(compiler)] * 3))  # pyright: ignore[reportPrivateUsage]
+    assert [path.read_text() for path in paths] == ["whole"] * 3
+    assert list(anew.iterdir()) == [paths[0]]
 
 
 def test_another_processor(anew: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from gptwright.cli import written_help
 from gptwright.foundations.errors import ConfigError
 from gptwright.tracking.tracker import TRACKERS, open_trackers
 
@@ -75,3 +76,8 @@ def test_mlflow_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert [call[0] for call in calls] == [f".MlflowClient{'' if i == 0 else '.' + name}" for i, name in enumerate(
         ("", "get_experiment_by_name", "create_run", "log_param", "log_metric", "set_terminated"))]  # fmt: skip
     assert calls[4][2:] == ("loss_nats", 2.0, {"step": 7})
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "sft", "reward", "ppo", "run", "start"])
+def test_the_help_names_them_all(verb: str) -> None:
+    assert all(name in written_help(verb) for name in TRACKERS)

@@ -18,13 +18,13 @@ from gptwright.training.saving import Saving
 def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Nothing is written before it is set."""
     opened = threading.Event()
-    write = checkpoint.write_tensors
+    write = checkpoint.write_pieces
 
     def wait(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
         assert opened.wait(30)
         write(tensors, unfinished, layout)
 
-    monkeypatch.setattr(checkpoint, "write_tensors", wait)
+    monkeypatch.setattr(checkpoint, "write_pieces", wait)
     return opened
 
 
@@ -65,7 +65,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "write_tensors", full)
+    monkeypatch.setattr(checkpoint, "write_pieces", full)
 
 
 @pytest.mark.parametrize("look", [Saving.wait, lambda saves: (saves._thread.join(), saves.check())])

@@ -197,7 +197,7 @@ def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(tmp_path / "whole")
-    write = checkpoint.write_tensors
+    write = checkpoint.write_pieces
 
     def full(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
         if "8" in unfinished.name:
@@ -205,7 +205,7 @@ def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(
         write(tensors, unfinished, layout)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "write_tensors", full)
+        patch.setattr(checkpoint, "write_pieces", full)
         with pytest.raises(ResourceError, match=r"room on the disk(.|\n)*what was saved before is whole"):
             train(tmp_path / "run")
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-000004"]

@@ -13,7 +13,7 @@ PLAIN_SECONDS = 10.0
 
 
 def say(text: str) -> None:
-    """One line to the person, never to stdout, which is for results. Of several processes the first is_first."""
+    """One line to the person, never to stdout, which is for results. Of several processes the first speaks."""
     if is_first():
         console.print(text, markup=False, soft_wrap=True)
 

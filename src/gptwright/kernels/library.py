@@ -14,13 +14,11 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-from gptwright.foundations.durable import write_file
-from gptwright.foundations.errors import ResourceError
 
 SOURCES = tuple(sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".cpp", ".h")))
 FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp", "-shared")
@@ -71,7 +69,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
         return None, "PyTorch's operations: there is no g++ to compile faster ones"
     try:
         return _open(_compiled(compiler)), "kernels compiled for this processor"
-    except (OSError, subprocess.SubprocessError, ResourceError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         return None, f"PyTorch's operations: {compiler} did not compile faster ones ({type(error).__name__})"
 
 
@@ -91,9 +89,11 @@ def _compiled(compiler: str) -> Path:
     path = folder / f"kernels-{identity.hexdigest()[:16]}.so"
     if not path.exists():
         units = [str(source) for source in SOURCES if source.suffix == ".cpp"]
-        write_file(path, lambda unfinished: subprocess.run(
-            [compiler, *FLAGS, "-o", str(unfinished), *units], capture_output=True, check=True, timeout=120
-        ))  # fmt: skip
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as own:  # several processes may come here at once
+            made = Path(own) / path.name
+            subprocess.run([compiler, *FLAGS, "-o", str(made), *units], capture_output=True, check=True, timeout=120)
+            made.replace(path)
     return path
 
 

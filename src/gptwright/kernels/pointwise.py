@@ -32,7 +32,7 @@ def cross_entropy_(
     logits: Float[Tensor, "N V"], targets: Int[Tensor, "N"], scale: float, smoothing: float
 ) -> Float[Tensor, "N"]:
     """Each target's nats; `logits` become `scale` × their gradient. Negative targets give 0 nats and no gradient."""
-    targets, nats = targets.contiguous(), torch.empty(len(logits), dtype=torch.float32)
+    targets, nats = targets.long().contiguous(), torch.empty(len(logits), dtype=torch.float32)
     library().cross_entropy(*logits.shape, logits.data_ptr(), targets.data_ptr(), scale, smoothing,
                          nats.data_ptr(), torch.get_num_threads())  # fmt: skip
     return nats

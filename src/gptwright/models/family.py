@@ -9,7 +9,7 @@ from torch import nn
 Kind = Literal["decoder", "encoder", "encoder-decoder"]
 
 
-def no_more(_: Any) -> dict[str, Any]:
+def nothing(_: Any) -> dict[str, Any]:
     return {}
 
 
@@ -42,9 +42,9 @@ class Folder:
     transposed: tuple[str, ...] = ("\0",)
     tied: tuple[str, ...] = ("\0",)
     older: Mapping[str, str] = field(default_factory=dict[str, str])
-    zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = no_more
-    read: Callable[[Mapping[str, Any]], dict[str, Any]] = no_more
-    write: Callable[[Any], dict[str, Any]] = no_more
+    zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = nothing
+    read: Callable[[Mapping[str, Any]], dict[str, Any]] = nothing
+    write: Callable[[Any], dict[str, Any]] = nothing
 
     def theirs(self, ours: str) -> tuple[str, ...]:
         """Our tensor's name as their folder has it: one name, or one for each piece."""

@@ -72,8 +72,9 @@ class GPT2(Decoder):
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
         x = x.to(self.matrix_dtype)
+        mask = within(CAUSAL, documents)
         for index, block in enumerate(self.blocks):
-            x = block(x, within(CAUSAL, documents), cache.layer(index) if cache else None)
+            x = block(x, mask, cache.layer(index) if cache else None)
         return self.norm(x)
 
     def initialise(self, seed: int) -> None:

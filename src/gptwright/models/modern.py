@@ -96,8 +96,9 @@ class Modern(Decoder):
         c = self.config
         angles = rotary_angles(self.positions_of(ids, cache, documents), c.width // c.heads, c.base)
         x = self.norm(self.embed(ids)).to(self.matrix_dtype)
+        mask = within(CAUSAL, documents)
         for index, block in enumerate(self.blocks):
-            x = block(x, within(CAUSAL, documents), angles, cache.layer(index) if cache else None)
+            x = block(x, mask, angles, cache.layer(index) if cache else None)
         return self.norm(x)
 
     @torch.no_grad()

@@ -29,7 +29,6 @@ STAGES = {
     "import": "Import",
 }
 
-TOGETHER = ("pretrain",)
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
@@ -59,7 +58,7 @@ def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> S
     Raises what the stage raises; whatever was saved before stays whole.
     """
     chosen = stage(verb)
-    if several() and verb not in TOGETHER and not is_first():
+    if several() and not is_shared(config) and not is_first():
         return done_by_first(out)
     with joined(config):
         folder = in_turn(config, lambda: open_stage(out, verb, config, chosen.inputs(config)))
@@ -80,6 +79,11 @@ def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> S
     return folder
 
 
+def is_shared(config: Any) -> bool:
+    """Whether several processes do the stage together; the first does any other alone."""
+    return hasattr(config, "mesh")
+
+
 def done_by_first(out: Path) -> StageFolder:
     """Waits for a stage that one process alone can do, while the first does it."""
     while not (out / RECORD).is_file() or read_json(out / RECORD)["state"] != "complete":
@@ -90,7 +94,7 @@ def done_by_first(out: Path) -> StageFolder:
 def joined(config: Any) -> AbstractContextManager[None]:
     """The processes that were started for this work, where the stage is one that they do together; torch is imported
     only then."""
-    if not several() or not hasattr(config, "mesh"):
+    if not several() or not is_shared(config):
         return nullcontext()
     from gptwright.training.mesh import joined
 
@@ -99,7 +103,7 @@ def joined(config: Any) -> AbstractContextManager[None]:
 
 def in_turn(config: Any, open_folder: Callable[[], StageFolder]) -> StageFolder:
     """The first process opens the folder, and then the others that have joined."""
-    if not several() or not hasattr(config, "mesh"):
+    if not several() or not is_shared(config):
         return open_folder()
     from gptwright.training.mesh import in_turn
 

@@ -30,14 +30,13 @@ from gptwright.models.huggingface import read_model
 from gptwright.objectives.ppo import kl_estimates
 from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import positive, within_context
-from gptwright.stages.pretrain import release
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import prompt_ids, read_messages
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
-from gptwright.training.optimizer import Optimizer
+from gptwright.training.optimizer import Optimizer, release
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share

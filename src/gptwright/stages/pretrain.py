@@ -5,9 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 from gptwright.foundations.device import FORMATS, describe_device, format_name, matrix_dtype, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
@@ -31,11 +28,11 @@ from gptwright.stages.budgets import BUDGETS, refuse_two_wills, within_budget
 from gptwright.stages.limits import at_least, known, positive, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
-from gptwright.training.checkpoint import averaged_masters
+from gptwright.training.checkpoint import take_average
 from gptwright.training.compiling import as_written, compile_parts
 from gptwright.training.mesh import ONE_COPY, Mesh, World, world
 from gptwright.training.optimise import optimise
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
 from gptwright.training.ramp import Ramp
 from gptwright.training.rules import RULES
 from gptwright.training.schedules import SCHEDULES, Schedule
@@ -228,19 +225,3 @@ def rate_of(config: Pretrain) -> Schedule:
     ramp = ramp_of(config)
     rate = SCHEDULES[config.schedule](config.rate, ramp.before(config.steps) / ramp.full, config.warmup)
     return lambda step: rate(ramp.before(int(step)) / ramp.full)
-
-
-def release(network: nn.Module, optimizer: Optimizer) -> None:
-    """Gives the model its float32 master weights, for evaluation and export."""
-    network.float()
-    for name, parameter in network.named_parameters():
-        parameter.data = optimizer.masters[name].detach()
-    network.requires_grad_(False)
-
-
-@torch.no_grad()
-def take_average(network: nn.Module, checkpoints: Path, count: int) -> None:
-    """Gives a released model the mean of its last checkpoints."""
-    parameters = dict(network.named_parameters())
-    for name, mean in averaged_masters(checkpoints, count):
-        parameters[name].copy_(mean)

@@ -18,10 +18,9 @@ from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
 from gptwright.stages.limits import at_least, positive
-from gptwright.stages.pretrain import release
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimise import optimise
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 

@@ -29,14 +29,13 @@ from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import at_least, positive, within_context
-from gptwright.stages.pretrain import release
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import Message
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share

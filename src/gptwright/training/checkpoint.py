@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gptwright.foundations.durable import new_folder, read_json, unfinished_folder, verify_folder, write_json
 from gptwright.foundations.errors import ArtifactError
@@ -39,12 +39,12 @@ def save_checkpoint(
     path, world = folder / f"step-{step:06d}", layout.world
     if not world.first:
         world.meet()
-        write_tensors(tensors, unfinished_folder(path), layout)
+        write_pieces(tensors, unfinished_folder(path), layout)
         world.meet()
         return
     with new_folder(path) as unfinished:
         world.meet()
-        write_tensors(tensors, unfinished, layout)
+        write_pieces(tensors, unfinished, layout)
         write_json(unfinished / "state.json", {"step": step, **state})
         world.meet()
     for killed in folder.glob(".step-*"):
@@ -53,11 +53,6 @@ def save_checkpoint(
     regular = [path for path in (*others, newest) if _step(path) % every == 0]
     for old in set(others) - set(regular[-kept:]):
         shutil.rmtree(old)
-
-
-def write_tensors(tensors: dict[str, Tensor], unfinished: Path, layout: Layout) -> None:
-    """This process's tensors as a file in a folder that is not yet named."""
-    write_pieces(tensors, unfinished, layout)
 
 
 def forget_after(folder: Path, step: int) -> None:
@@ -116,6 +111,14 @@ def averaged_masters(folder: Path, count: int) -> Iterator[tuple[str, Tensor]]:
                 for checkpoint in checkpoints:
                     total += checkpoint.read(name)
                 yield name.removeprefix(MASTER), (total / len(checkpoints)).float()
+
+
+@torch.no_grad()
+def take_average(network: nn.Module, checkpoints: Path, count: int) -> None:
+    """Gives a released model the mean of its last checkpoints."""
+    parameters = dict(network.named_parameters())
+    for name, mean in averaged_masters(checkpoints, count):
+        parameters[name].copy_(mean)
 
 
 def _step(path: Path) -> int:

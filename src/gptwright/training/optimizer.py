@@ -107,3 +107,11 @@ class Optimizer:
             master.copy_(tensors[f"master.{name}"])
         self._show()
         self.update.restore(tensors)
+
+
+def release(network: nn.Module, optimizer: Optimizer) -> None:
+    """Gives the model its float32 master weights, for evaluation and export."""
+    network.float()
+    for name, parameter in network.named_parameters():
+        parameter.data = optimizer.masters[name].detach()
+    network.requires_grad_(False)
