@@ -32,6 +32,7 @@ bench: $(VENV)/test
 
 # Against nanoGPT: make bench-train NANOGPT=path/to/checkout
 bench-train: $(VENV)/test
+	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --rounds 50
 	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --threads 2
 	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --shape 124m --rounds 6 --peers nanoGPT

@@ -33,6 +33,7 @@ from gptwright.models.gpt2 import FAMILY, GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.text.bundled import bundled_text
 from gptwright.training.adamw import AdamW
+from gptwright.training.compiling import compile_parts
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
 SHAPES = {
@@ -44,6 +45,7 @@ RATE, WARMUP, DECAY, BETAS = 6e-4, 20, 0.1, (0.9, 0.95)
 CONTESTANTS = {
     "gptwright": {},
     "gptwright without its kernels": {"GPTWRIGHT_KERNELS": "off"},
+    "gptwright compiled, without them": {"GPTWRIGHT_KERNELS": "off"},
     "nanoGPT as shipped (fp32)": {},
     "nanoGPT bf16 + compile": {},
     "transformers fp32": {},
@@ -53,9 +55,11 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 Step = Callable[[Batch, float], float]
 
 
-def ours(config: GPT2Config) -> Step:
+def ours(config: GPT2Config, *, compiled: bool) -> Step:
     network: Any = build(config, seed=1)
     hold_matrices_in(network, fast_dtype())
+    if compiled:
+        compile_parts(network, alone=True)
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=DECAY, betas=BETAS))
     print(reason(), file=sys.stderr)
 
@@ -123,7 +127,7 @@ def transformers(config: GPT2Config, *, bf16: bool) -> Step:
 
 def contestant(name: str, config: GPT2Config, nanogpt_folder: Path) -> Step:
     if name.startswith("gptwright"):
-        return ours(config)
+        return ours(config, compiled="compiled" in name)
     if name.startswith("nanoGPT"):
         return nanogpt(config, nanogpt_folder, fast="bf16" in name)
     return transformers(config, bf16="bf16" in name)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
-
 FORMATS = ("float32", "bfloat16")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
@@ -96,11 +95,17 @@ def use_device(name: str, place: int = 0) -> "torch.device":
 
     device = choose_device(name, place)
     reason = "asked for" if name != "auto" else "no GPU that torch can use" if device.type == "cpu" else "it is there"
-    say(f"device: {describe_device(device)} ({reason})")
+    _introduce(f"device: {describe_device(device)} ({reason})")
     if device.type == "cuda":
         torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")  # TF32 for what stays in float32: the output matrix of evaluation
     return device
+
+
+@cache
+def _introduce(text: str) -> None:
+    """Says it, but not again in every stage of a chain."""
+    say(text)
 
 
 def describe_device(device: "torch.device") -> str:
