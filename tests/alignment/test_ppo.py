@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gptwright.alignment.ppo import Episodes, Update, losses, update
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
-from gptwright.generation.sampling import Sampling
+from gptwright.engine.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue

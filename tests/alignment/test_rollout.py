@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from gptwright.alignment.rollout import Rollout, pack_rollout, read_again, roll_out, score
+from gptwright.engine.sampling import Sampling
 from gptwright.generation.decode import Answer
-from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.ppo import kl_estimates

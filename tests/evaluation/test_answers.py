@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.answers import exact_answers, read_questions
 from gptwright.foundations.errors import InputError
 from gptwright.generation.model import Model
-from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.tokenizers.chat import prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import InputError
 from gptwright.generation import decode as decoding
 from gptwright.generation.decode import Answer, answer_all, check_prompt
-from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import ScalarHead
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 import transformers
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import MANIFEST, verify_folder
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder as load
-from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.tokenizers.chat import END_OF_TEXT, END_OF_TURN, Message
 from gptwright.tokenizers.tokenizer import Tokenizer

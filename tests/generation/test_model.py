@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import new_folder
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.foundations.runs import open_stage
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder as load
 from gptwright.generation.model import Model, Piece
-from gptwright.generation.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import write_model

@@ -12,9 +12,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import InputError
 from gptwright.generation.model import Piece
-from gptwright.generation.sampling import Sampling
 from gptwright.serving.api import create_app
 from gptwright.serving.listen import take_port
 

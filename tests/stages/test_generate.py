@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from gptwright.engine.sampling import Sampling
 from gptwright.generation.load import load as load_any
 from gptwright.generation.load import load_decoder as load
-from gptwright.generation.sampling import Sampling
 
 Refused = Callable[..., str]
 Command = Callable[..., Any]

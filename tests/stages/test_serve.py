@@ -50,7 +50,7 @@ import sys
 from pathlib import Path
 import gptwright.generation.load as opening
 from gptwright.generation.model import Piece
-from gptwright.generation.sampling import Sampling
+from gptwright.engine.sampling import Sampling
 from gptwright.stages.serve import Serve, run
 
 class Fake:

@@ -8,9 +8,9 @@ import torch
 import transformers
 
 import gptwright
+from gptwright.engine.sampling import Sampling
 from gptwright.generation.decode import answer_all
 from gptwright.generation.packaged import packaged_path
-from gptwright.generation.sampling import Sampling
 
 pytestmark = pytest.mark.real
 

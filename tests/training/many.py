@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptwright.engine.sampling import Sampling
 from gptwright.generation.decode import answer_all
-from gptwright.generation.sampling import Sampling
 from gptwright.layers.norms import RMSNorm
 from gptwright.models.bert import BERTConfig
 from gptwright.models.catalogue import build, family_of

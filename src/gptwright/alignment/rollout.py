@@ -7,9 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.generation.decode import Answer, answer_all
-from gptwright.generation.sampling import Sampling
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.intervals import Estimate, share
 from gptwright.foundations.errors import InputError
 from gptwright.generation.model import Model
-from gptwright.generation.sampling import Sampling
 from gptwright.tokenizers.chat import Message, prompt_ids, read_messages
 
 

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.engine.sampler import draw
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
-from gptwright.generation.sampling import Sampling, draw
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import ScalarHead
 

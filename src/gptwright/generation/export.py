@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import new_folder, write_json
 from gptwright.generation.beam import Search
-from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import family_of
 from gptwright.models.huggingface import SHARD, write_model
 from gptwright.tokenizers.tokenizer import Tokenizer

@@ -5,13 +5,13 @@ from typing import Any
 
 from torch import nn
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import read_json
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.generation.encoder import Encoder
 from gptwright.generation.model import Model
 from gptwright.generation.packaged import PACKAGED, packaged_path
-from gptwright.generation.sampling import Sampling
 from gptwright.generation.translator import Translator, told_by
 from gptwright.models.catalogue import family_of, presets
 from gptwright.models.gguf import read_gguf

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.generation.decode import answer_all, check_prompt, decode
 from gptwright.generation.export import export
-from gptwright.generation.sampling import Sampling
 from gptwright.generation.stops import StopTexts
 from gptwright.models.decoder import Decoder
 from gptwright.tokenizers.chat import Message, prompt_ids

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from pathlib import Path
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
-from gptwright.generation.sampling import Sampling
 
 
 @dataclass(frozen=True, kw_only=True)

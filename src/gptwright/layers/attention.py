@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gptwright.layers.attend import attend
-from gptwright.layers.cache import LayerCache
+from gptwright.layers.cache import LayerPast
 from gptwright.layers.masks import Mask
 from gptwright.layers.positions import Angles, turn
 
@@ -21,7 +20,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None = None) -> Float[Tensor, "B T C"]:
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerPast | None = None) -> Float[Tensor, "B T C"]:
         """With a `cache`, x follows the tokens stored there, whose keys and values are seen too."""
         q, k, v = (heads_apart(part, self.head_width) for part in self.qkv(x).chunk(3, dim=-1))
         return self.out(attend_all(q, k, v, mask, cache))
@@ -45,7 +44,7 @@ class RotaryAttention(nn.Module):
         self.query_norm, self.key_norm = norm(head_width), norm(head_width)
 
     def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCache | None = None
+        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerPast | None = None
     ) -> Float[Tensor, "B T C"]:
         """With a `cache`, x follows the tokens stored there, whose keys and values are seen too."""
         q, k, v = (heads_apart(part(x), self.head_width) for part in (self.query, self.key, self.value))
@@ -92,14 +91,8 @@ def attend_all(
     k: Float[Tensor, "B G T D"],
     v: Float[Tensor, "B G T D"],
     mask: Mask,
-    cache: LayerCache | None,
+    cache: LayerPast | None,
 ) -> Float[Tensor, "B T W"]:
     """The heads side by side again. With a `cache`, what it holds is seen too."""
-    if cache is None:
-        y = attend(q, k, v, mask)
-    else:
-        positions = cache.cache.positions(q.shape[2])
-        k, v = cache.append(k, v)
-        allowed = mask.allowed(positions, k.shape[2])[:, None]
-        y = F.scaled_dot_product_attention(q, k, v, allowed, enable_gqa=k.shape[1] < q.shape[1])
+    y = attend(q, k, v, mask) if cache is None else cache.attend(q, k, v, mask)
     return y.transpose(1, 2).flatten(2)

@@ -1,8 +1,35 @@
 """Keys and values of positions already read, one row a sequence, each row with its own length."""
 
+from typing import Protocol
+
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from gptwright.layers.masks import Mask
+
+
+class LayerPast(Protocol):
+    """What one layer has read before."""
+
+    def attend(
+        self, q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"], mask: Mask
+    ) -> Float[Tensor, "B H T D"]:
+        """Keeps the new keys and values, and lets the queries see them and what came before."""
+        ...
+
+
+class Past(Protocol):
+    """What was read before the tokens at hand, and where these stand."""
+
+    def positions(self, tokens: int) -> Int[Tensor, "#B T"]:
+        """Of the next `tokens` of every row."""
+        ...
+
+    def layer(self, index: int) -> LayerPast:
+        """The part of one layer."""
+        ...
 
 
 class Cache:
@@ -55,7 +82,7 @@ class Cache:
         self.lengths = self.lengths[rows]
 
 
-def positions_of(ids: Int[Tensor, "B T"], cache: Cache | None, context: int) -> Int[Tensor, "#B T"]:
+def positions_of(ids: Int[Tensor, "B T"], cache: Past | None, context: int) -> Int[Tensor, "#B T"]:
     """Where the ids stand: from 0 on, or behind what the `cache` holds. Raises `IndexError` beyond the context."""
     length = ids.shape[1]
     if length > context:
@@ -68,6 +95,15 @@ class LayerCache:
 
     def __init__(self, cache: Cache, index: int) -> None:
         self.cache, self.index = cache, index
+
+    def attend(
+        self, q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"], mask: Mask
+    ) -> Float[Tensor, "B H T D"]:
+        """Keeps the new keys and values, and lets the queries see them and what came before."""
+        positions = self.cache.positions(q.shape[2])
+        k, v = self.append(k, v)
+        allowed = mask.allowed(positions, k.shape[2])[:, None]
+        return F.scaled_dot_product_attention(q, k, v, allowed, enable_gqa=k.shape[1] < q.shape[1])
 
     def append(
         self, keys: Float[Tensor, "B H T D"], values: Float[Tensor, "B H T D"]

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.layers.attention import Attention
-from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import normal_weights
@@ -52,7 +52,7 @@ class Block(nn.Module):
         self.attention = Attention(width, heads)
         self.mlp = FeedForward(width, 4 * width)
 
-    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCache | None) -> Float[Tensor, "B T C"]:
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerPast | None) -> Float[Tensor, "B T C"]:
         x = x + self.attention(self.norm1(x), mask, cache)
         return x + self.mlp(self.norm2(x))
 
@@ -67,7 +67,7 @@ class GPT2(Decoder):
         self.norm = LayerNorm(config.width)
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))

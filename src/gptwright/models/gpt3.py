@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.foundations.errors import ConfigError, nearest
-from gptwright.layers.cache import Cache
+from gptwright.layers.cache import Past
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
@@ -71,7 +71,7 @@ class GPT3(Decoder):
         self.norm = LayerNorm(config.width)
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.layers.attention import RotaryAttention
-from gptwright.layers.cache import Cache, LayerCache
+from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.initial import normal_weights
@@ -70,7 +70,7 @@ class Block(nn.Module):
         self.mlp = FeedForward(width, 4 * width, squared_relu, bias=False)
 
     def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCache | None
+        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerPast | None
     ) -> Float[Tensor, "B T C"]:
         x = x + self.attention(self.norm(x), mask, angles, cache)
         return x + self.mlp(self.norm(x))
@@ -90,7 +90,7 @@ class Modern(Decoder):
         return self.unembed.weight
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Cache | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         c = self.config

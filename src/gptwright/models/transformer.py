@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.layers.attention import Attention, CrossAttention
-from gptwright.layers.cache import Cache, LayerCache, positions_of
+from gptwright.layers.cache import Cache, LayerPast, Past, positions_of
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.initial import uniform_weights
@@ -85,7 +85,7 @@ class DecoderBlock(nn.Module):
         self.drop = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Float[Tensor, "R T C"], source: tuple[Tensor, Tensor], mask: Mask, cache: LayerCache | None
+        self, x: Float[Tensor, "R T C"], source: tuple[Tensor, Tensor], mask: Mask, cache: LayerPast | None
     ) -> Float[Tensor, "R T C"]:
         """`source` are this block's keys and values of the memory, `mask` says which of its places are real."""
         x = self.norm1(x + self.drop(self.attention(x, CAUSAL, cache)))
@@ -135,7 +135,7 @@ class Transformer(nn.Module):
             x = block(x, mask)
         return Memory(x, lengths, [block.cross.keys_and_values(x) for block in self.decoder])  # pyright: ignore
 
-    def decode(self, target: Int[Tensor, "R T"], memory: Memory, cache: Cache | None = None) -> Float[Tensor, "R T C"]:
+    def decode(self, target: Int[Tensor, "R T"], memory: Memory, cache: Past | None = None) -> Float[Tensor, "R T C"]:
         """What the output matrix sees: one target a source, or as many for each, side by side.
 
         With a `cache`, the target follows what it holds; the caller advances it.
@@ -169,7 +169,7 @@ class Transformer(nn.Module):
         """Glorot's uniform matrices and N(0, 1/width) embeddings, as in the authors' code; the paper does not say."""
         uniform_weights(self, seed)
 
-    def _embedded(self, ids: Int[Tensor, "B T"], cache: Cache | None) -> Float[Tensor, "B T C"]:
+    def _embedded(self, ids: Int[Tensor, "B T"], cache: Past | None) -> Float[Tensor, "B T C"]:
         width, positions = self.config.width, positions_of(ids, cache, self.config.context)
         return self.drop(self.embed(ids) * width**0.5 + sinusoids(positions, width)).to(self.matrix_dtype)
 

@@ -8,8 +8,8 @@ import torch
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rankings import RankedIds, batch_rankings
 from gptwright.alignment.rollout import Judged, read_again, roll_out
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import fast_dtype
-from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
 from gptwright.objectives.ranking import ranking_loss

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gptwright.generation.sampling import Sampling
+from gptwright.engine.sampling import Sampling
 from gptwright.serving.refusals import CLIENT_GONE, Refusal, from_model
 from gptwright.serving.shapes import Asked
 from gptwright.serving.wordings import Wording

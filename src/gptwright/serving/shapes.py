@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import GptwrightError
-from gptwright.generation.sampling import Sampling
 from gptwright.serving.refusals import Refusal, from_model, invalid, unsupported
 
 HARMLESS = frozenset({"user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_options",

@@ -51,9 +51,9 @@ def run(config: Generate) -> None:
 
     A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
     """
+    from gptwright.engine.sampling import Sampling
     from gptwright.generation.load import load, load_decoder
     from gptwright.generation.model import Model
-    from gptwright.generation.sampling import Sampling
 
     if bool(config.prompt) == bool(config.prompts):
         raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")

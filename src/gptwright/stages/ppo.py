@@ -13,6 +13,7 @@ from gptwright.alignment.demonstrations import Demonstration, Demonstrations, re
 from gptwright.alignment.labeller import RULES
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, score
+from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.evaluation.preference import distinct_pairs, win_rate
@@ -24,7 +25,6 @@ from gptwright.foundations.runs import FREE, StageFolder, finished_stage
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
-from gptwright.generation.sampling import Sampling
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.models.huggingface import read_model
 from gptwright.objectives.ppo import kl_estimates

@@ -9,12 +9,12 @@ from typing import Any
 
 from gptwright.alignment.demonstrations import Conversation, continuations
 from gptwright.alignment.labeller import RULES, ranks
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.generation.load import load_decoder
-from gptwright.generation.sampling import Sampling
 from gptwright.stages.limits import at_least, positive
 from gptwright.text.jsonl import read_objects, write_objects
 from gptwright.tokenizers.chat import prompt_ids

@@ -15,6 +15,7 @@ from gptwright.alignment.demonstrations import (
     read_conversations,
 )
 from gptwright.alignment.rankings import read_rankings
+from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.device import device_of, format_name, matrix_dtype, use_device, use_threads
@@ -25,7 +26,6 @@ from gptwright.foundations.runs import FREE, StageFolder, stage_file
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
-from gptwright.generation.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import at_least, positive, within_context

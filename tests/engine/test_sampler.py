@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 import torch
 
+from gptwright.engine.sampler import cut, draw
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import InputError
-from gptwright.generation.sampling import Sampling, cut, draw
 
 PROBABILITIES = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
 

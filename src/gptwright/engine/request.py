@@ -1,0 +1,42 @@
+"""One text to be written: what was given, what is asked for, and how far it is."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from gptwright.engine.sampling import Sampling
+
+Finish = Literal["stop", "length", "abort"]
+
+
+class Lease(Protocol):
+    """Where a request's keys and values lie."""
+
+    def address(self, position: int) -> int:
+        """Of the token at this position."""
+        ...
+
+
+@dataclass(eq=False)
+class Request:
+    """Reading a prompt and writing an answer are one thing: the tokens of `ids` from `computed` on are to be read, and
+    where none is left the next is drawn."""
+
+    ids: list[int]
+    """the prompt, and the answer so far"""
+    sampling: Sampling
+    seed: int
+    prompt: int = 0
+    """how many of the ids were given"""
+    computed: int = 0
+    """tokens whose keys and values are in memory"""
+    lease: Lease | None = None
+    drafts: list[int] = field(default_factory=list[int])
+    """tokens that may come next, to be checked in one step"""
+    finish: Finish | None = None
+    logprobs: list[float] = field(default_factory=list[float])
+    """of the answer's tokens, as they were drawn"""
+    top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
+    """likeliest tokens at every place of the answer, where asked for"""
+
+    def __post_init__(self) -> None:
+        self.prompt = self.prompt or len(self.ids)
