@@ -1,13 +1,14 @@
 """One text to be written: what was given, what is asked for, and how far it is."""
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from gptwright.engine.sampling import Sampling
 
 Finish = Literal["stop", "length", "abort"]
 
 
+@runtime_checkable
 class Lease(Protocol):
     """Where a request's keys and values lie."""
 

@@ -1,6 +1,6 @@
 """Keys and values of positions already read, one row a sequence, each row with its own length."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor
 from gptwright.layers.masks import Mask
 
 
+@runtime_checkable
 class LayerPast(Protocol):
     """What one layer has read before."""
 
@@ -20,6 +21,7 @@ class LayerPast(Protocol):
         ...
 
 
+@runtime_checkable
 class Past(Protocol):
     """What was read before the tokens at hand, and where these stand."""
 
