@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 from gptwright.engine.sampling import Sampling
+from gptwright.foundations.errors import GptwrightError
 
 Finish = Literal["stop", "length", "abort"]
 
@@ -28,16 +29,36 @@ class Request:
     seed: int
     prompt: int = 0
     """how many of the ids were given"""
+    recall: int | None = None
+    """how many of the first ids need not be read again where memory has them; all by default. Who wants to know what
+    the model says at a place needs it read."""
     computed: int = 0
     """tokens whose keys and values are in memory"""
     lease: Lease | None = None
     drafts: list[int] = field(default_factory=list[int])
     """tokens that may come next, to be checked in one step"""
-    finish: Finish | None = None
+    finish: Finish | GptwrightError | None = None
     logprobs: list[float] = field(default_factory=list[float])
     """of the answer's tokens, as they were drawn"""
     top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
     """likeliest tokens at every place of the answer, where asked for"""
+    arrival: int = -1
+    """its number in the order in which requests came"""
 
     def __post_init__(self) -> None:
         self.prompt = self.prompt or len(self.ids)
+
+    @property
+    def unread(self) -> int:
+        """Tokens to be read before the next can be drawn: one while an answer is written."""
+        return len(self.ids) - self.computed
+
+    @property
+    def longest(self) -> int:
+        """Tokens that have to be in memory at most: the last one drawn is never read."""
+        return self.prompt + self.sampling.max_tokens - 1
+
+    @property
+    def recallable(self) -> int:
+        """How many of the first ids may be found in memory: never all, as something must be read to draw the next."""
+        return min(len(self.ids) - 1, len(self.ids) if self.recall is None else self.recall)
