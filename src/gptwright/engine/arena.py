@@ -7,6 +7,7 @@ by layer, keeps their keys and lets every request see its own.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,9 @@ from torch import Tensor
 
 from gptwright.engine.memory import Copy
 from gptwright.engine.request import Lease
+from gptwright.foundations.device import device_of
 from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.models.decoder import Decoder
 
 CALL, COPIED = 12e-6, 5e9  # seconds that one call of attention costs, bytes a second that are copied
 
@@ -42,12 +45,25 @@ class Arena:
         shape = (layers, addresses, heads, head_width)
         self.keys, self.values = (torch.empty(shape, dtype=dtype, device=device) for _ in range(2))
 
+    @classmethod
+    def of(cls, network: Decoder, memory_gb: float, most: int) -> "Arena":
+        """For a network's layers: as many tokens as the memory holds, at most `most`."""
+        attention = cast(Any, network.blocks[0]).attention
+        heads, head_width, dtype = attention.kv_heads, attention.head_width, network.matrix_dtype
+        token = 2 * len(network.blocks) * heads * head_width * dtype.itemsize
+        addresses = min(int(memory_gb * 2**30) // token, most)
+        return cls(len(network.blocks), addresses, heads, head_width, dtype, device_of(network))
+
+    @property
+    def addresses(self) -> int:
+        return self.keys.shape[1]
+
     def carry_out(self, copies: Iterable[Copy]) -> None:
         """Copies tokens from place to place, one range after another."""
         for copy in copies:
             for kept in (self.keys, self.values):
-                source = kept[:, copy.source : copy.source + copy.tokens]
-                kept[:, copy.target : copy.target + copy.tokens] = source.clone()  # the two may overlap
+                source = kept[:, copy.from_address : copy.from_address + copy.tokens]
+                kept[:, copy.to_address : copy.to_address + copy.tokens] = source.clone()  # the two may overlap
 
     def step(self, spans: Sequence[Span]) -> "Step":
         """What a model reads in one go: the tokens of the spans, side by side."""

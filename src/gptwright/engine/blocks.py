@@ -16,9 +16,9 @@ class Table:
     def __init__(self, blocks: list[int], size: int, known: int) -> None:
         self.blocks, self.size, self.known = blocks, size, known
 
-    def address(self, position: int) -> int:
-        """Of the token at this position."""
-        return self.blocks[position // self.size] * self.size + position % self.size
+    def addresses(self, first: int, end: int) -> list[int]:
+        """Of the tokens from position `first` up to `end`."""
+        return [self.blocks[place // self.size] * self.size + place % self.size for place in range(first, end)]
 
 
 class Blocks:

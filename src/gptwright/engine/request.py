@@ -1,7 +1,8 @@
 """One text to be written: what was given, what is asked for, and how far it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import GptwrightError
@@ -13,8 +14,8 @@ Finish = Literal["stop", "length", "abort"]
 class Lease(Protocol):
     """Where a request's keys and values lie."""
 
-    def address(self, position: int) -> int:
-        """Of the token at this position."""
+    def addresses(self, first: int, end: int) -> Sequence[int]:
+        """Of the tokens from position `first` up to `end`; a range where they lie side by side."""
         ...
 
 
@@ -42,11 +43,25 @@ class Request:
     """of the answer's tokens, as they were drawn"""
     top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
     """likeliest tokens at every place of the answer, where asked for"""
+    limit: int = 0
+    """tokens of prompt and answer together at most; without room for an answer the prompt is only read"""
+    noted_from: int | None = None
+    """place of the first given token whose log-probability is wanted"""
+    given_logprobs: list[float] = field(default_factory=list[float])
+    given_top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
+    state: Any = None
+    """what the output matrix sees at the last token of a prompt that is only read"""
     arrival: int = -1
     """its number in the order in which requests came"""
 
     def __post_init__(self) -> None:
         self.prompt = self.prompt or len(self.ids)
+        self.limit = self.limit or self.prompt + self.sampling.max_tokens
+
+    @property
+    def answer(self) -> list[int]:
+        """What was written so far, the id that ended it included."""
+        return self.ids[self.prompt :]
 
     @property
     def unread(self) -> int:
@@ -56,7 +71,7 @@ class Request:
     @property
     def longest(self) -> int:
         """Tokens that have to be in memory at most: the last one drawn is never read."""
-        return self.prompt + self.sampling.max_tokens - 1
+        return max(self.prompt, self.limit - 1)
 
     @property
     def recallable(self) -> int:

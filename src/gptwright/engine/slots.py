@@ -21,9 +21,9 @@ class Slot:
         self.nodes: list[Node[Slot]] = []
         self.used = 0
 
-    def address(self, position: int) -> int:
-        """Of the token at this position."""
-        return self.start + position
+    def addresses(self, first: int, end: int) -> range:
+        """Of the tokens from position `first` up to `end`."""
+        return range(self.start + first, self.start + end)
 
     @property
     def end(self) -> int:

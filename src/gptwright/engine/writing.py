@@ -1,0 +1,70 @@
+"""One answer while it is written: which tokens are to be drawn, what is made of them, and whether it has ended."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from gptwright.engine.lookup import Lookup
+from gptwright.engine.penalties import Penalties
+from gptwright.engine.request import Request
+from gptwright.engine.sampler import Drawn, Row
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """Who is told every token as it comes, and may end the answer: a text that waits for its stop texts."""
+
+    def feed(self, token: int) -> str: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+
+class Writing:
+    """The state of a request beside its tokens."""
+
+    def __init__(self, request: Request, stop_ids: frozenset[int], drafts: int, listener: Listener | None) -> None:
+        self.request = request
+        self.stop_ids = stop_ids.union(request.sampling.stop_ids)
+        self.penalties = Penalties.of(request.sampling, request.ids)
+        self.lookup = Lookup(drafts) if drafts else None
+        self.listener = listener
+
+    def propose(self) -> None:
+        """Drafts for the next step, none where the next token ends the answer anyway."""
+        request = self.request
+        room = request.limit - len(request.ids) - 1
+        request.drafts = self.lookup.propose(request.ids)[: max(room, 0)] if self.lookup else []
+
+    def rows(self, drafts: Sequence[int]) -> list[Row]:
+        """The next token, and one behind each draft."""
+        request = self.request
+        number = len(request.ids) - request.prompt
+        return [
+            Row(request.sampling, request.seed, number + i, self.penalties, tuple(drafts[:i]))
+            for i in range(len(drafts) + 1)
+        ]
+
+    def take(self, drafts: Sequence[int], drawn: Drawn, first: int) -> int:
+        """Goes on with the tokens drawn from row `first` on, as long as the drafts before them were right; how many."""
+        for i in range(len(drafts) + 1):
+            token = drawn.tokens[first + i]
+            self._take_one(token, drawn.logprobs[first + i], drawn.top[first + i])
+            if self.request.finish or i == len(drafts) or token != drafts[i]:
+                break
+        if self.lookup and drafts:
+            self.lookup.told(len(drafts), i)
+        return i + 1
+
+    def _take_one(self, token: int, logprob: float, top: dict[int, float]) -> None:
+        request = self.request
+        request.ids.append(token)
+        request.logprobs.append(logprob)
+        request.top.append(top)
+        if self.penalties:
+            self.penalties.said(token)
+        if self.listener:
+            self.listener.feed(token)
+        if token in self.stop_ids or (self.listener and self.listener.ended):
+            request.finish = "stop"
+        elif len(request.ids) >= request.limit:
+            request.finish = "length"
