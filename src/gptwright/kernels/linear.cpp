@@ -121,6 +121,10 @@ void pack(const Packed &p, const T *weight, int threads) {
 // What a format makes of x, row by row in `read`, and of some of its rows in `meet` with a panel: 64 float32 a row.
 
 #ifdef __AVX512BF16__
+struct Ahead : Pairs {
+  static constexpr bool AHEAD = true;
+};
+
 struct Halves {
   const Packed &p;
   const word *x;
@@ -133,7 +137,7 @@ struct Halves {
     long words = p.words();
     const word *weights = p.panels + panel * words * PANEL, *left = x + from * words;
     for (long k = 0; k < words; k += STRIP)
-      product<Pairs>(rows, PANEL, std::min(STRIP, words - k), left + k, words, 1, weights + k * PANEL, PANEL, y, PANEL, k > 0);
+      product<Ahead>(rows, PANEL, std::min(STRIP, words - k), left + k, words, 1, weights + k * PANEL, PANEL, y, PANEL, k > 0, weights + (k + STRIP) * PANEL);
   }
 };
 #endif
@@ -172,7 +176,7 @@ struct Bytes : Rounded {
     int sums[TALL * PANEL];
     const word *weights = p.panels + panel * words * PANEL, *left = x.get() + from * words;
     for (long k = 0; k < words; k += STRIP)
-      product<Quads>(rows, PANEL, std::min(STRIP, words - k), left + k, words, 1, weights + k * PANEL, PANEL, sums, PANEL, k > 0);
+      product<Quads>(rows, PANEL, std::min(STRIP, words - k), left + k, words, 1, weights + k * PANEL, PANEL, sums, PANEL, k > 0, weights + (k + STRIP) * PANEL);
     const float *scales = (const float *)p.scales + panel * PANEL;
     for (long r = 0; r < rows; r++)
       for (long j = 0; j < PANEL; j++)
@@ -190,7 +194,7 @@ struct Fours : Rounded {
     for (long i = 0; i < rows * PANEL; i++) y[i] = 0;
     for (long g = 0; g < parts; g++) {
       const word *weights = p.panels + (panel * parts + g) * span / 2 * PANEL, *left = x.get() + from * words + g * span;
-      product<Nibbles>(rows, PANEL, span / 2, left, words, 2, weights, PANEL, sums, PANEL, false);
+      product<Nibbles>(rows, PANEL, span / 2, left, words, 2, weights, PANEL, sums, PANEL, false, weights + STRIP * PANEL);
       const bf16 *scales = (const bf16 *)p.scales + (panel * parts + g) * PANEL;
       for (long r = 0; r < rows; r++)
         for (long j = 0; j < PANEL; j++)

@@ -53,6 +53,7 @@ struct Pairs {
   using Left = __m512bh;
   using Right = __m512bh;
   static constexpr int ROWS = 6, WIDE = 4;
+  static constexpr bool AHEAD = false;
   static Sum zero() { return _mm512_setzero_ps(); }
   static Sum load(const float *p) { return _mm512_loadu_ps(p); }
   static void store(float *p, Sum x) { _mm512_storeu_ps(p, x); }
