@@ -1,11 +1,13 @@
 """An engine without a model: it carries out what the scheduler plans on a list, and checks every address it reads."""
 
+from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 
 import pytest
 
-from gptwright.engine.blocks import Blocks, Table
+from gptwright.engine.blocks import Blocks
 from gptwright.engine.memory import Copy, Memory
 from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
@@ -14,18 +16,15 @@ from gptwright.engine.slots import Slot, Slots
 
 
 class Histories:
-    """A number for every text: what a model's keys at its last token depend on."""
+    """A number for every text: what a model's keys at its last token depend on, besides the weights."""
 
     def __init__(self) -> None:
         self.numbers: dict[tuple[int, int], int] = {}
 
-    def of(self, ids: list[int], version: int) -> list[int]:
-        """The texts' numbers after each token. Other weights make other keys."""
-        number, numbers = -1 - version, list[int]()
-        for token in ids:
-            number = self.numbers.setdefault((number, token), len(self.numbers))
-            numbers.append(number)
-        return numbers
+    def extend(self, numbers: list[int], ids: list[int]) -> None:
+        """The texts' numbers after each of the ids; numbers[0] stands for the weights."""
+        for token in ids[len(numbers) - 1 :]:
+            numbers.append(self.numbers.setdefault((numbers[-1], token), len(self.numbers)))
 
 
 def next_token(ids: list[int], vocabulary: int = 2) -> int:
@@ -48,6 +47,7 @@ class Machine:
         self.memory, self.scheduler = memory, Scheduler(memory, **settings)
         self.cells = [-1] * memory.most_tokens
         self.histories, self.version = Histories(), 0
+        self.texts: dict[Request, list[int]] = {}
         self.live: list[Request] = []
         self.preempted = self.found = self.read = self.drafted = 0
 
@@ -64,6 +64,7 @@ class Machine:
 
     def forget(self) -> None:
         self.version += 1
+        self.texts = {}
         self.scheduler.forget()
 
     def step(self) -> list[Work]:
@@ -90,13 +91,19 @@ class Machine:
         for source, target, tokens in copies:
             self.cells[target : target + tokens] = self.cells[source : source + tokens]
 
+    def text(self, request: Request) -> list[int]:
+        """What has to stand at the addresses of its ids."""
+        numbers = self.texts.setdefault(request, [-1 - self.version])
+        self.histories.extend(numbers, request.ids)
+        return numbers
+
     def write(self, work: Work) -> None:
-        request = work.request
-        start, end = request.computed, request.computed + work.count
-        texts = self.histories.of(request.ids[:end] + work.drafts, self.version)
-        for position in range(start, len(texts)):
-            self.cells[request.lease.address(position)] = texts[position]
-        self.read += len(texts) - start
+        request, start = work.request, work.request.computed
+        numbers = self.text(request)[: start + work.count + 1]
+        self.histories.extend(numbers, request.ids[: start + work.count] + work.drafts)
+        for position, number in enumerate(numbers[start + 1 :], start):
+            self.cells[request.lease.address(position)] = number
+        self.read += work.count + len(work.drafts)
 
     def advance(self, work: Work) -> None:
         """What the engine does: draws where the ids are read to their end, and goes on while drafts were right."""
@@ -123,9 +130,9 @@ class Machine:
         scheduler, planned = self.scheduler, [work.request for work in works]
         assert len(set(planned)) == len(planned) and all(work.count > 0 for work in works)
         assert set(planned) <= set(scheduler.running) and len(scheduler.running) <= scheduler.most
-        assert sorted(scheduler.running + scheduler.line, key=lambda r: r.arrival) == self.live
-        for requests in (scheduler.running, scheduler.line):
-            assert requests == sorted(requests, key=lambda r: r.arrival)
+        orders = [[request.arrival for request in some] for some in (scheduler.running, scheduler.line, self.live)]
+        assert sorted(orders[0] + orders[1]) == orders[2]
+        assert all(order == sorted(order) for order in orders)
         self.preempted += len(set(before) - set(scheduler.running))
         newcomers = set(scheduler.running) - set(before)
         self.found += sum(request.computed for request in newcomers)
@@ -142,27 +149,26 @@ class Machine:
 
     def check_memory(self, request: Request) -> None:
         """What the request counts as computed was read from exactly its ids, under these weights."""
-        texts = self.histories.of(request.ids[: request.computed], self.version)
-        assert [self.cells[request.lease.address(p)] for p in range(len(texts))] == texts
-        assert request.computed < len(request.ids)
+        lease, computed = request.lease, request.computed
+        if isinstance(lease, Slot):
+            there = self.cells[lease.start : lease.start + computed]
+        else:
+            there = [self.cells[lease.address(position)] for position in range(computed)]
+        assert there == self.text(request)[1 : computed + 1]
+        assert computed < len(request.ids)
 
     def check_owners(self) -> None:
-        """No address is written by two, and whoever stands in line has none."""
-        owners: dict[int, Request] = {}
-        for request in self.scheduler.running:
-            for address in self.writable(request):
-                assert owners.setdefault(address, request) is request
+        """No address is written by two, or by one while another has it; whoever stands in line has none."""
+        leases = [request.lease for request in self.scheduler.running]
+        if isinstance(self.memory, Slots):
+            slots = sorted(leases, key=lambda slot: slot.start)
+            assert all(before.end <= slot.start for before, slot in pairwise(slots))
+        else:
+            users = Counter(block for table in leases for block in table.blocks)
+            for request in self.scheduler.running:
+                full = request.computed // self.memory.size
+                assert all(users[block] == 1 for block in request.lease.blocks[full:])
         assert all(request.lease is None and not request.computed for request in self.scheduler.line)
-
-    def writable(self, request: Request) -> range | list[int]:
-        """Addresses that only this request may have: all, or those behind the full blocks."""
-        lease = request.lease
-        if isinstance(lease, Slot):
-            assert lease.request is request and lease.room >= len(request.ids)
-            return range(lease.start, lease.end)
-        assert isinstance(lease, Table)
-        full = request.computed // lease.size
-        return [block * lease.size + i for block in lease.blocks[full:] for i in range(lease.size)]
 
     def check_all_free(self) -> None:
         """Whether nothing leaked: one who asks for everything gets it."""
@@ -175,26 +181,26 @@ class Machine:
             assert sum(slot.room for slot in self.memory.slots) == self.memory.most_tokens
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def machine() -> type[Machine]:
     return Machine
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def alone() -> Callable[[list[int], int], list[int]]:
     """The text as it is written alone."""
     return answer
 
 
-@pytest.fixture(params=["slots", "blocks"])
+@pytest.fixture(scope="session", params=["slots", "blocks"])
 def memory(request: pytest.FixtureRequest) -> Callable[[Random], Memory]:
     """Makes little memories of one kind, for texts of at least 24 tokens."""
 
     def slots(random: Random) -> Memory:
-        return Slots(random.randint(24, 120), random.choice((0, 1, 8)), random.choice((1, 4)))
+        return Slots(random.randint(24, 72), random.choice((0, 1, 8)), random.choice((1, 4)))
 
     def blocks(random: Random) -> Memory:
         size = random.choice((1, 4))
-        return Blocks(random.randint(24, 120) // size, size)
+        return Blocks(random.randint(24, 72) // size, size)
 
     return slots if request.param == "slots" else blocks

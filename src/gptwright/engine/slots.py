@@ -139,6 +139,8 @@ class Slots:
             home.request = None
             self._shorten(home, 0)
         slot = self._take(window, room, request)
+        if home and home in self.slots:
+            self._replace(self.slots.index(home), 1, [home])
         if source and source.start != slot.start and tokens:
             self._copies.append(Copy(source.start, slot.start, tokens))
         request.lease, request.computed = slot, tokens
@@ -170,8 +172,7 @@ class Slots:
         yield self._window(first, last, home)
 
     def _window(self, first: int, last: int, home: Slot | None) -> Window:
-        loss = max((slot.used for slot in self.slots[first : last + 1] if slot is not home), default=0)
-        return Window(loss, first, last)
+        return Window(max([0 if slot is home else slot.used for slot in self.slots[first : last + 1]]), first, last)
 
     def _take(self, window: Window, room: int, request: Request) -> Slot:
         """A slot at the window's beginning; or at its end where it begins with a text, whose own beginning stays."""
@@ -186,14 +187,14 @@ class Slots:
 
     def _replace(self, first: int, count: int, slots: list[Slot]) -> None:
         """Puts slots in the place of `count` others, and makes one gap of gaps that lie side by side."""
-        self.slots[first : first + count] = slots
-        whole: list[Slot] = []
-        for slot in self.slots:
-            if whole and slot.gap and whole[-1].gap:
-                whole[-1].room += slot.room
+        begin, end = max(0, first - 1), first + count
+        joined: list[Slot] = []
+        for slot in self.slots[begin:first] + slots + self.slots[end : end + 1]:
+            if joined and slot.gap and joined[-1].gap:
+                joined[-1].room += slot.room
             elif slot.room:
-                whole.append(slot)
-        self.slots = whole
+                joined.append(slot)
+        self.slots[begin : end + 1] = joined
 
     def _shorten(self, slot: Slot, tokens: int) -> None:
         """Keeps the first tokens of a text. Less than a block cannot be found, so it is not kept."""
