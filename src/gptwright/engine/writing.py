@@ -13,10 +13,14 @@ from gptwright.engine.sampler import Drawn, Row
 class Listener(Protocol):
     """Who is told every token as it comes, and may end the answer: a text that waits for its stop texts."""
 
-    def feed(self, token: int) -> str: ...
+    def feed(self, token: int) -> None:
+        """The next token of the answer."""
+        ...
 
     @property
-    def ended(self) -> bool: ...
+    def stopped(self) -> bool:
+        """Whether it has heard enough."""
+        ...
 
 
 class Writing:
@@ -64,7 +68,7 @@ class Writing:
             self.penalties.said(token)
         if self.listener:
             self.listener.feed(token)
-        if token in self.stop_ids or (self.listener and self.listener.ended):
+        if token in self.stop_ids or (self.listener and self.listener.stopped):
             request.finish = "stop"
         elif len(request.ids) >= request.limit:
             request.finish = "length"
