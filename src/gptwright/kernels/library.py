@@ -40,8 +40,12 @@ class Heads(ctypes.Structure):
 
 SHAPE = [LONG] * 5 + [FLOAT]
 SIGNATURES: dict[str, dict[str, list[Any]]] = {
+    "arena": {
+        "arena_keep": [LONG, LONG, LONG, Heads, Heads, *[POINTER] * 3],
+        "arena_attend": [*[LONG] * 4, FLOAT, LONG, INT, Heads, Heads, *[POINTER] * 4, INT],
+    },
     "attention": {
-        "attention_forward": [*SHAPE, *[Heads] * 4, POINTER, INT],
+        "attention_forward": [*SHAPE, LONG, LONG, *[Heads] * 4, POINTER, INT],
         "attention_backward": [*SHAPE, *[Heads] * 5, POINTER, *[Heads] * 3, INT],
     },
     "linear": {

@@ -18,6 +18,8 @@ static inline __m256i narrow(__m512 x) { return (__m256i)_mm512_cvtneps_pbh(x); 
 
 static inline __m512 load(const bf16 *p, __mmask16 m = 0xFFFF) { return widen(_mm256_maskz_loadu_epi16(m, p)); }
 static inline void store(bf16 *p, __m512 x, __mmask16 m = 0xFFFF) { _mm256_mask_storeu_epi16(p, m, narrow(x)); }
+static inline __m512 load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void store(float *p, __m512 x) { _mm512_storeu_ps(p, x); }
 
 static inline float value(bf16 x) {
   word bits = (word)x << 16;
@@ -67,10 +69,11 @@ static inline void product(long rows, long columns, long pairs, const word *a, l
   product<Pairs>(rows, columns, pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);
 }
 
-// 16 × 16 words turned over: to[j * to_row + i] = from[i * from_row + j], rows beyond `rows` read as 0.
-static inline void turn_over(const word *from, long from_row, long rows, word *to, long to_row) {
+// 16 × 16 words turned over: to[j * to_row + i] = from[i * from_row + j], beyond `rows` and `columns` read as 0.
+static inline void turn_over(const word *from, long from_row, long rows, long columns, word *to, long to_row) {
+  __mmask16 there = first(columns);
   __m512i x[16], y[16];
-  for (int i = 0; i < 16; i++) x[i] = i < rows ? _mm512_loadu_si512(from + i * from_row) : _mm512_setzero_si512();
+  for (int i = 0; i < 16; i++) x[i] = i < rows ? _mm512_maskz_loadu_epi32(there, from + i * from_row) : _mm512_setzero_si512();
   for (int i = 0; i < 16; i += 2)
     y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]), y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
   for (int i = 0; i < 16; i += 4) {
