@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptwright.engine.sampler import draw
+from gptwright.engine.penalties import Penalties
+from gptwright.engine.sampler import Row, draw, seed_of
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
@@ -53,9 +54,10 @@ def decode(
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
     stop_ids: Sequence[int],
-    random: torch.Generator,
+    seeds: Sequence[int],
 ) -> Iterator[Drawn]:
-    """Yields a step at a time until every row has drawn a stop id, its share of tokens, or filled the context."""
+    """Yields a step at a time until every row has drawn a stop id, its share of tokens, or filled the context. Each row
+    has its seed: what it draws depends on nothing else."""
     context = model.config.context
     for prompt in prompts:
         check_prompt(prompt, context)
@@ -67,10 +69,16 @@ def decode(
     hidden = model.hidden(ids, cache)[torch.arange(len(prompts), device=device), lengths - 1]
     cache.advance(lengths)
     rows = torch.arange(len(prompts), device=device)
-    stops = torch.tensor(list(stop_ids), device=device)
+    stops = torch.tensor([*stop_ids, *sampling.stop_ids], device=device)
+    noting = sampling if sampling.notes else replace(sampling, logprobs=0)
+    penalties = [Penalties.of(sampling, prompt) for prompt in prompts]
     for step in range(sampling.max_tokens):
-        tokens, logprobs = draw(model.logits(hidden), sampling, random)
-        yield Drawn(rows, tokens, logprobs, hidden)
+        drawn = draw(model.logits(hidden), [Row(noting, seeds[i], step, penalties[i]) for i in rows.tolist()])
+        for row, token in zip(rows.tolist(), drawn.tokens, strict=True):
+            if told := penalties[row]:
+                told.said(token)
+        tokens = torch.tensor(drawn.tokens, device=device)
+        yield Drawn(rows, tokens, torch.tensor(drawn.logprobs, device=device), hidden)
         running = ~torch.isin(tokens, stops) & (cache.lengths + 1 < context)
         if step + 1 == sampling.max_tokens or not running.any():
             return
@@ -96,11 +104,12 @@ def answer_all(
     With `value_head`, the value of every state in which a token was drawn is noted beside its log-probability.
     """
     answers = [Answer() for _ in prompts]
-    random = torch.Generator().manual_seed(secrets.randbits(62) if sampling.seed is None else sampling.seed)
+    seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     for start in range(0, len(order), ROWS):
         group = order[start : start + ROWS]
-        for drawn in decode(model, [prompts[i] for i in group], sampling, stop_ids, random):
+        seeds = [seed_of(seed, i) for i in group]
+        for drawn in decode(model, [prompts[i] for i in group], sampling, stop_ids, seeds):
             values = value_head(drawn.hidden).tolist() if value_head else [0.0] * len(drawn.rows)
             for row, token, logprob, value in zip(
                 drawn.rows.tolist(), drawn.tokens.tolist(), drawn.logprobs.tolist(), values, strict=True
@@ -109,5 +118,5 @@ def answer_all(
                 answer.ids.append(token)
                 answer.logprobs.append(logprob)
                 answer.values.append(value)
-                answer.ended = token in stop_ids
+                answer.ended = token in stop_ids or token in sampling.stop_ids
     return answers

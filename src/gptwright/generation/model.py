@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.engine.reply import Reply
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.generation.decode import answer_all, check_prompt, decode
 from gptwright.generation.export import export
-from gptwright.generation.stops import StopTexts
 from gptwright.models.decoder import Decoder
 from gptwright.tokenizers.chat import Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -38,7 +38,6 @@ class Model:
         self.network, self.tokenizer, self.name = network, tokenizer, name
         self.sampling = sampling or Sampling()
         self.context: int = network.config.context
-        self.stop_ids = tokenizer.stop_ids
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
@@ -82,37 +81,26 @@ class Model:
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
         """One text a prompt of ids, many at once."""
-        found = answer_all(self.network, prompts, sampling, self.stop_ids)
-        return [_before_stop(self.tokenizer.decode(answer.ids), sampling.stop).strip() for answer in found]
+        found = answer_all(self.network, prompts, sampling, self.tokenizer.stop_ids)
+        return [self._text(answer.ids, sampling).strip() for answer in found]
+
+    def _text(self, ids: Sequence[int], sampling: Sampling) -> str:
+        return "".join(piece.text for piece in self._pieces(iter(ids), 0, sampling))
 
     def _stream(self, ids: list[int], sampling: Sampling, *, begins: bool) -> Iterator[Piece]:
         check_prompt(ids, self.context)
         seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
-        steps = decode(self.network, [ids], sampling, self.stop_ids, torch.Generator().manual_seed(seed))
+        steps = decode(self.network, [ids], sampling, self.tokenizer.stop_ids, [seed])
         tokens = (int(drawn.tokens[0]) for drawn in steps)
         return self._pieces(tokens, len(ids), sampling, begins)
 
     def _pieces(
         self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling, begins: bool = True
     ) -> Iterator[Piece]:
-        stops = StopTexts(sampling.stop)
-        count, finish = 0, "length"
-        text_of = self.tokenizer.streaming_decoder(begins)
+        reply = Reply(self.tokenizer, sampling, begins=begins)
         for token in tokens:
-            count += 1
-            if token in self.stop_ids:
-                finish = "stop"
+            if text := reply.feed(token):
+                yield Piece(text, None, prompt_tokens, reply.tokens)
+            if reply.stopped:
                 break
-            if text := stops.feed(text_of(token)):
-                yield Piece(text, None, prompt_tokens, count)
-            if stops.met:
-                finish = "stop"
-                break
-        last = "" if stops.met else stops.feed(text_of.flush())
-        yield Piece(last if stops.met else last + stops.rest(), finish, prompt_tokens, count)
-
-
-def _before_stop(text: str, stop: tuple[str, ...]) -> str:
-    stops = StopTexts(stop)
-    shown = stops.feed(text)
-    return shown if stops.met else shown + stops.rest()
+        yield Piece(reply.finish(), reply.finish_reason, prompt_tokens, reply.tokens)

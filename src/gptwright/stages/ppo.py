@@ -131,7 +131,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         sampling = Sampling(
             max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2
         )
-        return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.pad)
+        return roll_out(model, agent.value, chosen, sampling, start.tokenizer.stop_ids, start.tokenizer.pad)
 
     def remember(update_number: int) -> Callable[[int, Share], Iterator[Tensor]]:
         def losses(minibatch: int, share: Share) -> Iterator[Tensor]:
