@@ -55,7 +55,12 @@ def test_greedy_text_is_the_same_token_for_token(folder: Path, tokenizer: Tokeni
 
 @pytest.mark.parametrize(
     "sampling",
-    [Sampling(temperature=0.3, max_tokens=96), Sampling(temperature=0.9, top_k=7, top_p=0.5), Sampling(temperature=0)],
+    [
+        Sampling(temperature=0.3, max_tokens=96),
+        Sampling(temperature=0.9, top_k=7, top_p=0.5),
+        Sampling(temperature=0.9, min_p=0.1, repetition_penalty=1.2),
+        Sampling(temperature=0, repetition_penalty=1.5),
+    ],
 )
 def test_defaults_are_read_by_us_and_by_transformers(
     network: GPT2, tokenizer: Tokenizer, tmp_path: Path, sampling: Sampling
@@ -66,9 +71,11 @@ def test_defaults_are_read_by_us_and_by_transformers(
     found, _ = model._prepare_generation_config(None)
     assert found.do_sample == (sampling.temperature > 0)
     assert found.max_new_tokens == sampling.max_tokens
+    assert found.repetition_penalty == sampling.repetition_penalty
     assert tokenizer.control(END_OF_TURN) in found.eos_token_id
     if found.do_sample:
-        assert (found.temperature, found.top_k, found.top_p) == (sampling.temperature, sampling.top_k, sampling.top_p)
+        assert (found.temperature, found.top_k) == (sampling.temperature, sampling.top_k)
+        assert (found.top_p, found.min_p) == (sampling.top_p, sampling.min_p)
 
 
 def test_a_base_model_ends_with_the_text_and_a_chat_model_with_the_turn(

@@ -128,7 +128,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
-    writer, before = (Engine(model.network, model.stop_ids) for model in (start, reference))
+    writer, before = (Engine(model.network, model.tokenizer.stop_ids) for model in (start, reference))
 
     def answer(writer: Engine, chosen: Sequence[list[int]], *seed: object) -> Rollout:
         sampling = Sampling(
