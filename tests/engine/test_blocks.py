@@ -22,7 +22,7 @@ def read(memory: Blocks, text: str) -> Request:
 
 
 def test_a_token_stands_in_its_block() -> None:
-    assert [Table([7, 2], 3, 0).address(p) for p in range(6)] == [21, 22, 23, 6, 7, 8]
+    assert Table([7, 2], 3, 0).addresses(0, 6) == [21, 22, 23, 6, 7, 8]
 
 
 def test_room_is_given_block_by_block() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.models.test_family import DECODERS, TINY
 
 from gptwright.engine.blocks import Blocks
 from gptwright.engine.engine import Engine
@@ -16,7 +17,6 @@ from gptwright.engine.slots import Slots
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.models.catalogue import FAMILIES
 from gptwright.models.gpt2 import GPT2
-from tests.models.test_family import DECODERS, TINY
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
 PROMPTS = [[5, 6, 7], [9], [4, 8, 15, 16, 23, 42], [108, 200], [4, 8, 15, 16, 23, 42, 7], [9] * 40]
@@ -82,7 +82,9 @@ def test_the_seed_chooses_the_text_whatever_else_is_written(network: GPT2, draft
         other.run([again])
         assert again.answer == request.answer
         del alone
-    first, second = (answers(Engine(network).generate(PROMPTS, Sampling(temperature=1.0, seed=seed))) for seed in (7, 8))
+    first, second = (
+        answers(Engine(network).generate(PROMPTS, Sampling(temperature=1.0, seed=seed))) for seed in (7, 8)
+    )
     assert first != second
 
 
@@ -94,7 +96,9 @@ def test_noted_log_probabilities_are_those_of_a_whole_reading(network: GPT2, tem
         scores = (network.logits(hidden) / temperature).log_softmax(-1)
         expected = scores[torch.arange(len(request.answer)), torch.tensor(request.answer)]
         torch.testing.assert_close(torch.tensor(request.logprobs), expected, atol=1e-5, rtol=1e-5)
-        assert [sorted(top, key=top.__getitem__, reverse=True) for top in request.top] == scores.topk(2).indices.tolist()
+        assert [sorted(top, key=top.__getitem__, reverse=True) for top in request.top] == scores.topk(
+            2
+        ).indices.tolist()
 
 
 @pytest.mark.parametrize("memory", MEMORIES)

@@ -76,7 +76,9 @@ def test_others_and_threads_change_nothing(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("heads", "groups", "width"), WIDTHS)
-@pytest.mark.parametrize(("past", "tokens", "band"), [(0, 1, 0), (0, 70, 0), (33, 70, 0), (150, 3, 0), (33, 70, 20), (150, 70, 7)])
+@pytest.mark.parametrize(
+    ("past", "tokens", "band"), [(0, 1, 0), (0, 70, 0), (33, 70, 0), (150, 3, 0), (33, 70, 20), (150, 70, 7)]
+)
 def test_chunks(heads: int, groups: int, width: int, dtype: torch.dtype, past: int, tokens: int, band: int) -> None:
     keys, values = arena(230, groups, width, dtype)
     q = queries(tokens, heads, width, dtype)

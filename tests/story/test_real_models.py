@@ -8,8 +8,8 @@ import torch
 import transformers
 
 import gptwright
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
-from gptwright.generation.decode import answer_all
 from gptwright.generation.packaged import packaged_path
 
 pytestmark = pytest.mark.real
@@ -42,12 +42,12 @@ def test_twenty_prompts_go_on_as_in_transformers(smollm2: Any, tmp_path: Path) -
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
     ids = [smollm2.tokenizer.encode(prompt) for prompt in PROMPTS]
     assert ids == [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in PROMPTS]
-    ours = answer_all(smollm2.network, ids, Sampling(temperature=0.0, max_tokens=24), [])
+    ours = Engine(smollm2.network).generate(ids, Sampling(temperature=0.0, max_tokens=24))
     for prompt, answer in zip(ids, ours, strict=True):
         row = torch.tensor([prompt])
         expected = theirs.generate(row, attention_mask=torch.ones_like(row), do_sample=False, max_new_tokens=24,
                                    eos_token_id=None, pad_token_id=0)  # fmt: skip
-        assert answer.ids == expected[0, len(prompt) :].tolist()
+        assert answer.answer == expected[0, len(prompt) :].tolist()
 
 
 def test_minilm_embeds_as_in_transformers() -> None:

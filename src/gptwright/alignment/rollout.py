@@ -26,7 +26,10 @@ class Rollout:
     prompt_lengths: Int[Tensor, "B"]
     tokens: Int[Tensor, "B A"]
     said: Bool[Tensor, "B A"]
+    sampled: Float[Tensor, "B A"]
+    """log-probabilities as they were noted while sampling"""
     logprobs: Float[Tensor, "B A"]
+    """the same, read again as training reads them"""
     values: Float[Tensor, "B A"]
     ended: Bool[Tensor, "B"]
     """whether the answer reached its end of turn"""
@@ -69,25 +72,27 @@ def roll_out(
     """
     assert not sampling.cuts and not sampling.penalised
     engine.refresh()
-    rollout = pack_rollout(prompts, engine.generate(prompts, sampling), pad).to(device_of(engine.network))
+    requests = engine.generate(prompts, replace(sampling, logprobs=0))
+    rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
     with torch.no_grad():
         logprobs, values, _ = read_again(engine.network, value_head, rollout, sampling.temperature)
     return replace(rollout, logprobs=logprobs, values=values)
 
 
 def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], pad: int) -> Rollout:
-    """Prompts and answers as tensors, with the log-probabilities that were noted; values are 0."""
+    """Prompts and answers as tensors, with the log-probabilities that were noted while sampling; values are 0."""
     answers = [request.answer for request in requests]
     most = max(map(len, answers))
     said = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])
-    logprobs = torch.tensor([[*r.logprobs, *[0.0] * (most - len(r.logprobs))] for r in requests])
+    sampled = torch.tensor([[*r.logprobs, *[0.0] * (most - len(r.logprobs))] for r in requests])
     return Rollout(
         ids=padded([request.ids for request in requests], pad),
         prompt_lengths=torch.tensor([len(p) for p in prompts]),
         tokens=torch.tensor([[*a, *[pad] * (most - len(a))] for a in answers]),
         said=said,
-        logprobs=logprobs,
-        values=torch.zeros_like(logprobs),
+        sampled=sampled,
+        logprobs=sampled,
+        values=torch.zeros_like(sampled),
         ended=torch.tensor([request.finish == "stop" for request in requests]),
     )
 

@@ -7,6 +7,7 @@ by layer, keeps their keys and lets every request see its own.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, cast
 
 import torch
@@ -17,7 +18,9 @@ from torch import Tensor
 from gptwright.engine.memory import Copy
 from gptwright.engine.request import Lease
 from gptwright.foundations.device import device_of
-from gptwright.layers.masks import CAUSAL, Mask
+from gptwright.kernels.arena import attend_chunk, attend_tokens, can_attend_arena, keep
+from gptwright.kernels.attention import heads_like
+from gptwright.layers.masks import CAUSAL, Banded, Causal, Mask
 from gptwright.models.decoder import Decoder
 
 CALL, COPIED = 12e-6, 5e9  # seconds that one call of attention costs, bytes a second that are copied
@@ -89,6 +92,19 @@ class Step:
         return LayerStep(self, self.arena.keys[index], self.arena.values[index])
 
     @cached_property
+    def ranges(self) -> "Ranges | None":
+        """Where every request's tokens lie side by side: what the kernels ask for."""
+        if not can_attend_arena(self.arena.keys[0]):
+            return None
+        starts: list[int] = []
+        for span in self.spans:
+            where = span.lease.addresses(0, span.end)
+            if not isinstance(where, range):
+                return None
+            starts.append(where.start)
+        return Ranges(self.spans, starts)
+
+    @cached_property
     def padded(self) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B 1"]] | None:
         """Addresses of everything that every request sees, and their positions, where each reads one token and
         copying all into one tensor costs less than a call for each."""
@@ -102,6 +118,23 @@ class Step:
         return torch.tensor(rows, device=self.device), self._positions.T
 
 
+class Ranges:
+    """A step's spans as the kernels want them: single tokens in one call, chunks of several each in its own."""
+
+    def __init__(self, spans: Sequence[Span], starts: Sequence[int]) -> None:
+        ends = list(accumulate(span.count for span in spans))
+        single = [i for i, span in enumerate(spans) if span.count == 1]
+        self.all_single = len(single) == len(spans)
+        self.places = torch.tensor([ends[i] - 1 for i in single])
+        self.starts = torch.tensor([starts[i] for i in single])
+        self.seen = torch.tensor([spans[i].end for i in single])
+        self.chunks = [
+            (slice(ends[i] - span.count, ends[i]), starts[i], span.first)
+            for i, span in enumerate(spans)
+            if span.count > 1
+        ]
+
+
 class LayerStep:
     """One layer of a `Step`."""
 
@@ -113,7 +146,9 @@ class LayerStep:
     ) -> Float[Tensor, "1 H T D"]:
         """Keeps the new keys and values, then every request looks at its own."""
         step = self.step
-        self.keys[step.addresses], self.values[step.addresses] = k[0].transpose(0, 1), v[0].transpose(0, 1)
+        keep(k, v, self.keys, self.values, step.addresses)
+        if isinstance(mask, Causal | Banded) and step.ranges:
+            return self._by_kernels(q, step.ranges, mask.width if isinstance(mask, Banded) else 0)
         if step.padded:
             return self._together(q, *step.padded, mask)
         parts, start = [], 0
@@ -121,6 +156,20 @@ class LayerStep:
             parts.append(self._alone(q[:, :, start : start + span.count], span, mask))
             start += span.count
         return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+
+    def _by_kernels(self, q: Float[Tensor, "1 H T D"], ranges: Ranges, band: int) -> Float[Tensor, "1 H T D"]:
+        if ranges.all_single:
+            return attend_tokens(q, self.keys, self.values, ranges.starts, ranges.seen, band)
+        if len(ranges.chunks) == len(self.step.spans) == 1:
+            _, start, past = ranges.chunks[0]
+            return attend_chunk(q, self.keys, self.values, start, past, band)
+        y = heads_like(q)
+        if len(ranges.places):
+            singles = q[:, :, ranges.places]
+            y[:, :, ranges.places] = attend_tokens(singles, self.keys, self.values, ranges.starts, ranges.seen, band)
+        for where, start, past in ranges.chunks:
+            y[:, :, where] = attend_chunk(q[:, :, where], self.keys, self.values, start, past, band)
+        return y
 
     def _alone(self, q: Float[Tensor, "1 H T D"], span: Span, mask: Mask) -> Float[Tensor, "1 H T D"]:
         where = span.lease.addresses(0, span.end)
@@ -138,6 +187,5 @@ class LayerStep:
         k, v = (kept[rows].transpose(1, 2) for kept in (self.keys, self.values))
         allowed = mask.allowed(positions, rows.shape[1])[:, None]
         grouped = k.shape[1] != q.shape[1]
-        # rows of a batch now: (B, H, 1, D)
         y = F.scaled_dot_product_attention(q.permute(2, 1, 0, 3), k, v, allowed, enable_gqa=grouped)
         return y.permute(2, 1, 0, 3)

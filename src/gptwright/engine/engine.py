@@ -32,10 +32,10 @@ GIVEN_AT_ONCE = 128  # tokens whose logits are held together: V numbers each
 
 
 class Engine:
-    """Writes with `network` in the format called `dtype` (that of its matrices unless given; "auto" chooses), within `memory_gb` of keys and values.
+    """Writes with `network` in the format called `dtype`, that of its matrices unless given; "auto" chooses.
 
-    `most` requests run at once, others wait. An answer ends with any of `stop_ids`. Up to `drafts` tokens a step are
-    proposed from what was written before and checked together.
+    Keys and values take `memory_gb` at most. `most` requests run at once, others wait. An answer ends with any of
+    `stop_ids`. Up to `drafts` tokens a step are proposed from what was written before, and checked together.
 
     Raises `ConfigError` for an unknown format.
     """
@@ -135,10 +135,12 @@ class Engine:
     def _states(self, works: Sequence[Work]) -> Float[Tensor, "N C"]:
         """What the output matrix sees at every token of the step."""
         ids: list[int] = []
+        spans: list[Span] = []
         for work in works:
             request = work.request
+            assert request.lease
             ids += request.ids[request.computed : request.computed + work.count] + work.drafts
-        spans = [Span(work.request.lease, work.request.computed, work.count + len(work.drafts)) for work in works]
+            spans.append(Span(request.lease, request.computed, work.count + len(work.drafts)))
         return self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
 
     def _write(self, works: Sequence[Work], states: Float[Tensor, "N C"]) -> list[Request]:

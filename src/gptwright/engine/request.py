@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from gptwright.engine.sampling import Sampling
-from gptwright.foundations.errors import GptwrightError
 
 Finish = Literal["stop", "length", "abort"]
 
@@ -38,7 +37,7 @@ class Request:
     lease: Lease | None = None
     drafts: list[int] = field(default_factory=list[int])
     """tokens that may come next, to be checked in one step"""
-    finish: Finish | GptwrightError | None = None
+    finish: Finish | None = None
     logprobs: list[float] = field(default_factory=list[float])
     """of the answer's tokens, as they were drawn"""
     top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])

@@ -48,16 +48,18 @@ class Writing:
             for i in range(len(drafts) + 1)
         ]
 
-    def take(self, drafts: Sequence[int], drawn: Drawn, first: int) -> int:
+    def take(self, drafts: list[int], drawn: Drawn, first: int) -> int:
         """Goes on with the tokens drawn from row `first` on, as long as the drafts before them were right; how many."""
-        for i in range(len(drafts) + 1):
-            token = drawn.tokens[first + i]
-            self._take_one(token, drawn.logprobs[first + i], drawn.top[first + i])
-            if self.request.finish or i == len(drafts) or token != drafts[i]:
+        taken = 0
+        while True:
+            row = first + taken
+            self._take_one(drawn.tokens[row], drawn.logprobs[row], drawn.top[row])
+            taken += 1
+            if self.request.finish or drawn.tokens[row : row + 1] != drafts[taken - 1 : taken]:
                 break
         if self.lookup and drafts:
-            self.lookup.told(len(drafts), i)
-        return i + 1
+            self.lookup.told(len(drafts), taken - 1)
+        return taken
 
     def _take_one(self, token: int, logprob: float, top: dict[int, float]) -> None:
         request = self.request

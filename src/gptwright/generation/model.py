@@ -86,9 +86,7 @@ class Model:
         self.engine.run([stream.request for stream in streams])
         return [piece.text.strip() if (piece := stream.next()) else "" for stream in streams]
 
-    def open(
-        self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, begins: bool = True
-    ) -> Stream:
+    def open(self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, begins: bool = True) -> Stream:
         """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
 
         Raises `InputError` when the prompt fills the context.

@@ -12,7 +12,7 @@ from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import fast_dtype
 from gptwright.models.catalogue import build
-from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
+from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.objectives.ranking import ranking_loss
 from gptwright.pretraining.speed import losses, seconds_of, step_seconds
 from gptwright.training.course import Course
