@@ -82,17 +82,14 @@ class Packed:
         self, x: Float[Tensor, "*B K"], bias: Float[Tensor, "N"] | None = None, out_dtype: torch.dtype | None = None
     ) -> Float[Tensor, "*B N"]:
         dtype = out_dtype or x.dtype
-        if self.format == "bf16":
-            x = x.to(torch.bfloat16)
-            if self.inputs % 2:
-                x = F.pad(x, (0, 1))
-        x = x if x.is_contiguous() else x.contiguous()
-        out = torch.empty(*x.shape[:-1], self.outputs, dtype=dtype)
-        wide = WIDE_X * (x.dtype == torch.float32) + WIDE_OUT * (dtype == torch.float32)
-        if bias is not None and bias.dtype == torch.float32:
-            wide += WIDE_BIAS
-        self._apply(self._at, x.numel() // x.shape[-1], x.data_ptr(), None if bias is None else bias.data_ptr(),
-                    out.data_ptr(), wide, torch.get_num_threads())  # fmt: skip
+        if self.format == "bf16" and (x.dtype != torch.bfloat16 or self.inputs % 2):
+            x = F.pad(x.to(torch.bfloat16), (0, self.inputs % 2))
+        x = x.contiguous()
+        out = torch.empty((*x.shape[:-1], self.outputs), dtype=dtype)
+        wide, at = WIDE_X * (x.dtype == torch.float32) + WIDE_OUT * (dtype == torch.float32), None
+        if bias is not None:
+            wide, at = wide + WIDE_BIAS * (bias.dtype == torch.float32), bias.data_ptr()
+        self._apply(self._at, x.numel() // x.shape[-1], x.data_ptr(), at, out.data_ptr(), wide, torch.get_num_threads())
         return out
 
 

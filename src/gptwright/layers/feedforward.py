@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gptwright.kernels.fused import can_fuse, silu_product
 from gptwright.kernels.library import fits
 from gptwright.kernels.pointwise import Gelu
 
@@ -47,4 +48,5 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        gate, up = self.gate(x), self.up(x)
+        return self.down(silu_product(gate, up) if can_fuse(gate) else F.silu(gate) * up)
