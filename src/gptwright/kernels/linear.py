@@ -22,6 +22,7 @@ Format = Literal["bf16", "int8", "int4"]
 FORMATS: tuple[Format, ...] = ("bf16", "int8", "int4")
 WORD = {"bf16": 2, "int8": 4, "int4": 8}  # weights of four bytes
 PANEL, GROUP, OFFSET = 64, 32, -8
+FLOATS = (torch.bfloat16, torch.float32)
 WIDE_X, WIDE_BIAS, WIDE_OUT = 1, 2, 4
 
 
@@ -74,7 +75,7 @@ class Packed:
         self.refresh(weight)
 
     def refresh(self, weight: Float[Tensor, "N K"]) -> None:
-        assert weight.shape == (self.outputs, self.inputs)
+        assert weight.shape == (self.outputs, self.inputs) and weight.dtype in FLOATS
         weight = weight.detach().contiguous()
         library().linear_pack(self._at, weight.data_ptr(), weight.dtype == torch.float32, torch.get_num_threads())
 
@@ -82,6 +83,7 @@ class Packed:
         self, x: Float[Tensor, "*B K"], bias: Float[Tensor, "N"] | None = None, out_dtype: torch.dtype | None = None
     ) -> Float[Tensor, "*B N"]:
         dtype = out_dtype or x.dtype
+        assert x.shape[-1] == self.inputs and x.dtype in FLOATS and dtype in FLOATS
         if self.format == "bf16" and (x.dtype != torch.bfloat16 or self.inputs % 2):
             x = F.pad(x.to(torch.bfloat16), (0, self.inputs % 2))
         x = x.contiguous()

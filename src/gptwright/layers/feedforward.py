@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gptwright.kernels.fused import can_fuse, silu_product
 from gptwright.kernels.library import fits
-from gptwright.kernels.pointwise import Gelu
+from gptwright.kernels.pointwise import Gelu, gelu
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -16,7 +17,7 @@ Activation = Callable[[Tensor], Tensor]
 def gelu_tanh(x: Tensor) -> Tensor:
     """GELU in the tanh form of GPT-1's and GPT-2's code."""
     if fits(x):
-        return Gelu.apply(x)  # pyright: ignore[reportReturnType]
+        return Gelu.apply(x) if torch.is_grad_enabled() else gelu(x)  # pyright: ignore[reportReturnType]
     return F.gelu(x, approximate="tanh")
 
 
