@@ -22,6 +22,7 @@ Format = Literal["bf16", "int8", "int4"]
 FORMATS: tuple[Format, ...] = ("bf16", "int8", "int4")
 WORD = {"bf16": 2, "int8": 4, "int4": 8}  # weights of four bytes
 PANEL, GROUP, OFFSET = 64, 32, -8
+FLOATS = (torch.bfloat16, torch.float32)
 WIDE_X, WIDE_BIAS, WIDE_OUT = 1, 2, 4
 
 
@@ -74,7 +75,7 @@ class Packed:
         self.refresh(weight)
 
     def refresh(self, weight: Float[Tensor, "N K"]) -> None:
-        assert weight.shape == (self.outputs, self.inputs)
+        assert weight.shape == (self.outputs, self.inputs) and weight.dtype in FLOATS
         weight = weight.detach().contiguous()
         library().linear_pack(self._at, weight.data_ptr(), weight.dtype == torch.float32, torch.get_num_threads())
 
@@ -82,17 +83,15 @@ class Packed:
         self, x: Float[Tensor, "*B K"], bias: Float[Tensor, "N"] | None = None, out_dtype: torch.dtype | None = None
     ) -> Float[Tensor, "*B N"]:
         dtype = out_dtype or x.dtype
-        if self.format == "bf16":
-            x = x.to(torch.bfloat16)
-            if self.inputs % 2:
-                x = F.pad(x, (0, 1))
-        x = x if x.is_contiguous() else x.contiguous()
-        out = torch.empty(*x.shape[:-1], self.outputs, dtype=dtype)
-        wide = WIDE_X * (x.dtype == torch.float32) + WIDE_OUT * (dtype == torch.float32)
-        if bias is not None and bias.dtype == torch.float32:
-            wide += WIDE_BIAS
-        self._apply(self._at, x.numel() // x.shape[-1], x.data_ptr(), None if bias is None else bias.data_ptr(),
-                    out.data_ptr(), wide, torch.get_num_threads())  # fmt: skip
+        assert x.shape[-1] == self.inputs and x.dtype in FLOATS and dtype in FLOATS
+        if self.format == "bf16" and (x.dtype != torch.bfloat16 or self.inputs % 2):
+            x = F.pad(x.to(torch.bfloat16), (0, self.inputs % 2))
+        x = x.contiguous()
+        out = torch.empty((*x.shape[:-1], self.outputs), dtype=dtype)
+        wide, at = WIDE_X * (x.dtype == torch.float32) + WIDE_OUT * (dtype == torch.float32), None
+        if bias is not None:
+            wide, at = wide + WIDE_BIAS * (bias.dtype == torch.float32), bias.data_ptr()
+        self._apply(self._at, x.numel() // x.shape[-1], x.data_ptr(), at, out.data_ptr(), wide, torch.get_num_threads())
         return out
 
 
