@@ -53,7 +53,7 @@ class Window(NamedTuple):
 
 
 class Slots:
-    """A `Memory` of `addresses` tokens; beginnings are found if they have `size`.
+    """A `Memory` of `addresses` tokens; beginnings of `size` tokens and more are found.
 
     A slot has room for `margin` tokens more than it needs at the time, or for a quarter more in long texts, but not
     for more than its request can come to.
@@ -64,8 +64,13 @@ class Slots:
         self.slots: list[Slot] = []
         self.forget()
 
+    @property
+    def free(self) -> int:
+        """Tokens of the slots that nobody has."""
+        return sum(slot.room for slot in self.slots if not slot.request)
+
     def forget(self) -> None:
-        """Nothing computed so far is ever found. Nobody may have a slot at this time."""
+        """Nothing computed so far is found any more. Nobody may have a slot at this time."""
         assert not any(slot.request for slot in self.slots)
         self.prefixes: Prefixes[Slot] = Prefixes(self.size)
         self.slots = [Slot(0, self.most_tokens)]
