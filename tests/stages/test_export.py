@@ -35,10 +35,10 @@ def test_what_is_left_says_the_same(gptwright: Command, folder: Path, tmp_path: 
 def test_nothing_is_written_over(gptwright: Command, folder: Path, tmp_path: Path, to: str) -> None:
     (tmp_path / "there").write_text("mine")
     said = gptwright("export", folder, "--to", to, "--out", tmp_path / "there")
-    assert said.code == 2 and "something there" in said.err
+    assert said.code == 1 and "something there" in said.err
     assert (tmp_path / "there").read_text() == "mine"
 
 
 def test_an_unknown_format_is_answered_with_the_nearest(gptwright: Command, folder: Path, tmp_path: Path) -> None:
     said = gptwright("export", folder, "--to", "ggml", "--out", tmp_path / "out")
-    assert said.code == 2 and "gguf" in said.err
+    assert said.code == 1 and "gguf" in said.err
