@@ -72,7 +72,6 @@ def contestant(name: str, folder: Path, threads: int) -> Any:
 class Ours:
     def __init__(self, folder: Path, kind: str, threads: int, *, drafts: bool) -> None:
         from gptwright.engine.engine import Engine  # pyright: ignore
-
         from gptwright.foundations.device import use_threads
         from gptwright.generation.load import load_decoder
 

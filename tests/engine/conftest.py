@@ -113,7 +113,7 @@ class Machine:
         numbers = self.text(request)[: start + work.count + 1]
         self.histories.extend(numbers, request.ids[: start + work.count] + work.drafts)
         for position, number in enumerate(numbers[start + 1 :], start):
-            self.cells[request.lease.address(position)] = number
+            self.cells[request.lease.addresses(position, position + 1)[0]] = number
         self.read += work.count + len(work.drafts)
 
     def advance(self, work: Work) -> None:
@@ -157,7 +157,7 @@ class Machine:
         if isinstance(lease, Slot):
             there = self.cells[lease.start : lease.start + computed]
         else:
-            there = [self.cells[lease.address(position)] for position in range(computed)]
+            there = [self.cells[address] for address in lease.addresses(0, computed)]
         assert there == self.text(request)[1 : computed + 1]
         assert computed < len(request.ids)
 
@@ -182,7 +182,7 @@ class Machine:
         assert self.memory.free == most
         everything = Request([7] * most, Sampling(max_tokens=1), 0)
         assert self.memory.admit(everything) and self.memory.free == 0
-        assert sorted(everything.lease.address(position) for position in range(most)) == list(range(most))
+        assert sorted(everything.lease.addresses(0, most)) == list(range(most))
         self.memory.release(everything)
 
 

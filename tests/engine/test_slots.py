@@ -45,7 +45,7 @@ def test_tokens_stand_side_by_side() -> None:
     memory = little(10)
     read(memory, "abc")
     second = read(memory, "de")
-    assert second.lease and [second.lease.address(p) for p in range(2)] == [3, 4]
+    assert second.lease and list(second.lease.addresses(0, 2)) == [3, 4]
     assert layout(memory) == "ABCDE....."
 
 

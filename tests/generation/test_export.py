@@ -8,9 +8,9 @@ import pytest
 import torch
 import transformers
 
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import MANIFEST, read_json, verify_folder
-from gptwright.generation.decode import answer_all
 from gptwright.generation.export import export, export_gguf
 from gptwright.generation.load import load_decoder as load
 from gptwright.models.decoder import Decoder
@@ -119,10 +119,10 @@ def test_ctranslate2_says_the_same_token_for_token(either: Decoder, tokenizer: T
     prompts = prompts_of(tokenizer)
     tokens = [[names[i] for i in prompt] for prompt in prompts]
     said = theirs.generate_batch(tokens, max_length=25, sampling_topk=1, include_prompt_in_result=False)
-    ours = answer_all(either, prompts, Sampling(temperature=0, max_tokens=25), [tokenizer.end])
+    ours = Engine(either, [tokenizer.end]).generate(prompts, Sampling(temperature=0, max_tokens=25))
     for answer, other in zip(ours, said, strict=True):
-        assert [i for i in answer.ids if i != tokenizer.end] == other.sequences_ids[0]
-    assert sum(len(answer.ids) for answer in ours) > 30
+        assert [i for i in answer.answer if i != tokenizer.end] == other.sequences_ids[0]
+    assert sum(len(answer.answer) for answer in ours) > 30
 
 
 def test_a_gguf_is_the_same_model(tokenizer: Tokenizer, tmp_path: Path) -> None:

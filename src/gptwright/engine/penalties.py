@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gptwright.engine.sampling import Sampling
 
-Entries = NDArray[np.void]
+Entries = np.ndarray
 """one for each token concerned: its id, its bias, how often it stands in the answer, whether it stands anywhere"""
 _ENTRY = np.dtype([("id", np.int64), ("bias", np.float32), ("count", np.float32), ("met", np.bool_)])
 
