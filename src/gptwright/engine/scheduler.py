@@ -123,11 +123,10 @@ class Scheduler:
         return False
 
     def _check_drafts(self, works: list[Work], left: int) -> None:
-        """Drafts of those who reach the end of their ids, as far as tokens and free memory go."""
+        """Drafts as far as tokens and free memory go. They follow the last id: a prompt read in part leaves no tokens."""
         for work in works:
-            request = work.request
-            drafts = request.drafts[: max(0, left)] if work.count == request.unread else []
-            if drafts and self.memory.grow(request, work.count + len(drafts)):
+            drafts = work.request.drafts[: max(0, left)]
+            if drafts and self.memory.grow(work.request, work.count + len(drafts)):
                 work.drafts = drafts
                 left -= len(drafts)
 

@@ -192,14 +192,18 @@ class Slots:
 
     def _replace(self, first: int, count: int, slots: list[Slot]) -> None:
         """Puts slots in the place of `count` others, and makes one gap of gaps that lie side by side."""
-        begin, end = max(0, first - 1), first + count
+        begin, end = first, first + count
+        while begin and self.slots[begin - 1].gap:
+            begin -= 1
+        while end < len(self.slots) and self.slots[end].gap:
+            end += 1
         joined: list[Slot] = []
-        for slot in self.slots[begin:first] + slots + self.slots[end : end + 1]:
+        for slot in self.slots[begin:first] + slots + self.slots[first + count : end]:
             if joined and slot.gap and joined[-1].gap:
                 joined[-1].room += slot.room
             elif slot.room:
                 joined.append(slot)
-        self.slots[begin : end + 1] = joined
+        self.slots[begin:end] = joined
 
     def _shorten(self, slot: Slot, tokens: int) -> None:
         """Keeps the first tokens of a text. Less than a block cannot be found, so it is not kept."""
