@@ -85,6 +85,14 @@ def test_a_slot_is_taken_over_by_one_only() -> None:
         assert it.computed == 5 and slot(it)[0] == start - start // 7
 
 
+def test_a_slot_that_can_be_taken_over_goes_before_one_that_must_be_copied() -> None:
+    memory = little(20)
+    first = read(memory, "abcde")
+    memory.release(read(memory, "abcde"))
+    assert memory.copies() == [Copy(0, 5, 4)] and slot(first) == (0, 5)
+    assert slot(admitted(memory, "abcdef")) == (5, 11) and memory.copies() == []
+
+
 def test_the_beginning_of_one_who_runs_is_copied() -> None:
     memory = little(12)
     first = read(memory, "abcd")

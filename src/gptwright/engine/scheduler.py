@@ -118,12 +118,12 @@ class Scheduler:
         for other in self.running:
             if other.unread > 1 and other.arrival < request.arrival:
                 block = other.computed // self.memory.size * self.memory.size + self.memory.size
-                if block <= min(len(other.ids), request.recallable) and other.ids[:block] == request.ids[:block]:
+                if block <= request.recallable and other.ids[:block] == request.ids[:block]:
                     return True
         return False
 
     def _check_drafts(self, works: list[Work], left: int) -> None:
-        """Drafts as far as tokens and free memory go. They follow the last id: a prompt read in part leaves no tokens."""
+        """As far as tokens and free memory go. Drafts follow the last id: a prompt read in part leaves no tokens."""
         for work in works:
             drafts = work.request.drafts[: max(0, left)]
             if drafts and self.memory.grow(work.request, work.count + len(drafts)):
