@@ -157,6 +157,15 @@ def test_the_least_recently_used_is_overwritten_first() -> None:
     assert memory.copies() == [Copy(0, 8, 3)] and layout(memory) == "abcd1234ABCD"
 
 
+def test_of_neighbours_that_are_overwritten_together_the_newest_counts() -> None:
+    memory = little(16)
+    texts = [read(memory, text) for text in ("abcd", "efgh", "ijkl", "mnop")]
+    for index in (3, 0, 1, 2):
+        memory.release(texts[index])
+    read(memory, "12345678")
+    assert layout(memory) == "12345678ijklmnop"
+
+
 def test_the_beginning_of_a_long_text_stays_when_its_end_is_overwritten() -> None:
     memory = little(10)
     memory.release(read(memory, "abcdefghij"))
