@@ -146,7 +146,7 @@ class Machine:
         assert prompts <= max(limit - len(answers), limit // 4, 1)
         drafts = sum(len(work.drafts) for work in works)
         assert not drafts or len(answers) + prompts + drafts <= limit
-        assert all(work.count == work.request.unread for work in works if work.drafts)
+        assert all(work.request.unread == work.count for work in works if work.drafts)
         orders = [[request.arrival for request in some] for some in (scheduler.running, scheduler.line, self.live)]
         assert len(orders[0]) <= scheduler.most and sorted(orders[0] + orders[1]) == orders[2], "nobody is lost"
         assert all(order == sorted(order) for order in orders)

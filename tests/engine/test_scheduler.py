@@ -12,7 +12,7 @@ from gptwright.engine.scheduler import Scheduler, Work
 from gptwright.engine.slots import Slots
 from gptwright.foundations.errors import InputError
 
-SCHEDULES = 300
+SCHEDULES = 5000
 
 
 def play(random: Random, machine, memory: Memory, alone):

@@ -85,6 +85,14 @@ def test_a_slot_is_taken_over_by_one_only() -> None:
         assert it.computed == 5 and slot(it)[0] == start - start // 7
 
 
+def test_a_slot_that_can_be_taken_over_goes_before_one_that_must_be_copied() -> None:
+    memory = little(20)
+    first = read(memory, "abcde")
+    memory.release(read(memory, "abcde"))
+    assert memory.copies() == [Copy(0, 5, 4)] and slot(first) == (0, 5)
+    assert slot(admitted(memory, "abcdef")) == (5, 11) and memory.copies() == []
+
+
 def test_the_beginning_of_one_who_runs_is_copied() -> None:
     memory = little(12)
     first = read(memory, "abcd")
@@ -147,6 +155,15 @@ def test_the_least_recently_used_is_overwritten_first() -> None:
     assert layout(memory) == "abcd1234ijkl"
     read(memory, "abcd")
     assert memory.copies() == [Copy(0, 8, 3)] and layout(memory) == "abcd1234ABCD"
+
+
+def test_of_neighbours_that_are_overwritten_together_the_newest_counts() -> None:
+    memory = little(16)
+    texts = [read(memory, text) for text in ("abcd", "efgh", "ijkl", "mnop")]
+    for index in (3, 0, 1, 2):
+        memory.release(texts[index])
+    read(memory, "12345678")
+    assert layout(memory) == "12345678ijklmnop"
 
 
 def test_the_beginning_of_a_long_text_stays_when_its_end_is_overwritten() -> None:

@@ -118,16 +118,15 @@ class Scheduler:
         for other in self.running:
             if other.unread > 1 and other.arrival < request.arrival:
                 block = other.computed // self.memory.size * self.memory.size + self.memory.size
-                if block <= min(len(other.ids), request.recallable) and other.ids[:block] == request.ids[:block]:
+                if block <= request.recallable and other.ids[:block] == request.ids[:block]:
                     return True
         return False
 
     def _check_drafts(self, works: list[Work], left: int) -> None:
-        """Drafts of those who reach the end of their ids, as far as tokens and free memory go."""
+        """As far as tokens and free memory go. Drafts follow the last id: a prompt read in part leaves no tokens."""
         for work in works:
-            request = work.request
-            drafts = request.drafts[: max(0, left)] if work.count == request.unread else []
-            if drafts and self.memory.grow(request, work.count + len(drafts)):
+            drafts = work.request.drafts[: max(0, left)]
+            if drafts and self.memory.grow(work.request, work.count + len(drafts)):
                 work.drafts = drafts
                 left -= len(drafts)
 
