@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from torch import nn
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import InputError
 from gptwright.generation import decode as decoding
-from gptwright.generation.decode import Answer, answer_all, check_prompt
+from gptwright.generation.decode import Answer, answer_all, check_prompt, decode
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import ScalarHead
 
@@ -49,6 +50,26 @@ def test_the_seed_chooses_the_text(network: GPT2) -> None:
 
     assert answers(7) == answers(7)
     assert answers(7) != answers(8)
+
+
+def test_a_row_with_its_seed_says_the_same_alone_and_in_a_batch(network: GPT2) -> None:
+    sampling, seeds = Sampling(temperature=1.0, top_p=0.9, frequency_penalty=0.5, max_tokens=9), [3, 1, 4, 9]
+
+    def said(prompts: list[list[int]], seeds: list[int]) -> list[list[int]]:
+        steps = [drawn.tokens.tolist() for drawn in decode(network, prompts, sampling, [], seeds)]
+        return [list(row) for row in zip(*steps, strict=True)]
+
+    alone = [said([prompt], [seed])[0] for prompt, seed in zip(PROMPTS, seeds, strict=True)]
+    assert said(PROMPTS, seeds) == alone
+
+
+def test_penalties_and_more_stop_ids_are_heeded(network: GPT2) -> None:
+    always = answer_all(network, PROMPTS, replace(GREEDY, logit_bias={7: 100}), [])
+    assert [answer.ids for answer in always] == [[7] * 12] * 4
+    unlike = answer_all(network, PROMPTS, replace(GREEDY, repetition_penalty=100.0, presence_penalty=2.0), [])
+    assert all(len(set(answer.ids)) == 12 for answer in unlike)
+    ended = answer_all(network, PROMPTS, replace(GREEDY, logit_bias={7: 100}, stop_ids=(7,)), [])
+    assert [(answer.ids, answer.ended) for answer in ended] == [([7], True)] * 4
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])

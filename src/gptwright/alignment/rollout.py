@@ -67,7 +67,7 @@ def roll_out(
     pad: int,
 ) -> Rollout:
     """Answers every prompt once. Nothing is cut from the distribution: the noted probabilities are the policy's."""
-    assert sampling.top_k == 0 and sampling.top_p == 1.0
+    assert not (sampling.cuts or sampling.penalised or sampling.logit_bias)
     answers = answer_all(policy, prompts, sampling, stop_ids, value_head=value_head)
     return pack_rollout(prompts, answers, pad).to(device_of(policy))
 
