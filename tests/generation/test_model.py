@@ -120,6 +120,9 @@ def test_streamed_chat_and_batched_answers_say_the_same(model: Model) -> None:
     greedy = Sampling(temperature=0, max_tokens=20)
     ids = prompt_ids(CHAT, model.tokenizer)
     assert model.answers([ids, ids], greedy) == [model.chat(CHAT, temperature=0, max_tokens=20).strip()] * 2
+    warm = Sampling(temperature=0.5, max_tokens=20, seed=3)
+    one, other = model.answers([ids, ids], warm)
+    assert one == model.chat(CHAT, temperature=0.5, max_tokens=20, seed=3).strip() != other
 
 
 def test_what_is_not_given_is_as_the_folder_says(model: Model) -> None:

@@ -16,6 +16,11 @@ class Table:
     def __init__(self, blocks: list[int], size: int, known: int) -> None:
         self.blocks, self.size, self.known = blocks, size, known
 
+    @property
+    def room(self) -> int:
+        """Tokens that fit."""
+        return len(self.blocks) * self.size
+
     def addresses(self, first: int, end: int) -> list[int]:
         """Of the tokens from position `first` up to `end`."""
         return [self.blocks[place // self.size] * self.size + place % self.size for place in range(first, end)]

@@ -69,7 +69,7 @@ def penalise(logits: Float[Tensor, "R V"], changes: Sequence[tuple[int, Sampling
         return torch.from_numpy(np.repeat(np.array(values, np.float32), many)).to(logits.device)
 
     def column(name: str) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(entries[name])).to(logits.device)
+        return torch.from_numpy(entries[name].copy()).to(logits.device)
 
     rows = torch.from_numpy(np.repeat([row for row, *_ in changes], many)).to(logits.device)
     settings = [sampling for _, sampling, _ in changes]

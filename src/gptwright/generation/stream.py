@@ -49,7 +49,7 @@ class Stream:
         return self._reply.stopped
 
     def next(self) -> Piece | None:
-        """What became certain since the last time; None for nothing."""
+        """What became certain since the last time; None for nothing. Raises what made it impossible to go on."""
         if self.done or not (self._text or self.request.finish):
             return None
         text, self._text = self._text, ""
@@ -57,7 +57,9 @@ class Stream:
         if finish:
             self.done = True
             text += self._reply.finish()
-        assert finish != "abort"
+        if self.request.error:
+            raise self.request.error
+        assert finish not in ("abort", "error")
         return Piece(text, finish, self.request.prompt, self._reply.tokens)
 
     def pieces(self) -> Iterator[Piece]:
