@@ -44,8 +44,11 @@ def test_as_near_as_the_format_allows(format: Format, most: float) -> None:
     assert error(pack(weight, format)(x, out_dtype=torch.float32), x.double() @ weight.double().T) < most
 
 
-@pytest.mark.parametrize("format", formats())
+@pytest.mark.parametrize("format", FORMATS)
 def test_neighbours_and_threads_change_nothing(format: Format) -> None:
+    """Of what the kernels compute: PyTorch promises no such thing."""
+    if format not in formats():
+        return
     layer, x = pack(drawn(300, 520), format), drawn(401, 520, seed=2)
     before, results = torch.get_num_threads(), list[Tensor]()
     for threads in (1, 2):

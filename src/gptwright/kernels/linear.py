@@ -3,9 +3,9 @@
     formats()                   what the kernels have here, the most exact first
     pack(weight, format)        a layer: layer(x, bias, out_dtype), layer.refresh(weight)
 
-fp32 and bf16 keep the weights as they are; int8 rounds each output's weights to 8 bits with one scale, int4 every 32 weights
-to 4 bits with a scale in bf16, and both round each row of x to 8 bits. A number of a kernel's result does not depend on
-the rows beside it nor on the threads.
+fp32 and bf16 keep the weights as they are; int8 rounds each output's weights to 8 bits with one scale, int4 every 32
+weights to 4 bits with a scale in bf16, and both round each row of x to 8 bits. A number of a kernel's result does not
+depend on the rows beside it nor on the threads.
 """
 
 import ctypes
