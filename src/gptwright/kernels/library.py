@@ -77,7 +77,7 @@ def reason() -> str:
 
 
 def can_bf16() -> bool:
-    return library() is not None and _has_bf16_products()
+    return _has_bf16_products() and library() is not None
 
 
 def fits(x: Tensor) -> bool:
