@@ -7,7 +7,6 @@ by layer, keeps their keys and lets every request see its own.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, cast
 
 import torch
@@ -28,15 +27,21 @@ CALL, COPIED = 12e-6, 5e9  # seconds that one call of attention costs, bytes a s
 
 @dataclass(frozen=True)
 class Span:
-    """Tokens of one request: `count` of them from position `first` on."""
+    """Tokens of one request: `count` of them from position `first` on; those from `prompt` on are of its answer."""
 
     lease: Lease
     first: int
     count: int
+    prompt: int
 
     @property
     def end(self) -> int:
         return self.first + self.count
+
+    @property
+    def given(self) -> int:
+        """How many of them are the prompt's."""
+        return min(max(self.prompt - self.first, 0), self.count)
 
 
 class Arena:
@@ -123,20 +128,27 @@ class Step:
 
 
 class Ranges:
-    """A step's spans as the kernels want them: single tokens in one call, chunks of several each in its own."""
+    """A step's spans as the kernels want them: the tokens of answers in one call, chunks of prompts each in its own.
+
+    The two round differently. So a token of an answer is always one of the first kind, whether it was drawn, drafted or
+    is read again, and a text does not depend on what was written beside it.
+    """
 
     def __init__(self, spans: Sequence[Span], starts: Sequence[int]) -> None:
-        ends = list(accumulate(span.count for span in spans))
-        single = [i for i, span in enumerate(spans) if span.count == 1]
-        self.all_single = len(single) == len(spans)
-        self.places = torch.tensor([ends[i] - 1 for i in single])
-        self.starts = torch.tensor([starts[i] for i in single])
-        self.seen = torch.tensor([spans[i].end for i in single])
-        self.chunks = [
-            (slice(ends[i] - span.count, ends[i]), starts[i], span.first)
-            for i, span in enumerate(spans)
-            if span.count > 1
-        ]
+        places: list[int] = []
+        seen: list[int] = []
+        firsts: list[int] = []
+        self.chunks: list[tuple[slice, int, int]] = []
+        at = 0
+        for span, start in zip(spans, starts, strict=True):
+            if span.given:
+                self.chunks.append((slice(at, at + span.given), start, span.first))
+            places += range(at + span.given, at + span.count)
+            seen += range(span.first + span.given + 1, span.end + 1)
+            firsts += [start] * (span.count - span.given)
+            at += span.count
+        self.all_single, self.one_chunk = not self.chunks, not places and len(spans) == 1
+        self.places, self.starts, self.seen = (torch.tensor(numbers) for numbers in (places, firsts, seen))
 
 
 class LayerStep:
@@ -164,7 +176,7 @@ class LayerStep:
     def _by_kernels(self, q: Float[Tensor, "1 H T D"], ranges: Ranges, band: int) -> Float[Tensor, "1 H T D"]:
         if ranges.all_single:
             return attend_tokens(q, self.keys, self.values, ranges.starts, ranges.seen, band)
-        if len(ranges.chunks) == len(self.step.spans) == 1:
+        if ranges.one_chunk:
             _, start, past = ranges.chunks[0]
             return attend_chunk(q, self.keys, self.values, start, past, band)
         y = heads_like(q)

@@ -192,7 +192,7 @@ class Engine:
             request = work.request
             assert request.lease
             ids += request.ids[request.computed : request.computed + work.count] + work.drafts
-            spans.append(Span(request.lease, request.computed, work.count + len(work.drafts)))
+            spans.append(Span(request.lease, request.computed, work.count + len(work.drafts), request.prompt))
         return self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
 
     def _write(self, works: Sequence[Work], states: Float[Tensor, "N C"]) -> list[Request]:

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from gptwright.foundations.device import device_of, fast_dtype
 from gptwright.foundations.errors import ConfigError, nearest
-from gptwright.kernels.linear import Format, pack
-from gptwright.layers.vocabulary import Vocabulary
+from gptwright.kernels.linear import Format, formats, pack
+from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.decoder import Decoder
 
-KERNELS: dict[str, Format] = {"bfloat16": "bf16", "int8": "int8", "int4": "int4"}
-FORMATS = ("float32", *KERNELS)
+KERNELS: dict[str, Format] = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8", "int4": "int4"}
 LARGE = 30_000_000  # parameters from which on reading them, and no longer the calls, takes a step's time
 
 
@@ -65,21 +64,20 @@ def prepared(network: Decoder, form: str) -> Decoder:
     network's matrices do not have where there is no packing.
     """
     form = chosen_format(network) if form == "auto" else form
-    if form not in FORMATS:
-        raise ConfigError("a number format", f"'{form}'", nearest(form, FORMATS))
-    packs = device_of(network).type == "cpu" and form in KERNELS
-    if not packs and form != format_of(network):
-        raise ConfigError(f"matrices in {form}, or another format", format_of(network),
-                          f"Only a processor packs anew, and only in {', '.join(KERNELS)}.")  # fmt: skip
-    if not packs:
+    if form not in KERNELS:
+        raise ConfigError("a number format", f"'{form}'", nearest(form, KERNELS))
+    if form == format_of(network) and (KERNELS[form] not in formats() or device_of(network).type != "cpu"):
         return network
+    if device_of(network).type != "cpu":
+        raise ConfigError(f"{format_of(network)} on this device", form, "Other formats are packed for processors only.")
     view = _sharing(network)
     for module in list(view.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
                 setattr(module, name, PackedLinear(child, KERNELS[form]))
-    view.vocabulary = PackedVocabulary(view.output, KERNELS[form])
-    view.states = torch.bfloat16 if form == "bfloat16" else fast_dtype()
+    if view.vocabulary is WHOLE:
+        view.vocabulary = PackedVocabulary(view.output, KERNELS[form])
+    view.states = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(form) or fast_dtype()
     return view
 
 
