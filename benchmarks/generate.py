@@ -176,10 +176,9 @@ def streams(ours: Ours, draw: Draw) -> Iterator[Iterator[tuple[float, float]]]:
 
 def planning(_: Any, draw: Draw) -> Spent:
     """The scheduler's plans of 200 steps of 64 answers, and of nothing else."""
-    from gptwright.engine.scheduler import Scheduler  # pyright: ignore
-    from gptwright.engine.slots import Slots  # pyright: ignore
-
     from gptwright.engine.request import Request
+    from gptwright.engine.scheduler import Scheduler
+    from gptwright.engine.slots import Slots
 
     memory: Any = Slots(65_536)
     scheduler: Any = Scheduler(memory)

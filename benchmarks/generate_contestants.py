@@ -71,8 +71,7 @@ def contestant(name: str, folder: Path, threads: int) -> Any:
 
 class Ours:
     def __init__(self, folder: Path, kind: str, threads: int, drafts: int) -> None:
-        from gptwright.engine.engine import Engine  # pyright: ignore
-
+        from gptwright.engine.engine import Engine
         from gptwright.foundations.device import use_threads
         from gptwright.generation.load import load_decoder
 
@@ -83,7 +82,7 @@ class Ours:
     def __call__(self, prompts: Ids, lengths: list[int]) -> Ids:
         requests = [self.engine.submit(prompt, greedy(n)) for prompt, n in zip(prompts, lengths, strict=True)]
         self.engine.run(requests)
-        return [request.ids[request.prompt :] for request in requests]
+        return [request.answer for request in requests]
 
 
 def greedy(length: int) -> Any:

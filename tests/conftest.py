@@ -14,6 +14,7 @@ ROOMS = (
     "layers",
     "tokenizers",
     "models",
+    "engine",
     "objectives",
     "training",
     "generation",

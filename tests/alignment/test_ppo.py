@@ -6,6 +6,7 @@ from torch import Tensor
 
 from gptwright.alignment.ppo import Episodes, Update, losses, update
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
@@ -25,12 +26,13 @@ class Agent:
     def __init__(self) -> None:
         self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
         self.both = PolicyAndValue(self.policy)
+        self.writer = Engine(self.policy, [END])
         self.course = Course()
         self.optimizer = Optimizer(self.both.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
-        return roll_out(self.policy, self.both.value, [PROMPT] * 64, sampling, [END], pad=1)
+        return roll_out(self.writer, self.both.value, [PROMPT] * 64, sampling, pad=1)
 
     def learn(self, rollout: Rollout, seed: int, settings: Update = SETTINGS, **options: object) -> dict[str, float]:
         scores = (rollout.tokens[:, 0] == WANTED).float()

@@ -3,8 +3,9 @@ import torch
 from torch import nn
 
 from gptwright.alignment.rollout import Rollout, pack_rollout, read_again, roll_out, score
+from gptwright.engine.engine import Engine
+from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
-from gptwright.generation.decode import Answer
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.ppo import kl_estimates
@@ -20,23 +21,23 @@ def head() -> ScalarHead:
 
 
 def rolled(network: GPT2, head: ScalarHead, temperature: float = 0.8) -> Rollout:
-    return roll_out(network, head, PROMPTS, Sampling(temperature=temperature, max_tokens=9, seed=2), [17, 40], pad=1)
+    sampling = Sampling(temperature=temperature, max_tokens=9, seed=2)
+    return roll_out(Engine(network, [17, 40]), head, PROMPTS, sampling, pad=1)
 
 
 def test_prompts_and_answers_stand_where_they_should() -> None:
-    answers = [
-        Answer([10, 11], [-0.1, -0.2], [1.0, 2.0], ended=True),
-        Answer([12, 13, 14], [-0.3, -0.4, -0.5], [3.0, 4.0, 5.0]),
+    requests = [
+        Request([5, 6, 7, 10, 11], Sampling(), 0, prompt=3, logprobs=[-0.1, -0.2], finish="stop"),
+        Request([9, 12, 13, 14], Sampling(), 0, prompt=1, logprobs=[-0.3, -0.4, -0.5], finish="length"),
     ]
-    found = pack_rollout([[5, 6, 7], [9]], answers, pad=1)
+    found = pack_rollout([[5, 6, 7], [9]], requests, pad=1)
     assert found.ids.tolist() == [[5, 6, 7, 10, 11], [9, 12, 13, 14, 1]]
     assert found.tokens.tolist() == [[10, 11, 1], [12, 13, 14]]
     assert found.said.int().tolist() == [[1, 1, 0], [1, 1, 1]]
     assert found.prompt_lengths.tolist() == [3, 1]
     assert found.last.tolist() == [4, 3]
     assert found.ended.tolist() == [True, False]
-    torch.testing.assert_close(found.logprobs, torch.tensor([[-0.1, -0.2, 0.0], [-0.3, -0.4, -0.5]]))
-    torch.testing.assert_close(found.values, torch.tensor([[1.0, 2.0, 0.0], [3.0, 4.0, 5.0]]))
+    torch.testing.assert_close(found.sampled, torch.tensor([[-0.1, -0.2, 0.0], [-0.3, -0.4, -0.5]]))
     some = found.rows(torch.tensor([1]))
     assert len(some) == 1
     assert some.tokens.tolist() == [[12, 13, 14]]
@@ -47,6 +48,7 @@ def test_reading_again_gives_what_was_noted_while_sampling(network: GPT2, head: 
     rollout = rolled(network, head, temperature)
     logprobs, values, entropy = read_again(network, head, rollout, temperature)
     torch.testing.assert_close(logprobs, rollout.logprobs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(logprobs, rollout.sampled, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(values, rollout.values, atol=1e-5, rtol=1e-5)
     assert (entropy[rollout.said] > 0).all()
     assert kl_estimates(logprobs, logprobs, rollout.said) == (0.0, 0.0)
@@ -62,6 +64,7 @@ def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
         prompt_lengths=rollout.prompt_lengths,
         tokens=torch.cat([rollout.tokens, torch.full((3, 4), 3)], 1),
         said=torch.cat([rollout.said, torch.zeros(3, 4, dtype=torch.bool)], 1),
+        sampled=torch.cat([rollout.sampled, torch.zeros(3, 4)], 1),
         logprobs=torch.cat([rollout.logprobs, torch.zeros(3, 4)], 1),
         values=torch.cat([rollout.values, torch.zeros(3, 4)], 1),
         ended=rollout.ended,
@@ -102,4 +105,4 @@ def test_the_reward_is_read_at_the_last_token_said(network: GPT2, head: ScalarHe
 @pytest.mark.parametrize("sampling", [Sampling(top_k=3), Sampling(top_p=0.5)])
 def test_nothing_may_be_cut_from_the_policys_distribution(network: GPT2, head: ScalarHead, sampling: Sampling) -> None:
     with pytest.raises(AssertionError):
-        roll_out(network, head, PROMPTS, sampling, [], pad=1)
+        roll_out(Engine(network), head, PROMPTS, sampling, pad=1)

@@ -1,101 +1,241 @@
-from math import inf, log
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from gptwright.engine.sampler import cut, draw
+from gptwright.engine import sampler
+from gptwright.engine.penalties import Penalties
+from gptwright.engine.sampler import Row, draw, inverse, prompt_logprobs, seed_of, uniform
 from gptwright.engine.sampling import Sampling
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import ArtifactError
 
-PROBABILITIES = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
-
-
-def kept(top_k: int, top_p: float) -> list[int]:
-    return [i for i, score in enumerate(cut(PROBABILITIES.log(), top_k, top_p)[0].tolist()) if score > -inf]
-
-
-@pytest.mark.parametrize(
-    ("top_k", "top_p", "tokens"),
-    [
-        (0, 1.0, [0, 1, 2, 3]),
-        (1, 1.0, [1]),
-        (3, 1.0, [1, 2, 3]),
-        (9, 1.0, [0, 1, 2, 3]),
-        (0, 1e-9, [1]),
-        (0, 0.35, [1]),
-        (0, 0.65, [1, 3]),
-        (0, 0.75, [1, 2, 3]),
-        (0, 0.95, [0, 1, 2, 3]),
-        (2, 0.5, [1]),  # among the two likeliest the first has 4/7 already
-        (2, 0.6, [1, 3]),
-    ],
-)
-def test_what_is_cut_by_hand(top_k: int, top_p: float, tokens: list[int]) -> None:
-    assert kept(top_k, top_p) == tokens
+DRAWN = 20_000
+WARM = Sampling(temperature=1.0)
+CHI_SQUARE = [0, 10.83, 13.82, 16.27, 18.47, 20.52, 22.46, 24.32, 26.12, 27.88, 29.59, 31.26]
+"""by degrees of freedom: 0.1 % of fair draws are farther off"""
 
 
-def test_what_stays_keeps_its_log_probability() -> None:
-    assert cut(PROBABILITIES.log(), 2, 1.0)[0, 1].item() == pytest.approx(log(0.4))
-
-
-@pytest.mark.parametrize(("temperature", "top_k"), [(1.0, 0), (0.5, 0), (2.0, 3)])
-def test_tokens_come_as_often_as_they_should(temperature: float, top_k: int) -> None:
-    drawn = 20_000
-    logits = PROBABILITIES.log().expand(drawn, 4)
-    tokens, _ = draw(logits, Sampling(temperature=temperature, top_k=top_k), torch.Generator().manual_seed(1))
-    expected = cut(PROBABILITIES.log() / temperature, top_k, 1.0).softmax(-1)[0] * drawn
-    found = torch.bincount(tokens, minlength=4).float()
-    assert not found[expected == 0].any()
+def fair(found: Tensor, probabilities: Tensor) -> bool:
+    """Whether tokens came as often as they should: Pearson's test."""
+    expected = probabilities.double() * found.sum()
     real = expected > 0
-    chi_square = ((found - expected)[real].square() / expected[real]).sum().item()
-    assert chi_square < 16.27, "0.1 % of fair draws are farther off, with three degrees of freedom"
+    off = ((found - expected)[real].square() / expected[real]).sum().item()
+    return not found[~real].any() and off <= CHI_SQUARE[int(real.sum()) - 1]
 
 
-def test_log_probabilities_are_those_of_the_tempered_uncut_distribution() -> None:
-    logits = torch.randn(50, 9)
-    for temperature in (0.5, 1.0, 3.0):
-        tokens, noted = draw(
-            logits, Sampling(temperature=temperature, top_k=4, top_p=0.9), torch.Generator().manual_seed(2)
-        )
-        expected = (logits / temperature).log_softmax(-1)[torch.arange(50), tokens]
-        torch.testing.assert_close(noted, expected)
+def frequencies(logits: Tensor, sampling: Sampling, **more: Any) -> Tensor:
+    """How often each token is drawn from the same logits, by as many seeds."""
+    rows = [Row(sampling, seed, seed % 7, **more) for seed in range(DRAWN)]
+    return torch.bincount(torch.tensor(draw(logits.repeat(DRAWN, 1), rows).tokens), minlength=len(logits))
 
 
-def test_temperature_0_takes_the_likeliest() -> None:
+def by_transformers(logits: Tensor, sampling: Sampling) -> Tensor:
+    """The distribution to draw from, as `transformers` computes it."""
+    scores = logits[None] / sampling.temperature
+    warpers: list[Any] = [TopKLogitsWarper(sampling.top_k)] if sampling.top_k else []
+    warpers += [TopPLogitsWarper(sampling.top_p), MinPLogitsWarper(sampling.min_p)]
+    for warper in warpers:
+        scores = warper(torch.zeros(1, 1, dtype=torch.long), scores)
+    return scores.softmax(-1)[0]
+
+
+SETTINGS = [
+    {},
+    {"temperature": 0.5},
+    {"temperature": 2.0, "top_k": 3},
+    {"top_k": 99},
+    {"top_k": 1},
+    {"top_p": 0.35},
+    {"top_p": 0.9},
+    {"top_p": 1e-40},
+    {"min_p": 0.3},
+    {"min_p": 1.0},
+    {"top_k": 5, "top_p": 0.7},
+    {"top_k": 6, "top_p": 0.95, "min_p": 0.2},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_tokens_come_as_often_as_in_the_distribution_of_transformers(settings: dict[str, Any]) -> None:
+    sampling = Sampling(**{"temperature": 1.0} | settings)
+    logits = torch.randn(10)
+    assert fair(frequencies(logits, sampling), by_transformers(logits, sampling))
+
+
+def test_tokens_come_as_often_as_penalties_and_the_grammar_say() -> None:
+    sampling = Sampling(temperature=0.8, repetition_penalty=1.5, frequency_penalty=0.3, logit_bias={4: 1.0})
+    logits, penalties = torch.randn(8), Penalties(sampling, [1, 2])
+    allowed = np.array([True, True, False, True, True, True])
+    expected = logits.clone()
+    expected[4] += 1.0
+    for token in (1, 2, 5):
+        expected[token] = expected[token] / 1.5 if expected[token] > 0 else expected[token] * 1.5
+    expected[5] -= 0.6
+    expected[[2, 6, 7]] = -torch.inf
+    found = frequencies(logits, sampling, penalties=penalties, drafts=(5, 5), allowed=allowed)
+    assert fair(found, (expected / 0.8).softmax(-1))
+
+
+@given(st.lists(st.integers(-400, 400), min_size=2, max_size=9, unique=True), st.sampled_from(SETTINGS))
+def test_no_token_is_drawn_that_was_cut_and_every_other_can_be(values: list[int], settings: dict[str, Any]) -> None:
+    sampling = Sampling(**{"temperature": 1.0} | settings)
+    logits = torch.tensor(values) / 100
+    expected = by_transformers(logits, sampling)
+    drawn = set(draw(logits.repeat(200, 1), [Row(sampling, 1, number) for number in range(200)]).tokens)
+    assert drawn <= set(expected.nonzero()[:, 0].tolist())
+    assert drawn >= set((expected > 0.1).nonzero()[:, 0].tolist())
+
+
+def test_tokens_that_are_equally_likely_stay_together() -> None:
+    logits = torch.tensor([0.0, 1.0, 1.0, 1.0, -9.0])
+    for settings in ({"top_k": 1}, {"top_k": 2}, {"top_p": 0.01}, {"top_p": 0.5}, {"min_p": 1.0}):
+        assert frequencies(logits, Sampling(temperature=1.0, **settings)).nonzero()[:, 0].tolist() == [1, 2, 3]
+
+
+MIXED = [
+    Sampling(temperature=0),
+    WARM,
+    Sampling(temperature=0.7, top_p=0.8, logprobs=3),
+    Sampling(temperature=1.3, top_k=300),
+    Sampling(temperature=0, frequency_penalty=0.5, logprobs=0),
+    Sampling(temperature=0.9, min_p=0.05, top_k=20, top_p=0.5),
+    Sampling(temperature=1.1, repetition_penalty=1.2),
+]
+
+
+def mixed(count: int) -> list[Row]:
+    settings = [MIXED[i % len(MIXED)] for i in range(count)]
+    return [Row(s, i, i * 3, Penalties.of(s, [i, 2 * i, 7])) for i, s in enumerate(settings)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_row_draws_the_same_whatever_stands_beside_it(threads: int) -> None:
+    torch.set_num_threads(threads)
+    logits, rows = torch.randn(45, 50_257) * 2, mixed(45)
+    alone = [draw(logits[i : i + 1].clone(), [rows[i]]) for i in range(45)]
+    order = torch.randperm(45).tolist()
+    together = draw(logits[order], [rows[i] for i in order])
+    assert together.tokens == [alone[i].tokens[0] for i in order]
+    assert together.logprobs == [alone[i].logprobs[0] for i in order]
+    assert together.top == [alone[i].top[0] for i in order]
+
+
+def test_noted_log_probabilities_are_the_models_own_under_the_temperature() -> None:
+    logits, rows = torch.randn(45, 60), mixed(45)
+    rows = [replace(row, sampling=replace(row.sampling, logprobs=i % 3)) for i, row in enumerate(rows)]
+    drawn = draw(logits.clone(), rows)
+    for i, row in enumerate(rows):
+        scores = (logits[i] / (row.sampling.temperature or 1.0)).log_softmax(-1)
+        assert drawn.logprobs[i] == pytest.approx(scores[drawn.tokens[i]].item(), abs=1e-6)
+        assert list(drawn.top[i]) == scores.topk(i % 3).indices.tolist()
+        assert list(drawn.top[i].values()) == pytest.approx(scores.topk(i % 3).values.tolist(), abs=1e-6)
+
+
+def test_nothing_is_noted_where_nothing_is_asked_for() -> None:
+    drawn = draw(torch.randn(3, 9), [Row(s, 1, 1) for s in (WARM, replace(WARM, logprobs=0), Sampling(temperature=0))])
+    assert drawn.logprobs[0] == drawn.logprobs[2] == 0.0 != drawn.logprobs[1]
+    assert drawn.top == [{}, {}, {}]
+
+
+def test_temperature_0_takes_the_likeliest_and_a_low_one_comes_near_it() -> None:
     logits = torch.randn(20, 9)
-    tokens, noted = draw(logits, Sampling(temperature=0), torch.Generator())
-    assert torch.equal(tokens, logits.argmax(-1))
-    torch.testing.assert_close(noted, logits.log_softmax(-1).max(-1).values)
+    for temperature in (0, 1e-4):
+        rows = [Row(Sampling(temperature=temperature), i, 0) for i in range(20)]
+        assert draw(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
 
 
-def test_a_low_temperature_comes_near_it() -> None:
-    logits = torch.randn(20, 9)
-    tokens, _ = draw(logits, Sampling(temperature=1e-4), torch.Generator().manual_seed(3))
-    assert torch.equal(tokens, logits.argmax(-1))
+def test_proposals_leave_the_distribution_as_it_is() -> None:
+    """Texts of three tokens from a chain, written with proposals that are right now and then."""
+    chain = torch.randn(3, 3)
+
+    def written(seed: int, proposals: Sequence[int]) -> tuple[int, ...]:
+        said: list[int] = [0]
+        while len(said) < 4:
+            drafts = list(proposals[: 3 - len(said)])
+            before = [said[-1], *drafts]
+            rows = [Row(WARM, seed, len(said) - 1 + i) for i in range(len(before))]
+            for token, draft in zip(draw(chain[before], rows).tokens, [*drafts, -1], strict=True):
+                said.append(token)
+                if token != draft:
+                    break
+        return tuple(said[1:])
+
+    step, found = chain.softmax(-1), torch.zeros(27)
+    for seed in range(3000):
+        text = written(seed, (seed % 3, seed // 3 % 3))
+        assert text == written(seed, ())
+        found[text[0] * 9 + text[1] * 3 + text[2]] += 1
+    expected = (step[0][:, None, None] * step[:, :, None] * step[None]).flatten()
+    off = ((found - expected * 3000).square() / (expected * 3000)).sum().item()
+    assert off < 54.05, "0.1 % of fair draws are farther off, with 26 degrees of freedom"
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"max_tokens": 0},
-        {"temperature": -0.1},
-        {"temperature": 101},
-        {"temperature": float("nan")},
-        {"top_k": -1},
-        {"top_p": 0.0},
-        {"top_p": 1.1},
-        {"top_p": float("nan")},
-        {"stop": ("",)},
-        {"seed": 2**64},
-        {"seed": -(2**63) - 1},
-    ],
-)
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=next(iter(settings))):
-        Sampling(**settings)
+def test_uniform_numbers_are_uniform_along_a_text_and_across_seeds() -> None:
+    for numbers in ([uniform(5, i) for i in range(DRAWN)], [uniform(i, 5) for i in range(DRAWN)],
+                    [uniform(5, 5, i) for i in range(DRAWN)]):  # fmt: skip
+        assert fair(torch.histc(torch.tensor(numbers), 10, 0, 1), torch.full((10,), 0.1))
+        assert abs(np.corrcoef(numbers[1:], numbers[:-1])[0, 1]) < 0.025
+    assert (
+        len({uniform(seed, number, attempt) for seed in range(20) for number in range(20) for attempt in (0, 1)}) == 800
+    )
+    assert uniform(-1, 0) == uniform(2**64 - 1, 0)
 
 
-@pytest.mark.parametrize("seed", [-(2**63), -1, 0, 2**63, 2**64 - 1])
-def test_every_seed_that_is_let_in_can_be_used(seed: int) -> None:
-    torch.Generator().manual_seed(Sampling(seed=seed).seed or 0)
+def test_a_seed_means_the_same_for_ever() -> None:
+    """First outputs of SplitMix64's hash, chained; a change would change everybody's texts."""
+    assert sampler._mixed(0) == 0xE220A8397B1DCDAF  # pyright: ignore[reportPrivateUsage]
+    assert [uniform(0, 0), uniform(7, 3), uniform(7, 3, 1)] == [
+        0.13870941014555416,
+        0.8151273119316396,
+        0.9337240517628189,
+    ]
+
+
+def test_of_many_answers_the_first_has_the_seed_of_one() -> None:
+    assert seed_of(7, 0) == 7
+    assert len({seed_of(seed, i) for seed in (0, 1, 2, 2**64 - 1, -1) for i in range(100)}) == 400
+
+
+@pytest.mark.parametrize("vocab", [1, 2, 255, 256, 257, 50_257])
+def test_the_ends_of_the_cumulative_distribution(vocab: int) -> None:
+    weights = torch.rand(3, vocab).softmax(-1)
+    weights[:, vocab // 2 + 1 :] = 0
+    last = 1 - 2.0**-52
+    assert inverse(weights, [0.0, 0.0, 0.0]) == [0, 0, 0]
+    assert inverse(weights, [last, last, last]) == [vocab // 2] * 3
+    weights[:, : vocab // 2] = 0
+    assert inverse(weights, [0.0, 0.5, last]) == [vocab // 2] * 3
+    weights[:, vocab // 2] = 1e-44
+    assert inverse(weights, [0.0, 0.5, last]) == [vocab // 2] * 3
+
+
+def test_the_inverse_is_that_of_the_exact_sums() -> None:
+    weights = torch.rand(40, 3000).double()
+    numbers = torch.rand(40, dtype=torch.float64)
+    ends = weights.cumsum(-1) / weights.sum(-1, keepdim=True)
+    expected = torch.searchsorted(ends, numbers[:, None], right=True)[:, 0].tolist()
+    assert inverse(weights.float(), numbers.tolist()) == expected
+
+
+def test_logits_that_are_no_numbers_are_said_to_be_none() -> None:
+    for bad in (torch.nan, torch.inf):
+        logits = torch.zeros(2, 5)
+        logits[1, 3] = bad
+        with pytest.raises(ArtifactError, match="logits that are numbers"):
+            draw(logits, [Row(WARM, 0, 0)] * 2)
+
+
+def test_a_prompts_log_probabilities() -> None:
+    logits, targets = torch.randn(50, 30), torch.randint(30, (50,)).tolist()
+    found, top = prompt_logprobs(logits, targets, Sampling(temperature=0.5, prompt_logprobs=2))
+    scores = (logits / 0.5).log_softmax(-1)
+    assert found == pytest.approx(scores[torch.arange(50), targets].tolist(), abs=1e-6)
+    assert [list(places) for places in top] == scores.topk(2).indices.tolist()
+    assert prompt_logprobs(logits[:1], targets[:1], Sampling(temperature=0, prompt_logprobs=0))[1] == [{}]

@@ -8,9 +8,9 @@ import pytest
 import torch
 import transformers
 
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import MANIFEST, read_json, verify_folder
-from gptwright.generation.decode import answer_all
 from gptwright.generation.export import export, export_gguf
 from gptwright.generation.load import load_decoder as load
 from gptwright.models.decoder import Decoder
@@ -59,7 +59,12 @@ def test_greedy_text_is_the_same_token_for_token(folder: Path, tokenizer: Tokeni
 
 @pytest.mark.parametrize(
     "sampling",
-    [Sampling(temperature=0.3, max_tokens=96), Sampling(temperature=0.9, top_k=7, top_p=0.5), Sampling(temperature=0)],
+    [
+        Sampling(temperature=0.3, max_tokens=96),
+        Sampling(temperature=0.9, top_k=7, top_p=0.5),
+        Sampling(temperature=0.9, min_p=0.1, repetition_penalty=1.2),
+        Sampling(temperature=0, repetition_penalty=1.5),
+    ],
 )
 def test_defaults_are_read_by_us_and_by_transformers(
     network: GPT2, tokenizer: Tokenizer, tmp_path: Path, sampling: Sampling
@@ -70,9 +75,11 @@ def test_defaults_are_read_by_us_and_by_transformers(
     found, _ = model._prepare_generation_config(None)
     assert found.do_sample == (sampling.temperature > 0)
     assert found.max_new_tokens == sampling.max_tokens
+    assert found.repetition_penalty == sampling.repetition_penalty
     assert tokenizer.control(END_OF_TURN) in found.eos_token_id
     if found.do_sample:
-        assert (found.temperature, found.top_k, found.top_p) == (sampling.temperature, sampling.top_k, sampling.top_p)
+        assert (found.temperature, found.top_k) == (sampling.temperature, sampling.top_k)
+        assert (found.top_p, found.min_p) == (sampling.top_p, sampling.min_p)
 
 
 def test_a_base_model_ends_with_the_text_and_a_chat_model_with_the_turn(
@@ -112,10 +119,10 @@ def test_ctranslate2_says_the_same_token_for_token(either: Decoder, tokenizer: T
     prompts = prompts_of(tokenizer)
     tokens = [[names[i] for i in prompt] for prompt in prompts]
     said = theirs.generate_batch(tokens, max_length=25, sampling_topk=1, include_prompt_in_result=False)
-    ours = answer_all(either, prompts, Sampling(temperature=0, max_tokens=25), [tokenizer.end])
+    ours = Engine(either, [tokenizer.end]).generate(prompts, Sampling(temperature=0, max_tokens=25))
     for answer, other in zip(ours, said, strict=True):
-        assert [i for i in answer.ids if i != tokenizer.end] == other.sequences_ids[0]
-    assert sum(len(answer.ids) for answer in ours) > 30
+        assert [i for i in answer.answer if i != tokenizer.end] == other.sequences_ids[0]
+    assert sum(len(answer.answer) for answer in ours) > 30
 
 
 def test_a_gguf_is_the_same_model(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -114,8 +114,8 @@ def test_what_is_not_given_is_as_the_folder_says(model: Model) -> None:
 
 
 def test_a_full_context_ends_with_length(network: GPT2, tokenizer: Tokenizer) -> None:
-    model = Model(network, tokenizer, "tiny")
-    model.stop_ids = []
+    endless = Tokenizer(tokenizer.backend, replace(tokenizer.controls, stops=()))
+    model = Model(network, endless, "tiny")
     last = list(model.stream("x" * 50, Sampling(max_tokens=500, seed=1)))[-1]
     assert last.finish == "length"
     assert last.prompt_tokens + last.completion_tokens == 64

@@ -9,8 +9,8 @@ import torch
 import transformers
 
 import gptwright
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
-from gptwright.generation.decode import answer_all
 from gptwright.generation.export import export_gguf
 from gptwright.generation.packaged import packaged_path
 from gptwright.models.catalogue import build
@@ -49,12 +49,12 @@ def test_twenty_prompts_go_on_as_in_transformers(smollm2: Any, tmp_path: Path) -
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(tmp_path / "model")
     ids = [smollm2.tokenizer.encode(prompt) for prompt in PROMPTS]
     assert ids == [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in PROMPTS]
-    ours = answer_all(smollm2.network, ids, Sampling(temperature=0.0, max_tokens=24), [])
+    ours = Engine(smollm2.network).generate(ids, Sampling(temperature=0.0, max_tokens=24))
     for prompt, answer in zip(ids, ours, strict=True):
         row = torch.tensor([prompt])
         expected = theirs.generate(row, attention_mask=torch.ones_like(row), do_sample=False, max_new_tokens=24,
                                    eos_token_id=None, pad_token_id=0)  # fmt: skip
-        assert answer.ids == expected[0, len(prompt) :].tolist()
+        assert answer.answer == expected[0, len(prompt) :].tolist()
 
 
 def said_by_llama_cpp(path: Path, prompts: list[list[int]], tokens: int) -> list[list[int]]:
@@ -88,15 +88,15 @@ def test_llama_cpp_opens_what_we_export(family: str, kind: str, tmp_path: Path) 
     theirs: Any = llama_cpp.Llama(str(tmp_path / "model.gguf"), vocab_only=True, verbose=False)
     texts = (*PROMPTS, TEXT)
     assert [theirs.tokenize(text.encode(), add_bos=False, special=False) for text in texts] == prompts
-    ours = answer_all(model, prompts, Sampling(temperature=0.0, max_tokens=24), [])
-    assert [answer.ids for answer in ours] == said_by_llama_cpp(tmp_path / "model.gguf", prompts, 24)
+    ours = Engine(model).generate(prompts, Sampling(temperature=0.0, max_tokens=24))
+    assert [answer.answer for answer in ours] == said_by_llama_cpp(tmp_path / "model.gguf", prompts, 24)
 
 
 def test_twenty_prompts_go_on_as_in_llama_cpp(smollm2: Any, tmp_path: Path) -> None:
     export_gguf(smollm2.network, smollm2.tokenizer, tmp_path / "model.gguf", "model")
     prompts = [smollm2.tokenizer.encode(prompt) for prompt in PROMPTS]
-    ours = answer_all(smollm2.network, prompts, Sampling(temperature=0.0, max_tokens=24), [])
-    assert [answer.ids for answer in ours] == said_by_llama_cpp(tmp_path / "model.gguf", prompts, 24)
+    ours = Engine(smollm2.network).generate(prompts, Sampling(temperature=0.0, max_tokens=24))
+    assert [answer.answer for answer in ours] == said_by_llama_cpp(tmp_path / "model.gguf", prompts, 24)
 
 
 def test_minilm_embeds_as_in_transformers() -> None:

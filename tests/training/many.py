@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
-from gptwright.generation.decode import answer_all
 from gptwright.layers.norms import RMSNorm
 from gptwright.models.bert import BERTConfig
 from gptwright.models.catalogue import build, family_of
@@ -168,9 +168,9 @@ def said(together: World) -> dict[str, Any]:
     with torch.inference_mode():
         hidden = network.hidden(ids).flatten(0, 1)
         nats = token_nats(hidden, network.output, ids.flatten(), network.vocabulary)
-    answers = answer_all(network, [[1, 2, 3], [4, 5]], sampling, [0])
+    answers = Engine(network, [0]).generate([[1, 2, 3], [4, 5]], sampling)
     next(losses(network, 0, together.share(1))).backward()  # training goes on after it
-    return {"answers": [answer.ids for answer in answers], "nats": nats.tolist()}
+    return {"answers": [request.answer for request in answers], "nats": nats.tolist()}
 
 
 def everything(together: World, name: str, folder: Path) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def losses(
         part = episodes.at(torch.arange(rows.start, rows.stop))
         then, said = part.rollout, part.rollout.said
         logprobs, values, entropy = read_again(agent.policy, agent.value, then, settings.temperature)
-        error = float(((logprobs.detach() - then.logprobs) * said).abs().max())
+        error = float(((logprobs.detach() - then.sampled) * said).abs().max())
         seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
         seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), said, count))
         policy_loss = objective.policy_loss(logprobs, then.logprobs, part.advantage, said, count)

@@ -1,15 +1,16 @@
 """Episodes: prompts, what the policy answered, and the log-probabilities and values noted while it did."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gptwright.engine.engine import Engine
+from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
-from gptwright.generation.decode import Answer, answer_all
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs
@@ -25,7 +26,10 @@ class Rollout:
     prompt_lengths: Int[Tensor, "B"]
     tokens: Int[Tensor, "B A"]
     said: Bool[Tensor, "B A"]
+    sampled: Float[Tensor, "B A"]
+    """log-probabilities as they were noted while sampling"""
     logprobs: Float[Tensor, "B A"]
+    """the same, read again as training reads them"""
     values: Float[Tensor, "B A"]
     ended: Bool[Tensor, "B"]
     """whether the answer reached its end of turn"""
@@ -59,34 +63,37 @@ class Judged:
 
 
 def roll_out(
-    policy: Decoder,
-    value_head: ScalarHead,
-    prompts: Sequence[Sequence[int]],
-    sampling: Sampling,
-    stop_ids: Sequence[int],
-    pad: int,
+    engine: Engine, value_head: ScalarHead, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
 ) -> Rollout:
-    """Answers every prompt once. Nothing is cut from the distribution: the noted probabilities are the policy's."""
-    assert sampling.top_k == 0 and sampling.top_p == 1.0
-    answers = answer_all(policy, prompts, sampling, stop_ids, value_head=value_head)
-    return pack_rollout(prompts, answers, pad).to(device_of(policy))
+    """Answers every prompt once with the weights of now. Nothing is cut from the distribution.
+
+    Log-probabilities and values are those of one more pass over the whole texts, the pass that training makes: what
+    it compares with is then its own arithmetic in every number format.
+    """
+    assert not sampling.cuts and not sampling.penalised
+    engine.refresh()
+    requests = engine.generate(prompts, replace(sampling, logprobs=0))
+    rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
+    with torch.no_grad():
+        logprobs, values, _ = read_again(engine.network, value_head, rollout, sampling.temperature)
+    return replace(rollout, logprobs=logprobs, values=values)
 
 
-def pack_rollout(prompts: Sequence[Sequence[int]], answers: Sequence[Answer], pad: int) -> Rollout:
-    """Prompts and answers as tensors."""
-    most = max(len(answer.ids) for answer in answers)
-
-    def columns(name: str) -> Tensor:
-        return torch.tensor([[*getattr(a, name), *[0.0] * (most - len(a.ids))] for a in answers])
-
+def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], pad: int) -> Rollout:
+    """Prompts and answers as tensors, with the log-probabilities that were noted while sampling; values are 0."""
+    answers = [request.answer for request in requests]
+    most = max(map(len, answers))
+    said = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])
+    sampled = torch.tensor([[*r.logprobs, *[0.0] * (most - len(r.logprobs))] for r in requests])
     return Rollout(
-        ids=padded([[*p, *a.ids] for p, a in zip(prompts, answers, strict=True)], pad),
+        ids=padded([request.ids for request in requests], pad),
         prompt_lengths=torch.tensor([len(p) for p in prompts]),
-        tokens=torch.tensor([[*a.ids, *[pad] * (most - len(a.ids))] for a in answers]),
-        said=torch.tensor([[True] * len(a.ids) + [False] * (most - len(a.ids)) for a in answers]),
-        logprobs=columns("logprobs"),
-        values=columns("values"),
-        ended=torch.tensor([a.ended for a in answers]),
+        tokens=torch.tensor([[*a, *[pad] * (most - len(a))] for a in answers]),
+        said=said,
+        sampled=sampled,
+        logprobs=sampled,
+        values=torch.zeros_like(sampled),
+        ended=torch.tensor([request.finish == "stop" for request in requests]),
     )
 
 

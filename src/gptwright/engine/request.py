@@ -1,7 +1,8 @@
 """One text to be written: what was given, what is asked for, and how far it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from gptwright.engine.sampling import Sampling
 
@@ -12,8 +13,8 @@ Finish = Literal["stop", "length", "abort"]
 class Lease(Protocol):
     """Where a request's keys and values lie."""
 
-    def address(self, position: int) -> int:
-        """Of the token at this position."""
+    def addresses(self, first: int, end: int) -> Sequence[int]:
+        """Of the tokens from position `first` up to `end`; a range where they lie side by side."""
         ...
 
 
@@ -28,6 +29,9 @@ class Request:
     seed: int
     prompt: int = 0
     """how many of the ids were given"""
+    recall: int | None = None
+    """how many of the first ids need not be read again where memory has them; all by default. Who wants to know what
+    the model says at a place needs it read."""
     computed: int = 0
     """tokens whose keys and values are in memory"""
     lease: Lease | None = None
@@ -38,6 +42,37 @@ class Request:
     """of the answer's tokens, as they were drawn"""
     top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
     """likeliest tokens at every place of the answer, where asked for"""
+    limit: int = 0
+    """tokens of prompt and answer together at most; without room for an answer the prompt is only read"""
+    noted_from: int | None = None
+    """place of the first given token whose log-probability is wanted"""
+    given_logprobs: list[float] = field(default_factory=list[float])
+    given_top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
+    state: Any = None
+    """what the output matrix sees at the last token of a prompt that is only read"""
+    arrival: int = -1
+    """its number in the order in which requests came"""
 
     def __post_init__(self) -> None:
         self.prompt = self.prompt or len(self.ids)
+        self.limit = self.limit or self.prompt + self.sampling.max_tokens
+
+    @property
+    def answer(self) -> list[int]:
+        """What was written so far, the id that ended it included."""
+        return self.ids[self.prompt :]
+
+    @property
+    def unread(self) -> int:
+        """Tokens to be read before the next can be drawn: one while an answer is written."""
+        return len(self.ids) - self.computed
+
+    @property
+    def longest(self) -> int:
+        """Tokens that have to be in memory at most: the last one drawn is never read."""
+        return max(self.prompt, self.limit - 1)
+
+    @property
+    def recallable(self) -> int:
+        """How many of the first ids may be found in memory: never all, as something must be read to draw the next."""
+        return min(len(self.ids) - 1, len(self.ids) if self.recall is None else self.recall)

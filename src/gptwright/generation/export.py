@@ -78,6 +78,7 @@ def export_translator(
 
 def _generation(sampling: Sampling) -> dict[str, Any]:
     """Our settings in the words of `transformers`; a top_k of 0 must be written, or it takes 50."""
-    drawn = {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
-    settings: dict[str, Any] = {"do_sample": sampling.temperature > 0, "max_new_tokens": sampling.max_tokens}
+    settings: dict[str, Any] = {"do_sample": sampling.temperature > 0, "max_new_tokens": sampling.max_tokens,
+                                "repetition_penalty": sampling.repetition_penalty}  # fmt: skip
+    drawn = {name: getattr(sampling, name) for name in ("temperature", "top_k", "top_p", "min_p")}
     return settings | (drawn if sampling.temperature > 0 else {})

@@ -103,7 +103,9 @@ def model_folder(given: Path) -> Path:
 def _defaults(folder: Path) -> Sampling:
     path = folder / "generation_config.json"
     given = read_json(path) if path.is_file() else {}
-    names = {"max_new_tokens": "max_tokens", "temperature": "temperature", "top_k": "top_k", "top_p": "top_p"}
+    names = {"max_new_tokens": "max_tokens"} | {
+        name: name for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+    }
     settings: dict[str, Any] = {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
     if given.get("do_sample") is False:
         settings["temperature"] = 0.0

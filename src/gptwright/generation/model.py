@@ -2,43 +2,42 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.engine.engine import Engine
+from gptwright.engine.sampler import seed_of
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
-from gptwright.generation.decode import answer_all, check_prompt, decode
 from gptwright.generation.export import export
-from gptwright.generation.stops import StopTexts
+from gptwright.generation.stream import Piece, Stream
 from gptwright.models.decoder import Decoder
 from gptwright.tokenizers.chat import Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True)
-class Piece:
-    """The next bit of a reply. `finish` is set on the last one; the counts are those so far."""
-
-    text: str
-    finish: Literal["stop", "length"] | None
-    prompt_tokens: int
-    completion_tokens: int
-
-
 class Model:
-    """A language model and its tokenizer."""
+    """A language model and its tokenizer. It writes in the format called `dtype` (see `engine.prepared`)."""
 
-    def __init__(self, network: Decoder, tokenizer: Tokenizer, name: str, sampling: Sampling | None = None) -> None:
-        self.network, self.tokenizer, self.name = network, tokenizer, name
+    def __init__(
+        self,
+        network: Decoder,
+        tokenizer: Tokenizer,
+        name: str,
+        sampling: Sampling | None = None,
+        *,
+        dtype: str = "auto",
+    ) -> None:
+        self.network, self.tokenizer, self.name, self.dtype = network, tokenizer, name, dtype
         self.sampling = sampling or Sampling()
         self.context: int = network.config.context
-        self.stop_ids = tokenizer.stop_ids
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
@@ -70,49 +69,31 @@ class Model:
     def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
         """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
         begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
-        return self._stream([*begin, *self.tokenizer.encode(prompt)], sampling, begins=False)
+        return self.open([*begin, *self.tokenizer.encode(prompt)], sampling, begins=False).pieces()
 
     def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
-        return self._stream(prompt_ids(messages, self.tokenizer), sampling, begins=True)
+        return self.open(prompt_ids(messages, self.tokenizer), sampling).pieces()
 
     def save(self, folder: Path, **how: Any) -> None:
         """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
         export(self.network, self.tokenizer, folder, self.sampling, **how)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
-        """One text a prompt of ids, many at once."""
-        found = answer_all(self.network, prompts, sampling, self.stop_ids)
-        return [_before_stop(self.tokenizer.decode(answer.ids), sampling.stop).strip() for answer in found]
-
-    def _stream(self, ids: list[int], sampling: Sampling, *, begins: bool) -> Iterator[Piece]:
-        check_prompt(ids, self.context)
+        """One text a prompt of ids, side by side; text number i is drawn with the i-th seed."""
         seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
-        steps = decode(self.network, [ids], sampling, self.stop_ids, torch.Generator().manual_seed(seed))
-        tokens = (int(drawn.tokens[0]) for drawn in steps)
-        return self._pieces(tokens, len(ids), sampling, begins)
+        streams = [self.open(ids, sampling, seed=seed_of(seed, i)) for i, ids in enumerate(prompts)]
+        self.engine.run([stream.request for stream in streams])
+        return [piece.text.strip() if (piece := stream.next()) else "" for stream in streams]
 
-    def _pieces(
-        self, tokens: Iterator[int], prompt_tokens: int, sampling: Sampling, begins: bool = True
-    ) -> Iterator[Piece]:
-        stops = StopTexts(sampling.stop)
-        count, finish = 0, "length"
-        text_of = self.tokenizer.streaming_decoder(begins)
-        for token in tokens:
-            count += 1
-            if token in self.stop_ids:
-                finish = "stop"
-                break
-            if text := stops.feed(text_of(token)):
-                yield Piece(text, None, prompt_tokens, count)
-            if stops.met:
-                finish = "stop"
-                break
-        last = "" if stops.met else stops.feed(text_of.flush())
-        yield Piece(last if stops.met else last + stops.rest(), finish, prompt_tokens, count)
+    def open(self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, begins: bool = True) -> Stream:
+        """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
 
+        Raises `InputError` when the prompt fills the context.
+        """
+        return Stream(self.engine, self.tokenizer, ids, sampling, seed=seed, begins=begins)
 
-def _before_stop(text: str, stop: tuple[str, ...]) -> str:
-    stops = StopTexts(stop)
-    shown = stops.feed(text)
-    return shown if stops.met else shown + stops.rest()
+    @cached_property
+    def engine(self) -> Engine:
+        """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
+        return Engine(self.network, self.tokenizer.stop_ids, dtype=self.dtype)

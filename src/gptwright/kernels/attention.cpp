@@ -1,7 +1,7 @@
 // Causal attention in bf16 over whole sequences, forward and backward, without a copy of the heads.
 //
-// Queries go in blocks of 64 against all keys up to the block's end; scores stay in the core's own cache.
-// The gradient is computed from the saved log-sum-exp (Dao et al. 2022, §3.1).
+// Queries go in blocks of 64 against all keys up to the block's end; scores stay in the core's own cache. A chunk of a
+// text looks at the `past` keys before it too, and in a band at no more than `band` keys. The gradient is computed from the saved log-sum-exp (Dao et al. 2022, §3.1).
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -21,12 +21,12 @@ struct Rows {
   const bf16 *at(long t) const { return base + t * row; }
 };
 
-// Keys on the right side of a product over the head's width: words [width / 2][up(length, 16)].
+// Keys on the right side of a product over the head's width: words [up(width / 2, 16)][up(length, 16)].
 void across(const Rows &from, long length, long width, word *to) {
   long columns = up(length, LANES);
   for (long t = 0; t < length; t += LANES)
     for (long d = 0; d < width / 2; d += LANES)
-      turn_over((const word *)from.at(t) + d, from.row / 2, length - t, to + d * columns + t, columns);
+      turn_over((const word *)from.at(t) + d, from.row / 2, length - t, width / 2 - d, to + d * columns + t, columns);
 }
 
 // Rows on the right side of a product over positions: words [up(length, 2) / 2][width].
@@ -51,13 +51,13 @@ void narrow_row(const float *from, float scale, long n, bf16 *to) {
 }
 
 struct Forward {
-  long length, width;
+  long past, length, width, band;
   std::vector<word> keys, values;
   std::vector<float> scores, sums;
   std::vector<bf16> weights;
 
-  Forward(long length, long width)
-      : length(length), width(width), keys(width / 2 * up(length, LANES)), values(up(length, 2) / 2 * width),
+  Forward(long past, long queries, long width, long band)
+      : past(past), length(past + queries), width(width), band(band), keys(up(width / 2, LANES) * up(length, LANES)), values(up(length, 2) / 2 * width),
         scores(BLOCK * up(length, LANES)), sums(BLOCK * width), weights(BLOCK * up(length, LANES)) {}
 
   void set_keys(const Rows &k, const Rows &v) {
@@ -65,28 +65,35 @@ struct Forward {
     stacked(v, length, width, values.data());
   }
 
+  // The first key that the query at this position sees.
+  long lowest(long position) const { return band ? std::max(0L, position + 1 - band) : 0; }
+
   void head(const Rows &q, float scale, bf16 *out, long out_row, float *lse) {
     long columns = up(length, LANES);
-    for (long start = 0; start < length; start += BLOCK) {
-      long end = std::min(start + BLOCK, length), rows = end - start, seen = up(end, LANES);
-      product(rows, seen, width / 2, (const word *)q.at(start), q.row / 2, 1, keys.data(), columns, scores.data(), seen,
-              false);
-      for (long i = 0; i < rows; i++) lse[start + i] = softmax(scores.data() + i * seen, start + i + 1, seen, scale, weights.data() + i * seen);
-      product(rows, width, up(end, 2) / 2, (const word *)weights.data(), seen / 2, 1, values.data(), width, sums.data(),
-              width, false);
-      for (long i = 0; i < rows; i++) narrow_row(sums.data() + i * width, 1.0f, width, out + (start + i) * out_row);
+    for (long start = past; start < length; start += BLOCK) {
+      long end = std::min(start + BLOCK, length), rows = end - start, from = lowest(start) / LANES * LANES, seen = up(end, LANES) - from;
+      product(rows, seen, width / 2, (const word *)q.at(start - past), q.row / 2, 1, keys.data() + from, columns, scores.data(),
+              seen, false);
+      for (long i = 0, n = start - from + 1; i < rows; i++, n++) {
+        float sum = softmax(scores.data() + i * seen, lowest(start + i) - from, n, seen, scale, weights.data() + i * seen);
+        if (lse) lse[start - past + i] = sum;
+      }
+      product(rows, width, (up(end, 2) - from) / 2, (const word *)weights.data(), seen / 2, 1, values.data() + from / 2 * width,
+              width, sums.data(), width, false);
+      for (long i = 0; i < rows; i++) narrow_row(sums.data() + i * width, 1.0f, width, out + (start - past + i) * out_row);
     }
   }
 
-  // The first `n` of a row as weights that sum to 1, the others 0; returns the log of the sum of e^score.
-  static float softmax(float *row, long n, long columns, float scale, bf16 *to) {
+  // Those from `skip` to `n` of a row as weights that sum to 1, the others 0; returns the log of the sum of e^score.
+  static float softmax(float *row, long skip, long n, long columns, float scale, bf16 *to) {
+    auto seen = [=](long j) -> __mmask16 { return first(n - j) & ~(j < skip ? first(skip - j) : 0); };
     __m512 most = _mm512_set1_ps(-INFINITY), s = _mm512_set1_ps(scale);
-    for (long j = 0; j < n; j += LANES) most = _mm512_mask_max_ps(most, first(n - j), most, _mm512_loadu_ps(row + j));
+    for (long j = 0; j < n; j += LANES) most = _mm512_mask_max_ps(most, seen(j), most, _mm512_loadu_ps(row + j));
     float top = _mm512_reduce_max_ps(most) * scale;
     __m512 shift = _mm512_set1_ps(-top), total = _mm512_setzero_ps();
     for (long j = 0; j < n; j += LANES) {
       __m512 e = exponential(_mm512_fmadd_ps(_mm512_loadu_ps(row + j), s, shift));
-      e = _mm512_maskz_mov_ps(first(n - j), e);
+      e = _mm512_maskz_mov_ps(seen(j), e);
       total = _mm512_add_ps(total, e);
       _mm512_storeu_ps(row + j, e);
     }
@@ -105,7 +112,7 @@ struct Backward {
   std::vector<bf16> ds;
 
   Backward(long length, long width) : length(length), width(width), columns(up(length, LANES)) {
-    keys.resize(width / 2 * columns), values.resize(width / 2 * columns), stacked_keys.resize(columns / 2 * width);
+    keys.resize(up(width / 2, LANES) * columns), values.resize(up(width / 2, LANES) * columns), stacked_keys.resize(columns / 2 * width);
     queries.resize(BLOCK / 2 * width), outs.resize(BLOCK / 2 * width), deltas.resize(BLOCK), dq.resize(BLOCK * width);
     p_pairs.resize(BLOCK / 2 * STRIPE), s_pairs.resize(BLOCK / 2 * STRIPE), ds.resize(BLOCK * STRIPE);
     p.resize(BLOCK * STRIPE), dp.resize(BLOCK * STRIPE), dk.resize(columns * width), dv.resize(columns * width);
@@ -180,18 +187,20 @@ struct Heads {
   Rows of(long b, long h) const { return {base + b * batch + h * head, row}; }
 };
 
-extern "C" void attention_forward(long batch, long groups, long shared, long length, long width, float scale, Heads q,
-                                  Heads k, Heads v, Heads out, float *lse, int threads) {
+// Queries stand behind `past` keys; each sees itself and what came before, at most `band` keys unless that is 0.
+extern "C" void attention_forward(long batch, long groups, long shared, long length, long width, float scale, long past,
+                                  long band, Heads q, Heads k, Heads v, Heads out, float *lse, int threads) {
 #pragma omp parallel num_threads(threads)
   {
-    Forward work(length, width);
+    Forward work(past, length, width, band);
 #pragma omp for schedule(dynamic)
     for (long task = 0; task < batch * groups; task++) {
       long b = task / groups, g = task % groups;
       work.set_keys(k.of(b, g), v.of(b, g));
       for (long h = g * shared; h < (g + 1) * shared; h++) {
         Rows o = out.of(b, h);
-        work.head(q.of(b, h), scale, (bf16 *)o.base, o.row, lse + (b * groups * shared + h) * length);
+        float *sums = lse ? lse + (b * groups * shared + h) * length : nullptr;
+        work.head(q.of(b, h), scale, (bf16 *)o.base, o.row, sums);
       }
     }
   }

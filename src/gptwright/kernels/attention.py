@@ -12,23 +12,23 @@ LONGEST = 4096  # a block's scores no longer fit into the core's own cache
 
 
 def can_attend(q: Float[Tensor, "B H T D"]) -> bool:
-    return q.shape[-1] % 32 == 0 and q.shape[2] <= LONGEST and fits(q)
+    return q.shape[-1] % 16 == 0 and q.shape[2] <= LONGEST and fits(q)
 
 
 def causal_attention(
     q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"]
 ) -> Float[Tensor, "B H T D"]:
     """softmax(Q Kᵀ / √D) V, every position seeing itself and what came before. Only where `can_attend(q)`."""
-    return CausalAttention.apply(*(_rows(x) for x in (q, k, v)))  # pyright: ignore[reportReturnType]
+    return CausalAttention.apply(*(even_rows(x) for x in (q, k, v)))  # pyright: ignore[reportReturnType]
 
 
 class CausalAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # pyright: ignore
-        out = _heads_like(q)
+        out = heads_like(q)
         lse = torch.empty(q.shape[:3], dtype=torch.float32)
         library().attention_forward(
-            *_shape(q, k), *map(Heads.of, (q, k, v, out)), lse.data_ptr(), torch.get_num_threads()
+            *_shape(q, k), 0, 0, *map(Heads.of, (q, k, v, out)), lse.data_ptr(), torch.get_num_threads()
         )
         ctx.save_for_backward(q, k, v, out, lse)
         return out
@@ -36,7 +36,7 @@ class CausalAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore
         q, k, v, out, lse = ctx.saved_tensors
-        given, results = _rows(gradients[0]), tuple(_heads_like(x) for x in (q, k, v))
+        given, results = even_rows(gradients[0]), tuple(heads_like(x) for x in (q, k, v))
         library().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, given)), lse.data_ptr(),
                                      *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
         return results
@@ -47,12 +47,12 @@ def _shape(q: Tensor, k: Tensor) -> tuple[int | float, ...]:
     return rows, k.shape[1], heads // k.shape[1], length, width, width**-0.5
 
 
-def _rows(x: Tensor) -> Tensor:
+def even_rows(x: Tensor) -> Tensor:
     """The numbers of one head side by side, rows at even places: two are read at once."""
     return x if x.stride(-1) == 1 and all(stride % 2 == 0 for stride in x.stride()[:3]) else x.contiguous()
 
 
-def _heads_like(x: Tensor) -> Tensor:
+def heads_like(x: Tensor) -> Tensor:
     """(B, H, T, D) with the heads of a position side by side, as the layers around want them."""
     rows, heads, length, width = x.shape
     return x.new_empty(rows, length, heads, width).transpose(1, 2)

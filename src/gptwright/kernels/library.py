@@ -1,6 +1,7 @@
 """The kernels as a shared library: compiled on first use, kept in the user's cache, None where that cannot be.
 
     library()   the loaded library, or None
+    can_bf16()  whether all kernels are in it, or only the linear layers in whole numbers
     reason()    one phrase for a person: what is used here and why
 
 `GPTWRIGHT_KERNELS=off` does without it.
@@ -12,6 +13,7 @@ import os
 import platform
 import shutil
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +23,8 @@ import torch
 from torch import Tensor, nn
 
 SOURCES = tuple(sorted(path for path in Path(__file__).parent.iterdir() if path.suffix in (".cpp", ".h")))
-FLAGS = ("-O3", "-march=native", "-std=c++17", "-fPIC", "-fopenmp", "-shared")
+ANYWHERE = ("linear",)  # what other processors have too
+FLAGS = ("-O3", "-march=native", "-ffp-contract=off", "-std=c++17", "-fPIC", "-fopenmp", "-shared")
 INT, LONG, FLOAT, POINTER = ctypes.c_int, ctypes.c_long, ctypes.c_float, ctypes.c_void_p
 
 
@@ -36,13 +39,33 @@ class Heads(ctypes.Structure):
 
 
 SHAPE = [LONG] * 5 + [FLOAT]
-SIGNATURES: dict[str, list[Any]] = {
-    "attention_forward": [*SHAPE, *[Heads] * 4, POINTER, INT],
-    "attention_backward": [*SHAPE, *[Heads] * 5, POINTER, *[Heads] * 3, INT],
-    "gelu_forward": [LONG, POINTER, POINTER, INT],
-    "gelu_backward": [LONG, POINTER, POINTER, POINTER, INT],
-    "cross_entropy": [LONG, LONG, POINTER, POINTER, FLOAT, FLOAT, POINTER, INT],
+SIGNATURES: dict[str, dict[str, list[Any]]] = {
+    "arena": {
+        "arena_keep": [LONG, LONG, LONG, Heads, Heads, *[POINTER] * 3],
+        "arena_attend": [*[LONG] * 4, FLOAT, LONG, INT, Heads, Heads, *[POINTER] * 4, INT],
+    },
+    "attention": {
+        "attention_forward": [*SHAPE, LONG, LONG, *[Heads] * 4, POINTER, INT],
+        "attention_backward": [*SHAPE, *[Heads] * 5, POINTER, *[Heads] * 3, INT],
+    },
+    "fused": {
+        "rms_norm": [LONG, LONG, POINTER, POINTER, FLOAT, POINTER, INT],
+        "silu_product": [LONG, *[POINTER] * 3, INT],
+        "turn_heads": [*[LONG] * 4, Heads, POINTER, POINTER, LONG, Heads, INT],
+    },
+    "linear": {
+        "linear_pack": [POINTER, POINTER, INT, INT],
+        "linear_apply": [POINTER, LONG, *[POINTER] * 3, INT, INT],
+    },
+    "pointwise": {
+        "gelu_forward": [LONG, POINTER, POINTER, INT],
+        "gelu_backward": [LONG, POINTER, POINTER, POINTER, INT],
+        "cross_entropy": [LONG, LONG, POINTER, POINTER, FLOAT, FLOAT, POINTER, INT],
+    },
 }
+
+
+PARTLY = "PyTorch's operations, and kernels for linear layers in int8: this processor has no AVX512-BF16"
 
 
 def library() -> Any:
@@ -53,53 +76,64 @@ def reason() -> str:
     return _load()[1]
 
 
+def can_bf16() -> bool:
+    return library() is not None and _has_bf16_products()
+
+
 def fits(x: Tensor) -> bool:
     """Whether the kernels can work on `x`: bf16 in this process's own memory, not a part of a sharded tensor."""
-    return x.dtype == torch.bfloat16 and x.is_cpu and type(x) in (Tensor, nn.Parameter) and library() is not None
+    return x.dtype == torch.bfloat16 and x.is_cpu and type(x) in (Tensor, nn.Parameter) and can_bf16()
 
 
 @cache
 def _load() -> tuple[ctypes.CDLL | None, str]:
     if os.environ.get("GPTWRIGHT_KERNELS") == "off":
         return None, "PyTorch's operations, as GPTWRIGHT_KERNELS=off asks"
-    if not _has_bf16_products():
-        return None, "PyTorch's operations: this processor has no AVX512-BF16"
+    bf16 = _has_bf16_products()
+    units = tuple(SIGNATURES) if bf16 else ANYWHERE
     compiler = os.environ.get("CXX") or shutil.which("g++")
     if compiler is None:
         return None, "PyTorch's operations: there is no g++ to compile faster ones"
     try:
-        return _open(_compiled(compiler)), "kernels compiled for this processor"
+        return _open(_compiled(compiler, units), units), "kernels compiled for this processor" if bf16 else PARTLY
     except (OSError, subprocess.SubprocessError) as error:
         return None, f"PyTorch's operations: {compiler} did not compile faster ones ({type(error).__name__})"
 
 
+@cache
 def _has_bf16_products() -> bool:
-    try:
-        return platform.machine() == "x86_64" and "avx512_bf16" in Path("/proc/cpuinfo").read_text("ascii", "ignore")
-    except OSError:
-        return False
+    return platform.machine() == "x86_64" and "avx512_bf16" in _processor().split()
 
 
-def _compiled(compiler: str) -> Path:
+def _processor() -> str:
+    """What it can do, as Linux says: `flags`, or `Features` on ARM. Elsewhere nothing is known but its kind."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("ascii", "ignore").splitlines():
+            if line.startswith(("flags", "Features")):
+                return line
+    return f"{platform.machine()} {platform.processor()}"
+
+
+def _compiled(compiler: str, units: tuple[str, ...], flags: tuple[str, ...] = FLAGS) -> Path:
     """The library in the cache under a name that says of which sources, by which compiler, for which processor."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    flags = next(line for line in Path("/proc/cpuinfo").read_text("ascii", "ignore").splitlines() if "flags" in line)
-    identity = hashlib.sha256(b"\0".join([version, flags.encode(), *(path.read_bytes() for path in SOURCES)]))
+    said = " ".join([_processor(), *units, *flags]).encode()
+    identity = hashlib.sha256(b"\0".join([version, said, *(path.read_bytes() for path in SOURCES)]))
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gptwright"
     path = folder / f"kernels-{identity.hexdigest()[:16]}.so"
     if not path.exists():
-        units = [str(source) for source in SOURCES if source.suffix == ".cpp"]
+        sources = [str(source) for source in SOURCES if source.suffix == ".cpp" and source.stem in units]
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as own:  # several processes may come here at once
             made = Path(own) / path.name
-            subprocess.run([compiler, *FLAGS, "-o", str(made), *units], capture_output=True, check=True, timeout=120)
+            subprocess.run([compiler, *flags, "-o", str(made), *sources], capture_output=True, check=True, timeout=120)
             made.replace(path)
     return path
 
 
-def _open(path: Path) -> ctypes.CDLL:
+def _open(path: Path, units: tuple[str, ...]) -> ctypes.CDLL:
     opened = ctypes.CDLL(str(path))
-    for name, arguments in SIGNATURES.items():
+    for name, arguments in (item for unit in units for item in SIGNATURES[unit].items()):
         function = getattr(opened, name)
         function.argtypes, function.restype = arguments, None
     return opened

@@ -1,18 +1,15 @@
-// bf16 and float32 in AVX-512 registers: loads, stores, exp, and one small matrix product on bf16 pairs.
+// bf16 and float32 in AVX-512 registers: loads, stores, exp, and the matrix product on bf16 pairs.
 #pragma once
 #include <immintrin.h>
 
-#include <cstdint>
 #include <cstring>
 #include <initializer_list>
+
+#include "product.h"
 
 #if !defined(__AVX512BF16__) || !defined(__AVX512BW__)
 #error "these kernels need a processor with AVX512-BF16"
 #endif
-
-using bf16 = uint16_t;
-using word = uint32_t;  // two bf16 that are multiplied and added together
-constexpr int LANES = 16;
 
 static inline __mmask16 first(long n) { return n >= LANES ? 0xFFFF : (__mmask16)((1u << n) - 1); }
 
@@ -21,6 +18,8 @@ static inline __m256i narrow(__m512 x) { return (__m256i)_mm512_cvtneps_pbh(x); 
 
 static inline __m512 load(const bf16 *p, __mmask16 m = 0xFFFF) { return widen(_mm256_maskz_loadu_epi16(m, p)); }
 static inline void store(bf16 *p, __m512 x, __mmask16 m = 0xFFFF) { _mm256_mask_storeu_epi16(p, m, narrow(x)); }
+static inline __m512 load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void store(float *p, __m512 x) { _mm512_storeu_ps(p, x); }
 
 static inline float value(bf16 x) {
   word bits = (word)x << 16;
@@ -49,54 +48,32 @@ static inline __m512i pair(__m256i above, __m256i below) {
   return _mm512_or_si512(_mm512_cvtepu16_epi32(above), _mm512_slli_epi32(_mm512_cvtepu16_epi32(below), 16));
 }
 
-// R × 16W block of C (+)= A·B over `pairs` words.
-template <int R, int W>
-static inline void block(long pairs, const word *a, long a_row, long a_pair, const word *b, long b_pair, float *c,
-                         long c_row, bool add) {
-  __m512 sum[R][W];
-  for (int r = 0; r < R; r++)
-    for (int w = 0; w < W; w++) sum[r][w] = add ? _mm512_loadu_ps(c + r * c_row + w * LANES) : _mm512_setzero_ps();
-  for (long k = 0; k < pairs; k++) {
-    __m512bh right[W];
-    for (int w = 0; w < W; w++) right[w] = (__m512bh)_mm512_loadu_si512(b + k * b_pair + w * LANES);
-    for (int r = 0; r < R; r++) {
-      __m512bh left = (__m512bh)_mm512_set1_epi32((int)a[r * a_row + k * a_pair]);
-      for (int w = 0; w < W; w++) sum[r][w] = _mm512_dpbf16_ps(sum[r][w], left, right[w]);
-    }
-  }
-  for (int r = 0; r < R; r++)
-    for (int w = 0; w < W; w++) _mm512_storeu_ps(c + r * c_row + w * LANES, sum[r][w]);
-}
+// A product's dot for bf16: two products a lane, added in float32.
+struct Pairs {
+  using number = float;
+  using Sum = __m512;
+  using Left = __m512bh;
+  using Right = __m512bh;
+  static constexpr int ROWS = 6, WIDE = 4;
+  static constexpr bool AHEAD = false;
+  static Sum zero() { return _mm512_setzero_ps(); }
+  static Sum load(const float *p) { return _mm512_loadu_ps(p); }
+  static void store(float *p, Sum x) { _mm512_storeu_ps(p, x); }
+  static Left left(const word *p) { return (Left)_mm512_set1_epi32((int)*p); }
+  static Right right(const word *p) { return (Right)_mm512_loadu_si512(p); }
+  static Sum dot(Sum sum, Left a, Right b) { return _mm512_dpbf16_ps(sum, a, b); }
+};
 
-template <int W>
-static inline void rows_of_blocks(long rows, long pairs, const word *a, long a_row, long a_pair, const word *b,
-                                  long b_pair, float *c, long c_row, bool add) {
-  long r = 0;
-  for (; r + 6 <= rows; r += 6) block<6, W>(pairs, a + r * a_row, a_row, a_pair, b, b_pair, c + r * c_row, c_row, add);
-  a += r * a_row, c += r * c_row;
-  switch (rows - r) {
-    case 5: return block<5, W>(pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);
-    case 4: return block<4, W>(pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);
-    case 3: return block<3, W>(pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);
-    case 2: return block<2, W>(pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);
-    case 1: return block<1, W>(pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);
-  }
-}
-
-// C (+)= A·B: C is `rows` × `columns` float32, columns a multiple of 16; A's words stand a_row and a_pair apart,
-// B's pairs b_pair apart with neighbouring columns side by side.
 static inline void product(long rows, long columns, long pairs, const word *a, long a_row, long a_pair, const word *b,
                            long b_pair, float *c, long c_row, bool add) {
-  long n = 0;
-  for (; n + 64 <= columns; n += 64) rows_of_blocks<4>(rows, pairs, a, a_row, a_pair, b + n, b_pair, c + n, c_row, add);
-  for (; n + 32 <= columns; n += 32) rows_of_blocks<2>(rows, pairs, a, a_row, a_pair, b + n, b_pair, c + n, c_row, add);
-  for (; n < columns; n += 16) rows_of_blocks<1>(rows, pairs, a, a_row, a_pair, b + n, b_pair, c + n, c_row, add);
+  product<Pairs>(rows, columns, pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);
 }
 
-// 16 × 16 words turned over: to[j * to_row + i] = from[i * from_row + j], rows beyond `rows` read as 0.
-static inline void turn_over(const word *from, long from_row, long rows, word *to, long to_row) {
+// 16 × 16 words turned over: to[j * to_row + i] = from[i * from_row + j], beyond `rows` and `columns` read as 0.
+static inline void turn_over(const word *from, long from_row, long rows, long columns, word *to, long to_row) {
+  __mmask16 there = first(columns);
   __m512i x[16], y[16];
-  for (int i = 0; i < 16; i++) x[i] = i < rows ? _mm512_loadu_si512(from + i * from_row) : _mm512_setzero_si512();
+  for (int i = 0; i < 16; i++) x[i] = i < rows ? _mm512_maskz_loadu_epi32(there, from + i * from_row) : _mm512_setzero_si512();
   for (int i = 0; i < 16; i += 2)
     y[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]), y[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
   for (int i = 0; i < 16; i += 4) {

@@ -85,11 +85,13 @@ class Cache:
 
 
 def positions_of(ids: Int[Tensor, "B T"], cache: Past | None, context: int) -> Int[Tensor, "#B T"]:
-    """Where the ids stand: from 0 on, or behind what the `cache` holds. Raises `IndexError` beyond the context."""
+    """Where the ids stand: from 0 on, or behind what was read before. Raises `IndexError` beyond the context."""
     length = ids.shape[1]
+    if cache is not None:
+        return cache.positions(length)
     if length > context:
         raise IndexError(f"{length} tokens in a context of {context}")
-    return torch.arange(length, device=ids.device)[None] if cache is None else cache.positions(length)
+    return torch.arange(length, device=ids.device)[None]
 
 
 class LayerCache:

@@ -12,6 +12,10 @@ from torch import Tensor
 class Vocabulary:
     """All of it."""
 
+    def scored(self, hidden: Float[Tensor, "*B C"], output: Float[Tensor, "W C"]) -> Float[Tensor, "*B V"]:
+        """Logits of every token, in float32."""
+        return self.joined(hidden.float() @ output.T)
+
     def joined(self, logits: Float[Tensor, "*B W"]) -> Float[Tensor, "*B V"]:
         """Scores of all tokens, from those of the tokens held here."""
         return logits

@@ -19,6 +19,8 @@ class Decoder(nn.Module):
     embed: nn.Embedding
     blocks: nn.ModuleList
     vocabulary: Vocabulary = WHOLE
+    states: torch.dtype | None = None
+    """the format of what passes between layers, where it is not that of their matrices"""
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.logits(self.hidden(ids))
@@ -42,12 +44,12 @@ class Decoder(nn.Module):
         return self.embed.weight
 
     def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return self.vocabulary.joined(hidden.float() @ self.output.T)
+        return self.vocabulary.scored(hidden, self.output)
 
     @property
     def matrix_dtype(self) -> torch.dtype:
         """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
-        return next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
+        return self.states or next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
 
     def positions_of(
         self, ids: Int[Tensor, "B T"], cache: Past | None, documents: Documents | None = None

@@ -152,7 +152,7 @@ class Transformer(nn.Module):
         return self.embed.weight
 
     def logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return self.vocabulary.joined(states.float() @ self.output.T)
+        return self.vocabulary.scored(states, self.output)
 
     @property
     def matrix_dtype(self) -> torch.dtype:

@@ -8,10 +8,11 @@ import torch
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rankings import RankedIds, batch_rankings
 from gptwright.alignment.rollout import Judged, read_again, roll_out
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import fast_dtype
 from gptwright.models.catalogue import build
-from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
+from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.objectives.ranking import ranking_loss
 from gptwright.pretraining.speed import losses, seconds_of, step_seconds
 from gptwright.training.course import Course
@@ -96,8 +97,10 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
         torch.randint(model.vocab, (shape.demonstration_rows, CONVERSATION)),
     ]
 
+    writer = Engine(network, [0])
+
     def step() -> None:
-        rollout = roll_out(network, agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0)
+        rollout = roll_out(writer, agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), 0)
         with torch.no_grad():
             scores = reward(rollout.ids, rollout.last)
             judged = Judged(rollout, read_again(network, None, rollout, 1.0)[0], scores)
@@ -108,13 +111,10 @@ def _ppo_seconds(model: Any, shape: Shape) -> float:
 
 
 def _answer_seconds(model: Any) -> float:
-    network: Any = build(model)
-    head = ScalarHead(model.width)
+    writer = Engine(build(model), [0])
     prompts = torch.randint(model.vocab, (128, PROMPT)).tolist()
-    return (
-        seconds_of(lambda: roll_out(network, head, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), [0], 0), 2)
-        / 128
-    )
+    sampling = Sampling(max_tokens=ANSWER, temperature=1.0)
+    return seconds_of(lambda: writer.generate(prompts, sampling), 2) / 128
 
 
 def _window_seconds(model: Any, length: int) -> float:

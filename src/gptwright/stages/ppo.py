@@ -13,6 +13,7 @@ from gptwright.alignment.demonstrations import Demonstration, Demonstrations, re
 from gptwright.alignment.labeller import RULES
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, score
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.answers import Question, exact_answers, read_questions
 from gptwright.evaluation.perplexity import text_loss
@@ -127,11 +128,13 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
-    def answer(model: Any, chosen: Sequence[list[int]], *seed: object) -> Rollout:
+    writer, before = (Engine(model.network, model.tokenizer.stop_ids) for model in (start, reference))
+
+    def answer(writer: Engine, chosen: Sequence[list[int]], *seed: object) -> Rollout:
         sampling = Sampling(
             max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2
         )
-        return roll_out(model, agent.value, chosen, sampling, start.stop_ids, start.tokenizer.pad)
+        return roll_out(writer, agent.value, chosen, sampling, start.tokenizer.pad)
 
     def remember(update_number: int) -> Callable[[int, Share], Iterator[Tensor]]:
         def losses(minibatch: int, share: Share) -> Iterator[Tensor]:
@@ -146,12 +149,12 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         folder, optimizer, steps=config.updates, save_every=config.save_every, kept=config.keep, pieces=config.pieces
     ) as run:
         if "score_mean" not in run.state:
-            run.state |= _scale(score(reward, answer(reference.network, prompts[:256], "scale")))
+            run.state |= _scale(score(reward, answer(before, prompts[:256], "scale")))
         rate = linear(config.rate, config.updates, warmup=2)
         for number in run.course.steps(config.updates):
             batch = number + run.course.passed
             order = epoch_order(len(prompts), config.episodes, batch, config.seed)
-            rollout = answer(start.network, [prompts[i] for i in order], batch)
+            rollout = answer(writer, [prompts[i] for i in order], batch)
             scores = (score(reward, rollout) - run.state["score_mean"]) / run.state["score_std"]
             scores = torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
             with torch.no_grad():
@@ -164,8 +167,8 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     write_file(
         folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path)
     )
-    after = answer(start.network, heldout, "heldout")
-    old = answer(reference.network, heldout, "heldout")
+    after = answer(writer, heldout, "heldout")
+    old = answer(before, heldout, "heldout")
     return _evaluate(config, folder, {"sft": reference, "ppo": start}, {"sft": old, "ppo": after}, questions)
 
 

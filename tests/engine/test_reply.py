@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.generation.stops import StopTexts
+from gptwright.engine.reply import StopTexts
 
 letters = st.text("ab.", max_size=14)
 stops = st.lists(st.text("ab.", min_size=1, max_size=4), max_size=3).map(tuple)

@@ -1,0 +1,106 @@
+"""A network prepared for writing: the same wiring and the same parameters, its matrices packed for speed.
+
+A decoding step reads every matrix once, so their size in memory is its speed: bf16 halves it, int8 and int4 again.
+What is packed is a copy, made anew by `refresh` after the parameters changed; everything else is shared.
+"""
+
+import copy
+from itertools import chain
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gptwright.foundations.device import device_of, fast_dtype
+from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.kernels.linear import Format, pack
+from gptwright.layers.vocabulary import Vocabulary
+from gptwright.models.decoder import Decoder
+
+KERNELS: dict[str, Format] = {"bfloat16": "bf16", "int8": "int8", "int4": "int4"}
+FORMATS = ("float32", *KERNELS)
+LARGE = 30_000_000  # parameters from which on reading them, and no longer the calls, takes a step's time
+
+
+class PackedLinear(nn.Module):
+    """A linear layer that computes with a packed copy of its matrix."""
+
+    def __init__(self, linear: nn.Linear, form: Format) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+        self.packed = pack(self.weight, form)
+
+    def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
+        return self.packed(x, self.bias)
+
+    def refresh(self) -> None:
+        self.packed.refresh(self.weight)
+
+
+class PackedVocabulary(Vocabulary):
+    """Logits from a packed copy of the output matrix."""
+
+    def __init__(self, output: Float[Tensor, "V C"], form: Format) -> None:
+        self.packed = pack(output, form)
+
+    def scored(self, hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"]) -> Float[Tensor, "*B V"]:
+        return self.packed(hidden, out_dtype=torch.float32)
+
+    def refresh(self, output: Float[Tensor, "V C"]) -> None:
+        self.packed.refresh(output)
+
+
+def chosen_format(network: Decoder) -> str:
+    """For a large model the faster of bf16 and float32 on its device (measured), else what its matrices have."""
+    if sum(p.numel() for p in network.parameters()) < LARGE:
+        return format_of(network)
+    return _name(fast_dtype(device_of(network).type))
+
+
+def prepared(network: Decoder, form: str) -> Decoder:
+    """A view of the network that computes in the format called `form`; "auto" is `chosen_format`.
+
+    The network itself where nothing is to be packed. Raises `ConfigError` for another name, and for a format that the
+    network's matrices do not have where there is no packing.
+    """
+    form = chosen_format(network) if form == "auto" else form
+    if form not in FORMATS:
+        raise ConfigError("a number format", f"'{form}'", nearest(form, FORMATS))
+    packs = device_of(network).type == "cpu" and form in KERNELS
+    if not packs and form != format_of(network):
+        raise ConfigError(f"matrices in {form}, or another format", format_of(network),
+                          f"Only a processor packs anew, and only in {', '.join(KERNELS)}.")  # fmt: skip
+    if not packs:
+        return network
+    view = _sharing(network)
+    for module in list(view.modules()):
+        for name, child in module.named_children():
+            if type(child) is nn.Linear:
+                setattr(module, name, PackedLinear(child, KERNELS[form]))
+    view.vocabulary = PackedVocabulary(view.output, KERNELS[form])
+    view.states = torch.bfloat16 if form == "bfloat16" else fast_dtype()
+    return view
+
+
+def refresh(view: Decoder) -> None:
+    """Packs anew, after the parameters changed."""
+    for module in view.modules():
+        if isinstance(module, PackedLinear):
+            module.refresh()
+    if isinstance(view.vocabulary, PackedVocabulary):
+        view.vocabulary.refresh(view.output)
+
+
+def _sharing(network: Decoder) -> Any:
+    """A copy of the modules, not of their tensors."""
+    return copy.deepcopy(network, {id(t): t for t in chain(network.parameters(), network.buffers())})
+
+
+def format_of(network: Decoder) -> str:
+    """Of its matrices."""
+    return _name(network.matrix_dtype)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
