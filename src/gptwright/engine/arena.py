@@ -115,13 +115,14 @@ class Step:
 
     @cached_property
     def padded(self) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B 1"]] | None:
-        """Addresses of everything that every request sees, and their positions, where each reads one token and
-        copying all into one tensor costs less than a call for each."""
+        """Addresses of everything that every request sees, and their positions, where each reads one token; on a
+        processor only if copying all into one tensor costs less than a call for each."""
         if len(self.spans) == 1 or any(span.count > 1 for span in self.spans):
             return None
         most = max(span.end for span in self.spans)
         kept = self.arena.keys[0]
-        if 2 * len(self.spans) * most * kept[0].numel() * kept.element_size() / COPIED > CALL * len(self.spans):
+        copied = 2 * most * kept[0].numel() * kept.element_size()
+        if kept.is_cpu and copied / COPIED > CALL:
             return None
         rows = [[*span.lease.addresses(0, span.end), *[0] * (most - span.end)] for span in self.spans]
         return torch.tensor(rows, device=self.device), self._positions.T
