@@ -158,7 +158,8 @@ def test_what_is_given_is_scored_as_by_a_whole_reading(network: GPT2, memory: st
         torch.testing.assert_close(torch.tensor(request.given_logprobs), expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(request.state, hidden[-1], atol=1e-5, rtol=1e-5)
         assert request.answer == []
-    assert reader.score(rows, [6] * 3) == [request.given_logprobs for request in requests]
+    for found, request in zip(reader.score(rows, [6] * 3), requests, strict=True):
+        assert found == pytest.approx(request.given_logprobs, abs=1e-5)
 
 
 def test_a_prompts_log_probabilities_survive_its_loss_of_memory(network: GPT2) -> None:

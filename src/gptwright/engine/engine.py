@@ -157,15 +157,16 @@ class Engine:
         return [request for group in groups for request in best(group, sampling.n)]
 
     def run(self, requests: Sequence[Request]) -> None:
-        """Steps until these have ended."""
+        """Steps until these have ended. Nobody watches, so prompts need not be read in small pieces."""
         while any(not request.finish for request in requests):
-            self.step()
+            self.step(watched=False)
 
     @torch.inference_mode()
-    def step(self) -> list[Request]:
-        """One step of whatever is to be done; the requests that got tokens, or ended."""
+    def step(self, *, watched: bool = True) -> list[Request]:
+        """One step of whatever is to be done; the requests that got tokens, or ended. Where answers are `watched` as
+        they are written, long prompts do not hold them up."""
         self._propose()
-        works = self.scheduler.plan()
+        works = self.scheduler.plan(watched)
         copies = self.memory.copies()
         self.arena.carry_out(copies)
         if self.proposer:
