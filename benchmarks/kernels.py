@@ -2,8 +2,9 @@
 
     python benchmarks/kernels.py [--threads 1] [--rounds 25]
 
-Best of the rounds in milliseconds, forward and backward; attention also with its error against float64. What the
-kernels cannot do on this processor is left out.
+Best of the rounds in milliseconds, forward and backward; attention also with its error against float64. For inference:
+packed linear layers, over copies of a weight that no cache holds, and attention to an arena. What the kernels cannot do
+on this processor is left out.
 """
 
 import argparse
@@ -16,13 +17,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gptwright.foundations.device import use_threads
+from gptwright.kernels.arena import attend_chunk, attend_tokens, chunk_by_torch, tokens_by_torch
 from gptwright.kernels.attention import causal_attention
-from gptwright.kernels.library import library, reason
+from gptwright.kernels.library import can_bf16, reason
+from gptwright.kernels.linear import formats, pack
 from gptwright.kernels.pointwise import Gelu
 from gptwright.layers.dense import causal_by_blocks
 
 PRODUCTS = ((2048, 384, 1536), (1024, 768, 3072), (1024, 768, 50_304))
 HEADS = ((8, 256, 6, 64), (1, 1024, 12, 64), (16, 128, 6, 32))
+
+LINEAR = ((768, 768), (768, 3072), (3072, 768), (768, 50_257))
+ROWS = (1, 16, 128, 512)
+COLD = 150_000_000  # bytes of weights that are read before the first is read again
 
 
 def fastest(work: Callable[[], object], rounds: int) -> float:
@@ -61,7 +68,7 @@ def attention(shape: tuple[int, int, int, int], rounds: int) -> None:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
     exact = both(torchs, fused.detach().double().requires_grad_(), given.double())
-    ways: dict[str, Any] = {"kernel": causal_attention} if library() else {}
+    ways: dict[str, Any] = {"kernel": causal_attention} if can_bf16() else {}
     for name, way in (ways | {"by products": causal_by_blocks, "torch's": torchs}).items():
         found = both(way, fused, given)
         errors = (float((a.double() - b).norm() / b.norm()) for a, b in zip(found, exact, strict=True))
@@ -73,11 +80,72 @@ def attention(shape: tuple[int, int, int, int], rounds: int) -> None:
 def gelu(rounds: int) -> None:
     x, given = torch.randn(2048, 1536).bfloat16().requires_grad_(), torch.randn(2048, 1536).bfloat16()
     ways: dict[str, Callable[[], Tensor]] = {"torch's": lambda: F.gelu(x, approximate="tanh")}
-    if library():
+    if can_bf16():
         ways = {"kernel": lambda: Gelu.apply(x)} | ways  # pyright: ignore
     for name, way in ways.items():
         taken = fastest(lambda way=way: torch.autograd.grad(way(), x, given), rounds) * 1e3
         print(f"  GELU of 2,048 × 1,536, {name:12} {taken:7.2f} ms")
+
+
+def linear(inputs: int, outputs: int, rounds: int) -> None:
+    """Microseconds a call, by the number of rows."""
+    copies = max(1, COLD // (2 * inputs * outputs))
+    weights = [(0.02 * torch.randn(outputs, inputs)).bfloat16() for _ in range(copies)]
+    print(f"  linear {inputs} → {outputs}, µs for {', '.join(map(str, ROWS))} rows:")
+    ways: dict[str, Callable[[Tensor], Callable[[Tensor], Tensor]]] = {
+        "torch's": lambda w: lambda x: F.linear(x, w),
+        "oneDNN's packed": reordered,
+        **{format: lambda w, format=format: pack(w, format) for format in formats()},
+    }
+    for name, way in ways.items():
+        layers = [way(w) for w in weights]
+        taken = list[float]()
+        for rows in ROWS:
+            x, used = torch.randn(rows, inputs).bfloat16(), layers if rows < 100 else layers[:2]
+            work = lambda x=x, used=used: [layer(x) for layer in used]  # noqa: E731
+            taken.append(fastest(work, rounds if rows < 100 else max(rounds // 4, 3)) / len(used) * 1e6)
+        print(f"    {name:16}" + "".join(f"{each:10,.0f}" for each in taken))
+
+
+def reordered(weight: Tensor) -> Callable[[Tensor], Tensor]:
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
+
+
+def tokens(requests: int, seen: int, dtype: torch.dtype, rounds: int) -> None:
+    """One new token of each request."""
+    count = max(1, COLD // (requests * seen * 12 * 64 * 2 * dtype.itemsize))
+    layers = [[torch.randn(requests * seen, 12, 64).to(dtype) for _ in range(2)] for _ in range(min(count, 12))]
+    q, starts = torch.randn(1, 12, requests, 64).to(dtype), torch.arange(requests) * seen
+    counts = torch.full_like(starts, seen)
+
+    def all_layers(way: Callable[..., Tensor]) -> list[Tensor]:
+        return [way(q, k, v, starts, counts, 0) for k, v in layers]
+
+    for name, way in {"kernel": attend_tokens, "torch's": tokens_by_torch}.items():
+        taken = fastest(lambda way=way: all_layers(way), rounds) / len(layers) * 1e6
+        print(f"  {requests:2} tokens behind {seen:4}, 12 heads of 64, {dtype}, {name:8} {taken:9,.0f} µs")
+
+
+def chunk(past: int, dtype: torch.dtype, rounds: int) -> None:
+    """128 tokens of a prompt."""
+    keys, values = (torch.randn(past + 128, 12, 64).to(dtype) for _ in range(2))
+    q = torch.randn(1, 12, 128, 64).to(dtype)
+    for name, way in {"kernel": attend_chunk, "torch's": chunk_by_torch}.items():
+        taken = fastest(lambda way=way: way(q, keys, values, 0, past, 0), rounds) * 1e6
+        print(f"  a chunk of 128 behind {past:4}, {dtype}, {name:8} {taken:9,.0f} µs")
+
+
+@torch.no_grad()
+def inference(rounds: int) -> None:
+    for inputs, outputs in LINEAR:
+        linear(inputs, outputs, rounds)
+    for dtype in (torch.bfloat16, torch.float32):
+        for requests in (1, 16):
+            for seen in (200, 1000):
+                tokens(requests, seen, dtype, rounds)
+    for past in (0, 1000):
+        chunk(past, torch.bfloat16, rounds)
 
 
 def main() -> None:
@@ -91,6 +159,7 @@ def main() -> None:
     for shape in HEADS:
         attention(shape, given.rounds)
     gelu(given.rounds)
+    inference(given.rounds)
 
 
 if __name__ == "__main__":

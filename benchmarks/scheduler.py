@@ -9,6 +9,7 @@ nobody comes. Prints microseconds of a step over both memories: mean, and the wo
 
 import argparse
 import time
+from collections.abc import Iterator
 from itertools import islice
 from random import Random
 
@@ -17,21 +18,12 @@ from gptwright.engine.memory import Memory
 from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
 from gptwright.engine.scheduler import Scheduler
+from gptwright.engine.slots import Slots
 
 PROMPT, ANSWER, GROUP = 512, 256, 4
 
 
-def slots(sequences: int) -> Memory:
-    from gptwright.engine.slots import Slots
-
-    return Slots(sequences * (PROMPT + ANSWER) * 3 // 2)
-
-
-def blocks(sequences: int) -> Memory:
-    return Blocks(sequences * (PROMPT + ANSWER) * 3 // 2 // 64)
-
-
-def requests(random: Random, shortest: int):
+def requests(random: Random, shortest: int) -> Iterator[Request]:
     """Without an end, in groups of equal prompts."""
     while True:
         prompt = [random.randrange(50_000) for _ in range(PROMPT)]
@@ -73,8 +65,8 @@ def measure(memory: Memory, sequences: int, steps: int) -> None:
     for name, some in (("all", times[True] + times[False]), ("steady", times[True]), ("others", times[False])):
         if some:
             worst = sorted(some)[len(some) * 99 // 100]
-            print(f"{type(memory).__name__:6} {name:6} {sum(some) / len(some):6.0f} µs a step, worst of 100 {worst:6.0f}"
-                  f"  ({len(some)} steps of {sequences})")  # fmt: skip
+            mean = f"{type(memory).__name__:6} {name:6} {sum(some) / len(some):6.0f} µs a step"
+            print(f"{mean}, worst of 100 {worst:6.0f}  ({len(some)} steps of {sequences})")
 
 
 def main() -> None:
@@ -82,8 +74,9 @@ def main() -> None:
     parser.add_argument("--sequences", type=int, default=64)
     parser.add_argument("--steps", type=int, default=1000)
     given = parser.parse_args()
-    for make in (slots, blocks):
-        measure(make(given.sequences), given.sequences, given.steps)
+    tokens = given.sequences * (PROMPT + ANSWER) * 3 // 2
+    for memory in (Slots(tokens), Blocks(tokens // 64)):
+        measure(memory, given.sequences, given.steps)
 
 
 if __name__ == "__main__":

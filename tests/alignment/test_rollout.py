@@ -64,6 +64,7 @@ def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
         prompt_lengths=rollout.prompt_lengths,
         tokens=torch.cat([rollout.tokens, torch.full((3, 4), 3)], 1),
         said=torch.cat([rollout.said, torch.zeros(3, 4, dtype=torch.bool)], 1),
+        sampled=torch.cat([rollout.sampled, torch.zeros(3, 4)], 1),
         logprobs=torch.cat([rollout.logprobs, torch.zeros(3, 4)], 1),
         values=torch.cat([rollout.values, torch.zeros(3, 4)], 1),
         ended=rollout.ended,

@@ -49,6 +49,9 @@ class Machine:
         self.histories, self.version = Histories(), 0
         self.texts: dict[Request, list[int]] = {}
         self.live: list[Request] = []
+        self.lost: list[Request] = []
+        release = memory.release
+        memory.release = lambda request: (self.lost.append(request), release(request))
         self.preempted = self.found = self.read = self.drafted = 0
 
     def add(self, ids: list[int], tokens: int, recall: int | None = None) -> Request:
@@ -69,8 +72,16 @@ class Machine:
 
     def step(self) -> list[Work]:
         before = list(self.scheduler.running)
+        writing = [request for request in before if request.unread == 1]
+        self.lost = []
         works = self.scheduler.plan()
-        self.check_plan(works, before)
+        self.check_plan(works, [request for request in writing if request not in self.lost])
+        newcomers = [request for request in self.scheduler.running if request not in before or request in self.lost]
+        assert self.live == [] or self.live[0] in [w.request for w in works] or not newcomers, (
+            "the oldest goes on first"
+        )
+        self.preempted += len(self.lost)
+        self.found += sum(request.computed for request in newcomers)
         self.copy(self.memory.copies())
         for request in self.scheduler.running:
             self.check_memory(request)
@@ -102,7 +113,7 @@ class Machine:
         numbers = self.text(request)[: start + work.count + 1]
         self.histories.extend(numbers, request.ids[: start + work.count] + work.drafts)
         for position, number in enumerate(numbers[start + 1 :], start):
-            self.cells[request.lease.address(position)] = number
+            self.cells[request.lease.addresses(position, position + 1)[0]] = number
         self.read += work.count + len(work.drafts)
 
     def advance(self, work: Work) -> None:
@@ -125,27 +136,20 @@ class Machine:
     def ended(self, request: Request) -> bool:
         return len(request.ids) == request.prompt + request.sampling.max_tokens
 
-    def check_plan(self, works: list[Work], before: list[Request]) -> None:
-        """Who writes an answer goes on, within the budget; the oldest goes on, or nobody younger begins."""
+    def check_plan(self, works: list[Work], answers: list[Request]) -> None:
+        """Who writes an answer and kept its memory goes on; prompts and drafts have what the budget leaves."""
         scheduler, planned = self.scheduler, [work.request for work in works]
-        assert len(set(planned)) == len(planned) and all(work.count > 0 for work in works)
-        assert set(planned) <= set(scheduler.running) and len(scheduler.running) <= scheduler.most
-        orders = [[request.arrival for request in some] for some in (scheduler.running, scheduler.line, self.live)]
-        assert sorted(orders[0] + orders[1]) == orders[2]
-        assert all(order == sorted(order) for order in orders)
-        self.preempted += len(set(before) - set(scheduler.running))
-        newcomers = set(scheduler.running) - set(before)
-        self.found += sum(request.computed for request in newcomers)
-        answers = [request for request in before if request.unread == 1 and request.lease]
-        assert planned[: len(answers)] == answers
+        assert planned[: len(answers)] == answers and all(work.count > 0 for work in works)
+        assert len(set(planned)) == len(planned) and set(planned) <= set(scheduler.running)
         limit = scheduler.budget if answers else scheduler.wide
         prompts = sum(work.count for work in works[len(answers) :])
         assert prompts <= max(limit - len(answers), limit // 4, 1)
         drafts = sum(len(work.drafts) for work in works)
         assert not drafts or len(answers) + prompts + drafts <= limit
-        if self.live:
-            oldest = self.live[0]
-            assert oldest in planned or (oldest in scheduler.line and not newcomers)
+        assert all(work.request.unread == work.count for work in works if work.drafts)
+        orders = [[request.arrival for request in some] for some in (scheduler.running, scheduler.line, self.live)]
+        assert len(orders[0]) <= scheduler.most and sorted(orders[0] + orders[1]) == orders[2], "nobody is lost"
+        assert all(order == sorted(order) for order in orders)
 
     def check_memory(self, request: Request) -> None:
         """What the request counts as computed was read from exactly its ids, under these weights."""
@@ -153,7 +157,7 @@ class Machine:
         if isinstance(lease, Slot):
             there = self.cells[lease.start : lease.start + computed]
         else:
-            there = [self.cells[lease.address(position)] for position in range(computed)]
+            there = [self.cells[address] for address in lease.addresses(0, computed)]
         assert there == self.text(request)[1 : computed + 1]
         assert computed < len(request.ids)
 
@@ -163,6 +167,8 @@ class Machine:
         if isinstance(self.memory, Slots):
             slots = sorted(leases, key=lambda slot: slot.start)
             assert all(before.end <= slot.start for before, slot in pairwise(slots))
+            assert all(before.end == slot.start for before, slot in pairwise(self.memory.slots))
+            assert not any(before.gap and slot.gap for before, slot in pairwise(self.memory.slots))
         else:
             users = Counter(block for table in leases for block in table.blocks)
             for request in self.scheduler.running:
@@ -171,14 +177,13 @@ class Machine:
         assert all(request.lease is None and not request.computed for request in self.scheduler.line)
 
     def check_all_free(self) -> None:
-        """Whether nothing leaked: one who asks for everything gets it."""
-        everything = self.add([7] * self.memory.most_tokens, 1)
-        assert self.memory.admit(everything)
-        assert len({everything.lease.address(p) for p in range(self.memory.most_tokens)}) == self.memory.most_tokens
+        """Whether nothing leaked: all is free, and one who asks for everything gets it."""
+        most = self.memory.most_tokens
+        assert self.memory.free == most
+        everything = Request([7] * most, Sampling(max_tokens=1), 0)
+        assert self.memory.admit(everything) and self.memory.free == 0
+        assert sorted(everything.lease.addresses(0, most)) == list(range(most))
         self.memory.release(everything)
-        self.end(everything)
-        if isinstance(self.memory, Slots):
-            assert sum(slot.room for slot in self.memory.slots) == self.memory.most_tokens
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,15 @@ def blocks_of(request: Request) -> list[int]:
     return request.lease.blocks
 
 
-def read(memory: Blocks, text: str) -> Request:
-    """A request that has read all its ids."""
+def admitted(memory: Blocks, text: str) -> Request:
     it = request(text)
     assert memory.admit(it)
+    return it
+
+
+def read(memory: Blocks, text: str) -> Request:
+    """A request that has read all its ids."""
+    it = admitted(memory, text)
     it.computed = len(it.ids)
     assert memory.grow(it, 0)
     return it
@@ -28,12 +33,12 @@ def test_a_token_stands_in_its_block() -> None:
 def test_room_is_given_block_by_block() -> None:
     memory = Blocks(4, size=4)
     it = read(memory, "abcde")
-    assert len(blocks_of(it)) == 2 and memory.free == 2
-    assert memory.grow(it, 3) and memory.free == 2
-    assert memory.grow(it, 4) and memory.free == 1
-    assert not memory.grow(it, 12) and memory.free == 1, "nothing is taken when not all is there"
+    assert len(blocks_of(it)) == 2 and memory.free == 8
+    assert memory.grow(it, 3) and memory.free == 8
+    assert memory.grow(it, 4) and memory.free == 4
+    assert not memory.grow(it, 12) and memory.free == 4, "nothing is taken when not all is there"
     memory.release(it)
-    assert memory.free == 4
+    assert memory.free == 16
 
 
 def test_full_blocks_are_shared_where_they_lie_while_their_reader_runs() -> None:
@@ -44,9 +49,9 @@ def test_full_blocks_are_shared_where_they_lie_while_their_reader_runs() -> None
     assert not set(blocks_of(second)[2:]) & set(blocks_of(first))
     assert memory.copies() == []
     memory.release(first)
-    assert memory.free == 8 - 3
+    assert memory.free == 2 * (8 - 3)
     memory.release(second)
-    assert memory.free == 8
+    assert memory.free == 16
 
 
 def test_a_block_that_is_not_full_is_not_shared() -> None:
@@ -72,7 +77,8 @@ def test_what_was_read_twice_at_once_is_found_as_long_as_one_copy_is_left() -> N
         it.computed = 4
         memory.release(it)
     memory.release(read(memory, "123456789abc"))  # all that was never used, and one of the two
-    assert memory.admit(again := request("abcd")) and again.computed == 2
+    again = admitted(memory, "abcd")
+    assert again.computed == 2
 
 
 def test_the_least_recently_used_is_overwritten_first_and_ends_before_beginnings() -> None:
@@ -80,22 +86,34 @@ def test_the_least_recently_used_is_overwritten_first_and_ends_before_beginnings
     for text in ("abcd", "efgh"):
         memory.release(read(memory, text))
     memory.release(read(memory, "abcd"))
-    assert memory.admit(four := request("12345678"))  # two that are empty, then "gh" and "ef"
+    four = admitted(memory, "12345678")  # two that are empty, then "gh" and "ef"
     memory.release(four)
-    assert memory.admit(kept := request("abcde")) and kept.computed == 4
+    kept = admitted(memory, "abcde")
+    assert kept.computed == 4
     memory.release(kept)
-    assert memory.admit(lost := request("efghi")) and lost.computed == 0
+    lost = admitted(memory, "efghi")
+    assert lost.computed == 0
+
+
+def test_the_beginning_of_a_text_outlives_its_end_and_full_blocks_those_that_nobody_can_find() -> None:
+    memory = Blocks(4, size=2)
+    memory.release(read(memory, "abcdefg"))
+    memory.release(admitted(memory, "12"))  # "g" goes, not "ef"
+    assert len(memory.prefixes.find([ord(letter) for letter in "abcdef"], 6)) == 3
+    memory.release(admitted(memory, "1234"))
+    assert len(memory.prefixes.find([ord(letter) for letter in "abcdef"], 6)) == 2
 
 
 def test_a_newcomer_leaves_a_block_for_each_who_may_grow() -> None:
     memory = Blocks(4, size=2)
     first, second = read(memory, "abcd"), request("efgh")
     assert not memory.admit(second)
-    assert memory.admit(third := request("ef"))
+    third = admitted(memory, "ef")
     assert memory.grow(first, 2)
     memory.release(first)
     memory.release(third)
-    assert memory.admit(alone := request("12345678")) and memory.free == 0
+    alone = admitted(memory, "12345678")
+    assert memory.free == 0
     memory.release(alone)
 
 
@@ -103,4 +121,5 @@ def test_blocks_in_use_are_not_counted_as_free_when_they_are_found() -> None:
     memory = Blocks(3, size=2)
     memory.release(read(memory, "abcd"))
     assert not memory.admit(request("abcdefgh"))
-    assert memory.admit(it := request("abcdef")) and it.computed == 4 and memory.free == 0
+    it = admitted(memory, "abcdef")
+    assert it.computed == 4 and memory.free == 0

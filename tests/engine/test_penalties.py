@@ -78,6 +78,14 @@ def test_an_id_beyond_the_vocabulary_changes_nothing() -> None:
     assert logits.tolist() == [[0, 0, 0, 5]]
 
 
+@pytest.mark.parametrize("prompt", [[], [3], [3, 3]])
+def test_one_token_or_none(prompt: list[int]) -> None:
+    expected = [0.0, 0.0, 0.0, -6.0 if prompt else -3.0]
+    sampling, logits = Sampling(repetition_penalty=2.0), torch.tensor([[0.0, 0.0, 0.0, -3.0]])
+    penalise(logits, [(0, sampling, Penalties(sampling, prompt).after([]))])
+    assert logits[0].tolist() == expected
+
+
 def test_nothing_is_kept_where_nothing_is_asked_for() -> None:
     assert Penalties.of(Sampling(), [1, 2]) is None
     assert Penalties.of(Sampling(logit_bias={1: 1}), [1]) is not None

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.engine.reply import StopTexts
+from gptwright.engine.reply import Reply, StopTexts
+from gptwright.engine.sampling import Sampling
+from gptwright.tokenizers import bytefallback
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 letters = st.text("ab.", max_size=14)
 stops = st.lists(st.text("ab.", min_size=1, max_size=4), max_size=3).map(tuple)
@@ -55,3 +58,41 @@ def test_text_is_held_back_only_while_it_could_begin_a_stop(
         if reader.met:
             break
     assert found == shown
+
+
+def read(tokenizer: Tokenizer, tokens: list[int], sampling: Sampling, *, begins: bool = True) -> tuple[list[str], str]:
+    """What each token showed, what came at the end, and why it ended."""
+    reply = Reply(tokenizer, sampling, begins=begins)
+    shown: list[str] = []
+    for token in tokens:
+        shown.append(reply.feed(token))
+        if reply.stopped:
+            break
+    assert reply.tokens == len(shown)
+    return [*shown, reply.finish()], reply.finish_reason
+
+
+def test_a_character_comes_with_its_last_token(tokenizer: Tokenizer) -> None:
+    cat = tokenizer.encode_bytes("x猫".encode()[:2]) + tokenizer.encode_bytes("猫".encode()[1:])
+    assert read(tokenizer, cat, Sampling()) == (["x", "", "", "猫", ""], "length")
+    assert read(tokenizer, cat[:-1], Sampling()) == (["x", "", "", "\ufffd"], "length")
+    assert read(tokenizer, cat[:-1], Sampling(stop=("\ufffd",))) == (["x", "", "", ""], "stop")
+
+
+def test_a_stop_id_ends_it_and_what_was_held_back_is_given_out(tokenizer: Tokenizer) -> None:
+    q, newline, end = (*tokenizer.encode("q"), *tokenizer.encode("\n"), tokenizer.stop_ids[-1])
+    assert read(tokenizer, [q, newline, end, q], Sampling(stop=("\n\n",))) == (["q", "", "", "\n"], "stop")
+    assert read(tokenizer, [q, newline, end], Sampling(stop_ids=(newline,))) == (["q", "", ""], "stop")
+    assert read(tokenizer, [], Sampling()) == ([""], "length")
+
+
+def test_a_stop_text_across_tokens_ends_it(tokenizer: Tokenizer) -> None:
+    ids = [token for letter in "q\n\nz" for token in tokenizer.encode(letter)]
+    assert read(tokenizer, ids, Sampling(stop=("\n\n",))) == (["q", "", "", ""], "stop")
+
+
+def test_only_what_continues_a_text_keeps_its_space() -> None:
+    tokenizer = bytefallback.train(["the cat sat on the mat " * 9], 275)
+    the = tokenizer.encode("the")
+    assert read(tokenizer, the, Sampling())[0] == ["the", ""]
+    assert read(tokenizer, the, Sampling(), begins=False)[0] == [" the", ""]

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,10 +12,13 @@ from torch import Tensor
 from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from gptwright.engine import sampler
+from gptwright.engine.grammar import Grammars
 from gptwright.engine.penalties import Penalties
-from gptwright.engine.sampler import Row, draw, inverse, prompt_logprobs, seed_of, uniform
+from gptwright.engine.request import Request
+from gptwright.engine.sampler import Row, checked, draw, inverse, prompt_logprobs, rows_of, seed_of, uniform
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ArtifactError
+from gptwright.tokenizers import bytelevel
 
 DRAWN = 20_000
 WARM = Sampling(temperature=1.0)
@@ -156,16 +160,12 @@ def test_proposals_leave_the_distribution_as_it_is() -> None:
     chain = torch.randn(3, 3)
 
     def written(seed: int, proposals: Sequence[int]) -> tuple[int, ...]:
-        said: list[int] = [0]
-        while len(said) < 4:
-            drafts = list(proposals[: 3 - len(said)])
-            before = [said[-1], *drafts]
-            rows = [Row(WARM, seed, len(said) - 1 + i) for i in range(len(before))]
-            for token, draft in zip(draw(chain[before], rows).tokens, [*drafts, -1], strict=True):
-                said.append(token)
-                if token != draft:
-                    break
-        return tuple(said[1:])
+        request = Request([0], WARM, seed)
+        while len(request.ids) < 4:
+            request.drafts = list(proposals[: 3 - len(request.ids)])
+            drawn = draw(chain[[request.ids[-1], *request.drafts]], rows_of(request, None, None))
+            request.ids += checked(drawn.tokens, request.drafts)
+        return tuple(request.ids[1:4])
 
     step, found = chain.softmax(-1), torch.zeros(27)
     for seed in range(3000):
@@ -175,6 +175,40 @@ def test_proposals_leave_the_distribution_as_it_is() -> None:
     expected = (step[0][:, None, None] * step[:, :, None] * step[None]).flatten()
     off = ((found - expected * 3000).square() / (expected * 3000)).sum().item()
     assert off < 54.05, "0.1 % of fair draws are farther off, with 26 degrees of freedom"
+
+
+def test_proposals_are_drawn_as_if_they_had_been_said() -> None:
+    """Penalties and the grammar see what stands in front of each row."""
+    tokenizer = bytelevel.train(["the cat sat on the mat " * 9], 270)
+    sampling = Sampling(temperature=1.0, frequency_penalty=2.0, regex="[a-e]{9}")
+    vocab, text = torch.randn(tokenizer.vocab), list[int]()
+    for seed in range(20):
+        plain, quick = (Request([7], sampling, seed) for _ in range(2))
+        for request, most in ((plain, 0), (quick, 3)):
+            penalties, matcher = Penalties.of(sampling, request.ids), Grammars(tokenizer).matcher(sampling)
+            assert matcher and penalties
+            while len(request.ids) < 10:
+                request.drafts = text[len(request.ids) - 1 :][: min(most, 9 - len(request.ids))]
+                rows = rows_of(request, penalties, matcher)
+                assert [row.number for row in rows] == [len(request.ids) - 1 + i for i in range(len(rows))]
+                for token in checked(draw(vocab.repeat(len(rows), 1), rows).tokens, request.drafts):
+                    penalties.said(token)
+                    matcher.accept(token)
+                    request.ids.append(token)
+            text = request.ids[1:]
+            text[seed % 9] = 70  # one proposal is wrong
+        assert quick.ids == plain.ids
+        assert re.fullmatch("[a-e]{9}", tokenizer.decode(quick.ids[1:]))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "drafts", "certain"),
+    [([5], [], [5]), ([5, 6, 7], [5, 6], [5, 6, 7]), ([5, 6, 7], [5, 9], [5, 6]), ([5, 6, 7], [9, 6], [5])],
+)
+def test_what_was_drawn_is_certain_up_to_the_first_wrong_proposal(
+    tokens: list[int], drafts: list[int], certain: list[int]
+) -> None:
+    assert checked(tokens, drafts) == certain
 
 
 def test_uniform_numbers_are_uniform_along_a_text_and_across_seeds() -> None:

@@ -155,6 +155,16 @@ def test_who_waits_for_a_reader_goes_on_without_it(machine) -> None:
     it.finish()
 
 
+def test_nobody_waits_for_one_who_came_later_or_for_what_it_must_read_itself(machine) -> None:
+    it = machine(Blocks(40, 16), wide=80)
+    first, second = it.add(list(range(60)), 2), it.add(list(range(60)), 2)
+    third = it.add(list(range(60)), 2, recall=0)
+    assert counts(it.step()) == [(0, 60), (2, 20)], "the third may not use what the first reads"
+    it.end(first)
+    it.step()
+    assert second.lease and third.unread > 0, "the third is about to read the same, but it came later"
+
+
 def test_nobody_waits_for_what_is_read_already(machine) -> None:
     it = machine(Slots(500, size=16), wide=25)
     it.add(list(range(60)), 2)
@@ -192,7 +202,7 @@ def test_other_weights_read_everybody_anew_and_keep_what_was_written(machine) ->
 def test_who_can_never_fit_is_told_and_the_others_go_on(machine) -> None:
     it = machine(Slots(20))
     fits = it.add([1] * 11, 10)
-    with pytest.raises(InputError, match="at most 20 tokens.*a prompt of 12 and an answer of up to 10"):
+    with pytest.raises(InputError, match=r"at most 20 tokens.*a prompt of 12 and an answer of up to 10"):
         it.add([1] * 12, 10)
     with pytest.raises(InputError, match="at least one token"):
         it.add([], 10)

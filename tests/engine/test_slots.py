@@ -14,10 +14,15 @@ def slot(request: Request) -> tuple[int, int]:
     return request.lease.start, request.lease.end
 
 
-def read(memory: Slots, text: str, tokens: int = 1) -> Request:
-    """A request that has read all its ids."""
+def admitted(memory: Slots, text: str, tokens: int = 1) -> Request:
     it = request(text, tokens)
     assert memory.admit(it)
+    return it
+
+
+def read(memory: Slots, text: str, tokens: int = 1) -> Request:
+    """A request that has read all its ids."""
+    it = admitted(memory, text, tokens)
     it.computed = len(it.ids)
     assert memory.grow(it, 0)
     return it
@@ -40,22 +45,26 @@ def test_tokens_stand_side_by_side() -> None:
     memory = little(10)
     read(memory, "abc")
     second = read(memory, "de")
-    assert second.lease and [second.lease.address(p) for p in range(2)] == [3, 4]
+    assert second.lease and list(second.lease.addresses(0, 2)) == [3, 4]
     assert layout(memory) == "ABCDE....."
 
 
 def test_a_slot_has_a_margin_but_no_more_than_its_request_can_use() -> None:
     memory = Slots(1000, margin=8)
-    assert memory.admit(short := request("abc", tokens=4)) and slot(short) == (0, 6)
-    assert memory.admit(some := request("abc", tokens=100)) and slot(some) == (6, 17)
-    assert memory.admit(long := request("x" * 100, tokens=100)) and slot(long) == (17, 17 + 125)
+    short = admitted(memory, "abc", tokens=4)
+    assert slot(short) == (0, 6)
+    some = admitted(memory, "abc", tokens=100)
+    assert slot(some) == (6, 17)
+    long = admitted(memory, "x" * 100, tokens=100)
+    assert slot(long) == (17, 17 + 125)
 
 
 def test_what_was_computed_stays_and_is_found_to_the_token() -> None:
     memory = little(12)
     memory.release(read(memory, "abcde"))
     assert layout(memory) == "abcde......."
-    assert memory.admit(it := request("abcxy")) and it.computed == 3
+    it = admitted(memory, "abcxy")
+    assert it.computed == 3
     assert memory.copies() == [Copy(0, 5, 3)] and memory.copies() == []
     assert layout(memory) == "abcdeABCXY.."
 
@@ -63,7 +72,8 @@ def test_what_was_computed_stays_and_is_found_to_the_token() -> None:
 def test_a_text_that_goes_on_takes_its_slot_over() -> None:
     memory = little(12)
     memory.release(read(memory, "abcde"))
-    assert memory.admit(it := request("abcdefg")) and it.computed == 5
+    it = admitted(memory, "abcdefg")
+    assert it.computed == 5
     assert memory.copies() == [] and layout(memory) == "ABCDEFG....."
 
 
@@ -71,23 +81,33 @@ def test_a_slot_is_taken_over_by_one_only() -> None:
     memory = little(20)
     memory.release(read(memory, "abcde"))
     for start in (0, 7, 14):
-        assert memory.admit(it := request("abcdef")) and it.computed == 5 and slot(it)[0] == start - start // 7
+        it = admitted(memory, "abcdef")
+        assert it.computed == 5 and slot(it)[0] == start - start // 7
+
+
+def test_a_slot_that_can_be_taken_over_goes_before_one_that_must_be_copied() -> None:
+    memory = little(20)
+    first = read(memory, "abcde")
+    memory.release(read(memory, "abcde"))
+    assert memory.copies() == [Copy(0, 5, 4)] and slot(first) == (0, 5)
+    assert slot(admitted(memory, "abcdef")) == (5, 11) and memory.copies() == []
 
 
 def test_the_beginning_of_one_who_runs_is_copied() -> None:
     memory = little(12)
     first = read(memory, "abcd")
-    assert memory.admit(second := request("abcx"))
+    second = admitted(memory, "abcx")
     assert second.computed == 3 and memory.copies() == [Copy(0, 4, 3)]
     assert slot(first) == (0, 4)
 
 
 def test_nothing_that_is_not_computed_yet_is_found() -> None:
     memory = little(12)
-    assert memory.admit(first := request("abcdef"))
+    first = admitted(memory, "abcdef")
     first.computed = 3
     assert memory.grow(first, 3)
-    assert memory.admit(second := request("abcdef")) and second.computed == 3
+    second = admitted(memory, "abcdef")
+    assert second.computed == 3
 
 
 def test_a_slot_grows_where_it_is_when_what_is_behind_is_free() -> None:
@@ -137,6 +157,15 @@ def test_the_least_recently_used_is_overwritten_first() -> None:
     assert memory.copies() == [Copy(0, 8, 3)] and layout(memory) == "abcd1234ABCD"
 
 
+def test_of_neighbours_that_are_overwritten_together_the_newest_counts() -> None:
+    memory = little(16)
+    texts = [read(memory, text) for text in ("abcd", "efgh", "ijkl", "mnop")]
+    for index in (3, 0, 1, 2):
+        memory.release(texts[index])
+    read(memory, "12345678")
+    assert layout(memory) == "12345678ijklmnop"
+
+
 def test_the_beginning_of_a_long_text_stays_when_its_end_is_overwritten() -> None:
     memory = little(10)
     memory.release(read(memory, "abcdefghij"))
@@ -150,7 +179,8 @@ def test_the_beginning_of_a_long_text_stays_when_its_end_is_overwritten() -> Non
 def test_a_source_may_be_overwritten_by_its_own_copy() -> None:
     memory = little(8)
     memory.release(read(memory, "abcdefgh"))
-    assert memory.admit(it := request("abcdxyz")) and it.computed == 4
+    it = admitted(memory, "abcdxyz")
+    assert it.computed == 4
     assert memory.copies() == [Copy(0, 1, 4)] and layout(memory) == ".ABCDXYZ"
 
 

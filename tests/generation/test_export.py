@@ -1,18 +1,22 @@
-"""A folder of ours, opened by transformers, says the same words."""
+"""What is exported, opened by transformers, CTranslate2 and as GGUF, says the same words."""
 
 from pathlib import Path
 from typing import Any
 
+import ctranslate2
 import pytest
 import torch
 import transformers
 
+from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
-from gptwright.foundations.durable import MANIFEST, verify_folder
-from gptwright.generation.export import export
+from gptwright.foundations.durable import MANIFEST, read_json, verify_folder
+from gptwright.generation.export import export, export_gguf
 from gptwright.generation.load import load_decoder as load
+from gptwright.models.decoder import Decoder
 from gptwright.models.gpt2 import GPT2
-from gptwright.tokenizers.chat import END_OF_TEXT, END_OF_TURN, Message
+from gptwright.models.llama import Llama, LlamaConfig
+from gptwright.tokenizers.chat import END_OF_TEXT, END_OF_TURN, Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALKS: list[list[Message]] = [
@@ -85,6 +89,50 @@ def test_a_base_model_ends_with_the_text_and_a_chat_model_with_the_turn(
         export(network, tokenizer, tmp_path / name, sampling)
         config = transformers.AutoConfig.from_pretrained(tmp_path / name)
         assert config.eos_token_id == tokenizer.control(end)
+
+
+def random_llama(tokenizer: Tokenizer) -> Llama:
+    """One whose every weight shows in its logits, with rows for more tokens than there are."""
+    sizes: dict[str, Any] = {"context": 64, "width": 32, "heads": 4, "kv_heads": 2, "layers": 2, "hidden": 48}
+    model = Llama(LlamaConfig(vocab=tokenizer.vocab + 3, **sizes))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0, 0.25)
+    return model.requires_grad_(False)
+
+
+@pytest.fixture(params=["gpt2", "llama"])
+def either(request: pytest.FixtureRequest, network: GPT2, tokenizer: Tokenizer) -> Decoder:
+    return network if request.param == "gpt2" else random_llama(tokenizer)
+
+
+def prompts_of(tokenizer: Tokenizer) -> list[list[int]]:
+    texts = ("the cat", "x", "dog ran to the sea where")
+    return [[tokenizer.control(END_OF_TEXT), *tokenizer.encode(text)] for text in texts]
+
+
+def test_ctranslate2_says_the_same_token_for_token(either: Decoder, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    export(either, tokenizer, tmp_path / "model")
+    ctranslate2.converters.TransformersConverter(str(tmp_path / "model")).convert(str(tmp_path / "theirs"))
+    theirs = ctranslate2.Generator(str(tmp_path / "theirs"), device="cpu", compute_type="float32", intra_threads=1)
+    names = read_json(tmp_path / "theirs" / "vocabulary.json")
+    prompts = prompts_of(tokenizer)
+    tokens = [[names[i] for i in prompt] for prompt in prompts]
+    said = theirs.generate_batch(tokens, max_length=25, sampling_topk=1, include_prompt_in_result=False)
+    ours = Engine(either, [tokenizer.end]).generate(prompts, Sampling(temperature=0, max_tokens=25))
+    for answer, other in zip(ours, said, strict=True):
+        assert [i for i in answer.answer if i != tokenizer.end] == other.sequences_ids[0]
+    assert sum(len(answer.answer) for answer in ours) > 30
+
+
+def test_a_gguf_is_the_same_model(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path, model = tmp_path / "model.gguf", random_llama(tokenizer)
+    export_gguf(model, tokenizer, path, "model")
+    found = load(path)
+    ids = torch.tensor(prompts_of(tokenizer)[2:])
+    assert torch.equal(found.logits(ids), model(ids))
+    assert found.tokenizer.encode("the cat 猫") == tokenizer.encode("the cat 猫")
+    assert prompt_ids(TALKS[1], found.tokenizer) == prompt_ids(TALKS[1], tokenizer)
 
 
 def test_the_folder_is_whole_or_as_it_was(

@@ -1,17 +1,20 @@
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from gptwright.engine.engine import Engine
+from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
+from gptwright.engine.writing import Listener
 from gptwright.foundations.durable import new_folder
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.foundations.runs import open_stage
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder as load
-from gptwright.generation.model import Model, Piece
+from gptwright.generation.model import Model
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import write_model
@@ -27,29 +30,43 @@ def model(network: GPT2, tokenizer: Tokenizer) -> Model:
     return Model(network, tokenizer, "tiny", Sampling(temperature=0.5, max_tokens=9))
 
 
-class Scripted(Model):
-    """Says these ids, whatever is asked."""
+class Script(Engine):
+    """Writes these ids, whatever is asked."""
 
-    script: list[int]
+    def __init__(self, network: GPT2, ids: list[int]) -> None:
+        super().__init__(network)
+        self.ids = ids
 
-    def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
-        return self._pieces(iter(self.script), 4, sampling)
+    def submit(
+        self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, listener: Listener | None = None
+    ) -> Request:
+        self.request, self.listener, self.left = Request(list(ids), sampling, 0), listener, iter(self.ids)
+        return self.request
+
+    def step(self) -> list[Request]:
+        token = next(self.left, None)
+        if token is None:
+            self.request.finish = "length"
+        elif self.listener:
+            self.listener.feed(token)
+            self.request.finish = "stop" if self.listener.stopped else None
+        return [self.request]
 
 
-def scripted(model: Model, *said: str | bytes | int) -> Scripted:
-    found = Scripted(model.network, model.tokenizer, "scripted")
-    found.script = []
+def scripted(model: Model, *said: str | bytes | int) -> Model:
+    found, script = Model(model.network, model.tokenizer, "scripted"), list[int]()
     for part in said:
         if isinstance(part, int):
-            found.script.append(part)
+            script.append(part)
         else:
-            found.script += model.tokenizer.encode_bytes(part if isinstance(part, bytes) else part.encode())
+            script += model.tokenizer.encode_bytes(part if isinstance(part, bytes) else part.encode())
+    found.engine = Script(model.network, script)
     return found
 
 
 def test_a_reply_comes_in_pieces_and_the_last_says_why_it_ended(model: Model) -> None:
     end = model.tokenizer.control(END_OF_TEXT)
-    pieces = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("", Sampling()))
+    pieces = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("abc", Sampling()))
     assert [piece.text for piece in pieces] == ["x", "猫", "y", ""]
     assert [piece.finish for piece in pieces] == [None, None, None, "stop"]
     assert [piece.completion_tokens for piece in pieces] == [1, 4, 5, 6]
@@ -57,21 +74,21 @@ def test_a_reply_comes_in_pieces_and_the_last_says_why_it_ended(model: Model) ->
 
 
 def test_a_stop_text_ends_the_reply_and_is_no_part_of_it(model: Model) -> None:
-    pieces = list(scripted(model, "q", "\n", "\n", "z").stream("", Sampling(stop=("\n\n",))))
+    pieces = list(scripted(model, "q", "\n", "\n", "z").stream("abc", Sampling(stop=("\n\n",))))
     assert "".join(piece.text for piece in pieces) == "q"
     assert (pieces[-1].finish, pieces[-1].completion_tokens) == ("stop", 3)
 
 
 def test_half_a_stop_text_is_given_out_at_the_end(model: Model) -> None:
-    pieces = list(scripted(model, "q", "\n").stream("", Sampling(stop=("\n\n",))))
+    pieces = list(scripted(model, "q", "\n").stream("abc", Sampling(stop=("\n\n",))))
     assert "".join(piece.text for piece in pieces) == "q\n"
     assert pieces[-1].finish == "length"
 
 
 def test_half_a_character_at_the_end_is_shown_as_such(model: Model) -> None:
-    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("", Sampling()))
+    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling()))
     assert "".join(piece.text for piece in pieces) == "q\ufffd"
-    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("", Sampling(stop=("\ufffd",))))
+    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling(stop=("\ufffd",))))
     assert "".join(piece.text for piece in pieces) == "q"
 
 
@@ -89,11 +106,8 @@ def test_what_continues_a_text_keeps_its_space_and_a_reply_does_not(network: GPT
     tokenizer = bytefallback.train(["the cat sat on the mat " * 9], 275)
     space = tokenizer.encode("the")
 
-    class Says(Model):
-        def _stream(self, ids: list[int], sampling: Sampling, *, begins: bool) -> Iterator[Piece]:
-            return self._pieces(iter(space), len(ids), sampling, begins)
-
-    model = Says(network, tokenizer, "says")
+    model = Model(network, tokenizer, "says")
+    model.engine = Script(network, space)
     assert (model.generate("on"), model.chat(CHAT)) == (" the", "the")
 
 
@@ -106,6 +120,9 @@ def test_streamed_chat_and_batched_answers_say_the_same(model: Model) -> None:
     greedy = Sampling(temperature=0, max_tokens=20)
     ids = prompt_ids(CHAT, model.tokenizer)
     assert model.answers([ids, ids], greedy) == [model.chat(CHAT, temperature=0, max_tokens=20).strip()] * 2
+    warm = Sampling(temperature=0.5, max_tokens=20, seed=3)
+    one, other = model.answers([ids, ids], warm)
+    assert one == model.chat(CHAT, temperature=0.5, max_tokens=20, seed=3).strip() != other
 
 
 def test_what_is_not_given_is_as_the_folder_says(model: Model) -> None:

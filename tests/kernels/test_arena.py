@@ -1,5 +1,7 @@
 """Attention to an arena against float64, single tokens and chunks, whatever stands beside them."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,7 @@ from gptwright.kernels.library import can_bf16
 
 DTYPES = (torch.bfloat16, torch.float32)
 WIDTHS = ((4, 4, 64), (6, 2, 48), (2, 1, 32), (3, 3, 96), (8, 2, 128), (4, 2, 16))  # heads, of keys, numbers
+CHUNKS = ((0, 1, 0), (0, 70, 0), (33, 70, 0), (150, 3, 0), (33, 70, 20), (150, 70, 7))  # past, tokens, band
 
 
 def drawn(*shape: int, seed: int, dtype: torch.dtype) -> Tensor:
@@ -76,9 +79,7 @@ def test_others_and_threads_change_nothing(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("heads", "groups", "width"), WIDTHS)
-@pytest.mark.parametrize(
-    ("past", "tokens", "band"), [(0, 1, 0), (0, 70, 0), (33, 70, 0), (150, 3, 0), (33, 70, 20), (150, 70, 7)]
-)
+@pytest.mark.parametrize(("past", "tokens", "band"), CHUNKS)
 def test_chunks(heads: int, groups: int, width: int, dtype: torch.dtype, past: int, tokens: int, band: int) -> None:
     keys, values = arena(230, groups, width, dtype)
     q = queries(tokens, heads, width, dtype)
@@ -97,9 +98,16 @@ def test_the_cut_into_chunks_changes_nothing(band: int) -> None:
     q = queries(150, 4, 64, torch.bfloat16)
     whole = attend_chunk(q, keys, values, 7, 20, band)
     cuts = (0, 1, 17, 81, 149, 150)
-    parts = [attend_chunk(q[:, :, a:b], keys, values, 7, 20 + a, band) for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [attend_chunk(q[:, :, a:b], keys, values, 7, 20 + a, band) for a, b in pairwise(cuts)]
     if can_attend_arena(keys):
         assert torch.equal(torch.cat(parts, 2), whole)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_tokens_no_work(dtype: torch.dtype) -> None:
+    keys, values = arena(4, 2, 32, dtype)
+    nobody = torch.zeros(0, dtype=torch.long)
+    assert attend_tokens(queries(0, 4, 32, dtype), keys, values, nobody, nobody).shape == (1, 4, 0, 32)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

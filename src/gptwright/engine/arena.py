@@ -49,13 +49,17 @@ class Arena:
         self.keys, self.values = (torch.empty(shape, dtype=dtype, device=device) for _ in range(2))
 
     @classmethod
-    def of(cls, network: Decoder, memory_gb: float, most: int) -> "Arena":
-        """For a network's layers: as many tokens as the memory holds, at most `most`."""
+    def of(cls, network: Decoder, addresses: int) -> "Arena":
+        """For a network's layers."""
         attention = cast(Any, network.blocks[0]).attention
-        heads, head_width, dtype = attention.kv_heads, attention.head_width, network.matrix_dtype
-        token = 2 * len(network.blocks) * heads * head_width * dtype.itemsize
-        addresses = min(int(memory_gb * 2**30) // token, most)
-        return cls(len(network.blocks), addresses, heads, head_width, dtype, device_of(network))
+        return cls(len(network.blocks), addresses, attention.kv_heads, attention.head_width, network.matrix_dtype,
+                   device_of(network))  # fmt: skip
+
+    @staticmethod
+    def token_bytes(network: Decoder) -> int:
+        """What the keys and values of one token take."""
+        attention = cast(Any, network.blocks[0]).attention
+        return 2 * len(network.blocks) * attention.kv_heads * attention.head_width * network.matrix_dtype.itemsize
 
     @property
     def addresses(self) -> int:

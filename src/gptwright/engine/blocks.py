@@ -16,6 +16,11 @@ class Table:
     def __init__(self, blocks: list[int], size: int, known: int) -> None:
         self.blocks, self.size, self.known = blocks, size, known
 
+    @property
+    def room(self) -> int:
+        """Tokens that fit."""
+        return len(self.blocks) * self.size
+
     def addresses(self, first: int, end: int) -> list[int]:
         """Of the tokens from position `first` up to `end`."""
         return [self.blocks[place // self.size] * self.size + place % self.size for place in range(first, end)]
@@ -29,8 +34,13 @@ class Blocks:
         self._tables = 0
         self.forget()
 
+    @property
+    def free(self) -> int:
+        """Tokens of the blocks that nobody has."""
+        return len(self._free) * self.size
+
     def forget(self) -> None:
-        """Nothing computed so far is ever found. Nobody may have blocks at this time."""
+        """Nothing computed so far is found any more. Nobody may have blocks at this time."""
         assert not self._tables
         blocks = self.most_tokens // self.size
         self.prefixes: Prefixes[int] = Prefixes(self.size)
@@ -78,11 +88,6 @@ class Blocks:
                 self._free.move_to_end(block, last=self._nodes[block] is not None)
         request.lease, request.computed = None, 0
         self._tables -= 1
-
-    @property
-    def free(self) -> int:
-        """Blocks that nobody has."""
-        return len(self._free)
 
     def _count(self, tokens: int) -> int:
         return -(-tokens // self.size)

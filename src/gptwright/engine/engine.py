@@ -11,6 +11,7 @@ The network may be trained between two steps; `refresh` then packs its matrices 
 import secrets
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -18,8 +19,12 @@ from torch import Tensor
 
 from gptwright.engine import prepared
 from gptwright.engine.arena import Arena, Span
+from gptwright.engine.draft import DraftModel, check_draft
+from gptwright.engine.grammar import Matcher
+from gptwright.engine.lookup import Lookups
+from gptwright.engine.memory import Copy
 from gptwright.engine.request import Request
-from gptwright.engine.sampler import Row, draw, prompt_logprobs, seed_of
+from gptwright.engine.sampler import Drawn, Row, draw, prompt_logprobs, seed_of
 from gptwright.engine.sampling import Sampling
 from gptwright.engine.scheduler import Scheduler, Work
 from gptwright.engine.slots import Slots
@@ -28,16 +33,38 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.models.decoder import Decoder
 
+FEW, DRAFTS = 8, 4  # answers written at once up to which drafts are cheap; drafts of a network unless asked otherwise
 GIVEN_AT_ONCE = 128  # tokens whose logits are held together: V numbers each
+
+
+class Proposer(Protocol):
+    """Who guesses tokens that may come next. They are checked in one step, and what is written does not change."""
+
+    def propose(self, requests: Sequence[Request]) -> None:
+        """Sets the `drafts` of requests that are about to draw a token."""
+        ...
+
+    def told(self, request: Request, proposed: int, accepted: int) -> None:
+        """How many of its drafts were checked, and how many were right."""
+        ...
+
+    def leave(self, request: Request) -> None:
+        """It has ended."""
+        ...
+
+    def carry_out(self, copies: Sequence[Copy]) -> None:
+        """What lies in memory moves."""
+        ...
 
 
 class Engine:
     """Writes with `network` in the format called `dtype`, that of its matrices unless given; "auto" chooses.
 
     Keys and values take `memory_gb` at most. `most` requests run at once, others wait. An answer ends with any of
-    `stop_ids`. Up to `drafts` tokens a step are proposed from what was written before, and checked together.
+    `stop_ids`. Up to `drafts` tokens a step are proposed and checked together while few answers are written: by the
+    network `draft`, or else from what was written before.
 
-    Raises `ConfigError` for an unknown format.
+    Raises `ConfigError` for an unknown format, and for a draft network of other tokens.
     """
 
     def __init__(
@@ -49,21 +76,32 @@ class Engine:
         memory_gb: float = 1.0,
         most: int = 128,
         drafts: int = 0,
+        draft: Decoder | None = None,
     ) -> None:
-        self.network = network
-        self.view = prepared.prepared(network, dtype or prepared.format_of(network))
-        self.stop_ids, self.drafts = frozenset(stop_ids), drafts
-        self.context: int = network.config.context
+        dtype = dtype or prepared.format_of(network)
+        self.network, self.view = network, prepared.prepared(network, dtype)
+        self.stop_ids, self.context = frozenset(stop_ids), network.config.context
         self.device = device_of(network)
-        self.arena = Arena.of(self.view, memory_gb, most * self.context)
-        self.memory = Slots(self.arena.addresses)
+        addresses = min(int(memory_gb * 2**30) // Arena.token_bytes(self.view), most * self.context)
+        self.arena, self.memory = Arena.of(self.view, addresses), Slots(addresses)
         self.scheduler = Scheduler(self.memory, most=most)
+        self.proposer: Proposer | None = Lookups(drafts) if drafts else None
+        if draft:
+            check_draft(network, draft)
+            self.proposer = DraftModel(draft, drafts or DRAFTS, dtype, addresses)
         self._writings: dict[Request, Writing] = {}
 
     def submit(
-        self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, listener: Listener | None = None
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int | None = None,
+        listener: Listener | None = None,
+        matcher: Matcher | None = None,
     ) -> Request:
-        """Puts a request in line. Its `listener` is told every token, and may end the answer.
+        """Puts a request in line. Its `listener` is told every token, and may end the answer; its `matcher` says which
+        tokens may come.
 
         Raises `InputError` for an empty prompt, one that leaves no room in the context, and one too large for memory.
         """
@@ -72,7 +110,7 @@ class Engine:
         request = Request(list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context))
         if sampling.prompt_logprobs is not None:
             request.noted_from, request.recall = 1, 0
-        self._add(request, listener)
+        self._add(request, listener, matcher)
         return request
 
     def read(self, ids: Sequence[int], start: int = 1, sampling: Sampling | None = None) -> Request:
@@ -81,7 +119,7 @@ class Engine:
         check_prompt(ids, self.context + 1)
         request = Request(list(ids), sampling or Sampling(temperature=0), 0, limit=len(ids))
         request.noted_from, request.recall = start, start - 1
-        self._add(request, None)
+        self._add(request)
         return request
 
     def abort(self, request: Request) -> None:
@@ -116,21 +154,35 @@ class Engine:
     @torch.inference_mode()
     def step(self) -> list[Request]:
         """One step of whatever is to be done; the requests that got tokens, or ended."""
-        for request in self.scheduler.running:
-            self._writings[request].propose()
+        self._propose()
         works = self.scheduler.plan()
-        if not works:
-            return []
-        self.arena.carry_out(self.memory.copies())
-        return self._write(works, self._states(works))
+        copies = self.memory.copies()
+        self.arena.carry_out(copies)
+        if self.proposer:
+            self.proposer.carry_out(copies)
+        return self._write(works, self._states(works)) if works else []
 
-    def _add(self, request: Request, listener: Listener | None) -> None:
+    def _propose(self) -> None:
+        ready = [request for request in self.scheduler.running if request.unread == 1]
+        if not self.proposer:
+            return
+        if len(ready) > FEW:
+            for request in ready:
+                request.drafts = []
+            return
+        self.proposer.propose(ready)
+        for request in ready:
+            del request.drafts[request.limit - len(request.ids) - 1 :]
+
+    def _add(self, request: Request, listener: Listener | None = None, matcher: Matcher | None = None) -> None:
         self.scheduler.add(request)
-        self._writings[request] = Writing(request, self.stop_ids, self.drafts, listener)
+        self._writings[request] = Writing(request, self.stop_ids, listener, matcher)
 
     def _leave(self, request: Request) -> None:
         self.scheduler.remove(request)
         del self._writings[request]
+        if self.proposer:
+            self.proposer.leave(request)
 
     def _states(self, works: Sequence[Work]) -> Float[Tensor, "N C"]:
         """What the output matrix sees at every token of the step."""
@@ -145,28 +197,40 @@ class Engine:
 
     def _write(self, works: Sequence[Work], states: Float[Tensor, "N C"]) -> list[Request]:
         """Draws what can be drawn now, and keeps the books of every work."""
-        ends = list(accumulate(work.count + len(work.drafts) for work in works))
         rows: list[Row] = []
         places: list[int] = []
-        firsts: list[int | None] = []
-        for work, end in zip(works, ends, strict=True):
-            self._note(work, states[end - work.count - len(work.drafts) : end])
-            draws = work.count == work.request.unread and len(work.request.ids) < work.request.limit
-            firsts.append(len(rows) if draws else None)
-            if draws:
-                rows += self._writings[work.request].rows(work.drafts)
-                places += range(end - len(work.drafts) - 1, end)
+        firsts: dict[Request, int] = {}
+        for work, end in zip(works, accumulate(work.count + len(work.drafts) for work in works), strict=True):
+            request, begin = work.request, end - work.count - len(work.drafts)
+            self._note(work, states[begin:end])
+            if work.count == request.unread and len(request.ids) == request.limit:
+                request.state, request.finish = states[end - 1].clone(), "length"
+            elif work.count == request.unread and (asked := self._rows(work)):
+                firsts[request] = len(rows)
+                rows += asked
+                places += range(end - len(asked), end)
         drawn = draw(self.view.logits(states[torch.tensor(places, device=self.device)]), rows) if rows else None
-        for work, end, first in zip(works, ends, firsts, strict=True):
+        for work in works:
             work.request.computed += work.count
-            if drawn and first is not None:
-                taken = self._writings[work.request].take(work.drafts, drawn, first)
-                work.request.computed += taken - 1
-            elif work.request.unread == 0:
-                work.request.state, work.request.finish = states[end - 1].clone(), "length"
+            if drawn and work.request in firsts:
+                self._take(work, drawn, firsts[work.request])
             if work.request.finish:
                 self._leave(work.request)
         return [work.request for work in works]
+
+    def _rows(self, work: Work) -> list[Row]:
+        """None where the request cannot be gone on with."""
+        try:
+            return self._writings[work.request].rows(work.drafts)
+        except InputError as error:
+            work.request.finish, work.request.error = "error", error
+            return []
+
+    def _take(self, work: Work, drawn: Drawn, first: int) -> None:
+        taken = self._writings[work.request].take(work.drafts, drawn, first)
+        work.request.computed += taken - 1
+        if self.proposer and work.drafts:
+            self.proposer.told(work.request, len(work.drafts), taken - 1)
 
     def _note(self, work: Work, states: Float[Tensor, "N C"]) -> None:
         """Log-probabilities of given tokens, where the request asks for them: a state tells of the token behind it."""

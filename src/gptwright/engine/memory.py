@@ -34,6 +34,11 @@ class Memory(Protocol):
     most_tokens: int
     """that one request can have when it is alone"""
 
+    @property
+    def free(self) -> int:
+        """Tokens for which nobody has room."""
+        ...
+
     def admit(self, request: Request) -> bool:
         """Rents it room for all its ids; `computed` is how many of them are there already. False: not now."""
         ...
@@ -47,7 +52,7 @@ class Memory(Protocol):
         ...
 
     def forget(self) -> None:
-        """Nothing computed so far is ever found: the weights changed. Nobody may have room at this time."""
+        """Nothing computed so far is found any more: the weights changed. Nobody may have room at this time."""
         ...
 
     def copies(self) -> list[Copy]:

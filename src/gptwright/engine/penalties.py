@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
 from torch import Tensor
 
 from gptwright.engine.sampling import Sampling
 
-Entries = NDArray[np.void]
+Entries = np.ndarray
 """one for each token concerned: its id, its bias, how often it stands in the answer, whether it stands anywhere"""
 _ENTRY = np.dtype([("id", np.int64), ("bias", np.float32), ("count", np.float32), ("met", np.bool_)])
 
@@ -70,7 +69,7 @@ def penalise(logits: Float[Tensor, "R V"], changes: Sequence[tuple[int, Sampling
         return torch.from_numpy(np.repeat(np.array(values, np.float32), many)).to(logits.device)
 
     def column(name: str) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(entries[name])).to(logits.device)
+        return torch.from_numpy(entries[name].copy()).to(logits.device)
 
     rows = torch.from_numpy(np.repeat([row for row, *_ in changes], many)).to(logits.device)
     settings = [sampling for _, sampling, _ in changes]

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from gptwright.engine.sampling import Sampling
+from gptwright.foundations.errors import GptwrightError
 
-Finish = Literal["stop", "length", "abort"]
+Finish = Literal["stop", "length", "abort", "error"]
 
 
 @runtime_checkable
 class Lease(Protocol):
-    """Where a request's keys and values lie."""
+    """Where a request's keys and values lie, and for how many tokens there is room."""
+
+    @property
+    def room(self) -> int: ...
 
     def addresses(self, first: int, end: int) -> Sequence[int]:
         """Of the tokens from position `first` up to `end`; a range where they lie side by side."""
@@ -38,6 +42,8 @@ class Request:
     drafts: list[int] = field(default_factory=list[int])
     """tokens that may come next, to be checked in one step"""
     finish: Finish | None = None
+    error: GptwrightError | None = None
+    """why it cannot be gone on with"""
     logprobs: list[float] = field(default_factory=list[float])
     """of the answer's tokens, as they were drawn"""
     top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])

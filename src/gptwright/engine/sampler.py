@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from gptwright.engine.grammar import Matcher
 from gptwright.engine.penalties import Penalties, penalise
+from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ArtifactError
 
@@ -54,6 +56,23 @@ class Drawn:
     tokens: list[int]
     logprobs: list[float]
     top: list[dict[int, float]]
+
+
+def rows_of(request: Request, drafts: Sequence[int], penalties: Penalties | None, matcher: Matcher | None) -> list[Row]:
+    """The request's next token, and one behind each of the drafts. Raises `InputError` when the grammar lets nothing
+    through."""
+    number = len(request.ids) - request.prompt
+    allowed = matcher.allowed(drafts) if matcher else [None] * (len(drafts) + 1)
+    return [
+        Row(request.sampling, request.seed, number + i, penalties, tuple(drafts[:i]), mask)
+        for i, mask in enumerate(allowed)
+    ]
+
+
+def checked(tokens: Sequence[int], drafts: Sequence[int]) -> list[int]:
+    """What is certain of the tokens that the rows of one request drew: up to the first that is not as proposed."""
+    right = next((i for i, draft in enumerate(drafts) if tokens[i] != draft), len(drafts))
+    return list(tokens[: right + 1])
 
 
 def seed_of(seed: int, answer: int) -> int:

@@ -67,14 +67,11 @@ class Scheduler:
 
     def plan(self) -> list[Work]:
         """The next step, empty only when there is nothing to do. Memory's copies have to be made before it."""
-        waiting = len(self.line)
-        answers = self._answers()
-        limit = self.budget if answers else self.wide
-        left = max(1, limit // 4, limit - len(answers))
+        works = self._answers()
+        limit = self.budget if works else self.wide
+        left = max(1, limit // 4, limit - len(works))
         prompts = self._prompts(left)
-        if len(self.line) == waiting:  # whoever lost memory just now would only take it back from older ones
-            prompts += self._newcomers(left - _tokens(prompts))
-        works = answers + prompts
+        works += prompts + self._newcomers(left - _tokens(prompts))
         self._check_drafts(works, limit - _tokens(works))
         return works
 
@@ -92,13 +89,11 @@ class Scheduler:
         """What is left of prompts that were begun; their room was made when they were admitted."""
         works: list[Work] = []
         for request in self.running:
-            if request.unread > 1:
-                count = min(request.unread, left)
-                grown = self.memory.grow(request, count)
+            if left and request.unread > 1:
+                works.append(Work(request, min(request.unread, left)))
+                left -= works[-1].count
+                grown = self.memory.grow(request, works[-1].count)
                 assert grown
-                if count:
-                    works.append(Work(request, count))
-                left -= count
         return works
 
     def _newcomers(self, left: int) -> list[Work]:
@@ -123,16 +118,15 @@ class Scheduler:
         for other in self.running:
             if other.unread > 1 and other.arrival < request.arrival:
                 block = other.computed // self.memory.size * self.memory.size + self.memory.size
-                if block <= min(len(other.ids), request.recallable) and other.ids[:block] == request.ids[:block]:
+                if block <= request.recallable and other.ids[:block] == request.ids[:block]:
                     return True
         return False
 
     def _check_drafts(self, works: list[Work], left: int) -> None:
-        """Drafts of those who reach the end of their ids, as far as tokens and free memory go."""
+        """As far as tokens and free memory go. Drafts follow the last id: a prompt read in part leaves no tokens."""
         for work in works:
-            request = work.request
-            drafts = request.drafts[: max(0, left)] if work.count == request.unread else []
-            if drafts and self.memory.grow(request, work.count + len(drafts)):
+            drafts = work.request.drafts[: max(0, left)]
+            if drafts and self.memory.grow(work.request, work.count + len(drafts)):
                 work.drafts = drafts
                 left -= len(drafts)
 

@@ -5,7 +5,7 @@ beginning), or a gap (free and empty). A slot grows into what is free behind it,
 is copied, or its slot is taken over. What was not used for longest is overwritten first.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gptwright.engine.memory import Copy, Node, Prefixes
@@ -53,7 +53,7 @@ class Window(NamedTuple):
 
 
 class Slots:
-    """A `Memory` of `addresses` tokens; beginnings are found if they have `size`.
+    """A `Memory` of `addresses` tokens; beginnings of `size` tokens and more are found.
 
     A slot has room for `margin` tokens more than it needs at the time, or for a quarter more in long texts, but not
     for more than its request can come to.
@@ -64,8 +64,13 @@ class Slots:
         self.slots: list[Slot] = []
         self.forget()
 
+    @property
+    def free(self) -> int:
+        """Tokens of the slots that nobody has."""
+        return sum(slot.room for slot in self.slots if not slot.request)
+
     def forget(self) -> None:
-        """Nothing computed so far is ever found. Nobody may have a slot at this time."""
+        """Nothing computed so far is found any more. Nobody may have a slot at this time."""
         assert not any(slot.request for slot in self.slots)
         self.prefixes: Prefixes[Slot] = Prefixes(self.size)
         self.slots = [Slot(0, self.most_tokens)]
@@ -132,7 +137,7 @@ class Slots:
         `home` is a slot that it leaves, or stays in; nothing there is lost. As every copy is made in its turn, a
         source may be overwritten as soon as its copy is noted.
         """
-        window = min(self._windows(room, home), default=None, key=lambda window: window.loss)
+        window = self._best_window(room, home)
         if window is None:
             return False
         if home:
@@ -147,10 +152,9 @@ class Slots:
         self._note(request, slot)
         return True
 
-    def _windows(self, room: int, home: Slot | None) -> Iterator[Window]:
-        """Where `room` addresses can be had, `home` in place first: as few neighbours as suffice, none rented."""
-        if home:
-            yield from self._in_place(room, home)
+    def _best_window(self, room: int, home: Slot | None) -> Window | None:
+        """Where `room` addresses can be had with the least loss, rather in place: as few neighbours as suffice."""
+        best = self._in_place(room, home) if home else None
         first = total = 0
         for last, slot in enumerate(self.slots):
             if slot.request and slot is not home:
@@ -160,16 +164,18 @@ class Slots:
             while total - self.slots[first].room >= room:
                 total -= self.slots[first].room
                 first += 1
-            if total >= room:
-                yield self._window(first, last, home)
+            if total >= room and (best is None or slot.used < best.loss):
+                window = self._window(first, last, home)
+                best = window if best is None or window.loss < best.loss else best
+        return best
 
-    def _in_place(self, room: int, home: Slot) -> Iterator[Window]:
+    def _in_place(self, room: int, home: Slot) -> Window | None:
         first = last = self.slots.index(home)
         while self.slots[last].end - home.start < room:
             last += 1
             if last == len(self.slots) or self.slots[last].request:
-                return
-        yield self._window(first, last, home)
+                return None
+        return self._window(first, last, home)
 
     def _window(self, first: int, last: int, home: Slot | None) -> Window:
         return Window(max([0 if slot is home else slot.used for slot in self.slots[first : last + 1]]), first, last)
@@ -187,14 +193,18 @@ class Slots:
 
     def _replace(self, first: int, count: int, slots: list[Slot]) -> None:
         """Puts slots in the place of `count` others, and makes one gap of gaps that lie side by side."""
-        begin, end = max(0, first - 1), first + count
+        begin, end = first, first + count
+        while begin and self.slots[begin - 1].gap:
+            begin -= 1
+        while end < len(self.slots) and self.slots[end].gap:
+            end += 1
         joined: list[Slot] = []
-        for slot in self.slots[begin:first] + slots + self.slots[end : end + 1]:
+        for slot in self.slots[begin:first] + slots + self.slots[first + count : end]:
             if joined and slot.gap and joined[-1].gap:
                 joined[-1].room += slot.room
             elif slot.room:
                 joined.append(slot)
-        self.slots[begin : end + 1] = joined
+        self.slots[begin:end] = joined
 
     def _shorten(self, slot: Slot, tokens: int) -> None:
         """Keeps the first tokens of a text. Less than a block cannot be found, so it is not kept."""

@@ -1,12 +1,12 @@
 """GGUF, llama.cpp's file of one model: a header, named values, a table of tensors, then the tensors' bytes.
 
-Nothing in the file is believed before it is checked: a count or a length against the bytes that are left, a tensor
+Nothing in a file is believed before it is checked: a count or a length against the bytes that are left, a tensor
 against the end of the file and against its neighbours. A damaged or hostile file costs one error and little memory.
 """
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gptwright.foundations.durable import write_file
 from gptwright.foundations.errors import ArtifactError, ConfigError
 
 VERSIONS = (2, 3)
@@ -21,6 +22,7 @@ NUMBERS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 10: "<
 BOOL, TEXT, ARRAY = 7, 8, 9
 ALIGNMENT = "general.alignment"
 Blocks = dict[int, tuple[str, int, int]]
+Numbers = np.ndarray[Any, np.dtype[np.float32]]
 
 # Several times what the largest public models need; below them, a file can cost no more than some 100 MB to refuse.
 MOST_HEADER = 64 << 20  # bytes before the tensors
@@ -73,12 +75,43 @@ def read_container(path: Path) -> Container:
     return Container(path=path, metadata=metadata, tensors=stored, data=np.frombuffer(cursor.data, dtype=np.uint8))
 
 
+def write_container(
+    path: Path, architecture: str, values: Mapping[str, Any], tensors: Iterable[tuple[str, str, Numbers]]
+) -> None:
+    """Writes a file whole or not at all: `values` as `Container` has them, `tensors` as name, type of ggml, numbers.
+
+    Raises `ConfigError` when the `gguf` package is missing, `ResourceError` when the file cannot be written.
+    """
+    block_sizes()
+    write_file(path, lambda unfinished: _write(unfinished, architecture, values, list(tensors)))
+
+
+def _write(path: Path, architecture: str, values: Mapping[str, Any], tensors: list[tuple[str, str, Numbers]]) -> None:
+    from gguf import GGMLQuantizationType, GGUFWriter
+    from gguf.quants import quantize
+
+    writer = GGUFWriter(path, architecture)
+    adds = {bool: writer.add_bool, int: writer.add_uint32, float: writer.add_float32, str: writer.add_string}
+    for key, value in values.items():
+        adds.get(type(value), writer.add_array)(key, value)
+    kinds = [GGMLQuantizationType[word] for _, word, _ in tensors]
+    for (name, _, numbers), kind in zip(tensors, kinds, strict=True):
+        sizes = block_sizes()[kind]
+        writer.add_tensor_info(name, numbers.shape, numbers.dtype, numbers.size // sizes[1] * sizes[2], kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for (_, _, numbers), kind in zip(tensors, kinds, strict=True):
+        writer.write_tensor_data(quantize(numbers, kind))
+    writer.close()
+
+
 def block_sizes() -> Blocks:
     """Of every type of ggml by its number: name, numbers in a block, bytes of a block."""
     try:
         from gguf.constants import GGML_QUANT_SIZES
     except ImportError as error:
-        raise ConfigError("the package gguf, to read a GGUF file", "no such package here",
+        raise ConfigError("the package gguf, for GGUF files", "no such package here",
                           "pip install 'gptwright[gguf]'") from error  # fmt: skip
     return {int(kind): (kind.name, numbers, size) for kind, (numbers, size) in GGML_QUANT_SIZES.items()}
 

@@ -1,4 +1,5 @@
-"""Leaving a model as a folder that other tools open: weights, tokenizer, template and generation defaults together."""
+"""Leaving a model for other tools: weights, tokenizer, template and generation defaults together, as a folder or, for
+llama.cpp and what is built on it, as one GGUF file."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import new_folder, write_json
 from gptwright.generation.beam import Search
 from gptwright.models.catalogue import family_of
+from gptwright.models.decoder import Decoder
+from gptwright.models.gguf_writing import write_gguf
 from gptwright.models.huggingface import SHARD, write_model
+from gptwright.tokenizers.gguf_writing import values_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -37,6 +41,14 @@ def export(
         if family_of(model.config).kind == "decoder":
             settings = _generation(sampling or Sampling(temperature=0.8))
             write_json(unfinished / "generation_config.json", ids | settings | {"eos_token_id": tokenizer.stop_ids})
+
+
+def export_gguf(
+    model: Decoder, tokenizer: Tokenizer, path: Path, name: str, dtype: torch.dtype = torch.float32
+) -> None:
+    """Writes the file whole or not at all; the model is called `name` in it. Raises `ArtifactError` for families and
+    tokenizers that llama.cpp does not know."""
+    write_gguf(model, path, name, values_of(tokenizer, model.config.vocab), dtype)
 
 
 def export_translator(

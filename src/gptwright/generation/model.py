@@ -24,8 +24,8 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 class Model:
-    """A language model and its tokenizer. It writes in the format called `dtype` (see `engine.prepared`), `at_once` texts
-    side by side at most, whose keys and values take `memory_gb` at most."""
+    """A language model and its tokenizer. It writes in the format called `dtype` (see `engine.prepared`), at most
+    `at_once` texts side by side, whose keys and values take `memory_gb` at most."""
 
     def __init__(
         self,

@@ -80,16 +80,18 @@ class Stream:
         return self._reply.stopped
 
     def next(self) -> Piece | None:
-        """What became certain since the last time; None for nothing."""
+        """What became certain since the last time; None for nothing. Raises what made it impossible to go on."""
         finish = self.request.finish
         if self.done or not (self._text or finish):
             return None
-        assert finish != "abort"
         if finish:
             self.done = True
             rest = self._reply.finish()
             self._text += rest
             self._shown += len(rest)
+        if self.request.error:
+            raise self.request.error
+        assert finish not in ("abort", "error")
         text, self._text = self._text, ""
         tokens = self._certain() if self._noted else ()
         return Piece(text, finish, self.request.prompt, self._reply.tokens, tokens, self._mean() if finish else None)

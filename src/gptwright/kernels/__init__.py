@@ -1,1 +1,1 @@
-"""Optional compiled kernels for bf16 training on AVX512-BF16; PyTorch's own operations stay beside them."""
+"""Optional compiled kernels for training and inference on the processor; PyTorch's own operations stay beside them."""

@@ -107,7 +107,7 @@ struct Step {
 
   template <class T, int V>
   void run() const {
-    long parts = std::min(groups, (threads + tokens - 1) / tokens), row = groups * V * LANES;
+    long parts = std::min(groups, (threads + tokens - 1) / std::max(tokens, 1L)), row = groups * V * LANES;
 #pragma omp parallel num_threads(threads)
     {
       std::vector<float> scores, sums(groups * shared * V * LANES);

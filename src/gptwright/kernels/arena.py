@@ -49,9 +49,10 @@ def attend_tokens(
     seen: Int[Tensor, "N"],
     band: int = 0,
 ) -> Float[Tensor, "1 H N D"]:
-    """Token n sees the `seen[n]` keys from address `starts[n]` on, in a band the last `band` of them only."""
+    """Token n sees the `seen[n]` keys (1 at least) from address `starts[n]` on, in a band the last `band` of them."""
     if not can_attend_arena(keys):
         return tokens_by_torch(q, keys, values, starts, seen, band)
+    assert q.dtype == keys.dtype and starts.dtype == seen.dtype == torch.long
     q = q if q.stride(-1) == 1 else q.contiguous()
     _, heads, tokens, width = q.shape
     groups, out = keys.shape[1], heads_like(q)

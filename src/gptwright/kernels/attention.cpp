@@ -1,7 +1,8 @@
 // Causal attention in bf16 over whole sequences, forward and backward, without a copy of the heads.
 //
 // Queries go in blocks of 64 against all keys up to the block's end; scores stay in the core's own cache. A chunk of a
-// text looks at the `past` keys before it too, and in a band at no more than `band` keys. The gradient is computed from the saved log-sum-exp (Dao et al. 2022, §3.1).
+// text looks at the `past` keys before it too, and in a band at no more than `band` keys.
+// The gradient is computed from the saved log-sum-exp (Dao et al. 2022, §3.1).
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -57,7 +58,8 @@ struct Forward {
   std::vector<bf16> weights;
 
   Forward(long past, long queries, long width, long band)
-      : past(past), length(past + queries), width(width), band(band), keys(up(width / 2, LANES) * up(length, LANES)), values(up(length, 2) / 2 * width),
+      : past(past), length(past + queries), width(width), band(band), keys(up(width / 2, LANES) * up(length, LANES)),
+        values(up(length, 2) / 2 * width),
         scores(BLOCK * up(length, LANES)), sums(BLOCK * width), weights(BLOCK * up(length, LANES)) {}
 
   void set_keys(const Rows &k, const Rows &v) {
@@ -86,14 +88,14 @@ struct Forward {
 
   // Those from `skip` to `n` of a row as weights that sum to 1, the others 0; returns the log of the sum of e^score.
   static float softmax(float *row, long skip, long n, long columns, float scale, bf16 *to) {
-    auto seen = [=](long j) -> __mmask16 { return first(n - j) & ~(j < skip ? first(skip - j) : 0); };
+    std::fill(row, row + skip, -INFINITY);
     __m512 most = _mm512_set1_ps(-INFINITY), s = _mm512_set1_ps(scale);
-    for (long j = 0; j < n; j += LANES) most = _mm512_mask_max_ps(most, seen(j), most, _mm512_loadu_ps(row + j));
+    for (long j = 0; j < n; j += LANES) most = _mm512_mask_max_ps(most, first(n - j), most, _mm512_loadu_ps(row + j));
     float top = _mm512_reduce_max_ps(most) * scale;
     __m512 shift = _mm512_set1_ps(-top), total = _mm512_setzero_ps();
     for (long j = 0; j < n; j += LANES) {
       __m512 e = exponential(_mm512_fmadd_ps(_mm512_loadu_ps(row + j), s, shift));
-      e = _mm512_maskz_mov_ps(seen(j), e);
+      e = _mm512_maskz_mov_ps(first(n - j), e);
       total = _mm512_add_ps(total, e);
       _mm512_storeu_ps(row + j, e);
     }

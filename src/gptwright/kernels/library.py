@@ -48,6 +48,11 @@ SIGNATURES: dict[str, dict[str, list[Any]]] = {
         "attention_forward": [*SHAPE, LONG, LONG, *[Heads] * 4, POINTER, INT],
         "attention_backward": [*SHAPE, *[Heads] * 5, POINTER, *[Heads] * 3, INT],
     },
+    "fused": {
+        "rms_norm": [LONG, LONG, POINTER, POINTER, FLOAT, POINTER, INT],
+        "silu_product": [LONG, *[POINTER] * 3, INT],
+        "turn_heads": [*[LONG] * 4, Heads, POINTER, POINTER, LONG, Heads, INT],
+    },
     "linear": {
         "linear_pack": [POINTER, POINTER, INT, INT],
         "linear_apply": [POINTER, LONG, *[POINTER] * 3, INT, INT],
@@ -72,7 +77,7 @@ def reason() -> str:
 
 
 def can_bf16() -> bool:
-    return library() is not None and _has_bf16_products()
+    return _has_bf16_products() and library() is not None
 
 
 def fits(x: Tensor) -> bool:

@@ -1,4 +1,4 @@
-// Linear layers whose weights are packed once: y = x Wᵀ + b for one row of x or thousands, weights in bf16, 8 or 4 bits.
+// Linear layers whose weights are packed once: y = x Wᵀ + b for one row of x or thousands, weights in float32, bf16, 8 or 4 bits.
 //
 // 64 outputs lie side by side in a panel, in the order in which they are read: one row of x streams them from memory.
 // Each number is summed in the same order whatever the rows beside it and the threads. With 8 and 4 bits each row of x
@@ -19,7 +19,7 @@ namespace {
 constexpr long PANEL = 64, GROUP = 32;  // outputs of a panel; weights of 4 bits that share a scale
 constexpr long STRIP = 128, TALL = 192;  // words of a panel that stay in the nearest cache; rows that meet them there
 
-enum Format { BF16, INT8, INT4 };
+enum Format { FP32, BF16, INT8, INT4 };
 enum Wide { INPUT = 1, BIAS = 2, OUTPUT = 4 };  // what is float32 and not bf16
 
 struct Packed {
@@ -27,7 +27,10 @@ struct Packed {
   word *panels;   // [panel][words of one output][PANEL]
   void *scales;   // 8 bits: float32 [panel][PANEL]; 4 bits: bf16 [panel][group][PANEL]
   long groups() const { return (inputs + GROUP - 1) / GROUP; }
-  long words() const { return format == BF16 ? (inputs + 1) / 2 : format == INT8 ? (inputs + 3) / 4 : 4 * groups(); }
+  long words() const {
+    long each[] = {inputs, (inputs + 1) / 2, (inputs + 3) / 4, groups() * GROUP / 8};
+    return each[format];
+  }
   long count() const { return (outputs + PANEL - 1) / PANEL; }
 };
 
@@ -93,11 +96,18 @@ void nibbles_of(const T *row, long n, word *to, bf16 *scale) {
 }
 
 template <class T>
+void put(word *to, long i, T x) {
+  memcpy((char *)to + i * sizeof x, &x, sizeof x);
+}
+
+template <class T>
 void words_of(const Packed &p, const T *row, long output, word *to) {
   if (p.format == INT8) bytes_of(row, p.inputs, to, (float *)p.scales + output);
   if (p.format == INT4) nibbles_of(row, p.inputs, to, (bf16 *)p.scales + output / PANEL * p.groups() * PANEL + output % PANEL);
+  if (p.format == FP32)
+    for (long i = 0; i < p.inputs; i++) put(to, i, wide(row[i]));
   if (p.format == BF16)
-    for (long i = 0; i < p.inputs; i++) ((bf16 *)to)[i] = std::is_same_v<T, bf16> ? row[i] : rounded(wide(row[i]));
+    for (long i = 0; i < p.inputs; i++) put(to, i, std::is_same_v<T, bf16> ? (bf16)row[i] : rounded(wide(row[i])));
 }
 
 template <class T>
@@ -121,15 +131,17 @@ void pack(const Packed &p, const T *weight, int threads) {
 // What a format makes of x, row by row in `read`, and of some of its rows in `meet` with a panel: 64 float32 a row.
 
 #ifdef __AVX512BF16__
-struct Ahead : Pairs {
+template <class Dot>
+struct Ahead : Dot {
   static constexpr bool AHEAD = true;
 };
 
-struct Halves {
+template <class Dot>
+struct Whole {
   const Packed &p;
   const word *x;
 
-  Halves(const Packed &p, long, const void *x) : p(p), x((const word *)x) {}
+  Whole(const Packed &p, long, const void *x) : p(p), x((const word *)x) {}
 
   void read(long, const void *, int) {}
 
@@ -137,7 +149,8 @@ struct Halves {
     long words = p.words();
     const word *weights = p.panels + panel * words * PANEL, *left = x + from * words;
     for (long k = 0; k < words; k += STRIP)
-      product<Ahead>(rows, PANEL, std::min(STRIP, words - k), left + k, words, 1, weights + k * PANEL, PANEL, y, PANEL, k > 0, weights + (k + STRIP) * PANEL);
+      product<Ahead<Dot>>(rows, PANEL, std::min(STRIP, words - k), left + k, words, 1, weights + k * PANEL, PANEL, y, PANEL,
+                          k > 0, weights + (k + STRIP) * PANEL);
   }
 };
 #endif
@@ -256,10 +269,11 @@ extern "C" void linear_pack(const Packed *p, const void *weight, int wide, int t
   wide ? pack(*p, (const float *)weight, threads) : pack(*p, (const bf16 *)weight, threads);
 }
 
-// x has `inputs` numbers a row, an even number for bf16; `wide` says what is float32: x (never for bf16), bias, out.
+// `wide` says what is float32: x, bias, out. For weights in float32 x is too, for bf16 never, with even rows.
 extern "C" void linear_apply(const Packed *p, long rows, const void *x, const void *bias, void *out, int wide, int threads) {
 #ifdef __AVX512BF16__
-  if (p->format == BF16) apply<Halves>(*p, rows, x, bias, out, wide, threads);
+  if (p->format == FP32) apply<Whole<Singles>>(*p, rows, x, bias, out, wide, threads);
+  if (p->format == BF16) apply<Whole<Pairs>>(*p, rows, x, bias, out, wide, threads);
 #endif
   if (p->format == INT8) apply<Bytes>(*p, rows, x, bias, out, wide, threads);
   if (p->format == INT4) apply<Fours>(*p, rows, x, bias, out, wide, threads);

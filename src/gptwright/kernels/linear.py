@@ -3,9 +3,9 @@
     formats()                   what the kernels have here, the most exact first
     pack(weight, format)        a layer: layer(x, bias, out_dtype), layer.refresh(weight)
 
-bf16 keeps the weights as they are; int8 rounds each output's weights to 8 bits with one scale, int4 every 32 weights
-to 4 bits with a scale in bf16, and both round each row of x to 8 bits. A number of a kernel's result does not depend on
-the rows beside it nor on the threads.
+fp32 and bf16 keep the weights as they are; int8 rounds each output's weights to 8 bits with one scale, int4 every 32
+weights to 4 bits with a scale in bf16, and both round each row of x to 8 bits. A number of a kernel's result does not
+depend on the rows beside it nor on the threads.
 """
 
 import ctypes
@@ -18,10 +18,12 @@ from torch import Tensor
 
 from gptwright.kernels.library import can_bf16, library
 
-Format = Literal["bf16", "int8", "int4"]
-FORMATS: tuple[Format, ...] = ("bf16", "int8", "int4")
-WORD = {"bf16": 2, "int8": 4, "int4": 8}  # weights of four bytes
+Format = Literal["fp32", "bf16", "int8", "int4"]
+FORMATS: tuple[Format, ...] = ("fp32", "bf16", "int8", "int4")
+WORD = {"fp32": 1, "bf16": 2, "int8": 4, "int4": 8}  # weights of four bytes
+WHOLE = {"fp32": torch.float32, "bf16": torch.bfloat16}  # what x is rounded to
 PANEL, GROUP, OFFSET = 64, 32, -8
+FLOATS = (torch.bfloat16, torch.float32)
 WIDE_X, WIDE_BIAS, WIDE_OUT = 1, 2, 4
 
 
@@ -42,7 +44,7 @@ class Layer(Protocol):
 
 def formats() -> tuple[Format, ...]:
     """Formats whose kernels are here. `pack` takes the others too, in PyTorch's operations: right, but not fast."""
-    return () if library() is None else FORMATS if can_bf16() else FORMATS[1:]
+    return () if library() is None else FORMATS if can_bf16() else FORMATS[2:]
 
 
 def pack(weight: Float[Tensor, "N K"], format: Format) -> Layer:
@@ -74,7 +76,7 @@ class Packed:
         self.refresh(weight)
 
     def refresh(self, weight: Float[Tensor, "N K"]) -> None:
-        assert weight.shape == (self.outputs, self.inputs)
+        assert weight.shape == (self.outputs, self.inputs) and weight.dtype in FLOATS
         weight = weight.detach().contiguous()
         library().linear_pack(self._at, weight.data_ptr(), weight.dtype == torch.float32, torch.get_num_threads())
 
@@ -82,17 +84,17 @@ class Packed:
         self, x: Float[Tensor, "*B K"], bias: Float[Tensor, "N"] | None = None, out_dtype: torch.dtype | None = None
     ) -> Float[Tensor, "*B N"]:
         dtype = out_dtype or x.dtype
-        if self.format == "bf16":
-            x = x.to(torch.bfloat16)
-            if self.inputs % 2:
-                x = F.pad(x, (0, 1))
-        x = x if x.is_contiguous() else x.contiguous()
-        out = torch.empty(*x.shape[:-1], self.outputs, dtype=dtype)
-        wide = WIDE_X * (x.dtype == torch.float32) + WIDE_OUT * (dtype == torch.float32)
-        if bias is not None and bias.dtype == torch.float32:
-            wide += WIDE_BIAS
-        self._apply(self._at, x.numel() // x.shape[-1], x.data_ptr(), None if bias is None else bias.data_ptr(),
-                    out.data_ptr(), wide, torch.get_num_threads())  # fmt: skip
+        assert x.shape[-1] == self.inputs and x.dtype in FLOATS and dtype in FLOATS
+        if self.format in WHOLE and x.dtype != WHOLE[self.format]:
+            x = x.to(WHOLE[self.format])
+        if self.format == "bf16" and self.inputs % 2:
+            x = F.pad(x, (0, 1))
+        x = x.contiguous()
+        out = torch.empty((*x.shape[:-1], self.outputs), dtype=dtype)
+        wide, at = WIDE_X * (x.dtype == torch.float32) + WIDE_OUT * (dtype == torch.float32), None
+        if bias is not None:
+            wide, at = wide + WIDE_BIAS * (bias.dtype == torch.float32), bias.data_ptr()
+        self._apply(self._at, x.numel() // x.shape[-1], x.data_ptr(), at, out.data_ptr(), wide, torch.get_num_threads())
         return out
 
 
@@ -105,18 +107,20 @@ class Plain:
 
     def refresh(self, weight: Float[Tensor, "N K"]) -> None:
         weight = weight.detach()
-        self.whole, self.scales = weight.to(torch.bfloat16), torch.ones(1)
         if self.format == "int8":
             self.whole, self.scales = in_8_bits(weight)
         elif self.format == "int4":
             self.whole, self.scales = in_4_bits(weight)
+        else:
+            self.whole, self.scales = weight.to(WHOLE[self.format]), torch.ones(1)
 
     def __call__(
         self, x: Float[Tensor, "*B K"], bias: Float[Tensor, "N"] | None = None, out_dtype: torch.dtype | None = None
     ) -> Float[Tensor, "*B N"]:
         dtype = out_dtype or x.dtype
-        if self.format == "bf16":
-            y = F.linear(x.to(torch.bfloat16).to(dtype), self.whole.to(dtype))
+        if self.format in WHOLE:
+            wide = torch.promote_types(self.whole.dtype, dtype)
+            y = F.linear(x.to(self.whole.dtype).to(wide), self.whole.to(wide))
         else:
             whole, scale = in_8_bits(x)
             weight = self.whole.float() if self.format == "int8" else of_4_bits(self.whole, self.scales, x.shape[-1])

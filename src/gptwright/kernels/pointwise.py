@@ -14,18 +14,24 @@ class Gelu(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:  # pyright: ignore
-        x = x.contiguous()
-        y = torch.empty_like(x)
-        library().gelu_forward(x.numel(), x.data_ptr(), y.data_ptr(), torch.get_num_threads())
         ctx.save_for_backward(x)
-        return y
+        return gelu(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # pyright: ignore
         (x,) = ctx.saved_tensors
-        dy, dx = gradients[0].contiguous(), torch.empty_like(x)
+        x, dy = x.contiguous(), gradients[0].contiguous()
+        dx = torch.empty_like(x)
         library().gelu_backward(x.numel(), x.data_ptr(), dy.data_ptr(), dx.data_ptr(), torch.get_num_threads())
         return dx
+
+
+def gelu(x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+    """`Gelu` without what a gradient would want."""
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    library().gelu_forward(x.numel(), x.data_ptr(), y.data_ptr(), torch.get_num_threads())
+    return y
 
 
 def cross_entropy_(

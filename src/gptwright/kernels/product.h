@@ -5,7 +5,7 @@
 #include <cstdint>
 
 using bf16 = uint16_t;
-using word = uint32_t;  // two bf16, four bytes or eight nibbles that are multiplied and added together
+using word = uint32_t;  // one float32, two bf16, four bytes or eight nibbles that are multiplied and added together
 constexpr int LANES = 16;
 
 // R × 16W block of C (+)= A·B over `words` words. With several rows the next words come `ahead` from memory meanwhile.

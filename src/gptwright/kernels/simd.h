@@ -64,6 +64,22 @@ struct Pairs {
   static Sum dot(Sum sum, Left a, Right b) { return _mm512_dpbf16_ps(sum, a, b); }
 };
 
+// And for float32.
+struct Singles {
+  using number = float;
+  using Sum = __m512;
+  using Left = __m512;
+  using Right = __m512;
+  static constexpr int ROWS = 6, WIDE = 4;
+  static constexpr bool AHEAD = false;
+  static Sum zero() { return _mm512_setzero_ps(); }
+  static Sum load(const float *p) { return _mm512_loadu_ps(p); }
+  static void store(float *p, Sum x) { _mm512_storeu_ps(p, x); }
+  static Left left(const word *p) { return (Left)_mm512_set1_epi32((int)*p); }
+  static Right right(const word *p) { return _mm512_loadu_ps(p); }
+  static Sum dot(Sum sum, Left a, Right b) { return _mm512_fmadd_ps(a, b, sum); }
+};
+
 static inline void product(long rows, long columns, long pairs, const word *a, long a_row, long a_pair, const word *b,
                            long b_pair, float *c, long c_row, bool add) {
   product<Pairs>(rows, columns, pairs, a, a_row, a_pair, b, b_pair, c, c_row, add);

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gptwright.kernels.fused import can_fuse, silu_product
 from gptwright.kernels.library import fits
-from gptwright.kernels.pointwise import Gelu
+from gptwright.kernels.pointwise import Gelu, gelu
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -15,7 +17,7 @@ Activation = Callable[[Tensor], Tensor]
 def gelu_tanh(x: Tensor) -> Tensor:
     """GELU in the tanh form of GPT-1's and GPT-2's code."""
     if fits(x):
-        return Gelu.apply(x)  # pyright: ignore[reportReturnType]
+        return Gelu.apply(x) if torch.is_grad_enabled() else gelu(x)  # pyright: ignore[reportReturnType]
     return F.gelu(x, approximate="tanh")
 
 
@@ -47,4 +49,5 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
-        return self.down(F.silu(self.gate(x)) * self.up(x))
+        gate, up = self.gate(x), self.up(x)
+        return self.down(silu_product(gate, up) if can_fuse(gate) else F.silu(gate) * up)

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gptwright.kernels.fused import can_fuse, rms_norm
+
 
 class LayerNorm(nn.LayerNorm):
     """Computed in float32 and given back in the input's format, whatever that of the gains.
@@ -28,5 +30,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
+        if can_fuse(x):
+            return rms_norm(x, self.weight, self.epsilon)
         wide = x.float()
         return (wide * (wide.square().mean(-1, keepdim=True) + self.epsilon).rsqrt() * self.weight).to(x.dtype)

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.kernels.fused import can_fuse, turn_heads
+
 
 def sinusoids(positions: Int[Tensor, "*B T"], width: int) -> Float[Tensor, "*B T C"]:
     """Sines of `width` / 2 wavelengths from 2π to 10,000 · 2π, then their cosines.
@@ -59,5 +61,7 @@ def rotary_angles(
 def turn(x: Float[Tensor, "B H T D"], angles: Angles) -> Float[Tensor, "B H T D"]:
     """Turns every pair (x[i], x[i + D/2]) by its position's angle: a product of two turned vectors then depends on
     the distance of their positions only."""
+    if can_fuse(x) and angles.cos.dtype == torch.float32:
+        return turn_heads(x, *angles)
     left, right = x.chunk(2, dim=-1)
     return (x * angles.cos + torch.cat([-right, left], dim=-1) * angles.sin).to(x.dtype)

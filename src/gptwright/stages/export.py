@@ -1,7 +1,8 @@
-"""export: leave a model as a folder that other tools open."""
+"""export: leave a model as a folder, or a file, that other tools open."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
@@ -9,24 +10,24 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.stages.limits import known, positive
 
-FORMATS = ("hf",)
+FORMATS = ("hf", "gguf")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Write a model as a plain folder for other tools: transformers, vLLM, llama.cpp's converter."""
+    """Write a model for other tools: a folder for transformers, vLLM and SGLang, or a file for llama.cpp."""
 
     model: tyro.conf.Positional[Path]
     """folder of a stage that leaves a model, or what import takes"""
     out: Path
-    """folder to write; must be new or empty"""
+    """folder to write, new or empty; of a GGUF, a new file"""
     to: str = "hf"
-    """hf: a Hugging Face folder"""
+    """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA"""
     dtype: str = "float32"
     """format of the weights: float32, bfloat16 or float16"""
     shard_gb: float = 5.0
-    """most gigabytes in one file of weights"""
+    """most gigabytes in one file of a folder's weights"""
 
     def __post_init__(self) -> None:
         known(self.to, FORMATS, "format to export to")
@@ -35,15 +36,34 @@ class Export:
 
 
 def run(config: Export) -> None:
-    """Prints the folder."""
+    """Prints the folder or the file."""
     import torch
 
+    dtype = getattr(torch, config.dtype)
+    if config.to == "gguf":
+        _file(config, dtype)
+    else:
+        _folder(config, dtype)
+    print(config.out)
+
+
+def _folder(config: Export, dtype: Any) -> None:
     from gptwright.generation.load import load
     from gptwright.models.catalogue import family_of
 
     if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
         raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
     model = load(config.model)
-    model.save(config.out, dtype=getattr(torch, config.dtype), shard=int(config.shard_gb * 1e9))
+    model.save(config.out, dtype=dtype, shard=int(config.shard_gb * 1e9))
     say(f"export: transformers opens it as {family_of(model.network.config).folder.language_model}")
-    print(config.out)
+
+
+def _file(config: Export, dtype: Any) -> None:
+    from gptwright.generation.export import export_gguf
+    from gptwright.generation.load import load_decoder
+
+    if config.out.exists():
+        raise ConfigError(f"a new file at {config.out}", "something there", "Choose another with --out.")
+    model = load_decoder(config.model)
+    export_gguf(model.network, model.tokenizer, config.out, model.name, dtype)
+    say(f"export: llama-cli -m {config.out} talks to it")

@@ -30,6 +30,7 @@ def write_folder(folder: Path, backend: Backend, controls: Controls, context: in
         "bos_token": controls.begin,
         "eos_token": (stops or [controls.end])[0],
         "pad_token": controls.pad,
+        "unk_token": controls.end,  # GPT-2's habit: nothing is unknown, but CTranslate2 needs one
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
         OURS: {"begin": controls.begin, "end": controls.end, "pad": controls.pad, "stops": stops},

@@ -1,0 +1,102 @@
+"""A smaller network of the same tokens proposes what the large one then checks (Leviathan et al. 2023).
+
+Both draw with the same number for the same place, so the small one's token is the large one's wherever their
+distributions are alike, and what is accepted is exactly what the large one alone would have written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from gptwright.engine.arena import Arena, Span
+from gptwright.engine.memory import Copy
+from gptwright.engine.prepared import prepared
+from gptwright.engine.request import Lease, Request
+from gptwright.engine.sampler import Row, draw
+from gptwright.engine.sampling import Sampling
+from gptwright.foundations.device import device_of
+from gptwright.foundations.errors import ConfigError
+from gptwright.models.decoder import Decoder
+
+
+@dataclass
+class Progress:
+    """What the small network has read of a request: so many of its ids, at this place."""
+
+    sampling: Sampling
+    lease: Lease | None = None
+    read: int = 0
+
+
+class DraftModel:
+    """Proposes up to `most` tokens a step. Its keys lie at the addresses that the large network's have in its arena."""
+
+    def __init__(self, network: Decoder, most: int, dtype: str, addresses: int) -> None:
+        self.view, self.most, self.context = prepared(network, dtype), most, network.config.context
+        self.arena = Arena.of(self.view, addresses)
+        self.device = device_of(network)
+        self._progress: dict[Request, Progress] = {}
+
+    def propose(self, requests: Sequence[Request]) -> None:
+        """Sets the `drafts` of requests that are about to draw a token."""
+        for request in requests:
+            request.drafts = []
+        for number in range(self.most):
+            able = [request for request in requests if self._room(request) and len(request.drafts) == number]
+            if able:
+                self._propose_one(able)
+
+    def told(self, request: Request, proposed: int, accepted: int) -> None:
+        """How many of its drafts were checked, and how many were right."""
+        progress = self._progress[request]
+        progress.read = min(progress.read, len(request.ids) - 1)
+
+    def leave(self, request: Request) -> None:
+        """It has ended."""
+        self._progress.pop(request, None)
+
+    def carry_out(self, copies: Sequence[Copy]) -> None:
+        """The large network's memory moves, and ours with it."""
+        self.arena.carry_out(copies)
+
+    def _room(self, request: Request) -> bool:
+        """For the token that has to be read before another can be proposed."""
+        assert request.lease
+        return len(request.ids) + len(request.drafts) <= min(request.lease.room, self.context - 1)
+
+    def _propose_one(self, requests: Sequence[Request]) -> None:
+        ids: list[int] = []
+        spans: list[Span] = []
+        rows: list[Row] = []
+        ends: list[int] = []
+        for request in requests:
+            progress = self._at(request)
+            known = request.ids + request.drafts
+            assert request.lease
+            spans.append(Span(request.lease, progress.read, len(known) - progress.read))
+            ids += known[progress.read :]
+            ends.append(len(ids) - 1)
+            rows.append(Row(progress.sampling, request.seed, len(known) - request.prompt))
+            progress.read = len(known)
+        states = self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
+        drawn = draw(self.view.logits(states[torch.tensor(ends, device=self.device)]), rows)
+        for request, token in zip(requests, drawn.tokens, strict=True):
+            request.drafts.append(token)
+
+    def _at(self, request: Request) -> Progress:
+        """Its progress, from the beginning where it has moved."""
+        plain = replace(request.sampling, logprobs=None, n=1, best_of=None)
+        progress = self._progress.setdefault(request, Progress(plain))
+        if progress.lease is not request.lease:
+            progress.lease, progress.read = request.lease, 0
+        return progress
+
+
+def check_draft(network: Decoder, draft: Decoder) -> None:
+    """Raises `ConfigError` unless both know the same tokens."""
+    ours, theirs = network.config.vocab, draft.config.vocab
+    if ours != theirs:
+        raise ConfigError(
+            f"a draft model of the same {ours:,} tokens", f"{theirs:,}", "Use one with the same tokenizer."
+        )

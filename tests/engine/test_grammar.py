@@ -1,0 +1,164 @@
+import json
+import re
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gptwright.engine.grammar import Grammars, Matcher
+from gptwright.engine.sampling import Sampling
+from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.tokenizers.kinds import KINDS
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+TEXT = (
+    'the cat sat on the mat; {"a": 12, "b": ["sat", null, true, false]} yes no x - . , 0 1 2 3 4 5 6 7 8 9\n'
+    "a b c d e f g h i j k l m n o p q r s t u v w x y z [ ] { } : / the dog ran to the sea \n"
+) * 4
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"a": {"type": "integer", "minimum": 0, "maximum": 99}, "b": {"enum": ["cat", "sat", None]}},
+    "required": ["a", "b"],
+    "additionalProperties": False,
+}
+VOCAB = {"byte-level": 310, "byte-fallback": 310, "gpt1": 160, "wordpiece": 150}
+
+
+@pytest.fixture(scope="module", params=list(KINDS))
+def kind(request: pytest.FixtureRequest) -> Tokenizer:
+    return KINDS[request.param]([TEXT], VOCAB[request.param])
+
+
+def follow(matcher: Matcher, tokenizer: Tokenizer, seed: int) -> list[int]:
+    """Tokens drawn from those allowed, until the answer may end."""
+    numbers, said = np.random.default_rng(seed), list[int]()
+    while not matcher.may_end:
+        row = matcher.allowed()[0]
+        assert len(row) == tokenizer.vocab and not row[tokenizer.stop_ids].any()
+        said.append(int(numbers.choice(np.flatnonzero(row))))
+        matcher.accept(said[-1])
+    assert matcher.allowed()[0][tokenizer.stop_ids].all()
+    return said
+
+
+def test_whatever_is_drawn_is_json_of_the_schema(kind: Tokenizer) -> None:
+    grammars = Grammars(kind)
+    for seed in range(20):
+        matcher = grammars.matcher(Sampling(schema=SCHEMA))
+        assert matcher
+        found = json.loads(kind.decode(follow(matcher, kind, seed)))
+        assert list(found) == ["a", "b"]
+        assert found["a"] in range(100) and found["b"] in ("cat", "sat", None)
+        more = set(np.flatnonzero(matcher.allowed()[0]).tolist()) - set(kind.stop_ids)
+        assert not kind.decode(more).strip()
+        assert not (matcher.must_end and more)
+
+
+def test_whatever_is_drawn_matches_the_regex(kind: Tokenizer) -> None:
+    for pattern in ("(yes|no)/x", "[a-c]{3,5}( the)?", r"\d+"):
+        for seed in range(10):
+            matcher = Grammars(kind).matcher(Sampling(regex=pattern))
+            assert matcher
+            text = kind.decode(follow(matcher, kind, seed))
+            assert re.fullmatch(pattern, text), text
+
+
+def test_an_answer_that_may_end_need_not() -> None:
+    tokenizer = KINDS["byte-level"]([TEXT], 310)
+    matcher = Grammars(tokenizer).matcher(Sampling(regex="[ab]{1,3}"))
+    assert matcher and not matcher.may_end
+    for token, must in zip(tokenizer.encode("aba"), (False, False, True), strict=False):
+        matcher.accept(token)
+        assert matcher.may_end and matcher.must_end == must
+    matcher.accept(tokenizer.stop_ids[0])
+
+
+def test_what_continues_a_text_keeps_the_space_of_its_kind() -> None:
+    tokenizer = KINDS["byte-fallback"]([TEXT], 310)
+    space, word = tokenizer.encode("yes")[0], Sampling(regex="yes")
+    for begins in (True, False):
+        matcher = Grammars(tokenizer).matcher(word, begins=begins)
+        assert matcher
+        assert tokenizer.backend.id_to_token(space).startswith("▁")
+        assert matcher.allowed()[0][space] == begins
+
+
+def test_drafts_are_looked_at_and_not_taken() -> None:
+    tokenizer = KINDS["byte-level"]([TEXT], 310)
+    a, b, x = (tokenizer.encode(letter)[0] for letter in "abx")
+    matcher = Grammars(tokenizer).matcher(Sampling(regex="[ab][ax]"))
+    assert matcher
+    first, second, third, fourth = matcher.allowed([a, x, b])
+    assert first[[a, b, x]].tolist() == [True, True, False]
+    assert second[[a, b, x]].tolist() == [True, False, True]
+    assert not third[[a, b, x]].any() and third[tokenizer.stop_ids].all()
+    assert len(fourth) == tokenizer.vocab, "nobody gets here"
+    assert (matcher.allowed()[0] == first).all()
+    for impossible in ([x, a], [tokenizer.stop_ids[0], a], [99_999, a]):
+        assert len(matcher.allowed(impossible)) == 3
+    assert not matcher.may_end
+
+
+def test_other_stop_ids_come_only_at_the_end_too() -> None:
+    tokenizer = KINDS["byte-level"]([TEXT], 310)
+    a, pad = tokenizer.encode("a")[0], tokenizer.pad
+    matcher = Grammars(tokenizer).matcher(Sampling(regex="aa?", stop_ids=(a, pad, 99_999)))
+    assert matcher
+    with pytest.raises(InputError):  # the only way to begin would be to end
+        matcher.allowed()
+    matcher = Grammars(tokenizer).matcher(Sampling(regex="ba?", stop_ids=(a, pad)))
+    assert matcher and not matcher.allowed()[0][[a, pad]].any()
+    matcher.accept(tokenizer.encode("b")[0])
+    assert matcher.allowed()[0][[a, pad]].all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"schema": {"type": "nonsense"}}, "Invalid type: nonsense"),
+        ({"schema": {"type": "integer", "minimum": 3, "maximum": 1}}, "minimum .3. is greater than maximum"),
+        ({"schema": {"$ref": "#/nowhere"}}, "does not exist"),
+        ({"schema": {"enum": []}}, "Unsatisfiable"),
+        ({"schema": {"type": "string", "pattern": "("}}, "unclosed group"),
+        ({"regex": "("}, "unclosed group"),
+        ({"regex": "(?=a)b"}, "look-ahead"),
+        ({"regex": "/\nmain: x"}, "that this vocabulary can spell"),
+    ],
+)
+def test_what_cannot_be_met_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        matcher = Grammars(KINDS["gpt1"]([TEXT], VOCAB["gpt1"])).matcher(Sampling(**settings))
+        assert matcher
+        follow(matcher, KINDS["gpt1"]([TEXT], VOCAB["gpt1"]), 0)
+
+
+def test_a_grammar_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    grammars, compiled = Grammars(KINDS["byte-level"]([TEXT], 310)), list[str]()
+    compile_ = grammars._library.LLMatcher  # pyright: ignore[reportPrivateUsage]
+
+    class Library:
+        LLParserLimits = staticmethod(grammars._library.LLParserLimits)  # pyright: ignore[reportPrivateUsage]
+        regex_to_lark = staticmethod(grammars._library.regex_to_lark)  # pyright: ignore[reportPrivateUsage]
+
+        @staticmethod
+        def LLMatcher(words: Any, text: str, **how: Any) -> Any:
+            compiled.append(text)
+            return compile_(words, text, **how)
+
+    monkeypatch.setattr(grammars, "_library", Library)
+    one, two = (grammars.matcher(Sampling(schema=SCHEMA)) for _ in range(2))
+    assert one and two and len(compiled) == 1
+    one.accept(int(np.flatnonzero(one.allowed()[0])[0]))
+    assert (two.allowed()[0] == grammars.matcher(Sampling(schema=dict(SCHEMA))).allowed()[0]).all()  # type: ignore
+    assert len(compiled) == 1
+
+
+def test_answers_are_free_where_nothing_is_asked_for() -> None:
+    assert Grammars(KINDS["byte-level"]([TEXT], 310)).matcher(Sampling()) is None
+
+
+def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llguidance", None)
+    with pytest.raises(ConfigError, match=re.escape("gptwright[grammar]")):
+        Grammars(KINDS["byte-level"]([TEXT], 310))
