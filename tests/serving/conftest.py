@@ -57,6 +57,9 @@ class FakeModel:
     def text_ids(self, prompt: str) -> list[int]:
         return self._kept(prompt, len(prompt.split()))
 
+    def matcher(self, sampling: Sampling, *, begins: bool) -> None:
+        pass
+
     def _kept(self, prompt: Any, words: int) -> list[int]:
         self.read.append(prompt)
         return [len(self.read) - 1] * words

@@ -1,6 +1,7 @@
 """A real tiny model behind OpenAI's client: the engine's settings arrive, log-probabilities are right, and many texts
 that are written side by side are those that are written alone."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -178,3 +179,28 @@ def test_a_refused_prompt_does_not_hurt_the_others(base: str, ai: openai.OpenAI,
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(16))) == [400, 200] * 8
     assert not real.engine.scheduler.running and not real.engine._writings
+
+
+SCHEMA: Any = {"type": "object", "properties": {"cat": {"enum": ["mat", "sea"]}, "dog": {"type": "boolean"}},
+               "required": ["cat", "dog"], "additionalProperties": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_keeps_to_a_schema(ai: openai.OpenAI, stream: bool) -> None:
+    form: Any = {"type": "json_schema", "json_schema": {"name": "cat", "schema": SCHEMA, "strict": True}}
+    ask: Any = {"model": "real", "messages": HELLO, "response_format": form, "max_tokens": 50, "seed": 1}
+    if stream:
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in ai.chat.completions.create(**ask, stream=True))
+    else:
+        text = ai.chat.completions.create(**ask).choices[0].message.content or ""
+    said = json.loads(text)
+    assert said["cat"] in ("mat", "sea") and isinstance(said["dog"], bool) and len(said) == 2
+
+
+def test_a_json_object_and_what_no_reply_can_keep_to(ai: openai.OpenAI) -> None:
+    ask: Any = {"model": "real", "messages": HELLO, "max_tokens": 50, "seed": 1}
+    text = ai.chat.completions.create(**ask, response_format={"type": "json_object"}).choices[0].message.content or ""
+    assert text.lstrip().startswith("{")
+    impossible: Any = {"type": "json_schema", "json_schema": {"name": "no", "schema": {"type": "nothing"}}}
+    with pytest.raises(openai.BadRequestError, match="schema"):
+        ai.chat.completions.create(**ask, response_format=impossible)

@@ -57,6 +57,8 @@ class Fake:
     name, context, sampling, at_once, vocab = "tiny", 64, Sampling(), 1, 9
     tokenizer = property(lambda self: self)
     engine = property(lambda self: self)
+    def matcher(self, sampling, begins):
+        pass
     def chat_ids(self, messages):
         return [1]
     def open(self, ids, sampling, **_):

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.engine.engine import Engine
+from gptwright.engine.grammar import Grammars, Matcher
 from gptwright.engine.sampler import seed_of
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
@@ -111,9 +112,24 @@ class Model:
 
         With `begins` off the answer continues a text; it may begin with an `echo` of that.
 
-        Raises `InputError` when the prompt fills the context.
+        Raises `InputError` when the prompt fills the context, and what `matcher` raises.
         """
-        return Stream(self.engine, self.tokenizer, ids, sampling, seed=seed, begins=begins, echo=echo)
+        matcher = self.matcher(sampling, begins=begins)
+        return Stream(self.engine, self.tokenizer, ids, sampling, seed=seed, begins=begins, matcher=matcher, echo=echo)
+
+    def matcher(self, sampling: Sampling, *, begins: bool = True) -> Matcher | None:
+        """What keeps an answer to the schema or regex that is asked for. The first time takes a moment.
+
+        Raises `InputError` when they are malformed or can never be met, `ConfigError` without llguidance.
+        """
+        if sampling.schema is None and sampling.regex is None:
+            return None
+        return self.grammars.matcher(sampling, begins=begins)
+
+    @cached_property
+    def grammars(self) -> Grammars:
+        """What can be asked of answers in this vocabulary. Raises `ConfigError` without llguidance."""
+        return Grammars(self.tokenizer)
 
     @cached_property
     def engine(self) -> Engine:

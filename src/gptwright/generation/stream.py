@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gptwright.engine.engine import Engine
+from gptwright.engine.grammar import Matcher
 from gptwright.engine.reply import Reply
 from gptwright.engine.sampling import Sampling
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -52,6 +53,7 @@ class Stream:
         *,
         seed: int | None = None,
         begins: bool = True,
+        matcher: Matcher | None = None,
         echo: str = "",
     ) -> None:
         self._engine, self._tokenizer, self._echo = engine, tokenizer, echo
@@ -60,7 +62,7 @@ class Stream:
         self._shown = 0
         self._noted: list[Noted] = []
         self.done = False
-        self.request = engine.submit(ids, sampling, seed=seed, listener=self)
+        self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
 
     def feed(self, token: int) -> None:
         """Another token of the answer, told by the engine."""

@@ -104,8 +104,13 @@ def _add_completions(app: FastAPI, model: "Model", worker: Worker[Numbered]) -> 
     ) -> Response:
         check_model(asked.model, model.name)
         sampling = asked.sampling(model.sampling, model.context, model.tokenizer.vocab)
+
+        def read() -> list[int]:
+            model.matcher(sampling, begins=wording.begins)  # a grammar is made, or refused, beside the running replies
+            return encode()
+
         try:
-            ids = await run_in_threadpool(encode)
+            ids = await run_in_threadpool(read)
         except GptwrightError as error:
             raise from_model(error, wording.given) from error
 

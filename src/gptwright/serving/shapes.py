@@ -27,7 +27,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "function_call": ("none", "auto"),
     "parallel_tool_calls": (True, False),
     "modalities": (["text"],),
-    "response_format": ({"type": "text"},),
     "reasoning_effort": ("none",),
     "suffix": ("",),
 }
@@ -118,6 +117,34 @@ class StreamOptions(_Shape):
     include_obfuscation: Literal[False] | None = None
 
 
+class JSONSchema(_Shape):
+    """A JSON Schema and its name. With or without `strict`, the reply keeps to it."""
+
+    name: str = Field(max_length=64)
+    description: str | None = None
+    asked: dict[str, Any] = Field(default_factory=dict[str, Any], alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(_Shape):
+    """What the reply is to be: any text, any JSON object, or JSON that a schema allows."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JSONSchema | None = None
+
+    @model_validator(mode="after")
+    def _schema_where_it_belongs(self) -> Self:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("'json_schema' must be given with that type, and with no other.")
+        return self
+
+    def schema_of(self) -> dict[str, Any] | None:
+        """The JSON Schema that the reply must keep to, if any."""
+        if self.json_schema:
+            return self.json_schema.asked
+        return {"type": "object"} if self.type == "json_object" else None
+
+
 class Asked(_Shape):
     """The fields that both kinds of completion share: OpenAI's, and of vLLM's those that say how tokens are drawn."""
 
@@ -137,6 +164,7 @@ class Asked(_Shape):
         Field(None, max_length=16)
     )
     stop_token_ids: list[Id] | None = Field(None, max_length=64)
+    response_format: ResponseFormat | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
@@ -168,7 +196,8 @@ class Asked(_Shape):
             if any(id >= vocab for id in ids):
                 raise Refusal(400, f"'{name}': ids must be below {vocab}, the number of tokens.", param=name,
                               code="invalid_value")  # fmt: skip
-        given = {name: getattr(self, name) for name in PLAIN} | self.own() | {"max_tokens": self.tokens()}
+        given = {name: getattr(self, name) for name in PLAIN} | self.own()
+        given |= {"max_tokens": self.tokens(), "schema": self.response_format and self.response_format.schema_of()}
         known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         known["max_tokens"] = min(known.get("max_tokens", default.max_tokens), context)
         stops = {"stop": (*default.stop, *(self.stop or ())),
