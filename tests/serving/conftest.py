@@ -14,9 +14,18 @@ from fastapi import FastAPI
 
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import InputError
-from gptwright.generation.model import Piece
+from gptwright.generation.stream import Piece
 from gptwright.serving.api import create_app
 from gptwright.serving.listen import take_port
+
+
+class FakeTokenizer:
+    """Ids without a meaning."""
+
+    vocab = 100
+
+    def said(self, id: int) -> bytes | None:
+        return b"x"
 
 
 @dataclass
@@ -25,40 +34,81 @@ class FakeModel:
 
     name: str = "tiny"
     context: int = 64
+    at_once: int = 1
     reply: str = "Hello there, my friend."
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=32))
+    tokenizer: FakeTokenizer = field(default_factory=FakeTokenizer)
+    read: list[Any] = field(default_factory=list)
     asked: list[tuple[Any, Sampling]] = field(default_factory=list)
+    seeds: list[int | None] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     paced: bool = False
     made: int = 0
     ended: int = 0
+    open_now: list["FakeStream"] = field(default_factory=list)
 
-    def stream_chat(self, messages: Any, sampling: Sampling) -> Iterator[Piece]:
-        self.asked.append((list(messages), sampling))
-        return self._stream(sum(len(m["content"].split()) for m in messages), sampling)
+    @property
+    def engine(self) -> "FakeModel":
+        return self
 
-    def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
-        self.asked.append((prompt, sampling))
-        return self._stream(len(prompt.split()), sampling)
+    def chat_ids(self, messages: Any) -> list[int]:
+        return self._kept(list(messages), sum(len(m["content"].split()) for m in messages))
 
-    def _stream(self, prompt: int, sampling: Sampling) -> Iterator[Piece]:
-        if prompt >= self.context:
+    def text_ids(self, prompt: str) -> list[int]:
+        return self._kept(prompt, len(prompt.split()))
+
+    def matcher(self, sampling: Sampling, *, begins: bool) -> None:
+        pass
+
+    def _kept(self, prompt: Any, words: int) -> list[int]:
+        self.read.append(prompt)
+        return [len(self.read) - 1] * words
+
+    def open(
+        self, ids: list[int], sampling: Sampling, *, seed: int | None, begins: bool, echo: str = ""
+    ) -> "FakeStream":
+        self.asked.append((self.read[ids[0]] if ids else "", sampling))
+        self.seeds.append(seed)
+        if len(ids) >= self.context:
             raise InputError(
-                f"a prompt of fewer than {self.context} tokens, the model's context", f"{prompt}", "Shorten it."
+                f"a prompt of fewer than {self.context} tokens, the model's context", f"{len(ids)}", "Shorten it."
             )
+        stream = FakeStream(self, len(ids), self.reply.split(" "), sampling.max_tokens)
+        self.open_now.append(stream)
+        return stream
+
+    def step(self) -> None:
+        if self.paced:
+            assert self.gate.wait(30)
+            self.gate.clear()
         if self.reply == "crash":
             raise RuntimeError("secret path /home/somebody at 0x7f00")
-        try:
-            words = self.reply.split(" ")[: sampling.max_tokens]
-            for count, word in enumerate(words, start=1):
-                if self.paced:
-                    assert self.gate.wait(30)
-                    self.gate.clear()
-                self.made += 1
-                yield Piece(word if count == 1 else " " + word, None, prompt, count)
-            yield Piece("", "length" if len(words) == sampling.max_tokens else "stop", prompt, len(words))
-        finally:
-            self.ended += 1
+        for stream in self.open_now:
+            stream.said += 1
+            self.made += 1
+
+
+class FakeStream:
+    """One reply of a `FakeModel`."""
+
+    def __init__(self, model: FakeModel, prompt: int, words: list[str], most: int) -> None:
+        self.model, self.prompt, self.words = model, prompt, words[:most]
+        self.cut = len(words) >= most
+        self.said = self.told = 0
+
+    def next(self) -> Piece | None:
+        if self.said == self.told:
+            return None
+        self.told += 1
+        text = self.words[self.told - 1] if self.told == 1 else " " + self.words[self.told - 1]
+        if self.told < len(self.words):
+            return Piece(text, None, self.prompt, self.told)
+        self.close()
+        return Piece(text, "length" if self.cut else "stop", self.prompt, self.told)
+
+    def close(self) -> None:
+        self.model.open_now.remove(self)
+        self.model.ended += 1
 
 
 @pytest.fixture

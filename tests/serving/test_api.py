@@ -10,6 +10,7 @@ import pytest
 from openai.resources.chat.completions import Completions as OpenAIChat
 from openai.resources.completions import Completions as OpenAICompletions
 
+from gptwright.engine.sampler import seed_of
 from gptwright.serving.shapes import HARMLESS, NEUTRAL, ChatRequest, CompletionRequest
 
 HELLO = [{"role": "user", "content": "Say hello"}]
@@ -86,6 +87,7 @@ def test_settings_reach_the_model(client: Any, model: Any) -> None:
     chat(client, temperature=0, stop="end", max_tokens=10**6)
     first, second = (sampling for _, sampling in model.asked)
     assert (first.temperature, first.top_p, first.top_k, first.seed) == (0.25, 0.5, 3, 7)
+    assert model.seeds == [7, None]
     assert first.stop == ("a", "b") and first.max_tokens == 2
     assert second.stop == ("end",) and second.temperature == 0 and second.max_tokens == model.context
 
@@ -98,7 +100,7 @@ def test_reply_cut_by_length(client: Any) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_several_choices(client: Any, model: Any, stream: bool) -> None:
     answer = chat(client, n=3, seed=5, stream=stream)
-    assert [sampling.seed for _, sampling in model.asked] == [5, 6, 7]
+    assert model.seeds == [5, seed_of(5, 1), seed_of(5, 2)]
     if stream:
         texts = ["", "", ""]
         for event in events(answer):
@@ -136,10 +138,17 @@ REFUSED = {
                  [{"role": "assistant", "content": "x", "tool_calls": [{}]}], {}],
     "model": [None, 3],
     "tools": [[{"type": "function"}]],
-    "response_format": [{"type": "json_object"}],
-    "logprobs": [True, 0],
-    "logit_bias": [{"5": 1}],
-    "frequency_penalty": [0.1],
+    "response_format": [{"type": "xml"}, {"type": "json_schema"}, {"type": "text", "json_schema": {"name": "a"}},
+                        {"type": "json_schema", "json_schema": {"schema": {}}}, "json_object", {}],
+    "logprobs": [0, 1, "yes"],
+    "top_logprobs": [2, 21, -1, True],
+    "logit_bias": [{"a": 1}, {"-1": 1}, {"5": 101}, {"5": "x"}, {"": 1}, {"٥": 1}, {"99999999999": 1}, {"100": 1},
+                   [5], "5"],
+    "frequency_penalty": [2.1, -2.1, "0", True],
+    "presence_penalty": [2.1, -2.1],
+    "repetition_penalty": [0, -1, 101],
+    "min_p": [-0.1, 1.1],
+    "stop_token_ids": [[100], [-1], ["1"], 3, list(range(65))],
     "store": [True],
     "reasoning_effort": ["high"],
     "suffix": ["x"],

@@ -89,7 +89,7 @@ def test_a_stream_that_is_left_frees_the_worker_within_a_token(ai: openai.OpenAI
     model.gate.set()
     answer = stream(model="tiny", messages=HELLO, stream=True)
     next(iter(answer))
-    job = app.state.worker.running
+    (job,) = app.state.worker.running
     answer.close()
     assert eventually(job.closed.is_set)
     model.gate.set()
@@ -111,7 +111,8 @@ def test_a_caller_who_leaves_before_the_first_token(address: str, app: FastAPI, 
             call.cancel()
 
     asyncio.run(leave())
-    assert eventually(app.state.worker.running.closed.is_set)
+    (job,) = app.state.worker.running
+    assert eventually(job.closed.is_set)
     model.gate.set()
     assert eventually(lambda: model.ended == 1) and model.made == 1
 

@@ -49,16 +49,26 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import gptwright.generation.load as opening
-from gptwright.generation.model import Piece
+from gptwright.generation.stream import Piece
 from gptwright.engine.sampling import Sampling
 from gptwright.stages.serve import Serve, run
 
 class Fake:
-    name, context, sampling = "tiny", 64, Sampling()
-    def stream_chat(self, messages, sampling):
-        yield Piece("hello", "stop", 1, 1)
+    name, context, sampling, at_once, vocab = "tiny", 64, Sampling(), 1, 9
+    tokenizer = property(lambda self: self)
+    engine = property(lambda self: self)
+    def matcher(self, sampling, begins):
+        pass
+    def chat_ids(self, messages):
+        return [1]
+    def open(self, ids, sampling, **_):
+        return self
+    def step(self):
+        pass
+    def next(self):
+        return Piece("hello", "stop", 1, 1)
 
-opening.load_decoder = lambda path: Fake()
+opening.load_decoder = lambda path, **_: Fake()
 run(Serve(model=Path(sys.argv[1]), port=0))
 """
 

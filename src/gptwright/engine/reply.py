@@ -18,6 +18,8 @@ class Reply:
         """whether a stop id or a stop text came"""
         self.tokens = 0
         """that were fed, the last of a stop included"""
+        self.written = 0
+        """characters that they said, those held back included"""
         self._stop_ids = frozenset((*tokenizer.stop_ids, *sampling.stop_ids))
         self._characters = tokenizer.streaming_decoder(begins)
         self._stops = StopTexts(sampling.stop)
@@ -26,6 +28,11 @@ class Reply:
     def finish_reason(self) -> Literal["stop", "length"]:
         """Why it ended, if it has."""
         return "stop" if self.stopped else "length"
+
+    @property
+    def cut(self) -> bool:
+        """Whether a stop text ended it, which is not shown."""
+        return self._stops.met
 
     def feed(self, token: int) -> str:
         """The text that this token makes certain; "" for a stop id, which has none."""
@@ -43,6 +50,7 @@ class Reply:
         return last if self._stops.met else last + self._stops.rest()
 
     def _shown(self, text: str) -> str:
+        self.written += len(text)
         shown = self._stops.feed(text)
         self.stopped = self.stopped or self._stops.met
         return shown

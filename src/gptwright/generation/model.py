@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.engine.engine import Engine
+from gptwright.engine.grammar import Grammars, Matcher
 from gptwright.engine.sampler import seed_of
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
@@ -24,7 +25,8 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 class Model:
-    """A language model and its tokenizer. It writes in the format called `dtype` (see `engine.prepared`)."""
+    """A language model and its tokenizer. It writes in the format called `dtype` (see `engine.prepared`), at most
+    `at_once` texts side by side, whose keys and values take `memory_gb` at most."""
 
     def __init__(
         self,
@@ -34,8 +36,11 @@ class Model:
         sampling: Sampling | None = None,
         *,
         dtype: str = "auto",
+        memory_gb: float = 1.0,
+        at_once: int = 128,
     ) -> None:
         self.network, self.tokenizer, self.name, self.dtype = network, tokenizer, name, dtype
+        self.memory_gb, self.at_once = memory_gb, at_once
         self.sampling = sampling or Sampling()
         self.context: int = network.config.context
 
@@ -68,12 +73,20 @@ class Model:
 
     def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
         """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
-        begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
-        return self.open([*begin, *self.tokenizer.encode(prompt)], sampling, begins=False).pieces()
+        return self.open(self.text_ids(prompt), sampling, begins=False).pieces()
 
     def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
-        return self.open(prompt_ids(messages, self.tokenizer), sampling).pieces()
+        return self.open(self.chat_ids(messages), sampling).pieces()
+
+    def text_ids(self, prompt: str) -> list[int]:
+        """What is read of a text that is to be continued."""
+        begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
+        return [*begin, *self.tokenizer.encode(prompt)]
+
+    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
+        """What is read of a conversation that is to be replied to."""
+        return prompt_ids(messages, self.tokenizer)
 
     def save(self, folder: Path, **how: Any) -> None:
         """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
@@ -86,14 +99,40 @@ class Model:
         self.engine.run([stream.request for stream in streams])
         return [piece.text.strip() if (piece := stream.next()) else "" for stream in streams]
 
-    def open(self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, begins: bool = True) -> Stream:
+    def open(
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int | None = None,
+        begins: bool = True,
+        echo: str = "",
+    ) -> Stream:
         """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
 
-        Raises `InputError` when the prompt fills the context.
+        With `begins` off the answer continues a text; it may begin with an `echo` of that.
+
+        Raises `InputError` when the prompt fills the context, and what `matcher` raises.
         """
-        return Stream(self.engine, self.tokenizer, ids, sampling, seed=seed, begins=begins)
+        matcher = self.matcher(sampling, begins=begins)
+        return Stream(self.engine, self.tokenizer, ids, sampling, seed=seed, begins=begins, matcher=matcher, echo=echo)
+
+    def matcher(self, sampling: Sampling, *, begins: bool = True) -> Matcher | None:
+        """What keeps an answer to the schema or regex that is asked for. The first time takes a moment.
+
+        Raises `InputError` when they are malformed or can never be met, `ConfigError` without llguidance.
+        """
+        if sampling.schema is None and sampling.regex is None:
+            return None
+        return self.grammars.matcher(sampling, begins=begins)
+
+    @cached_property
+    def grammars(self) -> Grammars:
+        """What can be asked of answers in this vocabulary. Raises `ConfigError` without llguidance."""
+        return Grammars(self.tokenizer)
 
     @cached_property
     def engine(self) -> Engine:
         """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
-        return Engine(self.network, self.tokenizer.stop_ids, dtype=self.dtype)
+        return Engine(self.network, self.tokenizer.stop_ids, dtype=self.dtype, memory_gb=self.memory_gb,
+                      most=self.at_once)  # fmt: skip

@@ -1,16 +1,30 @@
 """A reply in text while the engine writes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from gptwright.engine.engine import Engine
+from gptwright.engine.grammar import Matcher
 from gptwright.engine.reply import Reply
 from gptwright.engine.sampling import Sampling
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A token, and how likely it was."""
+
+    id: int
+    logprob: float | None
+    """None for the first of a text, which follows nothing"""
+    top: Mapping[int, float]
+    """likeliest tokens there, as many as were asked for"""
+    offset: int
+    """characters in front of it"""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """The next bit of a reply. `finish` is set on the last one; the counts are those so far."""
 
@@ -18,10 +32,17 @@ class Piece:
     finish: Literal["stop", "length"] | None
     prompt_tokens: int
     completion_tokens: int
+    tokens: Sequence[Noted] = ()
+    """those of the text, where log-probabilities were asked for"""
+    mean_logprob: float | None = None
+    """of the whole reply, on the last piece, where they are noted"""
 
 
 class Stream:
-    """One reply. After every step of the engine `next` gives what is new; `close` it when it is no longer wanted."""
+    """One reply. After every step of the engine `next` gives what is new; `close` it when it is no longer wanted.
+
+    With an `echo`, the prompt's text, the reply begins with that, and offsets count from there.
+    """
 
     def __init__(
         self,
@@ -32,16 +53,28 @@ class Stream:
         *,
         seed: int | None = None,
         begins: bool = True,
+        matcher: Matcher | None = None,
+        echo: str = "",
     ) -> None:
-        self._engine = engine
+        self._engine, self._tokenizer, self._echo = engine, tokenizer, echo
         self._reply = Reply(tokenizer, sampling, begins=begins)
         self._text = ""
+        self._shown = 0
+        self._noted: list[Noted] = []
         self.done = False
-        self.request = engine.submit(ids, sampling, seed=seed, listener=self)
+        self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
 
     def feed(self, token: int) -> None:
         """Another token of the answer, told by the engine."""
-        self._text += self._reply.feed(token)
+        if not self._reply.tokens:
+            self._begin()
+        offset = len(self._echo) + self._reply.written
+        text = self._reply.feed(token)
+        self._text += text
+        self._shown += len(text)
+        request = self.request
+        if request.sampling.logprobs is not None and (not self.stopped or self._reply.cut):
+            self._noted.append(Noted(token, request.logprobs[-1], request.top[-1], offset))
 
     @property
     def stopped(self) -> bool:
@@ -50,17 +83,20 @@ class Stream:
 
     def next(self) -> Piece | None:
         """What became certain since the last time; None for nothing. Raises what made it impossible to go on."""
-        if self.done or not (self._text or self.request.finish):
-            return None
-        text, self._text = self._text, ""
         finish = self.request.finish
+        if self.done or not (self._text or finish):
+            return None
         if finish:
             self.done = True
-            text += self._reply.finish()
+            rest = self._reply.finish()
+            self._text += rest
+            self._shown += len(rest)
         if self.request.error:
             raise self.request.error
         assert finish not in ("abort", "error")
-        return Piece(text, finish, self.request.prompt, self._reply.tokens)
+        text, self._text = self._text, ""
+        tokens = self._certain() if self._noted else ()
+        return Piece(text, finish, self.request.prompt, self._reply.tokens, tokens, self._mean() if finish else None)
 
     def pieces(self) -> Iterator[Piece]:
         """All of it, the engine stepping as long as it takes."""
@@ -76,3 +112,26 @@ class Stream:
         """Stops writing, if it has not ended."""
         self.done = True
         self._engine.abort(self.request)
+
+    def _begin(self) -> None:
+        """The prompt has been read."""
+        self._text, self._shown = self._echo, len(self._echo)
+        if not self._echo or self.request.sampling.prompt_logprobs is None:
+            return
+        characters, offset = self._tokenizer.streaming_decoder(), 0
+        given = zip([None, *self.request.given_logprobs], [{}, *self.request.given_top], strict=True)
+        for token, (logprob, top) in zip(self.request.ids[: self.request.prompt], given, strict=True):
+            if token != self._tokenizer.begin:
+                self._noted.append(Noted(token, logprob, top, offset))
+            offset += len(characters(token))
+
+    def _certain(self) -> list[Noted]:
+        """The tokens whose text was shown; at the end of a reply that no text stopped, the others too."""
+        whole = self.done and not self._reply.cut
+        count = len(self._noted) if whole else sum(noted.offset < self._shown for noted in self._noted)
+        found, self._noted = self._noted[:count], self._noted[count:]
+        return found
+
+    def _mean(self) -> float | None:
+        request = self.request
+        return sum(request.logprobs) / len(request.logprobs) if request.sampling.notes else None

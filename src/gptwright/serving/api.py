@@ -1,7 +1,7 @@
 """The server: OpenAI's routes, the chat page, the thumbs. Everything it needs is given to `create_app`."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,20 +12,24 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from gptwright.foundations.errors import ResourceError
+from gptwright.engine.sampling import Sampling
+from gptwright.foundations.errors import GptwrightError, ResourceError
 from gptwright.foundations.progress import say
+from gptwright.serving.abreast import Numbered
 from gptwright.serving.body import read_json
 from gptwright.serving.feedback import FeedbackFile
 from gptwright.serving.guard import LOOPBACK, Guard
+from gptwright.serving.logprobs import spelled
 from gptwright.serving.page import page_files, page_response
-from gptwright.serving.refusals import Refusal
-from gptwright.serving.replies import Numbered, answer
-from gptwright.serving.shapes import ChatRequest, CompletionRequest, FeedbackRequest, Message, check_model
-from gptwright.serving.wordings import ChatWording, TextWording
+from gptwright.serving.refusals import Refusal, from_model
+from gptwright.serving.replies import answer
+from gptwright.serving.shapes import Asked, ChatRequest, CompletionRequest, FeedbackRequest, Message, check_model
+from gptwright.serving.wordings import ChatWording, TextWording, Wording
 from gptwright.serving.worker import Worker
 
 if TYPE_CHECKING:
     from gptwright.generation.model import Model
+    from gptwright.generation.stream import Stream
     from gptwright.tokenizers.chat import Message as Turn
 
 
@@ -43,7 +47,7 @@ def create_app(
     send as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes sense with a key.
     `app.state.worker` runs the model; it is closed when the application ends.
     """
-    worker: Worker[Numbered] = Worker()
+    worker: Worker[Numbered] = Worker(model.engine.step, most=model.at_once)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -93,23 +97,38 @@ def _add_models(app: FastAPI, model: "Model") -> None:
 
 
 def _add_completions(app: FastAPI, model: "Model", worker: Worker[Numbered]) -> None:
+    spell = spelled(model.tokenizer)
+
+    async def answered(
+        request: Request, asked: Asked, wording: Wording, encode: Callable[[], list[int]], echo: str = ""
+    ) -> Response:
+        check_model(asked.model, model.name)
+        sampling = asked.sampling(model.sampling, model.context, model.tokenizer.vocab)
+
+        def read() -> list[int]:
+            model.matcher(sampling, begins=wording.begins)  # a grammar is made, or refused, beside the running replies
+            return encode()
+
+        try:
+            ids = await run_in_threadpool(read)
+        except GptwrightError as error:
+            raise from_model(error, wording.given) from error
+
+        def open(sampling: Sampling, seed: int | None) -> "Stream":
+            return model.open(ids, sampling, seed=seed, begins=wording.begins, echo=echo)
+
+        return await answer(request, worker, asked, open, sampling, wording)
+
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         asked = ChatRequest.read(await read_json(request))
-        check_model(asked.model, model.name)
-        stream = partial(model.stream_chat, _turns(asked.messages))
-        return await answer(
-            request, worker, asked, stream, asked.sampling(model.sampling, model.context), ChatWording()
-        )
+        return await answered(request, asked, ChatWording(spell), partial(model.chat_ids, _turns(asked.messages)))
 
     @app.post("/v1/completions")
     async def complete(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         asked = CompletionRequest.read(await read_json(request))
-        check_model(asked.model, model.name)
-        stream = partial(model.stream, asked.prompt)
-        return await answer(
-            request, worker, asked, stream, asked.sampling(model.sampling, model.context), TextWording()
-        )
+        encode, echo = partial(model.text_ids, asked.prompt), asked.prompt if asked.echo else ""
+        return await answered(request, asked, TextWording(spell), encode, echo)
 
 
 def _add_feedback(app: FastAPI, store: FeedbackFile, model: str) -> None:

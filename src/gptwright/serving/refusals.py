@@ -4,12 +4,15 @@ OpenAI's clients turn the status into an exception of their own: 400 BadRequestE
 404 NotFoundError, 429 RateLimitError, 500 and above InternalServerError.
 """
 
+import logging
 from typing import Any
 
 from pydantic import ValidationError
 from starlette.responses import JSONResponse
 
 from gptwright.foundations.errors import GptwrightError
+
+log = logging.getLogger(__name__)
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 CLIENT_GONE = 499
@@ -52,11 +55,12 @@ def invalid(error: ValidationError) -> Refusal:
 
 
 def from_model(error: Exception, given: str | None = None) -> Refusal:
-    """What the model said about a prompt or a setting; anything else is our fault and told without details.
+    """What the model said about a prompt or a setting; anything else is our fault, and its details go to the log only.
 
     `given` is the field that held the prompt.
     """
     if not isinstance(error, GptwrightError):
+        log.error("the model failed", exc_info=error)
         return Refusal(500, "The model failed on this request.", code="internal_error")
     too_long = "context" in error.needed
     message = f"Needed {error.needed}; got {error.got}. {error.remedy}"

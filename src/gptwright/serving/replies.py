@@ -1,67 +1,35 @@
 """A model's pieces as OpenAI's answers: one JSON object, or server-sent events as the tokens come."""
 
 import asyncio
-import dataclasses
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gptwright.engine.sampling import Sampling
+from gptwright.serving.abreast import Gathered, Numbered, Open, Replies
 from gptwright.serving.refusals import CLIENT_GONE, Refusal, from_model
 from gptwright.serving.shapes import Asked
 from gptwright.serving.wordings import Wording
 from gptwright.serving.worker import Closed, Job, LineFull, Worker
 
-if TYPE_CHECKING:
-    from gptwright.generation.model import Piece
-
 T = TypeVar("T")
-Numbered = tuple[int, "Piece"]
-Stream = Callable[[Sampling], "Iterator[Piece]"]
-
-
-class Gathered:
-    """The choices so far: text, how each ended, and tokens."""
-
-    def __init__(self, choices: int) -> None:
-        self.texts = [""] * choices
-        self.finishes: list[str | None] = [None] * choices
-        self.completion = [0] * choices
-        self.prompt = 0
-
-    def add(self, index: int, piece: "Piece") -> None:
-        self.texts[index] += piece.text
-        self.finishes[index] = piece.finish
-        self.completion[index], self.prompt = piece.completion_tokens, piece.prompt_tokens
-
-    def usage(self) -> dict[str, int]:
-        """Token counts of the prompt (once) and of all choices."""
-        made = sum(self.completion)
-        return {"prompt_tokens": self.prompt, "completion_tokens": made, "total_tokens": self.prompt + made}
-
-
-def choices(stream: Stream, sampling: Sampling, count: int) -> "Iterator[Numbered]":
-    """`count` replies one after another, each piece with its number. A given seed grows by one for each reply."""
-    for index in range(count):
-        seed = None if sampling.seed is None else (sampling.seed + index) % (1 << 63)
-        for piece in stream(dataclasses.replace(sampling, seed=seed)):
-            yield index, piece
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 async def answer(
-    request: Request, worker: "Worker[Numbered]", asked: Asked, stream: Stream, sampling: Sampling, wording: Wording
+    request: Request, worker: "Worker[Numbered]", asked: Asked, open: Open, sampling: Sampling, wording: Wording
 ) -> Response:
     """Runs the request and answers it, streamed or whole.
 
     Raises `Refusal`: 400 for what the model cannot take, 429 when too many wait, 499 when the caller has gone.
     """
     try:
-        job = worker.submit(lambda: choices(stream, sampling, asked.choices))
+        job = worker.submit(lambda: Replies(open, sampling))
     except LineFull as error:
         raise Refusal(429, f"{worker.waiting} requests are waiting; try again soon.", code="queue_full") from error
     except Closed as error:
@@ -69,23 +37,22 @@ async def answer(
     head = {"id": wording.id, "created": int(time.time()), "model": asked.model}
     try:
         first = await _attended(request, anext(job), wording.given)
-        gathered = Gathered(asked.choices)
-        gathered.add(*first)
+        gathered = Gathered(sampling)
+        gathered.add(first)
         if asked.stream:
             head["object"] = wording.part
-            return _Events(_events(job, first, gathered, asked.wants_usage, wording, head), job)
+            return _Events(_events(job, first, gathered, _Teller(wording, head, asked.wants_usage)), job)
         await _attended(request, _gather(job, gathered), wording.given)
     except BaseException:
         job.close()
         raise
-    done = zip(gathered.texts, gathered.finishes, strict=True)
-    told = [wording.choice(index, text, finish) for index, (text, finish) in enumerate(done)]
+    told = [wording.choice(i, made.text, made.finish, made.tokens) for i, made in enumerate(gathered.best())]
     return JSONResponse({**head, "object": wording.whole, "choices": told, "usage": gathered.usage()})
 
 
 async def _gather(job: "Job[Numbered]", gathered: Gathered) -> None:
-    async for index, piece in job:
-        gathered.add(index, piece)
+    async for new in job:
+        gathered.add(new)
 
 
 async def _attended(request: Request, work: Awaitable[T], given: str) -> T:
@@ -119,42 +86,51 @@ async def _gone(request: Request) -> None:
 
 
 async def _events(
-    job: "Job[Numbered]",
-    first: "Numbered",
-    gathered: Gathered,
-    wants_usage: bool,
-    wording: Wording,
-    head: dict[str, Any],
+    job: "Job[Numbered]", first: Sequence[Numbered], gathered: Gathered, teller: "_Teller"
 ) -> AsyncIterator[bytes]:
-    """Opening, pieces, end of each choice, usage when wanted, `[DONE]`."""
-    rest = {"usage": None} if wants_usage else {}
-    for index in range(len(gathered.texts)):
-        if opening := wording.opening(index):
-            yield _event({**head, "choices": [opening], **rest})
+    """Opening, pieces, end of each choice, usage when wanted, `[DONE]`. What is new at once is sent at once."""
+    yield teller.openings(len(gathered.choices)) + teller.told(first)
     try:
-        for choice in _told(*first, wording):
-            yield _event({**head, "choices": [choice], **rest})
-        async for index, piece in job:
-            gathered.add(index, piece)
-            for choice in _told(index, piece, wording):
-                yield _event({**head, "choices": [choice], **rest})
+        async for new in job:
+            gathered.add(new)
+            yield teller.told(new)
     except Exception as error:
-        yield _event(_refusal(error, wording.given).body())
+        yield _event(_JSON.encode(_refusal(error, teller.wording.given).body()))
         return
-    if wants_usage:
-        yield _event({**head, "choices": [], "usage": gathered.usage()})
-    yield b"data: [DONE]\n\n"
+    yield teller.end(gathered)
 
 
-def _told(index: int, piece: "Piece", wording: Wording) -> Iterator[dict[str, Any]]:
-    if piece.text:
-        yield wording.delta(index, piece.text, None)
-    if piece.finish:
-        yield wording.delta(index, "", piece.finish)
+class _Teller:
+    """Events of one answer. What they have in common is written once."""
+
+    def __init__(self, wording: Wording, head: dict[str, Any], wants_usage: bool) -> None:
+        self.wording, self.wants_usage = wording, wants_usage
+        self._before = f'{_JSON.encode(head)[:-1]},"choices":['
+        self._after = '],"usage":null}' if wants_usage else "]}"
+
+    def openings(self, choices: int) -> bytes:
+        found = [opening for index in range(choices) if (opening := self.wording.opening(index))]
+        return b"".join(self._event(choice) for choice in found)
+
+    def told(self, new: Sequence[Numbered]) -> bytes:
+        return b"".join(self._event(choice) for numbered in new for choice in self._choices(*numbered))
+
+    def end(self, gathered: Gathered) -> bytes:
+        usage = f'{self._before}],"usage":{_JSON.encode(gathered.usage())}}}'
+        return (_event(usage) if self.wants_usage else b"") + b"data: [DONE]\n\n"
+
+    def _choices(self, index: int, piece: Any) -> Iterator[dict[str, Any]]:
+        if piece.text or piece.tokens:
+            yield self.wording.delta(index, piece.text, None, piece.tokens)
+        if piece.finish:
+            yield self.wording.delta(index, "", piece.finish)
+
+    def _event(self, choice: dict[str, Any]) -> bytes:
+        return _event(f"{self._before}{_JSON.encode(choice)}{self._after}")
 
 
-def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n\n"
+def _event(value: str) -> bytes:
+    return b"data: " + value.encode("utf-8") + b"\n\n"
 
 
 class _Events(StreamingResponse):

@@ -18,10 +18,8 @@ HARMLESS = frozenset({"user", "metadata", "safety_identifier", "prompt_cache_key
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "store": (False,),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
-    "logprobs": (False,),
+    "best_of": (1,),
+    "echo": (False,),
     "top_logprobs": (0,),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
@@ -29,12 +27,26 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "function_call": ("none", "auto"),
     "parallel_tool_calls": (True, False),
     "modalities": (["text"],),
-    "response_format": ({"type": "text"},),
     "reasoning_effort": ("none",),
-    "best_of": (1,),
-    "echo": (False,),
     "suffix": ("",),
 }
+
+PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
+         "logit_bias", "n", "seed")  # fmt: skip
+"""fields that are called as the engine's settings are"""
+MOST_ANSWERS, MOST_LOGPROBS = 16, 20
+Id = Annotated[int, Field(ge=0, lt=1 << 31)]
+Bias = Annotated[float, Field(ge=-100, le=100)]
+
+
+def _by_id(value: Any) -> Any:
+    """JSON writes keys as texts: {"50256": -100}."""
+    if not isinstance(value, dict):
+        return value
+    given = cast("dict[str, Any]", value)
+    if not all(key.isascii() and key.isdecimal() and len(key) < 11 for key in given):
+        raise ValueError("the keys must be ids of tokens")
+    return {int(key): bias for key, bias in given.items()}
 
 
 def _as_list(value: Any) -> Any:
@@ -105,19 +117,54 @@ class StreamOptions(_Shape):
     include_obfuscation: Literal[False] | None = None
 
 
+class JSONSchema(_Shape):
+    """A JSON Schema and its name. With or without `strict`, the reply keeps to it."""
+
+    name: str = Field(max_length=64)
+    description: str | None = None
+    asked: dict[str, Any] = Field(default_factory=dict[str, Any], alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(_Shape):
+    """What the reply is to be: any text, any JSON object, or JSON that a schema allows."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JSONSchema | None = None
+
+    @model_validator(mode="after")
+    def _schema_where_it_belongs(self) -> Self:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise ValueError("'json_schema' must be given with that type, and with no other.")
+        return self
+
+    def schema_of(self) -> dict[str, Any] | None:
+        """The JSON Schema that the reply must keep to, if any."""
+        if self.json_schema:
+            return self.json_schema.asked
+        return {"type": "object"} if self.type == "json_object" else None
+
+
 class Asked(_Shape):
-    """The fields that both kinds of completion share."""
+    """The fields that both kinds of completion share: OpenAI's, and of vLLM's those that say how tokens are drawn."""
 
     model: str
     max_tokens: int | None = Field(None, ge=1, le=1 << 31)
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     top_k: int | None = Field(None, ge=0, le=1 << 31)
-    n: int | None = Field(None, ge=1, le=16)
+    min_p: float | None = Field(None, ge=0, le=1)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(None, gt=0, le=100)
+    logit_bias: Annotated[dict[Id, Bias] | None, BeforeValidator(_by_id)] = Field(None, max_length=1024)
+    n: int | None = Field(None, ge=1, le=MOST_ANSWERS)
     seed: int | None = Field(None, ge=0, lt=1 << 63)
     stop: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]] | None, BeforeValidator(_as_list)] = (
         Field(None, max_length=16)
     )
+    stop_token_ids: list[Id] | None = Field(None, max_length=64)
+    response_format: ResponseFormat | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
@@ -128,11 +175,6 @@ class Asked(_Shape):
         return self
 
     @property
-    def choices(self) -> int:
-        """How many replies are wanted."""
-        return self.n or 1
-
-    @property
     def wants_usage(self) -> bool:
         """Whether a stream ends with its token counts."""
         return bool(self.stream_options and self.stream_options.include_usage)
@@ -141,14 +183,27 @@ class Asked(_Shape):
         """The longest reply in tokens, or None for the model's own default."""
         return self.max_tokens
 
-    def sampling(self, default: Sampling, context: int) -> Sampling:
-        """The settings asked for over the model's own; a reply is never longer than `context` tokens."""
-        given = {"temperature": self.temperature, "top_p": self.top_p, "top_k": self.top_k, "seed": self.seed,
-                 "max_tokens": self.tokens()}  # fmt: skip
+    def own(self) -> dict[str, Any]:
+        """Settings that this kind of completion says in its own way, None where nothing is asked."""
+        raise NotImplementedError
+
+    def sampling(self, default: Sampling, context: int, vocab: int) -> Sampling:
+        """The settings asked for over the model's own; a reply is never longer than `context` tokens.
+
+        Raises `Refusal` (400) for settings that make no sense together, and for ids beyond the vocabulary.
+        """
+        for name, ids in (("logit_bias", self.logit_bias or {}), ("stop_token_ids", self.stop_token_ids or ())):
+            if any(id >= vocab for id in ids):
+                raise Refusal(400, f"'{name}': ids must be below {vocab}, the number of tokens.", param=name,
+                              code="invalid_value")  # fmt: skip
+        given = {name: getattr(self, name) for name in PLAIN} | self.own()
+        given |= {"max_tokens": self.tokens(), "schema": self.response_format and self.response_format.schema_of()}
         known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         known["max_tokens"] = min(known.get("max_tokens", default.max_tokens), context)
+        stops = {"stop": (*default.stop, *(self.stop or ())),
+                 "stop_ids": (*default.stop_ids, *(self.stop_token_ids or ()))}  # fmt: skip
         try:
-            return replace(default, stop=(*default.stop, *(self.stop or ())), **known)
+            return replace(default, **stops, **known)
         except GptwrightError as error:
             raise from_model(error) from error
 
@@ -158,6 +213,8 @@ class ChatRequest(Asked):
 
     messages: list[Message] = Field(min_length=1)
     max_completion_tokens: int | None = Field(None, ge=1, le=1 << 31)
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=MOST_LOGPROBS)
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:
@@ -166,17 +223,39 @@ class ChatRequest(Asked):
             raise ValueError("'max_tokens' and 'max_completion_tokens' differ; give one of them.")
         return self
 
+    @model_validator(mode="after")
+    def _top_of_something(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            raise ValueError("'top_logprobs' may only be given together with logprobs = true.")
+        return self
+
     def tokens(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
+
+    def own(self) -> dict[str, Any]:
+        return {"logprobs": (self.top_logprobs or 0) if self.logprobs else None}
 
 
 class CompletionRequest(Asked):
     """POST /v1/completions. Like OpenAI's, it writes 16 tokens when no limit is given."""
 
     prompt: str
+    logprobs: int | None = Field(None, ge=0, le=MOST_LOGPROBS)
+    echo: bool | None = None
+    best_of: int | None = Field(None, ge=1, le=MOST_ANSWERS)
+
+    @model_validator(mode="after")
+    def _best_is_known_at_the_end(self) -> Self:
+        if self.stream and (self.best_of or 1) > (self.n or 1):
+            raise ValueError("'best_of' above n cannot be streamed: which is best is known at the end.")
+        return self
 
     def tokens(self) -> int | None:
         return self.max_tokens or 16
+
+    def own(self) -> dict[str, Any]:
+        return {"logprobs": self.logprobs, "prompt_logprobs": self.logprobs if self.echo else None,
+                "best_of": self.best_of}  # fmt: skip
 
 
 class FeedbackRequest(_Shape):

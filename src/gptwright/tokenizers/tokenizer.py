@@ -149,6 +149,10 @@ class Tokenizer:
         """The bytes of the ids, control tokens and ids beyond the vocabulary left out."""
         return self._spelling.text(ids)
 
+    def said(self, id: int) -> bytes | None:
+        """The bytes that an id says by itself; None for a control token and an id beyond the vocabulary."""
+        return self._spelling.pieces.get(id)
+
     def streaming_decoder(self, begins: bool = True) -> StreamingDecoder:
         """Ids to text, one by one; with `begins` off, the ids continue a text instead of being one."""
         return StreamingDecoder(self._spelling, begins)
