@@ -73,9 +73,10 @@ class Arena:
     def carry_out(self, copies: Iterable[Copy]) -> None:
         """Copies tokens from place to place, one range after another."""
         for copy in copies:
+            overlap = abs(copy.from_address - copy.to_address) < copy.tokens
             for kept in (self.keys, self.values):
                 source = kept[:, copy.from_address : copy.from_address + copy.tokens]
-                kept[:, copy.to_address : copy.to_address + copy.tokens] = source.clone()  # the two may overlap
+                kept[:, copy.to_address : copy.to_address + copy.tokens] = source.clone() if overlap else source
 
     def step(self, spans: Sequence[Span]) -> "Step":
         """What a model reads in one go: the tokens of the spans, side by side."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gptwright.foundations.device import device_of, fast_dtype
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.kernels.linear import Format, formats, pack
-from gptwright.layers.vocabulary import WHOLE, Vocabulary
+from gptwright.layers.vocabulary import Vocabulary
 from gptwright.models.decoder import Decoder
 
 KERNELS: dict[str, Format] = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8", "int4": "int4"}
@@ -66,17 +66,18 @@ def prepared(network: Decoder, form: str) -> Decoder:
     form = chosen_format(network) if form == "auto" else form
     if form not in KERNELS:
         raise ConfigError("a number format", f"'{form}'", nearest(form, KERNELS))
-    if form == format_of(network) and (KERNELS[form] not in formats() or device_of(network).type != "cpu"):
+    here = device_of(network).type == "cpu" and _whole(network)
+    if form == format_of(network) and not (here and KERNELS[form] in formats()):
         return network
-    if device_of(network).type != "cpu":
-        raise ConfigError(f"{format_of(network)} on this device", form, "Other formats are packed for processors only.")
+    if not here:
+        raise ConfigError(f"{format_of(network)}, the network's own format", form,
+                          "Others are packed for whole networks on a processor only.")  # fmt: skip
     view = _sharing(network)
     for module in list(view.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
                 setattr(module, name, PackedLinear(child, KERNELS[form]))
-    if view.vocabulary is WHOLE:
-        view.vocabulary = PackedVocabulary(view.output, KERNELS[form])
+    view.vocabulary = PackedVocabulary(view.output, KERNELS[form])
     view.states = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(form) or fast_dtype()
     return view
 
@@ -88,6 +89,11 @@ def refresh(view: Decoder) -> None:
             module.refresh()
     if isinstance(view.vocabulary, PackedVocabulary):
         view.vocabulary.refresh(view.output)
+
+
+def _whole(network: Decoder) -> bool:
+    """Whether no part of it lies in another process: what passes between processes hooks into the modules."""
+    return not any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())  # pyright: ignore[reportPrivateUsage]
 
 
 def _sharing(network: Decoder) -> Any:
