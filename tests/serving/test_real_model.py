@@ -2,7 +2,8 @@
 that are written side by side are those that are written alone."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,14 @@ def base(real: Model, serve: Any, feedback: Path) -> Iterator[str]:
 def ai(base: str) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=base, api_key="none", max_retries=0) as client:
         yield client
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Whether it becomes true before a time that only a fault can use up."""
+    end = time.monotonic() + 20
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
+    return true()
 
 
 def expected(real: Model, ids: list[int], temperature: float = 1.0) -> list[float]:
@@ -179,6 +188,33 @@ def test_a_refused_prompt_does_not_hurt_the_others(base: str, ai: openai.OpenAI,
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(16))) == [400, 200] * 8
     assert not real.engine.scheduler.running and not real.engine._writings
+
+
+def test_a_caller_who_leaves_stops_what_was_written_for_him(ai: openai.OpenAI, real: Model) -> None:
+    """All three replies, while the others are written on."""
+    never = {str(id): -100 for id in real.tokenizer.control_ids}
+    ask: Any = {"model": "real", "prompt": PROMPT, "max_tokens": 50, "logit_bias": never, "stream": True}
+    left = ai.completions.create(**ask, n=3)
+    next(iter(left))
+    left.close()
+    assert "".join(chunk.choices[0].text for chunk in ai.completions.create(**ask))
+    assert eventually(lambda: not real.engine.scheduler.running and not real.engine._writings)
+
+
+def test_a_step_that_fails_is_500_for_all_that_run_and_nothing_stays_behind(
+    base: str, ai: openai.OpenAI, real: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(real.engine.scheduler), "plan", broken)
+        body = {"model": "real", "prompt": PROMPT, "n": 2}
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: httpx.post(f"{base}/completions", json=body, timeout=60), range(4)))
+        assert [answer.status_code for answer in answers] == [500] * 4
+    assert not real.engine.scheduler.line and not real.engine._writings
+    assert ai.completions.create(model="real", prompt=PROMPT).choices[0].finish_reason
 
 
 SCHEMA: Any = {"type": "object", "properties": {"cat": {"enum": ["mat", "sea"]}, "dog": {"type": "boolean"}},

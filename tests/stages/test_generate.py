@@ -138,3 +138,26 @@ def test_a_translator_translates(gptwright: Command, refused: Refused, translato
     assert done.code == 0, done.err
     assert done.out == load_any(translator).generate("the old river") + "\n"
     assert "an encoder-decoder" in refused("generate", translator, "--prompts", prompts)
+
+
+def test_tokens_with_their_log_probabilities(gptwright: Command, refused: Refused, tuned: Path, prompts: Path) -> None:
+    greedy = ("--temperature", 0, "--max-tokens", 6)
+    text = gptwright("generate", tuned, "The", *greedy).out.removesuffix("\n")
+    tokens = answers(gptwright("generate", tuned, "The", *greedy, "--logprobs", 2).out)
+    assert bytes(byte for token in tokens for byte in token["bytes"] or []).decode() == text
+    assert all(token["top_logprobs"][0]["logprob"] == token["logprob"] for token in tokens)
+    assert "--logprobs" in refused("generate", tuned, "--prompts", prompts, "--logprobs", 2)
+
+
+def test_min_p_and_the_repetition_penalty_arrive(gptwright: Command, tuned: Path) -> None:
+    def text(*more: object) -> str:
+        return gptwright("generate", tuned, "The", "--max-tokens", 20, "--seed", 1, *more).out
+
+    assert text("--temperature", 1, "--min-p", 1) == text("--temperature", 0)
+    assert text("--temperature", 0) != text("--temperature", 0, "--repetition-penalty", 5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_it_writes_in_the_format_that_is_asked_for(gptwright: Command, tuned: Path, dtype: str) -> None:
+    done = gptwright("generate", tuned, "The", "--max-tokens", 6, "--temperature", 0, "--dtype", dtype)
+    assert done.code == 0 and len(done.out) > 1, done.err

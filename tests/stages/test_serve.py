@@ -8,17 +8,30 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import tyro
 
+from gptwright.engine.prepared import FORMATS
 from gptwright.foundations.errors import ConfigError, InputError, ResourceError
+from gptwright.stages.limits import Dtype
 from gptwright.stages.serve import Serve, feedback_path, run
 
 
 def test_the_command_line() -> None:
     config = tyro.cli(Serve, args=["runs/start/06-ppo", "--port", "9000", "--key", "secret"])
     assert config == Serve(model=Path("runs/start/06-ppo"), port=9000, key="secret")
+
+
+@pytest.mark.parametrize("wrong", [{"memory_gb": 0.0}, {"at_once": 0}])
+def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="above 0"):
+        Serve(model=Path("x"), **wrong)
+
+
+def test_the_formats_are_those_of_the_engine() -> None:
+    assert set(get_args(Dtype)) == {"auto", *FORMATS}
 
 
 def test_the_port_is_looked_at_before_the_model(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 AnyModel = Model | Encoder | Translator
 
 
-def load(source: str | Path) -> AnyModel:
+def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     """Opens a stage folder, a Hugging Face folder of a family in the catalogue, a LLaMA as a GGUF file, or the model
-    that an installed package carries, by its name (`PACKAGED`).
+    that an installed package carries, by its name (`PACKAGED`). A decoder then writes in the format called `dtype`.
 
     Raises `ArtifactError` when nothing there can be opened, and `InputError` when nothing is there.
     """
@@ -33,17 +33,17 @@ def load(source: str | Path) -> AnyModel:
     packaged = PACKAGED.get(str(source))
     name = str(source) if packaged else path.resolve().name
     if path.is_dir():
-        return _from_folder(model_folder(path), name)
+        return _from_folder(model_folder(path), name, dtype)
     gguf = read_gguf(path)
     network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
     tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
     _fits(network, tokenizer, name)
-    return Model(network, tokenizer, name, packaged.sampling if packaged else None)
+    return Model(network, tokenizer, name, packaged.sampling if packaged else None, dtype=dtype)
 
 
-def load_decoder(source: str | Path) -> Model:
+def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:
     """`load` for what must write. Raises `ArtifactError` when it is a model of another kind."""
-    model = load(source)
+    model = load(source, dtype=dtype)
     if not isinstance(model, Model):
         kind = family_of(model.network.config).kind
         raise ArtifactError(f"a decoder in {source}", f"an {kind}", "Give a GPT or a LLaMA.")
@@ -65,7 +65,7 @@ def find(source: str | Path) -> Path:
     raise InputError(f"a model at {source}", "nothing there", remedy)
 
 
-def _from_folder(folder: Path, name: str) -> AnyModel:
+def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
     network: Any = read_model(folder)
     if isinstance(network, RewardModel):
         got = "a reward model, which scores answers and writes none"
@@ -74,7 +74,7 @@ def _from_folder(folder: Path, name: str) -> AnyModel:
     _fits(network, tokenizer, name)
     match family_of(network.config).kind:
         case "decoder":
-            return Model(network, tokenizer, name, _defaults(folder))
+            return Model(network, tokenizer, name, _defaults(folder), dtype=dtype)
         case "encoder":
             return Encoder(network, tokenizer, name)
         case "encoder-decoder":

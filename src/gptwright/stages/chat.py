@@ -10,6 +10,7 @@ import tyro
 
 from gptwright.foundations.errors import GptwrightError, nearest
 from gptwright.foundations.progress import say
+from gptwright.stages.limits import Dtype
 
 if TYPE_CHECKING:
     from gptwright.generation.model import Model
@@ -36,13 +37,15 @@ class Chat:
     """a reply's length at most"""
     seed: int | None = None
     """the same seed and the same words give the same replies"""
+    dtype: Dtype = "auto"
+    """number format in which the model writes"""
 
 
 def run(config: Chat) -> None:
     """Talks until /quit, Ctrl-D or Ctrl-C. Replies go to stdout."""
     from gptwright.generation.load import load_decoder
 
-    model = load_decoder(config.model)
+    model = load_decoder(config.model, dtype=config.dtype)
     asked = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
     model.sampling = replace(model.sampling, **{name: value for name, value in asked.items() if value is not None})
     converse(model)

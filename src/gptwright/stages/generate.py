@@ -1,18 +1,21 @@
 """generate: continue one text, or answer many prompts from a file."""
 
+import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tyro
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.stages.limits import positive
+from gptwright.stages.limits import Dtype, positive
 
 if TYPE_CHECKING:
+    from gptwright.engine.sampling import Sampling
     from gptwright.generation.model import Model
+    from gptwright.generation.stream import Piece
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +40,18 @@ class Generate:
     """draw among the k likeliest only; 0 is off"""
     top_p: float = 1.0
     """draw among the likeliest that together have this probability"""
+    min_p: float = 0.0
+    """draw among those at least this many times as likely as the likeliest"""
+    repetition_penalty: float = 1.0
+    """above 1, what was written or given is less likely to come again"""
     stop: tuple[str, ...] = ()
     """texts that end the reply"""
     seed: int | None = None
     """the same seed gives the same text"""
+    logprobs: int | None = None
+    """of a PROMPT: every token as JSON instead of the text, with its log-probability and so many of the likeliest"""
+    dtype: Dtype = "auto"
+    """number format in which the model writes"""
 
     def __post_init__(self) -> None:
         positive(self, "n")
@@ -57,10 +68,14 @@ def run(config: Generate) -> None:
 
     if bool(config.prompt) == bool(config.prompts):
         raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")
+    if config.prompts and config.logprobs is not None:
+        raise ConfigError("--logprobs with a PROMPT", "with --prompts", "Leave one of them out.")
     seed = secrets.randbits(62) if config.seed is None else config.seed
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
-                        top_p=config.top_p, stop=config.stop, seed=seed)  # fmt: skip
-    model = load_decoder(config.model) if config.prompts else load(config.model)
+                        top_p=config.top_p, min_p=config.min_p, repetition_penalty=config.repetition_penalty,
+                        stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
+    opened = load_decoder if config.prompts else load
+    model = opened(config.model, dtype=config.dtype)
     if not isinstance(model, Model):
         print(model.generate(config.prompt))
         return
@@ -68,13 +83,23 @@ def run(config: Generate) -> None:
         _answer_file(config, model, sampling)
         return
     for piece in model.stream(config.prompt, sampling):
+        _show(piece, model, sampling)
+    if sampling.logprobs is None:
+        print()
+
+
+def _show(piece: "Piece", model: "Model", sampling: "Sampling") -> None:
+    """The piece's text, or its tokens, one a line."""
+    if sampling.logprobs is None:
         print(piece.text, end="", flush=True)
-    print()
+        return
+    from gptwright.serving.logprobs import chat_logprobs, spelled
+
+    for token in chat_logprobs(piece.tokens, spelled(model.tokenizer))["content"]:
+        print(json.dumps(token, ensure_ascii=False), flush=True)
 
 
-def _answer_file(config: Generate, model: "Model", sampling: Any) -> None:
-    import json
-
+def _answer_file(config: Generate, model: "Model", sampling: "Sampling") -> None:
     from gptwright.text.jsonl import read_objects, write_objects
     from gptwright.tokenizers.chat import prompt_ids, read_messages
 

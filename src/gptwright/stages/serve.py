@@ -13,6 +13,7 @@ import tyro
 from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
+from gptwright.stages.limits import Dtype, positive
 
 if TYPE_CHECKING:
     from socket import socket
@@ -36,6 +37,15 @@ class Serve:
     """file for the ratings; feedback.jsonl beside the model's stage folder when not given"""
     examples: Path | None = None
     """prompts that the page offers; examples.jsonl beside the model's stage folder when it is there"""
+    dtype: Dtype = "auto"
+    """number format in which the model writes"""
+    memory_gb: float = 1.0
+    """memory for keys and values of the texts that are written, and of beginnings that may come again"""
+    at_once: int = 128
+    """texts written side by side; further ones wait"""
+
+    def __post_init__(self) -> None:
+        positive(self, "memory_gb", "at_once")
 
 
 def run(config: Serve) -> None:
@@ -72,7 +82,8 @@ def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
     from gptwright.serving.api import create_app
     from gptwright.serving.guard import LOOPBACK
 
-    model = load_decoder(config.model)
+    model = load_decoder(config.model, dtype=config.dtype)
+    model.memory_gb, model.at_once = config.memory_gb, config.at_once
     hosts = LOOPBACK if is_loopback(config.host) else None
     app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
     return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", model.name
