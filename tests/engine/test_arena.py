@@ -7,6 +7,13 @@ from gptwright.engine.memory import Copy
 from gptwright.engine.slots import Slot
 from gptwright.layers.attend import attend
 from gptwright.layers.masks import CAUSAL, Banded, Mask, Strided
+from gptwright.models.llama import Llama, LlamaConfig
+
+
+def test_it_has_the_shape_of_the_attention() -> None:
+    model = Llama(LlamaConfig(vocab=20, context=8, width=24, heads=6, kv_heads=2, layers=3, hidden=12))
+    assert Arena.of(model, 5).keys.shape == (3, 5, 2, 4)
+    assert Arena.token_bytes(model) == 2 * 3 * 2 * 4 * 4
 
 
 @pytest.mark.parametrize(("source", "target"), [(0, 4), (4, 0), (0, 2), (2, 0)])

@@ -26,17 +26,6 @@ def test_a_ragged_first_read_and_then_token_by_token_equals_the_whole_reading(ma
     assert cache.lengths.tolist() == [7, 5, 9]
 
 
-def test_rows_that_stay_go_on_as_if_alone() -> None:
-    part, x = Attention(8, 2), torch.randn(3, 5, 8)
-    whole = part(x, CAUSAL)
-    cache = Cache(1, 3, 2, 5, 4, torch.float32)
-    part(x[:, :4], CAUSAL, cache.layer(0))
-    cache.advance(torch.full((3,), 4))
-    kept = torch.tensor([2, 0])
-    cache.keep(kept)
-    torch.testing.assert_close(part(x[kept, 4:], CAUSAL, cache.layer(0)), whole[kept, 4:], atol=1e-6, rtol=1e-5)
-
-
 def test_layers_do_not_share() -> None:
     cache = Cache(2, 1, 1, 4, 2, torch.float32)
     cache.layer(1).append(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 
+from gptwright.layers.cache import Cache
 from gptwright.models.bert import BERTConfig
 from gptwright.models.catalogue import FAMILIES
 from gptwright.models.decoder import Decoder
@@ -46,6 +47,12 @@ def model(request: pytest.FixtureRequest) -> Any:
     return built
 
 
+def new_cache(model: Any, rows: int, capacity: int) -> Cache:
+    """For a decoder's layers."""
+    attention = model.blocks[0].attention
+    return Cache(len(model.blocks), rows, attention.kv_heads, capacity, attention.head_width, model.matrix_dtype)
+
+
 def logits(model: Any, ids: torch.Tensor) -> torch.Tensor:
     return model.logits(model.hidden(ids))
 
@@ -67,7 +74,7 @@ def test_position_matters(model: Any) -> None:
 def test_cached_equals_uncached(model: Any) -> None:
     ids = torch.randint(50, (3, 12))
     whole = logits(model, ids)
-    cache = model.new_cache(3, 12)
+    cache = new_cache(model, 3, 12)
     lengths = torch.tensor([5, 2, 4])
     first = model.logits(model.hidden(ids[:, :5], cache))
     cache.advance(lengths)

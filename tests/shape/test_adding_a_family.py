@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from tests.models.test_family import new_cache
 
 from gptwright.models.catalogue import FAMILIES, count
 from gptwright.models.huggingface import read_model, write_model
@@ -53,7 +54,7 @@ def test_the_band_holds_in_the_cache_too(mistral: Any) -> None:
     config = mistral.MistralConfig(vocab=60, context=32, width=24, heads=6, kv_heads=2, layers=2, hidden=40, window=8)
     model = mistral.Mistral(config)
     model.initialise(1)
-    cache = model.new_cache(2, 30)
+    cache = new_cache(model, 2, 30)
     steps: list[torch.Tensor] = []
     for place in range(30):
         steps.append(model.hidden(IDS[:, place : place + 1], cache))

@@ -1,1 +1,1 @@
-"""From a model and a prompt to text: sampling, the cached decoding loop, stops, whole conversations."""
+"""Models as objects that people use: loaded, talked to, exported."""

@@ -68,11 +68,6 @@ class Cache:
         """Counts `tokens` as read in every row, once all layers have stored them."""
         self.lengths += tokens
 
-    def keep(self, rows: Int[Tensor, "R"]) -> None:
-        """Forgets all rows but these."""
-        self.keys, self.values = self.keys[:, rows], self.values[:, rows]
-        self.lengths = self.lengths[rows]
-
     def reorder(self, rows: Int[Tensor, "R"]) -> None:
         """Row i goes on from what row `rows[i]` holds; rows may be named several times, or left out."""
         if torch.equal(rows, torch.arange(len(self.lengths), device=rows.device)):

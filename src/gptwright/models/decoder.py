@@ -1,13 +1,12 @@
 """What every decoder has besides its wiring: logits from states, positions, an empty cache."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gptwright.foundations.device import device_of
-from gptwright.layers.cache import Cache, Past, positions_of
+from gptwright.layers.cache import Past, positions_of
 from gptwright.layers.masks import Documents
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
 
@@ -57,9 +56,3 @@ class Decoder(nn.Module):
         """Where the ids stand, in their document if there are several. Raises `IndexError` beyond the context."""
         positions = positions_of(ids, cache, self.config.context)
         return documents.positions() if documents else positions
-
-    def new_cache(self, rows: int, capacity: int) -> Cache:
-        """An empty cache for `rows` sequences of at most `capacity` tokens."""
-        attention = cast(Any, self.blocks[0]).attention
-        return Cache(len(self.blocks), rows, attention.kv_heads, capacity, attention.head_width, self.matrix_dtype,
-                     device_of(self))  # fmt: skip
