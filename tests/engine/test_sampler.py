@@ -163,7 +163,7 @@ def test_proposals_leave_the_distribution_as_it_is() -> None:
         request = Request([0], WARM, seed)
         while len(request.ids) < 4:
             request.drafts = list(proposals[: 3 - len(request.ids)])
-            drawn = draw(chain[[request.ids[-1], *request.drafts]], rows_of(request, None, None))
+            drawn = draw(chain[[request.ids[-1], *request.drafts]], rows_of(request, request.drafts, None, None))
             request.ids += checked(drawn.tokens, request.drafts)
         return tuple(request.ids[1:4])
 
@@ -189,7 +189,7 @@ def test_proposals_are_drawn_as_if_they_had_been_said() -> None:
             assert matcher and penalties
             while len(request.ids) < 10:
                 request.drafts = text[len(request.ids) - 1 :][: min(most, 9 - len(request.ids))]
-                rows = rows_of(request, penalties, matcher)
+                rows = rows_of(request, request.drafts, penalties, matcher)
                 assert [row.number for row in rows] == [len(request.ids) - 1 + i for i in range(len(rows))]
                 for token in checked(draw(vocab.repeat(len(rows), 1), rows).tokens, request.drafts):
                     penalties.said(token)

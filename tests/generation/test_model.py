@@ -43,7 +43,7 @@ class Script(Engine):
         self.request, self.listener, self.left = Request(list(ids), sampling, 0), listener, iter(self.ids)
         return self.request
 
-    def step(self) -> list[Request]:
+    def step(self, *, watched: bool = True) -> list[Request]:
         token = next(self.left, None)
         if token is None:
             self.request.finish = "length"

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 import tyro
 
-from gptwright.engine.prepared import FORMATS
+from gptwright.engine.prepared import KERNELS
 from gptwright.foundations.errors import ConfigError, InputError, ResourceError
 from gptwright.stages.limits import Dtype
 from gptwright.stages.serve import Serve, feedback_path, run
@@ -31,7 +31,7 @@ def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
 
 
 def test_the_formats_are_those_of_the_engine() -> None:
-    assert set(get_args(Dtype)) == {"auto", *FORMATS}
+    assert set(get_args(Dtype)) == {"auto", *KERNELS}
 
 
 def test_the_port_is_looked_at_before_the_model(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ by layer, keeps their keys and lets every request see its own.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, cast
 
 import torch
@@ -28,15 +27,21 @@ CALL, COPIED = 12e-6, 5e9  # seconds that one call of attention costs, bytes a s
 
 @dataclass(frozen=True)
 class Span:
-    """Tokens of one request: `count` of them from position `first` on."""
+    """Tokens of one request: `count` of them from position `first` on; those from `prompt` on are of its answer."""
 
     lease: Lease
     first: int
     count: int
+    prompt: int
 
     @property
     def end(self) -> int:
         return self.first + self.count
+
+    @property
+    def given(self) -> int:
+        """How many of them are the prompt's."""
+        return min(max(self.prompt - self.first, 0), self.count)
 
 
 class Arena:
@@ -68,9 +73,10 @@ class Arena:
     def carry_out(self, copies: Iterable[Copy]) -> None:
         """Copies tokens from place to place, one range after another."""
         for copy in copies:
+            overlap = abs(copy.from_address - copy.to_address) < copy.tokens
             for kept in (self.keys, self.values):
                 source = kept[:, copy.from_address : copy.from_address + copy.tokens]
-                kept[:, copy.to_address : copy.to_address + copy.tokens] = source.clone()  # the two may overlap
+                kept[:, copy.to_address : copy.to_address + copy.tokens] = source.clone() if overlap else source
 
     def step(self, spans: Sequence[Span]) -> "Step":
         """What a model reads in one go: the tokens of the spans, side by side."""
@@ -110,33 +116,41 @@ class Step:
 
     @cached_property
     def padded(self) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B 1"]] | None:
-        """Addresses of everything that every request sees, and their positions, where each reads one token and
-        copying all into one tensor costs less than a call for each."""
+        """Addresses of everything that every request sees, and their positions, where each reads one token; on a
+        processor only if copying all into one tensor costs less than a call for each."""
         if len(self.spans) == 1 or any(span.count > 1 for span in self.spans):
             return None
         most = max(span.end for span in self.spans)
         kept = self.arena.keys[0]
-        if 2 * len(self.spans) * most * kept[0].numel() * kept.element_size() / COPIED > CALL * len(self.spans):
+        copied = 2 * most * kept[0].numel() * kept.element_size()
+        if kept.is_cpu and copied / COPIED > CALL:
             return None
         rows = [[*span.lease.addresses(0, span.end), *[0] * (most - span.end)] for span in self.spans]
         return torch.tensor(rows, device=self.device), self._positions.T
 
 
 class Ranges:
-    """A step's spans as the kernels want them: single tokens in one call, chunks of several each in its own."""
+    """A step's spans as the kernels want them: the tokens of answers in one call, chunks of prompts each in its own.
+
+    The two round differently. So a token of an answer is always one of the first kind, whether it was drawn, drafted or
+    is read again, and a text does not depend on what was written beside it.
+    """
 
     def __init__(self, spans: Sequence[Span], starts: Sequence[int]) -> None:
-        ends = list(accumulate(span.count for span in spans))
-        single = [i for i, span in enumerate(spans) if span.count == 1]
-        self.all_single = len(single) == len(spans)
-        self.places = torch.tensor([ends[i] - 1 for i in single])
-        self.starts = torch.tensor([starts[i] for i in single])
-        self.seen = torch.tensor([spans[i].end for i in single])
-        self.chunks = [
-            (slice(ends[i] - span.count, ends[i]), starts[i], span.first)
-            for i, span in enumerate(spans)
-            if span.count > 1
-        ]
+        places: list[int] = []
+        seen: list[int] = []
+        firsts: list[int] = []
+        self.chunks: list[tuple[slice, int, int]] = []
+        at = 0
+        for span, start in zip(spans, starts, strict=True):
+            if span.given:
+                self.chunks.append((slice(at, at + span.given), start, span.first))
+            places += range(at + span.given, at + span.count)
+            seen += range(span.first + span.given + 1, span.end + 1)
+            firsts += [start] * (span.count - span.given)
+            at += span.count
+        self.all_single, self.one_chunk = not self.chunks, not places and len(spans) == 1
+        self.places, self.starts, self.seen = (torch.tensor(numbers) for numbers in (places, firsts, seen))
 
 
 class LayerStep:
@@ -164,7 +178,7 @@ class LayerStep:
     def _by_kernels(self, q: Float[Tensor, "1 H T D"], ranges: Ranges, band: int) -> Float[Tensor, "1 H T D"]:
         if ranges.all_single:
             return attend_tokens(q, self.keys, self.values, ranges.starts, ranges.seen, band)
-        if len(ranges.chunks) == len(self.step.spans) == 1:
+        if ranges.one_chunk:
             _, start, past = ranges.chunks[0]
             return attend_chunk(q, self.keys, self.values, start, past, band)
         y = heads_like(q)

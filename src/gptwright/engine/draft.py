@@ -42,6 +42,8 @@ class DraftModel:
         """Sets the `drafts` of requests that are about to draw a token."""
         for request in requests:
             request.drafts = []
+            progress = self._at(request)
+            progress.read = min(progress.read, len(request.ids) - 1)  # behind that lie drafts that were wrong
         for number in range(self.most):
             able = [request for request in requests if self._room(request) and len(request.drafts) == number]
             if able:
@@ -49,8 +51,6 @@ class DraftModel:
 
     def told(self, request: Request, proposed: int, accepted: int) -> None:
         """How many of its drafts were checked, and how many were right."""
-        progress = self._progress[request]
-        progress.read = min(progress.read, len(request.ids) - 1)
 
     def leave(self, request: Request) -> None:
         """It has ended."""
@@ -71,10 +71,10 @@ class DraftModel:
         rows: list[Row] = []
         ends: list[int] = []
         for request in requests:
-            progress = self._at(request)
+            progress = self._progress[request]
             known = request.ids + request.drafts
             assert request.lease
-            spans.append(Span(request.lease, progress.read, len(known) - progress.read))
+            spans.append(Span(request.lease, progress.read, len(known) - progress.read, request.prompt))
             ids += known[progress.read :]
             ends.append(len(ids) - 1)
             rows.append(Row(progress.sampling, request.seed, len(known) - request.prompt))

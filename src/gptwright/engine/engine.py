@@ -19,6 +19,7 @@ from torch import Tensor
 
 from gptwright.engine import prepared
 from gptwright.engine.arena import Arena, Span
+from gptwright.engine.blocks import Blocks
 from gptwright.engine.draft import DraftModel, check_draft
 from gptwright.engine.grammar import Matcher
 from gptwright.engine.lookup import Lookups
@@ -34,6 +35,7 @@ from gptwright.foundations.errors import InputError
 from gptwright.models.decoder import Decoder
 
 FEW, DRAFTS = 8, 4  # answers written at once up to which drafts are cheap; drafts of a network unless asked otherwise
+BLOCK = 64  # tokens of a block of a GPU's memory
 GIVEN_AT_ONCE = 128  # tokens whose logits are held together: V numbers each
 
 
@@ -83,7 +85,8 @@ class Engine:
         self.stop_ids, self.context = frozenset(stop_ids), network.config.context
         self.device = device_of(network)
         addresses = min(int(memory_gb * 2**30) // Arena.token_bytes(self.view), most * self.context)
-        self.arena, self.memory = Arena.of(self.view, addresses), Slots(addresses)
+        self.arena = Arena.of(self.view, addresses)
+        self.memory = Blocks(addresses // BLOCK, BLOCK) if self.device.type == "cuda" else Slots(addresses)
         self.scheduler = Scheduler(self.memory, most=most)
         self.proposer: Proposer | None = Lookups(drafts) if drafts else None
         if draft:
@@ -122,6 +125,13 @@ class Engine:
         self._add(request)
         return request
 
+    def score(self, rows: Sequence[Sequence[int]], starts: Sequence[int], temperature: float = 0) -> list[list[float]]:
+        """Log-probabilities of rows[i][starts[i]:] after what stands before; equal beginnings are read once."""
+        sampling = Sampling(temperature=temperature)
+        requests = [self.read(row, start, sampling) for row, start in zip(rows, starts, strict=True)]
+        self.run(requests)
+        return [request.given_logprobs for request in requests]
+
     def abort(self, request: Request) -> None:
         """The request ends here, and its memory is free."""
         if not request.finish:
@@ -147,15 +157,16 @@ class Engine:
         return [request for group in groups for request in best(group, sampling.n)]
 
     def run(self, requests: Sequence[Request]) -> None:
-        """Steps until these have ended."""
+        """Steps until these have ended. Nobody watches, so prompts need not be read in small pieces."""
         while any(not request.finish for request in requests):
-            self.step()
+            self.step(watched=False)
 
     @torch.inference_mode()
-    def step(self) -> list[Request]:
-        """One step of whatever is to be done; the requests that got tokens, or ended."""
+    def step(self, *, watched: bool = True) -> list[Request]:
+        """One step of whatever is to be done; the requests that got tokens, or ended. Where answers are `watched` as
+        they are written, long prompts do not hold them up."""
         self._propose()
-        works = self.scheduler.plan()
+        works = self.scheduler.plan(watched)
         copies = self.memory.copies()
         self.arena.carry_out(copies)
         if self.proposer:
@@ -192,7 +203,7 @@ class Engine:
             request = work.request
             assert request.lease
             ids += request.ids[request.computed : request.computed + work.count] + work.drafts
-            spans.append(Span(request.lease, request.computed, work.count + len(work.drafts)))
+            spans.append(Span(request.lease, request.computed, work.count + len(work.drafts), request.prompt))
         return self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
 
     def _write(self, works: Sequence[Work], states: Float[Tensor, "N C"]) -> list[Request]:

@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from gptwright.foundations.device import device_of, fast_dtype
 from gptwright.foundations.errors import ConfigError, nearest
-from gptwright.kernels.linear import Format, pack
+from gptwright.kernels.linear import Format, formats, pack
 from gptwright.layers.vocabulary import Vocabulary
 from gptwright.models.decoder import Decoder
 
-KERNELS: dict[str, Format] = {"bfloat16": "bf16", "int8": "int8", "int4": "int4"}
-FORMATS = ("float32", *KERNELS)
+KERNELS: dict[str, Format] = {"float32": "fp32", "bfloat16": "bf16", "int8": "int8", "int4": "int4"}
 LARGE = 30_000_000  # parameters from which on reading them, and no longer the calls, takes a step's time
 
 
@@ -65,21 +64,21 @@ def prepared(network: Decoder, form: str) -> Decoder:
     network's matrices do not have where there is no packing.
     """
     form = chosen_format(network) if form == "auto" else form
-    if form not in FORMATS:
-        raise ConfigError("a number format", f"'{form}'", nearest(form, FORMATS))
-    packs = device_of(network).type == "cpu" and form in KERNELS
-    if not packs and form != format_of(network):
-        raise ConfigError(f"matrices in {form}, or another format", format_of(network),
-                          f"Only a processor packs anew, and only in {', '.join(KERNELS)}.")  # fmt: skip
-    if not packs:
+    if form not in KERNELS:
+        raise ConfigError("a number format", f"'{form}'", nearest(form, KERNELS))
+    here = device_of(network).type == "cpu" and _whole(network)
+    if form == format_of(network) and not (here and KERNELS[form] in formats()):
         return network
+    if not here:
+        raise ConfigError(f"{format_of(network)}, the network's own format", form,
+                          "Others are packed for whole networks on a processor only.")  # fmt: skip
     view = _sharing(network)
     for module in list(view.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
                 setattr(module, name, PackedLinear(child, KERNELS[form]))
     view.vocabulary = PackedVocabulary(view.output, KERNELS[form])
-    view.states = torch.bfloat16 if form == "bfloat16" else fast_dtype()
+    view.states = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(form) or fast_dtype()
     return view
 
 
@@ -90,6 +89,11 @@ def refresh(view: Decoder) -> None:
             module.refresh()
     if isinstance(view.vocabulary, PackedVocabulary):
         view.vocabulary.refresh(view.output)
+
+
+def _whole(network: Decoder) -> bool:
+    """Whether no part of it lies in another process: what passes between processes hooks into the modules."""
+    return not any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())  # pyright: ignore[reportPrivateUsage]
 
 
 def _sharing(network: Decoder) -> Any:

@@ -27,11 +27,11 @@ class Work:
 class Scheduler:
     """Requests in order of arrival: those that run have memory, the others stand in line.
 
-    A step reads `budget` tokens while somebody's answer is written and `wide` while nobody waits for one; a quarter of
-    the budget is for prompts, however many answers are written. `most` requests run at once.
+    A step reads `budget` tokens while somebody watches an answer being written, and else `wide`; a quarter of that is
+    for prompts, however many answers are written. `most` requests run at once.
     """
 
-    def __init__(self, memory: Memory, budget: int = 128, wide: int = 1024, most: int = 64) -> None:
+    def __init__(self, memory: Memory, budget: int = 64, wide: int = 1024, most: int = 64) -> None:
         self.memory, self.budget, self.wide, self.most = memory, budget, wide, most
         self.running: list[Request] = []
         self.line: list[Request] = []
@@ -65,10 +65,10 @@ class Scheduler:
             self._preempt(request)
         self.memory.forget()
 
-    def plan(self) -> list[Work]:
+    def plan(self, watched: bool = True) -> list[Work]:
         """The next step, empty only when there is nothing to do. Memory's copies have to be made before it."""
         works = self._answers()
-        limit = self.budget if works else self.wide
+        limit = self.budget if works and watched else self.wide
         left = max(1, limit // 4, limit - len(works))
         prompts = self._prompts(left)
         works += prompts + self._newcomers(left - _tokens(prompts))

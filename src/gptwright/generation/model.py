@@ -23,6 +23,8 @@ from gptwright.models.decoder import Decoder
 from gptwright.tokenizers.chat import Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
+DRAFTS = 8  # proposed a step at most: a text that repeats what was said is written several tokens at a time
+
 
 class Model:
     """A language model and its tokenizer. It writes in the format called `dtype` (see `engine.prepared`), at most
@@ -135,4 +137,4 @@ class Model:
     def engine(self) -> Engine:
         """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
         return Engine(self.network, self.tokenizer.stop_ids, dtype=self.dtype, memory_gb=self.memory_gb,
-                      most=self.at_once)  # fmt: skip
+                      most=self.at_once, drafts=DRAFTS)  # fmt: skip

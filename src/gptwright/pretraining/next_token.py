@@ -6,6 +6,7 @@ from typing import Any
 from jaxtyping import Int
 from torch import Tensor
 
+from gptwright.engine.prepared import format_of
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.device import device_of, sent
 from gptwright.generation.model import Model
@@ -24,7 +25,7 @@ class NextToken:
     def __init__(self, material: Material) -> None:
         self.network, self.heldout, self.length = material.network, material.heldout, material.length
         self.opening = material.tokenizer.end if material.by_document else None
-        self.model = Model(material.network, material.tokenizer, "pretrain")
+        self.model = Model(material.network, material.tokenizer, "pretrain", dtype=format_of(material.network))
         self.windows = Windows(material.train, material.length, material.ramp, material.seed)
         self.fewest_rows = material.ramp.rows(0)
 
@@ -38,6 +39,7 @@ class NextToken:
         return self.windows.ramp.before(steps) / self.windows.count
 
     def look(self, step: int) -> Look:
+        self.model.engine.refresh()
         texts = [
             opening + self.model.generate(opening, max_tokens=40, temperature=0.8, seed=step) for opening in OPENINGS
         ]
