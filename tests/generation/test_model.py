@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gptwright.engine.engine import Engine
+from gptwright.engine.grammar import Matcher
 from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
 from gptwright.engine.writing import Listener
@@ -38,7 +39,13 @@ class Script(Engine):
         self.ids = ids
 
     def submit(
-        self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, listener: Listener | None = None
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int | None = None,
+        listener: Listener | None = None,
+        matcher: Matcher | None = None,
     ) -> Request:
         self.request, self.listener, self.left = Request(list(ids), sampling, 0), listener, iter(self.ids)
         return self.request

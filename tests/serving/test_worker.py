@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -137,16 +138,20 @@ def test_an_error_reaches_its_caller_only(steps: Steps) -> None:
 
 
 def test_a_step_that_fails_ends_all_that_run_and_the_worker_lives_on() -> None:
-    failures = iter([False, True])
+    fails = threading.Event()
 
     def step() -> None:
-        if next(failures, False):
+        time.sleep(0.001)
+        if fails.is_set():
+            fails.clear()
             raise RuntimeError("no memory")
 
     async def go() -> None:
         worker: Worker[int] = Worker(step)
-        sources = [Numbers(1000), Numbers(1000)]
+        sources = [Numbers(10**9), Numbers(10**9)]
         jobs = [worker.submit(lambda source=source: source) for source in sources]
+        assert [(await anext(job))[0] for job in jobs] == [0, 0]
+        fails.set()
         for job, source in zip(jobs, sources, strict=True):
             with pytest.raises(RuntimeError, match="no memory"):
                 await all_of(job)
