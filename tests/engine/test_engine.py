@@ -223,6 +223,24 @@ def test_one_that_is_aborted_leaves_the_others_alone(network: GPT2) -> None:
     assert not writer.scheduler.running
 
 
+def test_a_step_that_fails_leaves_nothing_half_done(network: GPT2, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Engine(network)
+    requests = [writer.submit(prompt, GREEDY) for prompt in PROMPTS]
+    writer.step()
+    layer = Arena.step
+
+    def broken(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Arena, "step", broken)
+    with pytest.raises(MemoryError):
+        writer.step()
+    monkeypatch.setattr(Arena, "step", layer)
+    assert not writer.scheduler.running
+    writer.run(requests)
+    assert answers(requests) == [plainly(network, prompt, 12) for prompt in PROMPTS]
+
+
 def test_best_of_gives_the_likeliest(network: GPT2) -> None:
     sampling = Sampling(temperature=1.0, max_tokens=6, seed=5, n=2, best_of=6)
     two = Engine(network).generate(PROMPTS[:1], sampling)

@@ -167,11 +167,15 @@ class Engine:
         they are written, long prompts do not hold them up."""
         self._propose()
         works = self.scheduler.plan(watched)
-        copies = self.memory.copies()
-        self.arena.carry_out(copies)
-        if self.proposer:
-            self.proposer.carry_out(copies)
-        return self._write(works, self._states(works)) if works else []
+        try:
+            copies = self.memory.copies()
+            self.arena.carry_out(copies)
+            if self.proposer:
+                self.proposer.carry_out(copies)
+            return self._write(works, self._states(works)) if works else []
+        except BaseException:
+            self.scheduler.forget()  # nothing that is only half there may be found
+            raise
 
     def _propose(self) -> None:
         ready = [request for request in self.scheduler.running if request.unread == 1]
