@@ -16,7 +16,7 @@ from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
 from gptwright.engine.scheduler import Scheduler
 from gptwright.engine.slots import Slots
-from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.models.catalogue import FAMILIES, build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 
@@ -239,6 +239,55 @@ def test_a_step_that_fails_leaves_nothing_half_done(network: GPT2, monkeypatch: 
     assert not writer.scheduler.running
     writer.run(requests)
     assert answers(requests) == [plainly(network, prompt, 12) for prompt in PROMPTS]
+
+
+def test_what_is_only_read_is_never_drafted(network: GPT2) -> None:
+    """A piece of the prompt leaves exactly one token, with drafts that the text itself proposes."""
+    reader = engine(network, drafts=8, budget=8)
+    row = [1, 2, 3, 4] * 16
+    writing = reader.submit([5, 6], Sampling(temperature=0, max_tokens=40))
+    reader.step()
+    request = reader.read(row, start=1)
+    while not request.finish:
+        reader.step()
+    torch.testing.assert_close(request.state, network.hidden(torch.tensor([row]))[0, -1], atol=1e-5, rtol=1e-5)
+    reader.abort(writing)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_drafts_do_not_outlive_the_weights(network: GPT2, seed: int) -> None:
+    writer = Engine(network, drafts=8)
+    request = writer.submit([1, 2, 1, 2, 1, 2, 1, 2] * 4, Sampling(temperature=1.0, max_tokens=60, seed=seed))
+    while not request.finish:
+        writer.step()
+        writer.refresh()
+    assert len(request.ids) == 64
+
+
+def test_what_fails_leaves_nobody_in_line(network: GPT2) -> None:
+    writer = Engine(network, drafts=4)
+    with pytest.raises(InputError, match="fewer than 64"):
+        writer.generate([[1, 2], [1] * 99], GREEDY)
+    with pytest.raises(InputError, match="ids from 0 to"):
+        writer.generate([[1, 2], [1, network.config.vocab]], GREEDY)
+    assert not writer.scheduler.line
+    good = network.norm.weight.clone()
+    for temperature in (0, 1.0):
+        with torch.no_grad():
+            network.norm.weight.fill_(float("nan"))
+        writer.refresh()
+        with pytest.raises(ArtifactError, match="logits that are numbers"):
+            writer.generate(PROMPTS, Sampling(temperature=temperature, max_tokens=4))
+        with torch.no_grad():
+            network.norm.weight.copy_(good)
+        writer.refresh()
+        assert not writer.scheduler.line and not writer.scheduler.running
+    assert answers(writer.generate(PROMPTS, GREEDY)) == [plainly(network, prompt, 12) for prompt in PROMPTS]
+
+
+def test_a_network_in_another_format_is_refused(network: GPT2) -> None:
+    with pytest.raises(ConfigError, match="in float32 or bfloat16"):
+        Engine(network.half())
 
 
 def test_best_of_gives_the_likeliest(network: GPT2) -> None:

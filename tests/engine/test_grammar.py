@@ -162,3 +162,31 @@ def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "llguidance", None)
     with pytest.raises(ConfigError, match=re.escape("gptwright[grammar]")):
         Grammars(KINDS["byte-level"]([TEXT], 310))
+
+
+class Narrow:
+    """A grammar that lets the ids 0 and 1 come, and behind 1 nothing that the vocabulary has."""
+
+    def __init__(self, said: int | None = None) -> None:
+        self.said = said
+
+    def deep_copy(self) -> "Narrow":
+        return Narrow(self.said)
+
+    def consume_token(self, token: int) -> bool:
+        self.said = token
+        return True
+
+    def is_accepting(self) -> bool:
+        return False
+
+    def compute_bitmask(self) -> bytes:
+        return b"\0" if self.said == 1 else b"\3"
+
+
+def test_a_draft_that_leads_nowhere_is_no_error_before_it_is_drawn() -> None:
+    matcher = Matcher(Narrow(), 8, frozenset({7}), frozenset())
+    assert [row.sum() for row in matcher.allowed([1, 0])] == [2, 2, 2]
+    matcher.accept(1)
+    with pytest.raises(InputError, match="this vocabulary can spell"):
+        matcher.allowed()

@@ -11,8 +11,8 @@ import torch
 
 from gptwright.engine.arena import Arena, Span
 from gptwright.engine.memory import Copy
-from gptwright.engine.prepared import prepared
-from gptwright.engine.request import Lease, Request
+from gptwright.engine.prepared import prepared, refresh
+from gptwright.engine.request import Request
 from gptwright.engine.sampler import Row, draw
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
@@ -22,10 +22,9 @@ from gptwright.models.decoder import Decoder
 
 @dataclass
 class Progress:
-    """What the small network has read of a request: so many of its ids, at this place."""
+    """What the small network has read of a request: so many of its ids."""
 
     sampling: Sampling
-    lease: Lease | None = None
     read: int = 0
 
 
@@ -39,10 +38,10 @@ class DraftModel:
         self._progress: dict[Request, Progress] = {}
 
     def propose(self, requests: Sequence[Request]) -> None:
-        """Sets the `drafts` of requests that are about to draw a token."""
-        for request in requests:
-            request.drafts = []
-            progress = self._at(request)
+        """Sets the `drafts` of requests that are about to draw a token; of others nothing is known any longer, as they
+        may have lost their memory."""
+        self._progress = {request: self._at(request) for request in requests}
+        for request, progress in self._progress.items():
             progress.read = min(progress.read, len(request.ids) - 1)  # behind that lie drafts that were wrong
         for number in range(self.most):
             able = [request for request in requests if self._room(request) and len(request.drafts) == number]
@@ -59,6 +58,11 @@ class DraftModel:
     def carry_out(self, copies: Sequence[Copy]) -> None:
         """The large network's memory moves, and ours with it."""
         self.arena.carry_out(copies)
+
+    def refresh(self) -> None:
+        """Parameters have changed."""
+        refresh(self.view)
+        self._progress.clear()
 
     def _room(self, request: Request) -> bool:
         """For the token that has to be read before another can be proposed."""
@@ -78,19 +82,15 @@ class DraftModel:
             ids += known[progress.read :]
             ends.append(len(ids) - 1)
             rows.append(Row(progress.sampling, request.seed, len(known) - request.prompt))
-            progress.read = len(known)
         states = self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
         drawn = draw(self.view.logits(states[torch.tensor(ends, device=self.device)]), rows)
         for request, token in zip(requests, drawn.tokens, strict=True):
+            self._progress[request].read = len(request.ids) + len(request.drafts)
             request.drafts.append(token)
 
     def _at(self, request: Request) -> Progress:
-        """Its progress, from the beginning where it has moved."""
         plain = replace(request.sampling, logprobs=None, n=1, best_of=None)
-        progress = self._progress.setdefault(request, Progress(plain))
-        if progress.lease is not request.lease:
-            progress.lease, progress.read = request.lease, 0
-        return progress
+        return self._progress.get(request) or Progress(plain)
 
 
 def check_draft(network: Decoder, draft: Decoder) -> None:

@@ -9,7 +9,8 @@ The network may be trained between two steps; `refresh` then packs its matrices 
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Protocol
 
@@ -58,6 +59,10 @@ class Proposer(Protocol):
         """What lies in memory moves."""
         ...
 
+    def refresh(self) -> None:
+        """Parameters have changed."""
+        ...
+
 
 class Engine:
     """Writes with `network` in the format called `dtype`, that of its matrices unless given; "auto" chooses.
@@ -84,7 +89,8 @@ class Engine:
         self.network, self.view = network, prepared.prepared(network, dtype)
         self.stop_ids, self.context = frozenset(stop_ids), network.config.context
         self.device = device_of(network)
-        addresses = min(int(memory_gb * 2**30) // Arena.token_bytes(self.view), most * self.context)
+        whole = -(-self.context // BLOCK) * BLOCK  # a context in whole blocks
+        addresses = min(int(memory_gb * 2**30) // Arena.token_bytes(self.view), most * whole)
         self.arena = Arena.of(self.view, addresses)
         self.memory = Blocks(addresses // BLOCK, BLOCK) if self.device.type == "cuda" else Slots(addresses)
         self.scheduler = Scheduler(self.memory, most=most)
@@ -108,7 +114,7 @@ class Engine:
 
         Raises `InputError` for an empty prompt, one that leaves no room in the context, and one too large for memory.
         """
-        check_prompt(ids, self.context)
+        check_prompt(ids, self.context, self.network.config.vocab)
         chosen = next((given for given in (seed, sampling.seed) if given is not None), secrets.randbits(62))
         request = Request(list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context))
         if sampling.prompt_logprobs is not None:
@@ -117,9 +123,9 @@ class Engine:
         return request
 
     def read(self, ids: Sequence[int], start: int = 1, sampling: Sampling | None = None) -> Request:
-        """Puts in line what is only read: `given_logprobs` are then those of ids[start:], and `state` is what the
-        output matrix sees at the end. Raises `InputError` as `submit` does."""
-        check_prompt(ids, self.context + 1)
+        """Puts in line what is only read: `given_logprobs` are then those of ids[start:], from the second id on at the
+        earliest, and `state` is what the output matrix sees at the end. Raises `InputError` as `submit` does."""
+        check_prompt(ids, self.context + 1, self.network.config.vocab)
         request = Request(list(ids), sampling or Sampling(temperature=0), 0, limit=len(ids))
         request.noted_from, request.recall = start, start - 1
         self._add(request)
@@ -128,33 +134,47 @@ class Engine:
     def score(self, rows: Sequence[Sequence[int]], starts: Sequence[int], temperature: float = 0) -> list[list[float]]:
         """Log-probabilities of rows[i][starts[i]:] after what stands before; equal beginnings are read once."""
         sampling = Sampling(temperature=temperature)
-        requests = [self.read(row, start, sampling) for row, start in zip(rows, starts, strict=True)]
-        self.run(requests)
+        with self.all_or_none() as requests:
+            for row, start in zip(rows, starts, strict=True):
+                requests.append(self.read(row, start, sampling))
+            self.run(requests)
         return [request.given_logprobs for request in requests]
 
     def abort(self, request: Request) -> None:
         """The request ends here, and its memory is free."""
-        if not request.finish:
-            request.finish = "abort"
+        if request in self._writings:
+            request.finish = request.finish or "abort"
             self._leave(request)
 
     def refresh(self) -> None:
         """The network's parameters changed: nothing computed so far is used again."""
         prepared.refresh(self.view)
+        if self.proposer:
+            self.proposer.refresh()
         self.scheduler.forget()
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Request]:
         """`sampling.n` answers a prompt, side by side, in order. Text number i is drawn with the i-th seed."""
         first = secrets.randbits(62) if sampling.seed is None else sampling.seed
         tries = sampling.answers
-        requests = [
-            self.submit(prompt, sampling, seed=seed_of(first, i * tries + j))
-            for i, prompt in enumerate(prompts)
-            for j in range(tries)
-        ]
-        self.run(requests)
+        with self.all_or_none() as requests:
+            for i, prompt in enumerate(prompts):
+                for j in range(tries):
+                    requests.append(self.submit(prompt, sampling, seed=seed_of(first, i * tries + j)))
+            self.run(requests)
         groups = (requests[i : i + tries] for i in range(0, len(requests), tries))
         return [request for group in groups for request in best(group, sampling.n)]
+
+    @contextmanager
+    def all_or_none(self) -> Generator[list[Request]]:
+        """A list of requests that are aborted if anything goes wrong on the way."""
+        requests: list[Request] = []
+        try:
+            yield requests
+        except BaseException:
+            for request in requests:
+                self.abort(request)
+            raise
 
     def run(self, requests: Sequence[Request]) -> None:
         """Steps until these have ended. Nobody watches, so prompts need not be read in small pieces."""
@@ -165,9 +185,9 @@ class Engine:
     def step(self, *, watched: bool = True) -> list[Request]:
         """One step of whatever is to be done; the requests that got tokens, or ended. Where answers are `watched` as
         they are written, long prompts do not hold them up."""
-        self._propose()
-        works = self.scheduler.plan(watched)
         try:
+            self._propose()
+            works = self.scheduler.plan(watched)
             copies = self.memory.copies()
             self.arena.carry_out(copies)
             if self.proposer:
@@ -181,13 +201,11 @@ class Engine:
         ready = [request for request in self.scheduler.running if request.unread == 1]
         if not self.proposer:
             return
-        if len(ready) > FEW:
-            for request in ready:
-                request.drafts = []
-            return
-        self.proposer.propose(ready)
         for request in ready:
-            del request.drafts[request.limit - len(request.ids) - 1 :]
+            request.drafts = []
+        self.proposer.propose(ready if len(ready) <= FEW else [])
+        for request in ready:
+            del request.drafts[max(0, request.limit - len(request.ids) - 1) :]
 
     def _add(self, request: Request, listener: Listener | None = None, matcher: Matcher | None = None) -> None:
         self.scheduler.add(request)
@@ -262,13 +280,16 @@ class Engine:
             request.given_top += top
 
 
-def check_prompt(ids: Sequence[int], context: int) -> None:
-    """Raises `InputError` when a prompt is empty or leaves no room for an answer."""
+def check_prompt(ids: Sequence[int], context: int, vocab: int) -> None:
+    """Raises `InputError` when a prompt is empty, leaves no room for an answer, or has ids that are not known."""
     if not ids:
         raise InputError("a prompt with at least one token", "an empty one", "Write something.")
     if len(ids) >= context:
         raise InputError(f"a prompt of fewer than {context} tokens, the model's context", f"{len(ids)}",
                          "Shorten it, or begin a new conversation.")  # fmt: skip
+    if not 0 <= min(ids) <= max(ids) < vocab:
+        raise InputError(f"ids from 0 to {vocab - 1}, which the model knows", f"{min(ids)} to {max(ids)}",
+                         "Use the model's own tokenizer.")  # fmt: skip
 
 
 def best(requests: Sequence[Request], wanted: int) -> list[Request]:

@@ -97,16 +97,20 @@ class Matcher:
     def allowed(self, drafts: Sequence[int] = ()) -> list[NDArray[np.bool_]]:
         """Which ids may come next, and which behind each of the drafts; stop ids only where the answer may end.
 
-        Behind a draft that is not allowed it does not matter what is. Raises `InputError` when there is nothing that
-        the vocabulary could say here.
+        Behind a draft that is not allowed, or that leads nowhere, it does not matter what is. Raises `InputError` when
+        there is nothing that the vocabulary could say here.
         """
         rows = [self._row(self._matcher)]
+        if not rows[0].any():
+            raise InputError("a schema or regex that this vocabulary can spell", "one with characters that it lacks",
+                             "Change it, or use a model with a byte-level tokenizer.")  # fmt: skip
         ahead = self._matcher.deep_copy() if drafts else None
         for draft in drafts:
             goes_on = draft < self._vocab and rows[-1][draft] and draft not in self._stops | self._more_stops
             if ahead is not None and not (goes_on and ahead.consume_token(draft)):
                 ahead = None
-            rows.append(rows[-1] if ahead is None else self._row(ahead))
+            row = rows[-1] if ahead is None else self._row(ahead)
+            rows.append(row if row.any() else rows[-1])
         return rows
 
     def _row(self, matcher: Any) -> NDArray[np.bool_]:
@@ -115,9 +119,6 @@ class Matcher:
         for token in self._stops | self._more_stops:  # llguidance lets its own come where nothing else can
             if token < self._vocab:
                 row[token] = matcher.is_accepting()
-        if not row.any():
-            raise InputError("a schema or regex that this vocabulary can spell", "one with characters that it lacks",
-                             "Change it, or use a model with a byte-level tokenizer.")  # fmt: skip
         return row
 
 

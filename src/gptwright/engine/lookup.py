@@ -38,6 +38,9 @@ class Lookups:
     def carry_out(self, copies: Sequence[Copy]) -> None:
         """Nothing of it lies in memory."""
 
+    def refresh(self) -> None:
+        """It has no parameters."""
+
 
 class Lookup:
     """Proposals for one request, at most `most` at a time. A step costs O(1), and what it finds depends on the tokens

@@ -63,6 +63,8 @@ def prepared(network: Decoder, form: str) -> Decoder:
     The network itself where nothing is to be packed. Raises `ConfigError` for another name, and for a format that the
     network's matrices do not have where there is no packing.
     """
+    if format_of(network) not in ("float32", "bfloat16"):
+        raise ConfigError("a network in float32 or bfloat16", format_of(network), "Convert it first.")
     form = chosen_format(network) if form == "auto" else form
     if form not in KERNELS:
         raise ConfigError("a number format", f"'{form}'", nearest(form, KERNELS))

@@ -26,6 +26,7 @@ from gptwright.engine.request import Request
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ArtifactError
 
+DAMAGED = "The weights are damaged, or the training diverged."
 _TOGETHER = 16
 """rows that a processor takes at once: their distributions stay in its cache and in memory that it has already"""
 _BLOCK = 256
@@ -97,7 +98,7 @@ def _mixed(word: int) -> int:
 def draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
     """One token a row, from float32 logits, which are overwritten where a row has penalties, a bias or a grammar.
 
-    Raises `ArtifactError` when a distribution to draw from is not one of numbers.
+    Raises `ArtifactError` when logits are not numbers.
     """
     together = _TOGETHER if logits.device.type == "cpu" else max(len(rows), 1)
     drawn = Drawn([], [], [])
@@ -116,7 +117,10 @@ def _draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
     _change(logits, rows)
     greedy = [i for i, row in enumerate(rows) if row.sampling.temperature == 0]
     if greedy:
-        _put(drawn.tokens, greedy, _some(logits, greedy).argmax(-1).tolist())
+        likeliest = _some(logits, greedy).max(-1)
+        if likeliest.values.isnan().any():
+            raise ArtifactError("logits that are numbers", "others", DAMAGED)
+        _put(drawn.tokens, greedy, likeliest.indices.tolist())
     warm = [i for i, row in enumerate(rows) if row.sampling.temperature > 0]
     if warm:
         _put(drawn.tokens, warm, _sampled(_tempered(logits, rows, warm).softmax(-1), [rows[i] for i in warm]))
@@ -256,8 +260,7 @@ def inverse(weights: Float[Tensor, "R V"], uniforms: Sequence[float]) -> list[in
     blocks = _blocks(weights)
     ends = blocks.sum(-1).cpu().double().cumsum(-1)
     if not (ends[:, -1].isfinite() & (ends[:, -1] > 0)).all():
-        raise ArtifactError("logits that are numbers", "others",
-                            "The weights are damaged, or the training diverged.")  # fmt: skip
+        raise ArtifactError("logits that are numbers", "others", DAMAGED)
     target = torch.tensor(uniforms, dtype=torch.float64)[:, None] * ends[:, -1:]
     block = torch.searchsorted(ends, target, right=True)
     target -= pad(ends, (1, 0)).gather(1, block)

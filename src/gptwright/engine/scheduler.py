@@ -134,6 +134,7 @@ class Scheduler:
         """Its memory is needed; what it wrote stays, and is read again when there is room."""
         self.memory.release(request)
         self.running.remove(request)
+        request.drafts = []
         insort(self.line, request, key=ARRIVAL)
 
 

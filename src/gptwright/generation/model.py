@@ -97,8 +97,12 @@ class Model:
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed."""
         seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
-        streams = [self.open(ids, sampling, seed=seed_of(seed, i)) for i, ids in enumerate(prompts)]
-        self.engine.run([stream.request for stream in streams])
+        streams: list[Stream] = []
+        with self.engine.all_or_none() as requests:
+            for i, ids in enumerate(prompts):
+                streams.append(self.open(ids, sampling, seed=seed_of(seed, i)))
+                requests.append(streams[-1].request)
+            self.engine.run(requests)
         return [piece.text.strip() if (piece := stream.next()) else "" for stream in streams]
 
     def open(
