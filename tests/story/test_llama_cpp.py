@@ -21,7 +21,10 @@ pytestmark = pytest.mark.llama_cpp
 
 PROMPTS = [
     "The capital of France is", "Once upon a time, there was a little", "def fibonacci(n):\n", "Water boils at",
-    "1, 2, 3, 4,", "Dear Sir or Madam,\n\n", "import numpy as np\n", "To be or not",
+    "1, 2, 3, 4,", "The quick brown fox", "In 1969, Neil Armstrong", "Photosynthesis is the process by which",
+    "To bake bread, you need", "The opposite of hot is", "My favourite book is", "Q: What is 7 times 8?\nA:",
+    "The sun rises in the", "A haiku about autumn:\n", "Dear Sir or Madam,\n\n", "import numpy as np\n",
+    "Dogs are loyal because", "The largest planet in our solar system", "She opened the door and", "To be or not",
 ]  # fmt: skip
 TEXT = "Où est 猫?  12 ok\n\n aaaa bbb abcabcab, 'tis: a--b.\tÇa va? 🤷 don't"
 
