@@ -3,8 +3,8 @@
     python benchmarks/kernels.py [--threads 1] [--rounds 25]
 
 Best of the rounds in milliseconds, forward and backward; attention also with its error against float64. For inference:
-packed linear layers, over copies of a weight that no cache holds, and attention to an arena. What the kernels cannot do
-on this processor is left out.
+packed linear layers, over copies of a weight that no cache holds, attention to an arena, and packing a whole model.
+What the kernels cannot do on this processor is left out.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gptwright.engine.engine import Engine
 from gptwright.foundations.device import use_threads
 from gptwright.kernels.arena import attend_chunk, attend_tokens, chunk_by_torch, tokens_by_torch
 from gptwright.kernels.attention import causal_attention
@@ -23,6 +24,8 @@ from gptwright.kernels.library import can_bf16, reason
 from gptwright.kernels.linear import formats, pack
 from gptwright.kernels.pointwise import Gelu
 from gptwright.layers.dense import causal_by_blocks
+from gptwright.models.catalogue import build
+from gptwright.models.gpt2 import GPT2Config
 
 PRODUCTS = ((2048, 384, 1536), (1024, 768, 3072), (1024, 768, 50_304))
 HEADS = ((8, 256, 6, 64), (1, 1024, 12, 64), (16, 128, 6, 32))
@@ -148,6 +151,14 @@ def inference(rounds: int) -> None:
         chunk(past, torch.bfloat16, rounds)
 
 
+def refreshing() -> None:
+    """What an engine pays after every change of the weights."""
+    network = build(GPT2Config(), seed=0)
+    for form in ("bfloat16", "int8"):
+        engine = Engine(network, dtype=form, memory_gb=0.1)
+        print(f"  packing GPT-2 124M anew, {form:9} {fastest(engine.refresh, 3) * 1e3:7.0f} ms")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
@@ -160,6 +171,7 @@ def main() -> None:
         attention(shape, given.rounds)
     gelu(given.rounds)
     inference(given.rounds)
+    refreshing()
 
 
 if __name__ == "__main__":

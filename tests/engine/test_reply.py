@@ -69,7 +69,7 @@ def read(tokenizer: Tokenizer, tokens: list[int], sampling: Sampling, *, begins:
         if reply.stopped:
             break
     assert reply.tokens == len(shown)
-    return [*shown, reply.finish()], reply.finish_reason
+    return [*shown, reply.finish()], "stop" if reply.stopped else "length"
 
 
 def test_a_character_comes_with_its_last_token(tokenizer: Tokenizer) -> None:

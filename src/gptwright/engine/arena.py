@@ -66,10 +66,6 @@ class Arena:
         attention = cast(Any, network.blocks[0]).attention
         return 2 * len(network.blocks) * attention.kv_heads * attention.head_width * network.matrix_dtype.itemsize
 
-    @property
-    def addresses(self) -> int:
-        return self.keys.shape[1]
-
     def carry_out(self, copies: Iterable[Copy]) -> None:
         """Copies tokens from place to place, one range after another."""
         for copy in copies:

@@ -89,8 +89,8 @@ class DraftModel:
             request.drafts.append(token)
 
     def _at(self, request: Request) -> Progress:
-        plain = replace(request.sampling, logprobs=None, n=1, best_of=None)
-        return self._progress.get(request) or Progress(plain)
+        known = self._progress.get(request)
+        return known or Progress(replace(request.sampling, logprobs=None, n=1, best_of=None))
 
 
 def check_draft(network: Decoder, draft: Decoder) -> None:

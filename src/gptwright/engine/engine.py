@@ -252,7 +252,7 @@ class Engine:
         return [work.request for work in works]
 
     def _rows(self, work: Work) -> list[Row]:
-        """None where the request cannot be gone on with."""
+        """What is to be drawn for a request: nothing where it cannot be gone on with."""
         try:
             return self._writings[work.request].rows(work.drafts)
         except InputError as error:

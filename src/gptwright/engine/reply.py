@@ -3,8 +3,6 @@
 Stop texts may lie across token borders, so text is held back while it could be the beginning of one.
 """
 
-from typing import Literal
-
 from gptwright.engine.sampling import Sampling
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -23,11 +21,6 @@ class Reply:
         self._stop_ids = frozenset((*tokenizer.stop_ids, *sampling.stop_ids))
         self._characters = tokenizer.streaming_decoder(begins)
         self._stops = StopTexts(sampling.stop)
-
-    @property
-    def finish_reason(self) -> Literal["stop", "length"]:
-        """Why it ended, if it has."""
-        return "stop" if self.stopped else "length"
 
     @property
     def cut(self) -> bool:
