@@ -23,7 +23,7 @@ def key(*parts: object) -> int:
 
 
 def permutation(size: int, seed: int) -> list[int]:
-    """A permutation of `size` things chosen by `seed`, each as likely as any other: sorted by numbers drawn for them."""
+    """A permutation of `size` things chosen by `seed`, each as likely as any other: the order of drawn numbers."""
     drawn = hashlib.shake_256(repr(seed).encode()).digest(8 * size)
     return np.frombuffer(drawn, "<u8").argsort(kind="stable").tolist()
 
