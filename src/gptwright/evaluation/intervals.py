@@ -59,7 +59,7 @@ def _wilson(p: float, worth: float, count: int) -> Estimate:
 
 
 def student(freedom: int) -> float:
-    """The quantile of Student's t that takes the place of Z, by its expansion (Abramowitz and Stegun 26.7.5): within 1 % from 3 on."""
+    """What takes the place of Z in Student's t, by its expansion (Abramowitz and Stegun 26.7.5); 1 % off at 3."""
     terms = ((Z**3 + Z) / 4, (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96, (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384)
     return Z + sum(term / freedom**power for power, term in enumerate(terms, 1))
 
