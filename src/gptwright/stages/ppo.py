@@ -9,18 +9,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gptwright.alignment.demonstrations import Demonstration, Demonstrations, read_conversations
+from gptwright.alignment.demonstrations import Demonstrations, demonstrations, read_conversations
 from gptwright.alignment.labeller import RULES
 from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.prompts import read_prompts, text_of
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, score
 from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
-from gptwright.evaluation.answers import Question, exact_answers, read_questions
-from gptwright.evaluation.perplexity import text_loss
+from gptwright.evaluation.answers import Question, exact_answers, open_questions
+from gptwright.evaluation.perplexity import require_window, text_loss
 from gptwright.evaluation.preference import distinct_pairs, win_rate
 from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.durable import write_file, write_json
-from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, nearest
+from gptwright.foundations.errors import ArtifactError, ConfigError, nearest
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder, finished_stage
 from gptwright.generation.export import export
@@ -33,8 +35,9 @@ from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import positive, within_context
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
-from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat import prompt_ids, read_messages
+from gptwright.text.heldout import assign_sides
+from gptwright.text.pack import TokenFile
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer, release
@@ -118,13 +121,14 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     device = use_device(config.device)
     start, reference = load_decoder(config.policy), load_decoder(config.policy)
     within_context(config.length, start.context)
-    reward = _reward_model(config.reward).to(device)
-    questions = read_questions(read_objects(config.questions)) if config.questions else []
+    reward = _reward_model(config.reward, start).to(device)
+    questions = open_questions(config.questions, start, Intake("ppo"))
+    text = require_window(open_tokens(config.tokens, "heldout", start.tokenizer), config.length)
+    prompts, heldout = _prompts(config, start, reward.config.context)
+    memories = _memories(config, start)
     reference.network.to(device)
     agent = PolicyAndValue(start.network).to(device)
     optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
-    memories = _memories(config, start)
-    prompts, heldout = _prompts(config, start)
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
@@ -169,7 +173,16 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     )
     after = answer(writer, heldout, "heldout")
     old = answer(before, heldout, "heldout")
-    return _evaluate(config, folder, {"sft": reference, "ppo": start}, {"sft": old, "ppo": after}, questions)
+    measures = Measures(text, questions)
+    return _evaluate(config, folder, {"sft": reference, "ppo": start}, {"sft": old, "ppo": after}, measures)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What both models are measured on at the end beside the prompts, made ready before the first update."""
+
+    text: TokenFile
+    questions: list[Question]
 
 
 def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
@@ -178,10 +191,14 @@ def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
         Windows(open_tokens(config.tokens, "train", model.tokenizer), config.length, config.mix_rows, config.seed + 2)
     ]
     if config.conversations:
-        taught = [c for path in config.conversations for c in read_conversations(path)]
-        examples = [Demonstration.of(c, model.tokenizer, model.context) for c in taught]
-        pad = model.tokenizer.pad
-        memories.append(Demonstrations(examples, config.demonstration_rows, config.seed + 3, pad))
+        intake = Intake("ppo")
+        found = [c for path in config.conversations for c in read_conversations(path, intake)]
+        taught = [c for c in found if c.split != "heldout"]
+        examples = demonstrations(taught, model.tokenizer, model.context, intake)
+        intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
+        held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
+        intake.tell(f"{len(examples):,} conversations mixed in{held}")
+        memories.append(Demonstrations(examples, config.demonstration_rows, config.seed + 3, model.tokenizer.pad))
     return memories
 
 
@@ -190,36 +207,40 @@ def _scale(scores: Tensor) -> dict[str, float]:
     return {"score_mean": float(scores.mean()), "score_std": float(scores.std(unbiased=False).clamp(min=1e-4))}
 
 
-def _reward_model(path: Path) -> RewardModel:
+def _reward_model(path: Path, policy: Model) -> RewardModel:
+    """Raises `ArtifactError` unless it reads the ids that the policy writes as the policy means them."""
     finished_stage(path, "reward")
     model = read_model(path / "model")
     if not isinstance(model, RewardModel):
         raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
+    mine, theirs = policy.tokenizer, Tokenizer.load(path / "model")
+    if mine.sha256 != theirs.sha256 or mine.controls.template != theirs.controls.template:
+        what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
+        raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
+                            "Train it with reward --base on the model that is the policy.")  # fmt: skip
     return model.requires_grad_(False)
 
 
-def _prompts(config: PPO, model: Model) -> tuple[list[list[int]], list[list[int]]]:
-    split: dict[str, list[list[int]]] = {"train": [], "heldout": []}
-    for number, line in enumerate(read_objects(config.prompts), 1):
-        where = f"line {number} of {config.prompts}"
-        given = line.get("messages") or [{"role": "user", "content": line.get("prompt")}]
-        ids = prompt_ids(read_messages(given, where), model.tokenizer)
-        side = str(line.get("split", "train"))
-        if side not in split:
-            raise InputError(f'"split" of train or heldout on {where}', f"'{side}'", nearest(side, split))
-        if len(ids) + config.max_tokens <= model.context:
-            split[side].append(ids)
-    if not split["heldout"]:
-        cut = max(1, len(split["train"]) // 10)
-        split = {"train": split["train"][cut:], "heldout": split["train"][:cut]}
-    if not split["train"]:
-        raise InputError(f"prompts that leave room for {config.max_tokens} tokens in {config.prompts}", "none",
-                         "Add prompts, or lower max_tokens.")  # fmt: skip
-    return split["train"], split["heldout"][: config.heldout]
+def _prompts(config: PPO, model: Model, context: int | None = None) -> tuple[list[list[int]], list[list[int]]]:
+    """Ids of the prompts to train on and to measure on, none on both sides; `context` is the reward model's.
+
+    Raises `InputError` when there are not two that leave room for an answer.
+    """
+    intake = Intake("ppo")
+    longest = min(model.context, context or model.context) - config.max_tokens
+    found = read_prompts(config.prompts, model.tokenizer, longest, intake)
+    sides = assign_sides([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
+    intake.drop("that are held out too", count=sides.left_out)
+    for side in (sides.train, sides.heldout):
+        intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
+                       f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
+    heldout = sides.heldout[: config.heldout]
+    intake.tell(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
+    return [prompt.ids for prompt in sides.train], [prompt.ids for prompt in heldout]
 
 
 def _evaluate(
-    config: PPO, folder: StageFolder, models: dict[str, Model], said: dict[str, Rollout], questions: Sequence[Question]
+    config: PPO, folder: StageFolder, models: dict[str, Model], said: dict[str, Rollout], measures: Measures
 ) -> dict[str, Any]:
     """Both models on the held-out prompts, on held-out text and on the questions."""
     judge, policy, new = RULES[config.rule], models["ppo"], said["ppo"]
@@ -228,17 +249,16 @@ def _evaluate(
     with torch.no_grad():
         mine, theirs = (read_again(models[n].network, None, new, config.temperature)[0] for n in ("ppo", "sft"))
     k1, k3 = kl_estimates(mine, theirs, new.said)
-    heldout = open_tokens(config.tokens, "heldout", policy.tokenizer)
     about: dict[str, dict[str, Any]] = {}
     for name, model in models.items():
-        loss = text_loss(model.network, heldout, length=config.length, windows=200)
+        loss = text_loss(model.network, measures.text, length=config.length, windows=200)
         about[name] = {
             "rule_score": sum(max(judge(t), -20.0) for t in texts[name]) / len(texts[name]),
             "distinct_pairs": distinct_pairs(texts[name]),
             "answer_words": sum(len(t.split()) for t in texts[name]) / len(texts[name]),
             "heldout_nats": loss.nats,
             "heldout_bits_per_byte": loss.bits_per_byte,
-            "exact_answers": {kind: vars(e) for kind, e in exact_answers(model, questions).items()},
+            "exact_answers": {kind: vars(e) for kind, e in exact_answers(model, measures.questions).items()},
             "examples": texts[name][:4],
         }
     asked = [policy.tokenizer.decode(ids[:n].tolist()) for ids, n in zip(new.ids[:4], new.prompt_lengths, strict=False)]

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gptwright.alignment.rankings import RankedIds, ranked_ids, read_rankings
+from gptwright.alignment.prompts import text_of
+from gptwright.alignment.rankings import RankedIds, comparable, read_rankings
 from gptwright.alignment.reward import Ranked, Shuffled
 from gptwright.evaluation.intervals import Estimate, mean, share
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder
 from gptwright.generation.export import export
@@ -18,6 +19,7 @@ from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
 from gptwright.stages.limits import at_least, positive
+from gptwright.text.heldout import assign_sides
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
@@ -96,15 +98,17 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
 
 
 def _read(config: Reward, base: Model) -> tuple[list[RankedIds], list[RankedIds]]:
-    rankings = [ranking for path in config.rankings for ranking in read_rankings(path)]
-    useful = [r for r in rankings if len(set(r.ranks)) > 1]
-    train = [ranked_ids(r, base.tokenizer, base.context) for r in useful if r.split == "train"]
-    heldout = [ranked_ids(r, base.tokenizer, base.context) for r in useful if r.split == "heldout"]
-    if not heldout:
-        cut = max(1, len(train) // 10)
-        train, heldout = train[cut:], train[:cut]
-    if not train:
-        raise InputError("at least two rankings with an untied pair", f"{len(useful)}", "Collect more rankings.")
+    """Both sides, no prompt on both. Raises `InputError` when one of them has nothing to compare."""
+    intake = Intake("reward (control)" if config.shuffled else "reward")
+    files = [comparable(read_rankings(path), base.tokenizer, base.context, intake) for path in config.rankings]
+    sides = assign_sides(files, lambda pair: text_of(pair[0].messages), lambda pair: pair[0].split)
+    intake.drop("whose prompt is held out", count=sides.left_out)
+    train, heldout = ([ids for _, ids in side] for side in (sides.train, sides.heldout))
+    for side, name in ((train, "to train on"), (heldout, "held out")):
+        intake.require(side, f"at least two rankings of other prompts, one {name}, with an untied pair each",
+                       "Collect more rankings.")  # fmt: skip
+    times = config.steps * config.rows / len(train)
+    intake.tell(f"{len(train):,} rankings to train on, {times:.1f} times each, {len(heldout):,} held out")
     return train, heldout
 
 

@@ -8,9 +8,24 @@ from typing import Any, cast
 from gptwright.foundations.durable import write_text
 from gptwright.foundations.errors import InputError
 from gptwright.text.compression import lines, opened
+from gptwright.text.split import Split
+from gptwright.text.split_words import read_split
 
 
-def read_objects(path: Path) -> list[dict[str, Any]]:
+class Line(dict[str, Any]):
+    """An object of a file; `where` says on which line of which file it stands."""
+
+    def __init__(self, fields: dict[str, Any], where: str) -> None:
+        super().__init__(fields)
+        self.where = where
+
+    @property
+    def split(self) -> Split | None:
+        """The side that the line names. Raises `InputError` for an unknown word."""
+        return read_split(self.get("split"), self.where)
+
+
+def read_objects(path: Path) -> list[Line]:
     """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
     if not path.is_file():
         raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
@@ -31,11 +46,11 @@ def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no number")
 
 
-def _object(line: bytes, number: int, path: Path) -> dict[str, Any]:
+def _object(line: bytes, number: int, path: Path) -> Line:
     try:
         item = json.loads(line, parse_constant=_no_number)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"JSON on line {number} of {path}", str(error), "Correct that line.") from error
     if not isinstance(item, dict):
         raise InputError(f"an object on line {number} of {path}", repr(item)[:40], "Correct that line.")
-    return cast("dict[str, Any]", item)
+    return Line(cast("dict[str, Any]", item), f"line {number} of {path}")

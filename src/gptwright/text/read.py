@@ -19,7 +19,7 @@ from gptwright.text.compression import COMPRESSED, lines, opened, read_all
 from gptwright.text.documents import Document
 from gptwright.text.encoding import decode, decode_html
 from gptwright.text.html import read_page
-from gptwright.text.split import Split
+from gptwright.text.split_words import read_split
 
 Skip = Callable[[str, str], None]
 """Told the source and the reason for every record that is no document."""
@@ -28,8 +28,6 @@ Skip = Callable[[str, str], None]
 _FRONT_MATTER = re.compile(
     r"\A\ufeff?---[ \t]*\r?\n(?=[\w\"'-]+[ \t]*:).*?^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE
 )
-_HELDOUT = ("heldout", "held-out", "held_out", "test", "validation", "valid", "val", "dev", "eval")
-SPLITS: dict[str, Split] = {"train": "train", "training": "train", **dict.fromkeys(_HELDOUT, "heldout")}
 
 
 @dataclass(frozen=True)
@@ -147,15 +145,16 @@ def _read_lines(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]:
     for number, line in enumerate(lines(file, path), 1):
         if not line.strip():
             continue
-        row = _row(line, f"line {number} of {path}", first=number == 1)
-        if isinstance(row.get("text"), str):
-            split = SPLITS.get(str(row.get("split", "")).lower())
-            yield Document(row["text"], _source(path), str(row.get("title") or ""), split, label(path))
-        elif "messages" in row:
+        where = f"line {number} of {path}"
+        row = _row(line, where, first=number == 1)
+        if row.get("text") is None and "messages" in row:
             skip(_source(path), "conversation")
+        elif "text" in row and isinstance(row["text"], str | None):
+            split = read_split(row.get("split"), where)
+            yield Document(row["text"] or "", _source(path), str(row.get("title") or ""), split, label(path))
         else:
             got = "a value of another type" if "text" in row else f"the fields {', '.join(row) or '(none)'}"
-            raise InputError(f'a string in the field "text" in line {number} of {path}', got, "Mend the line.")
+            raise InputError(f'a string in the field "text" in {where}', got, "Mend the line.")
 
 
 def _row(line: bytes, where: str, first: bool) -> dict[str, Any]:
@@ -185,12 +184,14 @@ def _read_parquet(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]
         if "text" not in table.schema_arrow.names:
             raise InputError(f'a column "text" in {path}', f"the columns {', '.join(table.schema_arrow.names)}",
                              "Rename the column that holds the text.")  # fmt: skip
-        for batch in table.iter_batches(batch_size=1024, columns=["text"]):
-            for text in batch.column(0).to_pylist():
-                if not isinstance(text, str | None):
-                    got = f"a {type(text).__name__}"
-                    raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
-                yield Document(text or "", _source(path), file=label(path))
+        columns = [name for name in ("text", "split", "title") if name in table.schema_arrow.names]
+        rows = (row for batch in table.iter_batches(batch_size=1024, columns=columns) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
+            if not isinstance(row["text"], str | None):
+                got = f"a {type(row['text']).__name__}"
+                raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
+            split = read_split(row.get("split"), f"row {number} of {path}")
+            yield Document(row["text"] or "", _source(path), str(row.get("title") or ""), split, label(path))
     except (damage, UnicodeDecodeError) as error:
         raise InputError(f"a whole parquet file at {path}", f"a damaged one ({error})",
                          "Copy or download the file again.") from error  # fmt: skip
