@@ -15,7 +15,7 @@ from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
 from gptwright.tokenizers.chat import Message, read_messages, read_prompt, render, same_history
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import WIDTHS, epoch_order, key, padded, shuffled
+from gptwright.training.batches import WIDTHS, epoch_order, key, padded, permutation
 
 
 @dataclass(frozen=True)
@@ -155,11 +155,8 @@ def comparable(
 
 def with_shuffled_ranks(items: Sequence[RankedIds], seed: int) -> list[RankedIds]:
     """The same answers, their ranks dealt anew."""
-    dealt: list[RankedIds] = []
-    for index, item in enumerate(items):
-        count, deal = len(item.ranks), key(seed, index)
-        dealt.append(RankedIds(item.rows, [item.ranks[shuffled(i, count, deal)] for i in range(count)]))
-    return dealt
+    deals = (permutation(len(item.ranks), key(seed, index)) for index, item in enumerate(items))
+    return [RankedIds(item.rows, [item.ranks[i] for i in deal]) for item, deal in zip(items, deals, strict=True)]
 
 
 def batch_rankings(

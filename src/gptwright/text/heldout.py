@@ -56,8 +56,9 @@ def normalised(prompt: str) -> str:
 def _said(file: Sequence[T], split: Callable[[T], Split | None]) -> list[tuple[T, Split | None]]:
     """What each line says of itself; where others are held out, a line that says nothing is for training."""
     said = [split(line) for line in file]
-    others: Split | None = "train" if "heldout" in said else None
-    return [(line, side if side is not None else others) for line, side in zip(file, said, strict=True)]
+    if "heldout" in said:
+        said: list[Split | None] = [side or "train" for side in said]
+    return list(zip(file, said, strict=True))
 
 
 def _chosen(prompts: set[str], share: float, *, keep: bool, need: bool) -> set[str]:
