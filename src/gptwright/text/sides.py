@@ -34,7 +34,7 @@ class Sides:
         """Writes one document and enters it in the ledger."""
         document = refined.document
         self._files[split].write(_line(document))
-        self._ledger.keep(document, split, refined.characters_in)
+        self._ledger.keep(document, split, refined.cuts)
         if self._characters[_OTHER[split]] < MIN_SIDE:
             place = position(document.text, self._seed)
             rank = place if split == "train" else -place
