@@ -52,7 +52,7 @@ def _unreadable(path: Path, error: Exception) -> InputError:
         begins = file.read(6)
     if not begins.startswith(_MAGIC[path.suffix.lower()]):
         return InputError(f"{path.suffix} data in {path}", f"other data, which begins with {begins!r}",
-                          f"Take {path.suffix} off its name if it is not compressed, or copy or download it again.")  # fmt: skip
+                          "Rename it if it is not compressed so; else copy or download it again.")  # fmt: skip
     return InputError(f"a whole {path.suffix} file at {path}", f"a damaged one ({error})",
                       "Copy or download the file again.")  # fmt: skip
 
