@@ -60,7 +60,7 @@ def test_several_people_on_one_prompt_are_one_prompt(policy: Path, tmp_path: Pat
 
 def test_other_answers_are_refused_and_so_is_a_policy_that_left_none(policy: Path, tmp_path: Path) -> None:
     lines = [*judged(policy, ["new"]), {"messages": asked("Question 1?"), "answers": ["a", "b"], "ranks": [1, 2]}]
-    with pytest.raises(InputError, match="ranking 2 of"):
+    with pytest.raises(InputError, match="line 2 of"):
         read_judgements(write(tmp_path / "j.jsonl", lines), policy)
     with pytest.raises(ArtifactError, match=r"answers\.jsonl"):
         read_judgements(tmp_path / "j.jsonl", tmp_path / "elsewhere")

@@ -4,13 +4,14 @@ Rankings that a rule made are judged by that rule, which no model has seen. Peop
 only the reward model has learned anything, and it is no independent judge, for the policy was made to please it.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gptwright.alignment.labeller import RULES
 
-UNNAMED = "nobody named"
+UNNAMED = "people without a name"
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Judge:
 
     rule: str | None
     labellers: dict[str, int]
+
+    @staticmethod
+    def count(labellers: Iterable[str]) -> dict[str, int]:
+        """What a reward model's stage notes of the rankings it used, for `of`."""
+        return dict(Counter(labeller or UNNAMED for labeller in labellers))
 
     @classmethod
     def of(cls, figures: Mapping[str, Any]) -> "Judge":

@@ -1,7 +1,6 @@
 """Prompts of files: conversations that wait for the assistant's answer."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from gptwright.foundations.intake import Intake
@@ -10,13 +9,12 @@ from gptwright.tokenizers.chat import Message, prompt_ids, read_prompt
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """What is asked, as messages and as ids, and the line it stands on with all its fields."""
+class Prompt(list[int]):
+    """The ids of what is asked; also its messages, and the line it stands on with all its fields."""
 
-    line: Line
-    messages: list[Message]
-    ids: list[int]
+    def __init__(self, line: Line, messages: list[Message], ids: Sequence[int]) -> None:
+        super().__init__(ids)
+        self.line, self.messages = line, messages
 
 
 def read_prompts(path: Path, tokenizer: Tokenizer, longest: int, intake: Intake) -> list[Prompt]:

@@ -26,6 +26,8 @@ class Ranking:
     answers: list[str]
     ranks: list[int]
     split: Split | None = None
+    labeller: str = ""
+    """who ranked, where the line says so"""
     where: str = field(default="", compare=False)
 
     @property
@@ -49,7 +51,8 @@ def _ranking(line: Line) -> Ranking:
     else:
         messages, answers, ranks = read_prompt(line, line.where), line.get("answers"), line.get("ranks")
     _check(answers, ranks, line.where)
-    return Ranking(messages, cast("list[str]", answers), cast("list[int]", ranks), line.split, line.where)
+    return Ranking(messages, cast("list[str]", answers), cast("list[int]", ranks), line.split,
+                   str(line.get("labeller") or ""), line.where)  # fmt: skip
 
 
 def _pair(line: Line) -> tuple[list[Message], list[str]]:

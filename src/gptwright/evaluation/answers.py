@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.engine.sampling import Sampling
-from gptwright.evaluation.intervals import Estimate, share
+from gptwright.evaluation.intervals import Estimate, share_by_group
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.generation.model import Model
@@ -74,7 +74,8 @@ def exact_answers(model: Model, questions: Sequence[Question], *, max_tokens: in
     max_tokens = max([max_tokens, *(_length(question, model.tokenizer) for question in questions)])
     prompts = [prompt_ids(question.messages, model.tokenizer) for question in questions]
     replies = model.answers(prompts, Sampling(temperature=0, max_tokens=max_tokens))
-    right: dict[str, list[bool]] = {}
-    for question, reply in zip(questions, replies, strict=True):
-        right.setdefault(question.kind, []).append(reply.split() == question.answer.split())
-    return {kind: share(sum(hits), len(hits)) for kind, hits in sorted(right.items())}
+    right: dict[str, list[tuple[str, float, int]]] = {}
+    for question, prompt, reply in zip(questions, prompts, replies, strict=True):
+        hit = float(reply.split() == question.answer.split())
+        right.setdefault(question.kind, []).append((str(prompt), hit, 1))
+    return {kind: share_by_group(hits) for kind, hits in sorted(right.items())}

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gptwright.alignment.rankings import Ranking, read_rankings
 from gptwright.evaluation.intervals import Estimate, share_by_group
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.text.heldout import normalised
 from gptwright.text.jsonl import read_objects
+
+if TYPE_CHECKING:
+    from gptwright.alignment.rankings import Ranking
 
 ANSWERS = "answers.jsonl"
 NEW, OLD = "ppo", "sft"
@@ -28,8 +31,10 @@ def read_judgements(path: Path, policy: Path) -> Judgements:
 
     Raises `ArtifactError` when the policy left no answers, `InputError` naming a line that ranks other answers.
     """
+    from gptwright.alignment.rankings import read_rankings
+
     known = _answered(policy)
-    found = share_by_group(_wins(read_rankings(path), known, path, policy))
+    found = share_by_group(_wins(read_rankings(path), known, policy))
     return Judgements(found, f"the people of {path.name}")
 
 
@@ -46,14 +51,12 @@ def _answered(policy: Path) -> dict[Asked, bool]:
     return known
 
 
-def _wins(
-    rankings: list[Ranking], known: dict[Asked, bool], path: Path, policy: Path
-) -> Iterator[tuple[str, float, int]]:
-    for number, ranking in enumerate(rankings, 1):
+def _wins(rankings: "list[Ranking]", known: dict[Asked, bool], policy: Path) -> Iterator[tuple[str, float, int]]:
+    for ranking in rankings:
         name = _name(ranking.messages)
         new_first = known.get((name, *ranking.answers)) if len(ranking.answers) == 2 else None
         if new_first is None:
-            raise InputError(f"a prompt and both answers of {policy / ANSWERS} in ranking {number} of {path}",
+            raise InputError(f"a prompt and both answers of {policy / ANSWERS} on {ranking.where}",
                              "others", f"Copy {ANSWERS} and give each line its ranks.")  # fmt: skip
         first, second = ranking.ranks
         better = first < second if new_first else second < first

@@ -67,7 +67,7 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     for split, count in (("train", config.prompts), ("heldout", config.heldout)):
         chosen = pools[split][:count]
         sampling = Sampling(temperature=config.temperature, max_tokens=config.max_tokens, seed=config.seed)
-        texts = model.answers([prompt.ids for prompt in chosen for _ in range(config.answers)], sampling)
+        texts = model.answers([prompt for prompt in chosen for _ in range(config.answers)], sampling)
         for i, prompt in enumerate(chosen):
             answers = texts[i * config.answers : (i + 1) * config.answers]
             lines.append({"messages": prompt.messages, "answers": answers, "ranks": ranks(answers, RULES[config.rule]),
