@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from gptwright.foundations.errors import ConfigError
-from tokenizers import Tokenizer as Backend
 from tokenizers import Regex, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer as Backend
 
 COVERAGE = 0.9995  # of all characters of the text, as sentencepiece; the rarest become bytes or the unknown token
 LONGEST_WORD = 256
