@@ -27,13 +27,13 @@ def read_pairs(path: Path) -> dict[Split, list[Pair]]:
     Equal sources stay on one side: what is held out is not trained on. Raises `InputError` naming the line that is no
     pair, or when a side stays empty.
     """
-    lines = [(Pair(_text(line, "source"), _text(line, "target")), line.split) for line in read_objects(path)]
-    sides = assign_sides([lines], lambda line: line[0].source, lambda line: line[1], HELD_OUT)
+    lines = [(line, Pair(_text(line, "source"), _text(line, "target"))) for line in read_objects(path)]
+    sides = assign_sides([lines], lambda item: item[1].source, lambda item: item[0].split, HELD_OUT)
     if sides.left_out:
         say(f"{path}: {sides.left_out:,} pairs for training dropped, whose source is held out")
     found: dict[Split, list[Pair]] = {
-        "train": [pair for pair, _ in sides.train],
-        "heldout": [pair for pair, _ in sides.heldout],
+        "train": [pair for _, pair in sides.train],
+        "heldout": [pair for _, pair in sides.heldout],
     }
     for split, pairs in found.items():
         if not pairs:
