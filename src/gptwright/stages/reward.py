@@ -21,6 +21,7 @@ from gptwright.models.heads import RewardModel
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
@@ -69,6 +70,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     base = load_decoder(config.base)
     model = RewardModel(base.network)  # pyright: ignore[reportArgumentType]
     train, heldout = _read(config, base)
+    typical = sum(len(ids) for ranking in train for ids in ranking.rows) // len(train)
+    check_room(model, config.rows, typical, config.pieces)
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     learner.to(device)
     before = _accuracy(learner, heldout)

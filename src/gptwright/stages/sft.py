@@ -37,6 +37,7 @@ from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
@@ -103,6 +104,9 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:
         raise InputError("conversations to train on", "none", 'Add lines, or correct their "split" or "language".')
+    typical = sum(len(example.ids) for example in pool) // len(pool)
+    check_room(network, config.rows, typical, config.pieces)
+    check_room(network, config.mix_rows, config.length, config.pieces)
     demonstrations = Demonstrations(pool, config.rows, config.seed, base.tokenizer.pad)
     tokens = open_tokens(config.tokens, "train", base.tokenizer)
     windows = Windows(tokens, config.length, config.mix_rows, config.seed + 1)
