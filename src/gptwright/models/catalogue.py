@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-import psutil
 import torch
 from torch import nn
 
 from gptwright.foundations.config import decode
+from gptwright.foundations.device import free_memory
 from gptwright.foundations.errors import ConfigError, ResourceError, nearest
 from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern, transformer
 from gptwright.models.bert import BERTConfig
@@ -69,7 +69,7 @@ def build(config: Any, seed: int = 0, copies: int = 1) -> Any:
     family = family_of(config)
     with torch.device("meta"):
         needed = 4 * count(family.model(config)) * copies
-    free = psutil.virtual_memory().available
+    free = free_memory()
     if needed > free:
         raise ResourceError(f"memory for the model's weights, {needed / 1e9:,.1f} GB", f"{free / 1e9:.1f} GB free",
                             "Lower its width or layers.")  # fmt: skip

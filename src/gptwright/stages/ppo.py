@@ -39,6 +39,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
@@ -127,6 +128,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     reference.network.to(device)
     agent = PolicyAndValue(start.network).to(device)
     optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
+    _check_room(config, start, prompts)
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
@@ -174,6 +176,14 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         "ppo": Candidate(start, new, _scores(reward, new, run.state)),
     }
     return compare(candidates, measures, config.temperature, folder)
+
+
+def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
+    """Of what is kept for the backward pass: a minibatch of episodes, and the windows and conversations beside it."""
+    typical = sum(map(len, prompts)) // len(prompts) + config.max_tokens
+    check_room(model.network, -(-config.episodes // config.minibatches), typical, config.pieces)
+    check_room(model.network, config.mix_rows, config.length, config.pieces)
+    check_room(model.network, config.demonstration_rows, config.length, config.pieces)
 
 
 def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:

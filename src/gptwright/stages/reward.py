@@ -24,6 +24,7 @@ from gptwright.text.heldout import Sides, assign_sides, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
@@ -74,6 +75,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     sides = _read(config, base)
     train, heldout = ([ids for _, ids in side] for side in (sides.train, sides.heldout))
     prompts = [normalised(text_of(ranking.messages)) for ranking, _ in sides.heldout]
+    typical = sum(len(ids) for ranking in train for ids in ranking.rows) // len(train)
+    check_room(model, config.rows, typical, config.pieces)
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     learner.to(device)
     before = _accuracy(learner, heldout, prompts)

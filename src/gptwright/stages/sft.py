@@ -40,6 +40,7 @@ from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
@@ -108,6 +109,9 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     network: Any = base.network.requires_grad_(True).to(device)  # pyright: ignore
     hold_matrices_in(network, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
+    typical = sum(len(example.ids) for example in shown.examples) // len(shown.examples)
+    check_room(network, config.rows, typical, config.pieces)
+    check_room(network, config.mix_rows, config.length, config.pieces)
 
     def losses(step: int, share: Share) -> Iterator[Tensor]:
         for ids, targets in (shown.batch(step), windows.batch(step)):
