@@ -5,16 +5,16 @@ and why the rest was dropped. The same input gives the same bytes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from gptwright.foundations.durable import sha256, write_file, write_json
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
+from gptwright.foundations.settings import Range, Seed, settings
 from gptwright.text.draw import BEYOND, first
 from gptwright.text.find import Found, find, resolve, summary
 from gptwright.text.labels import Encoding, encoding
@@ -28,17 +28,17 @@ from gptwright.text.turns import MOST_OPEN, read_in_pieces
 MIN_CORPUS = 20_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Prepare:
     """Read, clean and split the text."""
 
     data: tuple[str, ...] = ("bundled",)
     """Files, folders, globs, `bundled`, or one bundled source such as `bundled:novels`."""
-    heldout: float = 0.05
+    heldout: Annotated[float, Range(0, 0.5, above=True)] = 0.05
     """Share of the documents that is held out for measuring, where their source has not fixed it."""
-    seed: int = 1
+    seed: Seed = 1
     """Chooses which documents are held out."""
-    max_characters: int | None = None
+    max_characters: Annotated[int, Range(2 * MIN_CORPUS, 10**15)] | None = None
     """Take only the first so many characters, evenly over the files."""
     encoding: str | None = None
     """What files are written in that are not UTF-8, such as windows-1252 or euc-kr; otherwise it is found out."""
@@ -59,7 +59,6 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    _check(config)
     given = _given(config)
     found, ledger = find(config.data), Ledger()
 
@@ -78,14 +77,6 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
     for line in _told(total, ledger, found):
         say(f"prepare: {line}")
     return _figures(total)
-
-
-def _check(config: Prepare) -> None:
-    if not 0 < config.heldout <= 0.5:
-        raise ConfigError("a share above 0 and at most 0.5 for heldout", str(config.heldout), "0.05 is usual.")
-    least = 2 * MIN_CORPUS
-    if config.max_characters is not None and config.max_characters < least:
-        raise ConfigError(f"at least {least:,} for max_characters", f"{config.max_characters:,}", "Raise it.")
 
 
 def _given(config: Prepare) -> Encoding | None:

@@ -1,6 +1,6 @@
 """report: one page about a run, what it learned and whether it is healthy."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import tyro
@@ -8,6 +8,7 @@ import tyro
 from gptwright.foundations.durable import write_text
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
+from gptwright.foundations.settings import settings
 from gptwright.reporting.collect import collect
 from gptwright.reporting.judge import judge
 from gptwright.reporting.judgements import read_judgements
@@ -17,7 +18,7 @@ from gptwright.reporting.verdict import tally
 REPORT = "report.html"
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Report:
     """Write report.html for a run: what it learned and whether it is healthy."""
 
