@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 import gptwright
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.errors import Interrupted
+from gptwright.foundations.errors import InputError, Interrupted
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.foundations.signals import StopRequest
@@ -296,11 +296,11 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--steps", 0), "steps above 0"),
-        (("--steps", -3), "steps above 0"),
-        (("--rows", 0), "rows above 0"),
+        (("--steps", 0), "steps from 1 to"),
+        (("--steps", -3), "steps from 1 to"),
+        (("--rows", 0), "rows from 1 to"),
         (("--rate", 0), "rate above 0"),
-        (("--save-every", 0), "save_every above 0"),
+        (("--save-every", 0), "save_every from 1 to"),
         (("--length", 257), "length = 257"),
         (("--minutes", 1, "--flops", 1e12), "either minutes or flops"),
         (("--minutes", 1, "--rows", 4), "either minutes or rows"),
@@ -309,7 +309,7 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
         (("--first-rows", 17), "first step of 1 to 16 rows"),
         (("--model", "transformer-nano", "--first-rows", 2), "first_rows of 0"),
         (("--model", "bert-nano", "--document-mask"), "document_mask with a decoder"),
-        (("--average", 0), "average above 0"),
+        (("--average", 0), "average from 1 to"),
         (("--average", 4), "at most the 3 checkpoints"),
         (("--model.heads", 5), "heads that divide the width 192"),
         (("--model.layers", 0), "layers from 1 to"),
@@ -398,3 +398,21 @@ def test_an_encoder_wants_tokens_of_its_kind(refused: Refused, tokenized: Path, 
 @pytest.mark.parametrize("words", [("generate", "The old"), ("chat",)])
 def test_an_encoder_writes_nothing(refused: Refused, encoder: Path, words: tuple[str, ...]) -> None:
     assert "an encoder" in refused(words[0], encoder, *words[1:])
+
+
+def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(
+    pretrain_config: Pretrain, tokenized: Path, tmp_path: Path
+) -> None:
+    few = len(open_tokens(tokenized, "heldout"))
+    config = replace(pretrain_config, model=replace(pretrain_config.model, context=few), length=few, rows=1, steps=1)
+    with pytest.raises(InputError, match=rf"at least {few + 1:,} tokens of held-out text; got {few:,}"):
+        carry_out("pretrain", config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    carry_out("pretrain", replace(config, length=few - 1), tmp_path / "other")
+
+
+def test_a_small_context_has_room_for_samples(pretrain_config: Pretrain, tmp_path: Path) -> None:
+    small = replace(pretrain_config.model, context=3)
+    config = replace(pretrain_config, model=small, length=3, steps=1, evaluate_every=1, save_every=1)
+    folder = carry_out("pretrain", config, tmp_path / "out")
+    assert "## Step 1" in (folder / "samples.md").read_text(encoding="utf-8")

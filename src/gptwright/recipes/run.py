@@ -7,6 +7,7 @@ from pathlib import Path
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
+from gptwright.foundations.sole import sole
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
 from gptwright.stages.catalogue import carry_out
 
@@ -19,11 +20,12 @@ def run_recipe(recipe: Recipe, out: Path, track: Sequence[str] = ()) -> None:
     Every configuration is checked before the first stage starts.
     """
     configs = list(recipe.configs(out))
-    _claim(recipe, out)
-    for step, config in configs:
-        folder = recipe.folder(out, step.name)
-        say(f"── {folder.name}")
-        carry_out(step.verb, config, folder, track)
+    with sole(out):
+        _claim(recipe, out)
+        for step, config in configs:
+            folder = recipe.folder(out, step.name)
+            say(f"── {folder.name}")
+            carry_out(step.verb, config, folder, track)
 
 
 def _claim(recipe: Recipe, out: Path) -> None:

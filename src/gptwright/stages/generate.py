@@ -2,23 +2,27 @@
 
 import json
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.stages.limits import Dtype, positive
+from gptwright.foundations.settings import Count, settings
+from gptwright.stages.limits import Dtype
 
 if TYPE_CHECKING:
-    from gptwright.engine.sampling import Sampling
     from gptwright.generation.model import Model
     from gptwright.generation.stream import Piece
+    from gptwright.text.jsonl import Line
 
 
-@dataclass(frozen=True, kw_only=True)
+REPLACED = {"prompt", "messages", "answers", "ranks", "labeller", "chosen", "rejected"}
+
+
+@settings
 class Generate:
     """Continue a text; or, with --prompts, answer every prompt of a JSON Lines file."""
 
@@ -28,7 +32,7 @@ class Generate:
     """text to continue, or to translate"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
-    n: int = 1
+    n: Count = 1
     """answers a prompt"""
     out: Path | None = None
     """JSON Lines to write; stdout when not given"""
@@ -54,7 +58,12 @@ class Generate:
     """number format in which the model writes"""
 
     def __post_init__(self) -> None:
-        positive(self, "n")
+        if bool(self.prompt) == bool(self.prompts):
+            got = "both" if self.prompt else "none of them"
+            raise ConfigError("either a PROMPT or --prompts FILE", got, "Give one.")
+        if self.prompts and self.logprobs is not None:
+            raise ConfigError("--logprobs with a PROMPT", "with --prompts", "Leave one of them out.")
+        sampling_of(self)
 
 
 def run(config: Generate) -> None:
@@ -62,18 +71,10 @@ def run(config: Generate) -> None:
 
     A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
     """
-    from gptwright.engine.sampling import Sampling
     from gptwright.generation.load import load, load_decoder
     from gptwright.generation.model import Model
 
-    if bool(config.prompt) == bool(config.prompts):
-        raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")
-    if config.prompts and config.logprobs is not None:
-        raise ConfigError("--logprobs with a PROMPT", "with --prompts", "Leave one of them out.")
-    seed = secrets.randbits(62) if config.seed is None else config.seed
-    sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
-                        top_p=config.top_p, min_p=config.min_p, repetition_penalty=config.repetition_penalty,
-                        stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
+    sampling = sampling_of(config)
     opened = load_decoder if config.prompts else load
     model = opened(config.model, dtype=config.dtype)
     if not isinstance(model, Model):
@@ -88,7 +89,15 @@ def run(config: Generate) -> None:
         print()
 
 
-def _show(piece: "Piece", model: "Model", sampling: "Sampling") -> None:
+def sampling_of(config: Generate) -> Sampling:
+    """What a text is asked to be. Raises `InputError` for settings that make no sense."""
+    seed = secrets.randbits(62) if config.seed is None else config.seed
+    return Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
+                    top_p=config.top_p, min_p=config.min_p, repetition_penalty=config.repetition_penalty,
+                    stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
+
+
+def _show(piece: "Piece", model: "Model", sampling: Sampling) -> None:
     """The piece's text, or its tokens, one a line."""
     if sampling.logprobs is None:
         print(piece.text, end="", flush=True)
@@ -99,24 +108,31 @@ def _show(piece: "Piece", model: "Model", sampling: "Sampling") -> None:
         print(json.dumps(token, ensure_ascii=False), flush=True)
 
 
-def _answer_file(config: Generate, model: "Model", sampling: "Sampling") -> None:
-    from gptwright.text.jsonl import read_objects, write_objects
-    from gptwright.tokenizers.chat import prompt_ids, read_messages
+def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
+    from gptwright.alignment.prompts import read_prompts
+    from gptwright.foundations.durable import require_room
+    from gptwright.foundations.intake import Intake
+    from gptwright.text.jsonl import write_objects
 
     assert config.prompts is not None
-    asked = [
-        read_messages(
-            line.get("messages") or [{"role": "user", "content": line.get("prompt")}], f"line {i} of {config.prompts}"
-        )
-        for i, line in enumerate(read_objects(config.prompts), 1)
-    ]
-    ids = [prompt_ids(messages, model.tokenizer) for messages in asked for _ in range(config.n)]
-    texts = model.answers(ids, sampling)
+    if config.out:
+        require_room(config.out)
+    intake = Intake("generate")
+    prompts = read_prompts(config.prompts, model.tokenizer, model.context - 1, intake)
+    intake.require(prompts, f"prompts of fewer than {model.context:,} tokens, the model's context", "Shorten them.")
+    intake.tell(f"{len(prompts):,} prompts to answer")
+    texts = model.answers([prompt for prompt in prompts for _ in range(config.n)], sampling)
     lines = [
-        {"messages": messages, "answers": texts[i * config.n : (i + 1) * config.n]} for i, messages in enumerate(asked)
+        {"messages": prompt.messages, "answers": texts[i * config.n : (i + 1) * config.n]} | _kept(prompt.line)
+        for i, prompt in enumerate(prompts)
     ]
     if config.out:
         write_objects(config.out, lines)
         say(f"generate: {len(texts)} answers in {config.out}")
     else:
         print("\n".join(json.dumps(line, ensure_ascii=False) for line in lines))
+
+
+def _kept(line: "Line") -> "dict[str, Any]":
+    """What a prompt's line says beside the prompt, such as its split and its id, but nothing of other answers."""
+    return {name: value for name, value in line.items() if name not in REPLACED}

@@ -3,7 +3,6 @@
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
+from gptwright.foundations.settings import Port, Seed, settings
 from gptwright.foundations.signals import stop_request
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LEAST_MINUTES, MOST_MINUTES = 1.0, 240.0
 MEGACHARACTERS_A_MINUTE = 8  # more text than this could not be read in the time
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Start:
     """Make your own ChatGPT from text: prepare, tokenize, pretrain, sft, rank, reward, ppo, report, chat."""
 
@@ -30,11 +30,11 @@ class Start:
     """your own text: files, folders, globs; add "bundled" to keep the bundled text too"""
     out: Path = Path("runs/start")
     """folder of the run"""
-    seed: int = 1
+    seed: Seed = 1
     """everything that is drawn at random"""
     serve: bool = True
     """end with the chat page (--no-serve: end when the report is written)"""
-    port: int = 8000
+    port: Port = 8000
     """the page's port; any free one when it is taken"""
     track: tuple[str, ...] = ()
     """who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""
