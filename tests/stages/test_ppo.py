@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from gptwright.alignment.labeller import plain_words
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.generation.load import load_decoder as load
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.ppo import PPO
+from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
 
 Refused = Callable[..., str]
@@ -27,8 +29,49 @@ def test_evaluation_compares_both_models(improved: Path) -> None:
     assert table["win_rate"]["count"] == 4 and 0 <= table["win_rate"]["low"] <= table["win_rate"]["high"] <= 1
     assert set(table["models"]) == {"sft", "ppo"}
     for row in table["models"].values():
-        assert {"rule_score", "distinct_pairs", "answer_words", "heldout_nats", "exact_answers", "examples"} <= set(row)
+        assert {"judge_score", "distinct_pairs", "answer_words", "heldout_nats", "exact_answers", "examples"} <= set(
+            row
+        )
         assert len(row["examples"]) == 4 and set(row["exact_answers"]) == {"known"}
+
+
+def test_people_who_ranked_are_not_judged_by_a_rule(improved: Path, ppo_config: PPO) -> None:
+    table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
+    assert finished_stage(ppo_config.reward)["figures"]["labellers"] == {"people without a name": 12}
+    assert table["rule"] is None
+
+
+def test_rankings_of_a_rule_are_judged_by_it(
+    ppo_config: PPO, reward_config: Reward, rankings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rankings.jsonl"
+    path.write_text(rankings.read_text().replace('"ranks"', '"labeller": "plain-words", "ranks"'))
+    made = replace(reward_config, rankings=(path,), steps=1)
+    reward = carry_out("reward", made, tmp_path / "reward").path
+    folder = carry_out("ppo", replace(ppo_config, reward=reward, updates=1), tmp_path / "ppo").path
+    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    said = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert "by the rule 'plain-words', which made the rankings" in capsys.readouterr().err
+    new, old = ([plain_words(line["answers"][line["models"].index(name)]) for line in said] for name in ("ppo", "sft"))
+    wins = sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in zip(new, old, strict=True)) / len(said)
+    assert table["rule"] == "plain-words" and table["win_rate"]["value"] == wins
+
+
+def test_what_both_say_is_left_for_people_and_report_counts_their_ranks(
+    improved: Path, gptwright: Callable[..., Any], tmp_path: Path
+) -> None:
+    lines = [json.loads(line) for line in (improved / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 4 and all(sorted(line["models"]) == ["ppo", "sft"] for line in lines)
+    for line in lines:
+        line["ranks"] = [1 if model == "ppo" else 2 for model in line["models"]]
+    path = tmp_path / "ours.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    shutil.copytree(improved, tmp_path / "run/08-ppo")
+    before = gptwright("report", tmp_path / "run")
+    after = gptwright("report", tmp_path / "run", "--judgements", path)
+    assert "by the reward model itself" in before.err
+    assert "by the people of ours.jsonl" in after.err and "by the reward model itself" not in after.err
 
 
 def test_figures_follow_from_the_evaluation(improved: Path) -> None:
@@ -81,7 +124,7 @@ def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(
 
 def test_an_unknown_split_is_named(ppo_config: PPO, tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
-    path.write_text('{"prompt": "Who?"}\n{"prompt": "What?", "split": "held-out"}\n', encoding="utf-8")
+    path.write_text('{"prompt": "Who?"}\n{"prompt": "What?", "split": "heldoutt"}\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"(?s)line 2 of .*Did you mean 'heldout'"):
         carry_out("ppo", replace(ppo_config, prompts=path), tmp_path / "out")
 
@@ -92,7 +135,7 @@ def test_prompts_without_a_split_give_a_tenth_to_judge(ppo_config: PPO, tmp_path
     config = replace(ppo_config, prompts=path, updates=1, questions=None, conversations=())
     folder = carry_out("ppo", config, tmp_path / "out")
     table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    assert table["win_rate"]["count"] == 3
+    assert 1 <= table["win_rate"]["count"] <= 8
     assert table["models"]["ppo"]["exact_answers"] == {}
 
 

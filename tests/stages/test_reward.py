@@ -10,10 +10,11 @@ import pytest
 
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
+from gptwright.generation.load import load_decoder
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import read_model
 from gptwright.stages.catalogue import carry_out
-from gptwright.stages.reward import Reward
+from gptwright.stages.reward import Reward, _read
 
 Refused = Callable[..., str]
 
@@ -37,7 +38,8 @@ def test_evaluation_and_figures(rewarded: Path) -> None:
     assert set(table["after"]) == {"value", "low", "high", "count"}
     assert table["before"]["value"] == 0.5  # a head of zeros: every pair is a tie
     figures = finished_stage(rewarded, "reward")["figures"]
-    assert figures == {"train_rankings": 11, "heldout_rankings": 1, "pair_accuracy": table["after"]["value"]}
+    assert figures.pop("train_rankings") + figures.pop("heldout_rankings") == 12
+    assert figures == {"pair_accuracy": table["after"]["value"], "labellers": {"people without a name": 12}}
 
 
 def test_metrics_names(rewarded: Path) -> None:
@@ -50,8 +52,38 @@ def test_metrics_names(rewarded: Path) -> None:
 def test_a_tenth_is_held_out_when_no_line_says_so(reward_config: Reward, tmp_path: Path) -> None:
     path = lines(tmp_path / "r.jsonl", [ranking(i) for i in range(20)])
     folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
-    assert folder.record["figures"]["train_rankings"] == 18
-    assert folder.record["figures"]["heldout_rankings"] == 2
+    figures = folder.record["figures"]
+    assert figures["train_rankings"] + figures["heldout_rankings"] == 20 and 1 <= figures["heldout_rankings"] <= 5
+
+
+def test_rankings_of_one_prompt_stand_on_one_side_over_all_files(reward_config: Reward, tmp_path: Path) -> None:
+    """Six pairs a prompt, in two files, in the order of the answers and not of the prompts."""
+    files = [
+        lines(tmp_path / f"{part}.jsonl",
+              [ranking(i) | {"answers": [f"Answer {part}.", f"Other {n}."], "ranks": [1, 2]}
+               for n in range(3) for i in range(30)])
+        for part in range(2)
+    ]  # fmt: skip
+    sides = _read(replace(reward_config, rankings=tuple(files)), load_decoder(reward_config.base))
+    train, heldout = ({str(r.messages) for r, _ in side} for side in (sides.train, sides.heldout))
+    assert not train & heldout and len(train | heldout) == 30 and heldout
+    assert len(sides.heldout) == 6 * len(heldout) and sides.left_out == 0
+
+
+def test_pairs_of_one_prompt_are_as_good_as_one(reward_config: Reward, tmp_path: Path) -> None:
+    """Each of 4 held-out prompts comes 8 times: the interval is that of few prompts, not of 32 pairs."""
+    told = [ranking(i, split="train") for i in range(8)] + [ranking(i, split="heldout") for i in range(8, 12)] * 8
+    config = replace(reward_config, rankings=(lines(tmp_path / "r.jsonl", told),), steps=1)
+    table = json.loads((carry_out("reward", config, tmp_path / "out") / "evaluation.json").read_text())
+    assert table["before"]["count"] >= 32 and table["after"]["high"] - table["after"]["low"] > 0.35
+
+
+def test_who_ranked_is_noted(reward_config: Reward, tmp_path: Path) -> None:
+    told = [ranking(i) | {"labeller": name} for i, name in enumerate(["me", "plain-words", "", "me"] * 3)]
+    tied = [ranking(99, ranks=[1, 1]) | {"labeller": "nobody"}]
+    config = replace(reward_config, rankings=(lines(tmp_path / "r.jsonl", told + tied),), steps=1)
+    figures = carry_out("reward", config, tmp_path / "out").record["figures"]
+    assert figures["labellers"] == {"me": 6, "plain-words": 3, "people without a name": 3}
 
 
 def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(reward_config: Reward, tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
                 sides.add(refined, split)
         _refuse_small(config, ledger.total())
         sides.balance()
+        _refuse_one_sided(config, ledger.total())
 
     train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
     write_file(train, lambda new_train: write_file(heldout, lambda new_heldout: fill(new_train, new_heldout)))
@@ -127,6 +128,14 @@ def _refuse_small(config: Prepare, total: Account) -> None:
     if documents < 2:
         raise InputError("at least two documents, one to train on and one to hold out", f"one from {names}",
                          "Give more text, or leave out the field \"split\" so that it can be cut.")  # fmt: skip
+
+
+def _refuse_one_sided(config: Prepare, total: Account) -> None:
+    """What files hold out is not trained on, even where nothing else is there."""
+    if not total.documents["train"]:
+        held = f"{_plural(total.documents['heldout'], 'document')}, all held out by their files"
+        raise InputError(f"text to train on in {', '.join(config.data)}", held,
+                         'Add text with --data, or correct the field "split".')  # fmt: skip
 
 
 def _manifest(ledger: Ledger, found: Found) -> dict[str, Any]:

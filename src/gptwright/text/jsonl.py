@@ -11,12 +11,27 @@ from gptwright.foundations.durable import write_text
 from gptwright.foundations.errors import InputError
 from gptwright.text.compression import lines, opened
 from gptwright.text.labels import Encoding, decode_as
+from gptwright.text.split import Split
+from gptwright.text.split_words import read_split
 
 # Both halves of a pair, an escaped backslash, or one half: only the last is mended.
 _HALVES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\\\|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
-def read_objects(path: Path) -> list[dict[str, Any]]:
+class Line(dict[str, Any]):
+    """An object of a file; `where` says on which line of which file it stands."""
+
+    def __init__(self, fields: dict[str, Any], where: str) -> None:
+        super().__init__(fields)
+        self.where = where
+
+    @property
+    def split(self) -> Split | None:
+        """The side that the line names. Raises `InputError` for an unknown word."""
+        return read_split(self.get("split"), self.where)
+
+
+def read_objects(path: Path) -> list[Line]:
     """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
     if not path.is_file():
         raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
@@ -43,7 +58,7 @@ def read_object(
     *,
     given: Encoding | None = None,
     constant: Callable[[str], float] = float,
-) -> dict[str, Any]:
+) -> Line:
     """The object on a line; half a surrogate pair in it becomes U+FFFD.
 
     `given` is the encoding of lines that are not UTF-8; `constant` reads NaN and Infinity, which JSON does not know.
@@ -59,7 +74,7 @@ def read_object(
     if not isinstance(item, dict):
         got = f"a {type(item).__name__}, {text.strip()[:40]}"
         raise InputError(f"a JSON object in {where}", got, "Mend or delete the line.")
-    return cast("dict[str, Any]", item)
+    return Line(cast("dict[str, Any]", item), where)
 
 
 def _decoded(line: bytes, where: str, first: bool, given: Encoding | None) -> str:

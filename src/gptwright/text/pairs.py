@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gptwright.foundations.errors import InputError
-from gptwright.text.jsonl import read_objects
-from gptwright.text.read import SPLITS
+from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split, position
 
 HELD_OUT = 1 / 50
@@ -28,9 +26,8 @@ def read_pairs(path: Path) -> dict[Split, list[Pair]]:
     Equal sources stay on one side. Raises `InputError` naming the line that is no pair, or when a side stays empty.
     """
     sides: dict[Split, list[Pair]] = {"train": [], "heldout": []}
-    for number, line in enumerate(read_objects(path), 1):
-        where = f"line {number} of {path}"
-        sides[_split(line, where)].append(Pair(_text(line, "source", where), _text(line, "target", where)))
+    for line in read_objects(path):
+        sides[line.split or "train"].append(Pair(_text(line, "source"), _text(line, "target")))
     if not sides["heldout"]:
         sides = _held_out(sides["train"])
     for split, pairs in sides.items():
@@ -55,17 +52,9 @@ def _held_out(pairs: list[Pair]) -> dict[Split, list[Pair]]:
     }
 
 
-def _text(line: dict[str, Any], field: str, where: str) -> str:
+def _text(line: Line, field: str) -> str:
     value = line.get(field)
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"text as '{field}' in {where}", repr(value)[:40], 'Write {"source": "…", "target": "…"}.')
+        raise InputError(f"text as '{field}' in {line.where}", repr(value)[:40],
+                         'Write {"source": "…", "target": "…"}.')  # fmt: skip
     return value
-
-
-def _split(line: dict[str, Any], where: str) -> Split:
-    value = line.get("split")
-    if value is None:
-        return "train"
-    if not isinstance(value, str) or value.lower() not in SPLITS:
-        raise InputError(f"'train' or 'heldout' as split in {where}", repr(value)[:40], "Correct that line.")
-    return SPLITS[value.lower()]

@@ -15,15 +15,11 @@ from gptwright.text.documents import Document
 from gptwright.text.encoding import decode, decode_html
 from gptwright.text.frontmatter import without_front_matter
 from gptwright.text.html import read_page
-from gptwright.text.jsonl import read_object
+from gptwright.text.jsonl import Line, read_object
 from gptwright.text.labels import Encoding
-from gptwright.text.split import Split
 
 Skip = Callable[[str, str], None]
 """Told the source and the reason for every record that is no document."""
-
-_HELDOUT = ("heldout", "held-out", "held_out", "test", "validation", "valid", "val", "dev", "eval")
-SPLITS: dict[str, Split] = {"train": "train", "training": "train", **dict.fromkeys(_HELDOUT, "heldout")}
 
 
 def read_file(
@@ -86,14 +82,18 @@ def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None)
         if not line.strip():
             continue
         row = read_object(line, number, path, given=given)
-        if isinstance(row.get("text"), str):
-            split = SPLITS.get(str(row.get("split", "")).lower())
-            yield Document(row["text"], _source(path), str(row.get("title") or ""), split, label(path))
-        elif "messages" in row:
+        if row.get("text") is None and "messages" in row:
             skip(_source(path), "conversation")
+        elif "text" in row and isinstance(row["text"], str | None):
+            yield _document(row, path)
         else:
             got = "a value of another type" if "text" in row else f"the fields {', '.join(row) or '(none)'}"
-            raise InputError(f'a string in the field "text" in line {number} of {path}', got, "Mend the line.")
+            raise InputError(f'a string in the field "text" in {row.where}', got, "Mend the line.")
+
+
+def _document(row: Line, path: Path) -> Document:
+    """What the fields of a row say; null is as good as empty."""
+    return Document(row["text"] or "", _source(path), str(row.get("title") or ""), row.split, label(path))
 
 
 def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
@@ -103,12 +103,13 @@ def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | Non
         if "text" not in table.schema_arrow.names:
             raise InputError(f'a column "text" in {path}', f"the columns {', '.join(table.schema_arrow.names)}",
                              "Rename the column that holds the text.")  # fmt: skip
-        for batch in table.iter_batches(batch_size=1024, columns=["text"]):
-            for text in batch.column(0).to_pylist():
-                if not isinstance(text, str | None):
-                    got = f"a {type(text).__name__}"
-                    raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
-                yield Document(text or "", _source(path), file=label(path))
+        columns = [name for name in ("text", "split", "title") if name in table.schema_arrow.names]
+        rows = (row for batch in table.iter_batches(batch_size=1024, columns=columns) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
+            if not isinstance(row["text"], str | None):
+                got = f"a {type(row['text']).__name__}"
+                raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
+            yield _document(Line(row, f"row {number} of {path}"), path)
 
 
 @contextmanager
