@@ -7,7 +7,7 @@ from typing import Any
 from gptwright.text.labels import Encoding, decode_as, of_codec
 
 SAMPLE = 200_000
-LEAST_CONFIDENCE, LEAST_OF_LONG, LONG, ALIKE = 0.2, 0.35, 1_000, 0.05
+LEAST_CONFIDENCE, LEAST_OF_LONG, LONG, CLEAR, ALIKE = 0.2, 0.35, 1_000, 0.1, 0.05
 """Of 1,400 texts of 40 to 3,000 characters in 24 languages, nearly all that one spoiled byte made another script had
 less, from 1,000 bytes on all; nine of ten sound ones of 100 characters had more, and all of 3,000."""
 
@@ -105,13 +105,11 @@ def _likely_latin(sample: bytes, ranked: list[dict[str, Any]]) -> list[dict[str,
     """
     if _WORDS.search(sample) and ranked[0]["encoding"] not in (*_LATIN, *_RARE):
         return []
-    latin = [found for found in ranked if found["encoding"] in _LATIN]
     best = ranked[0]["confidence"]
-    web = [
-        found
-        for found in latin
-        if found["encoding"] == "cp1252" and (best < ALIKE or found["confidence"] > 0.95 * best)
-    ]
+    latin = [found for found in ranked if found["encoding"] in (_LATIN if best < CLEAR else (*_LATIN, *_RARE))]
+    # ISO 8859-15 has œ where English texts have ½.
+    is_alike = best < ALIKE or latin[0]["encoding"] == "iso8859-15"
+    web = [found for found in latin if found["encoding"] == "cp1252" and is_alike]
     return [*web, *latin]
 
 
