@@ -176,7 +176,7 @@ def _show(recipe: "Recipe") -> None:
     seconds: dict[str, float] = plan["seconds"]
     sizes = {step.name: step.table for step in recipe.steps}
     model = sizes["pretrain"]["model"]
-    say(f"\nThe plan for {plan['minutes']:g} minutes: a GPT-2 of {model['layers']} layers × {model['width']}, "
+    say(f"\nThe plan for {_minutes(plan['minutes'])}: a GPT-2 of {model['layers']} layers × {model['width']}, "
         f"{model['vocab']} tokens known")  # fmt: skip
     notes = {
         "pretrain": "{steps} steps × {rows} × {length} tokens",
@@ -195,9 +195,13 @@ def _show(recipe: "Recipe") -> None:
 def _warn_of_too_few(recipe: "Recipe") -> None:
     minutes, needed = recipe.plan["minutes"], sum(recipe.plan["seconds"].values())
     if needed > 60 * minutes + 1:
-        say(f"{minutes:g} minutes are too few for this machine as it is now: the least of everything takes "
+        say(f"{_minutes(minutes)} is too little for this machine as it is now: the least of everything takes "
             f"{needed:.0f} s. It goes on with that; Ctrl-C stops, and --minutes {math.ceil(needed / 60)} would do.\n"
             )  # fmt: skip
+
+
+def _minutes(number: float) -> str:
+    return f"{number:g} minute{'s' * (number != 1)}"
 
 
 def _offer_examples(out: Path) -> None:
