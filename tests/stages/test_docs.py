@@ -3,6 +3,7 @@
 The reader's folder is a copy in which the data is cut short, and commands get a few options more that make them tiny.
 """
 
+import json
 import lzma
 import re
 import shlex
@@ -171,10 +172,18 @@ def carried_out(words: list[str], gptwright: Callable[..., Any], monkeypatch: py
     verb, *options = words
     if verb in ONLY_READ or "--minutes" in options:
         return looked_at(verb, config_of(verb, options))
+    if "--judgements" in options:
+        ranked_by_people(Path(options[0]) / "08-ppo/answers.jsonl", Path(options[options.index("--judgements") + 1]))
     monkeypatch.setattr("sys.stdin", StringIO("Who are you?\n/quit\n"))
     if "--out" in options and (out := Path(options[options.index("--out") + 1])).exists():
         shutil.rmtree(out) if out.is_dir() else out.unlink()
     return gptwright(verb, *options, *shlex.split(TINY.get(verb, "")))
+
+
+def ranked_by_people(answers: Path, to: Path) -> None:
+    """What page 07 tells people to do: a copy whose lines have ranks."""
+    lines = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
+    to.write_text("".join(json.dumps(line | {"ranks": [1, 2]}) + "\n" for line in lines), encoding="utf-8")
 
 
 def looked_at(verb: str, config: Any) -> Any:
