@@ -47,6 +47,7 @@ COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "
 TOGETHER = ("pretrain", "run")  # what several processes can do together; of a recipe, its pretrain
 LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
 SECONDS_TO_SPEAK = 5
+TAKE_MEMORY = ("minutes", "rows", "episodes", "length", "max_tokens", "memory_gb", "at_once", "vocab")
 TRAINS = ("pretrain", "sft", "reward", "ppo")
 LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo", "import")
 TRACK = "who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"
@@ -54,9 +55,10 @@ TRACK = "who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb
 
 def main() -> None:
     """Exit codes: 0 done, 1 a mistake that the message explains, 2 unknown words, 130/143 stopped after saving."""
+    _speak_utf8()
     # Threads that wait for long must sleep: spinning, they slow torch down four times when another program runs too.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    for stream in (sys.stdin, sys.stdout):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a letter is no reason to fail
     try:
@@ -71,8 +73,21 @@ def main() -> None:
         _end("stopped at once; the last checkpoint is whole.", 130)
     except UsageError as error:
         _end(str(error), 2)
-    except (GptwrightError, OSError, MemoryError, RuntimeError) as error:
-        _end(str(_explained(error)), 1)
+    except (GptwrightError, OSError, MemoryError, RuntimeError, ImportError, UnicodeEncodeError) as error:
+        _end(str(_explained(error, sys.argv[1:2])), 1)
+
+
+def _speak_utf8() -> None:
+    """Begins anew with names of files in UTF-8 where the locale has another encoding, in which not every name exists.
+
+    The terminal goes on in its own, unless that is ASCII, which UTF-8 contains.
+    """
+    if sys.getfilesystemencoding().lower() == "utf-8":
+        return
+    terminal = getattr(sys.stdout, "encoding", None) or "utf-8"
+    spoken = {} if terminal.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968") else {"PYTHONIOENCODING": terminal}
+    os.execve(sys.executable, [sys.executable, "-m", "gptwright", *sys.argv[1:]],
+              {**spoken, **os.environ, "PYTHONUTF8": "1"})  # fmt: skip
 
 
 def _end(message: str, code: int) -> NoReturn:
@@ -84,7 +99,7 @@ def _end(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _explained(error: Exception) -> GptwrightError:
+def _explained(error: Exception, verb: list[str]) -> GptwrightError:
     """What the system or torch refused, with a remedy. Raises `error` again when it is a mistake of ours."""
     if isinstance(error, GptwrightError):
         return error
@@ -92,11 +107,30 @@ def _explained(error: Exception) -> GptwrightError:
         return ResourceError("an answer of every process", "none of one of them: it has ended, or the network failed",
                              "See its own message; the same command goes on from the last checkpoint.")  # fmt: skip
     if out_of_memory(error):
-        return ResourceError("memory for the model and its batches", "less than that",
-                             "Lower rows, length or the model's width.")  # fmt: skip
+        return ResourceError("memory for the model and its batches", "less than that", _less_memory(verb))
+    if isinstance(error, UnicodeEncodeError):
+        return ResourceError("names and texts that UTF-8 can write", f"{error.object[error.start : error.end]!a}",
+                             "Rename the file, or correct the text.")  # fmt: skip
     if isinstance(error, OSError) and error.filename is not None:
         return ResourceError(f"to read or write {error.filename}", f"'{error.strerror}'", "Correct the path.")
     raise error
+
+
+def _less_memory(verb: list[str]) -> str:
+    """What this verb has that takes less, and who else may be in the way."""
+    from gptwright.foundations.device import memory_limit
+
+    loaded = sys.modules.get(f"gptwright.stages.{''.join(verb)}")
+    known = {f.name for f in fields(getattr(loaded, VERBS[verb[0]][0]))} if loaded else set[str]()
+    lower = " or ".join(f"--{name.replace('_', '-')}" for name in TAKE_MEMORY if name in known)
+    limit = memory_limit()
+    ways = ["End other programs", f"raise the limit of {limit / 2**30:.1f} GiB (ulimit -v)" if limit else "",
+            f"lower {lower}" if lower else ""]  # fmt: skip
+    return ", or ".join(way for way in ways if way) + "."
+
+
+def _config_type(verb: str) -> Any:
+    return getattr(import_module(f"gptwright.stages.{verb}"), VERBS[verb][0])
 
 
 class UsageError(ConfigError):
@@ -119,8 +153,7 @@ def _run(words: list[str]) -> None:
     if several() and verb not in TOGETHER:
         raise ConfigError(f"one process for {verb}", os.environ["WORLD_SIZE"],
                           f"Several can do {' and '.join(TOGETHER)}; start it without torchrun.")  # fmt: skip
-    module = import_module(f"gptwright.stages.{verb}")
-    config_type = getattr(module, VERBS[verb][0])
+    config_type = _config_type(verb)
     if verb in LEAVES_A_FOLDER:
         from gptwright.stages.catalogue import carry_out
 
@@ -129,7 +162,7 @@ def _run(words: list[str]) -> None:
         if is_first():
             print(out)
     else:
-        module.run(_parse(config_type, verb, options))
+        import_module(config_type.__module__).run(_parse(config_type, verb, options))
 
 
 def overview() -> str:

@@ -50,6 +50,48 @@ def test_a_compiler_that_fails_leads_to_pytorch(anew: Path, monkeypatch: pytest.
     assert not list(anew.glob("*"))
 
 
+@pytest.mark.parametrize("cache", ["a file in its way", "no home", "nothing may run from there"])
+def test_without_a_cache_it_is_compiled_for_this_process(
+    anew: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: str
+) -> None:
+    monkeypatch.setattr(kernels, "_has_bf16_products", lambda: False)  # fewer files to compile
+    if cache == "a file in its way":
+        anew.write_text("")
+    elif cache == "no home":
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home directory")))
+    else:
+        real = kernels.ctypes.CDLL
+        refuse = OSError(f"{anew}: failed to map segment from shared object: Operation not permitted")
+
+        def load(path: str) -> object:
+            if path.startswith(str(anew)):
+                raise refuse
+            return real(path)
+
+        monkeypatch.setattr(kernels.ctypes, "CDLL", load)
+    assert (kernels.library() is not None) == can_compile(), kernels.reason()
+
+
+def test_without_any_place_the_reason_is_the_places(anew: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**options: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kernels, "TemporaryDirectory", full)
+    monkeypatch.setenv("CXX", "true")
+    assert kernels.library() is None
+    assert "No space left on device" in kernels.reason() and "compile" not in kernels.reason()
+
+
+def test_a_compilers_own_words_are_the_reason(anew: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiler = tmp_path / "g++"
+    compiler.write_text('#!/bin/sh\n[ "$1" = --version ] || { echo "x.cpp: fatal error: no such flag" >&2; exit 1; }\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    assert kernels.library() is None
+    assert "fatal error: no such flag" in kernels.reason()
+
+
 def test_several_processes_may_compile_at_once(anew: Path, tmp_path: Path) -> None:
     compiler = tmp_path / "slow"
     compiler.write_text("""#!/bin/sh
@@ -58,8 +100,9 @@ def test_several_processes_may_compile_at_once(anew: Path, tmp_path: Path) -> No
         printf half > "$2"; sleep 0.2; printf whole > "$2"
     """)
     compiler.chmod(0o755)
+    anew.mkdir()
     with ThreadPoolExecutor() as pool:
-        paths = list(pool.map(kernels._compiled, [str(compiler)] * 3, [("linear",)] * 3))  # pyright: ignore[reportPrivateUsage]
+        paths = list(pool.map(kernels._compiled, [str(compiler)] * 3, [("linear",)] * 3, [anew] * 3))  # pyright: ignore[reportPrivateUsage]
     assert [path.read_text() for path in paths] == ["whole"] * 3
     assert list(anew.iterdir()) == [paths[0]]
 

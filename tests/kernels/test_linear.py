@@ -89,9 +89,8 @@ def test_older_processors(architecture: str, monkeypatch: pytest.MonkeyPatch, tm
         return
     weight, x = drawn(130, 100), drawn(9, 100, seed=2)
     here = {format: pack(weight, format) for format in ("int8", "int4")}
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     flags = tuple(f"-march={architecture}" if flag == "-march=native" else flag for flag in kernels.FLAGS)
-    path = kernels._compiled("g++", kernels.ANYWHERE, flags)  # pyright: ignore[reportPrivateUsage]
+    path = kernels._compiled("g++", kernels.ANYWHERE, tmp_path, flags)  # pyright: ignore[reportPrivateUsage]
     older: CDLL = kernels._open(path, kernels.ANYWHERE)  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(linear, "library", lambda: older)
     for format, layer in here.items():

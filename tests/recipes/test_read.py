@@ -141,7 +141,7 @@ def test_lists_of_paths_are_resolved_one_by_one(tmp_path: Path) -> None:
         ("steps", True, "int for"),
         ("rate", "fast", "a number for"),
         ("rate", True, "a number for"),
-        ("steps", 0, "steps above 0"),
+        ("steps", 0, "steps from 1 to"),
         ("length", 10_000, "length = 10000"),
         ("model", {"preset": "gpt2-nano", "layers": "4"}, "int for model.layers"),
         ("model", {"layers": 4}, "a family"),

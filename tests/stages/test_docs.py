@@ -29,7 +29,7 @@ PROGRAMS = ("gptwright", "make", "pip", "python", "pytest", "torchrun")
 TINY = {
     "prepare": "--max-characters 60000",
     "tokenize": "--vocab 300",
-    "pretrain": "--steps 2 --rows 2 --length 16 --evaluate-every 1 --save-every 1 --average 1 --threads 1 "
+    "pretrain": "--steps 2 --rows 2 --length 16 --evaluate-every 1 --save-every 1 --average 1 --warmup 1 --threads 1 "
                 "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
     "sft": "--steps 2 --rows 2 --length 16 --continuations 4 --threads 1",
     "rank": "--prompts 4 --heldout 2 --max-tokens 4 --threads 1",

@@ -89,7 +89,7 @@ def test_either_a_prompt_or_a_file(refused: Refused, tuned: Path, prompts: Path)
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--n", 0), "n above 0"),
+        (("--n", 0), "n from 1 to"),
         (("--temperature", -1), "temperature 0, or from 0.0001"),
         (("--top-p", 0), "top_p above 0"),
         (("--max-tokens", 0), "max_tokens at least 1"),

@@ -81,10 +81,10 @@ def test_the_seed_decides_everything(rank_config: Rank, ranked: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--answers", 1), "answers of at least 2"),
-        (("--prompts", 0), "prompts above 0"),
-        (("--heldout", -1), "heldout of at least 0"),
-        (("--max-tokens", 0), "max_tokens above 0"),
+        (("--answers", 1), "answers from 2 to"),
+        (("--prompts", 0), "prompts from 1 to"),
+        (("--heldout", -1), "heldout from 0 to"),
+        (("--max-tokens", 0), "max_tokens from 1 to"),
         (("--rule", "plain-wrods"), "Did you mean 'plain-words'?"),
     ],
 )

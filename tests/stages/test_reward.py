@@ -102,7 +102,7 @@ def test_rankings_that_teach_nothing(
 
 @pytest.mark.parametrize("option", ["--steps", "--rows", "--save-every"])
 def test_sizes_that_make_no_sense(refused: Refused, tuned: Path, rankings: Path, tmp_path: Path, option: str) -> None:
-    assert "above 0" in refused("reward", "--base", tuned, "--rankings", rankings, option, 0, "--out", tmp_path / "out")
+    assert "got 0" in refused("reward", "--base", tuned, "--rankings", rankings, option, 0, "--out", tmp_path / "out")
 
 
 def test_a_reward_model_is_no_base(refused: Refused, rewarded: Path, rankings: Path, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def test_it_prints_the_folder(gptwright: Callable[..., Any], recipe: Path, tmp_p
             "divide the width",
         ),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = { preset = "gpt2-nano", hats = 5 }\n', "'hats'"),
-        ('[prepare]\n[pretrain]\ntokens = "prepare"\nsteps = 0\n', "steps above 0"),
-        ('[prepare]\n[rank]\nmodel = "prepare"\ntext = "prepare"\nanswers = 1\n', "answers of at least 2"),
+        ('[prepare]\n[pretrain]\ntokens = "prepare"\nsteps = 0\n', "steps from 1 to"),
+        ('[prepare]\n[rank]\nmodel = "prepare"\ntext = "prepare"\nanswers = 1\n', "answers from 2 to"),
     ],
 )
 def test_a_recipe_that_does_not_fit_makes_nothing(refused: Refused, tmp_path: Path, text: str, says: str) -> None:

@@ -82,11 +82,11 @@ def test_a_wrong_question_is_refused_before_training(sft_config: SFT, tmp_path: 
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
-        ({"steps": 0}, "steps above 0"),
-        ({"rows": 0}, "rows above 0"),
-        ({"mix_rows": 0}, "mix_rows above 0"),
+        ({"steps": 0}, "steps from 1 to"),
+        ({"rows": 0}, "rows from 1 to"),
+        ({"mix_rows": 0}, "mix_rows from 1 to"),
         ({"length": 97}, "length = 97"),
-        ({"continuations": -1}, "continuations of at least 0"),
+        ({"continuations": -1}, "continuations from 0 to"),
     ],
 )
 def test_sizes_that_make_no_sense(

@@ -1,5 +1,6 @@
 """Dataclasses to plain tables and back, strictly: an unknown key is an error that offers the nearest name."""
 
+import contextlib
 import dataclasses
 import types
 from collections.abc import Callable, Mapping
@@ -70,7 +71,9 @@ def _scalar(hint: Any, value: Any, where: str) -> Any:
         return Path(value)
     if hint is float:
         _expect(isinstance(value, int | float) and not isinstance(value, bool), "a number", value, where)
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
+        raise ConfigError(f"a number for {where}", "one of hundreds of digits", "Change the value.")
     if isinstance(hint, type):
         _expect(isinstance(value, hint) and not (hint is int and isinstance(value, bool)), hint.__name__, value, where)
     return value

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 FORMATS = ("float32", "bfloat16")
+CONTAINER = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
@@ -59,6 +64,27 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def free_memory() -> int:
+    """Bytes that this process can still get: what the machine has, or less where a container or `ulimit -v` limits."""
+    free = [psutil.virtual_memory().available]
+    for limit, used in CONTAINER:
+        with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+            free.append(int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii")))
+    if most := memory_limit():
+        free.append(most - psutil.Process().memory_info().vms)
+    return max(min(free), 0)
+
+
+def memory_limit() -> int | None:
+    """Bytes of addresses that `ulimit -v` allows, if it does."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if most == resource.RLIM_INFINITY else most
+
+
 def peak_memory_gb() -> float:
     """The most memory this process has held so far, in GiB."""
     if sys.platform == "win32":
@@ -85,7 +111,7 @@ def choose_device(name: str, place: int = 0) -> "torch.device":
     if place >= there[name]:
         got = f"{there[name]} of them" if there[name] else "a machine, or a build of torch, without one"
         raise ResourceError(f"a device {name} for process {place + 1} of this machine", got,
-                            "Start fewer processes, or give another --device.")  # fmt: skip
+                            "Start fewer processes, or give another device.")  # fmt: skip
     return torch.device(name, place) if name == "cuda" else torch.device(name)
 
 

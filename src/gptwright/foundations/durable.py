@@ -79,7 +79,10 @@ def write_file(path: Path, fill: Callable[[Path], object]) -> None:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            unfinished.touch()
+            unasked = unfinished.stat().st_mode
             fill(unfinished)
+            unfinished.chmod(unasked)  # some libraries write for the owner alone
             _flush(unfinished)
             unfinished.replace(path)
             _flush(path.parent)
@@ -96,7 +99,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes readable JSON whole or not at all."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    # Bytes of a file's name that are no text have no UTF-8; JSON can hold them as \\udcff, and reads them back.
+    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def read_json(path: Path) -> Any:
@@ -123,10 +128,11 @@ def new_folder(path: Path) -> Generator[Path]:
     with explained(path):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
+        unasked = unfinished.stat().st_mode & 0o666  # what the umask leaves of a new file's rights
         try:
             yield unfinished
             for file in _files(unfinished):
-                file.chmod(0o644)  # some libraries write for the owner alone
+                file.chmod(unasked)  # some libraries write for the owner alone
                 _flush(file)
             write_json(
                 unfinished / MANIFEST, {f.relative_to(unfinished).as_posix(): sha256(f) for f in _files(unfinished)}

@@ -47,7 +47,9 @@ class Interrupted(Exception):
 def out_of_memory(error: BaseException) -> bool:
     """Whether Python or torch could not get the memory it asked for; torch says it in words, on a GPU by its class."""
     return (
-        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or any(said in str(error) for said in ("allocate memory", "can't start new thread"))
     )
 
 

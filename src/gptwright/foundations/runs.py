@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -20,6 +21,7 @@ from gptwright.foundations.durable import explained, read_json, sha256, write_js
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.metrics import Metrics
 from gptwright.foundations.processes import is_first
+from gptwright.foundations.sole import LOCK
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"
@@ -57,7 +59,13 @@ class StageFolder:
         write_json(self / RECORD, self.record)
 
     def finish(self, figures: Mapping[str, Any]) -> None:
-        """Marks the stage complete with its final figures; from here on its files are checked by hash."""
+        """Marks the stage complete with its final figures; from here on its files are checked by hash.
+
+        Raises `ConfigError` for a figure that is not finite: whoever goes on from there must not take it for a model.
+        """
+        if lost := next((name for name, value in _flat(dict(figures)).items() if _is_lost(value)), None):
+            raise ConfigError(f"a finite {lost} at the end of {self.record['verb']}", f"{_flat(dict(figures))[lost]}",
+                              "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
         self.record |= {
             "state": "complete",
             "ended": _now(),
@@ -70,7 +78,7 @@ class StageFolder:
     def _outputs(self) -> list[str]:
         files = (f.relative_to(self.path) for f in self.path.rglob("*") if f.is_file())
         return sorted(
-            f.as_posix() for f in files if f.parts[0] not in (RECORD, "checkpoints", "metrics.jsonl", "tracking")
+            f.as_posix() for f in files if f.parts[0] not in (RECORD, LOCK, "checkpoints", "metrics.jsonl", "tracking")
         )
 
 
@@ -92,7 +100,7 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
         record["config"] |= {name: value for name, value in asked["config"].items() if name in anywhere}
         return StageFolder(path, record, cast(State, record["state"]))
     # A run may be killed while it writes its very first file.
-    begun = [path / f".{RECORD}.unfinished"]
+    begun = [path / f".{RECORD}.unfinished", path / LOCK]
     if path.exists() and (not path.is_dir() or any(file not in begun for file in path.iterdir())):
         raise ConfigError(f"a new or empty folder, or one of this stage, at {path}", "something else there",
                           "Choose another folder with --out.")  # fmt: skip
@@ -188,6 +196,10 @@ def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
         inner = isinstance(value, dict)
         found |= _flat(cast("dict[str, Any]", value), f"{before}{key}.") if inner else {f"{before}{key}": value}
     return found
+
+
+def _is_lost(value: Any) -> bool:
+    return isinstance(value, float) and not isfinite(value)
 
 
 def _now() -> str:

@@ -1,5 +1,8 @@
 """The kernels as a shared library: compiled on first use, kept in the user's cache, None where that cannot be.
 
+Where the cache cannot hold it (no home, read-only, full, or nothing may be run from there) it is compiled into a
+temporary folder, for this process alone.
+
     library()   the loaded library, or None
     can_bf16()  whether all kernels are in it, or only the linear layers in whole numbers
     reason()    one phrase for a person: what is used here and why
@@ -13,7 +16,8 @@ import os
 import platform
 import shutil
 import subprocess
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -94,10 +98,42 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
     compiler = os.environ.get("CXX") or shutil.which("g++")
     if compiler is None:
         return None, "PyTorch's operations: there is no g++ to compile faster ones"
-    try:
-        return _open(_compiled(compiler, units), units), "kernels compiled for this processor" if bf16 else PARTLY
-    except (OSError, subprocess.SubprocessError) as error:
-        return None, f"PyTorch's operations: {compiler} did not compile faster ones ({type(error).__name__})"
+    why = ""
+    for place in (_cache, _temporary):
+        try:
+            with place() as folder:
+                opened = _open(_compiled(compiler, units, folder), units)
+            return opened, "kernels compiled for this processor" if bf16 else PARTLY
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            why = why or _why(error, compiler)
+    return None, f"PyTorch's operations: no faster ones, as {why}"
+
+
+@contextmanager
+def _cache() -> Generator[Path]:
+    """The user's own. Raises `RuntimeError` when there is no home, `OSError` when it cannot be written."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gptwright"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+
+
+@contextmanager
+def _temporary() -> Generator[Path]:
+    """One that nobody else can write into; what was loaded from it stays when it goes."""
+    with TemporaryDirectory(prefix="gptwright-") as folder:
+        yield Path(folder)
+
+
+def _why(error: Exception, compiler: str) -> str:
+    """What stood in the way, in the system's or the compiler's words."""
+    if isinstance(error, subprocess.CalledProcessError):
+        said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
+        return f"{compiler} says: {next((line for line in said if 'rror' in line), 'nothing')}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"{compiler} did not end in time"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or compiler}: {error.strerror}"
+    return str(error)
 
 
 @cache
@@ -114,16 +150,14 @@ def _processor() -> str:
     return f"{platform.machine()} {platform.processor()}"
 
 
-def _compiled(compiler: str, units: tuple[str, ...], flags: tuple[str, ...] = FLAGS) -> Path:
-    """The library in the cache under a name that says of which sources, by which compiler, for which processor."""
+def _compiled(compiler: str, units: tuple[str, ...], folder: Path, flags: tuple[str, ...] = FLAGS) -> Path:
+    """The library in `folder` under a name that says of which sources, by which compiler, for which processor."""
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     said = " ".join([_processor(), *units, *flags]).encode()
     identity = hashlib.sha256(b"\0".join([version, said, *(path.read_bytes() for path in SOURCES)]))
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gptwright"
     path = folder / f"kernels-{identity.hexdigest()[:16]}.so"
     if not path.exists():
         sources = [str(source) for source in SOURCES if source.suffix == ".cpp" and source.stem in units]
-        folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder) as own:  # several processes may come here at once
             made = Path(own) / path.name
             subprocess.run([compiler, *flags, "-o", str(made), *sources], capture_output=True, check=True, timeout=120)

@@ -1,14 +1,17 @@
 """Positions that are computed: sinusoids (Vaswani et al. 2017, §3.5) and rotary angles (Su et al. 2021)."""
 
-from dataclasses import dataclass
 from math import log, pi
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.foundations.settings import Range, Size, settings
 from gptwright.kernels.fused import can_fuse, turn_heads
+
+Base = Annotated[float, Range(1, 1e12, above=True)]
+Turns = Annotated[float, Range(0, 1e6, above=True)]
 
 
 def sinusoids(positions: Int[Tensor, "*B T"], width: int) -> Float[Tensor, "*B T C"]:
@@ -22,17 +25,17 @@ def sinusoids(positions: Int[Tensor, "*B T"], width: int) -> Float[Tensor, "*B T
     return torch.cat([angles.sin(), angles.cos()], dim=-1).float()
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class RopeScaling:
     """LLaMA 3.1: wavelengths that the first training never saw whole are stretched, short ones kept."""
 
-    factor: float
+    factor: Turns
     """how much longer the slow wavelengths become"""
-    low: float
+    low: Turns
     """slow: fewer turns than this in the original context"""
-    high: float
+    high: Turns
     """fast: more turns than this; between the two the stretch fades"""
-    original_context: int
+    original_context: Size
     """tokens of the first training"""
 
     def of(self, rates: Float[Tensor, "D"]) -> Float[Tensor, "D"]:

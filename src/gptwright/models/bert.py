@@ -1,7 +1,6 @@
 """BERT (Devlin et al. 2018): an encoder that sees both directions, with heads for masked words and next sentences."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -10,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
 from gptwright.layers.cache import positions_of
 from gptwright.layers.embedding import Embedding
@@ -25,20 +25,20 @@ SEGMENTS = 2
 Part = TypeVar("Part", bound=nn.Module)
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class BERTConfig:
     """Sizes of a BERT. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
     family: ClassVar = "bert"
-    vocab: int = 30_522
+    vocab: Size = 30_522
     """tokens known"""
-    context: int = 512
+    context: Size = 512
     """tokens seen at once"""
-    width: int = 768
+    width: Size = 768
     """numbers that stand for one token"""
-    heads: int = 12
+    heads: Size = 12
     """attention heads; must divide the width"""
-    layers: int = 12
+    layers: Layers = 12
     """blocks"""
 
 

@@ -1,11 +1,11 @@
 """GPT-1 (Radford et al. 2018): a decoder with a norm after each residual sum and learned positions."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
 from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
@@ -17,20 +17,20 @@ from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class GPT1Config:
     """Sizes of a GPT-1. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
     family: ClassVar = "gpt1"
-    vocab: int = 40_478
+    vocab: Size = 40_478
     """tokens known"""
-    context: int = 512
+    context: Size = 512
     """tokens seen at once"""
-    width: int = 768
+    width: Size = 768
     """numbers that stand for one token"""
-    heads: int = 12
+    heads: Size = 12
     """attention heads; must divide the width"""
-    layers: int = 12
+    layers: Layers = 12
     """blocks"""
 
 

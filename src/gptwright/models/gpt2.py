@@ -1,12 +1,12 @@
 """GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions and a norm after the last block."""
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
 from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
@@ -18,20 +18,20 @@ from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class GPT2Config:
     """Sizes of a GPT-2. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
     family: ClassVar = "gpt2"
-    vocab: int = 50_257
+    vocab: Size = 50_257
     """tokens known"""
-    context: int = 1024
+    context: Size = 1024
     """tokens seen at once"""
-    width: int = 768
+    width: Size = 768
     """numbers that stand for one token"""
-    heads: int = 12
+    heads: Size = 12
     """attention heads; must divide the width"""
-    layers: int = 12
+    layers: Layers = 12
     """blocks"""
 
 

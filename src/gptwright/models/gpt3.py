@@ -1,6 +1,5 @@
 """GPT-3 (Brown et al. 2020): GPT-2's blocks, "alternating dense and locally banded sparse attention" (§2.1)."""
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import ClassVar
 
@@ -8,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.cache import Past
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.initial import normal_weights
@@ -20,24 +20,24 @@ from gptwright.models.gpt2 import Block
 SPARSE = {"banded": Banded, "strided": Strided}
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class GPT3Config:
     """Sizes of a GPT-3. Even layers see everything before them, odd ones a sparse part of it."""
 
     family: ClassVar = "gpt3"
-    vocab: int = 50_257
+    vocab: Size = 50_257
     """tokens known"""
-    context: int = 2048
+    context: Size = 2048
     """tokens seen at once"""
-    width: int = 768
+    width: Size = 768
     """numbers that stand for one token"""
-    heads: int = 12
+    heads: Size = 12
     """attention heads; must divide the width"""
-    layers: int = 12
+    layers: Layers = 12
     """blocks"""
     sparse: str = "banded"
     """what odd layers see: banded (the last `reach` tokens) or strided (those, and every `reach`-th before)"""
-    reach: int = 256
+    reach: Size = 256
     """tokens; the paper does not print its own"""
 
     def __post_init__(self) -> None:

@@ -1,7 +1,6 @@
 """LLaMA 1, 2, 3 (Touvron et al. 2023; Grattafiori et al. 2024): RMSNorm, rotary positions, SwiGLU, grouped keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -9,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.settings import Epsilon, Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
@@ -16,33 +16,33 @@ from gptwright.layers.feedforward import SwiGLU
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import RMSNorm
-from gptwright.layers.positions import Angles, RopeScaling, rotary_angles
+from gptwright.layers.positions import Angles, Base, RopeScaling, rotary_angles
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class LlamaConfig:
     """Sizes of a LLaMA."""
 
     family: ClassVar = "llama"
-    vocab: int = 32_000
+    vocab: Size = 32_000
     """tokens known"""
-    context: int = 2048
+    context: Size = 2048
     """tokens seen at once"""
-    width: int = 4096
+    width: Size = 4096
     """numbers that stand for one token"""
-    heads: int = 32
+    heads: Size = 32
     """attention heads; must divide the width"""
-    kv_heads: int = 32
+    kv_heads: Size = 32
     """heads of keys and values; must divide the heads"""
-    layers: int = 32
+    layers: Layers = 32
     """blocks"""
-    hidden: int = 11_008
+    hidden: Size = 11_008
     """width of the feed-forward"""
-    base: float = 10_000.0
+    base: Base = 10_000.0
     """longest wavelength of the rotary positions, in turns of 2π tokens"""
-    epsilon: float = 1e-5
+    epsilon: Epsilon = 1e-5
     """of the norms"""
     tied: bool = False
     """the output matrix is the embedding"""

@@ -4,7 +4,6 @@ Rotary positions, a norm on queries and keys (Henry et al. 2020), squared ReLU (
 branches that start at zero, an output matrix of its own: what public races to train GPT-2 fast have kept.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -12,35 +11,36 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.initial import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
-from gptwright.layers.positions import Angles, rotary_angles
+from gptwright.layers.positions import Angles, Base, rotary_angles
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, Folder
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class ModernConfig:
     """Sizes of a modern decoder. The feed-forward width is 4 × `width`."""
 
     family: ClassVar = "modern"
-    vocab: int = 50_304
+    vocab: Size = 50_304
     """tokens known"""
-    context: int = 2048
+    context: Size = 2048
     """tokens seen at once"""
-    width: int = 768
+    width: Size = 768
     """numbers that stand for one token"""
-    heads: int = 6
+    heads: Size = 6
     """attention heads; must divide the width"""
-    kv_heads: int = 6
+    kv_heads: Size = 6
     """heads of keys and values; must divide the heads"""
-    layers: int = 12
+    layers: Layers = 12
     """blocks"""
-    base: float = 10_000.0
+    base: Base = 10_000.0
     """longest wavelength of the rotary positions, in turns of 2π tokens"""
 
 

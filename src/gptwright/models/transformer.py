@@ -6,7 +6,7 @@ output.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.foundations.settings import Layers, Range, Size, settings
 from gptwright.layers.attention import Attention, CrossAttention
 from gptwright.layers.cache import Cache, LayerPast, Past, positions_of
 from gptwright.layers.embedding import Embedding
@@ -27,24 +28,24 @@ from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.family import Family, Folder
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class TransformerConfig:
     """Sizes of a Transformer; encoder and decoder have the same."""
 
     family: ClassVar = "transformer"
-    vocab: int = 37_000
+    vocab: Size = 37_000
     """tokens known, of both languages"""
-    context: int = 1024
+    context: Size = 1024
     """tokens of a source or a target at most; the sinusoids themselves have no end"""
-    width: int = 512
+    width: Size = 512
     """numbers that stand for one token"""
-    heads: int = 8
+    heads: Size = 8
     """attention heads; must divide the width"""
-    layers: int = 6
+    layers: Layers = 6
     """blocks of the encoder, and as many of the decoder"""
-    hidden: int = 2048
+    hidden: Size = 2048
     """width of the feed-forward"""
-    dropout: float = 0.1
+    dropout: Annotated[float, Range(0, 1, below=True)] = 0.1
     """share of a sub-layer's outputs, and of the embeddings, that are silenced while training"""
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from gptwright.training.batches import key
 
 Tokens = npt.NDArray[np.int64]
 MARKS = 3  # [CLS] and twice [SEP]
+SHORTEST = MARKS + 2  # a token of each span
 ENDS = ".!?。！？"
 TRIES = 8
 

@@ -95,7 +95,7 @@ def read_recipe(path: Path) -> Recipe:
         content = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"a recipe at {path}", error.strerror or "nothing", "Correct the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"TOML in {path}", str(error), "Correct that line.") from error
     steps: list[Step] = []
     for name, value in content.items():

@@ -8,6 +8,7 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
+from gptwright.foundations.sole import sole
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
 from gptwright.stages.catalogue import carry_out
 
@@ -23,15 +24,16 @@ def run_recipe(
     of that name is to begin; they are written down before it does.
     """
     list(recipe.configs(out))
-    _claim(recipe, out)
-    for name in [step.name for step in recipe.steps]:
-        folder = recipe.folder(out, name)
-        if resized and not (folder / RECORD).exists():
-            recipe = resized(recipe, name)
-            write_recipe(recipe, out / RECIPE)
-        step, config = next(found for found in recipe.configs(out) if found[0].name == name)
-        say(f"── {folder.name}")
-        carry_out(step.verb, config, folder, track)
+    with sole(out):
+        _claim(recipe, out)
+        for name in [step.name for step in recipe.steps]:
+            folder = recipe.folder(out, name)
+            if resized and not (folder / RECORD).exists():
+                recipe = resized(recipe, name)
+                write_recipe(recipe, out / RECIPE)
+            step, config = next(found for found in recipe.configs(out) if found[0].name == name)
+            say(f"── {folder.name}")
+            carry_out(step.verb, config, folder, track)
 
 
 def _claim(recipe: Recipe, out: Path) -> None:

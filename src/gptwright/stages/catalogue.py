@@ -15,6 +15,7 @@ from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage
+from gptwright.foundations.sole import LOCK, sole
 from gptwright.tracking.tracker import open_trackers
 
 # verb → its class; the module has the verb's name.
@@ -60,7 +61,7 @@ def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> S
     chosen = stage(verb)
     if several() and not is_shared(config) and not is_first():
         return done_by_first(out)
-    with joined(config):
+    with sole(out), joined(config):
         folder = in_turn(config, lambda: open_stage(out, verb, config, chosen.inputs(config)))
         if folder.state == "complete":
             say(f"{verb}: {out} is complete")
@@ -112,5 +113,5 @@ def in_turn(config: Any, open_folder: Callable[[], StageFolder]) -> StageFolder:
 
 def _forget_unbegun(folder: StageFolder) -> None:
     """Removes a new folder whose stage was refused before it did anything, so that the mended command may use it."""
-    if folder.state == "new" and [path.name for path in folder.path.iterdir()] == [RECORD]:
+    if folder.state == "new" and {path.name for path in folder.path.iterdir()} <= {RECORD, LOCK}:
         rmtree(folder.path)

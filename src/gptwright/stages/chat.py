@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import GptwrightError, nearest
 from gptwright.foundations.progress import say
+from gptwright.foundations.settings import settings
 from gptwright.stages.limits import Dtype
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ COMMANDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Chat:
     """Talk with a model in the terminal."""
 
@@ -40,15 +42,23 @@ class Chat:
     dtype: Dtype = "auto"
     """number format in which the model writes"""
 
+    def __post_init__(self) -> None:
+        asked_of(self, Sampling())
+
 
 def run(config: Chat) -> None:
     """Talks until /quit, Ctrl-D or Ctrl-C. Replies go to stdout."""
     from gptwright.generation.load import load_decoder
 
     model = load_decoder(config.model, dtype=config.dtype)
-    asked = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
-    model.sampling = replace(model.sampling, **{name: value for name, value in asked.items() if value is not None})
+    model.sampling = asked_of(config, model.sampling)
     converse(model)
+
+
+def asked_of(config: Chat, sampling: Sampling) -> Sampling:
+    """The settings of the model's folder, and what is asked for in their place. Raises `InputError` for nonsense."""
+    asked = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
+    return replace(sampling, **{name: value for name, value in asked.items() if value is not None})
 
 
 @dataclass

@@ -1,20 +1,20 @@
 """export: leave a model as a folder, or a file, that other tools open."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.stages.limits import known, positive
+from gptwright.foundations.settings import Range, settings
+from gptwright.stages.limits import known
 
 FORMATS = ("hf", "gguf")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Export:
     """Write a model for other tools: a folder for transformers, vLLM and SGLang, or a file for llama.cpp."""
 
@@ -26,13 +26,12 @@ class Export:
     """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA"""
     dtype: str = "float32"
     """format of the weights: float32, bfloat16 or float16"""
-    shard_gb: float = 5.0
+    shard_gb: Annotated[float, Range(0, 10**6, above=True)] = 5.0
     """most gigabytes in one file of a folder's weights"""
 
     def __post_init__(self) -> None:
         known(self.to, FORMATS, "format to export to")
         known(self.dtype, DTYPES, "format of weights")
-        positive(self, "shard_gb")
 
 
 def run(config: Export) -> None:

@@ -2,23 +2,23 @@
 
 import json
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
+from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.stages.limits import Dtype, positive
+from gptwright.foundations.settings import Count, settings
+from gptwright.stages.limits import Dtype
 
 if TYPE_CHECKING:
-    from gptwright.engine.sampling import Sampling
     from gptwright.generation.model import Model
     from gptwright.generation.stream import Piece
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Generate:
     """Continue a text; or, with --prompts, answer every prompt of a JSON Lines file."""
 
@@ -28,7 +28,7 @@ class Generate:
     """text to continue, or to translate"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
-    n: int = 1
+    n: Count = 1
     """answers a prompt"""
     out: Path | None = None
     """JSON Lines to write; stdout when not given"""
@@ -54,7 +54,12 @@ class Generate:
     """number format in which the model writes"""
 
     def __post_init__(self) -> None:
-        positive(self, "n")
+        if bool(self.prompt) == bool(self.prompts):
+            got = "both" if self.prompt else "none of them"
+            raise ConfigError("either a PROMPT or --prompts FILE", got, "Give one.")
+        if self.prompts and self.logprobs is not None:
+            raise ConfigError("--logprobs with a PROMPT", "with --prompts", "Leave one of them out.")
+        sampling_of(self)
 
 
 def run(config: Generate) -> None:
@@ -62,18 +67,10 @@ def run(config: Generate) -> None:
 
     A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
     """
-    from gptwright.engine.sampling import Sampling
     from gptwright.generation.load import load, load_decoder
     from gptwright.generation.model import Model
 
-    if bool(config.prompt) == bool(config.prompts):
-        raise ConfigError("either a PROMPT or --prompts FILE", "both" if config.prompt else "none of them", "Give one.")
-    if config.prompts and config.logprobs is not None:
-        raise ConfigError("--logprobs with a PROMPT", "with --prompts", "Leave one of them out.")
-    seed = secrets.randbits(62) if config.seed is None else config.seed
-    sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
-                        top_p=config.top_p, min_p=config.min_p, repetition_penalty=config.repetition_penalty,
-                        stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
+    sampling = sampling_of(config)
     opened = load_decoder if config.prompts else load
     model = opened(config.model, dtype=config.dtype)
     if not isinstance(model, Model):
@@ -88,7 +85,15 @@ def run(config: Generate) -> None:
         print()
 
 
-def _show(piece: "Piece", model: "Model", sampling: "Sampling") -> None:
+def sampling_of(config: Generate) -> Sampling:
+    """What a text is asked to be. Raises `InputError` for settings that make no sense."""
+    seed = secrets.randbits(62) if config.seed is None else config.seed
+    return Sampling(max_tokens=config.max_tokens, temperature=config.temperature, top_k=config.top_k,
+                    top_p=config.top_p, min_p=config.min_p, repetition_penalty=config.repetition_penalty,
+                    stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
+
+
+def _show(piece: "Piece", model: "Model", sampling: Sampling) -> None:
     """The piece's text, or its tokens, one a line."""
     if sampling.logprobs is None:
         print(piece.text, end="", flush=True)
@@ -99,7 +104,7 @@ def _show(piece: "Piece", model: "Model", sampling: "Sampling") -> None:
         print(json.dumps(token, ensure_ascii=False), flush=True)
 
 
-def _answer_file(config: Generate, model: "Model", sampling: "Sampling") -> None:
+def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
     from gptwright.text.jsonl import read_objects, write_objects
     from gptwright.tokenizers.chat import prompt_ids, read_messages
 

@@ -1,6 +1,5 @@
 """import: take in a model that another tool made, so that every stage can go on from it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,12 @@ import tyro
 
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
+from gptwright.foundations.settings import settings
 from gptwright.generation.load import find, load
 from gptwright.models.catalogue import count, family_of
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Import:
     """Take in a Hugging Face folder, a GGUF file, or a model that an installed package carries."""
 

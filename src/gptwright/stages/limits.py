@@ -1,28 +1,15 @@
-"""Settings that make no sense are refused when a configuration is made: before the first stage of a recipe starts."""
+"""Settings that make no sense together are refused when a configuration is made: before a recipe's first stage.
+
+What a number may be by itself stands in its type (`foundations/settings.py`).
+"""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from gptwright.foundations.errors import ConfigError, nearest
 
 Dtype = Literal["auto", "float32", "bfloat16", "int8", "int4"]
 """formats in which a model writes; "auto" is the fastest that is as exact as its weights"""
-
-
-def positive(config: Any, *names: str) -> None:
-    """Raises `ConfigError` for the first of these settings that is not above 0."""
-    for name in names:
-        value: float = getattr(config, name)
-        if not value > 0:
-            raise ConfigError(f"{name} above 0", str(value), "Change it.")
-
-
-def at_least(least: int, config: Any, *names: str) -> None:
-    """Raises `ConfigError` for the first of these settings that is below `least`."""
-    for name in names:
-        value: int = getattr(config, name)
-        if value < least:
-            raise ConfigError(f"{name} of at least {least}", str(value), "Raise it.")
 
 
 def within_context(length: int, context: int) -> None:

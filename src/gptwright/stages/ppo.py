@@ -1,9 +1,9 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from safetensors.torch import save_file
@@ -23,6 +23,7 @@ from gptwright.foundations.durable import write_file, write_json
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder, finished_stage
+from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
@@ -30,7 +31,7 @@ from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.models.huggingface import read_model
 from gptwright.objectives.ppo import kl_estimates
 from gptwright.pretraining.next_token import next_token_losses
-from gptwright.stages.limits import positive, within_context
+from gptwright.stages.limits import within_context
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
@@ -38,6 +39,7 @@ from gptwright.tokenizers.chat import prompt_ids, read_messages
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
@@ -45,7 +47,7 @@ from gptwright.training.share import Share
 NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class PPO:
     """Improve a policy with a reward model."""
 
@@ -63,51 +65,51 @@ class PPO:
     """JSON Lines of questions, to see what the policy unlearns"""
     rule: str = "plain-words"
     """judge of the held-out answers; the policy never sees it"""
-    updates: int = 20
+    updates: Count = 20
     """rollouts, each followed by optimisation"""
-    episodes: int = 128
+    episodes: Rows = 128
     """answers a rollout"""
-    epochs: int = 2
+    epochs: Count = 2
     """passes over a rollout"""
-    minibatches: int = 4
+    minibatches: Count = 4
     """optimiser steps a pass"""
-    max_tokens: int = 48
+    max_tokens: Size = 48
     """an answer's length at most"""
-    temperature: float = 0.7
+    temperature: Annotated[float, Range(0, 100, above=True)] = 0.7
     """of sampling, and of the probabilities that are compared"""
-    beta: float = 0.06
+    beta: Weight = 0.06
     """weight of the KL to the reference"""
-    value_weight: float = 0.1
+    value_weight: Weight = 0.1
     """weight of the value loss"""
-    mix_rows: int = 1
+    mix_rows: Rows = 1
     """windows of pretraining text a minibatch"""
-    demonstration_rows: int = 12
+    demonstration_rows: Rows = 12
     """conversations a minibatch"""
-    mix_weight: float = 0.5
+    mix_weight: Weight = 0.5
     """weight of the losses of text and conversations"""
-    length: int = 128
+    length: Size = 128
     """tokens of such a window"""
-    rate: float = 8e-4
+    rate: Rate = 8e-4
     """peak learning rate"""
-    threads: int = 2
+    threads: Threads = 2
     """processor threads; another number gives slightly other weights"""
     device: str = field(default="auto", metadata=FREE)
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
-    save_every: int = 5
+    save_every: Count = 5
     """updates between checkpoints"""
-    keep: int = 2
+    keep: Count = 2
     """checkpoints that stay"""
-    pieces: int = 1
+    pieces: Count = 1
     """micro-batches of a minibatch, one after the other: more need less memory"""
-    heldout: int = 256
+    heldout: Count = 256
     """held-out prompts to judge"""
-    seed: int = 1
+    seed: Seed = 1
     """order of the prompts, and sampling"""
 
     def __post_init__(self) -> None:
-        positive(self, "updates", "episodes", "epochs", "minibatches", "max_tokens", "temperature", "mix_rows",
-                 "length", "demonstration_rows", "rate", "threads", "save_every", "keep", "pieces",
-                 "heldout")  # fmt: skip
+        if self.minibatches > self.episodes:
+            raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
+                              "Lower minibatches or raise episodes.")  # fmt: skip
         if self.rule not in RULES:
             raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
 
@@ -125,6 +127,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
     memories = _memories(config, start)
     prompts, heldout = _prompts(config, start)
+    _check_room(config, start, prompts)
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
@@ -170,6 +173,14 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     after = answer(writer, heldout, "heldout")
     old = answer(before, heldout, "heldout")
     return _evaluate(config, folder, {"sft": reference, "ppo": start}, {"sft": old, "ppo": after}, questions)
+
+
+def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
+    """Of what is kept for the backward pass: a minibatch of episodes, and the windows and conversations beside it."""
+    typical = sum(map(len, prompts)) // len(prompts) + config.max_tokens
+    check_room(model.network, -(-config.episodes // config.minibatches), typical, config.pieces)
+    check_room(model.network, config.mix_rows, config.length, config.pieces)
+    check_room(model.network, config.demonstration_rows, config.length, config.pieces)
 
 
 def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:

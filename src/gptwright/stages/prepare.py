@@ -5,15 +5,15 @@ and why the rest was dropped. The same input gives the same bytes.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from gptwright.foundations.durable import sha256, write_file, write_json
-from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
+from gptwright.foundations.settings import Range, Seed, settings
 from gptwright.text.draw import first
 from gptwright.text.ledger import Account, Ledger
 from gptwright.text.read import Found, find, label, resolve
@@ -24,17 +24,17 @@ from gptwright.text.split import Split, assign_split
 MIN_CORPUS = 20_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Prepare:
     """Read, clean and split the text."""
 
     data: tuple[str, ...] = ("bundled",)
     """Files, folders, globs, `bundled`, or one bundled source such as `bundled:novels`."""
-    heldout: float = 0.05
+    heldout: Annotated[float, Range(0, 0.5, above=True)] = 0.05
     """Share of the documents that is held out for measuring, where their source has not fixed it."""
-    seed: int = 1
+    seed: Seed = 1
     """Chooses which documents are held out."""
-    max_characters: int | None = None
+    max_characters: Annotated[int, Range(2 * MIN_CORPUS, 10**15)] | None = None
     """Take only the first so many characters, evenly over the files."""
 
 
@@ -53,7 +53,6 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    _check(config)
     found, ledger = find(config.data), Ledger()
 
     def fill(train: Path, heldout: Path) -> None:
@@ -69,14 +68,6 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
     total = ledger.total()
     say(_summary(total))
     return _figures(total)
-
-
-def _check(config: Prepare) -> None:
-    if not 0 < config.heldout <= 0.5:
-        raise ConfigError("a share above 0 and at most 0.5 for heldout", str(config.heldout), "0.05 is usual.")
-    least = 2 * MIN_CORPUS
-    if config.max_characters is not None and config.max_characters < least:
-        raise ConfigError(f"at least {least:,} for max_characters", f"{config.max_characters:,}", "Raise it.")
 
 
 def _chosen(config: Prepare, files: list[Path], ledger: Ledger) -> Iterator[tuple[Refined, Split]]:

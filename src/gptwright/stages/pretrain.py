@@ -1,14 +1,27 @@
 """pretrain: a model learns from a corpus what its kind can learn there; a decoder, to predict the next token."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from gptwright.foundations.device import FORMATS, describe_device, format_name, matrix_dtype, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder
+from gptwright.foundations.settings import (
+    Amount,
+    Count,
+    Epsilon,
+    Range,
+    Rate,
+    Rows,
+    Seed,
+    Size,
+    Threads,
+    Weight,
+    settings,
+)
 from gptwright.generation.export import export
 from gptwright.kernels.library import reason
 from gptwright.models.catalogue import (
@@ -23,9 +36,10 @@ from gptwright.pretraining.law import objection
 from gptwright.pretraining.lesson import Lesson, Material
 from gptwright.pretraining.masked import MaskedWords
 from gptwright.pretraining.next_token import NextToken
+from gptwright.pretraining.sentence_pairs import SHORTEST
 from gptwright.pretraining.translation import Translation
-from gptwright.stages.budgets import BUDGETS, refuse_two_wills, within_budget
-from gptwright.stages.limits import at_least, known, positive, within_context
+from gptwright.stages.budgets import refuse_two_wills, within_budget
+from gptwright.stages.limits import known, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
 from gptwright.training.checkpoint import take_average
@@ -34,6 +48,7 @@ from gptwright.training.mesh import ONE_COPY, Mesh, World, world
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
 from gptwright.training.ramp import Ramp
+from gptwright.training.room import check_room
 from gptwright.training.rules import RULES
 from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
@@ -46,9 +61,10 @@ LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "encoder-decoder": Translation,
 }
 NANO = preset("gpt2-nano")
+WARMUP = 50
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Pretrain:
     """Train a model from nothing on packed text."""
 
@@ -56,41 +72,41 @@ class Pretrain:
     """folder of tokenize"""
     model: ModelConfig = NANO
     """sizes, all at once by a preset's name (--model gpt2-124m) or one by one; the vocab is the tokenizer's"""
-    minutes: float = 0.0
+    minutes: Annotated[float, Range(0, 10**6)] = 0.0
     """how long it may take: width, layers, rows, steps and rate are chosen, and Muon; the family is the model's"""
-    total_tokens: int = 0
+    total_tokens: Annotated[int, Range(0, 10**15)] = 0
     """or how many tokens it is to read"""
-    flops: float = 0.0
+    flops: Annotated[float, Range(0, 1e30)] = 0.0
     """or how much arithmetic it is to do"""
-    steps: int = 1000
+    steps: Count = 1000
     """optimiser steps"""
-    rows: int = 16
+    rows: Rows = 16
     """windows a step; of pairs to translate, rows × length tokens a side"""
-    first_rows: int = 0
+    first_rows: Annotated[int, Range(0, 10**6)] = 0
     """windows of the first step, when the batch is to grow (GPT-3); 0: all steps have as many"""
-    ramp: int = 0
+    ramp: Annotated[int, Range(0, 10**15)] = 0
     """tokens over which it grows"""
-    length: int = 128
+    length: Size = 128
     """tokens a window; the model may see up to its context"""
     document_mask: bool = False
     """a decoder sees nothing of the documents beside its own; GPT-2 and GPT-3 see what is before"""
-    rate: float = 3e-3
+    rate: Rate = 3e-3
     """peak learning rate"""
-    warmup: int = 50
-    """steps of rising rate; a step with half the rows is half a step"""
+    warmup: Amount | None = None
+    """steps of rising rate, half of a run below 100; a step with half the rows is half a step (default: 50)"""
     optim: str = "adamw"
     """who turns gradients into steps: adamw, as the papers have it, or muon for the blocks' matrices"""
     schedule: str = "trapezoid"
     """how the rate goes: trapezoid, cosine, cosine-to-zero, linear or inverse-root"""
-    decay: float = 0.1
+    decay: Weight = 0.1
     """weight decay of matrices"""
-    beta2: float = 0.95
+    beta2: Annotated[float, Range(0, 1, below=True)] = 0.95
     """Adam's memory of squared gradients"""
-    epsilon: float = 1e-8
+    epsilon: Epsilon = 1e-8
     """what Adam adds to their root"""
     dtype: str = "fast"
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
-    threads: int = 2
+    threads: Threads = 2
     """processor threads; another number gives slightly other weights"""
     device: str = field(default="auto", metadata=FREE)
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
@@ -98,38 +114,50 @@ class Pretrain:
     """torch compiles the blocks first: a minute, then faster on a GPU"""
     mesh: Mesh = field(default=ONE_COPY, metadata=FREE)
     """how processes that torchrun started share the work; it may go on with others"""
-    evaluate_every: int = 200
+    evaluate_every: Count = 200
     """steps between looks at held-out text"""
-    save_every: int = 400
+    save_every: Count = 400
     """steps between checkpoints"""
-    keep: int = 2
+    keep: Count = 2
     """checkpoints that stay"""
-    pieces: int = 1
+    pieces: Count = 1
     """micro-batches a step, one after the other: more need less memory"""
-    average: int = 1
+    average: Count = 1
     """the model is the mean of the last so many checkpoints"""
-    seed: int = 1
+    seed: Seed = 1
     """initial weights and order of the data"""
 
     def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "length", "rate", "epsilon", "threads", "evaluate_every", "save_every",
-                 "keep", "pieces", "average")  # fmt: skip
-        at_least(0, self, "warmup", "decay", "first_rows", "ramp", *BUDGETS)
         refuse_two_wills(self)
         known(self.schedule, SCHEDULES, "schedule")
         known(self.optim, RULES, "rule")
         check_sizes(self.model)
         within_context(self.length, self.model.context)
-        ramp_of(self)
-        if self.document_mask and family_of(self.model).kind != "decoder":
-            raise ConfigError("document_mask with a decoder", f"a model of family {family_of(self.model).name}",
-                              "Its examples hold no other document: leave it out.")  # fmt: skip
-        if self.first_rows and family_of(self.model).kind == "encoder-decoder":
-            raise ConfigError("first_rows of 0 where pairs are translated", f"{self.first_rows}",
-                              "Pairs come in fixed batches: leave it out.")  # fmt: skip
-        if self.average > (saved := -(-self.steps // self.save_every)):
-            raise ConfigError(f"an average of at most the {saved} checkpoints that are saved", f"{self.average}",
-                              "Lower save_every or average.")  # fmt: skip
+        _fits_its_kind(self)
+        _fits_its_steps(self)
+
+
+def _fits_its_kind(config: Pretrain) -> None:
+    family = family_of(config.model)
+    if config.document_mask and family.kind != "decoder":
+        raise ConfigError("document_mask with a decoder", f"a model of family {family.name}",
+                          "Its examples hold no other document: leave it out.")  # fmt: skip
+    if config.first_rows and family.kind == "encoder-decoder":
+        raise ConfigError("first_rows of 0 where pairs are translated", f"{config.first_rows}",
+                          "Pairs come in fixed batches: leave it out.")  # fmt: skip
+    if family.kind == "encoder" and config.length < SHORTEST:
+        raise ConfigError(f"windows of at least {SHORTEST} tokens for [CLS] a [SEP] b [SEP]",
+                          f"length = {config.length}", "Raise length.")  # fmt: skip
+
+
+def _fits_its_steps(config: Pretrain) -> None:
+    whole = ramp_of(config).before(config.steps) // config.rows
+    if config.warmup is not None and config.warmup > whole:
+        raise ConfigError(f"a warmup of at most the {whole:,} steps of {config.rows} rows", f"{config.warmup:,}",
+                          "Lower warmup or raise steps.")  # fmt: skip
+    if config.average > (saved := -(-config.steps // config.save_every)):
+        raise ConfigError(f"an average of at most the {saved} checkpoints that are saved", f"{config.average}",
+                          "Lower save_every or average.")  # fmt: skip
 
 
 def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
@@ -152,6 +180,7 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     hold_matrices_in(material.network, dtype)
     if config.compile:
         compile_parts(material.network, alone=together.axes is None)
+    check_room(material.network, -(-config.rows // share.ranks), config.length, config.pieces)
     layout = spread(material.network, together)
     rule = RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
     optimizer = Optimizer(material.network.named_parameters(), rule, layout)
@@ -223,5 +252,7 @@ def ramp_of(config: Pretrain) -> Ramp:
 def rate_of(config: Pretrain) -> Schedule:
     """The learning rate of every step, counted in full batches."""
     ramp = ramp_of(config)
-    rate = SCHEDULES[config.schedule](config.rate, ramp.before(config.steps) / ramp.full, config.warmup)
+    steps = ramp.before(config.steps) / ramp.full
+    warmup = min(WARMUP, int(steps / 2)) if config.warmup is None else config.warmup
+    rate = SCHEDULES[config.schedule](config.rate, steps, warmup)
     return lambda step: rate(ramp.before(int(step)) / ramp.full)

@@ -3,9 +3,8 @@
 Where people label, their rankings take the place of this stage's rankings.jsonl.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from gptwright.alignment.demonstrations import Conversation, continuations
 from gptwright.alignment.labeller import RULES, ranks
@@ -14,13 +13,13 @@ from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.foundations.settings import Amount, Count, Range, Seed, Size, Threads, settings
 from gptwright.generation.load import load_decoder
-from gptwright.stages.limits import at_least, positive
 from gptwright.text.jsonl import read_objects, write_objects
 from gptwright.tokenizers.chat import prompt_ids
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Rank:
     """Sample several answers for each prompt and rank them by a rule (a simulated labeller)."""
 
@@ -30,25 +29,22 @@ class Rank:
     """folder of prepare: "Continue: ..." prompts are cut from it"""
     rule: str = "plain-words"
     """what the labeller prefers; the models never see it"""
-    prompts: int = 512
+    prompts: Count = 512
     """training prompts to answer and rank"""
-    heldout: int = 128
+    heldout: Amount = 128
     """held-out prompts to answer and rank"""
-    answers: int = 4
+    answers: Annotated[int, Range(2, 1000)] = 4
     """answers a prompt (K)"""
-    max_tokens: int = 48
+    max_tokens: Size = 48
     """an answer's length at most"""
-    temperature: float = 0.7
+    temperature: Annotated[float, Range(0, 100)] = 0.7
     """of sampling"""
-    threads: int = 2
+    threads: Threads = 2
     """processor threads"""
-    seed: int = 1
+    seed: Seed = 1
     """choice of prompts, and sampling"""
 
     def __post_init__(self) -> None:
-        positive(self, "prompts", "max_tokens", "threads")
-        at_least(0, self, "heldout", "temperature")
-        at_least(2, self, "answers")
         if self.rule not in RULES:
             raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
 

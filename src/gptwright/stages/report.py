@@ -1,12 +1,12 @@
 """report: one page about a run, what it learned and whether it is healthy."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 from gptwright.foundations.durable import write_text
 from gptwright.foundations.progress import say
+from gptwright.foundations.settings import settings
 from gptwright.reporting.collect import collect
 from gptwright.reporting.judge import judge
 from gptwright.reporting.page import page
@@ -15,7 +15,7 @@ from gptwright.reporting.verdict import tally
 REPORT = "report.html"
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Report:
     """Write report.html for a run: what it learned and whether it is healthy."""
 

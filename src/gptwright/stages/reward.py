@@ -1,7 +1,7 @@
 """reward: learn from rankings which answers people prefer (InstructGPT §3.5, step 2)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,20 @@ from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder
+from gptwright.foundations.settings import Count, Rate, Rows, Seed, Threads, Weight, settings
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
-from gptwright.stages.limits import at_least, positive
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Reward:
     """Train a reward model on ranked answers."""
 
@@ -35,32 +36,28 @@ class Reward:
     """JSON Lines of ranked answers, or of chosen/rejected pairs"""
     shuffled: bool = False
     """the control: many heads, each learning ranks dealt anew; their mean on held-out pairs must be a half"""
-    steps: int = 100
+    steps: Count = 100
     """optimiser steps"""
-    rows: int = 16
+    rows: Rows = 16
     """prompts a step, each with all its answers"""
-    rate: float = 3e-4
+    rate: Rate = 3e-4
     """peak learning rate"""
-    decay: float = 0.01
+    decay: Weight = 0.01
     """weight decay of matrices"""
     dtype: str = "fast"
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
-    threads: int = 2
+    threads: Threads = 2
     """processor threads; another number gives slightly other weights"""
     device: str = field(default="auto", metadata=FREE)
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
-    save_every: int = 100
+    save_every: Count = 100
     """steps between checkpoints"""
-    keep: int = 2
+    keep: Count = 2
     """checkpoints that stay"""
-    pieces: int = 1
+    pieces: Count = 1
     """micro-batches a step, one after the other: more need less memory"""
-    seed: int = 1
+    seed: Seed = 1
     """order of the data, and the control's deals"""
-
-    def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "rate", "threads", "save_every", "keep", "pieces")
-        at_least(0, self, "decay")
 
 
 def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
@@ -73,6 +70,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     base = load_decoder(config.base)
     model = RewardModel(base.network)  # pyright: ignore[reportArgumentType]
     train, heldout = _read(config, base)
+    typical = sum(len(ids) for ranking in train for ids in ranking.rows) // len(train)
+    check_room(model, config.rows, typical, config.pieces)
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     learner.to(device)
     before = _accuracy(learner, heldout)

@@ -1,16 +1,16 @@
 """run: carry out a recipe."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 from gptwright.foundations.processes import is_first
+from gptwright.foundations.settings import settings
 from gptwright.recipes.read import read_recipe
 from gptwright.recipes.run import run_recipe
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Run:
     """Carry out a recipe: a chain of stages, each into its own folder. Again, it does nothing; killed, it goes on."""
 

@@ -4,16 +4,16 @@ import json
 import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
-from gptwright.stages.limits import Dtype, positive
+from gptwright.foundations.settings import Port, Range, settings
+from gptwright.stages.limits import Dtype
 
 if TYPE_CHECKING:
     from socket import socket
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Serve:
     """Serve a model: OpenAI-compatible API and chat page."""
 
@@ -29,7 +29,7 @@ class Serve:
     """folder of a stage that leaves a model, or a Hugging Face folder"""
     host: str = "127.0.0.1"
     """address to listen on; any but this machine's own needs --key"""
-    port: int = 8000
+    port: Port = 8000
     """port to listen on; 0 takes any free one"""
     key: str | None = None
     """what callers must send as `Authorization: Bearer KEY`"""
@@ -39,13 +39,10 @@ class Serve:
     """prompts that the page offers; examples.jsonl beside the model's stage folder when it is there"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
-    memory_gb: float = 1.0
+    memory_gb: Annotated[float, Range(0, 10**6, above=True)] = 1.0
     """memory for keys and values of the texts that are written, and of beginnings that may come again"""
-    at_once: int = 128
+    at_once: Annotated[int, Range(1, 10**5)] = 128
     """texts written side by side; further ones wait"""
-
-    def __post_init__(self) -> None:
-        positive(self, "memory_gb", "at_once")
 
 
 def run(config: Serve) -> None:

@@ -1,7 +1,7 @@
 """sft: supervised fine-tuning on conversations; only what the assistant says is learned (InstructGPT §3.5, step 1)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,13 @@ from gptwright.foundations.durable import write_json
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder, stage_file
+from gptwright.foundations.settings import Amount, Count, Rate, Rows, Seed, Size, Threads, Weight, settings
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.models.catalogue import build
 from gptwright.pretraining.next_token import next_token_losses
-from gptwright.stages.limits import at_least, positive, within_context
+from gptwright.stages.limits import within_context
 from gptwright.stages.tokenize import open_tokens
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import Message
@@ -36,6 +37,7 @@ from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
@@ -43,7 +45,7 @@ from gptwright.training.share import Share
 CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class SFT:
     """Teach a pretrained model to answer, from conversations."""
 
@@ -59,38 +61,34 @@ class SFT:
     """JSON Lines of ranked answers; the best ones show what to say"""
     questions: Path | None = None
     """JSON Lines of {"messages", "answer", "kind"} to measure exact answers on"""
-    steps: int = 1000
+    steps: Count = 1000
     """optimiser steps"""
-    rows: int = 20
+    rows: Rows = 20
     """conversations a step"""
-    continuations: int = 1000
+    continuations: Amount = 1000
     """"Continue: ..." demonstrations cut from the text"""
-    mix_rows: int = 1
+    mix_rows: Rows = 1
     """windows of pretraining text a step"""
-    length: int = 128
+    length: Size = 128
     """tokens of such a window"""
-    rate: float = 3e-3
+    rate: Rate = 3e-3
     """peak learning rate"""
-    decay: float = 0.1
+    decay: Weight = 0.1
     """weight decay of matrices"""
     dtype: str = "fast"
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
-    threads: int = 2
+    threads: Threads = 2
     """processor threads; another number gives slightly other weights"""
     device: str = field(default="auto", metadata=FREE)
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
-    save_every: int = 400
+    save_every: Count = 400
     """steps between checkpoints"""
-    keep: int = 2
+    keep: Count = 2
     """checkpoints that stay"""
-    pieces: int = 1
+    pieces: Count = 1
     """micro-batches a step, one after the other: more need less memory"""
-    seed: int = 1
+    seed: Seed = 1
     """order of the data"""
-
-    def __post_init__(self) -> None:
-        positive(self, "steps", "rows", "mix_rows", "length", "rate", "threads", "save_every", "keep", "pieces")
-        at_least(0, self, "continuations", "decay")
 
 
 def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
@@ -106,6 +104,9 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
     if not pool:
         raise InputError("conversations to train on", "none", 'Add lines, or correct their "split" or "language".')
+    typical = sum(len(example.ids) for example in pool) // len(pool)
+    check_room(network, config.rows, typical, config.pieces)
+    check_room(network, config.mix_rows, config.length, config.pieces)
     demonstrations = Demonstrations(pool, config.rows, config.seed, base.tokenizer.pad)
     tokens = open_tokens(config.tokens, "train", base.tokenizer)
     windows = Windows(tokens, config.length, config.mix_rows, config.seed + 1)

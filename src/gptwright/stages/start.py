@@ -5,42 +5,41 @@ import shlex
 import sys
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
+from gptwright.foundations.settings import Port, Range, Seed, settings
 from gptwright.foundations.signals import stop_request
 
 if TYPE_CHECKING:
     from gptwright.recipes.read import Recipe
 
-LEAST_MINUTES, MOST_MINUTES = 1.0, 240.0
 MEGACHARACTERS_A_MINUTE = 8  # more text than this could not be read in the time
 USUAL_PLACE = Path("runs/start")
 LOOKING = 0.03  # share of the minutes for measuring speeds, but
 LEAST_LOOKING, MOST_LOOKING = 4.0, 60.0  # seconds
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Start:
     """Make your own ChatGPT from text: prepare, tokenize, pretrain, sft, rank, reward, ppo, report, chat."""
 
-    minutes: float = 5.0
+    minutes: Annotated[float, Range(1, 240)] = 5.0
     """how long it may take; decides the sizes"""
     data: tuple[str, ...] = ("bundled:novels", "bundled:plays", "bundled:wordnet")
     """your own text: files, folders, globs; add "bundled" to keep the bundled text too"""
     out: Path | None = None
     """folder of the run; without it runs/start, or runs/start-2 and so on for other minutes, data or seed"""
-    seed: int = 1
+    seed: Seed = 1
     """everything that is drawn at random"""
     serve: bool = True
     """end with the chat page (--no-serve: end when the report is written)"""
-    port: int = 8000
+    port: Port = 8000
     """the page's port; any free one when it is taken"""
     track: tuple[str, ...] = ()
     """who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""
@@ -106,8 +105,6 @@ def _recipe(config: Start, out: Path, began: float) -> "Recipe":
 
 def _planned(config: Start, began: float) -> "Recipe":
     """Looks at the machine and the text, and chooses the sizes."""
-    if not LEAST_MINUTES <= config.minutes <= MOST_MINUTES:
-        raise ConfigError(f"--minutes from {LEAST_MINUTES:g} to {MOST_MINUTES:g}", f"{config.minutes:g}", "Change it.")
     from gptwright.models.catalogue import build
     from gptwright.recipes.measure import Shape, measure, pretrain_seconds
     from gptwright.recipes.plan import SIZES, Wish, choose_size, plan

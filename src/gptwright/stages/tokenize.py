@@ -1,13 +1,13 @@
 """tokenize: learn a vocabulary on the prepared text, or on pairs to translate, and pack the text into token files."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gptwright.foundations.errors import ArtifactError, ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.foundations.settings import Size, settings
 from gptwright.generation.load import model_folder
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile, pack
@@ -17,7 +17,7 @@ from gptwright.tokenizers.kinds import KINDS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Tokenize:
     """Learn a vocabulary, or take a model's, and pack the text with it."""
 
@@ -25,7 +25,7 @@ class Tokenize:
     """folder of prepare; or give pairs"""
     pairs: Path | None = None
     """JSON Lines of {"source", "target"} to translate, instead of text"""
-    vocab: int = 2048
+    vocab: Size = 2048
     """tokens to know, control tokens included, and the 256 bytes where the kind has them"""
     kind: str = "byte-level"
     """byte-level (GPT-2, GPT-3), byte-fallback (LLaMA), gpt1 or wordpiece (BERT)"""

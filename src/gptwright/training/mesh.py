@@ -6,7 +6,7 @@ Ranks count along `tensor` first, so that the processes that hold parts of one l
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from gptwright.foundations.device import choose_device, use_device
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.processes import Process, this_process
 from gptwright.foundations.progress import say
+from gptwright.foundations.settings import Amount, Count, settings
 from gptwright.training.share import Share
 
 T = TypeVar("T")
@@ -24,21 +25,19 @@ TOGETHER = "Choose mesh sizes whose product is the number of processes."
 PATIENCE = timedelta(hours=2)  # the first process may evaluate or hash alone while the others wait
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Mesh:
     """How processes share the work; each axis multiplies them."""
 
-    replicate: int = 1
+    replicate: Count = 1
     """copies of the model, each on its own rows"""
-    shard: int = 0
+    shard: Amount = 0
     """processes that share one copy, each on its own rows (FSDP); 0 is all that are left"""
-    tensor: int = 1
+    tensor: Count = 1
     """processes that hold parts of every layer and read the same rows; neighbours on one machine"""
 
     def of(self, processes: int) -> "Mesh":
         """With `shard` resolved. Raises `ConfigError` when the axes do not multiply to the number of processes."""
-        if self.replicate < 1 or self.tensor < 1 or self.shard < 0:
-            raise ConfigError("axes of a mesh of 1 or more", f"{self.sizes}", TOGETHER)
         others = self.replicate * self.tensor
         shard = self.shard or max(processes // others, 1)
         if others * shard != processes:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from gptwright.foundations.errors import ConfigError
 from gptwright.training.adamw import AdamW
 from gptwright.training.layout import ALL, Layout, local
 
@@ -109,8 +110,19 @@ class Optimizer:
         self.update.restore(tensors)
 
 
+def refuse_lost(weights: Mapping[str, Tensor]) -> None:
+    """Raises `ConfigError` when weights are not finite: a model of them says nothing."""
+    if lost := next((name for name, weight in weights.items() if not weight.detach().isfinite().all()), None):
+        raise ConfigError("finite weights after training", f"others in {lost}",
+                          "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
+
+
 def release(network: nn.Module, optimizer: Optimizer) -> None:
-    """Gives the model its float32 master weights, for evaluation and export."""
+    """Gives the model its float32 master weights, for evaluation and export.
+
+    Raises `ConfigError` when they are no numbers any more.
+    """
+    refuse_lost(optimizer.masters)
     network.float()
     for name, parameter in network.named_parameters():
         parameter.data = optimizer.masters[name].detach()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gptwright.models.catalogue import family_of
 from gptwright.training.layout import Layout
 from gptwright.training.mesh import World
-from gptwright.training.optimizer import Optimizer
+from gptwright.training.optimizer import Optimizer, refuse_lost
 from gptwright.training.tensor_parallel import PLANS, Cut, check_parts, take_part
 
 STAY_GATHERED = 2**31  # bytes of parameters that stay gathered from forward to backward: half the gathering saved
@@ -77,6 +77,7 @@ def collected(network: Any, optimizer: Optimizer) -> Any:
             tensors[name] = whole.cpu()
     if not layout.world.first:
         return None
+    refuse_lost(tensors)
     with torch.device("meta"):
         model = family_of(network.config).model(network.config)
     model.load_state_dict(tensors, assign=True)

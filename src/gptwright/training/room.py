@@ -1,0 +1,30 @@
+"""Whether a batch fits into memory, said before the first step: a machine that has promised too much kills instead."""
+
+from torch import nn
+
+from gptwright.foundations.device import device_of, free_memory
+from gptwright.foundations.errors import ResourceError
+
+ID = 8 + 8  # bytes of a token and its target
+
+
+def check_room(network: nn.Module, rows: int, length: int, pieces: int = 1) -> None:
+    """Raises `ResourceError` when a step's `rows` of `length` tokens, in so many pieces, need more than is free.
+
+    The least that they need: the ids, and what goes into and out of every linear layer, kept for the backward pass.
+    On a GPU the ids alone: what is too much there is refused by torch, and done in more pieces.
+    """
+    tokens = rows * length
+    ids, free = ID * tokens, free_memory()
+    kept = sum(
+        (layer.in_features + layer.out_features) * layer.weight.element_size()
+        for layer in network.modules()
+        if isinstance(layer, nn.Linear)
+    )
+    on_processor = device_of(network).type == "cpu"
+    needed = ids + (kept * -(-rows // pieces) * length if on_processor else 0)
+    if needed > free:
+        finer = -(-kept * tokens // max(free - ids, 1))
+        more = f", or more pieces: {finer:,}" if on_processor and ids < free / 2 and finer <= rows else ""
+        raise ResourceError(f"memory for a batch of {rows:,} rows × {length:,} tokens, {needed / 1e9:,.1f} GB at least",
+                            f"{free / 1e9:.1f} GB free", f"Give fewer rows, a shorter length{more}.")  # fmt: skip
