@@ -12,6 +12,18 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text that is to be continued."""
+
+    ids: Sequence[int]
+    """what is read"""
+    text: str
+    """what they say"""
+    added: int = 0
+    """how many of the first ids stand for no part of the text: the one that begins texts, where a family has it"""
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """A token, and how likely it was."""
 
@@ -41,7 +53,7 @@ class Piece:
 class Stream:
     """One reply. After every step of the engine `next` gives what is new; `close` it when it is no longer wanted.
 
-    With an `echo`, the prompt's text, the reply begins with that, and offsets count from there.
+    With an `echo`, its prompt, the reply begins with that, and offsets count from there.
     """
 
     def __init__(
@@ -54,21 +66,21 @@ class Stream:
         seed: int | None = None,
         begins: bool = True,
         matcher: Matcher | None = None,
-        echo: str = "",
+        echo: Prompt | None = None,
     ) -> None:
         self._engine, self._tokenizer, self._echo = engine, tokenizer, echo
         self._reply = Reply(tokenizer, sampling, begins=begins)
         self._text = ""
         self._shown = 0
+        self._begun = False
         self._noted: list[Noted] = []
         self.done = False
         self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
 
     def feed(self, token: int) -> None:
         """Another token of the answer, told by the engine."""
-        if not self._reply.tokens:
-            self._begin()
-        offset = len(self._echo) + self._reply.written
+        self._begin()
+        offset = (len(self._echo.text) if self._echo else 0) + self._reply.written
         text = self._reply.feed(token)
         self._text += text
         self._shown += len(text)
@@ -84,6 +96,8 @@ class Stream:
     def next(self) -> Piece | None:
         """What became certain since the last time; None for nothing. Raises what made it impossible to go on."""
         finish = self.request.finish
+        if finish and not self.request.error:
+            self._begin()
         if self.done or not (self._text or finish):
             return None
         if finish:
@@ -114,16 +128,23 @@ class Stream:
         self._engine.abort(self.request)
 
     def _begin(self) -> None:
-        """The prompt has been read."""
-        self._text, self._shown = self._echo, len(self._echo)
-        if not self._echo or self.request.sampling.prompt_logprobs is None:
+        """The prompt has been read, and is given out where it is to be echoed."""
+        if self._begun or not self._echo:
             return
+        self._begun = True
+        self._text, self._shown = self._echo.text, len(self._echo.text)
+        if self.request.sampling.prompt_logprobs is not None:
+            self._noted += self._given(self._echo.added)
+
+    def _given(self, added: int) -> list[Noted]:
+        """The prompt's tokens, without those that were added in front of its text."""
         characters, offset = self._tokenizer.streaming_decoder(), 0
+        found: list[Noted] = []
         given = zip([None, *self.request.given_logprobs], [{}, *self.request.given_top], strict=True)
         for token, (logprob, top) in zip(self.request.ids[: self.request.prompt], given, strict=True):
-            if token != self._tokenizer.begin:
-                self._noted.append(Noted(token, logprob, top, offset))
+            found.append(Noted(token, logprob, top, offset))
             offset += len(characters(token))
+        return found[added:]
 
     def _certain(self) -> list[Noted]:
         """The tokens whose text was shown; at the end of a reply that no text stopped, the others too."""
@@ -133,5 +154,4 @@ class Stream:
         return found
 
     def _mean(self) -> float | None:
-        request = self.request
-        return sum(request.logprobs) / len(request.logprobs) if request.sampling.notes else None
+        return self.request.mean_logprob if self.request.sampling.notes else None
