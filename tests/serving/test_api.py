@@ -256,7 +256,8 @@ def test_what_is_wrong_with_settings_together_names_one_of_them(client: Any) -> 
 
 def test_numbers_that_openai_takes(client: Any, model: Any) -> None:
     for more in ({"seed": -1}, {"top_k": -1}, {"temperature": 1e-5}, {"temperature": 5e-324}, {"top_p": 0},
-                 {"seed": -(1 << 63)}, {"max_tokens": 0, "echo": True, "logprobs": 1}, {"n": 128, "max_tokens": 1}):  # fmt: skip
+                 {"seed": -(1 << 63)}, {"n": 128, "max_tokens": 1},
+                 {"max_tokens": 0, "echo": True, "logprobs": 1}):  # fmt: skip
         assert post(client, "/v1/completions", {"model": "tiny", "prompt": "x"} | more).status_code == 200
     assert model.asked[0][1].seed == -1 and model.asked[1][1].top_k == 0
     assert chat(client, max_tokens=0).json()["error"]["param"] == "max_tokens"
@@ -279,8 +280,11 @@ def test_many_prompts_have_their_answers_in_order(client: Any, model: Any) -> No
     assert texts == [model.reply] * 6
 
 
-@pytest.mark.parametrize("given", [[], [[]], [[5], []], ["a", [5]], [5, "a"], [[5], 6], [True], [[True]], 5, {}, None, [1.5],
-                                   [["a"]], [[[5]]], ["x"] * 2049])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [[], [[]], [[5], []], ["a", [5]], [5, "a"], [[5], 6], [True], [[True]], 5, {}, None, [1.5], [["a"]], [[[5]]],
+     ["x"] * 2049],
+)  # fmt: skip
 def test_a_prompt_of_another_form_is_refused(client: Any, given: Any) -> None:
     body = {"model": "tiny", "prompt": given}
     answer = post(client, "/v1/completions", body)

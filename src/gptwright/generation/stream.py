@@ -53,7 +53,9 @@ class Piece:
 class Stream:
     """One reply. After every step of the engine `next` gives what is new; `close` it when it is no longer wanted.
 
-    With an `echo`, its prompt, the reply begins with that, and offsets count from there.
+    With an `echo`, its prompt, the reply begins with that, and offsets count from there. Where log-probabilities are
+    asked for, the id that ended what continues a text is told as well: who added them up would miss it. A reply to a
+    conversation is told without, as OpenAI does it.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Stream:
         self._reply = Reply(tokenizer, sampling, begins=begins)
         self._text = ""
         self._shown = 0
-        self._begun = False
+        self._begun, self._tells_end = False, not begins
         self._noted: list[Noted] = []
         self.done = False
         self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
@@ -85,7 +87,7 @@ class Stream:
         self._text += text
         self._shown += len(text)
         request = self.request
-        if request.sampling.logprobs is not None and (not self.stopped or self._reply.cut):
+        if request.sampling.logprobs is not None and (not self.stopped or self._reply.cut or self._tells_end):
             self._noted.append(Noted(token, request.logprobs[-1], request.top[-1], offset))
 
     @property
