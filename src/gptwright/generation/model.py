@@ -1,7 +1,7 @@
 """A model with its tokenizer, ready to be talked to. What a stage folder, a Hugging Face folder or a preset gives."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -74,11 +74,11 @@ class Model:
         sampling = replace(self.sampling, **{k: v for k, v in asked.items() if v is not None})
         return "".join(piece.text for piece in self.stream_chat(messages, sampling))
 
-    def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
+    def stream(self, prompt: str, sampling: Sampling) -> Generator[Piece]:
         """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
         return self.open(self.text_ids(prompt), sampling, begins=False).pieces()
 
-    def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+    def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Piece]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
         return self.open(self.chat_ids(messages), sampling).pieces()
 

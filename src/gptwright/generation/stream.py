@@ -1,6 +1,6 @@
 """A reply in text while the engine writes it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -114,7 +114,7 @@ class Stream:
         tokens = self._certain() if self._noted else ()
         return Piece(text, finish, self.request.prompt, self._reply.tokens, tokens, self._mean() if finish else None)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Generator[Piece]:
         """All of it, the engine stepping as long as it takes."""
         try:
             while not self.done:

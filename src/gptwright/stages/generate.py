@@ -11,6 +11,7 @@ import tyro
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.stages.limits import Dtype, positive
+from gptwright.stages.resolve import resolve_model
 
 if TYPE_CHECKING:
     from gptwright.engine.sampling import Sampling
@@ -23,7 +24,7 @@ class Generate:
     """Continue a text; or, with --prompts, answer every prompt of a JSON Lines file."""
 
     model: tyro.conf.Positional[Path]
-    """folder of a stage that leaves a model, or a Hugging Face folder"""
+    """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face"""
     prompt: tyro.conf.Positional[str] = ""
     """text to continue, or to translate"""
     prompts: Path | None = None
@@ -49,12 +50,13 @@ class Generate:
     seed: int | None = None
     """the same seed gives the same text"""
     logprobs: int | None = None
-    """of a PROMPT: every token as JSON instead of the text, with its log-probability and so many of the likeliest"""
+    """of a PROMPT: every token as JSON instead of the text, with the model's own log-probability and so many of the
+    likeliest"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
 
     def __post_init__(self) -> None:
-        positive(self, "n")
+        positive(self, "n", "max_tokens")
 
 
 def run(config: Generate) -> None:
@@ -75,7 +77,7 @@ def run(config: Generate) -> None:
                         top_p=config.top_p, min_p=config.min_p, repetition_penalty=config.repetition_penalty,
                         stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
     opened = load_decoder if config.prompts else load
-    model = opened(config.model, dtype=config.dtype)
+    model = opened(resolve_model(config.model), dtype=config.dtype)
     if not isinstance(model, Model):
         print(model.generate(config.prompt))
         return
