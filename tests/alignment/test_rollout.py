@@ -27,8 +27,8 @@ def rolled(network: GPT2, head: ScalarHead, temperature: float = 0.8) -> Rollout
 
 def test_prompts_and_answers_stand_where_they_should() -> None:
     requests = [
-        Request([5, 6, 7, 10, 11], Sampling(), 0, prompt=3, logprobs=[-0.1, -0.2], finish="stop"),
-        Request([9, 12, 13, 14], Sampling(), 0, prompt=1, logprobs=[-0.3, -0.4, -0.5], finish="length"),
+        Request([5, 6, 7, 10, 11], Sampling(), 0, prompt=3, sampled_logprobs=[-0.1, -0.2], finish="stop"),
+        Request([9, 12, 13, 14], Sampling(), 0, prompt=1, sampled_logprobs=[-0.3, -0.4, -0.5], finish="length"),
     ]
     found = pack_rollout([[5, 6, 7], [9]], requests, pad=1)
     assert found.ids.tolist() == [[5, 6, 7, 10, 11], [9, 12, 13, 14, 1]]

@@ -1,6 +1,7 @@
 """The engine writes what the plain loop writes, whatever its memory, its budget and its company."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from tests.models.test_family import DECODERS, TINY
 
 from gptwright.engine.arena import Arena
 from gptwright.engine.blocks import Blocks
-from gptwright.engine.engine import Engine
+from gptwright.engine.engine import Engine, PromptTooLong
 from gptwright.engine.memory import Memory
 from gptwright.engine.prepared import KERNELS
 from gptwright.engine.request import Request
@@ -132,17 +133,46 @@ def test_the_seed_chooses_the_text_whatever_else_is_written(network: GPT2, draft
     assert first != second
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6])
-def test_noted_log_probabilities_are_those_of_a_whole_reading(network: GPT2, temperature: float) -> None:
-    sampling = Sampling(temperature=temperature, max_tokens=10, seed=3, logprobs=2)
+@pytest.mark.parametrize(
+    "settings",
+    [{"temperature": 1.0}, {"temperature": 0.6}, {"temperature": 0}, {"temperature": 2.0, "top_k": 3, "top_p": 0.5},
+     {"temperature": 0.6, "repetition_penalty": 5.0, "logit_bias": {3: 50.0}}],
+)  # fmt: skip
+def test_noted_log_probabilities_are_those_of_a_whole_reading(network: GPT2, settings: dict[str, Any]) -> None:
+    """The model's own, however the tokens were drawn; those under the temperature are noted apart."""
+    sampling = Sampling(**settings, max_tokens=10, seed=3, logprobs=2, sampled_logprobs=True)
     for request in Engine(network, [17]).generate(PROMPTS, sampling):
-        hidden = network.hidden(torch.tensor([request.ids]))[0, request.prompt - 1 : -1]
-        scores = (network.logits(hidden) / temperature).log_softmax(-1)
-        expected = scores[torch.arange(len(request.answer)), torch.tensor(request.answer)]
-        torch.testing.assert_close(torch.tensor(request.logprobs), expected, atol=1e-5, rtol=1e-5)
-        assert [sorted(top, key=top.__getitem__, reverse=True) for top in request.top] == scores.topk(
-            2
-        ).indices.tolist()
+        logits = network.logits(network.hidden(torch.tensor([request.ids]))[0, request.prompt - 1 : -1])
+        rows, answer = torch.arange(len(request.answer)), torch.tensor(request.answer)
+        scores = logits.log_softmax(-1)
+        torch.testing.assert_close(torch.tensor(request.logprobs), scores[rows, answer], atol=1e-5, rtol=1e-5)
+        tempered = (logits / (sampling.temperature or 1.0)).log_softmax(-1)[rows, answer]
+        torch.testing.assert_close(torch.tensor(request.sampled_logprobs), tempered, atol=1e-5, rtol=1e-5)
+        assert [list(top) for top in request.top] == scores.topk(2).indices.tolist()
+
+
+@pytest.mark.parametrize("sampling", [Sampling(temperature=0.3), Sampling(temperature=0), Sampling(top_k=1)])
+def test_a_prompts_log_probabilities_are_the_models_own(network: GPT2, sampling: Sampling) -> None:
+    prompt = [4, 8, 15, 16, 23, 42]
+    (request,) = Engine(network).generate([prompt], replace(sampling, max_tokens=1, prompt_logprobs=2))
+    scores = network(torch.tensor([prompt]))[0, :-1].log_softmax(-1)
+    assert request.given_logprobs == pytest.approx(scores[torch.arange(5), prompt[1:]].tolist(), abs=1e-5)
+    assert [list(top) for top in request.given_top] == scores.topk(2).indices.tolist()
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+def test_without_tokens_to_write_a_prompt_is_only_read_up_to_the_whole_context(network: GPT2, memory: str) -> None:
+    writer = engine(network, memory)
+    only_read = Sampling(max_tokens=0, prompt_logprobs=0)
+    length = network.config.context
+    whole, short = writer.generate([[5] * length, [6, 7]], only_read)
+    assert (whole.answer, whole.finish, len(whole.given_logprobs)) == ([], "length", length - 1)
+    assert short.given_logprobs == pytest.approx(writer.score([[6, 7]], [1])[0], abs=1e-5)
+    with pytest.raises(PromptTooLong, match=f"at most {length} tokens"):
+        writer.submit([5] * (length + 1), only_read)
+    with pytest.raises(PromptTooLong, match=f"fewer than {length} tokens") as error:
+        writer.submit([5] * length, GREEDY)
+    assert (error.value.tokens, error.value.context) == (length, length)
 
 
 @pytest.mark.parametrize("memory", MEMORIES)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gptwright.engine.grammar import Grammars, Matcher
-from gptwright.engine.sampling import Sampling
+from gptwright.engine.sampling import Sampling, SettingError
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.tokenizers.kinds import KINDS
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -47,7 +47,9 @@ def test_whatever_is_drawn_is_json_of_the_schema(kind: Tokenizer) -> None:
     for seed in range(20):
         matcher = grammars.matcher(Sampling(schema=SCHEMA))
         assert matcher
-        found = json.loads(kind.decode(follow(matcher, kind, seed)))
+        text = kind.decode(follow(matcher, kind, seed))
+        found = json.loads(text)
+        assert "".join(text.split()) == json.dumps(found, separators=(",", ":"))
         assert list(found) == ["a", "b"]
         assert found["a"] in range(100) and found["b"] in ("cat", "sat", None)
         more = set(np.flatnonzero(matcher.allowed()[0]).tolist()) - set(kind.stop_ids)
@@ -62,6 +64,31 @@ def test_whatever_is_drawn_matches_the_regex(kind: Tokenizer) -> None:
             assert matcher
             text = kind.decode(follow(matcher, kind, seed))
             assert re.fullmatch(pattern, text), text
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, {"type": "object"}, {"type": "array", "items": {"type": "integer"}}, {}])
+def test_nothing_blank_may_come_between_the_parts_of_a_json_text(schema: dict[str, Any]) -> None:
+    """A model that likes blanks would write them until its tokens are spent."""
+    tokenizer = KINDS["byte-level"]([TEXT], VOCAB["byte-level"])
+    blank = [i for i in range(tokenizer.vocab) if (said := tokenizer.said(i)) and not said.strip()]
+    assert blank
+    for text in ("", "{", '{"a":', '{"a":1,', "[", "[1,") if schema != SCHEMA else ("", "{", '{"a":', '{"a":1,'):
+        matcher = Grammars(tokenizer).matcher(Sampling(schema=schema))
+        assert matcher
+        tokens = tokenizer.encode(text)
+        if all(matcher.allowed()[0][token] and matcher.accept(token) is None for token in tokens):
+            assert not matcher.allowed()[0][blank].any()
+
+
+def test_a_schema_may_say_itself_which_blanks_it_wants() -> None:
+    tokenizer = KINDS["byte-level"]([TEXT], VOCAB["byte-level"])
+    own = {"x-guidance": {"whitespace_flexible": True}}
+    (open_,), (space, *_) = tokenizer.encode("{"), tokenizer.encode(" ")
+    for schema, blanks in ((SCHEMA, False), (SCHEMA | own, True)):
+        matcher = Grammars(tokenizer).matcher(Sampling(schema=schema))
+        assert matcher
+        matcher.accept(open_)
+        assert matcher.allowed()[0][space] == blanks
 
 
 def test_an_answer_that_may_end_need_not() -> None:
@@ -127,10 +154,11 @@ def test_other_stop_ids_come_only_at_the_end_too() -> None:
     ],
 )
 def test_what_cannot_be_met_is_refused(settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(SettingError, match=said) as error:
         matcher = Grammars(KINDS["gpt1"]([TEXT], VOCAB["gpt1"])).matcher(Sampling(**settings))
         assert matcher
         follow(matcher, KINDS["gpt1"]([TEXT], VOCAB["gpt1"]), 0)
+    assert [error.value.setting] == list(settings)
 
 
 def test_a_grammar_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,12 +131,16 @@ def test_a_row_draws_the_same_whatever_stands_beside_it(threads: int) -> None:
     assert together.top == [alone[i].top[0] for i in order]
 
 
-def test_noted_log_probabilities_are_the_models_own_under_the_temperature() -> None:
+def test_noted_log_probabilities_are_the_models_own() -> None:
     logits, rows = torch.randn(45, 60), mixed(45)
-    rows = [replace(row, sampling=replace(row.sampling, logprobs=i % 3)) for i, row in enumerate(rows)]
+    settings = [replace(row.sampling, logprobs=i % 3, sampled_logprobs=i % 2 == 0) for i, row in enumerate(rows)]
+    rows = [replace(row, sampling=sampling) for row, sampling in zip(rows, settings, strict=True)]
     drawn = draw(logits.clone(), rows)
     for i, row in enumerate(rows):
-        scores = (logits[i] / (row.sampling.temperature or 1.0)).log_softmax(-1)
+        tempered = (logits[i] / (row.sampling.temperature or 1.0)).log_softmax(-1)
+        wanted = tempered[drawn.tokens[i]].item() if i % 2 == 0 else 0.0
+        assert drawn.sampled[i] == pytest.approx(wanted, abs=1e-6)
+        scores = logits[i].log_softmax(-1)
         assert drawn.logprobs[i] == pytest.approx(scores[drawn.tokens[i]].item(), abs=1e-6)
         assert list(drawn.top[i]) == scores.topk(i % 3).indices.tolist()
         assert list(drawn.top[i].values()) == pytest.approx(scores.topk(i % 3).values.tolist(), abs=1e-6)
@@ -150,9 +154,15 @@ def test_nothing_is_noted_where_nothing_is_asked_for() -> None:
 
 def test_temperature_0_takes_the_likeliest_and_a_low_one_comes_near_it() -> None:
     logits = torch.randn(20, 9)
-    for temperature in (0, 1e-4):
+    for temperature in (0, 1e-4, 1e-5, 1e-9, 1e-300, 5e-324):
         rows = [Row(Sampling(temperature=temperature), i, 0) for i in range(20)]
         assert draw(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
+
+
+def test_top_p_0_takes_the_likeliest() -> None:
+    logits = torch.randn(20, 300)
+    rows = [Row(Sampling(temperature=1.0, top_p=0.0), i, 0) for i in range(20)]
+    assert draw(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
 
 
 def test_proposals_leave_the_distribution_as_it_is() -> None:
@@ -268,8 +278,8 @@ def test_logits_that_are_no_numbers_are_said_to_be_none() -> None:
 
 def test_a_prompts_log_probabilities() -> None:
     logits, targets = torch.randn(50, 30), torch.randint(30, (50,)).tolist()
-    found, top = prompt_logprobs(logits, targets, Sampling(temperature=0.5, prompt_logprobs=2))
-    scores = (logits / 0.5).log_softmax(-1)
+    found, top = prompt_logprobs(logits, targets, 2)
+    scores = logits.log_softmax(-1)
     assert found == pytest.approx(scores[torch.arange(50), targets].tolist(), abs=1e-6)
     assert [list(places) for places in top] == scores.topk(2).indices.tolist()
-    assert prompt_logprobs(logits[:1], targets[:1], Sampling(temperature=0, prompt_logprobs=0))[1] == [{}]
+    assert prompt_logprobs(logits[:1], targets[:1])[1] == [{}]

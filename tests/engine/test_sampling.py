@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from gptwright.engine.sampling import Sampling
-from gptwright.foundations.errors import InputError
+from gptwright.engine.sampling import Sampling, SettingError
 
 NAN = float("nan")
 
@@ -11,13 +10,12 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     "settings",
     [
-        {"max_tokens": 0},
+        {"max_tokens": -1},
         {"temperature": -0.1},
         {"temperature": 101},
-        {"temperature": 1e-9},
         {"temperature": NAN},
         {"top_k": -1},
-        {"top_p": 0.0},
+        {"top_p": -0.1},
         {"top_p": 1.1},
         {"top_p": NAN},
         {"min_p": -0.1},
@@ -43,8 +41,9 @@ NAN = float("nan")
     ],
 )
 def test_nonsense_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=next(iter(settings))):
+    with pytest.raises(SettingError, match=next(iter(settings))) as error:
         Sampling(**settings)
+    assert [error.value.setting] == list(settings)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +55,9 @@ def test_nonsense_is_refused(settings: dict[str, Any]) -> None:
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(SettingError, match=said) as error:
         Sampling(**settings)
+    assert error.value.setting in settings
 
 
 def test_what_is_to_be_done_is_said() -> None:

@@ -12,9 +12,10 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from gptwright.engine.engine import PromptTooLong
 from gptwright.engine.sampling import Sampling
-from gptwright.foundations.errors import InputError
-from gptwright.generation.stream import Piece
+from gptwright.generation.stream import Piece, Prompt
+from gptwright.generation.truncation import room_for_prompt, without_oldest
 from gptwright.serving.api import create_app
 from gptwright.serving.listen import take_port
 
@@ -57,6 +58,14 @@ class FakeModel:
     def text_ids(self, prompt: str) -> list[int]:
         return self._kept(prompt, len(prompt.split()))
 
+    def text_prompt(self, prompt: str | list[int]) -> Prompt:
+        text = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
+        return Prompt(self.text_ids(text), text)
+
+    def fitted(self, messages: Any, sampling: Sampling) -> Any:
+        return without_oldest(messages, lambda some: sum(len(m["content"].split()) for m in some),
+                              room_for_prompt(self.context, sampling.max_tokens))  # fmt: skip
+
     def matcher(self, sampling: Sampling, *, begins: bool) -> None:
         pass
 
@@ -65,14 +74,18 @@ class FakeModel:
         return [len(self.read) - 1] * words
 
     def open(
-        self, ids: list[int], sampling: Sampling, *, seed: int | None, begins: bool, echo: str = ""
+        self,
+        ids: list[int],
+        sampling: Sampling,
+        *,
+        seed: int | None,
+        begins: bool = True,
+        echo: Prompt | None = None,
     ) -> "FakeStream":
         self.asked.append((self.read[ids[0]] if ids else "", sampling))
         self.seeds.append(seed)
         if len(ids) >= self.context:
-            raise InputError(
-                f"a prompt of fewer than {self.context} tokens, the model's context", f"{len(ids)}", "Shorten it."
-            )
+            raise PromptTooLong(len(ids), self.context, answered=True)
         stream = FakeStream(self, len(ids), self.reply.split(" "), sampling.max_tokens)
         self.open_now.append(stream)
         return stream
@@ -100,7 +113,7 @@ class FakeStream:
         if self.said == self.told:
             return None
         self.told += 1
-        text = self.words[self.told - 1] if self.told == 1 else " " + self.words[self.told - 1]
+        text = " ".join(["", *self.words[self.told - 1 : self.told]][self.told == 1 :])
         if self.told < len(self.words):
             return Piece(text, None, self.prompt, self.told)
         self.close()

@@ -19,6 +19,7 @@ from gptwright.engine.sampling import Sampling
 from gptwright.generation.model import Model
 from gptwright.models.gpt2 import GPT2
 from gptwright.serving.api import create_app
+from gptwright.tokenizers.chat import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 HELLO: Any = [{"role": "user", "content": "the cat"}]
@@ -98,6 +99,129 @@ def test_completion_logprobs_with_echo(ai: openai.OpenAI, real: Model) -> None:
     for token, offset, likeliest in zip(told.tokens, told.text_offset, told.top_logprobs, strict=True):
         assert "\ufffd" in token or choice.text[offset:].startswith(token)
         assert 2 <= len(likeliest) <= 3 and token in likeliest
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0}, {"temperature": 0.3}, {"temperature": 2, "top_p": 0.1}, {}])
+def test_log_probabilities_are_the_models_own(ai: openai.OpenAI, real: Model, settings: Any) -> None:
+    """However the tokens are drawn, and whatever the folder's own temperature is."""
+    real.sampling = Sampling(max_tokens=12, temperature=0.4, top_k=5, repetition_penalty=1.3)
+    more = {"extra_body": {"repetition_penalty": 3.0}, "logit_bias": {"70": 5}}
+    told = (
+        ai.completions.create(
+            model="real", prompt=PROMPT, logprobs=1, echo=True, seed=1, max_tokens=4, **settings, **more
+        )
+        .choices[0]
+        .logprobs
+    )
+    assert told and told.tokens and told.token_logprobs
+    ids = real.text_ids(PROMPT)
+    assert sum(told.token_logprobs[: len(ids) - 1]) == pytest.approx(sum(expected(real, ids)), abs=1e-3)
+    chat = ai.chat.completions.create(model="real", messages=HELLO, logprobs=True, top_logprobs=5, seed=1, **settings)
+    assert chat.choices[0].logprobs and chat.choices[0].logprobs.content
+    first = chat.choices[0].logprobs.content[0]
+    scores = real.logits(torch.tensor([real.chat_ids(HELLO)]))[0, -1].log_softmax(-1)
+    assert [top.logprob for top in first.top_logprobs] == pytest.approx(scores.topk(5).values.tolist(), abs=1e-4)
+
+
+def test_prompts_of_ids_are_told_token_by_token(base: str, real: Model) -> None:
+    """As lm-eval asks for likelihoods: lists of ids, echoed, one token more; it sums [context:-1] of each choice, and
+    calls an answer greedy where every token is the likeliest."""
+    texts = ["the cat sat", " on the mat", "the dog ran to the sea"]
+    rows = [real.tokenizer.encode(text) for text in texts]
+    ask = {
+        "model": "real",
+        "prompt": rows,
+        "temperature": 0,
+        "max_tokens": 1,
+        "logprobs": 1,
+        "seed": 1234,
+        "echo": True,
+    }
+    body = httpx.post(f"{base}/completions", json=ask, timeout=60).json()
+    choices = sorted(body["choices"], key=lambda choice: choice["index"])
+    assert len(choices) == 3 and body["usage"]["prompt_tokens"] == sum(map(len, rows))
+    for row, text, choice in zip(rows, texts, choices, strict=True):
+        told = choice["logprobs"]
+        assert len(told["token_logprobs"]) == len(row) + 1 and choice["text"].startswith(text)
+        assert told["token_logprobs"][0] is None and told["top_logprobs"][0] is None
+        assert told["token_logprobs"][1 : len(row)] == pytest.approx(expected(real, row), abs=1e-4)
+        assert "".join(told["tokens"][: len(row)]) == text
+        for token, offset in zip(told["tokens"][: len(row)], told["text_offset"], strict=False):
+            assert choice["text"][offset:].startswith(token)
+
+
+def test_the_token_that_ends_a_text_is_told_and_counted(ai: openai.OpenAI, real: Model) -> None:
+    """lm-eval leaves out the last entry as the one that was written: without it a token of the text would go."""
+    ask: Any = {"model": "real", "logit_bias": {str(real.tokenizer.end): 100}, "max_tokens": 1}
+    ids = real.text_ids(PROMPT)
+    for stream in (False, True):
+        reply = ai.completions.create(**ask, prompt=[ids], logprobs=1, echo=True, temperature=0, stream=stream)
+        choices = [part.choices[0] for part in reply] if stream else [reply.choices[0]]
+        told = [choice.logprobs for choice in choices if choice.logprobs]
+        tokens = [token for one in told for token in one.tokens or []]
+        scores = [score for one in told for score in one.token_logprobs or []]
+        assert (choices[-1].finish_reason, "".join(choice.text for choice in choices)) == ("stop", PROMPT)
+        assert len(tokens) == len(ids) + 1 and tokens[-1] == END_OF_TEXT
+        assert scores[1:] == pytest.approx(expected(real, [*ids, real.tokenizer.end]), abs=1e-4)
+        assert (told[-1].text_offset or [])[-1] == len(PROMPT)
+    chat = ai.chat.completions.create(**ask, messages=HELLO, logprobs=True).choices[0]
+    assert (chat.finish_reason, chat.message.content) == ("stop", "") and not (chat.logprobs and chat.logprobs.content)
+
+
+def test_with_no_token_to_write_the_prompt_is_read_alone(ai: openai.OpenAI, real: Model) -> None:
+    ids = real.text_ids(PROMPT)
+    ask: Any = {"model": "real", "max_tokens": 0, "echo": True, "logprobs": 1}
+    for given, told_of in ((PROMPT, ids[1:]), (ids, ids), ([ids], ids), ([PROMPT, ids], None)):
+        if told_of is None:
+            with pytest.raises(openai.BadRequestError):
+                ai.completions.create(**ask, prompt=given)
+            continue
+        reply = ai.completions.create(**ask, prompt=given)
+        (choice,) = reply.choices
+        assert (choice.text, choice.finish_reason) == (PROMPT, "length")
+        assert reply.usage and reply.usage.completion_tokens == 0 and reply.usage.prompt_tokens == len(ids)
+        assert choice.logprobs and choice.logprobs.token_logprobs
+        assert len(choice.logprobs.token_logprobs) == len(told_of)
+        found = [value for value in choice.logprobs.token_logprobs if value is not None]
+        assert found == pytest.approx(expected(real, ids), abs=1e-4)
+        parts = list(ai.completions.create(**ask, prompt=given, stream=True))
+        assert "".join(part.choices[0].text for part in parts) == PROMPT
+        assert parts[-1].choices[0].finish_reason == "length"
+    assert ai.completions.create(model="real", prompt=PROMPT, max_tokens=0).choices[0].text == ""
+    whole = [5] * real.context
+    assert ai.completions.create(**ask, prompt=whole).usage
+    with pytest.raises(openai.BadRequestError, match="maximum context length is 64 tokens"):
+        ai.completions.create(model="real", prompt=whole, max_tokens=1)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_list_of_prompts_says_what_each_says_alone(ai: openai.OpenAI, stream: bool) -> None:
+    prompts = ["the cat", "on the mat and the dog", "", "we like"]
+    ask: Any = {"model": "real", "n": 2, "seed": 7, "max_tokens": 6, "temperature": 1}
+    alone = [choice.text for prompt in prompts for choice in ai.completions.create(**ask, prompt=prompt).choices]
+    if stream:
+        texts = [""] * 8
+        for part in ai.completions.create(**ask, prompt=prompts, stream=True):
+            texts[part.choices[0].index] += part.choices[0].text
+    else:
+        reply = ai.completions.create(**ask, prompt=prompts)
+        assert [choice.index for choice in reply.choices] == list(range(8))
+        texts = [choice.text for choice in reply.choices]
+    assert texts == alone
+
+
+def test_the_best_of_many_of_each_prompt(ai: openai.OpenAI) -> None:
+    ask: Any = {"model": "real", "seed": 5, "logprobs": 0, "max_tokens": 6, "n": 2, "best_of": 4}
+    prompts = ["the cat", "on the mat"]
+    both = [choice.text for choice in ai.completions.create(**ask, prompt=prompts).choices]
+    assert both == [c.text for prompt in prompts for c in ai.completions.create(**ask, prompt=prompt).choices]
+
+
+def test_ids_that_the_model_does_not_know(ai: openai.OpenAI) -> None:
+    for ids in ([99_999], [-1], [1 << 70]):
+        with pytest.raises(openai.BadRequestError, match="ids from 0") as error:
+            ai.completions.create(model="real", prompt=ids)
+        assert error.value.param == "prompt"
 
 
 def test_echo_alone_and_in_a_stream(ai: openai.OpenAI) -> None:
@@ -238,5 +362,19 @@ def test_a_json_object_and_what_no_reply_can_keep_to(ai: openai.OpenAI) -> None:
     text = ai.chat.completions.create(**ask, response_format={"type": "json_object"}).choices[0].message.content or ""
     assert text.lstrip().startswith("{")
     impossible: Any = {"type": "json_schema", "json_schema": {"name": "no", "schema": {"type": "nothing"}}}
-    with pytest.raises(openai.BadRequestError, match="schema"):
+    with pytest.raises(openai.BadRequestError, match="schema") as error:
         ai.chat.completions.create(**ask, response_format=impossible)
+    assert error.value.param == "response_format"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_conversation_that_outgrew_the_context_goes_on_when_asked(ai: openai.OpenAI, stream: bool) -> None:
+    turns: Any = [
+        {"role": role, "content": "the cat sat on the mat"} for _ in range(40) for role in ("user", "assistant")
+    ]
+    ask: Any = {"model": "real", "messages": [*turns, *HELLO], "max_tokens": 3, "stream": stream}
+    with pytest.raises(openai.BadRequestError, match="maximum context length") as error:
+        ai.chat.completions.create(**ask)
+    assert error.value.code == "context_length_exceeded"
+    raw = ai.chat.completions.with_raw_response.create(**ask, extra_body={"truncation": "auto"})
+    assert 70 < int(raw.headers["x-dropped-messages"]) <= 80

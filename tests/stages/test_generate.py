@@ -91,9 +91,9 @@ def test_either_a_prompt_or_a_file(refused: Refused, tuned: Path, prompts: Path)
     ("words", "says"),
     [
         (("--n", 0), "n from 1 to"),
-        (("--temperature", -1), "temperature 0, or from 0.0001"),
-        (("--top-p", 0), "top_p above 0"),
-        (("--max-tokens", 0), "max_tokens at least 1"),
+        (("--temperature", -1), "temperature from 0 to 100"),
+        (("--top-p", 2), "top_p from 0 to 1"),
+        (("--max-tokens", 0), "max_tokens"),
         (("--stop", ""), "stop texts that are not empty"),
     ],
 )

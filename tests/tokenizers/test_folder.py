@@ -1,6 +1,7 @@
 """Folders of other tools open here, ours open there, and what is missing is named."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import transformers
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.chat import CHAT_TEMPLATE
 from gptwright.tokenizers.controls import Controls
+from gptwright.tokenizers.folder import READERS
 from gptwright.tokenizers.hostile import TEXTS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -135,6 +137,15 @@ def test_a_missing_and_a_damaged_tokenizer(folder: Path, tmp_path: Path) -> None
     path.write_text(path.read_text("utf-8")[:-50], "utf-8")
     with pytest.raises(ArtifactError, match="damaged"):
         Tokenizer.load(folder)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_reads_another_vocabulary_is_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(ArtifactError) as error:
+        Tokenizer.load(tmp_path)
+    function, module = READERS[name].split(" of ")
+    assert hasattr(import_module(module), function) and READERS[name] in error.value.remedy
 
 
 def test_ids_with_large_gaps(folder: Path) -> None:

@@ -27,7 +27,7 @@ class Rollout:
     tokens: Int[Tensor, "B A"]
     said: Bool[Tensor, "B A"]
     sampled: Float[Tensor, "B A"]
-    """log-probabilities as they were noted while sampling"""
+    """log-probabilities under the temperature, as they were noted while sampling"""
     logprobs: Float[Tensor, "B A"]
     """the same, read again as training reads them"""
     values: Float[Tensor, "B A"]
@@ -72,7 +72,7 @@ def roll_out(
     """
     assert not sampling.cuts and not sampling.penalised
     engine.refresh()
-    requests = engine.generate(prompts, replace(sampling, logprobs=0))
+    requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True))
     rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
     with torch.no_grad():
         logprobs, values, _ = read_again(engine.network, value_head, rollout, sampling.temperature)
@@ -84,7 +84,7 @@ def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], 
     answers = [request.answer for request in requests]
     most = max(map(len, answers))
     said = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])
-    sampled = torch.tensor([[*r.logprobs, *[0.0] * (most - len(r.logprobs))] for r in requests])
+    sampled = torch.tensor([[*r.sampled_logprobs, *[0.0] * (most - len(r.sampled_logprobs))] for r in requests])
     return Rollout(
         ids=padded([request.ids for request in requests], pad),
         prompt_lengths=torch.tensor([len(p) for p in prompts]),

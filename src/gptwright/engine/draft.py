@@ -90,7 +90,7 @@ class DraftModel:
 
     def _at(self, request: Request) -> Progress:
         known = self._progress.get(request)
-        return known or Progress(replace(request.sampling, logprobs=None, n=1, best_of=None))
+        return known or Progress(replace(request.sampling, logprobs=None, sampled_logprobs=False, n=1, best_of=None))
 
 
 def check_draft(network: Decoder, draft: Decoder) -> None:

@@ -114,7 +114,7 @@ class Engine:
 
         Raises `InputError` for an empty prompt, one that leaves no room in the context, and one too large for memory.
         """
-        check_prompt(ids, self.context, self.network.config.vocab)
+        check_prompt(ids, sampling, self.context, self.network.config.vocab)
         chosen = next((given for given in (seed, sampling.seed) if given is not None), secrets.randbits(62))
         request = Request(list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context))
         if sampling.prompt_logprobs is not None:
@@ -122,21 +122,22 @@ class Engine:
         self._add(request, listener, matcher)
         return request
 
-    def read(self, ids: Sequence[int], start: int = 1, sampling: Sampling | None = None) -> Request:
+    def read(self, ids: Sequence[int], start: int = 1) -> Request:
         """Puts in line what is only read: `given_logprobs` are then those of ids[start:], from the second id on at the
         earliest, and `state` is what the output matrix sees at the end. Raises `InputError` as `submit` does."""
-        check_prompt(ids, self.context + 1, self.network.config.vocab)
-        request = Request(list(ids), sampling or Sampling(temperature=0), 0, limit=len(ids))
+        sampling = Sampling(max_tokens=0)
+        check_prompt(ids, sampling, self.context, self.network.config.vocab)
+        request = Request(list(ids), sampling, 0)
         request.noted_from, request.recall = start, start - 1
         self._add(request)
         return request
 
-    def score(self, rows: Sequence[Sequence[int]], starts: Sequence[int], temperature: float = 0) -> list[list[float]]:
-        """Log-probabilities of rows[i][starts[i]:] after what stands before; equal beginnings are read once."""
-        sampling = Sampling(temperature=temperature)
+    def score(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[list[float]]:
+        """The model's own log-probabilities of rows[i][starts[i]:] after what stands before; equal beginnings are read
+        once."""
         with self.all_or_none() as requests:
             for row, start in zip(rows, starts, strict=True):
-                requests.append(self.read(row, start, sampling))
+                requests.append(self.read(row, start))
             self.run(requests)
         return [request.given_logprobs for request in requests]
 
@@ -275,18 +276,31 @@ class Engine:
         for first in range(begin, end, GIVEN_AT_ONCE):
             last = min(first + GIVEN_AT_ONCE, end)
             logits = self.view.logits(states[first - request.computed : last - request.computed])
-            logprobs, top = prompt_logprobs(logits, request.ids[first + 1 : last + 1], request.sampling)
+            logprobs, top = prompt_logprobs(
+                logits, request.ids[first + 1 : last + 1], request.sampling.prompt_logprobs or 0
+            )
             request.given_logprobs += logprobs
             request.given_top += top
 
 
-def check_prompt(ids: Sequence[int], context: int, vocab: int) -> None:
-    """Raises `InputError` when a prompt is empty, leaves no room for an answer, or has ids that are not known."""
+class PromptTooLong(InputError):
+    """A prompt of so many tokens that the context has no room for an answer, or, if it is only read, for itself."""
+
+    def __init__(self, tokens: int, context: int, *, answered: bool) -> None:
+        most = f"fewer than {context}" if answered else f"at most {context}"
+        super().__init__(f"a prompt of {most} tokens, the model's context", f"{tokens}",
+                         "Shorten it, or begin a new conversation.")  # fmt: skip
+        self.tokens, self.context = tokens, context
+
+
+def check_prompt(ids: Sequence[int], sampling: Sampling, context: int, vocab: int) -> None:
+    """Raises `InputError` when a prompt is empty or has ids that are not known, `PromptTooLong` when it leaves no room
+    for what is asked for."""
     if not ids:
         raise InputError("a prompt with at least one token", "an empty one", "Write something.")
-    if len(ids) >= context:
-        raise InputError(f"a prompt of fewer than {context} tokens, the model's context", f"{len(ids)}",
-                         "Shorten it, or begin a new conversation.")  # fmt: skip
+    answered = sampling.max_tokens > 0
+    if len(ids) + answered > context:
+        raise PromptTooLong(len(ids), context, answered=answered)
     if not 0 <= min(ids) <= max(ids) < vocab:
         raise InputError(f"ids from 0 to {vocab - 1}, which the model knows", f"{min(ids)} to {max(ids)}",
                          "Use the model's own tokenizer.")  # fmt: skip
@@ -296,4 +310,4 @@ def best(requests: Sequence[Request], wanted: int) -> list[Request]:
     """Those with the highest mean log-probability, the best first; all of them in their order when all are wanted."""
     if len(requests) == wanted:
         return list(requests)
-    return sorted(requests, key=lambda request: -sum(request.logprobs) / len(request.logprobs))[:wanted]
+    return sorted(requests, key=lambda request: -request.mean_logprob)[:wanted]

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gptwright.engine.sampling import Sampling
-from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.engine.sampling import Sampling, SettingError
+from gptwright.foundations.errors import ConfigError
 from gptwright.tokenizers.spelling import spelling_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-BLANKS = r"[\x20\x0A\x0D\x09]{1,20}"
-"""between the parts of a JSON text; without an end a model may write blanks for ever"""
+COMPACT = {"x-guidance": {"whitespace_flexible": False}}
+"""JSON without blanks between its parts: a model that may write them can go on with them until its tokens are spent"""
 _OPTIONS = '%llguidance {"no_forcing": true}\n'  # forced text would be cut into tokens by kinds that add or forget
 
 
@@ -42,26 +42,27 @@ class Grammars:
     def matcher(self, sampling: Sampling, *, begins: bool = True) -> "Matcher | None":
         """Follows one answer; None when it is free. With `begins` off the answer continues a text.
 
-        Raises `InputError` when schema or regex are malformed or can never be met.
+        Raises `SettingError` when schema or regex are malformed or can never be met.
         """
+        setting = "regex" if sampling.schema is None else "schema"
         if sampling.schema is not None:
-            rule = f"%json {json.dumps({'x-guidance': {'whitespace_pattern': BLANKS}} | dict(sampling.schema))}"
+            rule = f"%json {json.dumps(COMPACT | dict(sampling.schema))}"
         elif sampling.regex is not None:
             rule = f"/{self._library.regex_to_lark(sampling.regex)}/"
         else:
             return None
-        fresh = self._compiled(rule, begins).deep_copy()
-        return Matcher(fresh, self._vocab, self._stops, frozenset(sampling.stop_ids))
+        fresh = self._compiled(setting, rule, begins).deep_copy()
+        return Matcher(fresh, self._vocab, self._stops, frozenset(sampling.stop_ids), setting)
 
-    def _compile(self, rule: str, begins: bool) -> Any:
+    def _compile(self, setting: str, rule: str, begins: bool) -> Any:
         before = f"{json.dumps(self._spelling.before.decode())}? " if begins and self._spelling.before else ""
         after = f" {json.dumps(self._spelling.after.decode())}?" if self._spelling.after else ""
         limits = self._library.LLParserLimits(verbose_errors=False)
         text = f"{_OPTIONS}start: {before}main{after}\nmain: {rule}\n"
         found = self._library.LLMatcher(self._words, text, log_level=0, limits=limits)
         if found.is_error():
-            raise InputError("a schema or regex that can be met", _complaint(found.get_error()),
-                             "Change it; llguidance's documents say what it reads.")  # fmt: skip
+            raise SettingError(setting, "a schema or regex that can be met", _complaint(found.get_error()),
+                               "Change it; llguidance's documents say what it reads.")  # fmt: skip
         return found
 
 
@@ -73,10 +74,12 @@ def _complaint(error: str) -> str:
 
 
 class Matcher:
-    """Where one answer stands in its grammar."""
+    """Where one answer stands in its grammar, which `setting` asked for: schema or regex."""
 
-    def __init__(self, matcher: Any, vocab: int, stops: frozenset[int], more_stops: frozenset[int]) -> None:
-        self._matcher, self._vocab = matcher, vocab
+    def __init__(
+        self, matcher: Any, vocab: int, stops: frozenset[int], more_stops: frozenset[int], setting: str = "schema"
+    ) -> None:
+        self._matcher, self._vocab, self._setting = matcher, vocab, setting
         self._stops, self._more_stops = stops, more_stops
 
     @property
@@ -97,13 +100,14 @@ class Matcher:
     def allowed(self, drafts: Sequence[int] = ()) -> list[NDArray[np.bool_]]:
         """Which ids may come next, and which behind each of the drafts; stop ids only where the answer may end.
 
-        Behind a draft that is not allowed, or that leads nowhere, it does not matter what is. Raises `InputError` when
-        there is nothing that the vocabulary could say here.
+        Behind a draft that is not allowed, or that leads nowhere, it does not matter what is. Raises `SettingError`
+        when there is nothing that the vocabulary could say here.
         """
         rows = [self._row(self._matcher)]
         if not rows[0].any():
-            raise InputError("a schema or regex that this vocabulary can spell", "one with characters that it lacks",
-                             "Change it, or use a model with a byte-level tokenizer.")  # fmt: skip
+            raise SettingError(self._setting, "a schema or regex that this vocabulary can spell",
+                               "one with characters that it lacks",
+                               "Change it, or use a model with a byte-level tokenizer.")  # fmt: skip
         ahead = self._matcher.deep_copy() if drafts else None
         for draft in drafts:
             goes_on = draft < self._vocab and rows[-1][draft] and draft not in self._stops | self._more_stops

@@ -45,7 +45,9 @@ class Request:
     error: GptwrightError | None = None
     """why it cannot be gone on with"""
     logprobs: list[float] = field(default_factory=list[float])
-    """of the answer's tokens, as they were drawn"""
+    """of the answer's tokens, the model's own, where asked for"""
+    sampled_logprobs: list[float] = field(default_factory=list[float])
+    """of the answer's tokens under the temperature at which they were drawn, where asked for"""
     top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
     """likeliest tokens at every place of the answer, where asked for"""
     limit: int = 0
@@ -62,6 +64,11 @@ class Request:
     def __post_init__(self) -> None:
         self.prompt = self.prompt or len(self.ids)
         self.limit = self.limit or self.prompt + self.sampling.max_tokens
+
+    @property
+    def mean_logprob(self) -> float:
+        """Of the answer's tokens, by which answers are compared; 0 for an empty one."""
+        return sum(self.logprobs) / max(len(self.logprobs), 1)
 
     @property
     def answer(self) -> list[int]:

@@ -30,6 +30,8 @@ DAMAGED = "The weights are damaged, or the training diverged."
 _TOGETHER = 16
 """rows that a processor takes at once: their distributions stay in its cache and in memory that it has already"""
 _BLOCK = 256
+_COLDEST = 1e-20
+"""below it quotients could leave float32; the likeliest alone is drawn long before"""
 _WORD = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio
 
@@ -51,12 +53,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What each row drew. Log-probabilities are those of the model under the row's temperature (1 where that is 0),
-    before anything was added, forbidden or cut; 0.0 and {} where none were asked for."""
+    """What each row drew. Log-probabilities are the model's own: at temperature 1, before anything was added, forbidden
+    or cut. `sampled` are those of the tokens under the row's temperature, from which they were drawn. 0.0 and {} where
+    none were asked for."""
 
     tokens: list[int]
     logprobs: list[float]
     top: list[dict[int, float]]
+    sampled: list[float]
 
 
 def rows_of(request: Request, drafts: Sequence[int], penalties: Penalties | None, matcher: Matcher | None) -> list[Row]:
@@ -101,19 +105,22 @@ def draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
     Raises `ArtifactError` when logits are not numbers.
     """
     together = _TOGETHER if logits.device.type == "cpu" else max(len(rows), 1)
-    drawn = Drawn([], [], [])
+    drawn = Drawn([], [], [], [])
     for start in range(0, len(rows), together):
         part = _draw(logits[start : start + together], rows[start : start + together])
         drawn.tokens.extend(part.tokens)
         drawn.logprobs.extend(part.logprobs)
         drawn.top.extend(part.top)
+        drawn.sampled.extend(part.sampled)
     return drawn
 
 
 def _draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
-    drawn = Drawn([0] * len(rows), [0.0] * len(rows), [{} for _ in rows])
+    drawn = Drawn([0] * len(rows), [0.0] * len(rows), [{} for _ in rows], [0.0] * len(rows))
     noted = [i for i, row in enumerate(rows) if row.sampling.notes]
-    scores = _tempered(logits, rows, noted).log_softmax(-1)
+    compared = [i for i, row in enumerate(rows) if row.sampling.sampled_logprobs]
+    own = _some(logits, noted).log_softmax(-1)
+    under_temperature = _tempered(logits, rows, compared).log_softmax(-1)
     _change(logits, rows)
     greedy = [i for i, row in enumerate(rows) if row.sampling.temperature == 0]
     if greedy:
@@ -126,22 +133,23 @@ def _draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
         _put(drawn.tokens, warm, _sampled(_tempered(logits, rows, warm).softmax(-1), [rows[i] for i in warm]))
     if noted:
         asked = [rows[i].sampling.logprobs or 0 for i in noted]
-        logprobs, top = _noted(scores, [drawn.tokens[i] for i in noted], asked)
+        logprobs, top = _noted(own, [drawn.tokens[i] for i in noted], asked)
         _put(drawn.logprobs, noted, logprobs)
         _put(drawn.top, noted, top)
+    if compared:
+        _put(drawn.sampled, compared, _chosen(under_temperature, [drawn.tokens[i] for i in compared]))
     return drawn
 
 
 def prompt_logprobs(
-    logits: Float[Tensor, "N V"], targets: Sequence[int], sampling: Sampling
+    logits: Float[Tensor, "N V"], targets: Sequence[int], most: int = 0
 ) -> tuple[list[float], list[dict[int, float]]]:
-    """Log-probabilities of the tokens that follow, under the temperature of the request (1 where that is 0), and of
-    the likeliest there, as many as `sampling.prompt_logprobs` says."""
+    """The model's own log-probabilities of the tokens that follow, and of the `most` likeliest there."""
     logprobs: list[float] = []
     top: list[dict[int, float]] = []
     for start in range(0, len(targets), _TOGETHER):  # the distributions of a whole prompt would be much memory
-        scores = (logits[start : start + _TOGETHER] / (sampling.temperature or 1.0)).log_softmax(-1)
-        found = _noted(scores, targets[start : start + _TOGETHER], [sampling.prompt_logprobs or 0] * len(scores))
+        scores = logits[start : start + _TOGETHER].log_softmax(-1)
+        found = _noted(scores, targets[start : start + _TOGETHER], [most] * len(scores))
         logprobs, top = logprobs + found[0], top + found[1]
     return logprobs, top
 
@@ -161,7 +169,8 @@ def _column(values: Sequence[float], like: Tensor) -> Float[Tensor, "R 1"]:
 
 
 def _tempered(logits: Float[Tensor, "R V"], rows: Sequence[Row], which: list[int]) -> Float[Tensor, "S V"]:
-    return _some(logits, which) / _column([rows[i].sampling.temperature or 1.0 for i in which], logits)
+    divisors = [max(rows[i].sampling.temperature or 1.0, _COLDEST) for i in which]
+    return _some(logits, which) / _column(divisors, logits)
 
 
 def _change(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> None:
@@ -179,12 +188,16 @@ def _change(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> None:
 def _noted(
     scores: Float[Tensor, "R V"], tokens: Sequence[int], asked: list[int]
 ) -> tuple[list[float], list[dict[int, float]]]:
-    chosen = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])[:, 0].tolist()
+    chosen = _chosen(scores, tokens)
     if not any(asked):
         return chosen, [{} for _ in asked]
     values, ids = scores.topk(min(max(asked), scores.shape[1]))
     top = zip(asked, ids.tolist(), values.tolist(), strict=True)
     return chosen, [dict(zip(places[:most], found[:most], strict=True)) for most, places, found in top]
+
+
+def _chosen(scores: Float[Tensor, "R V"], tokens: Sequence[int]) -> list[float]:
+    return scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])[:, 0].tolist()
 
 
 def _sampled(weights: Float[Tensor, "R V"], rows: list[Row]) -> list[int]:

@@ -10,9 +10,17 @@ TOP_LOGPROBS = 100
 """tokens whose log-probabilities can be asked for at one place"""
 
 
+class SettingError(InputError):
+    """A setting of a request that cannot be kept; `setting` is its name in `Sampling`."""
+
+    def __init__(self, setting: str, needed: str, got: str, remedy: str) -> None:
+        super().__init__(needed, got, remedy)
+        self.setting = setting
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """Settings of one request. Raises `InputError` for values that make no sense, alone or together."""
+    """Settings of one request. Raises `SettingError` for values that make no sense, alone or together."""
 
     max_tokens: int = 256
     """the answer's length at most"""
@@ -21,7 +29,7 @@ class Sampling:
     top_k: int = 0
     """draw among the k likeliest only; 0 is off"""
     top_p: float = 1.0
-    """draw among the likeliest that together have this probability"""
+    """draw among the likeliest that together have this probability; 0 leaves the likeliest alone"""
     min_p: float = 0.0
     """draw among those at least this many times as likely as the likeliest"""
     repetition_penalty: float = 1.0
@@ -43,9 +51,13 @@ class Sampling:
     best_of: int | None = None
     """answers written, of which the `n` with the best mean log-probability are given"""
     logprobs: int | None = None
-    """note every token's log-probability, and those of this many likeliest beside it"""
+    """note every token's log-probability, and those of this many likeliest beside it: the model's own, whatever the
+    temperature is and whatever is cut or penalised"""
     prompt_logprobs: int | None = None
     """the same for the prompt's tokens"""
+    sampled_logprobs: bool = False
+    """note every token's log-probability under the temperature too: under what it was drawn from, as long as nothing
+    is cut, penalised or forbidden. Training that compares policies needs these."""
     schema: Mapping[str, Any] | None = None
     """the answer is JSON that this JSON Schema allows"""
     regex: str | None = None
@@ -79,11 +91,10 @@ class Sampling:
         return self.top_k > 0 or self.top_p < 1 or self.min_p > 0
 
     def _length_and_drawing(self) -> None:
-        self._require("max_tokens", "at least 1", self.max_tokens >= 1)
-        temperate = self.temperature == 0 or 1e-4 <= self.temperature <= 100
-        self._require("temperature", "0, or from 0.0001 to 100", temperate)
+        self._require("max_tokens", "of 0 or more", self.max_tokens >= 0)
+        self._require("temperature", "from 0 to 100", 0 <= self.temperature <= 100)
         self._require("top_k", "0 or more", self.top_k >= 0)
-        self._require("top_p", "above 0 and at most 1", 0 < self.top_p <= 1)
+        self._require("top_p", "from 0 to 1", 0 <= self.top_p <= 1)
         self._require("min_p", "from 0 to 1", 0 <= self.min_p <= 1)
         self._require("seed", "from -2^63 to 2^64 - 1", self.seed is None or -(2**63) <= self.seed < 2**64)
 
@@ -108,16 +119,18 @@ class Sampling:
         self._require("best_of", "at least 1", self.best_of is None or self.best_of >= 1)
         self._require("regex", "that is not empty", self.regex != "")
         if self.best_of is not None and self.best_of < self.n:
-            self._refuse(f"best_of at least n = {self.n}", f"{self.best_of}", "Write as many answers as you want back.")
+            self._refuse("best_of", f"best_of at least n = {self.n}", f"{self.best_of}",
+                         "Write as many answers as you want back.")  # fmt: skip
         if self.best_of is not None and self.best_of > 1 and self.temperature == 0:
-            self._refuse("a temperature above 0 with best_of above 1", "0, with which all answers are the same",
+            self._refuse("best_of", "a temperature above 0 with best_of above 1",
+                         "0, with which all answers are the same",
                          "Raise the temperature or leave best_of out.")  # fmt: skip
         if self.schema is not None and self.regex is not None:
-            self._refuse("schema or regex", "both", "Give one of them.")
+            self._refuse("regex", "schema or regex", "both", "Give one of them.")
 
     def _require(self, name: str, needed: str, fits: bool) -> None:
         if not fits:
-            self._refuse(f"{name} {needed}", repr(getattr(self, name)), "Change the setting.")
+            self._refuse(name, f"{name} {needed}", repr(getattr(self, name)), "Change the setting.")
 
-    def _refuse(self, needed: str, got: str, remedy: str) -> Never:
-        raise InputError(needed, got, remedy)
+    def _refuse(self, setting: str, needed: str, got: str, remedy: str) -> Never:
+        raise SettingError(setting, needed, got, remedy)

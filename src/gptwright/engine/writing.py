@@ -41,16 +41,20 @@ class Writing:
         """Goes on with the tokens drawn from row `first` on, as long as the drafts before them were right; how many."""
         tokens = checked(drawn.tokens[first : first + len(drafts) + 1], drafts)
         for taken, token in enumerate(tokens, 1):
-            self._take_one(token, drawn.logprobs[first + taken - 1], drawn.top[first + taken - 1])
+            self._note(drawn, first + taken - 1)
+            self._take_one(token)
             if self.request.finish:
                 return taken
         return len(tokens)
 
-    def _take_one(self, token: int, logprob: float, top: dict[int, float]) -> None:
+    def _note(self, drawn: Drawn, row: int) -> None:
+        self.request.logprobs.append(drawn.logprobs[row])
+        self.request.top.append(drawn.top[row])
+        self.request.sampled_logprobs.append(drawn.sampled[row])
+
+    def _take_one(self, token: int) -> None:
         request = self.request
         request.ids.append(token)
-        request.logprobs.append(logprob)
-        request.top.append(top)
         if self.penalties:
             self.penalties.said(token)
         if self.matcher:

@@ -1,7 +1,7 @@
 """A model with its tokenizer, ready to be talked to. What a stage folder, a Hugging Face folder or a preset gives."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,8 @@ from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.generation.export import export
-from gptwright.generation.stream import Piece, Stream
+from gptwright.generation.stream import Piece, Prompt, Stream
+from gptwright.generation.truncation import room_for_prompt, without_oldest
 from gptwright.models.decoder import Decoder
 from gptwright.tokenizers.chat import Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -73,11 +74,11 @@ class Model:
         sampling = replace(self.sampling, **{k: v for k, v in asked.items() if v is not None})
         return "".join(piece.text for piece in self.stream_chat(messages, sampling))
 
-    def stream(self, prompt: str, sampling: Sampling) -> Iterator[Piece]:
+    def stream(self, prompt: str, sampling: Sampling) -> Generator[Piece]:
         """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
         return self.open(self.text_ids(prompt), sampling, begins=False).pieces()
 
-    def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Piece]:
+    def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Piece]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
         return self.open(self.chat_ids(messages), sampling).pieces()
 
@@ -86,9 +87,22 @@ class Model:
         begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
         return [*begin, *self.tokenizer.encode(prompt)]
 
+    def text_prompt(self, prompt: str | Sequence[int]) -> Prompt:
+        """A text, given as text or as ids, to be continued; ids are read as they are."""
+        if isinstance(prompt, str):
+            ids = self.text_ids(prompt)
+            return Prompt(ids, prompt, len(ids) - len(self.tokenizer.encode(prompt)))
+        characters = self.tokenizer.streaming_decoder()
+        return Prompt(prompt, "".join(characters(id) for id in prompt) + characters.flush())
+
     def chat_ids(self, messages: Sequence[Message]) -> list[int]:
         """What is read of a conversation that is to be replied to."""
         return prompt_ids(messages, self.tokenizer)
+
+    def fitted(self, messages: Sequence[Message], sampling: Sampling) -> list[Message]:
+        """The conversation without the oldest turns, as many as must go for the rest and a reply to fit the context."""
+        most = room_for_prompt(self.context, sampling.max_tokens)
+        return without_oldest(messages, lambda some: len(self.chat_ids(some)), most)
 
     def save(self, folder: Path, **how: Any) -> None:
         """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
@@ -115,11 +129,11 @@ class Model:
         *,
         seed: int | None = None,
         begins: bool = True,
-        echo: str = "",
+        echo: Prompt | None = None,
     ) -> Stream:
         """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
 
-        With `begins` off the answer continues a text; it may begin with an `echo` of that.
+        With `begins` off the answer continues a text; it may begin with an `echo` of its prompt.
 
         Raises `InputError` when the prompt fills the context, and what `matcher` raises.
         """

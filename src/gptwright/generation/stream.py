@@ -1,6 +1,6 @@
 """A reply in text while the engine writes it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +9,18 @@ from gptwright.engine.grammar import Matcher
 from gptwright.engine.reply import Reply
 from gptwright.engine.sampling import Sampling
 from gptwright.tokenizers.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A text that is to be continued."""
+
+    ids: Sequence[int]
+    """what is read"""
+    text: str
+    """what they say"""
+    added: int = 0
+    """how many of the first ids stand for no part of the text: the one that begins texts, where a family has it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,9 @@ class Piece:
 class Stream:
     """One reply. After every step of the engine `next` gives what is new; `close` it when it is no longer wanted.
 
-    With an `echo`, the prompt's text, the reply begins with that, and offsets count from there.
+    With an `echo`, its prompt, the reply begins with that, and offsets count from there. Where log-probabilities are
+    asked for, the id that ended what continues a text is told as well: who added them up would miss it. A reply to a
+    conversation is told without, as OpenAI does it.
     """
 
     def __init__(
@@ -54,26 +68,26 @@ class Stream:
         seed: int | None = None,
         begins: bool = True,
         matcher: Matcher | None = None,
-        echo: str = "",
+        echo: Prompt | None = None,
     ) -> None:
         self._engine, self._tokenizer, self._echo = engine, tokenizer, echo
         self._reply = Reply(tokenizer, sampling, begins=begins)
         self._text = ""
         self._shown = 0
+        self._begun, self._tells_end = False, not begins
         self._noted: list[Noted] = []
         self.done = False
         self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
 
     def feed(self, token: int) -> None:
         """Another token of the answer, told by the engine."""
-        if not self._reply.tokens:
-            self._begin()
-        offset = len(self._echo) + self._reply.written
+        self._begin()
+        offset = (len(self._echo.text) if self._echo else 0) + self._reply.written
         text = self._reply.feed(token)
         self._text += text
         self._shown += len(text)
         request = self.request
-        if request.sampling.logprobs is not None and (not self.stopped or self._reply.cut):
+        if request.sampling.logprobs is not None and (not self.stopped or self._reply.cut or self._tells_end):
             self._noted.append(Noted(token, request.logprobs[-1], request.top[-1], offset))
 
     @property
@@ -84,6 +98,8 @@ class Stream:
     def next(self) -> Piece | None:
         """What became certain since the last time; None for nothing. Raises what made it impossible to go on."""
         finish = self.request.finish
+        if finish and not self.request.error:
+            self._begin()
         if self.done or not (self._text or finish):
             return None
         if finish:
@@ -98,7 +114,7 @@ class Stream:
         tokens = self._certain() if self._noted else ()
         return Piece(text, finish, self.request.prompt, self._reply.tokens, tokens, self._mean() if finish else None)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Generator[Piece]:
         """All of it, the engine stepping as long as it takes."""
         try:
             while not self.done:
@@ -114,16 +130,23 @@ class Stream:
         self._engine.abort(self.request)
 
     def _begin(self) -> None:
-        """The prompt has been read."""
-        self._text, self._shown = self._echo, len(self._echo)
-        if not self._echo or self.request.sampling.prompt_logprobs is None:
+        """The prompt has been read, and is given out where it is to be echoed."""
+        if self._begun or not self._echo:
             return
+        self._begun = True
+        self._text, self._shown = self._echo.text, len(self._echo.text)
+        if self.request.sampling.prompt_logprobs is not None:
+            self._noted += self._given(self._echo.added)
+
+    def _given(self, added: int) -> list[Noted]:
+        """The prompt's tokens, without those that were added in front of its text."""
         characters, offset = self._tokenizer.streaming_decoder(), 0
+        found: list[Noted] = []
         given = zip([None, *self.request.given_logprobs], [{}, *self.request.given_top], strict=True)
         for token, (logprob, top) in zip(self.request.ids[: self.request.prompt], given, strict=True):
-            if token != self._tokenizer.begin:
-                self._noted.append(Noted(token, logprob, top, offset))
+            found.append(Noted(token, logprob, top, offset))
             offset += len(characters(token))
+        return found[added:]
 
     def _certain(self) -> list[Noted]:
         """The tokens whose text was shown; at the end of a reply that no text stopped, the others too."""
@@ -133,5 +156,4 @@ class Stream:
         return found
 
     def _mean(self) -> float | None:
-        request = self.request
-        return sum(request.logprobs) / len(request.logprobs) if request.sampling.notes else None
+        return self.request.mean_logprob if self.request.sampling.notes else None

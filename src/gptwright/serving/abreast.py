@@ -1,7 +1,7 @@
 """All replies to one request, written side by side: what the worker takes pieces from, and the caller puts together."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from gptwright.engine.sampler import seed_of
 from gptwright.engine.sampling import Sampling
@@ -10,22 +10,28 @@ if TYPE_CHECKING:
     from gptwright.generation.stream import Noted, Piece, Stream
 
 Numbered = tuple[int, "Piece"]
-Open = Callable[[Sampling, int | None], "Stream"]
-"""Opens one reply, from the settings and its seed."""
+
+
+class Open(Protocol):
+    """Opens one reply to a prompt."""
+
+    def __call__(self, sampling: Sampling, *, seed: int | None) -> "Stream": ...
 
 
 class Replies:
-    """As many as `sampling` wants written, each piece with its number. Answer i is drawn with the i-th seed.
+    """As many to each prompt as `sampling` wants written, each piece with its number: first come those of the first
+    prompt. Of each prompt reply i is drawn with the i-th seed, so it is the same whatever other prompts there are.
 
     Raises what opening one of them raises.
     """
 
-    def __init__(self, open: Open, sampling: Sampling) -> None:
+    def __init__(self, prompts: Sequence[Open], sampling: Sampling) -> None:
         self._open: dict[int, Stream] = {}
         try:
-            for index in range(sampling.answers):
-                seed = None if sampling.seed is None else seed_of(sampling.seed, index)
-                self._open[index] = open(sampling, seed)
+            for open in prompts:
+                for i in range(sampling.answers):
+                    seed = None if sampling.seed is None else seed_of(sampling.seed, i)
+                    self._open[len(self._open)] = open(sampling, seed=seed)
         except BaseException:
             self.close()
             raise
@@ -67,24 +73,30 @@ class Choice:
 
 
 class Gathered:
-    """The replies so far."""
+    """The replies so far, to so many prompts."""
 
-    def __init__(self, sampling: Sampling) -> None:
-        self.wanted = sampling.n
-        self.choices = [Choice() for _ in range(sampling.answers)]
+    def __init__(self, sampling: Sampling, prompts: int) -> None:
+        self.wanted, self._written = sampling.n, sampling.answers
+        self.choices = [Choice() for _ in range(prompts * sampling.answers)]
 
     def add(self, new: Sequence[Numbered]) -> None:
         for index, piece in new:
             self.choices[index].add(piece)
 
     def best(self) -> list[Choice]:
-        """As many as were asked for, the likeliest of those that were written."""
-        if self.wanted == len(self.choices):
+        """As many as were asked for of each prompt, the likeliest of those that were written."""
+        if self.wanted == self._written:
             return self.choices
-        return sorted(self.choices, key=lambda choice: -(choice.mean_logprob or 0.0))[: self.wanted]
+        ranked = (sorted(group, key=lambda choice: -(choice.mean_logprob or 0.0)) for group in self._groups())
+        return [choice for group in ranked for choice in group[: self.wanted]]
 
     def usage(self) -> dict[str, int]:
-        """Token counts of the prompt (once) and of all that was written."""
+        """Token counts of every prompt (once) and of all that was written."""
         made = sum(choice.completion_tokens for choice in self.choices)
-        prompt = max(choice.prompt_tokens for choice in self.choices)
+        prompt = sum(max(choice.prompt_tokens for choice in group) for group in self._groups())
         return {"prompt_tokens": prompt, "completion_tokens": made, "total_tokens": prompt + made}
+
+    def _groups(self) -> list[list[Choice]]:
+        """The choices of each prompt."""
+        starts = range(0, len(self.choices), self._written)
+        return [self.choices[start : start + self._written] for start in starts]

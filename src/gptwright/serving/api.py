@@ -1,36 +1,35 @@
 """The server: OpenAI's routes, the chat page, the thumbs. Everything it needs is given to `create_app`."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from gptwright.engine.sampling import Sampling
-from gptwright.foundations.errors import GptwrightError, ResourceError
+from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.serving.abreast import Numbered
 from gptwright.serving.body import read_json
+from gptwright.serving.completions import Completions
 from gptwright.serving.feedback import FeedbackFile
 from gptwright.serving.guard import LOOPBACK, Guard
-from gptwright.serving.logprobs import spelled
+from gptwright.serving.messages import turns_of
 from gptwright.serving.page import page_files, page_response
-from gptwright.serving.refusals import Refusal, from_model
-from gptwright.serving.replies import answer
-from gptwright.serving.shapes import Asked, ChatRequest, CompletionRequest, FeedbackRequest, Message, check_model
-from gptwright.serving.wordings import ChatWording, TextWording, Wording
+from gptwright.serving.refusals import Refusal
+from gptwright.serving.shapes import FeedbackRequest, check_model
 from gptwright.serving.worker import Worker
 
 if TYPE_CHECKING:
     from gptwright.generation.model import Model
-    from gptwright.generation.stream import Stream
-    from gptwright.tokenizers.chat import Message as Turn
+
+READ = ["GET", "HEAD"]
+"""methods of an address that is only read"""
 
 
 def create_app(
@@ -62,7 +61,9 @@ def create_app(
     app.add_exception_handler(HTTPException, _not_routed)
     _add_page(app, files, examples)
     _add_models(app, model)
-    _add_completions(app, model, worker)
+    completions = Completions(model, worker)
+    app.add_api_route("/v1/chat/completions", completions.chat, methods=["POST"])
+    app.add_api_route("/v1/completions", completions.text, methods=["POST"])
     _add_feedback(app, FeedbackFile(feedback), model.name)
     return app
 
@@ -74,10 +75,10 @@ def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Seque
     async def offered() -> Response:
         return JSONResponse(list(examples))
 
-    app.add_api_route("/health", health, methods=["GET", "HEAD"])
-    app.add_api_route("/examples", offered, methods=["GET"])
+    app.add_api_route("/health", health, methods=READ)
+    app.add_api_route("/examples", offered, methods=READ)
     for path, file in files.items():
-        app.add_api_route(path, partial(page_response, file), methods=["GET", "HEAD"])
+        app.add_api_route(path, partial(page_response, file), methods=READ)
 
 
 def _add_models(app: FastAPI, model: "Model") -> None:
@@ -86,49 +87,15 @@ def _add_models(app: FastAPI, model: "Model") -> None:
             "max_model_len": model.context,
             "defaults": {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens}}  # fmt: skip
 
-    @app.get("/v1/models")
-    async def models() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def models() -> Response:
         return JSONResponse({"object": "list", "data": [card]})
 
-    @app.get("/v1/models/{name:path}")
-    async def one_model(name: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def one_model(name: str) -> Response:
         check_model(name, model.name)
         return JSONResponse(card)
 
-
-def _add_completions(app: FastAPI, model: "Model", worker: Worker[Numbered]) -> None:
-    spell = spelled(model.tokenizer)
-
-    async def answered(
-        request: Request, asked: Asked, wording: Wording, encode: Callable[[], list[int]], echo: str = ""
-    ) -> Response:
-        check_model(asked.model, model.name)
-        sampling = asked.sampling(model.sampling, model.context, model.tokenizer.vocab)
-
-        def read() -> list[int]:
-            model.matcher(sampling, begins=wording.begins)  # a grammar is made, or refused, beside the running replies
-            return encode()
-
-        try:
-            ids = await run_in_threadpool(read)
-        except GptwrightError as error:
-            raise from_model(error, wording.given) from error
-
-        def open(sampling: Sampling, seed: int | None) -> "Stream":
-            return model.open(ids, sampling, seed=seed, begins=wording.begins, echo=echo)
-
-        return await answer(request, worker, asked, open, sampling, wording)
-
-    @app.post("/v1/chat/completions")
-    async def chat(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        asked = ChatRequest.read(await read_json(request))
-        return await answered(request, asked, ChatWording(spell), partial(model.chat_ids, _turns(asked.messages)))
-
-    @app.post("/v1/completions")
-    async def complete(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        asked = CompletionRequest.read(await read_json(request))
-        encode, echo = partial(model.text_ids, asked.prompt), asked.prompt if asked.echo else ""
-        return await answered(request, asked, TextWording(spell), encode, echo)
+    app.add_api_route("/v1/models", models, methods=READ)
+    app.add_api_route("/v1/models/{name:path}", one_model, methods=READ)
 
 
 def _add_feedback(app: FastAPI, store: FeedbackFile, model: str) -> None:
@@ -136,17 +103,18 @@ def _add_feedback(app: FastAPI, store: FeedbackFile, model: str) -> None:
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         rated = FeedbackRequest.read(await read_json(request))
         try:
-            id = await run_in_threadpool(store.add, _turns(rated.conversation), rated.thumb, model, rated.id)
+            id = await run_in_threadpool(store.add, turns_of(rated.conversation), rated.thumb, model, rated.id)
         except ResourceError as error:
             say(str(error))
             raise Refusal(503, "The rating was not saved; the server's terminal says why.", code="not_saved") from error
         return JSONResponse({"id": id, "thumb": rated.thumb})
 
 
-def _turns(messages: list[Message]) -> "list[Turn]":
-    return [cast("Turn", message.plain()) for message in messages]
-
-
-async def _not_routed(_: Request, error: Any) -> Response:
-    message = "There is nothing at this address." if error.status_code == 404 else str(error.detail)
-    return Refusal(error.status_code, message).response()
+async def _not_routed(request: Request, error: Any) -> Response:
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(error.headers["Allow"].split(", ")))
+        message = f"{request.method} is not what this address answers to. It answers to {allowed}."
+        return Refusal(405, message, code="method_not_allowed", headers={"allow": allowed}).response()
+    if error.status_code == 404:
+        return Refusal(404, "There is nothing at this address.", code="unknown_url").response()
+    return Refusal(error.status_code, str(error.detail)).response()

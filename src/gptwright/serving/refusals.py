@@ -1,29 +1,58 @@
 """An answer that is an error, in OpenAI's shape: `{"error": {"message", "type", "param", "code"}}`.
 
 OpenAI's clients turn the status into an exception of their own: 400 BadRequestError, 401 AuthenticationError,
-404 NotFoundError, 429 RateLimitError, 500 and above InternalServerError.
+404 NotFoundError, 429 RateLimitError, 500 and above InternalServerError. Others look at `code`, or for words of the
+message: "maximum context length".
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from starlette.responses import JSONResponse
 
+from gptwright.engine.engine import PromptTooLong
+from gptwright.engine.sampling import SettingError
 from gptwright.foundations.errors import GptwrightError
 
 log = logging.getLogger(__name__)
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+HEADERS = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "5"}}
 CLIENT_GONE = 499
+FIELDS = {"schema": "response_format", "stop_ids": "stop_token_ids", "prompt_logprobs": "logprobs"}
+"""settings of the engine that the API calls otherwise"""
+CODES = {
+    "missing": "missing_required_parameter",
+    "greater_than_equal": "below_min_value",
+    "greater_than": "below_min_value",
+    "less_than_equal": "above_max_value",
+    "less_than": "above_max_value",
+    "string_too_long": "string_above_max_length",
+    "string_too_short": "string_below_min_length",
+    "too_long": "array_above_max_length",
+    "too_short": "array_below_min_length",
+}
+"""OpenAI's word for what pydantic calls otherwise; every error of a type is an "invalid_type" """
 
 
 class Refusal(Exception):
     """Raised anywhere below a route; the guard answers with it."""
 
-    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.param, self.code = status, message, param, code
+        self.headers = {**HEADERS.get(status, {}), **(headers or {})}
 
     def body(self) -> dict[str, Any]:
         """The JSON that OpenAI's clients read."""
@@ -32,8 +61,7 @@ class Refusal(Exception):
 
     def response(self) -> JSONResponse:
         """The whole answer, with the headers that its status calls for."""
-        headers = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "5"}}.get(self.status)
-        return JSONResponse(self.body(), self.status, headers)
+        return JSONResponse(self.body(), self.status, self.headers)
 
 
 def unsupported(param: str) -> Refusal:
@@ -44,14 +72,30 @@ def unsupported(param: str) -> Refusal:
 
 def invalid(error: ValidationError) -> Refusal:
     """The first thing wrong with a request's fields."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    param = ".".join(str(part) for part in first["loc"])[:80] or None
-    if first["type"] == "extra_forbidden" and param:
+    first = error.errors(include_url=False)[0]
+    param = _path(first)[:80]
+    if first["type"] == "extra_forbidden":
         return unsupported(param)
     if first["type"] == "missing":
-        return Refusal(400, f"The request must give '{param}'.", param=param, code="missing_required_parameter")
+        return Refusal(400, f"The request must give '{param}'.", param=param, code=CODES["missing"])
     message = first["msg"].removeprefix("Value error, ")
-    return Refusal(400, f"'{param}': {message}." if param else message, param=param, code="invalid_value")
+    return Refusal(400, f"'{param}': {message}.".replace("..", "."), param=param, code=_code(first))
+
+
+def _path(error: ErrorDetails) -> str:
+    """Where it is, as OpenAI writes it: messages[0].content."""
+    further = error.get("ctx", {}).get("param")
+    places = (*error["loc"], *([further] if further else []))
+    return "".join(f"[{place}]" if isinstance(place, int) else f".{place}" for place in places).removeprefix(".")
+
+
+def _code(error: ErrorDetails) -> str:
+    if error["type"].endswith("_type") or error["type"] == "int_from_float":
+        return "invalid_type"
+    code = CODES.get(error["type"], "invalid_value")
+    if code.endswith("_value") and code != "invalid_value":
+        return ("integer_" if isinstance(error["input"], int) else "decimal_") + code
+    return code
 
 
 def from_model(error: Exception, given: str | None = None) -> Refusal:
@@ -62,7 +106,12 @@ def from_model(error: Exception, given: str | None = None) -> Refusal:
     if not isinstance(error, GptwrightError):
         log.error("the model failed", exc_info=error)
         return Refusal(500, "The model failed on this request.", code="internal_error")
-    too_long = "context" in error.needed
+    if isinstance(error, PromptTooLong):
+        message = (
+            f"This model's maximum context length is {error.context} tokens. However, your {given} resulted in "
+            f"{error.tokens} tokens. Please reduce the length of the {given}."
+        )
+        return Refusal(400, message, param=given, code="context_length_exceeded")
+    param = FIELDS.get(error.setting, error.setting) if isinstance(error, SettingError) else given
     message = f"Needed {error.needed}; got {error.got}. {error.remedy}"
-    return Refusal(400, message, param=given if too_long else None,
-                   code="context_length_exceeded" if too_long else "invalid_value")  # fmt: skip
+    return Refusal(400, message, param=param, code="invalid_value")

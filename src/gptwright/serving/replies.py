@@ -22,14 +22,19 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=Fa
 
 
 async def answer(
-    request: Request, worker: "Worker[Numbered]", asked: Asked, open: Open, sampling: Sampling, wording: Wording
+    request: Request,
+    worker: "Worker[Numbered]",
+    asked: Asked,
+    prompts: Sequence[Open],
+    sampling: Sampling,
+    wording: Wording,
 ) -> Response:
-    """Runs the request and answers it, streamed or whole.
+    """Runs the request and answers it, streamed or whole; `prompts` open the replies to each of them.
 
     Raises `Refusal`: 400 for what the model cannot take, 429 when too many wait, 499 when the caller has gone.
     """
     try:
-        job = worker.submit(lambda: Replies(open, sampling))
+        job = worker.submit(lambda: Replies(prompts, sampling))
     except LineFull as error:
         raise Refusal(429, f"{worker.waiting} requests are waiting; try again soon.", code="queue_full") from error
     except Closed as error:
@@ -37,7 +42,7 @@ async def answer(
     head = {"id": wording.id, "created": int(time.time()), "model": asked.model}
     try:
         first = await _attended(request, anext(job), wording.given)
-        gathered = Gathered(sampling)
+        gathered = Gathered(sampling, len(prompts))
         gathered.add(first)
         if asked.stream:
             head["object"] = wording.part

@@ -1,38 +1,45 @@
 """chat: a conversation in the terminal."""
 
+import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
 from gptwright.engine.sampling import Sampling
-from gptwright.foundations.errors import GptwrightError, nearest
+from gptwright.foundations.errors import ArtifactError, GptwrightError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import settings
+from gptwright.foundations.signals import stop_request
 from gptwright.stages.limits import Dtype
+from gptwright.stages.resolve import resolve_model, warn_of_base
 
 if TYPE_CHECKING:
     from gptwright.generation.model import Model
     from gptwright.tokenizers.chat import Message
 
 COMMANDS = {
-    "/reset": "begin a new conversation",
+    "/reset": "begin a new conversation (or /new)",
     "/system TEXT": "tell the model how to behave; nothing takes it back",
     "/save FILE": "write the conversation as a line of JSON, as sft reads it",
     "/help": "show this",
     "/quit": "leave (or Ctrl-D)",
 }
+SYNONYMS = {"/new": "/reset", "/clear": "/reset", "/exit": "/quit", "/bye": "/quit", "/q": "/quit", "/?": "/help"}
 
 
 @settings
 class Chat:
     """Talk with a model in the terminal."""
 
-    model: tyro.conf.Positional[Path]
-    """folder of a stage that leaves a chat model, or a Hugging Face folder"""
+    model: tyro.conf.Positional[Path | None] = None
+    """folder of a stage that leaves a chat model, of a run (its last model), or of Hugging Face; the newest model under
+    runs/ when not given"""
     temperature: float | None = None
     """0 always says the likeliest; the model's folder has a default"""
     max_tokens: int | None = None
@@ -50,7 +57,12 @@ def run(config: Chat) -> None:
     """Talks until /quit, Ctrl-D or Ctrl-C. Replies go to stdout."""
     from gptwright.generation.load import load_decoder
 
-    model = load_decoder(config.model, dtype=config.dtype)
+    folder = resolve_model(config.model)
+    model = load_decoder(folder, dtype=config.dtype)
+    if model.tokenizer.controls.template is None:
+        raise ArtifactError("a model with a chat template", f"{folder}, which has none: it was not taught to chat",
+                            "Use one that was, or continue texts with gptwright generate.")  # fmt: skip
+    warn_of_base(folder)
     model.sampling = asked_of(config, model.sampling)
     converse(model)
 
@@ -68,28 +80,58 @@ class Talk:
     model: "Model"
     system: str = ""
     turns: "list[Message]" = field(default_factory=list)
+    shortened: bool = False
+    """whether it was said that the oldest turns are left out"""
 
     @property
     def messages(self) -> "list[Message]":
         return [*([{"role": "system", "content": self.system}] if self.system else []), *self.turns]  # pyright: ignore
 
     def answer(self, text: str, write: Callable[[str], object]) -> None:
-        """Adds the user's turn and writes the reply as it comes; one that fails leaves the conversation as it was."""
+        """Adds the user's turn and writes the reply as it comes. One that fails leaves the conversation as it was; of
+        one that Ctrl-C stops, what was written stays."""
         question: Message = {"role": "user", "content": text}
-        pieces: list[str] = []
-        for piece in self.model.stream_chat([*self.messages, question], self.model.sampling):
-            pieces.append(piece.text)
-            write(piece.text)
+        shown = self._fitted([*self.messages, question])
+        written, stopped = self._write(shown, write)
         write("\n")
-        reply: Message = {"role": "assistant", "content": "".join(pieces)}
-        self.turns += [question, reply]
+        reply: Message = {"role": "assistant", "content": written}
+        if written or not stopped:
+            self.turns += [question, reply]
+        if stopped:
+            say("stopped; Ctrl-C again leaves")
 
-    def command(self, line: str) -> None:
-        """Does what a line beginning with / asks for."""
+    def _write(self, shown: "list[Message]", write: Callable[[str], object]) -> tuple[str, bool]:
+        """What was written, and whether somebody stopped it. The engine is asked to stop between two steps."""
+        written = ""
+        try:
+            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as pieces:
+                for piece in pieces:
+                    written += piece.text
+                    write(piece.text)
+                    if stop:
+                        break
+        except KeyboardInterrupt:
+            return written, True
+        if stop.signal_number == signal.SIGTERM:
+            raise KeyboardInterrupt
+        return written, bool(stop)
+
+    def _fitted(self, messages: "list[Message]") -> "list[Message]":
+        """The conversation, or as much of it as the model can read; what is left out is told once."""
+        shown = self.model.fitted(messages, self.model.sampling)
+        if len(shown) < len(messages) and not self.shortened:
+            self.shortened = True
+            say(f"the conversation has outgrown the {self.model.context:,} tokens that the model can read: "
+                "from here on its oldest turns are left out")  # fmt: skip
+        return shown
+
+    def command(self, line: str) -> bool:
+        """Does what a line beginning with / asks for; false when that is to end."""
         name, _, rest = line.partition(" ")
-        match name:
+        match SYNONYMS.get(name.lower(), name.lower()):
             case "/reset":
                 self.turns.clear()
+                self.shortened = False
                 say("a new conversation")
             case "/system":
                 self.system = rest.strip()
@@ -98,8 +140,11 @@ class Talk:
                 self._save(rest.strip())
             case "/help":
                 say("\n".join(f"{name:14} {what}" for name, what in COMMANDS.items()))
+            case "/quit":
+                return False
             case _:
                 say(f"no such command: {name}. {nearest(name, [c.split()[0] for c in COMMANDS])}")
+        return True
 
     def _save(self, name: str) -> None:
         from gptwright.text.jsonl import write_objects
@@ -110,16 +155,19 @@ class Talk:
 
 
 def converse(model: "Model") -> None:
-    """Reads lines and answers them until the end of the input, /quit or Ctrl-C; a broken reply does not end it."""
+    """Reads lines and answers them until the end of the input, /quit or Ctrl-C; a broken reply does not end it, and
+    Ctrl-C during a reply ends that alone."""
     say(f"chatting with {model.name}: /help lists commands, Ctrl-D leaves")
-    talk = Talk(model)
-    while True:
+    typing = sys.stdin.isatty()
+    if typing:
+        with suppress(ImportError):  # there is none on Windows
+            import_module("readline")  # from here on arrows move in the line, and through those before it
+    talk, goes_on = Talk(model), True
+    while goes_on:
         try:
-            line = input("\nyou> " if sys.stdin.isatty() else "").strip()
-            if line == "/quit":
-                return
+            line = _read(typing).strip()
             if line.startswith("/"):
-                talk.command(line)
+                goes_on = talk.command(line)
             elif line:
                 talk.answer(line, _write)
         except (EOFError, KeyboardInterrupt):
@@ -127,6 +175,12 @@ def converse(model: "Model") -> None:
             return
         except GptwrightError as error:
             say(str(error))
+
+
+def _read(typing: bool) -> str:
+    if typing:
+        print()  # not part of the prompt: line editors count its columns
+    return input("you> " if typing else "")
 
 
 def _write(text: str) -> None:

@@ -12,6 +12,7 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Count, settings
 from gptwright.stages.limits import Dtype
+from gptwright.stages.resolve import resolve_model
 
 if TYPE_CHECKING:
     from gptwright.generation.model import Model
@@ -27,7 +28,7 @@ class Generate:
     """Continue a text; or, with --prompts, answer every prompt of a JSON Lines file."""
 
     model: tyro.conf.Positional[Path]
-    """folder of a stage that leaves a model, or a Hugging Face folder"""
+    """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face"""
     prompt: tyro.conf.Positional[str] = ""
     """text to continue, or to translate"""
     prompts: Path | None = None
@@ -53,7 +54,8 @@ class Generate:
     seed: int | None = None
     """the same seed gives the same text"""
     logprobs: int | None = None
-    """of a PROMPT: every token as JSON instead of the text, with its log-probability and so many of the likeliest"""
+    """of a PROMPT: every token as JSON instead of the text, with the model's own log-probability and so many of the
+    likeliest"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
 
@@ -76,7 +78,7 @@ def run(config: Generate) -> None:
 
     sampling = sampling_of(config)
     opened = load_decoder if config.prompts else load
-    model = opened(config.model, dtype=config.dtype)
+    model = opened(resolve_model(config.model), dtype=config.dtype)
     if not isinstance(model, Model):
         print(model.generate(config.prompt))
         return

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.foundations.settings import Port, Range, settings
 from gptwright.stages.limits import Dtype
+from gptwright.stages.resolve import resolve_model, warn_of_base
 
 if TYPE_CHECKING:
     from socket import socket
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 class Serve:
     """Serve a model: OpenAI-compatible API and chat page."""
 
-    model: tyro.conf.Positional[Path]
-    """folder of a stage that leaves a model, or a Hugging Face folder"""
+    model: tyro.conf.Positional[Path | None] = None
+    """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face; the newest model under
+    runs/ when not given"""
     host: str = "127.0.0.1"
     """address to listen on; any but this machine's own needs --key"""
     port: Port = 8000
@@ -75,19 +78,23 @@ def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
     from gptwright.serving.listen import check_public, is_loopback
 
     check_public(config.host, config.key)
+    folder = resolve_model(config.model)
+    config = replace(config, model=folder)
     from gptwright.generation.load import load_decoder
     from gptwright.serving.api import create_app
     from gptwright.serving.guard import LOOPBACK
 
-    model = load_decoder(config.model, dtype=config.dtype)
+    model = load_decoder(folder, dtype=config.dtype)
     model.memory_gb, model.at_once = config.memory_gb, config.at_once
+    warn_of_base(folder)
     hosts = LOOPBACK if is_loopback(config.host) else None
     app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
     return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", model.name
 
 
 def feedback_path(config: Serve) -> Path:
-    """Where the thumbs go."""
+    """Where the thumbs go, of a model that is known."""
+    assert config.model
     return config.feedback or run_folder(config.model) / "feedback.jsonl"
 
 
@@ -101,6 +108,7 @@ def run_folder(model: Path) -> Path:
 def _examples(config: Serve) -> tuple[str, ...]:
     from gptwright.serving.examples import read_examples
 
+    assert config.model
     beside = run_folder(config.model) / "examples.jsonl"
     if config.examples is None and not beside.is_file():
         return ()

@@ -42,6 +42,15 @@ def write_folder(folder: Path, backend: Backend, controls: Controls, context: in
     write_json(folder / "tokenizer_config.json", {name: value for name, value in config.items() if value is not None})
 
 
+READERS = {
+    "vocab.json": "read_gpt2 of gptwright.tokenizers.files",
+    "vocab.bpe": "read_gpt2 of gptwright.tokenizers.files",
+    "vocab.txt": "read_bert of gptwright.tokenizers.files",
+    "tokenizer.model": "read_sentencepiece of gptwright.tokenizers.sentencepiece",
+}
+"""what reads the vocabulary files that lie in folders without a tokenizer.json"""
+
+
 def read_folder(folder: Path) -> tuple[Backend, Controls]:
     """Opens a folder. Raises `ArtifactError` naming what is missing, damaged or unsaid."""
     backend = _backend(folder / "tokenizer.json")
@@ -65,9 +74,9 @@ def read_folder(folder: Path) -> tuple[Backend, Controls]:
 
 def _backend(path: Path) -> Backend:
     if not path.is_file():
-        others = [n for n in ("vocab.json", "vocab.bpe", "vocab.txt", "tokenizer.model") if (path.parent / n).is_file()]
+        others = [name for name in READERS if (path.parent / name).is_file()]
         raise ArtifactError(f"a tokenizer at {path}", f"{others[0]} only" if others else "nothing there",
-                            "Read that file with gptwright.tokenizers.files and save the result." if others else
+                            f"Read that file with {READERS[others[0]]} and save the result." if others else
                             "Run the tokenize stage first.")  # fmt: skip
     remedy = "Restore it, or run the tokenize stage again."
     if path.stat().st_size > LARGEST:

@@ -129,19 +129,12 @@ async function reply() {
   keep();
 }
 
-// Shows the model as much of the conversation as fits: while it is too long, the oldest turn is left out.
+// The server leaves out the oldest turns of a conversation that is too long, and says how many messages.
 async function write(answer) {
   const end = messages.indexOf(answer);
   const chosen = Object.fromEntries(NUMBERS.filter((name) => settings[name] !== "").map((name) => [name, +settings[name]]));
   answer.system = settings.system;
-  for (;;) {
-    try {
-      return await follow(answer, { model, messages: conversation(answer.system, answer.from, end), ...chosen });
-    } catch (error) {
-      if (error.code !== "context_length_exceeded" || answer.from + 2 >= end) throw error;
-      answer.from += 2;
-    }
-  }
+  await follow(answer, { model, messages: conversation(answer.system, 0, end), ...chosen });
 }
 
 async function follow(answer, body) {
@@ -156,7 +149,8 @@ async function follow(answer, body) {
     fill(item, answer);
     if (follow) toEnd();
   };
-  for await (const { text, finish, usage } of server.chat(store.getKey(), body, running.signal)) {
+  for await (const { dropped, text, finish, usage } of server.chat(store.getKey(), body, running.signal)) {
+    answer.from = dropped ?? answer.from;
     if (text) {
       last = performance.now();
       first ||= last;

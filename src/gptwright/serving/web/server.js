@@ -21,10 +21,12 @@ export const models = async (key) => (await (await ask("/v1/models", key)).json(
 export const examples = async (key) => (await ask("/examples", key)).json();
 export const rate = (key, body) => ask("/feedback", key, { method: "POST", body: JSON.stringify(body) });
 
-// Yields { text, finish, usage } as they come; `signal` stops the model within a token.
+// Yields { dropped }, how many of the oldest messages the model is not shown because they no longer fit, and then
+// { text, finish, usage } as they come; `signal` stops the model within a token.
 export async function* chat(key, body, signal) {
-  const request = { ...body, stream: true, stream_options: { include_usage: true } };
+  const request = { ...body, truncation: "auto", stream: true, stream_options: { include_usage: true } };
   const answer = await ask("/v1/chat/completions", key, { method: "POST", body: JSON.stringify(request), signal });
+  yield { dropped: Number(answer.headers.get("x-dropped-messages") ?? 0) };
   for await (const data of events(answer.body)) {
     if (data === "[DONE]") return;
     const event = JSON.parse(data);

@@ -1,0 +1,57 @@
+"""How a request's fields are read: strictly, and none is ignored in silence.
+
+`NEUTRAL` lists, for fields that are not honoured, the values that ask for nothing. Any other field is a 400 naming it.
+"""
+
+from typing import Any, NoReturn, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
+
+from gptwright.serving.refusals import invalid, unsupported
+
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "store": (False,),
+    "best_of": (1,),
+    "echo": (False,),
+    "top_logprobs": (0,),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "parallel_tool_calls": (True, False),
+    "modalities": (["text"],),
+    "reasoning_effort": ("none",),
+    "verbosity": ("medium",),
+    "suffix": ("",),
+}
+
+
+class Shape(BaseModel):
+    """Some fields of a request. Numbers are finite, an int is not a text, and what is not known is refused."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+    @classmethod
+    def read(cls, body: dict[str, Any]) -> Self:
+        """Raises `Refusal` (400) naming the first field that is missing, out of range, or not honoured."""
+        try:
+            return cls.model_validate({k: v for k, v in body.items() if k in cls.model_fields or _matters(k, v)})
+        except ValidationError as error:
+            raise invalid(error) from error
+
+
+def refuse(param: str, message: str) -> NoReturn:
+    """Of a validator that looks at several fields: names the one that has to change."""
+    raise PydanticCustomError("together", "{message}", {"param": param, "message": message})
+
+
+def _matters(name: str, value: Any) -> bool:
+    if value is None or any(_same(value, neutral) for neutral in NEUTRAL.get(name, ())):
+        return False
+    raise unsupported(name)
+
+
+def _same(value: Any, neutral: Any) -> bool:
+    """Equal as in JSON: 0 is 0.0 but not false."""
+    return value == neutral and isinstance(value, bool) == isinstance(neutral, bool)
