@@ -84,7 +84,7 @@ class Model:
     def text_ids(self, prompt: str) -> list[int]:
         """What is read of a text that is to be continued."""
         begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
-        return [*begin, *self.tokenizer.encode(prompt)]
+        return [*begin, *self.tokenizer.encode(prompt)] or self.tokenizer.nothing
 
     def chat_ids(self, messages: Sequence[Message]) -> list[int]:
         """What is read of a conversation that is to be replied to."""

@@ -29,10 +29,7 @@ class Rendering:
 
     def __init__(self, messages: Sequence[Message], tokenizer: Tokenizer, template: str) -> None:
         self._tokenizer, self._template = tokenizer, template
-        controls = tokenizer.controls
-        named = {"bos_token": controls.begin, "eos_token": (*controls.stops, controls.end)[0],
-                 "pad_token": controls.pad}  # fmt: skip
-        self._names = {name: token for name, token in named.items() if token}
+        self._names = tokenizer.controls.named
         self._check_roles(messages)
         added = tokenizer.reader.get_added_tokens_decoder().values()
         tokens = [token.content for token in added if token.special]

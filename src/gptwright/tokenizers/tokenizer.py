@@ -88,8 +88,14 @@ class Tokenizer:
 
     @cached_property
     def begin(self) -> int | None:
-        """The id put before a text; None if the family has none."""
+        """The id put before a text; None where nothing is."""
         return self.control(self.controls.begin) if self.controls.begin else None
+
+    @cached_property
+    def nothing(self) -> list[int]:
+        """What a model reads of an empty text: the token that other tools call bos_token, where there is one."""
+        token = self.controls.named.get("bos_token")
+        return [] if token is None else [self.control(token)]
 
     @cached_property
     def end(self) -> int:
