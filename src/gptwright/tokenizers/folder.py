@@ -89,6 +89,11 @@ def end_ids(folder: Path) -> list[int]:
     return []
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether the folder holds a tokenizer of any kind, readable or not."""
+    return any((folder / name).exists() for name in ("tokenizer.json", *_READERS))
+
+
 def _begin(path: Path, backend: Backend) -> str | None:
     """What is put before a text. `transformers` 5 does not read add_bos_token beside a tokenizer.json, whose
     post-processor decides. Raises `ArtifactError` when that is more than one token."""

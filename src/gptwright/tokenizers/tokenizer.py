@@ -92,10 +92,10 @@ class Tokenizer:
         return self.control(self.controls.begin) if self.controls.begin else None
 
     @cached_property
-    def nothing(self) -> list[int]:
-        """What a model reads of an empty text: the token that other tools call bos_token, where there is one."""
+    def bos(self) -> int | None:
+        """The id that other tools call bos_token, put before a text or not: an empty text begins with it."""
         token = self.controls.named.get("bos_token")
-        return [] if token is None else [self.control(token)]
+        return None if token is None else self.control(token)
 
     @cached_property
     def end(self) -> int:
