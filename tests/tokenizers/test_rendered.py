@@ -216,9 +216,9 @@ def test_a_control_token_of_one_character(learned: dict[str, Tokenizer]) -> None
     backend = backend_of(learned, "byte-level")
     backend.add_special_tokens(["\u1200"])
     tokenizer = Both(backend, "{{ messages[0].content }}</s>", "</s>").ours
-    assert prompt_ids([{"role": "user", "content": "a"}], tokenizer)
-    with pytest.raises(InputError, match="control characters"):
-        prompt_ids([{"role": "user", "content": "a \u1200"}], tokenizer)
+    ids = prompt_ids([{"role": "user", "content": "a \u1200"}], tokenizer)
+    assert ids == [*tokenizer.encode("a \u1200"), tokenizer.control("</s>")]
+    assert tokenizer.control("\u1200") not in ids
 
 
 def test_tokens_that_only_the_template_makes_control(learned: dict[str, Tokenizer]) -> None:

@@ -7,12 +7,16 @@ from functools import lru_cache
 from typing import Any, TypedDict
 
 import jinja2
+from jinja2.compiler import CodeGenerator
 from jinja2.ext import Extension, loopcontrols
-from jinja2.nodes import Node
+from jinja2.filters import make_attrgetter
+from jinja2.nodes import EvalContext, Node
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import pass_eval_context
 
 from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.tokenizers.said import joined, plain, twins_of
 
 
 class Message(TypedDict):
@@ -61,7 +65,10 @@ def _compiled(template: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
-    environment.filters["tojson"] = _tojson
+    filters: dict[str, Any] = environment.filters  # pyright: ignore[reportAssignmentType]
+    filters |= {"tojson": _tojson, "join": _join}
+    environment.code_generator_class = _Generator
+    environment.concat = joined  # pyright: ignore[reportAttributeAccessIssue]
     known: dict[str, Any] = environment.globals
     known |= {
         "raise_exception": _raise_exception,
@@ -95,7 +102,30 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     """Without the HTML escapes of Jinja's own."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    found = json.dumps(plain(value), ensure_ascii=ensure_ascii, indent=indent, separators=separators,
+                       sort_keys=sort_keys)  # fmt: skip
+    twins = twins_of(value)
+    return twins.said(found) if twins else found
+
+
+@pass_eval_context
+def _join(context: EvalContext, value: Any, d: str = "", attribute: Any = None) -> str:
+    """Jinja's own, over texts that may be people's."""
+    if attribute is not None:
+        value = map(make_attrgetter(context.environment, attribute), value)
+    texts = list(value)
+    return joined(part for text in texts for part in (d, text))[len(d) :] if texts else ""
+
+
+class _Generator(CodeGenerator):
+    """Jinja's, but that `a ~ b` keeps what people said."""
+
+    def visit_Concat(self, node: Any, frame: Any) -> None:
+        self.write("environment.concat((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
 
 
 def _raise_exception(message: str) -> None:
