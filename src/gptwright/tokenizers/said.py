@@ -9,6 +9,7 @@ ever becomes control.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
 from typing import Any, SupportsIndex, cast
 
 from gptwright.foundations.errors import InputError
@@ -161,7 +162,9 @@ def _seen(name: str) -> Callable[..., Any]:
     method = getattr(str, name)
 
     def look(self: Said, *args: Any, **kwargs: Any) -> Any:
-        found = method(self.true, *map(_true, args), **{key: _true(value) for key, value in kwargs.items()})
+        # startswith takes several texts as a tuple
+        shown = [tuple(map(_true, cast("tuple[Any, ...]", a))) if isinstance(a, tuple) else _true(a) for a in args]
+        found = method(self.true, *shown, **{key: _true(value) for key, value in kwargs.items()})
         return self.twins.said(found) if isinstance(found, str) else found
 
     look.__name__ = name
@@ -192,6 +195,20 @@ def twins_of(value: Any) -> Twins | None:
         return value.twins
     parts: Any = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     return next((found for part in parts if (found := twins_of(part))), None)
+
+
+def looking(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of texts that sees the true ones; a text that it makes of people's is people's again."""
+
+    @wraps(function)
+    def look(*args: Any, **kwargs: Any) -> Any:
+        twins = twins_of([*args, *kwargs.values()])
+        if twins is None:
+            return function(*args, **kwargs)
+        found = function(*map(plain, args), **{key: plain(value) for key, value in kwargs.items()})
+        return twins.said(str(found)) if isinstance(found, str) else found
+
+    return look
 
 
 def joined(parts: Iterable[Any]) -> str:

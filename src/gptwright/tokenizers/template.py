@@ -16,7 +16,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_eval_context
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.said import joined, plain, twins_of
+from gptwright.tokenizers.said import joined, looking
+
+# Filters of Jinja's that look at letters by other ways than the methods of a text.
+_OF_LETTERS = ("title", "wordcount", "wordwrap", "escape", "e", "forceescape", "striptags", "urlencode", "urlize",
+               "indent", "truncate", "format", "pprint", "filesizeformat")  # fmt: skip
 
 
 class Message(TypedDict):
@@ -66,7 +70,7 @@ def _compiled(template: str) -> jinja2.Template:
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
     filters: dict[str, Any] = environment.filters  # pyright: ignore[reportAssignmentType]
-    filters |= {"tojson": _tojson, "join": _join}
+    filters |= {"tojson": looking(_tojson), "join": _join} | {name: looking(filters[name]) for name in _OF_LETTERS}
     environment.code_generator_class = _Generator
     environment.concat = joined  # pyright: ignore[reportAttributeAccessIssue]
     known: dict[str, Any] = environment.globals
@@ -102,10 +106,7 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     """Without the HTML escapes of Jinja's own."""
-    found = json.dumps(plain(value), ensure_ascii=ensure_ascii, indent=indent, separators=separators,
-                       sort_keys=sort_keys)  # fmt: skip
-    twins = twins_of(value)
-    return twins.said(found) if twins else found
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 @pass_eval_context
