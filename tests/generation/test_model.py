@@ -107,6 +107,9 @@ def test_a_text_begins_as_the_family_begins_texts(model: Model) -> None:
     assert list(bare.stream("the cat", Sampling(max_tokens=1)))[-1].prompt_tokens == tokens - 1
     with pytest.raises(InputError, match="at least one token"):
         bare.generate("")
+    names = replace(without, names={"bos_token": "<|endoftext|>"})
+    known = Model(model.network, Tokenizer(model.tokenizer.backend, names), "known")
+    assert known.text_ids("") == [known.tokenizer.end] and known.text_ids("the") == known.tokenizer.encode("the")
 
 
 def test_what_continues_a_text_keeps_its_space_and_a_reply_does_not(network: GPT2) -> None:
@@ -180,6 +183,7 @@ def test_what_cannot_be_loaded_is_said(model: Model, tmp_path: Path) -> None:
         load(tmp_path)
     with new_folder(tmp_path / "bare") as bare:
         write_model(model.network, bare, {})
+        (bare / "vocab.json").write_text("{}")
     with pytest.raises(ArtifactError, match="a tokenizer at"):
         load(tmp_path / "bare")
     export(RewardModel(model.network), model.tokenizer, tmp_path / "reward")

@@ -9,7 +9,7 @@ import torch
 import transformers
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.foundations.gguf import read_container
 from gptwright.layers.positions import RopeScaling
 from gptwright.models.catalogue import build
@@ -32,6 +32,31 @@ LLAMAS = {
     "tied": LlamaConfig(**LLAMA, tied=True, base=50_000.0, epsilon=1e-6),
     "stretched": LlamaConfig(**LLAMA | {"width": 128}, base=500_000.0, scaling=SCALING),
 }
+STRETCHES = [(64, 1e4, 8.0), (100, 1e4, 2.0), (777, 5e5, 4.0), (1000, 1e4, 3.5), (12_345, 1e6, 32.0), (8192, 5e5, 8.0)]
+
+
+@pytest.mark.parametrize(("original", "base", "factor"), STRETCHES)
+@pytest.mark.parametrize("width", [16, 32, 128, 256])
+def test_our_own_stretch_is_read_again(
+    original: int, base: float, factor: float, width: int, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    """Whatever context it was stretched from: that table, or another that turns every wave alike."""
+    scaling = RopeScaling(factor=factor, low=1.0, high=4.0, original_context=original)
+    model = loud(LlamaConfig(**LLAMA | {"width": width}, base=base, scaling=scaling))
+    path = written(model, tokenizer, tmp_path)
+    found = read_gguf(path)
+    again: Any = build_model(found.config, path, lambda: found.tensors)
+    with torch.no_grad():
+        assert (again(IDS) - model(IDS)).abs().max() <= 1e-4
+
+
+def test_numbers_that_float16_has_not(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    model = loud(LLAMAS["apart"])
+    model.blocks[0].mlp.up.weight[0, 0] = 70_000.0
+    with pytest.raises(InputError, match=r"in blk\.0\.ffn_up\.weight, for float16; got 70,000"):
+        written(model, tokenizer, tmp_path, torch.float16)
+    assert not list(tmp_path.iterdir())
+    written(model, tokenizer, tmp_path, torch.bfloat16)
 
 
 def loud(config: Any) -> Any:

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gptwright.foundations.errors import ArtifactError
-from gptwright.models.weights import WEIGHTS, Weights
+from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.models.weights import WEIGHTS, Weights, narrowed
 
 TENSORS = {
     "a.weight": torch.arange(12.0).reshape(3, 4),
@@ -63,9 +63,44 @@ def test_several_files_with_an_index(folder: Path) -> None:
     index = {"weight_map": {name: WEIGHTS for name in TENSORS} | {"e": "more.safetensors"}}
     (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
     assert set(Weights(folder).shapes) == {*TENSORS, "e"}
-    save_file({"a.weight": torch.ones(2)}, folder / "more.safetensors")
-    with pytest.raises(ArtifactError, match=r"the tensor a\.weight once"):
+
+
+def test_the_index_decides_which_file_a_tensor_is_in(folder: Path) -> None:
+    save_file({"a.weight": torch.ones(2), "e": torch.ones(2)}, folder / "more.safetensors")
+    index = {"weight_map": {name: WEIGHTS for name in TENSORS} | {"a.weight": "more.safetensors"}}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+    assert torch.equal(Weights(folder)["a.weight"], torch.ones(2)) and "e" in Weights(folder)
+    index["weight_map"]["a.weight"] = WEIGHTS
+    (folder / f"{WEIGHTS}.index.json").write_text(
+        json.dumps(index | {"weight_map": index["weight_map"] | {"e": "more.safetensors"}})
+    )
+    assert torch.equal(Weights(folder)["a.weight"], TENSORS["a.weight"])
+
+
+def test_a_tensor_that_two_files_hold_and_no_index_places(folder: Path) -> None:
+    for name in ("one", "two"):
+        save_file({"e": torch.ones(2), name: torch.ones(1)}, folder / f"{name}.safetensors")
+    (folder / WEIGHTS).unlink()
+    index = {"weight_map": {"one": "one.safetensors", "two": "two.safetensors"}}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+    with pytest.raises(ArtifactError, match="the tensor e once"):
         Weights(folder)
+
+
+def test_one_file_beside_an_index_of_others(folder: Path) -> None:
+    """transformers takes the one file, vLLM those of the index."""
+    save_file(TENSORS, folder / "more.safetensors")
+    index = {"weight_map": dict.fromkeys(TENSORS, "more.safetensors")}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+    with pytest.raises(ArtifactError, match="got both"):
+        Weights(folder)
+
+
+def test_a_format_that_is_too_small() -> None:
+    assert narrowed("a", torch.tensor([65504.0]), torch.float16).dtype == torch.float16
+    with pytest.raises(InputError, match=r"at most 65,504 in a, for float16; got 70,000(.|\n)*bfloat16"):
+        narrowed("a", torch.tensor([1.0, -70_000.0]), torch.float16)
+    assert narrowed("a", torch.tensor([70_000.0]), torch.bfloat16).isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import transformers
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.chat import CHAT_TEMPLATE
 from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.folder import READERS
+from gptwright.tokenizers.folder import READERS, end_ids
 from gptwright.tokenizers.hostile import TEXTS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -64,9 +64,9 @@ def test_other_tools_know_berts_control_tokens(learned: dict[str, Tokenizer], tm
 @pytest.mark.parametrize(
     ("kind", "made", "expected"),
     [
-        ("byte-level", "GPT2Tokenizer", ("<|endoftext|>", "<|endoftext|>", "<|endoftext|>", "<|endoftext|>")),
+        ("byte-level", "GPT2Tokenizer", (None, "<|endoftext|>", "<|endoftext|>", "<|endoftext|>")),
         ("wordpiece", "BertTokenizer", ("[CLS]", "[SEP]", "[PAD]", "[SEP]")),
-        ("byte-fallback", "LlamaTokenizer", ("<s>", "</s>", "</s>", "</s>")),
+        ("byte-fallback", "LlamaTokenizer", (None, "</s>", "</s>", "</s>")),
         ("gpt1", "OpenAIGPTTokenizer", (None, "<unk>", "<unk>", "<unk>")),
     ],
 )
@@ -97,15 +97,90 @@ def test_what_a_folder_says_counts_more_than_names(folder: Path) -> None:
     configure(folder, bos_token=None, eos_token=added, pad_token="<|pad|>", chat_template="{{ messages }}")
     (folder / "generation_config.json").write_text('{"eos_token_id": [2, 0, 4294967296, "x", 399999]}')
     found = Tokenizer.load(folder).controls
-    assert found == Controls(begin=None, end="<|end|>", pad="<|pad|>", stops=("<|end|>", "<|endoftext|>"),
+    assert found == Controls(begin="<|endoftext|>", end="<|end|>", pad="<|pad|>", stops=("<|end|>", "<|endoftext|>"),
                              template="{{ messages }}")  # fmt: skip
+    assert found.named == {"eos_token": "<|end|>", "pad_token": "<|pad|>"}
 
 
 def test_the_map_of_special_tokens_fills_what_the_configuration_leaves(folder: Path) -> None:
     (folder / "special_tokens_map.json").write_text('{"eos_token": {"content": "<|end|>"}, "bos_token": "<|user|>"}')
     configure(folder, bos_token="<|pad|>")
     found = Tokenizer.load(folder).controls
-    assert (found.begin, found.end, found.pad) == ("<|pad|>", "<|end|>", "<|end|>")
+    assert (found.named["bos_token"], found.end, found.pad) == ("<|pad|>", "<|end|>", "<|end|>")
+
+
+BEFORE: dict[str, Any] = {
+    "nothing said": {},
+    "yes": {"add_bos_token": True},
+    "no": {"add_bos_token": False},
+    "only of the end": {"add_eos_token": False},
+    "null": {"add_bos_token": None},
+    "yes, without a token": {"add_bos_token": True, "bos_token": None},
+}
+
+
+@pytest.mark.parametrize("flags", BEFORE)
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("made", ["PreTrainedTokenizerFast", "GPT2Tokenizer", "LlamaTokenizer"])
+def test_a_text_begins_as_in_transformers(folder: Path, flags: str, kept: bool, made: str) -> None:
+    """By the post-processor; beside a tokenizer.json nobody reads what tokenizer_config.json has to say of it."""
+    kind = {"tokenizer_class": made, "bos_token": "<|user|>", "eos_token": "<|end|>"}
+    configure(folder, **kind | BEFORE[flags])
+    if not kept:
+        state = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+        (folder / "tokenizer.json").write_text(json.dumps(state | {"post_processor": None}), "utf-8")
+    theirs = transformers.AutoTokenizer.from_pretrained(folder)
+    ours = Tokenizer.load(folder)
+    begin = [] if ours.begin is None else [ours.begin]
+    assert [*begin, *ours.encode("the cat")] == theirs("the cat")["input_ids"]
+    ours.save(folder / "again")
+    again = transformers.AutoTokenizer.from_pretrained(folder / "again")
+    assert again("the cat")["input_ids"] == theirs("the cat")["input_ids"]
+    assert Tokenizer.load(folder / "again").controls == ours.controls
+
+
+def test_ours_begins_in_transformers_as_here(any_kind: Tokenizer, tmp_path: Path) -> None:
+    any_kind.save(tmp_path)
+    begin = [] if any_kind.begin is None else [any_kind.begin]
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)("the cat", split_special_tokens=True)["input_ids"]
+    ours = [*begin, *any_kind.encode("the cat")]
+    assert theirs[: len(ours)] == ours
+    assert Tokenizer.load(tmp_path).sha256 == any_kind.sha256
+
+
+def test_two_tokens_before_a_text(folder: Path) -> None:
+    state = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    ids = {token: {"id": token, "ids": [i], "tokens": [token]} for i, token in enumerate(["<|endoftext|>", "<|pad|>"])}
+    single = [
+        *({"SpecialToken": {"id": token, "type_id": 0}} for token in ids),
+        {"Sequence": {"id": "A", "type_id": 0}},
+    ]
+    state["post_processor"] |= {"single": single, "special_tokens": ids}
+    (folder / "tokenizer.json").write_text(json.dumps(state), "utf-8")
+    with pytest.raises(ArtifactError, match=r"at most one token put before a text(.|\n)*<\|endoftext\|> <\|pad\|>"):
+        Tokenizer.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "generation", "stops"),
+    [
+        (2, None, ["<|endoftext|>", "<|end|>"]),
+        ([2, 1], None, ["<|endoftext|>", "<|end|>", "<|pad|>"]),
+        (2, 1, ["<|endoftext|>", "<|pad|>"]),
+        (2, [1, 3], ["<|endoftext|>", "<|pad|>", "<|system|>"]),
+        (None, None, ["<|endoftext|>"]),
+        (77, None, ["<|endoftext|>"]),
+    ],
+)
+def test_ends_that_the_model_names(folder: Path, config: Any, generation: Any, stops: list[str]) -> None:
+    """A word of the vocabulary, 77, stays one."""
+    configure(folder, eos_token="<|endoftext|>")
+    (folder / "config.json").write_text(json.dumps({"eos_token_id": config}))
+    if generation is not None:
+        (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": generation}))
+    assert list(Tokenizer.load(folder).controls.stops) == stops
+    said = config if generation is None else generation
+    assert end_ids(folder) == ([] if said is None else said if isinstance(said, list) else [said])
 
 
 def test_where_templates_stand(folder: Path) -> None:
@@ -132,6 +207,9 @@ def test_a_missing_and_a_damaged_tokenizer(folder: Path, tmp_path: Path) -> None
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "vocab.txt").write_text("a\n")
     with pytest.raises(ArtifactError, match=r"vocab.txt only(.|\n)*gptwright.tokenizers.files"):
+        Tokenizer.load(tmp_path / "old")
+    (tmp_path / "old" / "vocab.txt").rename(tmp_path / "old" / "tokenizer.model")
+    with pytest.raises(ArtifactError, match=r"tokenizer.model only(.|\n)*gptwright.tokenizers.sentencepiece"):
         Tokenizer.load(tmp_path / "old")
     path = folder / "tokenizer.json"
     path.write_text(path.read_text("utf-8")[:-50], "utf-8")

@@ -216,9 +216,9 @@ def test_a_control_token_of_one_character(learned: dict[str, Tokenizer]) -> None
     backend = backend_of(learned, "byte-level")
     backend.add_special_tokens(["\u1200"])
     tokenizer = Both(backend, "{{ messages[0].content }}</s>", "</s>").ours
-    assert prompt_ids([{"role": "user", "content": "a"}], tokenizer)
-    with pytest.raises(InputError, match="control characters"):
-        prompt_ids([{"role": "user", "content": "a \u1200"}], tokenizer)
+    ids = prompt_ids([{"role": "user", "content": "a \u1200"}], tokenizer)
+    assert ids == [*tokenizer.encode("a \u1200"), tokenizer.control("</s>")]
+    assert tokenizer.control("\u1200") not in ids
 
 
 def test_tokens_that_only_the_template_makes_control(learned: dict[str, Tokenizer]) -> None:
@@ -233,3 +233,68 @@ def test_tokens_that_only_the_template_makes_control(learned: dict[str, Tokenize
     ids = prompt_ids([{"role": "user", "content": "<think>\n\n\n"}], both.ours)
     assert ids.count(both.ours.control("<think>")) == 1 and ids.count(both.ours.control("\n\n\n")) == 2
     assert json.loads(both.ours.backend.to_str())["added_tokens"][-2]["special"] is False
+
+
+# As reasoning models, tool callers and careful prompts look at what was said before they write it.
+LOOKING = {
+    "reasoning is taken away": "{% for m in messages %}{{ '<|im_start|>' + m.role }}\n{% if '</think>' in m.content %}"
+    "{{ m.content.split('</think>')[-1].lstrip('\n') }}{% else %}{{ m.content }}{% endif %}<|im_end|>{% endfor %}",
+    "only of earlier turns": "{% set ns = namespace(last=-1) %}{% for m in messages %}{% if m.role == 'user' and not "
+    "(m.content.startswith('<tool_response>') and m.content.endswith('</tool_response>')) %}"
+    "{% set ns.last = loop.index0 %}{% endif %}{% endfor %}{% for m in messages %}{% set content = m.content %}"
+    "{% set reasoning = '' %}{% if '</think>' in content %}{% set reasoning = content.split('</think>')[0].rstrip('\n')"
+    ".split('<think>')[-1].lstrip('\n') %}{% set content = content.split('</think>')[-1].lstrip('\n') %}{% endif %}"
+    "{% if loop.index0 > ns.last %}{{ '<|im_start|>' ~ m.role ~ '\n<think>\n' ~ reasoning.strip('\n') "
+    "~ '\n</think>\n\n' ~ content }}{% else %}{{ '<|im_start|>' + m.role + '\n' + content }}{% endif %}<|im_end|>"
+    "{% endfor %}",
+    "cut and counted": "{% for m in messages %}{{ m.content[:5] }}|{{ m.content | length }}|{{ m.content | first }}|"
+    "{{ m.content | trim }}|{{ m.content | replace('<', '(') }}|{{ m.content.count('s') }}</s>{% endfor %}",
+    "a variable between": "{% for m in messages %}{% set text = '[' ~ m.content ~ ']' %}{% if text.startswith('[<') %}"
+    "{{ text[1:-1] | upper }}{% elif text == '[]' %}empty{% else %}{{ text }}{% endif %}</s>{% endfor %}",
+    "macros and blocks": "{% macro say(m) %}<|im_start|>{{ m.content }}{% endmacro %}{% for m in messages %}"
+    "{% set text %}{{ say(m) | trim }}{% endset %}{{ text | length }}{{ text }}{{ text.endswith('s>') }}"
+    "</s>{% endfor %}",
+    "json and lists": "{{ messages | tojson }}{% for m in messages %}{{ m.content.splitlines() | join('+') }}"
+    "{{ [m.content, 'x'] | join(', ') }}{{ m.content.split() | list | length }}</s>{% endfor %}",
+    "numbers and tests": "{% for m in messages %}{{ m.content | int }}{{ m.content is string }}"
+    "{{ m.content in ['7', 'a'] }}{{ m.content | wordcount }}{{ m.content | truncate(8) }}{{ m.content | e }}"
+    "{{ {'7': 'seven'}[m.content] }}{{ m.content.isdigit() }}{{ m.content | lower | title }}</s>{% endfor %}",
+    "names": "{{ bos_token }}{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}{{ unk_token }}"
+    "{{ sep_token }}{{ cls_token }}{{ mask_token }}{{ pad_token }}",
+}
+THINKING = ["<think>\nhm <b>\n</think>\n\nYes.", "</think>", "a</think>b</think>\nc",
+            "<tool_response>x</tool_response>",
+            "7", "", "<thin", " spaces \n and lines\n", "héllo | wörld"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lookers(learned: dict[str, Tokenizer]) -> dict[tuple[str, str], Both]:
+    found = dict[tuple[str, str], Both]()
+    for kind in BACKENDS:
+        backend = backend_of(learned, kind)
+        backend.add_special_tokens(["<think>", "</think>"])
+        for name, template in LOOKING.items():
+            found[kind, name] = Both(backend, template, "</s>")
+    return found
+
+
+@pytest.mark.parametrize("kind", BACKENDS)
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_template_that_looks_at_what_was_said(lookers: dict[tuple[str, str], Both], kind: str, name: str) -> None:
+    """It decides as the reference's, of whatever is said; what is said and stays becomes no control token."""
+    both = lookers[kind, name]
+    plain = [text for text in THINKING if "think>" not in text]
+    for said in THINKING:
+        messages: list[Message] = [
+            {"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(["hi", said, "and", said])
+        ]
+        ours, theirs = prompt_ids(messages, both.ours), both.reference(messages, prompt=True)
+        assert both.ours.decode(ours) == both.theirs.decode(theirs, skip_special_tokens=True) or said not in plain
+        if said in plain:
+            assert ours == theirs
+        written: str = both.theirs.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        if kind == "byte-level":
+            assert both.theirs.decode(ours) == written
+            spelt = sum(said.count(token) for token in ("<think>", "</think>")) * 2
+            think = [both.ours.control(token) for token in ("<think>", "</think>")]
+            assert sum(i in think for i in ours) <= sum(i in think for i in theirs) <= spelt + 8

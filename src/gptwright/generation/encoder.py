@@ -11,6 +11,7 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.export import export
+from gptwright.generation.loaded import Loaded
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import padded
 
@@ -18,12 +19,14 @@ MASK = "[MASK]"
 ROWS = 32
 
 
-class Encoder:
+class Encoder(Loaded):
     """A BERT and its tokenizer. Raises `ArtifactError` when the tokenizer is not one for encoders."""
 
-    def __init__(self, network: Any, tokenizer: Tokenizer, name: str) -> None:
-        self.network, self.tokenizer, self.name = network, tokenizer, name
-        self.context: int = network.config.context
+    def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:
+        super().__init__(network, tokenizer, name)
+        self.cls = self.sep = self.pad = self.unknown = self.mask = -1
+        if tokenizer is None:
+            return
         controls = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", MASK)
         try:
             self.cls, self.sep, self.pad, self.unknown, self.mask = (tokenizer.control(name) for name in controls)
@@ -65,12 +68,12 @@ class Encoder:
 
         Raises `InputError` when there is no [MASK] or the text is longer than the context.
         """
-        parts = text.split(MASK)
+        tokenizer, parts = self.tokenizer, text.split(MASK)
         if len(parts) == 1:
             raise InputError(f"a text with {MASK} where a word is to be found", repr(text)[:60], f"Write {MASK}.")
-        ids = self.tokenizer.encode(parts[0])
+        ids = tokenizer.encode(parts[0])
         for part in parts[1:]:
-            ids += [self.mask, *self.tokenizer.encode(part)]
+            ids += [self.mask, *tokenizer.encode(part)]
         row = torch.tensor([self._framed(ids)])
         logits = self.logits(row)[0].cpu()
         logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")

@@ -1,6 +1,7 @@
 """Leaving a model for other tools: weights, tokenizer, template and generation defaults together, as a folder or, for
 llama.cpp and what is built on it, as one GGUF file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import new_folder, write_json
 from gptwright.generation.beam import Search
+from gptwright.generation.defaults import said_of
 from gptwright.models.catalogue import family_of
 from gptwright.models.decoder import Decoder
 from gptwright.models.gguf_writing import write_gguf
@@ -21,26 +23,28 @@ def export(
     model: Any,
     tokenizer: Tokenizer,
     folder: Path,
-    sampling: Sampling | None = None,
+    sampling: Sampling | Mapping[str, Any] | None = None,
     *,
     dtype: torch.dtype = torch.float32,
     shard: int = SHARD,
 ) -> None:
     """Writes the folder whole or not at all, at most `shard` bytes of weights a file. A base model ends at the end of
-    a text, a chat model (with `sampling`, its defaults) at the end of its turn. `model` is one of the catalogue or a
-    reward model."""
+    a text, a chat model (with `sampling`, its defaults, ours or as a generation_config.json said them) at the end of
+    its turn. `model` is one of the catalogue or a reward model."""
     if family_of(model.config).kind == "encoder-decoder":
         export_translator(model, tokenizer, folder, tokenizer.end, tokenizer.end, Search(), dtype=dtype, shard=shard)
         return
     end = tokenizer.stop_ids[0] if sampling else tokenizer.end
-    begin = {} if tokenizer.begin is None else {"bos_token_id": tokenizer.begin}
+    begin = {} if tokenizer.bos is None else {"bos_token_id": tokenizer.bos}
     ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad}
     with new_folder(folder) as unfinished:
         write_model(model, unfinished, ids, dtype, shard)
         tokenizer.save(unfinished, model.config.context)
         if family_of(model.config).kind == "decoder":
-            settings = _generation(sampling or Sampling(temperature=0.8))
-            write_json(unfinished / "generation_config.json", ids | settings | {"eos_token_id": tokenizer.stop_ids})
+            said = said_of(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
+            ends = said.get("eos_token_id") or []
+            stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
+            write_json(unfinished / "generation_config.json", ids | said | {"eos_token_id": list(stops)})
 
 
 def export_gguf(
@@ -74,11 +78,3 @@ def export_translator(
             "do_sample": False, "num_beams": search.beams, "length_penalty": search.alpha, "early_stopping": True,
             "max_length": model.config.context + 1,  # the start token counts
         })  # fmt: skip
-
-
-def _generation(sampling: Sampling) -> dict[str, Any]:
-    """Our settings in the words of `transformers`; a top_k of 0 must be written, or it takes 50."""
-    settings: dict[str, Any] = {"do_sample": sampling.temperature > 0, "max_new_tokens": sampling.max_tokens,
-                                "repetition_penalty": sampling.repetition_penalty}  # fmt: skip
-    drawn = {name: getattr(sampling, name) for name in ("temperature", "top_k", "top_p", "min_p")}
-    return settings | (drawn if sampling.temperature > 0 else {})

@@ -1,14 +1,14 @@
 """`gptwright.load`: a model wherever it lies, as the object of its kind."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from gptwright.engine.sampling import Sampling
-from gptwright.foundations.durable import read_json
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.foundations.runs import RECORD, finished_stage
+from gptwright.generation.defaults import read_defaults, read_said
 from gptwright.generation.encoder import Encoder
 from gptwright.generation.model import Model
 from gptwright.generation.packaged import PACKAGED, packaged_path
@@ -17,6 +17,7 @@ from gptwright.models.catalogue import family_of, presets
 from gptwright.models.gguf import read_gguf
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import build_model, read_model
+from gptwright.tokenizers.folder import end_ids, has_tokenizer
 from gptwright.tokenizers.gguf import tokenizer_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -25,7 +26,8 @@ AnyModel = Model | Encoder | Translator
 
 def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     """Opens a stage folder, a Hugging Face folder of a family in the catalogue, a LLaMA as a GGUF file, or the model
-    that an installed package carries, by its name (`PACKAGED`). A decoder then writes in the format called `dtype`.
+    that an installed package carries, by its name (`PACKAGED`). A decoder then writes in the format called `dtype`. A
+    folder without a tokenizer opens too; what needs one then raises `ArtifactError`.
 
     Raises `ArtifactError` when nothing there can be opened, and `InputError` when nothing is there.
     """
@@ -38,7 +40,8 @@ def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
     tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
     _fits(network, tokenizer, name)
-    return Model(network, tokenizer, name, packaged.sampling if packaged else None, dtype=dtype)
+    said = packaged.said if packaged else {}
+    return Model(network, tokenizer, name, read_said(said, path).sampling, said=said, dtype=dtype)
 
 
 def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:
@@ -70,11 +73,15 @@ def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
     if isinstance(network, RewardModel):
         got = "a reward model, which scores answers and writes none"
         raise ArtifactError(f"a model that reads or writes in {name}", got, "Give the folder of pretrain, sft or ppo.")
-    tokenizer = Tokenizer.load(folder)
-    _fits(network, tokenizer, name)
+    tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
+    if tokenizer:
+        _fits(network, tokenizer, name)
     match family_of(network.config).kind:
         case "decoder":
-            return Model(network, tokenizer, name, _defaults(folder), dtype=dtype)
+            found = read_defaults(folder, network.config.context)
+            ends = set(end_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
+            sampling = replace(found.sampling, stop_ids=tuple(sorted(ends)))
+            return Model(network, tokenizer, name, sampling, said=found.said, dtype=dtype)
         case "encoder":
             return Encoder(network, tokenizer, name)
         case "encoder-decoder":
@@ -98,15 +105,3 @@ def model_folder(given: Path) -> Path:
         raise ArtifactError(f"a model in {given}", "a folder without one",
                             "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
     return folder
-
-
-def _defaults(folder: Path) -> Sampling:
-    path = folder / "generation_config.json"
-    given = read_json(path) if path.is_file() else {}
-    names = {"max_new_tokens": "max_tokens"} | {
-        name: name for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
-    }
-    settings: dict[str, Any] = {ours: given[theirs] for theirs, ours in names.items() if given.get(theirs) is not None}
-    if given.get("do_sample") is False:
-        settings["temperature"] = 0.0
-    return Sampling(**settings)

@@ -1,7 +1,7 @@
 """A model with its tokenizer, ready to be talked to. What a stage folder, a Hugging Face folder or a preset gives."""
 
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,9 @@ from gptwright.engine.sampler import seed_of
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
+from gptwright.generation.defaults import said_of
 from gptwright.generation.export import export
+from gptwright.generation.loaded import Loaded
 from gptwright.generation.stream import Piece, Prompt, Stream
 from gptwright.generation.truncation import room_for_prompt, without_oldest
 from gptwright.models.decoder import Decoder
@@ -27,25 +29,30 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 DRAFTS = 8  # proposed a step at most: a text that repeats what was said is written several tokens at a time
 
 
-class Model:
-    """A language model and its tokenizer. It writes in the format called `dtype` (see `engine.prepared`), at most
-    `at_once` texts side by side, whose keys and values take `memory_gb` at most."""
+class Model(Loaded):
+    """A language model and, to read and write texts, its tokenizer.
+
+    It writes in the format called `dtype` (see `engine.prepared`), at most `at_once` texts side by side, whose keys and
+    values take `memory_gb` at most. `said` is what a generation_config.json said, to be written again.
+    """
 
     def __init__(
         self,
         network: Decoder,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | None,
         name: str,
         sampling: Sampling | None = None,
         *,
+        said: Mapping[str, Any] | None = None,
         dtype: str = "auto",
         memory_gb: float = 1.0,
         at_once: int = 128,
     ) -> None:
-        self.network, self.tokenizer, self.name, self.dtype = network, tokenizer, name, dtype
+        super().__init__(network, tokenizer, name)
+        self.dtype = dtype
         self.memory_gb, self.at_once = memory_gb, at_once
         self.sampling = sampling or Sampling()
-        self.context: int = network.config.context
+        self._said = said if said is not None else said_of(sampling) if sampling else {}
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
@@ -60,6 +67,14 @@ class Model:
         """Continues a text."""
         sampling = replace(self.sampling, max_tokens=max_tokens, temperature=temperature, seed=seed)
         return "".join(piece.text for piece in self.stream(prompt, sampling))
+
+    def generate_ids(self, ids: Sequence[int], sampling: Sampling | None = None) -> list[int]:
+        """Continues a text of ids: the ids that follow, the one that ended it included. Needs no tokenizer.
+
+        Raises `InputError` when the prompt fills the context.
+        """
+        (request,) = self.engine.generate([list(ids)], sampling or self.sampling)
+        return request.answer
 
     def chat(
         self,
@@ -85,7 +100,7 @@ class Model:
     def text_ids(self, prompt: str) -> list[int]:
         """What is read of a text that is to be continued."""
         begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
-        return [*begin, *self.tokenizer.encode(prompt)]
+        return [*begin, *self.tokenizer.encode(prompt)] or ([] if self.tokenizer.bos is None else [self.tokenizer.bos])
 
     def text_prompt(self, prompt: str | Sequence[int]) -> Prompt:
         """A text, given as text or as ids, to be continued; ids are read as they are."""
@@ -106,7 +121,7 @@ class Model:
 
     def save(self, folder: Path, **how: Any) -> None:
         """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
-        export(self.network, self.tokenizer, folder, self.sampling, **how)
+        export(self.network, self.tokenizer, folder, self._said, **how)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed.
@@ -157,5 +172,6 @@ class Model:
     @cached_property
     def engine(self) -> Engine:
         """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
-        return Engine(self.network, self.tokenizer.stop_ids, dtype=self.dtype, memory_gb=self.memory_gb,
+        stops = self.tokenizer.stop_ids if self._tokenizer else []
+        return Engine(self.network, stops, dtype=self.dtype, memory_gb=self.memory_gb,
                       most=self.at_once, drafts=DRAFTS)  # fmt: skip

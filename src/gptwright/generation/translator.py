@@ -14,26 +14,26 @@ from gptwright.foundations.durable import read_json
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.beam import Search, search_all
 from gptwright.generation.export import export_translator
+from gptwright.generation.loaded import Loaded
 from gptwright.models.transformer import Transformer
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-class Translator:
+class Translator(Loaded):
     """Sources end with the token `end`, as in training; targets begin after `start` and end with `end`."""
 
     def __init__(
         self,
         network: Transformer,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | None,
         name: str,
         *,
         start: int | None = None,
         end: int | None = None,
         search: Search | None = None,
     ) -> None:
-        self.network, self.tokenizer, self.name = network, tokenizer, name
-        self.context: int = network.config.context
-        self.end = tokenizer.end if end is None else end
+        super().__init__(network, tokenizer, name)
+        self.end = self.tokenizer.end if end is None else end
         self.start = self.end if start is None else start
         self.search = search or Search()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 Kind = Literal["decoder", "encoder", "encoder-decoder"]
 
@@ -19,9 +19,10 @@ class Folder:
 
     `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
     tuple of names stands for pieces of one of our tensors, equal rows each. `transposed` lists the endings of their
-    names that are stored the other way round, `tied` what they may store a second time or compute, `older` what has
-    another name in early folders. `zeros` gives, for a configuration, the shapes of tensors of theirs that we lack and
-    that must be zero.
+    names that are stored the other way round, `older` what has another name in early folders. `zeros` gives, for a
+    configuration, the shapes of tensors of theirs that we lack and that must be zero. Of the endings of other names,
+    `tied` has those of second copies, with our tensor that they must equal, `computed` those of tables that we compute,
+    `buffers` those that nobody reads.
     `without` says what a model is called without some of its parts, which it then has as None; `trunk` is called what
     stands without the `prefix`.
     `constants` are settings that a folder must not contradict, `dropouts` are written as 0 and not read.
@@ -40,7 +41,9 @@ class Folder:
     harmless: tuple[str, ...] = ()
     tensors: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict[str, str | tuple[str, ...]])
     transposed: tuple[str, ...] = ("\0",)
-    tied: tuple[str, ...] = ("\0",)
+    tied: Mapping[str, str] = field(default_factory=dict[str, str])
+    computed: Mapping[str, Callable[[Any], Tensor]] = field(default_factory=dict[str, Callable[[Any], Tensor]])
+    buffers: tuple[str, ...] = ("\0",)
     older: Mapping[str, str] = field(default_factory=dict[str, str])
     zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = nothing
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = nothing

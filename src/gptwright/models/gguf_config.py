@@ -1,12 +1,12 @@
 """What a GGUF file says of a LLaMA's sizes, as the table that Hugging Face's config.json would hold.
 
 LLaMA 3.1 scales its rotary frequencies in three bands. llama.cpp keeps no table of that: it writes the divisors
-themselves as the tensor `rope_freqs.weight`. `llama3_factors` computes them from a table, so the table is found again
-by trying the published ones.
+themselves as the tensor `rope_freqs.weight`. `llama3_factors` computes them from a table, so the table is found again:
+a divisor between none and the factor tells for which context it was made.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,28 +156,23 @@ def _vocab(values: Values, vocab: int) -> int:
 
 
 def _rope_scaling(values: Values, head: int, theta: float, factors: Sequence[float] | None) -> dict[str, Any] | None:
+    """What config.json says of the rotary positions: nothing, or LLaMA 3.1's table. Linear and YaRN are refused."""
     kind = values.find("rope.scaling.type") or "none"
-    if factors is not None and any(factor != 1.0 for factor in factors):
-        if kind != "none":
-            raise values.wrong("rope.scaling.type", "none beside rope_freqs.weight", kind)
-        return _llama3_scaling(values, head, theta, factors)
     old = values.real("rope.scale_linear", 1e-6, 1e6, 1.0)
     factor = values.real("rope.scaling.factor", 1e-6, 1e6, old)
     if kind == "none" and factor != 1.0 and values.find("rope.scaling.factor") is None:
         kind = "linear"
-    if kind == "none" or (kind == "linear" and factor == 1.0):
-        return None
-    if kind == "linear":
-        return {"rope_type": "linear", "factor": factor}
-    if kind == "yarn":
-        original = values.whole("rope.scaling.original_context_length", LONGEST)
-        return {"rope_type": "yarn", "factor": factor, "original_max_position_embeddings": original}
-    raise values.wrong("rope.scaling.type", "none, linear or yarn", kind)
+    if kind != "none" and (kind, factor) != ("linear", 1.0):
+        raise ArtifactError(f"rotary positions that are not scaled, or as LLaMA 3.1's, in {values.path}",
+                            f"{ascii(kind)[:60]} by {factor:g}", "No other is computed here.")  # fmt: skip
+    if factors is not None and any(factor != 1.0 for factor in factors):
+        return _llama3_scaling(values, head, theta, factors)
+    return None
 
 
 def _llama3_scaling(values: Values, head: int, theta: float, factors: Sequence[float]) -> dict[str, Any]:
     factor = float(str(np.float32(max(factors))))
-    for original in ORIGINALS if len(factors) == head // 2 else ():
+    for original in _originals(head, theta, factor, factors) if len(factors) == head // 2 else ():
         expected = llama3_factors(head, theta, factor, original)
         if np.allclose(factors, expected, rtol=1e-4, atol=0.0):
             return {
@@ -190,6 +185,21 @@ def _llama3_scaling(values: Values, head: int, theta: float, factors: Sequence[f
     raise ArtifactError(f"the {head // 2} divisors of LLaMA 3.1 as rope_freqs.weight in {values.path}",
                         f"{len(factors)} others, from {min(factors):g} to {max(factors):g}",
                         "Fetch the model as a Hugging Face folder.")  # fmt: skip
+
+
+def _originals(head: int, theta: float, factor: float, factors: Sequence[float]) -> Iterator[int]:
+    """Contexts that such divisors may have been made for: the published ones, what a divisor between the two ends
+    says, and where none lies between, those that put every wave on its side."""
+    yield from ORIGINALS
+    waves = [2 * math.pi * theta ** (i / head) for i in range(0, head, 2)]
+    for wave, divisor in zip(waves, factors, strict=True):
+        if 1.0 + 1e-6 < divisor < factor * (1 - 1e-6):
+            smooth = (1 / divisor - 1 / factor) / (1 - 1 / factor)
+            found = round(wave * (1.0 + 3.0 * smooth))
+            yield from (found, found - 1, found + 1)
+    kept = [wave for wave, divisor in zip(waves, factors, strict=True) if divisor <= 1.0 + 1e-6]
+    slow = [wave for wave, divisor in zip(waves, factors, strict=True) if divisor > 1.0 + 1e-6]
+    yield from (math.ceil(4 * max(kept, default=0.25)), math.floor(min(slow, default=1.0)))
 
 
 def llama3_factors(head: int, theta: float, factor: float, original: int) -> list[float]:

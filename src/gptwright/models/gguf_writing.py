@@ -19,6 +19,7 @@ from gptwright.models.gguf import ROTATION
 from gptwright.models.gguf_config import llama3_factors
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.llama import LlamaConfig
+from gptwright.models.weights import narrowed
 
 NAMES = {
     "embed.": "token_embd.",
@@ -44,18 +45,18 @@ FORMATS = {torch.float32: ("F32", 0), torch.float16: ("F16", 1), torch.bfloat16:
 def write_gguf(model: Decoder, path: Path, name: str, tokenizer: dict[str, Any], dtype: torch.dtype) -> None:
     """Writes the model with what `tokenizer` says of its tokenizer; matrices in `dtype`, the rest in float32.
 
-    Raises `ArtifactError` for a family that llama.cpp does not compute, `ConfigError` when the `gguf` package is
-    missing.
+    Raises `ArtifactError` for a family that llama.cpp does not compute, `InputError` for numbers that `dtype` has not,
+    `ConfigError` when the `gguf` package is missing.
     """
     config: Any = model.config
     sizes = {GPT2Config: _gpt2, LlamaConfig: _llama}.get(type(config))
     family = family_of(config).name
     if sizes is None:
         raise ArtifactError("a GPT-2 or a LLaMA, to leave as GGUF", f"a {family}", "Export it with --to hf.")
-    word, number = FORMATS[dtype]
+    _, number = FORMATS[dtype]
     general = {"general.type": "model", "general.name": name, "general.file_type": number}
     values = general | {f"{family}.{key}": value for key, value in sizes(config).items()} | tokenizer
-    write_container(path, family, values, _tensors(model, word))
+    write_container(path, family, values, _tensors(model, dtype))
 
 
 def _gpt2(config: GPT2Config) -> dict[str, Any]:
@@ -84,11 +85,12 @@ def _llama(config: LlamaConfig) -> dict[str, Any]:
     }
 
 
-def _tensors(model: Decoder, word: str) -> Iterator[tuple[str, str, Numbers]]:
+def _tensors(model: Decoder, dtype: torch.dtype) -> Iterator[tuple[str, str, Numbers]]:
     for ours, tensor in model.state_dict().items():
         theirs = _theirs(ours)
         matrix = tensor.dim() > 1 and not ours.startswith("positions.")  # llama.cpp adds positions in float32
-        yield theirs, word if matrix else "F32", _reordered(theirs, tensor.detach().float(), model.config).numpy()
+        numbers = narrowed(theirs, tensor.detach(), dtype if matrix else torch.float32).float()
+        yield theirs, FORMATS[dtype][0] if matrix else "F32", _reordered(theirs, numbers, model.config).numpy()
     scaling = getattr(model.config, "scaling", None)
     if scaling:
         yield ROTATION, "F32", _divisors(model.config)

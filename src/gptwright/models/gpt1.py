@@ -109,6 +109,7 @@ FAMILY = Family(
             ".mlp.down.": ".mlp.c_proj.",
         },
         transposed=(".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight"),
-        tied=("lm_head.weight", ".attn.bias", ".position_ids"),
+        tied={"lm_head.weight": "embed.weight"},
+        buffers=(".attn.bias", ".position_ids"),
     ),
 )

@@ -1,11 +1,13 @@
 """GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions and a norm after the last block."""
 
+from collections.abc import Mapping
 from math import sqrt
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
 from gptwright.layers.cache import LayerPast, Past
@@ -82,6 +84,18 @@ class GPT2(Decoder):
         normal_weights(self, seed, 0.02, residual=0.02 / sqrt(2 * self.config.layers))
 
 
+def read(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Their feed-forward width is free; only the paper's is computed here."""
+    wide = 4 * table["n_embd"]
+    if table.get("n_inner") not in (None, wide):
+        raise ArtifactError(f"n_inner {wide}, 4 × n_embd", repr(table["n_inner"]), "Only such a gpt2 can be computed.")
+    return {}
+
+
+def write(_: GPT2Config) -> dict[str, Any]:
+    return {"n_inner": None}
+
+
 FAMILY = Family(
     name="gpt2",
     config=GPT2Config,
@@ -106,7 +120,6 @@ FAMILY = Family(
             "scale_attn_by_inverse_layer_idx": False,
             "tie_word_embeddings": True,
             "add_cross_attention": False,
-            "n_inner": None,
         },
         dropouts=("attn_pdrop", "embd_pdrop", "resid_pdrop"),
         harmless=("reorder_and_upcast_attn", "n_ctx"),
@@ -123,6 +136,9 @@ FAMILY = Family(
             ".mlp.down.": ".mlp.c_proj.",
         },
         transposed=(".attn.c_attn.weight", ".attn.c_proj.weight", ".mlp.c_fc.weight", ".mlp.c_proj.weight"),
-        tied=("lm_head.weight", ".attn.bias", ".attn.masked_bias"),
+        tied={"lm_head.weight": "embed.weight"},
+        buffers=(".attn.bias", ".attn.masked_bias"),
+        read=read,
+        write=write,
     ),
 )

@@ -5,6 +5,7 @@ No pickle: a `.bin` is refused.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -15,22 +16,15 @@ from torch import Tensor, nn
 from gptwright.foundations.config import decode, encode
 from gptwright.foundations.durable import MANIFEST, read_json, verify_folder, write_json
 from gptwright.foundations.errors import ArtifactError, nearest
+from gptwright.foundations.progress import say
 from gptwright.models.catalogue import FAMILIES, check_sizes, family_of
 from gptwright.models.family import Family
+from gptwright.models.fields import check_fields
 from gptwright.models.heads import RewardModel
-from gptwright.models.weights import WEIGHTS, Weights
+from gptwright.models.surplus import check_surplus
+from gptwright.models.weights import WEIGHTS, Weights, narrowed
 
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
-
-# Fields that do not change what a model computes from ids.
-HARMLESS = {
-    "architectures", "model_type", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "initializer_range",
-    "init_std", "use_cache", "output_attentions", "output_hidden_states", "return_dict", "chunk_size_feed_forward",
-    "is_encoder_decoder", "id2label", "label2id", "num_labels", "problem_type", "summary_type", "summary_use_proj",
-    "summary_activation", "summary_proj_to_labels", "summary_first_dropout", "task_specific_params", "tokenizer_class",
-    "gradient_checkpointing", "classifier_dropout", "name_or_path", "finetuning_task",
-    "is_decoder", "transformers.js_config", "generation_config", "max_length", "num_beams", "forced_eos_token_id",
-}  # fmt: skip
 
 
 def write_model(
@@ -90,6 +84,7 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
     family, config = understood(table, where)
     weights = load()
     found = {family.folder.newer(name): name for name in weights}
+    config = _with_own_output(config, family, found, weights, where)
     with torch.device("meta"):
         model: nn.Module = family.model(config)
         _leave_out_absent_parts(model, family, found)
@@ -99,6 +94,21 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
     return model.eval()
 
 
+def _with_own_output(
+    config: Any, family: Family, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
+) -> Any:
+    """The configuration, no longer tied where the weights hold an output matrix that is not the embedding: as
+    `transformers` has it, what lies in the file counts."""
+    output = next((theirs for theirs, ours in family.folder.tied.items() if ours == "embed.weight"), "")
+    embedding = _place(_their_names("embed.weight", family)[0], family, found)
+    if not getattr(config, "tied", False) or not {output, embedding} <= found.keys():
+        return config
+    if torch.equal(weights[found[output]], weights[found[embedding]]):
+        return config
+    say(f"{where}: it says that the output matrix is the embedding, but {output} is another; that one is used")
+    return replace(config, tied=False)
+
+
 def understood(table: Any, path: Path) -> tuple[Family, Any]:
     """The family and its configuration, once it is certain that we would compute what the folder's maker computed."""
     by_type = {family.folder.model_type: family for family in FAMILIES.values()}
@@ -106,7 +116,7 @@ def understood(table: Any, path: Path) -> tuple[Family, Any]:
     if name not in by_type:
         raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, by_type))
     family = by_type[name]
-    _contradicts(table, family, path)
+    check_fields(table, family.folder, family.folder.write(next(iter(family.presets.values()))), path)
     sizes = {ours: table[theirs] for ours, theirs in family.folder.sizes.items() if theirs in table}
     try:
         config = decode(family.config, sizes | _read(family, table, path), str(path))
@@ -129,22 +139,6 @@ def _read(family: Family, table: Any, path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ArtifactError(f"a whole {family.folder.model_type} configuration in {path}", f"a damaged one ({error})",
                             "Restore the file from its source.") from error  # fmt: skip
-
-
-def _contradicts(table: Mapping[str, Any], family: Family, path: Path) -> None:
-    """Raises `ArtifactError` for a field that says we would compute something else, or that we do not know."""
-    folder = family.folder
-    for theirs, value in folder.constants.items():
-        if table.get(theirs, value) != value:
-            raise ArtifactError(f"{theirs} = {value!r} in {path}", repr(table[theirs]),
-                                f"Only such a {folder.model_type} can be computed.")  # fmt: skip
-    known = HARMLESS | {*folder.sizes.values(), *folder.constants, *folder.dropouts, *folder.harmless}
-    written = folder.write(next(iter(family.presets.values()))).keys()
-    for field in table.keys() - known - written:
-        if not field.endswith(("_token_id", "_token_ids")):
-            raise ArtifactError(f"only fields that a {folder.model_type} is known to have in {path}",
-                                f"'{field}' = {str(table[field])[:60]}",
-                                "Take the field away if the model computes the same without it.")  # fmt: skip
 
 
 def _architecture(model: nn.Module, family: Family) -> str:
@@ -180,7 +174,7 @@ def _their_tensors(model: nn.Module, family: Family, dtype: torch.dtype) -> Iter
             names = tuple(name.removeprefix(family.folder.prefix) for name in names)
         for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
             turned = piece.T if name.endswith(family.folder.transposed) else piece
-            yield name, turned.to(dtype, copy=len(names) > 1).contiguous()
+            yield name, narrowed(name, turned, dtype, copy=len(names) > 1).contiguous()
     for name, shape in family.folder.zeros(model.config).items():
         yield name, torch.zeros(shape, dtype=dtype)
 
@@ -226,17 +220,6 @@ def _our_tensors(
             raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
-    zeros = family.folder.zeros(model.config)
     for name in sorted(unused):
-        if name in zeros:
-            _require_zeros(name, weights[found[name]], family, where)
-        elif not name.endswith(family.folder.tied):
-            raise ArtifactError(f"only tensors of a {family.folder.model_type} beside {where}", f"'{name}' too",
-                                "This is another model, or a part of it is not computed here.")  # fmt: skip
+        check_surplus(name, lambda name=name: weights[found[name]], tensors, family.folder, model.config, where)
     return tensors
-
-
-def _require_zeros(name: str, tensor: Tensor, family: Family, where: Path) -> None:
-    if tensor.any():
-        raise ArtifactError(f"{name} of zeros beside {where}", "other numbers",
-                            f"A {family.folder.model_type} that adds it cannot be computed here.")  # fmt: skip

@@ -187,7 +187,7 @@ FAMILY = Family(
         },
         constants={"hidden_act": "silu", "attention_bias": False, "mlp_bias": False},
         dropouts=("attention_dropout",),
-        harmless=("rope_scaling", "pretraining_tp", "rope_interleaved", "is_llama_config"),
+        harmless=("rope_scaling",),
         tensors={
             "embed.": "model.embed_tokens.",
             "unembed.": "lm_head.",
@@ -203,7 +203,8 @@ FAMILY = Family(
             ".mlp.up.": ".mlp.up_proj.",
             ".mlp.down.": ".mlp.down_proj.",
         },
-        tied=("lm_head.weight", ".rotary_emb.inv_freq"),
+        tied={"lm_head.weight": "embed.weight"},
+        buffers=(".rotary_emb.inv_freq",),
         read=read,
         write=write,
     ),

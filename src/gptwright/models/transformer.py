@@ -205,6 +205,11 @@ def write(config: TransformerConfig) -> dict[str, Any]:
     return sizes | {"decoder_vocab_size": config.vocab, "forced_eos_token_id": None}
 
 
+def positions(config: TransformerConfig) -> Tensor:
+    """What their folders may store of the sinusoids."""
+    return sinusoids(torch.arange(config.context), config.width)
+
+
 FAMILY = Family(
     name="transformer",
     kind="encoder-decoder",
@@ -224,7 +229,7 @@ FAMILY = Family(
         },
         constants=CONSTANTS,
         dropouts=("attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop"),
-        harmless=(*OLDER, "num_hidden_layers", "bad_words_ids"),
+        harmless=(*OLDER, "num_hidden_layers"),
         tensors={
             "embed.": "model.shared.",
             "encoder.": "model.encoder.layers.",
@@ -241,7 +246,8 @@ FAMILY = Family(
             ".mlp.up.": ".fc1.",
             ".mlp.down.": ".fc2.",
         },
-        tied=("lm_head.weight", ".embed_tokens.weight", ".embed_positions.weight"),
+        tied={"lm_head.weight": "embed.weight", ".embed_tokens.weight": "embed.weight"},
+        computed={".embed_positions.weight": positions},
         zeros=lambda config: {"final_logits_bias": (1, config.vocab)},
         read=read,
         write=write,

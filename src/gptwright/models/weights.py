@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gptwright.foundations.durable import read_json
-from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.errors import ArtifactError, InputError
 
 WEIGHTS = "model.safetensors"
 FLOATS = ("F64", "F32", "F16", "BF16")
@@ -28,9 +28,12 @@ class Weights(Mapping[str, Tensor]):
         self.folder = folder
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._files: dict[str, Any] = {}
-        for name in _file_names(folder):
+        place = _index(folder)
+        for name in sorted(set(place.values())) or [WEIGHTS]:
             file = _opened(folder / name)
             for tensor in file.keys():  # noqa: SIM118 (it is no mapping)
+                if place.get(tensor, name) != name:
+                    continue
                 if tensor in self.shapes:
                     raise ArtifactError(f"the tensor {tensor} once in {folder}", f"another in {name}", REMEDY)
                 self.shapes[tensor] = tuple(file.get_slice(tensor).get_shape())
@@ -55,18 +58,33 @@ class Weights(Mapping[str, Tensor]):
         return tensor
 
 
-def _file_names(folder: Path) -> list[str]:
+def narrowed(name: str, tensor: Tensor, dtype: torch.dtype, *, copy: bool = False) -> Tensor:
+    """The tensor in another format. Raises `InputError` naming it when it holds a number that the format has not."""
+    found = tensor.to(dtype, copy=copy)
+    if found.numel() and not all(torch.isfinite(end) for end in torch.aminmax(found)):
+        most, words = float(tensor.abs().max()), str(dtype).removeprefix("torch.")
+        wider = "float32" if dtype == torch.bfloat16 else "bfloat16 or float32"
+        raise InputError(f"numbers of at most {torch.finfo(dtype).max:,.0f} in {name}, for {words}", f"{most:,g}",
+                         f"Write it with --dtype {wider}.")  # fmt: skip
+    return found
+
+
+def _index(folder: Path) -> dict[str, str]:
+    """The file of every tensor, where there is an index: it decides, whatever else the files hold."""
     index = folder / f"{WEIGHTS}.index.json"
     if not index.is_file():
-        return [WEIGHTS]
+        return {}
     table = read_json(index)
     found = cast("dict[str, Any]", table).get("weight_map") if isinstance(table, dict) else None
-    names: list[Any] = list(cast("dict[str, Any]", found).values()) if isinstance(found, dict) and found else [None]
-    for name in names:
+    place: dict[str, Any] = cast("dict[str, Any]", found) if isinstance(found, dict) and found else {"": None}
+    for name in place.values():
         if not isinstance(name, str) or not name.endswith(".safetensors") or not set(name).isdisjoint("/\\:\0"):
             raise ArtifactError(f"names of .safetensors files beside {index} in its weight_map", repr(name)[:60],
                                 "Restore the folder from its source.")  # fmt: skip
-    return sorted(set(names))
+    if (folder / WEIGHTS).is_file() and WEIGHTS not in place.values():
+        raise ArtifactError(f"weights in {WEIGHTS} or in the files of an index, in {folder}", "both, and other tools "
+                            "differ in which they take", f"Take {WEIGHTS} or {index.name} away.")  # fmt: skip
+    return place
 
 
 def _opened(path: Path) -> Any:

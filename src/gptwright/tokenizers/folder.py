@@ -1,28 +1,33 @@
 """A tokenizer on disk: `tokenizer.json`, and `tokenizer_config.json` that says what its control tokens are for.
 
 Folders of other tools are read too. What they leave unsaid (GPT-2's and BERT's say nothing) follows from the token's
-name; further stops come from `generation_config.json`, a template from `chat_template.jinja`.
+name; further stops come from `generation_config.json`, or else `config.json`, a template from `chat_template.jinja`.
+A text begins as their tokenizer begins it.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.durable import read_json, write_json, write_text
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.controls import Controls
+from gptwright.tokenizers.surround import stating, surrounding, unstated
 from tokenizers import Tokenizer as Backend
 
 LARGEST = 100 << 20  # bytes; the largest vocabularies in use take a third of it
-BEGINS = ("<s>", "<|endoftext|>", "[CLS]")
+BEGINS = ("<s>", "<|endoftext|>")
 ENDS = ("</s>", "<|endoftext|>", "[SEP]", "<unk>")
 OURS = "gptwright"
+_TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
+_NAMELESS = ("PreTrainedTokenizerFast", "TokenizersBackend")  # classes that know no token unless they are told
 _NAMES = {"unk_token": ("<unk>", "[UNK]"), "cls_token": ("[CLS]",), "sep_token": ("[SEP]",), "mask_token": ("[MASK]",)}
 
 
 def write_folder(folder: Path, backend: Backend, controls: Controls, context: int | None) -> None:
     """Writes both files; `context` is the most tokens that the model sees at once."""
-    write_text(folder / "tokenizer.json", backend.to_str())
+    write_text(folder / "tokenizer.json", stating(backend, controls.begin).to_str())
     stops = list(controls.stops)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -30,13 +35,16 @@ def write_folder(folder: Path, backend: Backend, controls: Controls, context: in
         "bos_token": controls.begin,
         "eos_token": (stops or [controls.end])[0],
         "pad_token": controls.pad,
-        "unk_token": controls.end,  # GPT-2's habit: nothing is unknown, but CTranslate2 needs one
+        "unk_token": None if controls.names else controls.end,  # GPT-2's habit, as CTranslate2 needs one
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
         OURS: {"begin": controls.begin, "end": controls.end, "pad": controls.pad, "stops": stops},
     }
     special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
     config |= {name: token for name, tokens in _NAMES.items() for token in tokens if token in special}
+    config |= {name: token for name, token in controls.names.items() if name in _TOKENS}
+    if further := {name: token for name, token in controls.names.items() if name not in _TOKENS}:
+        config["extra_special_tokens"] = further
     if "[MASK]" in special:
         config["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     write_json(folder / "tokenizer_config.json", {name: value for name, value in config.items() if value is not None})
@@ -47,6 +55,8 @@ READERS = {
     "vocab.bpe": "read_gpt2 of gptwright.tokenizers.files",
     "vocab.txt": "read_bert of gptwright.tokenizers.files",
     "tokenizer.model": "read_sentencepiece of gptwright.tokenizers.sentencepiece",
+    "spiece.model": "read_sentencepiece of gptwright.tokenizers.sentencepiece",
+    "sentencepiece.bpe.model": "read_sentencepiece of gptwright.tokenizers.sentencepiece",
 }
 """what reads the vocabulary files that lie in folders without a tokenizer.json"""
 
@@ -56,20 +66,62 @@ def read_folder(folder: Path) -> tuple[Backend, Controls]:
     backend = _backend(folder / "tokenizer.json")
     said = _Said(folder)
     template = _template(folder, said)
+    special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
     own = said.table.get(OURS)
     if isinstance(own, dict):
-        return backend, _own(cast("dict[str, Any]", own), template, folder)
-    special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
-    end = said.token("eos_token", "sep_token") or _first(ENDS, special)
+        controls = _own(cast("dict[str, Any]", own), template, folder)
+        return unstated(backend, controls.begin), replace(controls, names=_names(said, special, controls.end))
+    further = _further_stops(folder, backend)
+    end = said.token("eos_token", "sep_token") or next(iter(further), None) or _first(ENDS, special)
     if end is None:
         raise ArtifactError(f"the token that ends a text, 'eos_token' in {said.path}", "none",
                             "Add it to that file.")  # fmt: skip
-    begin = said.token("bos_token", "cls_token")
-    if begin is None and not said.says("bos_token"):
-        begin = _first(BEGINS, special)
-    pad = said.token("pad_token") or _first(("[PAD]",), special) or end
-    stops = dict.fromkeys([end, *_further_stops(folder, backend)])
-    return backend, Controls(begin=begin, end=end, pad=pad, stops=tuple(stops), template=template)
+    begin = _begin(said.path, backend)
+    return unstated(backend, begin), Controls(
+        begin=begin,
+        end=end,
+        pad=said.token("pad_token") or _first(("[PAD]",), special) or end,
+        stops=tuple(dict.fromkeys([end, *further])),
+        template=template,
+        names=_names(said, special, end),
+    )
+
+
+def end_ids(folder: Path) -> list[int]:
+    """The ids that end a text by what a model folder says: its generation_config.json, or else its config.json."""
+    for file in ("generation_config.json", "config.json"):
+        ids = _table(folder / file).get("eos_token_id")
+        if ids is not None:
+            listed = cast("list[Any]", ids) if isinstance(ids, list) else [ids]
+            return [i for i in listed if type(i) is int and 0 <= i < 2**32]
+    return []
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether the folder holds a tokenizer of any kind, readable or not."""
+    return any((folder / name).exists() for name in ("tokenizer.json", *READERS))
+
+
+def _begin(path: Path, backend: Backend) -> str | None:
+    """What is put before a text. `transformers` 5 does not read add_bos_token beside a tokenizer.json, whose
+    post-processor decides. Raises `ArtifactError` when that is more than one token."""
+    before, _ = surrounding(backend)
+    if len(before) > 1:
+        raise ArtifactError(f"at most one token put before a text in {path.parent}", " ".join(before)[:60],
+                            "Such a tokenizer cannot be used here.")  # fmt: skip
+    return next(iter(before), None)
+
+
+def _names(said: "_Said", special: list[str], end: str) -> dict[str, str]:
+    """The tokens that a chat template may ask for by name, as the tokenizer's class knows them."""
+    named = {name: said.token(name) for name in _TOKENS}
+    if said.table.get("tokenizer_class") not in _NAMELESS:
+        usual = {"bos_token": _first(BEGINS, special), "eos_token": end}
+        named |= {name: token for name, token in usual.items() if not said.says(name)}
+    further = said.table.get("extra_special_tokens")
+    if isinstance(further, dict):
+        named |= {name: token for name, token in cast("dict[str, Any]", further).items() if isinstance(token, str)}
+    return {name: token for name, token in named.items() if token is not None}
 
 
 def _backend(path: Path) -> Backend:
@@ -152,11 +204,10 @@ def _template(folder: Path, said: _Said) -> str | None:
 
 
 def _further_stops(folder: Path, backend: Backend) -> list[str]:
-    """Tokens that a model folder's generation settings end a text with, besides the tokenizer's own."""
-    ids = _table(folder / "generation_config.json").get("eos_token_id", [])
-    listed = cast("list[Any]", ids) if isinstance(ids, list) else [ids]
-    found = [backend.id_to_token(i) for i in listed if isinstance(i, int) and 0 <= i < 2**32]
-    return [token for token in found if token is not None]
+    """Tokens that a model folder's settings end a text with, besides the tokenizer's own. A word of the vocabulary is
+    none of them: it may stand in a text, and ends a reply by its id alone."""
+    added = backend.get_added_tokens_decoder()
+    return [added[i].content for i in end_ids(folder) if i in added]
 
 
 def _first(known: Iterable[str], special: list[str]) -> str | None:

@@ -182,6 +182,10 @@ def _controls(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> 
     template = metadata.get("tokenizer.chat_template")
     if template is not None and not isinstance(template, str):
         raise ArtifactError("a text as tokenizer.chat_template", ascii(template)[:60], REMEDY)
+    ids = {"unk": "unknown", "sep": "seperator", "pad": "padding", "cls": "cls", "mask": "mask"}  # its own spelling
+    named_tokens = {"bos_token": begin, "eos_token": end} | {
+        f"{name}_token": _token(metadata, f"{theirs}_token_id", vocabulary) for name, theirs in ids.items()
+    }
     kinds = tuple(
         CONTROL if token in named else kind for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True)
     )
@@ -191,6 +195,7 @@ def _controls(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> 
         pad=_token(metadata, "padding_token_id", vocabulary) or end,
         stops=tuple(stops),
         template=template,
+        names={name: token for name, token in named_tokens.items() if token},
     )
     return controls, Vocabulary(tokens=vocabulary.tokens, kinds=kinds, ids=vocabulary.ids)
 

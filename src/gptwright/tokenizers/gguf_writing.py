@@ -67,8 +67,9 @@ def _controls(tokenizer: Tokenizer) -> dict[str, Any]:
     values: dict[str, Any] = {"eos_token_id": tokenizer.end, "padding_token_id": tokenizer.pad}
     if tokenizer.stop_ids[0] != tokenizer.end:
         values["eot_token_id"] = tokenizer.stop_ids[0]
-    if tokenizer.begin is not None:
-        values["bos_token_id"] = tokenizer.begin
+    begin = tokenizer.controls.begin or tokenizer.controls.named.get("bos_token")
+    if begin is not None:
+        values["bos_token_id"] = tokenizer.control(begin)
     return values | {"add_bos_token": tokenizer.begin is not None}
 
 

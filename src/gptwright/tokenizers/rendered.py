@@ -2,23 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import NamedTuple
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.marks import choose_mark, marked
+from gptwright.tokenizers.said import Twins
 from gptwright.tokenizers.template import Message, knows, passed_over, render_text
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.tokenizers.variants import Token
 
 _HALVES = re.compile("[\ud800-\udfff]")
-
-
-class Token(NamedTuple):
-    """An id and the characters of the rendered text it stands for."""
-
-    id: int
-    start: int
-    end: int
 
 
 class Rendering:
@@ -29,18 +20,12 @@ class Rendering:
 
     def __init__(self, messages: Sequence[Message], tokenizer: Tokenizer, template: str) -> None:
         self._tokenizer, self._template = tokenizer, template
-        controls = tokenizer.controls
-        named = {"bos_token": controls.begin, "eos_token": (*controls.stops, controls.end)[0],
-                 "pad_token": controls.pad}  # fmt: skip
-        self._names = {name: token for name, token in named.items() if token}
+        self._names = tokenizer.controls.named
         self._check_roles(messages)
-        added = tokenizer.reader.get_added_tokens_decoder().values()
-        tokens = [token.content for token in added if token.special]
         contents = [_HALVES.sub("\ufffd", message["content"]) for message in messages]
-        _refuse_single(tokens, contents)
-        self._mark = choose_mark([template, *contents])
+        self._twins = Twins(tokenizer.control_tokens, [template, *self._names.values(), *contents])
         self._messages = [
-            Message(role=message["role"], content=marked(content, tokens, self._mark))
+            Message(role=message["role"], content=self._twins.said(content))
             for message, content in zip(messages, contents, strict=True)
         ]
 
@@ -73,7 +58,8 @@ class Rendering:
         return len(before), end
 
     def _text(self, count: int, *, prompt: bool) -> str:
-        return render_text(self._template, self._messages[:count], self._names, prompt=prompt)
+        written = render_text(self._template, self._messages[:count], self._names, prompt=prompt)
+        return "".join([written])  # a plain str, as its twins stand there
 
     def _check_roles(self, messages: Sequence[Message]) -> None:
         for role in dict.fromkeys(message["role"] for message in messages):
@@ -88,33 +74,20 @@ class Rendering:
                              "Put it first, or put its text into the user's.")  # fmt: skip
 
     def _tokens(self, text: str) -> list[Token]:
-        """As the reader of control tokens sees the text; pieces with marks in them are encoded anew without."""
-        found = self._tokenizer.reader.encode(text, add_special_tokens=False)
-        tokens = [Token(i, *span) for i, span in zip(found.ids, found.offsets, strict=True)]
-        if self._mark not in text:
-            return tokens
-        control = [at for at, token in enumerate(tokens) if token.id in self._tokenizer.control_ids]
-        result: list[Token] = []
-        for left, right in pairwise([-1, *control, len(tokens)]):
-            start = tokens[left].end if left >= 0 else 0
-            end = tokens[right].start if right < len(tokens) else len(text)
-            run = tokens[left + 1 : right]
-            result += self._unmarked(text, start, end) if self._mark in text[start:end] else run
-            result += tokens[right : right + 1]
-        if any(self._mark in text[tokens[at].start : tokens[at].end] for at in control):
-            raise InputError("messages without the names of control tokens", "one that this tokenizer would read",
-                             "Write them otherwise.")  # fmt: skip
+        """The template's control tokens, and between them what any text becomes, twins turned back."""
+        true = text.translate(self._twins.show)
+        found, result, at = self._tokenizer.controls_in(text), list[Token](), 0
+        for control in [*found, None]:
+            start, end = (control.start, control.end) if control else (len(text), len(text))
+            result += self._words(true, at, start, first=not result)
+            if control:
+                result.append(control)
+            at = end
         return result
 
-    def _unmarked(self, text: str, start: int, end: int) -> list[Token]:
-        places = [at for at in range(start, end) if text[at] != self._mark]
-        backend = self._tokenizer.after_control if start else self._tokenizer.plain
-        found = backend.encode("".join(text[at] for at in places), add_special_tokens=False)
-        return [Token(i, places[a], places[b - 1] + 1) for i, (a, b) in zip(found.ids, found.offsets, strict=True)]
-
-
-def _refuse_single(tokens: Sequence[str], contents: Sequence[str]) -> None:
-    """A control token of one character has no inside where a mark could stand."""
-    for token in tokens:
-        if len(token) == 1 and any(token in content for content in contents):
-            raise InputError("messages without this model's control characters", repr(token), "Leave it out.")
+    def _words(self, true: str, start: int, end: int, *, first: bool) -> list[Token]:
+        if start == end:
+            return []
+        backend = self._tokenizer.plain if first else self._tokenizer.after_control
+        found = backend.encode(true[start:end], add_special_tokens=False)
+        return [Token(i, start + a, start + b) for i, (a, b) in zip(found.ids, found.offsets, strict=True)]

@@ -7,12 +7,20 @@ from functools import lru_cache
 from typing import Any, TypedDict
 
 import jinja2
+from jinja2.compiler import CodeGenerator
 from jinja2.ext import Extension, loopcontrols
-from jinja2.nodes import Node
+from jinja2.filters import make_attrgetter
+from jinja2.nodes import EvalContext, Node
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import pass_eval_context
 
 from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.tokenizers.said import joined, looking
+
+# Filters of Jinja's that look at letters by other ways than the methods of a text.
+_OF_LETTERS = ("title", "wordcount", "wordwrap", "escape", "e", "forceescape", "striptags", "urlencode", "urlize",
+               "indent", "truncate", "format", "pprint", "filesizeformat")  # fmt: skip
 
 
 class Message(TypedDict):
@@ -76,7 +84,10 @@ def _compiled(template: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
-    environment.filters["tojson"] = _tojson
+    filters: dict[str, Any] = environment.filters  # pyright: ignore[reportAssignmentType]
+    filters |= {"tojson": looking(_tojson), "join": _join} | {name: looking(filters[name]) for name in _OF_LETTERS}
+    environment.code_generator_class = _Generator
+    environment.concat = joined  # pyright: ignore[reportAttributeAccessIssue]
     known: dict[str, Any] = environment.globals
     known |= {
         "raise_exception": _raise_exception,
@@ -111,6 +122,26 @@ def _tojson(
 ) -> str:
     """Without the HTML escapes of Jinja's own."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+@pass_eval_context
+def _join(context: EvalContext, value: Any, d: str = "", attribute: Any = None) -> str:
+    """Jinja's own, over texts that may be people's."""
+    if attribute is not None:
+        value = map(make_attrgetter(context.environment, attribute), value)
+    texts = list(value)
+    return joined(part for text in texts for part in (d, text))[len(d) :] if texts else ""
+
+
+class _Generator(CodeGenerator):
+    """Jinja's, but that `a ~ b` keeps what people said."""
+
+    def visit_Concat(self, node: Any, frame: Any) -> None:
+        self.write("environment.concat((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
 
 
 def _raise_exception(message: str) -> None:

@@ -16,7 +16,7 @@ from gptwright.tokenizers.controls import Controls
 from gptwright.tokenizers.folder import read_folder, write_folder
 from gptwright.tokenizers.ranks import rank_encoder
 from gptwright.tokenizers.spelling import StreamingDecoder, spelling_of
-from gptwright.tokenizers.variants import after_control, inside, plain, reading_controls
+from gptwright.tokenizers.variants import NO_TOKEN, Token, after_control, finding_controls, inside, plain
 from tokenizers import Tokenizer as Backend
 from tokenizers import processors
 
@@ -88,8 +88,14 @@ class Tokenizer:
 
     @cached_property
     def begin(self) -> int | None:
-        """The id put before a text; None if the family has none."""
+        """The id put before a text; None where nothing is."""
         return self.control(self.controls.begin) if self.controls.begin else None
+
+    @cached_property
+    def bos(self) -> int | None:
+        """The id that other tools call bos_token, put before a text or not: an empty text begins with it."""
+        token = self.controls.named.get("bos_token")
+        return None if token is None else self.control(token)
 
     @cached_property
     def end(self) -> int:
@@ -172,6 +178,18 @@ class Tokenizer:
         return after_control(self.plain, self.controls.end)
 
     @cached_property
-    def reader(self) -> Backend:
-        """The backend for rendered chat templates: control tokens in the text become their ids."""
-        return reading_controls(self.plain)
+    def control_tokens(self) -> list[str]:
+        """The texts of all control tokens."""
+        added = self.plain.get_added_tokens_decoder().values()
+        return [token.content for token in added if token.special]
+
+    def controls_in(self, text: str) -> list[Token]:
+        """The control tokens that a rendered chat template holds, and where."""
+        found = self._finder.encode(text, add_special_tokens=False)
+        names = map(self._finder.id_to_token, found.ids)
+        tokens = zip(names, found.offsets, strict=True)
+        return [Token(self.control(token), *span) for token, span in tokens if token and token != NO_TOKEN]
+
+    @cached_property
+    def _finder(self) -> Backend:
+        return finding_controls(self.plain)

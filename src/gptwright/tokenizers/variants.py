@@ -1,10 +1,21 @@
 """Other readings of one vocabulary: of text that is only text, of its middle, and of a rendered chat template."""
 
 import json
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from gptwright.foundations.errors import ArtifactError
 from tokenizers import Tokenizer as Backend
+from tokenizers import models
+
+NO_TOKEN = "\0"
+
+
+class Token(NamedTuple):
+    """An id and the characters of a text that it stands for."""
+
+    id: int
+    start: int
+    end: int
 
 
 def plain(backend: Backend, template: str | None) -> tuple[Backend, frozenset[int]]:
@@ -54,6 +65,17 @@ def reading_controls(plain: Backend) -> Backend:
     copy = _copy(plain)
     copy.encode_special_tokens = False
     return copy
+
+
+def finding_controls(plain: Backend) -> Backend:
+    """The same for finding control tokens in a rendered template: whatever stands between them is one `NO_TOKEN`."""
+    state: dict[str, Any] = json.loads(plain.to_str())
+    special = [token for token in plain.get_added_tokens_decoder().values() if token.special]
+    finder = Backend(models.WordLevel({NO_TOKEN: 0}, unk_token=NO_TOKEN))
+    if state["normalizer"] is not None and any(token.normalized for token in special):
+        finder.normalizer = plain.normalizer
+    finder.add_special_tokens(special)
+    return finder
 
 
 def after_control(plain: Backend, token: str) -> Backend:

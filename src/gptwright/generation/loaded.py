@@ -1,0 +1,24 @@
+"""What every loaded model has: a network, a name, its context, and, where its folder brought one, a tokenizer."""
+
+from typing import Any
+
+from gptwright.foundations.errors import ArtifactError
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+
+class Loaded:
+    """Ids go in and logits come out without a tokenizer; what needs one raises `ArtifactError`."""
+
+    def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:
+        self.network: Any = network
+        self.name = name
+        self.context: int = network.config.context
+        self._tokenizer = tokenizer
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Raises `ArtifactError` when there is none."""
+        if self._tokenizer is None:
+            raise ArtifactError(f"a tokenizer in {self.name}, for texts", "a folder without one",
+                                "Put its tokenizer.json there; ids need none: .logits, .generate_ids.")  # fmt: skip
+        return self._tokenizer
