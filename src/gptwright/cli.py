@@ -17,6 +17,7 @@ from gptwright.foundations.errors import (
     ConfigError,
     GptwrightError,
     Interrupted,
+    MemoryShort,
     ResourceError,
     nearest,
     out_of_memory,
@@ -101,13 +102,15 @@ def _end(message: str, code: int) -> NoReturn:
 
 def _explained(error: Exception, verb: list[str]) -> GptwrightError:
     """What the system or torch refused, with a remedy. Raises `error` again when it is a mistake of ours."""
+    if isinstance(error, MemoryShort) and not {*verb} & {*TRAINS, "run"}:
+        return MemoryShort(error.needed, error.got, _less_memory(verb))
     if isinstance(error, GptwrightError):
         return error
     if several() and any(word in str(error) for word in LOST):
         return ResourceError("an answer of every process", "none of one of them: it has ended, or the network failed",
                              "See its own message; the same command goes on from the last checkpoint.")  # fmt: skip
     if out_of_memory(error):
-        return ResourceError("memory for the model and its batches", "less than that", _less_memory(verb))
+        return MemoryShort("memory for the model and its batches", "less than that", _less_memory(verb))
     if isinstance(error, UnicodeEncodeError):
         return ResourceError("names and texts that UTF-8 can write", f"{error.object[error.start : error.end]!a}",
                              "Rename the file, or correct the text.")  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from gptwright.recipes.read import find_recipe, shipped
+
 Refused = Callable[..., str]
 
 
@@ -62,7 +64,7 @@ def test_a_recipe_that_does_not_fit_makes_nothing(refused: Refused, tmp_path: Pa
 
 
 def test_a_recipe_that_is_none(refused: Refused, tmp_path: Path) -> None:
-    assert "No such file" in refused("run", tmp_path / "none.toml", "--out", tmp_path / "out")
+    assert "nothing there" in refused("run", tmp_path / "none.toml", "--out", tmp_path / "out")
     assert "directory" in refused("run", tmp_path, "--out", tmp_path / "out")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     assert "TOML in" in refused("run", tmp_path / "binary.toml", "--out", tmp_path / "out")
@@ -122,3 +124,18 @@ def test_a_disk_that_fills_up_leaves_earlier_stages_whole(
     assert before["stage.json"]
     assert gptwright("run", recipe, "--out", out).code == 0
     assert hashes(out / "01-prepare") == before
+
+
+def test_recipes_that_come_with_gptwright_have_names(
+    refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe(Path("tiny")).name == "tiny.toml" and {"tiny", "gpt2", "bert"} <= set(shipped())
+    (tmp_path / "tiny").mkdir()
+    assert find_recipe(Path("tiny")).name == "tiny.toml"
+    mine = tmp_path / "mine.toml"
+    mine.write_text("")
+    assert find_recipe(mine) == mine
+    assert "'gptwright run tiny' carries out" in refused("run", "recipes/tiny.toml", "--out", "out")
+    assert "Did you mean 'tiny'?" in refused("run", "tinny", "--out", "out")
+    assert not (tmp_path / "out").exists()

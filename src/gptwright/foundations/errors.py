@@ -5,6 +5,7 @@ GptwrightError
 ├── ConfigError     an option, a recipe key or a size
 ├── ArtifactError   a run folder, model or checkpoint that is missing, damaged or of another kind
 └── ResourceError   the disk, the memory or the network port
+    └── MemoryShort   the memory
 Interrupted         not a mistake: the work was saved because somebody asked to stop
 """
 
@@ -34,6 +35,10 @@ class ArtifactError(GptwrightError):
 
 class ResourceError(GptwrightError):
     """The machine cannot give what is needed: disk, memory, port."""
+
+
+class MemoryShort(ResourceError):
+    """There is less memory than the work needs. What takes less is the work's to say, or the verb's that began it."""
 
 
 class Interrupted(Exception):

@@ -8,7 +8,7 @@ from torch import nn
 
 from gptwright.foundations.config import decode
 from gptwright.foundations.device import free_memory
-from gptwright.foundations.errors import ConfigError, ResourceError, nearest
+from gptwright.foundations.errors import ConfigError, MemoryShort, nearest
 from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern, transformer
 from gptwright.models.bert import BERTConfig
 from gptwright.models.family import Family
@@ -63,7 +63,7 @@ def family_of(config: Any) -> Family:
 
 
 def build(config: Any, seed: int = 0, copies: int = 1) -> Any:
-    """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other, `ResourceError` when its
+    """A freshly initialised model. Raises `ConfigError` when the sizes contradict each other, `MemoryShort` when its
     weights alone, in as many `copies` as processes of this machine build at once, are more than the free memory."""
     check_sizes(config)
     family = family_of(config)
@@ -71,7 +71,7 @@ def build(config: Any, seed: int = 0, copies: int = 1) -> Any:
         needed = 4 * count(family.model(config)) * copies
     free = free_memory()
     if needed > free:
-        raise ResourceError(f"memory for the model's weights, {needed / 1e9:,.1f} GB", f"{free / 1e9:.1f} GB free",
+        raise MemoryShort(f"memory for the model's weights, {needed / 1e9:,.1f} GB", f"{free / 1e9:.1f} GB free",
                             "Lower its width or layers.")  # fmt: skip
     model = family.model(config)
     model.initialise(seed)  # pyright: ignore[reportCallIssue]

@@ -28,6 +28,8 @@ from gptwright.stages.catalogue import stage
 from gptwright.text.bundled import bundled_folder
 
 PLAN = "plan"
+# An installed wheel carries the recipes inside the package; a checkout has them beside src/.
+PLACES = (Path(__file__).parent / "files", Path(__file__).parents[3] / "recipes")
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,24 @@ def _bundled(value: str, step: Step) -> Path:
         known = [f"bundled:{file.relative_to(folder).as_posix()}" for file in folder.rglob("*.jsonl*")]
         raise ConfigError(f"a bundled file in [{step.name}]", f"'{value}'", nearest(value, known))
     return path
+
+
+def shipped() -> dict[str, Path]:
+    """The recipes that come with gptwright, by name."""
+    return {path.stem: path for place in PLACES for path in sorted(place.glob("*.toml"))}
+
+
+def find_recipe(given: Path) -> Path:
+    """The file, or the recipe of that name that comes with gptwright. Raises `InputError` when there is neither."""
+    known = shipped()
+    if given.is_file():
+        return given
+    if str(given) in known:
+        return known[str(given)]
+    remedy = f"'gptwright run {given.stem}' carries out the one that comes with gptwright."
+    if given.stem not in known:
+        remedy = f"Correct the path, or give the name of one that comes with gptwright. {nearest(given.stem, known)}"
+    raise InputError(f"a recipe at {given}", "a folder" if given.is_dir() else "nothing there", remedy)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -6,7 +6,7 @@ import tyro
 
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.settings import settings
-from gptwright.recipes.read import read_recipe
+from gptwright.recipes.read import find_recipe, read_recipe
 from gptwright.recipes.run import run_recipe
 
 
@@ -15,7 +15,7 @@ class Run:
     """Carry out a recipe: a chain of stages, each into its own folder. Again, it does nothing; killed, it goes on."""
 
     recipe: tyro.conf.Positional[Path]
-    """TOML file"""
+    """TOML file, or the name of a recipe that comes with gptwright, such as tiny"""
     out: Path
     """folder of the run"""
     track: tuple[str, ...] = ()
@@ -24,6 +24,6 @@ class Run:
 
 def run(config: Run) -> None:
     """Prints the run's folder when every stage is complete."""
-    run_recipe(read_recipe(config.recipe), config.out, config.track)
+    run_recipe(read_recipe(find_recipe(config.recipe)), config.out, config.track)
     if is_first():
         print(config.out)

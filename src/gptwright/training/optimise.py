@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gptwright.foundations.errors import ResourceError, out_of_memory
+from gptwright.foundations.errors import MemoryShort, out_of_memory
 from gptwright.foundations.progress import say
 from gptwright.training.course import Course
 from gptwright.training.optimizer import Optimizer
@@ -66,7 +66,7 @@ def add_gradients(
     """Adds up the gradients of all parts and returns the loss of this share, which nothing waits for.
 
     When the memory does not suffice, what was added is dropped and the same batch done in twice as many pieces, and so
-    are all that follow. Raises `ResourceError` when a piece is one row, or other processes wait for this one's part.
+    are all that follow. Raises `MemoryShort` when a piece is one row, or other processes wait for this one's part.
     """
     while True:
         mine = replace(share, pieces=course.pieces, asked=[])
@@ -79,10 +79,10 @@ def add_gradients(
         optimizer.forget_gradients()
         finer = mine.finer()
         if finer is None:
-            raise ResourceError("memory for one row of a batch", "less than that",
+            raise MemoryShort("memory for one row of a batch", "less than that",
                                 "Lower the length or the model's width, or end other programs.")  # fmt: skip
         if share.ranks > 1:
-            raise ResourceError("memory for a process's rows of a batch", "less than that",
+            raise MemoryShort("memory for a process's rows of a batch", "less than that",
                                 f"Begin with --pieces {finer.pieces}.")  # fmt: skip
         course.pieces = finer.pieces
         say(f"out of memory: from here on a batch is worked on in {course.pieces} pieces")

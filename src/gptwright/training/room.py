@@ -3,13 +3,13 @@
 from torch import nn
 
 from gptwright.foundations.device import device_of, free_memory
-from gptwright.foundations.errors import ResourceError
+from gptwright.foundations.errors import MemoryShort
 
 ID = 8 + 8  # bytes of a token and its target
 
 
 def check_room(network: nn.Module, rows: int, length: int, pieces: int = 1) -> None:
-    """Raises `ResourceError` when a step's `rows` of `length` tokens, in so many pieces, need more than is free.
+    """Raises `MemoryShort` when a step's `rows` of `length` tokens, in so many pieces, need more than is free.
 
     The least that they need: the ids, and what goes into and out of every linear layer, kept for the backward pass.
     On a GPU the ids alone: what is too much there is refused by torch, and done in more pieces.
@@ -26,5 +26,5 @@ def check_room(network: nn.Module, rows: int, length: int, pieces: int = 1) -> N
     if needed > free:
         finer = -(-kept * tokens // max(free - ids, 1))
         more = f", or more pieces: {finer:,}" if on_processor and ids < free / 2 and finer <= rows else ""
-        raise ResourceError(f"memory for a batch of {rows:,} rows × {length:,} tokens, {needed / 1e9:,.1f} GB at least",
+        raise MemoryShort(f"memory for a batch of {rows:,} rows × {length:,} tokens, {needed / 1e9:,.1f} GB at least",
                             f"{free / 1e9:.1f} GB free", f"Give fewer rows, a shorter length{more}.")  # fmt: skip
