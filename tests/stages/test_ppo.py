@@ -19,6 +19,8 @@ from gptwright.stages.catalogue import carry_out
 from gptwright.stages.ppo import PPO
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
+from gptwright.tokenizers.tokenizer import Tokenizer
+from tokenizers import Tokenizer as Backend
 
 Refused = Callable[..., str]
 
@@ -165,3 +167,84 @@ def test_a_prompt_that_is_none_is_named_by_its_line(refused: Refused, ppo_config
 def test_a_language_model_is_no_judge(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
     message = refused("ppo", *words(ppo_config, reward=ppo_config.policy), "--out", tmp_path / "out")
     assert "made by 'reward'" in message and "made by 'sft'" in message
+
+
+def prompts(path: Path, *asked: str, **more: Any) -> Path:
+    path.write_text("".join(json.dumps({"prompt": text, **more}) + "\n" for text in asked))
+    return path
+
+
+def test_long_prompts_are_named_counted_and_passed_over(
+    ppo_config: PPO, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = prompts(tmp_path / "p.jsonl", *("cat " * 96 if i in (2, 5) else f"{i}?" for i in range(8)))
+    carry_out("ppo", replace(ppo_config, prompts=path, updates=1, questions=None, conversations=()), tmp_path / "out")
+    told = capsys.readouterr().err
+    assert "held out to measure on; 2 dropped (2 of more than 90 tokens, the first on line 3 of" in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "more", "says"),
+    [
+        (["One?"], {}, "at least two prompts"),
+        (["One?", "one? ", "ONE?"], {}, "at least two prompts"),
+        (["One?", "cat " * 96], {}, "1 dropped (1 of more than 90 tokens, the first on line 2"),
+        (["One?", "Two?"], {"split": "validation"}, "at least two prompts"),
+        (["One?", "Two?"], {"split": "validatoin"}, "Did you mean 'validation'"),
+    ],
+)
+def test_too_few_prompts(
+    refused: Refused, ppo_config: PPO, tmp_path: Path, asked: list[str], more: dict[str, str], says: str
+) -> None:
+    path = prompts(tmp_path / "p.jsonl", *asked, **more)
+    assert says in refused("ppo", *words(ppo_config, prompts=path), "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_prompts_that_the_assistant_has_answered(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    (tmp_path / "p.jsonl").write_text('{"prompt": "Who?"}\n' + json.dumps({"messages": talk}))
+    message = refused("ppo", *words(ppo_config, prompts=tmp_path / "p.jsonl"), "--out", tmp_path / "out")
+    assert "line 2 of" in message and "ends with its answer" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"language": "zh"}, "3 in another language"),
+        ({"split": "test"}, "conversations to mix in"),
+        ({}, "3 without an"),
+    ],
+)
+def test_conversations_of_which_none_counts(
+    refused: Refused, ppo_config: PPO, tmp_path: Path, line: dict[str, str], says: str
+) -> None:
+    talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}][: 2 if line else 1]
+    path = tmp_path / "talk.jsonl"
+    path.write_text((json.dumps({"messages": talk, **line}) + "\n") * 3)
+    message = refused("ppo", *words(ppo_config, conversations=path), "--out", tmp_path / "out")
+    assert "conversations to mix in" in message and says in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("part", ["merges", "template"])
+def test_a_reward_model_that_reads_otherwise_is_refused(
+    refused: Refused, ppo_config: PPO, rewarded: Path, tmp_path: Path, part: str
+) -> None:
+    """Of the same number of tokens: only their order, or only the template, is another."""
+    other = tmp_path / "reward"
+    shutil.copytree(rewarded, other)
+    tokenizer = Tokenizer.load(other / "model")
+    if part == "merges":
+        table = json.loads(tokenizer.backend.to_str())
+        table["model"]["merges"] = table["model"]["merges"][::-1]
+        changed = Tokenizer(Backend.from_str(json.dumps(table)), tokenizer.controls)
+    else:
+        template = (tokenizer.controls.template or "") + "\n"
+        changed = Tokenizer(tokenizer.backend, replace(tokenizer.controls, template=template))
+    assert changed.vocab == tokenizer.vocab
+    changed.save(other / "model")
+    (other / "model/manifest.json").unlink()
+    message = refused("ppo", *words(ppo_config, reward=other), "--out", tmp_path / "out")
+    assert {"merges": "another tokenizer", "template": "another chat template"}[part] in message
+    assert not (tmp_path / "out").exists()

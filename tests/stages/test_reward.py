@@ -10,11 +10,10 @@ import pytest
 
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
-from gptwright.generation.load import load_decoder
 from gptwright.models.heads import RewardModel
 from gptwright.models.huggingface import read_model
 from gptwright.stages.catalogue import carry_out
-from gptwright.stages.reward import Reward, _read
+from gptwright.stages.reward import Reward
 
 Refused = Callable[..., str]
 
@@ -50,49 +49,36 @@ def test_metrics_names(rewarded: Path) -> None:
 
 
 def test_a_tenth_is_held_out_when_no_line_says_so(reward_config: Reward, tmp_path: Path) -> None:
-    path = lines(tmp_path / "r.jsonl", [ranking(i) for i in range(20)])
+    path = lines(tmp_path / "r.jsonl", [ranking(i, split=None) for i in range(20)])
     folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
     figures = folder.record["figures"]
-    assert figures["train_rankings"] + figures["heldout_rankings"] == 20 and 1 <= figures["heldout_rankings"] <= 5
+    assert figures["train_rankings"] + figures["heldout_rankings"] == 20 and 1 <= figures["heldout_rankings"] <= 6
 
 
-def test_rankings_of_one_prompt_stand_on_one_side_over_all_files(reward_config: Reward, tmp_path: Path) -> None:
-    """Six pairs a prompt, in two files, in the order of the answers and not of the prompts."""
-    files = [
-        lines(tmp_path / f"{part}.jsonl",
-              [ranking(i) | {"answers": [f"Answer {part}.", f"Other {n}."], "ranks": [1, 2]}
-               for n in range(3) for i in range(30)])
-        for part in range(2)
-    ]  # fmt: skip
-    sides = _read(replace(reward_config, rankings=tuple(files)), load_decoder(reward_config.base))
-    train, heldout = ({str(r.messages) for r, _ in side} for side in (sides.train, sides.heldout))
-    assert not train & heldout and len(train | heldout) == 30 and heldout
-    assert len(sides.heldout) == 6 * len(heldout) and sides.left_out == 0
-
-
-def test_pairs_of_one_prompt_are_as_good_as_one(reward_config: Reward, tmp_path: Path) -> None:
-    """Each of 4 held-out prompts comes 8 times: the interval is that of few prompts, not of 32 pairs."""
-    told = [ranking(i, split="train") for i in range(8)] + [ranking(i, split="heldout") for i in range(8, 12)] * 8
-    config = replace(reward_config, rankings=(lines(tmp_path / "r.jsonl", told),), steps=1)
-    table = json.loads((carry_out("reward", config, tmp_path / "out") / "evaluation.json").read_text())
-    assert table["before"]["count"] >= 32 and table["after"]["high"] - table["after"]["low"] > 0.35
-
-
-def test_who_ranked_is_noted(reward_config: Reward, tmp_path: Path) -> None:
-    told = [ranking(i) | {"labeller": name} for i, name in enumerate(["me", "plain-words", "", "me"] * 3)]
-    tied = [ranking(99, ranks=[1, 1]) | {"labeller": "nobody"}]
-    config = replace(reward_config, rankings=(lines(tmp_path / "r.jsonl", told + tied),), steps=1)
-    figures = carry_out("reward", config, tmp_path / "out").record["figures"]
-    assert figures["labellers"] == {"me": 6, "plain-words": 3, "people without a name": 3}
-
-
-def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(reward_config: Reward, tmp_path: Path) -> None:
-    told = [ranking(i) for i in range(5)] + [ranking(i, split="heldout") for i in range(5, 8)]
-    tied = [ranking(9, ranks=[1, 1])]
+def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(
+    reward_config: Reward, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("heldout", "validation", "Test")
+    told = [ranking(i) for i in range(5)] + [ranking(i + 5, split=word) for i, word in enumerate(words)]
+    tied = [ranking(9, ranks=[1, 1]), ranking(10, ranks=[2, 2], split="heldout")]
     path = lines(tmp_path / "r.jsonl", told + tied)
     folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
     assert folder.record["figures"]["train_rankings"] == 5
     assert folder.record["figures"]["heldout_rankings"] == 3
+    assert (
+        "reward: 5 rankings to train on, 0.4 times each, 3 held out; "
+        f"2 dropped (2 all tied, the first on line 9 of {path})"
+    ) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("held", [0, 4])
+def test_the_held_out_are_chosen_among_those_that_can_be_compared(
+    reward_config: Reward, tmp_path: Path, held: int
+) -> None:
+    tied = [ranking(i, ranks=[1, 1], split="heldout" if i < held else None) for i in range(100)]
+    path = lines(tmp_path / "r.jsonl", [*tied, ranking(1000), ranking(1001)])
+    figures = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out").record["figures"]
+    assert (figures["train_rankings"], figures["heldout_rankings"]) == (1, 1)
 
 
 def test_pairs_of_chosen_and_rejected(reward_config: Reward, tmp_path: Path) -> None:
@@ -100,7 +86,8 @@ def test_pairs_of_chosen_and_rejected(reward_config: Reward, tmp_path: Path) -> 
         tmp_path / "pairs.jsonl", [{"prompt": f"{i}?", "chosen": "Yes.", "rejected": "No."} for i in range(10)]
     )
     folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
-    assert folder.record["figures"]["train_rankings"] == 9
+    figures = folder.record["figures"]
+    assert figures["train_rankings"] + figures["heldout_rankings"] == 10 and figures["train_rankings"] >= 5
 
 
 def test_the_control_says_so_and_leaves_no_model(
@@ -122,6 +109,11 @@ def test_the_control_says_so_and_leaves_no_model(
         ([ranking(1, answers=["alone"], ranks=[1])] * 3, "two or more answers"),
         ([ranking(1, ranks=[0, 1])] * 3, "whole numbers from 1"),
         ([{"prompt": "Who?", "chosen": "Yes."}] * 3, "line 1"),
+        ([ranking(i, ranks=[1, 1]) for i in range(9)], "9 dropped (9 all tied, the first on line 1 of"),
+        ([ranking(i, answers=["a " * 200, "b " * 200]) for i in range(9)], "9 without two answers to compare"),
+        ([ranking(i, answers=["a", "a"]) for i in range(9)], "9 without two answers to compare"),
+        ([ranking(i, split="tain") for i in range(9)], "Did you mean 'train'"),
+        ([ranking(i, split="test") for i in range(9)], "one to train on"),
     ],
 )
 def test_rankings_that_teach_nothing(

@@ -23,7 +23,7 @@ class Reasons:
     def add(self, reason: str, where: str, count: int) -> None:
         if count:
             self.counts[reason] += count
-        self._first.setdefault(reason, where)
+            self._first.setdefault(reason, where)
 
     def __str__(self) -> str:
         """ "20 dropped (12 all tied, the first on line 3 of a.jsonl; 8 …)"; empty when there is none."""

@@ -26,8 +26,8 @@ class NextToken:
         self.network, self.heldout, self.length = material.network, material.heldout, material.length
         self.opening = material.tokenizer.end if material.by_document else None
         self.model = Model(material.network, material.tokenizer, "pretrain", dtype=format_of(material.network))
-        require_window(material.heldout, material.length)
         self.windows = Windows(material.train, material.length, material.ramp, material.seed)
+        require_window(material.heldout, material.length)
         self.fewest_rows = material.ramp.rows(0)
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:

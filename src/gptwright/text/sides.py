@@ -37,7 +37,7 @@ class Sides:
         """Writes one document and enters it in the ledger."""
         document = refined.document
         self._files[split].write(_line(document))
-        self._ledger.keep(document, split, refined.characters_in)
+        self._ledger.keep(document, split, refined.cuts)
         if split == "heldout" and document.split is not None:
             pass  # its file holds it out
         elif self._characters[_OTHER[split]] < MIN_SIDE:

@@ -95,7 +95,7 @@ def read_prompt(fields: Mapping[str, Any], where: str) -> list[Message]:
 
 def same_history(one: Sequence[Message], other: Sequence[Message]) -> list[Message] | None:
     """The longer of two conversations of which the shorter is the end, spaces around texts aside; else None."""
-    short, long = sorted((one, other), key=len)
+    short, long = (other, one) if len(one) >= len(other) else (one, other)
     ends = zip(reversed(short), reversed(long), strict=False)
     same = all(a["role"] == b["role"] and a["content"].strip() == b["content"].strip() for a, b in ends)
     return list(long) if same else None
