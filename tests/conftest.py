@@ -42,6 +42,8 @@ from gptwright.tokenizers.tokenizer import Tokenizer  # noqa: E402
 from gptwright.tokenizers.wordpiece import CONTROL_TOKENS, build  # noqa: E402
 from gptwright.training.share import Share  # noqa: E402
 
+pytest_plugins = ["choice"]  # tests/choice.py
+
 # The oracles must not ask the network for anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
 

@@ -24,7 +24,19 @@ def test_a_loss_for_each_batch() -> None:
 def test_it_stops_when_the_time_is_up() -> None:
     runs: list[int] = []
     seconds_of(lambda: runs.append(1), enough=10, at_most=0.0)
-    assert len(runs) == 3  # two to warm up, one that counts
+    assert len(runs) == 1
     runs.clear()
     seconds_of(lambda: runs.append(1), enough=3, at_most=60.0)
-    assert len(runs) == 5
+    assert len(runs) == 5  # two to warm up
+
+
+def test_warming_up_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    seconds = iter([9.0, 8.0, 3.0, 1.0, 2.0])
+
+    def work() -> None:
+        nonlocal now
+        now += next(seconds)
+
+    monkeypatch.setattr("gptwright.pretraining.speed.time.perf_counter", lambda: now)
+    assert seconds_of(work, enough=3, at_most=60.0) == 2.0

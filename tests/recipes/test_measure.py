@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from gptwright.models.gpt2 import GPT2Config
-from gptwright.recipes.measure import Shape, measure, pretrain_seconds
+from gptwright.recipes.measure import USUAL, Shape, measure, pretrain_seconds
 
 TINY = GPT2Config(vocab=300, context=128, width=16, heads=2, layers=1)
 SMALL = Shape(rows=2, length=16, conversations=2, mix_rows=1, rankings=2, answers=2, episodes=4, epochs=1,
@@ -11,6 +11,12 @@ SMALL = Shape(rows=2, length=16, conversations=2, mix_rows=1, rankings=2, answer
 
 
 def test_every_speed_is_a_positive_number() -> None:
-    speeds = asdict(measure(TINY, SMALL))
+    speeds = asdict(measure(TINY, SMALL, 1e-9, seconds=1.0))
     assert all(0 < seconds < 60 for seconds in speeds.values())
-    assert 0 < pretrain_seconds(TINY, SMALL) < 60
+    assert 0 < pretrain_seconds(TINY, SMALL, at_most=0.1) < 60
+
+
+def test_what_there_is_no_time_to_measure_is_as_usual() -> None:
+    assert asdict(measure(TINY, SMALL, 0.5, seconds=0.0)) == {
+        name: 0.5 * usual for name, usual in asdict(USUAL).items()
+    }

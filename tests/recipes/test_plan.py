@@ -7,7 +7,18 @@ import pytest
 
 from gptwright.models.catalogue import build, count
 from gptwright.recipes.measure import Shape, Speeds
-from gptwright.recipes.plan import SHARES, SIZES, Wish, choose_size, fixed_seconds, plan
+from gptwright.recipes.plan import (
+    LEAST,
+    SHARES,
+    SIZES,
+    Wish,
+    amount_of,
+    choose_size,
+    fixed_seconds,
+    plan,
+    share_out,
+    sizes_of,
+)
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
 
 MINUTES = (2, 5, 20, 60)
@@ -16,9 +27,9 @@ LAPTOP = Speeds(pretrain_step=0.12, sft_step=0.1, reward_step=0.15, ppo_update=4
 SERVER = Speeds(pretrain_step=0.03, sft_step=0.025, reward_step=0.04, ppo_update=1.0, answer=0.001, window=0.001)
 
 
-def planned(minutes: float, speeds: Speeds = LAPTOP, size: str = "nano") -> Recipe:
-    wish = Wish(minutes=minutes, data=("bundled:plays",), seed=7, megacharacters=5.0, max_characters=10**8, threads=2,
-                dtype="float32")  # fmt: skip
+def planned(minutes: float, speeds: Speeds = LAPTOP, size: str = "nano", spent: float = 8.0) -> Recipe:
+    wish = Wish(minutes=minutes, data=("bundled:plays",), seed=7, megacharacters=5.0, spent=spent,
+                max_characters=10**8, threads=2, dtype="float32")  # fmt: skip
     return plan(wish, size, speeds, Shape())
 
 
@@ -45,6 +56,7 @@ def test_the_seconds_add_up_to_the_minutes(minutes: float, speeds: Speeds) -> No
 def test_the_steps_take_the_seconds_meant_for_them(minutes: float) -> None:
     recipe = planned(minutes)
     seconds, work, fixed = recipe.plan["seconds"], sizes(recipe), fixed_seconds(LAPTOP, 5.0)
+    assert seconds["start"] == 8.0
     for name, each in (("pretrain", LAPTOP.pretrain_step), ("sft", LAPTOP.sft_step), ("ppo", LAPTOP.ppo_update)):
         assert fixed[name] + work[name] * each <= seconds[name] + 0.1
         assert fixed[name] + (work[name] + 1) * each >= seconds[name] - 0.1
@@ -80,9 +92,33 @@ def test_written_and_read_again_it_is_the_same(tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "recipe.toml") == recipe
 
 
-def test_a_machine_too_slow_still_gets_a_recipe() -> None:
+def test_what_planning_took_is_not_there_for_the_work() -> None:
+    quick, slow = planned(5, spent=5.0), planned(5, spent=65.0)
+    assert sum(slow.plan["seconds"].values()) == pytest.approx(sum(quick.plan["seconds"].values()), abs=0.5)
+    assert slow.plan["seconds"]["start"] == 65.0
+    assert all(sizes(slow)[name] < sizes(quick)[name] for name in sizes(quick))
+
+
+def test_too_few_minutes_give_the_least_of_everything_and_the_true_seconds() -> None:
     snail = Speeds(pretrain_step=60, sft_step=60, reward_step=60, ppo_update=600, answer=1, window=1)
-    assert min(sizes(planned(1, snail)).values()) >= 4
+    recipe = planned(1, snail)
+    assert {step.name: amount_of(step.table) for step in recipe.steps if step.name in LEAST} == LEAST
+    least = 60 * 4 * 4 + 600 * 4 + 80 * 4
+    assert sum(recipe.plan["seconds"].values()) == pytest.approx(8 + sum(fixed_seconds(snail, 5.0).values()) + least)
+
+
+def test_the_least_of_one_is_paid_for_by_the_others() -> None:
+    each = dict.fromkeys(SHARES, 0.1) | {"ppo": 10.0}
+    given = share_out(100.0, each)
+    assert given["ppo"] == 40.0  # four updates, though its share is 22 seconds
+    assert given["rank"] == 8.0  # eighty prompts, though its share of the rest would be less
+    assert sum(given.values()) == pytest.approx(100.0)
+    assert given["sft"] / given["pretrain"] == pytest.approx(SHARES["sft"] / SHARES["pretrain"])
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_an_amount_is_found_again_in_the_sizes(name: str) -> None:
+    assert amount_of(sizes_of(name, 500) | ({"prompts": "a path", "heldout": 9} if name == "ppo" else {})) == 500
 
 
 def test_sizes_grow() -> None:

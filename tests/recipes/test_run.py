@@ -101,3 +101,24 @@ def test_a_stage_that_fails_leaves_the_earlier_ones_and_goes_on_later(
     run_recipe(recipe, out)
     assert times(out / "01-prepare") == before
     assert (out / "02-words/train.bin").is_file()
+
+
+def test_sizes_may_change_until_a_stage_begins_and_are_written_down(recipe: Recipe, tmp_path: Path) -> None:
+    out, asked = tmp_path / "out", list[str]()
+
+    def resized(recipe: Recipe, name: str) -> Recipe:
+        asked.append(name)
+        if name == "prepare":
+            return recipe
+        assert not (out / "02-words").exists()
+        return replace(
+            recipe, steps=[recipe.steps[0], replace(recipe.steps[1], table={"text": "prepare", "vocab": 281})]
+        )
+
+    run_recipe(recipe, out, resized=resized)
+    assert asked == ["prepare", "words"]
+    written = read_recipe(out / "recipe.toml")
+    assert written.steps[1].table["vocab"] == 281
+    assert '"vocab": 281' in (out / "02-words/stage.json").read_text()
+    run_recipe(written, out, resized=resized)
+    assert asked == ["prepare", "words"]  # what has begun is no more changed

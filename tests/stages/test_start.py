@@ -1,15 +1,21 @@
-"""What start refuses before it looks at the machine."""
+"""What start refuses before it looks at the machine, where it works, and how it keeps to its minutes."""
 
+import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tyro
 
+from gptwright.foundations.config import encode
 from gptwright.foundations.errors import ConfigError
-from gptwright.recipes.read import Recipe, Step, write_recipe
+from gptwright.models.gpt2 import GPT2Config
+from gptwright.recipes.plan import sizes_of
+from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
 from gptwright.stages import start
-from gptwright.stages.start import Start, _offer_examples, _refuse_other_wish, _show
+from gptwright.stages.start import Start, _offer_examples, _place, _refuse_other_wish, _show, _warn_of_too_few
 from gptwright.text.jsonl import read_objects
 
 Refused = Callable[..., str]
@@ -20,48 +26,72 @@ PLAN: dict[str, Any] = {
     "seconds": {"prepare": 2.0, "pretrain": 3.0},
 }
 TRAIN = {"model": {"layers": 4, "width": 192, "vocab": 2048}, "steps": 7, "rows": 2, "length": 32}
+TINY = GPT2Config(vocab=300, width=16, heads=2, layers=1, context=64)
 RECIPE = Recipe("start", [Step("prepare", "prepare", {}), Step("pretrain", "pretrain", TRAIN)], PLAN)
 
 
-def test_the_same_wish_goes_on() -> None:
-    _refuse_other_wish(Start(minutes=5, data=("bundled:plays",), seed=1), RECIPE)
+SAME: dict[str, Any] = {"minutes": 5.0, "data": ("bundled:plays",), "seed": 1}
 
 
-@pytest.mark.parametrize(
-    ("wish", "says"),
-    [({"minutes": 6.0}, "minutes = 5.0"), ({"data": ("mine",)}, "data = "), ({"seed": 2}, "seed = 1")],
-)
-def test_another_wish_is_refused_and_the_difference_named(wish: dict[str, Any], says: str) -> None:
-    settings: dict[str, Any] = {"minutes": 5.0, "data": ("bundled:plays",), "seed": 1}
-    with pytest.raises(ConfigError, match=says):
-        _refuse_other_wish(Start(**settings | wish), RECIPE)
+def begun(folder: Path, recipe: Recipe = RECIPE) -> Path:
+    """A run folder whose first stage has begun."""
+    (folder / "01-prepare").mkdir(parents=True)
+    (folder / "01-prepare/stage.json").write_text('{"seconds": 4.0}')
+    write_recipe(recipe, folder / "recipe.toml")
+    return folder
+
+
+def test_the_same_wish_goes_on(tmp_path: Path) -> None:
+    _refuse_other_wish(Start(**SAME), tmp_path, RECIPE)
+
+
+@pytest.mark.parametrize("wish", [{"minutes": 6.0}, {"data": ("mine",)}, {"seed": 2}])
+def test_another_wish_is_refused_with_the_command_that_goes_on(wish: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        _refuse_other_wish(Start(**SAME | wish), tmp_path, RECIPE)
+    again = f"gptwright start --minutes 5 --seed 1 --data bundled:plays --out {tmp_path}"
+    assert again in refused.value.remedy
+    words = shlex.split(again)
+    assert tyro.cli(Start, args=words[2:]) == Start(**SAME, out=tmp_path)
 
 
 def test_a_run_of_another_recipe_is_refused(refused: Refused, tmp_path: Path) -> None:
     write_recipe(Recipe("mine", RECIPE.steps), tmp_path / "recipe.toml")
     before = (tmp_path / "recipe.toml").read_bytes()
-    assert "minutes = None" in refused("start", "--out", tmp_path)
+    said = refused("start", "--out", tmp_path)
+    assert f"gptwright run {tmp_path}/recipe.toml --out {tmp_path}" in said
     assert (tmp_path / "recipe.toml").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_a_folder_every_wish_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert _place(Start(**SAME)) == Path("runs/start")
+    begun(Path("runs/start"))
+    assert _place(Start(**SAME)) == Path("runs/start")
+    assert _place(Start(**SAME | {"minutes": 1.0})) == Path("runs/start-2")
+    begun(Path("runs/start-2"), replace(RECIPE, plan=PLAN | {"minutes": 1.0}))
+    assert _place(Start(**SAME | {"minutes": 1.0})) == Path("runs/start-2")
+    assert _place(Start(**SAME | {"seed": 3})) == Path("runs/start-3")
+    write_recipe(Recipe("mine", RECIPE.steps), Path("runs/start-3/recipe.toml"))
+    assert _place(Start(**SAME | {"seed": 3})) == Path("runs/start-4")
 
 
 def test_a_plan_whose_first_stage_was_refused_binds_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_recipe(RECIPE, tmp_path / "recipe.toml")
     other = Recipe("start", RECIPE.steps, PLAN | {"data": ["mine"]})
-    monkeypatch.setattr(start, "_planned", lambda config: other)
-    assert start._recipe(Start(data=("mine",), out=tmp_path)) is other
+    monkeypatch.setattr(start, "_planned", lambda config, began: other)
+    assert start._recipe(Start(data=("mine",)), tmp_path, 0.0) is other
     assert not (tmp_path / "recipe.toml").exists()
-    (tmp_path / "01-prepare").mkdir()
-    (tmp_path / "01-prepare/stage.json").write_text("{}")
-    write_recipe(RECIPE, tmp_path / "recipe.toml")
-    with pytest.raises(ConfigError, match="data = "):
-        start._recipe(Start(data=("mine",), out=tmp_path))
+    begun(tmp_path)
+    with pytest.raises(ConfigError, match="--data bundled:plays"):
+        start._recipe(Start(data=("mine",)), tmp_path, 0.0)
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "0.5", "241", "nan", "inf"])
 def test_minutes_out_of_range(refused: Refused, tmp_path: Path, minutes: str) -> None:
     message = refused("start", f"--minutes={minutes}", "--out", tmp_path / "out")
-    assert "--minutes from 1 to 240" in message
+    assert "minutes from 1 to 240" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -78,6 +108,51 @@ def test_the_plan_is_shown_with_seconds_that_add_up(capsys: pytest.CaptureFixtur
     assert [line.split()[:2] for line in err.splitlines() if line.startswith("  ")] == [
         ["prepare", "2"], ["pretrain", "3"], ["together", "5"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(300.0, ""), (431.2, "the least of everything takes 431 s")])
+def test_too_few_minutes_are_said_before_it_starts(
+    capsys: pytest.CaptureFixture[str], seconds: float, said: str
+) -> None:
+    _warn_of_too_few(replace(RECIPE, plan=PLAN | {"seconds": {"prepare": seconds}}))
+    err = capsys.readouterr().err
+    assert (said in err and "--minutes 8 would do" in err) if said else not err
+
+
+@pytest.fixture
+def story(material: Path) -> Recipe:
+    """A plan of three stages whose last has ten times more steps than fit into its minute."""
+    tables: dict[str, dict[str, Any]] = {
+        "prepare": {"data": [str(material / "text.jsonl")]},
+        "tokenize": {"text": "prepare", "vocab": 300},
+        "pretrain": {"tokens": "tokenize", "model": encode(TINY), "rows": 2, "length": 32,
+                     "threads": 1, **sizes_of("pretrain", 40)},
+    }  # fmt: skip
+    fixed = {"start": 1.0, "prepare": 1.0, "tokenize": 1.0, "pretrain": 1.0, "report": 1.0}
+    plan = {"minutes": 1.0, "data": ["x"], "seed": 1, "fixed": fixed, "each": {"pretrain": 11.9},
+            "seconds": fixed | {"pretrain": 477.0}}  # fmt: skip
+    return Recipe("start", [Step(name, name, table) for name, table in tables.items()], plan)
+
+
+def test_what_is_done_instead_stands_in_the_recipe_which_does_it_again(
+    story: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gptwright: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr(start, "_planned", lambda config, began: story)
+    monkeypatch.setattr(start, "_offer_examples", lambda out: None)
+    monkeypatch.setattr(start, "_talk", lambda config, folder: None)
+    out = tmp_path / "run"
+    words = ["start", "--minutes", "1", "--data", "x", "--out", out]
+    done = gptwright(*words)
+    assert done.code == 0, done.err
+    assert "of 60 s have gone: pretrain has 4 steps, not 40" in done.err
+    written = read_recipe(out / "recipe.toml")
+    assert written.steps[-1].table["steps"] == 4 and written.plan["minutes"] == 1.0
+    assert gptwright("run", out / "recipe.toml", "--out", tmp_path / "again").code == 0
+    model = "03-pretrain/model/model.safetensors"
+    assert (tmp_path / "again" / model).read_bytes() == (out / model).read_bytes()
+    before = (out / "recipe.toml").read_bytes()
+    assert gptwright(*words).code == 0  # all is complete: nothing is sized anew
+    assert (out / "recipe.toml").read_bytes() == before
 
 
 def test_examples_for_the_chat_page(tmp_path: Path) -> None:

@@ -41,11 +41,11 @@ def explained(path: Path) -> Generator[None]:
             ) from error
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise ResourceError(
-                f"a place that can be written, {path}", os.strerror(number), "Choose another place."
+                f"a place that can be written, {path}", os.strerror(number), "Choose another folder with --out."
             ) from error
         if number in (errno.ENOTDIR, errno.EEXIST):
             raise ResourceError(
-                f"a folder at {path}", "a file of that name in its way", "Choose another place."
+                f"a folder at {path}", "a file of that name in its way", "Choose another folder with --out."
             ) from error
         if number == errno.EISDIR:
             raise ResourceError(

@@ -1,15 +1,17 @@
 """What a person sees while a stage works: one live line on a terminal, plain lines elsewhere, always on stderr."""
 
-import sys
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from gptwright.foundations.processes import is_first
 
 console = Console(stderr=True, highlight=False)
 PLAIN_SECONDS = 10.0
+BAR = 12
+BESIDE_FIGURES = len(" ") + BAR + len(" 100% 00:00:00 left ")  # with the stage's name it fits into 40 columns
 
 
 def say(text: str) -> None:
@@ -18,22 +20,32 @@ def say(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
 
+def is_live() -> bool:
+    """Whether a line can be written over: on a terminal that is not a dumb one."""
+    return console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
+
+
 class ProgressLine:
-    """Use as a context manager; `update` may be called as often as there are steps."""
+    """Use as a context manager; `update` may be called as often as there are steps.
+
+    What matters most stands first: the stage, how much is done, the time left; figures follow as far as they fit.
+    """
 
     def __init__(self, name: str, total: int, done: int = 0) -> None:
         self.name, self.total, self.done = name, total, done
+        self._live = is_live()
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=BAR),
             TaskProgressColumn(),
-            TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
+            TextColumn("left"),
+            _Figures(),
             console=console,
             transient=True,
-            disable=not console.is_terminal or not is_first(),
+            disable=not self._live or not is_first(),
         )
-        self._task = self._bar.add_task(name, total=total, completed=done, note="")
+        self._task = self._bar.add_task(name, total=total, completed=done, figures=[])
         self._started = self._printed = time.monotonic()
         self._first = done
 
@@ -47,14 +59,27 @@ class ProgressLine:
     def update(self, done: int, **values: float) -> None:
         """`values` are shown by name, in the order given."""
         self.done = done
-        note = "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items())
-        self._bar.update(self._task, completed=done, note=note)
+        figures = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items()]
+        self._bar.update(self._task, completed=done, figures=figures)
         now = time.monotonic()
-        if is_first() and not console.is_terminal and (now - self._printed >= PLAIN_SECONDS or done >= self.total):
+        if not self._live and (now - self._printed >= PLAIN_SECONDS or done >= self.total):
             self._printed = now
-            print(
-                f"{self.name}  {done}/{self.total}  {note}  {self._left(now):.0f} s left", file=sys.stderr, flush=True
-            )
+            far = f"{done}/{self.total}  {done / self.total:.0%}  {self._left(now):.0f} s left"
+            say("  ".join([self.name, far, *figures]))
 
     def _left(self, now: float) -> float:
         return (now - self._started) / max(self.done - self._first, 1) * (self.total - self.done)
+
+
+class _Figures(ProgressColumn):
+    """As many of a task's figures as the terminal has room for, each of them whole."""
+
+    def render(self, task: Task) -> Text:
+        room = console.width - len(task.description) - BESIDE_FIGURES
+        shown: list[str] = []
+        for figure in task.fields["figures"]:
+            room -= len(figure) + (2 if shown else 0)
+            if room < 0:
+                break
+            shown.append(figure)
+        return Text("  ".join(shown), no_wrap=True)

@@ -23,6 +23,7 @@ def step_seconds(
     optim: str = "adamw",
     dtype: torch.dtype | None = None,
     device: torch.device = CPU,
+    at_most: float = 1.5,
 ) -> float:
     """One training step on batches of (rows, length) tokens drawn at random; `model` is a configuration."""
     dtype = dtype or fast_dtype()
@@ -36,7 +37,7 @@ def step_seconds(
             loss.backward()
         optimizer.step(1e-4, 1.0)  # which asks for the gradients' norm, so that it waits for a device
 
-    return seconds_of(step)
+    return seconds_of(step, at_most=at_most)
 
 
 def losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
@@ -46,11 +47,13 @@ def losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
 
 
 def seconds_of(work: Callable[[], object], enough: int = 15, at_most: float = 1.5) -> float:
-    """Median of up to `enough` runs after two to warm up, stopping early when `at_most` seconds went by."""
-    work()
+    """Median of up to `enough` runs after two to warm up, stopping early when `at_most` seconds went by.
+
+    A run that alone takes longer is the only one: warming up is little of it.
+    """
     began, taken = time.perf_counter(), list[float]()
-    while len(taken) < enough + 1 and (len(taken) < 2 or time.perf_counter() - began < at_most):
+    while len(taken) < enough + 2 and (not taken or time.perf_counter() - began < at_most):
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)
-    return median(taken[1:])
+    return median(taken[2:] or taken[-1:])

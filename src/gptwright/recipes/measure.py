@@ -1,5 +1,7 @@
 """How fast this machine is at each kind of work: measured for a few seconds on the real models and losses."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
 # Tokens of a batch's width, padding included: conversations to learn, prompts, their sampled answers, ranked answers.
 CONVERSATION, PROMPT, ANSWER, RANKED = 40, 12, 40, 72
+WINDOWS = 16  # that are read at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,25 +54,39 @@ class Speeds:
     window: float
 
 
-def measure(model: Any, shape: Shape) -> Speeds:
-    """Runs each kind of work a few times on random tokens; `model` is a configuration. Takes 5 to 10 seconds."""
-    conversation = (shape.conversations, CONVERSATION)
-    return Speeds(
-        pretrain_step=pretrain_seconds(model, shape),
-        sft_step=step_seconds(model, conversation, (shape.mix_rows, shape.length)),
-        reward_step=_reward_seconds(model, shape),
-        ppo_update=_ppo_seconds(model, shape),
-        answer=_answer_seconds(model),
-        window=_window_seconds(model, shape.length),
-    )
+# The same in pretraining steps, of the size nano on two cores: for what there is no time to measure.
+USUAL = Speeds(pretrain_step=1.0, sft_step=0.63, reward_step=1.7, ppo_update=35.0, answer=0.059, window=0.038)
 
 
-def pretrain_seconds(model: Any, shape: Shape) -> float:
+def measure(model: Any, shape: Shape, pretrain_step: float, seconds: float) -> Speeds:
+    """Runs each kind of work a few times on random tokens, in about as many `seconds`; `model` is a configuration.
+
+    What has no time left, on a machine that is very slow or busy, is taken to be as many pretraining steps as is usual.
+    """
+    ends = time.perf_counter() + seconds
+    kinds: dict[str, Callable[[float], float]] = {
+        "answer": lambda most: _answer_seconds(model, shape.episodes, most),
+        "sft_step": lambda most: step_seconds(model, (shape.conversations, CONVERSATION),
+                                              (shape.mix_rows, shape.length), at_most=most),
+        "reward_step": lambda most: _reward_seconds(model, shape, most),
+        "window": lambda most: _window_seconds(model, shape.length, most),
+        "ppo_update": lambda most: _ppo_seconds(model, shape, found["answer"], most),
+    }  # fmt: skip
+    tried = {"answer": shape.episodes, "window": WINDOWS, "ppo_update": 0.2}  # how many of a kind one try of it is
+    found = {"pretrain_step": pretrain_step}
+    for waiting, (name, seconds_in) in zip(range(len(kinds), 0, -1), kinds.items(), strict=True):
+        usual = pretrain_step * getattr(USUAL, name)
+        most = (ends - time.perf_counter()) / waiting
+        found[name] = seconds_in(most) if usual * tried.get(name, 1.0) < most else usual
+    return Speeds(**found)
+
+
+def pretrain_seconds(model: Any, shape: Shape, at_most: float) -> float:
     """One pretraining step only, to choose a size by."""
-    return step_seconds(model, (shape.rows, shape.length))
+    return step_seconds(model, (shape.rows, shape.length), at_most=at_most)
 
 
-def _reward_seconds(model: Any, shape: Shape) -> float:
+def _reward_seconds(model: Any, shape: Shape, at_most: float) -> float:
     reward = RewardModel(build(model))
     hold_matrices_in(reward.trunk, fast_dtype())
     optimizer = Optimizer(reward.named_parameters())
@@ -81,44 +98,43 @@ def _reward_seconds(model: Any, shape: Shape) -> float:
         ranking_loss(reward(ids, last).view_as(ranks), ranks).backward()
         optimizer.step(1e-4, 1.0)
 
-    return seconds_of(step)
+    return seconds_of(step, at_most=at_most)
 
 
-def _ppo_seconds(model: Any, shape: Shape) -> float:
+def _ppo_seconds(model: Any, shape: Shape, answer: float, at_most: float) -> float:
+    """An update is its answers, and so many optimiser steps; one of these is measured, with the readings before it."""
     network: Any = build(model)
     agent = PolicyAndValue(network)
     reward = RewardModel(build(model))
     optimizer = Optimizer(agent.named_parameters())
     course = Course()
-    settings = Update(beta=0.1, epochs=shape.epochs, minibatches=shape.minibatches, value_weight=0.1, temperature=1.0)
-    prompts = torch.randint(model.vocab, (shape.episodes, PROMPT)).tolist()
+    settings = Update(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=1.0)
+    prompts = torch.randint(model.vocab, (max(shape.episodes // shape.minibatches, 1), PROMPT)).tolist()
     memories = [
         torch.randint(model.vocab, (shape.ppo_mix_rows, shape.length)),
         torch.randint(model.vocab, (shape.demonstration_rows, CONVERSATION)),
     ]
-
-    writer = Engine(network, [0])
+    rollout = roll_out(Engine(network, [0]), agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), 0)
 
     def step() -> None:
-        rollout = roll_out(writer, agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), 0)
         with torch.no_grad():
             scores = reward(rollout.ids, rollout.last)
             judged = Judged(rollout, read_again(network, None, rollout, 1.0)[0], scores)
         update(agent, optimizer, course, judged, settings, rate=1e-5, seed=0,
                also=lambda number, share: losses(network, memories))  # fmt: skip
 
-    return seconds_of(step, enough=2)
+    return shape.episodes * answer + shape.epochs * shape.minibatches * seconds_of(step, enough=3, at_most=at_most)
 
 
-def _answer_seconds(model: Any) -> float:
+def _answer_seconds(model: Any, together: int, at_most: float) -> float:
     writer = Engine(build(model), [0])
-    prompts = torch.randint(model.vocab, (128, PROMPT)).tolist()
+    prompts = torch.randint(model.vocab, (together, PROMPT)).tolist()
     sampling = Sampling(max_tokens=ANSWER, temperature=1.0)
-    return seconds_of(lambda: writer.generate(prompts, sampling), 2) / 128
+    return seconds_of(lambda: writer.generate(prompts, sampling), 2, at_most) / together
 
 
-def _window_seconds(model: Any, length: int) -> float:
+def _window_seconds(model: Any, length: int, at_most: float) -> float:
     network: Any = build(model)
-    ids = torch.randint(model.vocab, (16, length))
+    ids = torch.randint(model.vocab, (WINDOWS, length))
     with torch.inference_mode():
-        return seconds_of(lambda: network.logits(network.hidden(ids)), 3) / 16
+        return seconds_of(lambda: network.logits(network.hidden(ids)), 3, at_most) / WINDOWS

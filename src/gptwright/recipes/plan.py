@@ -1,4 +1,8 @@
-"""One dial: minutes to sizes. The measured speeds decide how many steps each stage gets; the result is a recipe."""
+"""One dial: minutes to sizes. The measured speeds decide how many steps each stage gets; the result is a recipe.
+
+Its `[plan]` notes what that rests on: `each`, the seconds of a step (of rank: a prompt; of ppo: an update); `fixed`,
+the seconds of a stage that the dial does not change; `seconds`, what is meant for a stage, both together.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +26,9 @@ TOKENS_A_PARAMETER = 0.5  # a size is worth its while when it reads at least so 
 
 # Shares of the time that is left when the fixed costs are paid.
 SHARES = {"pretrain": 0.28, "sft": 0.35, "rank": 0.06, "reward": 0.05, "reward-control": 0.04, "ppo": 0.22}
-START_UP = 6.0  # seconds to import, to look at the machine, to write the report
+# Less than this is no stage; where the minutes are too few for it, that is said.
+LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, "ppo": 4}
+REPORT = 1.0  # seconds
 PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
 SMALLTALK = "bundled:conversations.jsonl.xz"
@@ -50,7 +56,6 @@ def fixed_seconds(speeds: Speeds, megacharacters: float) -> dict[str, float]:
     text = TEXT_WINDOWS * speeds.window
     rankings = 2 * RANKING_WINDOWS * speeds.window
     return {
-        "start": START_UP,
         "prepare": 0.5 + PREPARE * megacharacters,
         "tokenize": 0.5 + TOKENIZE * megacharacters,
         "pretrain": 2.0 + LOOKS * (text / 4 + SAMPLES * speeds.answer) + text,
@@ -59,7 +64,44 @@ def fixed_seconds(speeds: Speeds, megacharacters: float) -> dict[str, float]:
         "reward": 1.5 + rankings,
         "reward-control": 2.0 + rankings,
         "ppo": 1.5 + 1.5 * questions + 2 * text + (2 * HELDOUT_PROMPTS + 256) * speeds.answer,
+        "report": REPORT,
     }
+
+
+def each_seconds(speeds: Speeds, shape: Shape) -> dict[str, float]:
+    """What the dial gives more or less of: a step, a prompt with all its answers, an update."""
+    return {
+        "pretrain": speeds.pretrain_step,
+        "sft": speeds.sft_step,
+        "rank": shape.answers * speeds.answer,
+        "reward": speeds.reward_step,
+        "reward-control": speeds.reward_step,
+        "ppo": speeds.ppo_update,
+    }
+
+
+def share_out(seconds: float, each: Mapping[str, float]) -> dict[str, float]:
+    """Divides the seconds among the stages of `each`, by `SHARES`.
+
+    A stage that would not come to its least gets it, and the others pay; all get their least where that is too much.
+    """
+    given: dict[str, float] = {}
+    rest = dict(each)
+    while rest:
+        whole = sum(SHARES[name] for name in rest)
+        meant = {name: max(seconds, 0.0) * SHARES[name] / whole for name in rest}
+        short = [name for name in rest if meant[name] < LEAST[name] * rest[name]]
+        if not short:
+            return given | meant
+        for name in short:
+            given[name] = LEAST[name] * rest.pop(name)
+            seconds -= given[name]
+    return given
+
+
+def amount(name: str, seconds: float, each: float) -> int:
+    """Steps, prompts or updates of the stage that the seconds are enough for."""
+    return max(int(seconds / each), LEAST[name])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +113,8 @@ class Wish:
     seed: int
     megacharacters: float
     """how much text there is, roughly"""
+    spent: float
+    """seconds that went by until the plan was made"""
     max_characters: int
     """of it, what can be read in the time"""
     threads: int
@@ -79,66 +123,70 @@ class Wish:
 
 
 def plan(wish: Wish, size: str, speeds: Speeds, shape: Shape) -> Recipe:
-    """The start recipe with every size resolved, and in its `[plan]` the seconds meant for each stage."""
-    fixed = fixed_seconds(speeds, wish.megacharacters)
-    left = max(60 * wish.minutes - sum(fixed.values()), 20.0)
-    budget = {name: left * share for name, share in SHARES.items()}
-    per_step = {"pretrain": speeds.pretrain_step, "sft": speeds.sft_step, "reward": speeds.reward_step,
-                "reward-control": speeds.reward_step, "ppo": speeds.ppo_update}  # fmt: skip
-    steps = {name: max(int(budget[name] / seconds), 4) for name, seconds in per_step.items()}
-    answered = max(int(budget["rank"] / (shape.answers * speeds.answer)), 80)
-    tables = _tables(wish, SIZES[size], shape, steps, answered)
+    """The start recipe with every size resolved. Its seconds are more than the minutes where these are too few."""
+    fixed = {"start": wish.spent, **fixed_seconds(speeds, wish.megacharacters)}
+    each = each_seconds(speeds, shape)
+    meant = share_out(60 * wish.minutes - sum(fixed.values()), each)
+    amounts = {name: amount(name, meant[name], each[name]) for name in each}
     return Recipe(
         "start",
-        [Step(name, str(table.pop("verb", name)), table) for name, table in tables.items()],
+        [Step(name, str(table.pop("verb", name)), table)
+         for name, table in _tables(wish, SIZES[size], shape, amounts).items()],
         {
             "minutes": wish.minutes, "size": size, "data": list(wish.data), "seed": wish.seed,
-            "seconds": {name: round(fixed[name] + budget.get(name, 0.0), 1) for name in fixed},
+            "seconds": {name: round(fixed[name] + meant.get(name, 0.0), 1) for name in fixed},
+            "fixed": {name: round(seconds, 3) for name, seconds in fixed.items()},
+            "each": {name: round(seconds, 6) for name, seconds in each.items()},
         },
     )  # fmt: skip
 
 
-def _tables(
-    wish: Wish, model: GPT2Config, shape: Shape, steps: Mapping[str, int], answered: int
-) -> dict[str, dict[str, Any]]:
+def sizes_of(name: str, amount: int) -> dict[str, int]:
+    """The settings of the stage that say how much of it there is, and those that follow from that."""
+    if name == "rank":
+        return {"prompts": amount * 4 // 5, "heldout": amount // 5}
+    if name == "ppo":
+        return {"updates": amount, "save_every": max(amount // 5, 1)}
+    saved = {"steps": amount, "save_every": max(amount // (5 if name in ("pretrain", "sft") else 3), 1)}
+    if name == "pretrain":
+        return saved | {"warmup": min(50, amount // 10 + 1), "evaluate_every": max(amount // LOOKS, 1)}
+    return saved
+
+
+def amount_of(table: Mapping[str, Any]) -> int:
+    """What `sizes_of` was given; 0 of a stage that has no such settings."""
+    return table.get("steps") or table.get("updates") or ("prompts" in table and table["prompts"] + table["heldout"])
+
+
+def _tables(wish: Wish, model: GPT2Config, shape: Shape, amounts: Mapping[str, int]) -> dict[str, dict[str, Any]]:
     """The recipe's tables, by name and in order."""
     seed, threads = {"seed": wish.seed}, {"threads": wish.threads}
     talk = {"conversations": [TEACHING, *[SMALLTALK] * SMALLTALK_TIMES]}
-
-    def trained(name: str, checkpoints: int) -> dict[str, Any]:
-        return {
-            "steps": steps[name],
-            "save_every": max(steps[name] // checkpoints, 1),
-            "dtype": wish.dtype,
-            **threads,
-            **seed,
-        }
-
+    sizes = {name: sizes_of(name, count) for name, count in amounts.items()}
+    trained = {"dtype": wish.dtype, **threads, **seed}
     reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "rows": shape.rankings}
     return {
         "prepare": {"data": list(wish.data), "max_characters": wish.max_characters, **seed},
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
-            "tokens": "tokenize", "model": encode(model), "rows": shape.rows,
-            "length": shape.length, "rate": _rate(model), "warmup": min(50, steps["pretrain"] // 10 + 1),
-            "evaluate_every": max(steps["pretrain"] // LOOKS, 1), **trained("pretrain", 5),
+            "tokens": "tokenize", "model": encode(model), "rows": shape.rows, "length": shape.length,
+            "rate": _rate(model), **sizes["pretrain"], **trained,
         },
         "sft": {
             "base": "pretrain", **talk, "tokens": "tokenize", "text": "prepare", "rankings": RANKINGS,
             "questions": QUESTIONS, "rows": shape.conversations, "mix_rows": shape.mix_rows, "length": shape.length,
-            "rate": _rate(model), **trained("sft", 5),
+            "rate": _rate(model), **sizes["sft"], **trained,
         },
         "rank": {
-            "model": "sft", "text": "prepare", "prompts": answered * 4 // 5, "heldout": answered // 5,
-            "answers": shape.answers, **threads, **seed,
+            "model": "sft", "text": "prepare", **sizes["rank"], "answers": shape.answers, **threads, **seed,
         },
-        "reward": reward | trained("reward", 3),
-        "reward-control": {"verb": "reward", **reward, "shuffled": True, **trained("reward-control", 3)},
+        "reward": reward | sizes["reward"] | trained,
+        "reward-control": {"verb": "reward", **reward, "shuffled": True, **sizes["reward-control"], **trained},
         "ppo": {
             "policy": "sft", "reward": "reward", "prompts": "rank/prompts.jsonl", "tokens": "tokenize", **talk,
-            "questions": QUESTIONS, "updates": steps["ppo"], "save_every": max(steps["ppo"] // 5, 1),
-            "episodes": shape.episodes, "epochs": shape.epochs, "minibatches": shape.minibatches,
-            "mix_rows": shape.ppo_mix_rows, "demonstration_rows": shape.demonstration_rows, "length": shape.length,
+            "questions": QUESTIONS, **sizes["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
+            "minibatches": shape.minibatches, "mix_rows": shape.ppo_mix_rows,
+            "demonstration_rows": shape.demonstration_rows, "length": shape.length,
             "rate": _rate(model) / 4, "heldout": HELDOUT_PROMPTS, **threads, **seed,
         },
     }  # fmt: skip

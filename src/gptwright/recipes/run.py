@@ -1,12 +1,13 @@
 """Carrying out a recipe: every stage into its folder, skipping what is complete, going on where it stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
+from gptwright.foundations.runs import RECORD
 from gptwright.foundations.sole import sole
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
 from gptwright.stages.catalogue import carry_out
@@ -14,16 +15,23 @@ from gptwright.stages.catalogue import carry_out
 RECIPE = "recipe.toml"
 
 
-def run_recipe(recipe: Recipe, out: Path, track: Sequence[str] = ()) -> None:
+def run_recipe(
+    recipe: Recipe, out: Path, track: Sequence[str] = (), resized: Callable[[Recipe, str], Recipe] | None = None
+) -> None:
     """Leaves `out/recipe.toml` and a folder a stage. Raises what a stage raises; finished stages stay as they are.
 
-    Every configuration is checked before the first stage starts.
+    Every configuration is checked before the first stage starts. `resized` may give the recipe other sizes when a stage
+    of that name is to begin; they are written down before it does.
     """
-    configs = list(recipe.configs(out))
+    list(recipe.configs(out))
     with sole(out):
         _claim(recipe, out)
-        for step, config in configs:
-            folder = recipe.folder(out, step.name)
+        for name in [step.name for step in recipe.steps]:
+            folder = recipe.folder(out, name)
+            if resized and not (folder / RECORD).exists():
+                recipe = resized(recipe, name)
+                write_recipe(recipe, out / RECIPE)
+            step, config = next(found for found in recipe.configs(out) if found[0].name == name)
             say(f"── {folder.name}")
             carry_out(step.verb, config, folder, track)
 

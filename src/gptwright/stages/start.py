@@ -1,35 +1,40 @@
 """start: the whole story at a size that fits the time, ending in a chat."""
 
+import math
+import shlex
 import sys
 import time
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
-from gptwright.foundations.settings import Port, Seed, settings
+from gptwright.foundations.settings import Port, Range, Seed, settings
 from gptwright.foundations.signals import stop_request
 
 if TYPE_CHECKING:
     from gptwright.recipes.read import Recipe
 
-LEAST_MINUTES, MOST_MINUTES = 1.0, 240.0
 MEGACHARACTERS_A_MINUTE = 8  # more text than this could not be read in the time
+USUAL_PLACE = Path("runs/start")
+LOOKING = 0.03  # share of the minutes for measuring speeds, but
+LEAST_LOOKING, MOST_LOOKING = 4.0, 60.0  # seconds
 
 
 @settings
 class Start:
     """Make your own ChatGPT from text: prepare, tokenize, pretrain, sft, rank, reward, ppo, report, chat."""
 
-    minutes: float = 5.0
+    minutes: Annotated[float, Range(1, 240)] = 5.0
     """how long it may take; decides the sizes"""
     data: tuple[str, ...] = ("bundled:novels", "bundled:plays", "bundled:wordnet")
     """your own text: files, folders, globs; add "bundled" to keep the bundled text too"""
-    out: Path = Path("runs/start")
-    """folder of the run"""
+    out: Path | None = None
+    """folder of the run; without it runs/start, or runs/start-2 and so on for other minutes, data or seed"""
     seed: Seed = 1
     """everything that is drawn at random"""
     serve: bool = True
@@ -42,68 +47,125 @@ class Start:
 
 def run(config: Start) -> None:
     """Plans, carries out and reports; the same command again goes on where it stopped, or only opens the chat."""
+    began = time.monotonic()
+    from gptwright.recipes.pace import taken
     from gptwright.recipes.run import run_recipe
     from gptwright.stages.report import Report
     from gptwright.stages.report import run as report
 
-    recipe = _recipe(config)
+    out = config.out or _place(config)
+    recipe = _recipe(config, out, began)
     _show(recipe)
-    run_recipe(recipe, config.out, config.track)
-    _offer_examples(config.out)
-    report(Report(run=config.out))
-    _talk(config, recipe.folder(config.out, recipe.steps[-1].name))
+    earlier = taken(recipe, out)
+    before = sum(earlier.values()) + recipe.plan["seconds"]["start"] if earlier else 0.0
+    if not earlier:
+        _warn_of_too_few(recipe)
+
+    def resized(recipe: "Recipe", name: str) -> "Recipe":
+        return _resized(recipe, name, out, before + time.monotonic() - began)
+
+    run_recipe(recipe, out, config.track, resized)
+    _offer_examples(out)
+    report(Report(run=out))
+    _talk(config, recipe.folder(out, recipe.steps[-1].name))
 
 
-def _recipe(config: Start) -> "Recipe":
-    """The folder's recipe, or a new one when there is none, or only a plan whose first stage was refused."""
+def _place(config: Start) -> Path:
+    """The folder of the run that was begun with the same wishes, or the first that is free."""
+    folders = (USUAL_PLACE if n == 1 else USUAL_PLACE.with_name(f"{USUAL_PLACE.name}-{n}") for n in count(1))
+    folder = next(f for f in folders if not (begun := _begun(f)) or not _other_wishes(config, begun))
+    if folder != USUAL_PLACE:
+        say(f"{USUAL_PLACE} holds a run with other wishes: this one is in {folder}")
+    return folder
+
+
+def _begun(out: Path) -> "Recipe | None":
+    """The folder's recipe; none when there is only a plan whose first stage was refused."""
     from gptwright.recipes.read import read_recipe
     from gptwright.recipes.run import RECIPE
 
-    path = config.out / RECIPE
-    if not path.exists():
-        return _planned(config)
-    recipe = read_recipe(path)
-    if recipe.plan and not any(config.out.glob(f"*/{RECORD}")):
-        recipe = _planned(config)
-        path.unlink()
-        return recipe
-    _refuse_other_wish(config, recipe)
+    if not (out / RECIPE).exists():
+        return None
+    recipe = read_recipe(out / RECIPE)
+    return None if recipe.plan and not any(out.glob(f"*/{RECORD}")) else recipe
+
+
+def _recipe(config: Start, out: Path, began: float) -> "Recipe":
+    """The folder's recipe, or a new one. Raises `ConfigError` when the folder's run had other wishes."""
+    from gptwright.recipes.run import RECIPE
+
+    recipe = _begun(out)
+    if recipe is None:
+        recipe = _planned(config, began)
+        (out / RECIPE).unlink(missing_ok=True)
+    else:
+        _refuse_other_wish(config, out, recipe)
     return recipe
 
 
-def _planned(config: Start) -> "Recipe":
+def _planned(config: Start, began: float) -> "Recipe":
     """Looks at the machine and the text, and chooses the sizes."""
     from gptwright.models.catalogue import build
     from gptwright.recipes.measure import Shape, measure, pretrain_seconds
     from gptwright.recipes.plan import SIZES, Wish, choose_size, plan
     from gptwright.stages.prepare import Prepare, data_files
 
-    if not LEAST_MINUTES <= config.minutes <= MOST_MINUTES:
-        raise ConfigError(f"--minutes from {LEAST_MINUTES:g} to {MOST_MINUTES:g}", f"{config.minutes:g}", "Change it.")
     files = data_files(Prepare(data=config.data))
     threads = physical_cores()
     use_threads(threads)
     dtype = str(fast_dtype()).removeprefix("torch.")
     say(f"looking at this machine: {threads} cores, matrices in {dtype}")
-    shape = Shape()
-    base = pretrain_seconds(SIZES["nano"], shape)
-    nano = sum(p.numel() for p in build(SIZES["nano"]).parameters())
-    guesses = {name: base * sum(p.numel() for p in build(model).parameters()) / nano for name, model in SIZES.items()}
-    size = choose_size(config.minutes, guesses, shape)
-    speeds = measure(SIZES[size], shape)
+    shape, looking = Shape(), min(max(60 * config.minutes * LOOKING, LEAST_LOOKING), MOST_LOOKING)
+    base = pretrain_seconds(SIZES["nano"], shape, looking / 5)
+    parameters = {name: sum(p.numel() for p in build(model).parameters()) for name, model in SIZES.items()}
+    steps = {name: base * number / parameters["nano"] for name, number in parameters.items()}
+    size = choose_size(config.minutes, steps, shape)
+    if size != "nano" and steps[size] < looking / 5:
+        steps[size] = pretrain_seconds(SIZES[size], shape, looking / 5)
+    speeds = measure(SIZES[size], shape, steps[size], looking)
     limit = MEGACHARACTERS_A_MINUTE * config.minutes
     found = sum(f.stat().st_size * (4 if f.suffix in (".xz", ".gz", ".zst") else 1) for f in files) / 1e6
     wish = Wish(minutes=config.minutes, data=config.data, seed=config.seed, megacharacters=min(found, limit),
-                max_characters=int(limit * 1e6), threads=threads, dtype=dtype)  # fmt: skip
+                spent=time.monotonic() - began, max_characters=int(limit * 1e6), threads=threads,
+                dtype=dtype)  # fmt: skip
     return plan(wish, size, speeds, shape)
 
 
-def _refuse_other_wish(config: Start, recipe: "Recipe") -> None:
+def _other_wishes(config: Start, recipe: "Recipe") -> bool:
     wishes = {"minutes": config.minutes, "data": list(config.data), "seed": config.seed}
-    for name, wish in wishes.items():
-        if recipe.plan.get(name) != wish:
-            raise ConfigError(f"the run that {config.out} holds ({name} = {recipe.plan.get(name)!r})", f"{wish!r}",
-                              "Choose another folder with --out, or delete this one.")  # fmt: skip
+    return any(recipe.plan.get(name) != wish for name, wish in wishes.items())
+
+
+def _refuse_other_wish(config: Start, out: Path, recipe: "Recipe") -> None:
+    if _other_wishes(config, recipe):
+        before, now = _words(recipe.plan), _words({**vars(config), "data": list(config.data)})
+        again = f"gptwright start {before}" if before else f"gptwright run {out / 'recipe.toml'}"
+        raise ConfigError(
+            f"the wishes of the run that {out} holds ({before or 'a recipe'})",
+            now,
+            f"To go on with it: {again} --out {out}\n  For another beside it, give another --out.",
+        )
+
+
+def _words(plan: dict[str, Any]) -> str:
+    """What was wished for, as the command line has it; nothing when it was no plan of start."""
+    if "minutes" not in plan:
+        return ""
+    data = shlex.join(plan["data"])
+    return f"--minutes {plan['minutes']:g} --seed {plan['seed']} --data {data}"
+
+
+def _resized(recipe: "Recipe", name: str, out: Path, spent: float) -> "Recipe":
+    """The recipe with what fits into the time that is left, and what has changed is said."""
+    from gptwright.recipes.pace import paced, taken
+    from gptwright.recipes.plan import amount_of
+
+    new = paced(recipe, name, spent, taken(recipe, out))
+    was, now = (amount_of(step.table) for r in (recipe, new) for step in r.steps if step.name == name)
+    if was != now:
+        unit = {"rank": "prompts", "ppo": "updates"}.get(name, "steps")
+        say(f"{spent:.0f} of {60 * recipe.plan['minutes']:.0f} s have gone: {name} has {now} {unit}, not {was}")
+    return new
 
 
 def _show(recipe: "Recipe") -> None:
@@ -111,7 +173,7 @@ def _show(recipe: "Recipe") -> None:
     seconds: dict[str, float] = plan["seconds"]
     sizes = {step.name: step.table for step in recipe.steps}
     model = sizes["pretrain"]["model"]
-    say(f"\nThe plan for {plan['minutes']:g} minutes: a GPT-2 of {model['layers']} layers × {model['width']}, "
+    say(f"\nThe plan for {_minutes(plan['minutes'])}: a GPT-2 of {model['layers']} layers × {model['width']}, "
         f"{model['vocab']} tokens known")  # fmt: skip
     notes = {
         "pretrain": "{steps} steps × {rows} × {length} tokens",
@@ -125,6 +187,18 @@ def _show(recipe: "Recipe") -> None:
         note = notes[name].format(**sizes[name]) if name in notes else ""
         say(f"  {name:15} {took:6.0f} s  {note}".rstrip())
     say(f"  {'together':15} {sum(seconds.values()):6.0f} s\n")
+
+
+def _warn_of_too_few(recipe: "Recipe") -> None:
+    minutes, needed = recipe.plan["minutes"], sum(recipe.plan["seconds"].values())
+    if needed > 60 * minutes + 1:
+        say(f"{_minutes(minutes)} is too little for this machine as it is now: the least of everything takes "
+            f"{needed:.0f} s. It goes on with that; Ctrl-C stops, and --minutes {math.ceil(needed / 60)} would do.\n"
+            )  # fmt: skip
+
+
+def _minutes(number: float) -> str:
+    return f"{number:g} minute{'s' * (number != 1)}"
 
 
 def _offer_examples(out: Path) -> None:

@@ -1,0 +1,219 @@
+"""The pages: every command that they print runs as printed, with the files that lie there, and says what they print.
+
+The reader's folder is a copy in which the data is cut short, and commands get a few options more that make them tiny.
+"""
+
+import json
+import lzma
+import re
+import shlex
+import shutil
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gptwright import cli
+from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md",
+         *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "commands.md")]  # fmt: skip
+STORY = [page for page in PAGES if re.match(r"0[1-8]-", page.name)]
+OTHERS = [page for page in PAGES if page not in STORY]
+PROGRAMS = ("gptwright", "make", "pip", "python", "pytest", "torchrun")
+TINY = {
+    "prepare": "--max-characters 60000",
+    "tokenize": "--vocab 300",
+    "pretrain": "--steps 2 --rows 2 --length 16 --evaluate-every 1 --save-every 1 --average 1 --warmup 1 --threads 1 "
+                "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
+    "sft": "--steps 2 --rows 2 --length 16 --continuations 4 --threads 1",
+    "rank": "--prompts 4 --heldout 2 --max-tokens 4 --threads 1",
+    "reward": "--steps 2 --rows 2 --threads 1",
+    "ppo": "--updates 1 --episodes 4 --minibatches 1 --max-tokens 4 --demonstration-rows 2 --length 16 --heldout 4 "
+           "--threads 1",
+    "generate": "--max-tokens 4",
+}  # fmt: skip
+REFUSED = {  # page → what is refused with the words of its block that begins with "gptwright: needed"
+    "01-prepare.md": "prepare --data nothere.txt --out runs/nothere",
+    "06-reward.md": "chat runs/mine/06-reward",
+    "10-start-and-recipes.md": "chat runs/start/08-ppo",  # one of whose bits is flipped
+}
+# These are read, and their files must be there, but they take minutes, end with a server, or need what is elsewhere.
+ONLY_READ = {"start", "run", "serve"}
+FRAGMENTS = ("generation.md", "adding-a-family.md")  # Python that goes on from what the text says
+ELSEWHERE = ("encoder.json", "minilm", "smollm2-135m", "some-mistral-folder", "runs/smol", "mistral-nano", "…")
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and content of every fenced block."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Words of every command in a block without a language."""
+    for language, block in blocks(page):
+        lines = block.replace("\\\n", " ").splitlines() if not language else []
+        yield from (shlex.split(line, comments=True) for line in lines if line.split(" ")[0] in PROGRAMS)
+
+
+def of_gptwright(pages: Iterable[Path]) -> list[tuple[Path, list[str]]]:
+    """Verb and options of every command that gptwright carries out, alone or under torchrun."""
+    found = ((page, words) for page in pages for words in commands(page))
+    return [(page, words[words.index("gptwright") + 1 :]) for page, words in found if "gptwright" in words]
+
+
+def config_of(verb: str, options: list[str]) -> Any:
+    config = getattr(__import__(f"gptwright.stages.{verb}", fromlist=[verb]), cli.VERBS[verb][0])
+    if verb in cli.LEAVES_A_FOLDER:
+        return cli._with_folder(config, verb, options)[0]
+    return cli._parse(config, verb, options)
+
+
+def is_elsewhere(words: list[str]) -> bool:
+    return any(part in word for word in words for part in ELSEWHERE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_is_one(page: Path) -> None:
+    for _, (verb, *options) in of_gptwright([page]):
+        if "mistral-nano" not in options and "…" not in options:
+            assert config_of(verb, options), [verb, *options]
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for program, *words in commands(page):
+        if program == "make":
+            assert {word for word in words if "=" not in word} <= targets, words
+        if program == "pip":
+            extras = re.findall(r"gptwright\[(\w+)\]", " ".join(words))
+            assert set(extras) <= project["optional-dependencies"].keys(), words
+        if program in ("python", "pytest") and words[0] != "-m":
+            assert (ROOT / words[0]).exists(), words
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """A checkout as a reader has it, with little data, and runs/start and other runs that pages speak of."""
+    for path in (ROOT / "data").rglob("*.jsonl*"):
+        cut(path, tmp_path / path.relative_to(ROOT))
+    for path in ("data/examples", "recipes"):
+        shutil.copytree(ROOT / path, tmp_path / path, dirs_exist_ok=True)
+    stages = {"start/01-prepare": "prepared", "start/02-tokenize": "tokenized", "start/03-pretrain": "pretrained",
+              "start/04-sft": "tuned", "start/05-rank": "ranked", "start/06-reward": "rewarded",
+              "start/08-ppo": "improved", "bert/03-pretrain": "encoder",
+              "translate/02-pretrain": "translator"}  # fmt: skip
+    for place, fixture in stages.items():
+        shutil.copytree(request.getfixturevalue(fixture), tmp_path / "runs" / place)
+    write_recipe(
+        Recipe("start", [Step("prepare", "prepare", {"data": ["bundled"]})]), tmp_path / "runs/start/recipe.toml"
+    )
+    shutil.copy(ROOT / "data/examples/book.txt", tmp_path / "my-book.txt")  # README: "Your own text"
+    monkeypatch.setattr("gptwright.text.bundled.PLACES", (tmp_path / "data",))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def cut(path: Path, to: Path) -> None:
+    """Some forty lines of a file, from everywhere in it."""
+    opened = lzma.open if path.suffix == ".xz" else open
+    with opened(path, "rt", encoding="utf-8") as file:
+        lines = file.readlines()
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with opened(to, "wt", encoding="utf-8") as file:
+        file.writelines(lines[:: max(len(lines) // 40, 1)])
+
+
+def test_the_story_runs_as_printed_and_says_what_is_printed(
+    reader: Path, gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for page in STORY:
+        said = ""
+        for _, words in of_gptwright([page]):
+            done = carried_out(words, gptwright, monkeypatch)
+            assert done.code == 0, (page.name, words, done.err)
+            said += done.err + done.out
+        python_runs(page)
+        for line in shown(page):
+            assert masked(line) in masked(said), (page.name, line)
+
+
+def test_all_other_commands_run_as_printed(
+    reader: Path, gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = {"runs/mine/01-prepare": "01-prepare", "runs/mine/02-tokenize": "02-tokenize"}
+    for place, name in prepared.items():
+        shutil.copytree(reader / "runs/start" / name, reader / place)
+    for page, words in of_gptwright(OTHERS):
+        if not is_elsewhere(words):
+            done = carried_out(words, gptwright, monkeypatch)
+            assert done.code == 0, (page.name, words, done.err)
+    for page in OTHERS:
+        if page.name not in FRAGMENTS:
+            python_runs(page)
+
+
+def test_what_is_refused_is_refused_in_the_words_printed(reader: Path, gptwright: Callable[..., Any]) -> None:
+    (reader / "runs/start").rename(reader / "runs/mine")
+    shutil.copytree(reader / "runs/mine/08-ppo", reader / "runs/start/08-ppo")
+    weights = reader / "runs/start/08-ppo/model/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"~")
+    for page, words in REFUSED.items():
+        done = gptwright(*words.split())
+        printed = next(block for _, block in blocks(ROOT / "docs" / page) if block.startswith("gptwright: needed"))
+        assert done.code == 1 and masked(done.err) == masked(printed), page
+
+
+def carried_out(words: list[str], gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a command anew, with the options that make it tiny; of the long ones only what they read is looked at."""
+    verb, *options = words
+    if verb in ONLY_READ or "--minutes" in options:
+        return looked_at(verb, config_of(verb, options))
+    if "--judgements" in options:
+        ranked_by_people(Path(options[0]) / "08-ppo/answers.jsonl", Path(options[options.index("--judgements") + 1]))
+    monkeypatch.setattr("sys.stdin", StringIO("Who are you?\n/quit\n"))
+    if "--out" in options and (out := Path(options[options.index("--out") + 1])).exists():
+        shutil.rmtree(out) if out.is_dir() else out.unlink()
+    return gptwright(verb, *options, *shlex.split(TINY.get(verb, "")))
+
+
+def ranked_by_people(answers: Path, to: Path) -> None:
+    """What page 07 tells people to do: a copy whose lines have ranks."""
+    lines = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
+    to.write_text("".join(json.dumps(line | {"ranks": [1, 2]}) + "\n" for line in lines), encoding="utf-8")
+
+
+def looked_at(verb: str, config: Any) -> Any:
+    if verb == "run":
+        assert list(read_recipe(config.recipe).configs(config.out))
+    needed = {"run": (), "serve": (config, "model"), "start": (config, "data"), "pretrain": (config, "tokens")}[verb]
+    found = getattr(*needed) if needed else ()
+    files = found if isinstance(found, tuple) else (found,)
+    missing = [file for file in files if not str(file).startswith("bundled:") and not Path(file).exists()]
+    return SimpleNamespace(code=len(missing), out="", err=" ".join(map(str, missing)))
+
+
+def python_runs(page: Path) -> None:
+    """Every block of Python, in one namespace a page, as if typed one after the other."""
+    names: dict[str, Any] = {}
+    for language, block in blocks(page):
+        if language == "python" and not any(part in block for part in ELSEWHERE):
+            exec(compile(block, str(page), "exec"), names)
+
+
+def shown(page: Path) -> list[str]:
+    """The lines of what one should see, when the page says that a command prints them."""
+    section = page.read_text(encoding="utf-8").split("## What you should see\n")[1]
+    verbs = "|".join(cli.VERBS)
+    block = re.findall(r"^```\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)[0]
+    return [line for line in block.splitlines() if re.match(rf"({verbs})\b.*:|runs/|  step", line)]
+
+
+def masked(text: str) -> str:
+    """Without what is another's machine, another text or another number."""
+    text = re.sub(r"“[^”\n]*", "“", text)
+    text = re.sub(r"(?m)^(pretrain: .* matrices in) .*", r"\1", text)
+    return re.sub(r"SHA-256 \w+|[-+]?\d[\d,.]*", "#", text)
