@@ -1,12 +1,23 @@
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from gptwright.alignment.demonstrations import GROUP, Demonstration, Demonstrations, continuations, read_conversations
+from gptwright.alignment.demonstrations import (
+    GROUP,
+    Conversation,
+    Demonstration,
+    Demonstrations,
+    continuations,
+    demonstrations,
+    is_english,
+    read_conversations,
+)
 from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
 from gptwright.tokenizers.chat import END_OF_TURN, Message
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -30,9 +41,55 @@ def test_only_what_the_assistant_says_is_learned(tokenizer: Tokenizer) -> None:
         assert target in (IGNORED, following), here
 
 
-def test_long_conversations_are_cut_to_the_context(tokenizer: Tokenizer) -> None:
-    whole, cut = (Demonstration.of(TALK, tokenizer, context) for context in (64, 7))
-    assert (cut.ids, cut.targets) == (whole.ids[:7], whole.targets[:7])
+def test_long_conversations_are_cut_behind_the_last_whole_answer(tokenizer: Tokenizer) -> None:
+    whole = Demonstration.of(TALK, tokenizer, 64)
+    first = Demonstration.of(TALK[:3], tokenizer, 64)
+    assert (len(first.ids), len(whole.ids), whole.cut, first.cut) == (
+        len(first.targets),
+        len(whole.targets),
+        False,
+        False,
+    )
+    for context in range(1, 64):
+        found = Demonstration.of(TALK, tokenizer, context)
+        fits = [shown for shown in (first, whole) if len(shown.ids) <= context]
+        wanted = fits[-1] if fits else Demonstration([], [])
+        assert (found.ids, found.targets) == (wanted.ids, wanted.targets)
+        assert found.cut == (len(fits) < 2)
+
+
+def test_what_teaches_nothing_is_dropped_with_its_reason(
+    tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk(place: int, *messages: Message) -> Conversation:
+        return Conversation(list(messages), where=f"line {place} of t.jsonl")
+
+    user: Message = {"role": "user", "content": "the cat"}
+    long: Message = {"role": "user", "content": "the dog " * 40}
+    blank: Message = {"role": "assistant", "content": " \n"}
+    ran: Message = {"role": "assistant", "content": "ran"}
+    intake = Intake("sft")
+    talks = [talk(1, user), talk(2, user, ran), talk(3, user, blank), talk(4, long, ran), talk(5, user, ran, long, ran)]
+    found = demonstrations(talks, tokenizer, 24, intake)
+    assert [shown.ids for shown in found] == [Demonstration.of([user, ran], tokenizer, 24).ids] * 2
+    intake.tell("2 conversations")
+    assert capsys.readouterr().err == (
+        "sft: 2 conversations; 3 dropped (2 without an answer, the first on line 1 of t.jsonl; 1 whose first answer "
+        "does not end within 24 tokens, the first on line 4 of t.jsonl); 1 cut (1 before an answer that does not end "
+        "within 24 tokens, the first on line 5 of t.jsonl)\n"
+    )
+
+
+def test_what_a_foreign_template_cannot_write_is_dropped_with_its_reason(tokenizer: Tokenizer) -> None:
+    template = (
+        "{% for m in messages %}{% if m.role != 'system' or loop.first %}{{ '<|' + m.role + '|>' + m.content }}"
+        "{{ '<|end|>' }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    foreign = Tokenizer(tokenizer.backend, replace(tokenizer.controls, template=template))
+    later = [*TALK[1:3], TALK[0], *TALK[3:]]
+    intake = Intake("sft")
+    assert len(demonstrations([Conversation(TALK), Conversation(later, where="line 2")], foreign, 64, intake)) == 1
+    assert "1 that the model's chat template cannot write (a message of the system, number 3," in str(intake.dropped)
 
 
 def pool(count: int) -> list[Demonstration]:
@@ -68,7 +125,7 @@ def test_rows_of_like_length_come_together_and_what_pads_is_ignored() -> None:
 
 def test_continuations_of_chinese_are_cut_between_characters() -> None:
     sentence = "臣闻天子之职莫大于礼，礼莫大于分，分莫大于名。"
-    for question, answer in continuations([sentence * 3 + "何谓礼？"], 5, seed=1):
+    for question, answer in (c.messages for c in continuations([sentence * 3 + "何谓礼？"], 5, seed=1)):
         begun = question["content"].removeprefix("Continue: ")
         assert 5 <= sum(c.isalpha() for c in begun) <= 8
         assert begun + answer["content"] == sentence
@@ -77,17 +134,43 @@ def test_continuations_of_chinese_are_cut_between_characters() -> None:
 def test_conversations_of_a_file(tmp_path: Path) -> None:
     lines = [
         {"messages": TALK},
-        {"messages": TALK[:2], "split": "heldout"},
+        {"messages": TALK[:2], "split": "Validation", "language": None},
         {"messages": TALK[1:], "language": "zh"},
-        {"messages": TALK[1:3], "split": "train", "language": "en"},
+        {"messages": TALK[1:3], "split": "train", "language": "en-GB"},
+        {"messages": TALK[1:3], "split": None, "language": ""},
     ]
     path = tmp_path / "talks.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert read_conversations(path) == [TALK, TALK[1:3]]
-    assert read_conversations(path, split="heldout") == [TALK, TALK[:2], TALK[1:3]][:2]
-    path.write_text('{"messages": [{"role": "user", "content": "a"}]}\n{"text": "b"}\n')
-    with pytest.raises(InputError, match=r"a list of messages in line 2 of .*talks\.jsonl"):
-        read_conversations(path)
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    intake = Intake("sft")
+    assert read_conversations(path, intake) == [
+        Conversation(TALK),
+        Conversation(TALK[:2], "heldout"),
+        Conversation(TALK[1:3], "train"),
+        Conversation(TALK[1:3]),
+    ]
+    assert str(intake.dropped) == f"1 dropped (1 in another language, the first on line 3 of {path})"
+    path.write_text('{"messages": [{"role": "user", "content": "a"}]}\n\n{"text": "b"}\n')
+    with pytest.raises(InputError, match=r"a list of messages in line 3 of .*talks\.jsonl"):
+        read_conversations(path, intake)
+    path.write_text(json.dumps({"messages": TALK, "split": "tran"}))
+    with pytest.raises(InputError, match=r"split in line 1 of .*talks\.jsonl; got 'tran'"):
+        read_conversations(path, intake)
+
+
+@pytest.mark.parametrize("language", [None, "", "en", "EN", "en-US", "en_GB", "eng", "English", " en "])
+def test_english(language: object) -> None:
+    assert is_english(language)
+
+
+@pytest.mark.parametrize("language", ["zh", "de-en", "enm", "de", "fr-FR", 3])
+def test_other_languages(language: object) -> None:
+    assert not is_english(language)
+
+
+def test_all_examples_come_once_in_order() -> None:
+    seen = [i for ids, _ in Demonstrations(pool(30), 4, 1, pad=99).in_order() for i in ids[:, 0].tolist()]
+    assert sorted(seen) == list(range(30))
+    assert not list(Demonstrations([], 4, 1, pad=99).in_order())
 
 
 def test_continuations_give_the_sentence_back() -> None:
@@ -95,7 +178,7 @@ def test_continuations_give_the_sentence_back() -> None:
     texts = [" ".join(sentences[:10]), "\n".join(sentences[10:]), "Too short. " * 9]
     found = continuations(texts, 50, seed=2)
     assert found == continuations(texts, 50, seed=2) != continuations(texts, 50, seed=3)
-    for question, answer in found:
+    for question, answer in (conversation.messages for conversation in found):
         begun = question["content"].removeprefix("Continue: ")
         assert 5 <= len(begun.split()) <= 8
         assert answer["content"].startswith(" ")

@@ -1,10 +1,11 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Episodes, Update, losses, update
+from gptwright.alignment.ppo import Episodes, Update, _minibatches, losses, update  # pyright: ignore
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
 from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
@@ -131,3 +132,14 @@ def test_figures_by_hand() -> None:
     assert figures["ended"] == pytest.approx(float(rollout.ended.float().mean()))
     assert figures["answer_tokens"] == pytest.approx(float(rollout.said.sum() / 64))
     assert figures["entropy_nats"] == pytest.approx(2.48, abs=0.05), "ln 12 for a policy that knows nothing"
+
+
+@pytest.mark.parametrize("count", [128, 100, 10, 9, 6, 5, 4])
+@pytest.mark.parametrize("parts", [1, 3, 4])
+def test_a_pass_has_as_many_minibatches_as_asked_for_of_like_size(count: int, parts: int) -> None:
+    settings = replace(SETTINGS, minibatches=parts, epochs=2)
+    found = list(_minibatches(count, settings, seed=1))
+    for epoch in (found[:parts], found[parts:]):
+        sizes = [len(rows) for rows in epoch]
+        assert len(sizes) == parts and max(sizes) - min(sizes) <= 1
+        assert sorted(torch.cat(epoch).tolist()) == list(range(count))

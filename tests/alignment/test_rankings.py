@@ -10,12 +10,14 @@ from gptwright.alignment.rankings import (
     RankedIds,
     Ranking,
     batch_rankings,
+    comparable,
     ranked_ids,
     rankings_of_step,
     read_rankings,
     with_shuffled_ranks,
 )
 from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.tokenizers.chat import END_OF_TURN, Message, render
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS
@@ -28,7 +30,7 @@ def write(path: Path, *lines: Any) -> Path:
     return path
 
 
-def turn(role: str, content: str) -> dict[str, str]:
+def turn(role: str, content: str) -> Message:
     return {"role": role, "content": content}
 
 
@@ -51,7 +53,9 @@ def turn(role: str, content: str) -> dict[str, str]:
     ],
 )
 def test_our_files_and_those_of_others_say_the_same(tmp_path: Path, line: dict[str, Any]) -> None:
-    assert read_rankings(write(tmp_path / "r.jsonl", line)) == [Ranking(ASK, ["good", "bad"], [1, 2])]
+    assert read_rankings(write(tmp_path / "r.jsonl", line)) == [
+        Ranking(ASK, ["good", "bad"], [1, 2], labeller=line.get("labeller", ""))
+    ]
 
 
 def test_ties_many_answers_and_the_split(tmp_path: Path) -> None:
@@ -81,6 +85,136 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, line: dict[str, An
     good = {"prompt": "q", "chosen": "good", "rejected": "bad"}
     with pytest.raises(InputError, match=said):
         read_rankings(write(tmp_path / "r.jsonl", good, line))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            {"messages": [*ASK, turn("assistant", "draft")], "answers": ["a", "b"], "ranks": [1, 2]},
+            "ends with its answer",
+        ),
+        ({"prompt": [*ASK, turn("assistant", "draft")], "chosen": "a", "rejected": "b"}, "ends with its answer"),
+        (
+            {"prompt": "q", "chosen": [*ASK, turn("user", "more")], "rejected": "b"},
+            "'chosen' of line 1 .* words of the user",
+        ),
+        ({"prompt": "q", "chosen": "a", "rejected": [*ASK]}, "'rejected' of line 1 .* words of the user"),
+        ({"prompt": "q", "chosen": "a", "rejected": None}, "'rejected' of line 1"),
+        ({"prompt": "q", "chosen": None, "rejected": "b"}, "'chosen' of line 1"),
+        (
+            {
+                "chosen": [turn("user", "q1"), turn("assistant", "a")],
+                "rejected": [turn("user", "q2"), turn("assistant", "b")],
+            },
+            "different prompts",
+        ),
+        (
+            {
+                "chosen": [*ASK, turn("assistant", "h"), turn("user", "r"), turn("assistant", "a")],
+                "rejected": [turn("user", "r"), turn("assistant", "b")],
+            },
+            "different prompts",
+        ),
+        (
+            {"prompt": "r", "chosen": [*ASK, turn("assistant", "a")], "rejected": [*ASK, turn("assistant", "b")]},
+            "the prompt that 'chosen' of line 1",
+        ),
+        (
+            {"prompt": "r", "messages": ASK, "answers": ["a", "b"], "ranks": [1, 2]},
+            "'messages' and 'prompt' that differ",
+        ),
+        ({"prompt": "q", "answers": ["a", "b"], "ranks": [True, 2]}, "whole numbers"),
+        ({"prompt": "q", "chosen": "a", "rejected": "b", "split": "hold"}, "split in line 1"),
+    ],
+)
+def test_roles_and_prompts_that_cannot_be(tmp_path: Path, line: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=f"(?s){said}"):
+        for ranking in read_rankings(write(tmp_path / "r.jsonl", line)):
+            _ = ranking.split
+
+
+SYSTEM = turn("system", "be")
+
+
+@pytest.mark.parametrize(
+    ("line", "messages"),
+    [
+        (
+            {
+                "prompt": "q2",
+                "chosen": [*ASK, turn("assistant", "h"), turn("user", "q2"), turn("assistant", "good")],
+                "rejected": [*ASK, turn("assistant", "h"), turn("user", "q2"), turn("assistant", "bad")],
+            },
+            [*ASK, turn("assistant", "h"), turn("user", "q2")],
+        ),
+        (
+            {
+                "prompt": "q ",
+                "chosen": [SYSTEM, *ASK, turn("assistant", "good")],
+                "rejected": [SYSTEM, *ASK, turn("assistant", "bad")],
+            },
+            [SYSTEM, *ASK],
+        ),
+        (
+            {
+                "prompt": [SYSTEM, *ASK],
+                "chosen": [*ASK, turn("assistant", "good")],
+                "rejected": [*ASK, turn("assistant", "bad")],
+            },
+            [SYSTEM, *ASK],
+        ),
+        (
+            {
+                "prompt": ASK,
+                "chosen": [turn("assistant", "h"), turn("user", "r"), turn("assistant", "good")],
+                "rejected": [turn("assistant", "h"), turn("user", "r"), turn("assistant", "bad")],
+            },
+            [*ASK, turn("assistant", "h"), turn("user", "r")],
+        ),
+        (  # as UltraFeedback has it
+            {
+                "prompt": "q",
+                "messages": [*ASK, turn("assistant", "good")],
+                "chosen": [*ASK, turn("assistant", "good")],
+                "rejected": [*ASK, turn("assistant", "bad")],
+            },
+            ASK,
+        ),
+        ({"messages": None, "prompt": "q", "chosen": "good", "rejected": "bad"}, ASK),
+        ({"prompt": "q", "chosen": None, "rejected": None, "answers": ["good", "bad"], "ranks": [1, 2]}, ASK),
+    ],
+)
+def test_what_was_said_before_stays(tmp_path: Path, line: dict[str, Any], messages: list[Message]) -> None:
+    assert read_rankings(write(tmp_path / "r.jsonl", line)) == [Ranking(messages, ["good", "bad"], [1, 2])]
+
+
+def test_what_cannot_be_compared_is_dropped_with_its_reason(tokenizer: Tokenizer) -> None:
+    def ranking(place: int, answers: list[str], ranks: list[int]) -> Ranking:
+        return Ranking(ASK, answers, ranks, where=f"line {place}")
+
+    long = "the dog ran " * 30
+    intake = Intake("reward")
+    found = comparable(
+        [
+            ranking(1, ["a", "b"], [1, 1]),
+            ranking(2, [f"one {long}", f"two {long}"], [1, 2]),
+            ranking(3, ["a", "a"], [1, 2]),
+            ranking(4, ["a", long, "b"], [1, 2, 3]),
+            ranking(5, ["a", "b", "a"], [1, 2, 3]),
+            ranking(6, ["a", "b"], [2, 1]),
+            ranking(7, ["a", "b", "a"], [1, 2, 1]),
+        ],
+        tokenizer,
+        24,
+        intake,
+    )
+    assert [(r.where, ids.ranks) for r, ids in found] == [("line 4", [1, 3]), ("line 6", [2, 1]), ("line 7", [1, 2, 1])]
+    assert intake.dropped.counts.total() == 4 and intake.shortened.counts.total() == 1
+    assert "1 all tied, the first on line 1" in str(intake.dropped)
+    assert "3 without two answers to compare" in str(intake.dropped) and "the first on line 2" in str(intake.dropped)
+    whole = ranked_ids(found[1][0], tokenizer, 24)
+    assert all(row[-1] == tokenizer.control(END_OF_TURN) for row in whole.rows) and not whole.cut
 
 
 def test_answers_become_whole_conversations_and_long_prompts_lose_their_beginning(tokenizer: Tokenizer) -> None:

@@ -1,13 +1,17 @@
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gptwright.engine.sampling import Sampling
-from gptwright.evaluation.answers import exact_answers, read_questions
+from gptwright.evaluation.answers import exact_answers, open_questions, read_questions
 from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.generation.model import Model
 from gptwright.models.gpt2 import GPT2
+from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat import prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -57,3 +61,56 @@ def test_no_questions_have_no_figures(network: GPT2, tokenizer: Tokenizer) -> No
 def test_what_a_question_lacks_is_named(item: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_questions([line("q", "a", ""), item])
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "answer": "a"},
+        {"prompt": "q", "answer": None},
+        {"prompt": "q", "answer": "  "},
+    ],
+)
+def test_questions_that_cannot_be_asked(item: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text("\n" + json.dumps(item))
+    with pytest.raises(InputError, match=r"line 2 of .*q\.jsonl"):
+        read_questions(read_objects(path))
+
+
+def test_null_is_no_kind(network: GPT2, tokenizer: Tokenizer) -> None:
+    assert read_questions([{"prompt": "q", "answer": "a", "kind": None}])[0].kind == ""
+
+
+def test_questions_that_do_not_fit_are_named_counted_and_passed_over(
+    network: GPT2, tokenizer: Tokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Model(network, tokenizer, "tiny")
+    room = model.context - len(prompt_ids([{"role": "user", "content": "q"}], tokenizer)) - 1
+    answers = ["cat", "x" * room, "x" * (room + 1)]
+    assert [len(tokenizer.encode(a)) for a in answers[1:]] == [room, room + 1]
+    path = tmp_path / "q.jsonl"
+    path.write_text("".join(json.dumps({"prompt": "q", "answer": a}) + "\n" for a in answers))
+    found = open_questions(path, model, Intake("sft"))
+    assert [question.answer for question in found] == answers[:2]
+    assert (
+        f"sft: 2 of 3 questions to measure with; 1 dropped (1 of more than {model.context} tokens with the answer, the "
+        f"first on line 3 of {path})"
+    ) in capsys.readouterr().err
+    assert exact_answers(model, found)[""].count == 2
+    path.write_text(json.dumps({"prompt": "q", "answer": answers[2]}))
+    with pytest.raises(InputError, match="questions that the model can answer"):
+        open_questions(path, model, Intake("sft"))
+    assert open_questions(None, model, Intake("sft")) == []
+
+
+def test_no_answer_is_cut_that_is_as_long_as_the_one_expected(network: GPT2, tokenizer: Tokenizer) -> None:
+    class Noted(Scripted):
+        def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
+            self.most = sampling.max_tokens
+            return super().answers(prompts, sampling)
+
+    model = Noted(network, tokenizer, "noted")
+    model.replies = ("x" * 50,)
+    assert exact_answers(model, read_questions([line("q", "x" * 50, "k")]))["k"].value == 1
+    assert model.most == 51

@@ -1,8 +1,9 @@
 from math import sqrt
 
+import numpy as np
 import pytest
 
-from gptwright.evaluation.intervals import mean, share
+from gptwright.evaluation.intervals import Estimate, mean, share, share_by_group, student
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,66 @@ def test_a_mean_by_hand() -> None:
     found = mean([1.0, 2.0, 3.0, 6.0])
     spread = sqrt((4 + 1 + 0 + 9) / 3)
     assert found.value == 3.0
-    assert found.high - 3.0 == pytest.approx(1.96 * spread / 2, rel=1e-4)
+    assert found.high - 3.0 == pytest.approx(3.182 * spread / 2, rel=0.01), "Student's t of 3 degrees of freedom"
     assert 3.0 - found.low == pytest.approx(found.high - 3.0)
     assert mean([5.0]).low == 5.0
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"), [(3, 3.1824), (5, 2.5706), (10, 2.2281), (31, 2.0395), (1000, 1.9623)]
+)
+def test_students_quantiles_as_tables_have_them(freedom: int, quantile: float) -> None:
+    assert student(freedom) == pytest.approx(quantile, rel=0.01)
+
+
+def drawn(dice: np.random.Generator, groups: int, p: float, likeness: float) -> list[tuple[int, float, int]]:
+    """Groups of 3, 5 or 6 things of which a part `likeness` is owed to the group (beta-binomial)."""
+    strength = (1 - likeness) / likeness
+    counts = dice.choice([3, 5, 6], groups)
+    hits = dice.binomial(counts, dice.beta(p * strength, (1 - p) * strength, groups))
+    return [(n, float(h), int(c)) for n, (h, c) in enumerate(zip(hits, counts, strict=True))]
+
+
+@pytest.mark.parametrize("groups", [8, 30, 150])
+@pytest.mark.parametrize("p", [0.5, 0.83, 0.95])
+def test_the_interval_over_groups_holds_the_truth_in_95_of_100_and_one_over_things_does_not(
+    groups: int, p: float
+) -> None:
+    dice = np.random.default_rng(groups)
+    worlds = [drawn(dice, groups, p, likeness=0.3) for _ in range(600)]
+
+    def covered(found: list[Estimate]) -> float:
+        return sum(e.low <= p <= e.high for e in found) / len(found)
+
+    assert 0.92 <= covered([share_by_group(world) for world in worlds]) <= 0.985
+    naive = [share(sum(h for _, h, _ in world), sum(c for *_, c in world)) for world in worlds]
+    assert covered(naive) < 0.91
+
+
+def test_it_is_as_wide_as_the_bootstrap_over_groups() -> None:
+    dice = np.random.default_rng(1)
+    world = drawn(dice, 400, 0.8, likeness=0.4)
+    hits, counts = np.array([h for _, h, _ in world]), np.array([c for *_, c in world])
+    again = dice.multinomial(400, [1 / 400] * 400, size=4000)
+    low, high = np.quantile((again @ hits) / (again @ counts), [0.025, 0.975])
+    found = share_by_group(world)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.003)
+    assert found.count == counts.sum() and found.value == hits.sum() / counts.sum()
+
+
+def test_groups_of_one_are_wilsons_own_and_copies_say_nothing_new() -> None:
+    singles = [(n, float(n % 3 > 0), 1) for n in range(60)]
+    assert share_by_group(singles) == share(40, 60)
+    copies = share_by_group(singles * 5)
+    assert copies.count == 300 and copies.value == pytest.approx(40 / 60)
+    assert copies.high - copies.low >= share(40, 60).high - share(40, 60).low
+
+
+def test_all_right_all_even_and_a_single_group() -> None:
+    assert share_by_group([]) == share(0, 0)
+    sure = share_by_group([(n, 4.0, 4) for n in range(20)])
+    assert (sure.value, sure.high) == (1.0, 1.0) and sure.low < share(20, 20).low
+    even = share_by_group([(n, 2.0, 4) for n in range(20)])
+    assert even.value == 0.5 and even.low < 0.5 < even.high
+    alone = share_by_group([("a", 30.0, 30)])
+    assert alone.low < 0.25 and alone.count == 30

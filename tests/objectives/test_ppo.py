@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Callable
 from math import log
 
@@ -127,3 +128,16 @@ def test_the_ratio_of_an_unchanged_policy_is_1() -> None:
     logprobs, advantage = torch.randn(3, 4), torch.randn(3, 4)
     expected = -ppo.masked_mean(advantage, SAID)
     torch.testing.assert_close(ppo.policy_loss(logprobs, logprobs, advantage, SAID), expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "returns", "wanted"),
+    [([[1.0]], [[2.0]], 0.0), ([[1.0, 3.0]], [[2.0, 2.0]], 0.0), ([[1.0, 3.0]], [[1.0, 3.0]], 1.0)],
+)
+def test_explained_variance_is_a_number_where_nothing_varies(
+    values: list[list[float]], returns: list[list[float]], wanted: float
+) -> None:
+    said = torch.ones(1, len(values[0]), dtype=torch.bool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ppo.explained_variance(torch.tensor(values), torch.tensor(returns), said) == wanted

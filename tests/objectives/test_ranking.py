@@ -3,7 +3,7 @@ from math import exp, log
 import pytest
 import torch
 
-from gptwright.objectives.ranking import better_pairs, pair_accuracy, ranking_loss
+from gptwright.objectives.ranking import better_pairs, ranking_loss, right_pairs
 
 
 def nats(margin: float) -> float:
@@ -36,7 +36,7 @@ def test_order_and_padding_change_nothing() -> None:
     wide = torch.cat([rewards, torch.full((4, 2), 1e6)], 1)
     padded = torch.cat([ranks, torch.zeros(4, 2, dtype=torch.long)], 1)
     torch.testing.assert_close(ranking_loss(wide, padded), loss)
-    assert pair_accuracy(wide, padded) == pair_accuracy(rewards, ranks)
+    assert all(map(torch.equal, right_pairs(wide, padded), right_pairs(rewards, ranks)))
 
 
 def test_padding_gets_no_gradient() -> None:
@@ -47,8 +47,8 @@ def test_padding_gets_no_gradient() -> None:
     assert rewards.grad[0, 0] == pytest.approx(1 / (1 + exp(-1)), abs=1e-6), "σ(r_worse - r_better), downwards"
 
 
-def test_accuracy_by_hand() -> None:
+def test_right_pairs_by_hand() -> None:
     rewards = torch.tensor([[3.0, 1.0, 1.0], [0.0, 1.0, 0.0]])
     ranks = torch.tensor([[1, 2, 3], [1, 2, 2]])  # right, right, equal; wrong, equal
-    assert pair_accuracy(rewards, ranks) == (3 / 5, 5)
-    assert pair_accuracy(rewards, torch.ones(2, 3, dtype=torch.long)) == (0.0, 0)
+    assert [part.tolist() for part in right_pairs(rewards, ranks)] == [[2.5, 0.5], [3, 2]]
+    assert [part.tolist() for part in right_pairs(rewards, torch.ones(2, 3, dtype=torch.long))] == [[0, 0], [0, 0]]

@@ -1,5 +1,6 @@
 """A small run folder written by hand, whose every figure a reader of the tests can find here."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -46,19 +47,34 @@ def scores(nats: float, form: float, **more: Any) -> dict[str, Any]:
 
 
 def write_stage(folder: Path, verb: str, *, seconds: float = 1.0, complete: bool = True, **parts: Any) -> Path:
-    """Writes stage.json; `parts` may be config, figures, metrics (a list) and evaluation."""
+    """Writes stage.json; `parts` may be config, figures, metrics (a list), evaluation, and the folders it `reads`."""
     folder.mkdir(parents=True)
+    outputs = {"made": _hash(folder.name)}
     state = "complete" if complete else "unfinished"
-    record = {"verb": verb, "state": state, "config": parts.get("config", {}), "seconds": seconds, "machine": MACHINE,
+    record = {"verb": verb, "state": state, "config": parts.get("config", {}), "seconds": seconds,
+              "inputs": {name: _folder_hash(name) for name in parts.get("reads", ())}, "machine": MACHINE,
               "version": "0.1.0", "started": "2030-01-02T03:04:05+00:00"}  # fmt: skip
     if complete:
-        record |= {"figures": parts.get("figures", {}), "ended": "2030-01-02T03:05:05+00:00", "peak_memory_gb": 1.5}
+        record |= {
+            "outputs": outputs,
+            "figures": parts.get("figures", {}),
+            "ended": "2030-01-02T03:05:05+00:00",
+            "peak_memory_gb": 1.5,
+        }
     (folder / "stage.json").write_text(json.dumps(record))
     if "metrics" in parts:
         (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in parts["metrics"]))
     if "evaluation" in parts:
         (folder / "evaluation.json").write_text(json.dumps(parts["evaluation"]))
     return folder
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _folder_hash(name: str) -> str:
+    return _hash(json.dumps({"made": _hash(name)}))
 
 
 def _account(documents: int, dropped: int) -> dict[str, Any]:
@@ -76,12 +92,17 @@ def _text_stages(path: Path) -> None:
                "files": [{"file": "a.txt", "bytes": 2048, "sha256": "ab" * 32}]}  # fmt: skip
     (prepare / "sources.json").write_text(json.dumps(sources))
     write_stage(
-        path / "02-tokenize", "tokenize", seconds=2, figures={"train_tokens": 30_000, "train_bytes_per_token": 3.0}
+        path / "02-tokenize",
+        "tokenize",
+        seconds=2,
+        reads=["01-prepare"],
+        figures={"train_tokens": 30_000, "train_bytes_per_token": 3.0},
     )
     losses = [{"step": n, "loss_nats": 8.0 - n / 20} for n in range(1, 101)]
     looks = [{"step": n, "heldout_bits_per_byte": 1.6 + (100 - n) / 50} for n in range(20, 101, 20)]
     pretrain = write_stage(
         path / "03-pretrain", "pretrain", seconds=41, config={"steps": 100}, metrics=losses + looks,
+        reads=["02-tokenize"],
         figures={"parameters": 1_500_000, "epochs": 1.5, "heldout_bits_per_byte": 1.6, "skipped_steps": 0},
     )  # fmt: skip
     sections = [f"\n## Step {n}\n\n> It was a word{n} {HOSTILE}\n\n" for n in (20, 40, 60, 80)]
@@ -92,12 +113,12 @@ def _answer_stages(path: Path) -> None:
     lines = [{"step": n, "loss_nats": 5 - n / 10} for n in range(1, 11)]
     table = {"untrained": scores(7.6, 0.0), "pretrained": scores(3.2, 0.0), "sft": scores(3.3, 0.9)}
     write_stage(path / "04-sft", "sft", seconds=30, config={"steps": 10}, metrics=lines, evaluation=table,
-                figures={"heldout_nats_rise": 0.1})  # fmt: skip
-    write_stage(path / "05-rank", "rank", seconds=5, figures={"rankings": 64})
+                figures={"heldout_nats_rise": 0.1}, reads=["02-tokenize", "03-pretrain"])  # fmt: skip
+    write_stage(path / "05-rank", "rank", seconds=5, figures={"rankings": 64}, reads=["01-prepare", "04-sft"])
     for name, shuffled, after in (("06-reward", False, 0.8), ("07-reward-control", True, 0.5)):
         table = {"before": estimate(0.5), "after": estimate(after)}
         write_stage(path / name, "reward", seconds=4, config={"steps": 10, "shuffled": shuffled}, metrics=lines,
-                    figures={"pair_accuracy": after}, evaluation=table)  # fmt: skip
+                    figures={"pair_accuracy": after}, evaluation=table, reads=["04-sft", "05-rank"])  # fmt: skip
 
 
 def _policy_stage(path: Path) -> None:
@@ -105,12 +126,13 @@ def _policy_stage(path: Path) -> None:
         {"step": n, "score": n / 4, "kl_nats": n / 2, "answer_tokens": 20.0, "ended": 0.95, "explained_variance": 0.4,
          "first_ratio_error": 1e-5} for n in range(1, 9)
     ]  # fmt: skip
-    extra = {"rule_score": -5.0, "distinct_pairs": 0.8, "answer_words": 12.0, "examples": ["Old answer.", HOSTILE]}
-    better = extra | {"rule_score": -4.0, "distinct_pairs": 0.7, "examples": ["New answer.", "Fine."]}
+    extra = {"judge_score": -5.0, "distinct_pairs": 0.8, "answer_words": 12.0, "examples": ["Old answer.", HOSTILE]}
+    better = extra | {"judge_score": -4.0, "distinct_pairs": 0.7, "examples": ["New answer.", "Fine."]}
     table = {"win_rate": estimate(0.9), "kl_nats": 4.0, "rule": "plain-words",
              "models": {"sft": scores(3.3, 0.9, **extra), "ppo": scores(3.35, 0.88, **better)}}  # fmt: skip
     write_stage(path / "08-ppo", "ppo", seconds=21, config={"updates": 8}, metrics=updates, evaluation=table,
-                figures={"win_rate": 0.9, "kl_nats": 4.0, "heldout_nats_rise": 0.05})  # fmt: skip
+                figures={"win_rate": 0.9, "kl_nats": 4.0, "heldout_nats_rise": 0.05},
+                reads=["02-tokenize", "04-sft", "05-rank", "06-reward"])  # fmt: skip
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.reporting.collect import CONTROL, collect
+from gptwright.reporting.collect import collect
+from gptwright.reporting.lineage import CONTROL
 
 
 def test_a_whole_run_is_read(whole_run: Path) -> None:

@@ -25,8 +25,15 @@ from gptwright.reporting.scores import ModelScores
     ],
 )
 def test_wins_need_a_lower_bound_above_a_half(won: int, of: int, level: str) -> None:
-    verdict = win_rate(share(won, of), "plain-words")
+    verdict = win_rate(share(won, of), "the rule “plain-words”", True)
     assert verdict and verdict.level == level and "plain-words" in verdict.evidence
+
+
+@pytest.mark.parametrize(("won", "level"), [(97, "watch"), (70, "watch"), (52, "ill")])
+def test_by_its_own_reward_model_a_policy_is_never_shown_to_be_good(won: int, level: str) -> None:
+    verdict = win_rate(share(won, 100), "the reward model itself", False)
+    assert verdict and verdict.level == level and "by the reward model itself" in verdict.evidence
+    assert level == "ill" or "--judgements" in verdict.advice
 
 
 @pytest.mark.parametrize(("nats", "level"), [(0.0, "healthy"), (10.0, "healthy"), (10.1, "ill")])
@@ -73,7 +80,7 @@ def test_ten_points_of_answers_may_be_lost_in_the_worst_kind(after: float, level
 
 def test_what_was_not_measured_is_not_judged() -> None:
     nothing = _exact()
-    found = (win_rate(None, ""), kl(None), ended([]), explained_variance([]), first_ratio_error([]),
+    found = (win_rate(None, "", True), kl(None), ended([]), explained_variance([]), first_ratio_error([]),
              distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers(nothing, nothing))  # fmt: skip
     assert found == (None,) * 8
 

@@ -9,7 +9,7 @@ from gptwright.reporting.judge_work import finished, judge_work, memory, wall_ti
 
 @pytest.mark.parametrize(("taken", "level"), [(80, "healthy"), (79, "watch"), (120, "healthy"), (121, "watch")])
 def test_time_may_be_off_by_a_fifth(taken: float, level: str) -> None:
-    verdict = wall_time(taken, 100)
+    verdict = wall_time(taken, 100, "planned")
     assert verdict and verdict.level == level
 
 
@@ -20,13 +20,26 @@ def test_a_fifth_of_the_memory_stays_free(peak: float, level: str) -> None:
 
 
 def test_without_plan_or_record_there_is_no_verdict() -> None:
-    assert (wall_time(100, 0), memory(None, 16.0), memory(1.0, None)) == (None, None, None)
+    assert (wall_time(100, 0, "planned"), memory(None, 16.0), memory(1.0, None)) == (None, None, None)
 
 
-def test_only_finished_stages_are_held_to_the_plan(whole_run: Path) -> None:
-    """108 s of 106 s planned; without ppo, 87 s of 86 s."""
-    (verdict,) = [v for v in judge_work(collect(whole_run)) if "planned" in v.title]
-    assert verdict.level == "healthy" and "48\u00a0s of 1\u00a0min 46" in verdict.evidence
+def asked_of(folder: Path, minutes: float) -> None:
+    recipe = folder / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("minutes = 2", f"minutes = {minutes}"))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "level", "off"), [(2, "healthy", "-5%"), (1, "watch", "+90%"), (4, "watch", "-52%")]
+)
+def test_a_finished_run_is_held_to_the_minutes_asked_for(whole_run: Path, minutes: float, level: str, off: str) -> None:
+    """108 s in stages and 6 s before them, whatever was planned."""
+    asked_of(whole_run, minutes)
+    (verdict,) = [v for v in judge_work(collect(whole_run)) if "asked for" in v.title]
+    assert verdict.level == level and "1\u00a0min 54\u00a0s of " in verdict.evidence and f"({off})" in verdict.evidence
+
+
+def test_an_unfinished_run_is_held_to_the_plan_of_its_finished_stages(whole_run: Path) -> None:
+    """Without ppo, 87 s of 86 s."""
     record = whole_run / "08-ppo/stage.json"
     record.write_text(record.read_text().replace("complete", "unfinished"))
     (verdict,) = [v for v in judge_work(collect(whole_run)) if "planned" in v.title]

@@ -98,7 +98,7 @@ def test_a_run_that_stopped_shows_what_there_is(whole_run: Path) -> None:
     for name in ("05-rank", "06-reward", "07-reward-control", "08-ppo"):
         (whole_run / name / "stage.json").unlink()
     record = whole_run / "04-sft/stage.json"
-    record.write_text(json.dumps({"verb": "sft", "state": "unfinished", "config": {"steps": 20}}))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"state": "unfinished", "config": {"steps": 20}}))
     (whole_run / "04-sft/evaluation.json").unlink()
     tree = HTMLParser(render(whole_run))
     assert tree.css_first("h1").text() == "A language model"

@@ -6,7 +6,7 @@ HALF = {"value": 0.5, "low": 0.4, "high": 0.6, "count": 96}
 
 def test_scores_are_read_and_what_is_missing_is_none() -> None:
     scores = ModelScores.of({"heldout_nats": 3.9, "exact_answers": {"held-out form": HALF}, "examples": ["a", 1]})
-    assert (scores.heldout_nats, scores.rule_score, scores.examples) == (3.9, None, ("a", "1"))
+    assert (scores.heldout_nats, scores.judge_score, scores.examples) == (3.9, None, ("a", "1"))
     assert scores.exact == {"held-out form": Estimate(0.5, 0.4, 0.6, 96)}
 
 

@@ -18,7 +18,7 @@ def test_three_tables_tell_before_and_after(whole_run: Path) -> None:
         "3.300",
     ]
     assert [cell.interval for cell in reward.rows[0].cells] == ["45.0–55.0", "75.0–85.0", "45.0–55.0"]
-    assert [row.name for row in ppo.rows[:5]] == ["wins", "rule's score", "KL", "different word pairs", "words"]
+    assert [row.name for row in ppo.rows[:5]] == ["wins", "judge's score", "KL", "different word pairs", "words"]
 
 
 def test_a_control_that_is_missing_is_a_dash(whole_run: Path) -> None:

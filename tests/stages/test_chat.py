@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gptwright.alignment.demonstrations import read_conversations
+from gptwright.foundations.intake import Intake
 from gptwright.generation.load import load_decoder as load
 from gptwright.generation.model import Model
 from gptwright.stages.chat import COMMANDS, Talk, converse
@@ -69,7 +70,7 @@ def test_what_is_saved_is_read_by_sft(model: Model, tmp_path: Path) -> None:
     talk = Talk(model)
     talk.answer("Who walked?", lambda text: None)
     talk.command(f"/save {tmp_path / 'deep' / 'talk.jsonl'}")
-    assert read_conversations(tmp_path / "deep/talk.jsonl") == [talk.messages]
+    assert [c.messages for c in read_conversations(tmp_path / "deep/talk.jsonl", Intake("sft"))] == [talk.messages]
 
 
 def test_save_has_a_name_of_its_own(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from gptwright.engine.sampling import Sampling
 from gptwright.generation.load import load as load_any
 from gptwright.generation.load import load_decoder as load
+from gptwright.generation.model import Model
 
 Refused = Callable[..., str]
 Command = Callable[..., Any]
@@ -71,7 +72,7 @@ def test_stop_texts_end_a_text_and_the_answers_of_a_file(gptwright: Command, tun
     stop = next(letter for letter in longest[3:] if not letter.isspace())
     stopped = answers(gptwright("generate", tuned, "--prompts", prompts, *drawn, "--stop", stop).out)
     for line, before in zip(stopped, plain, strict=True):
-        assert line["answers"][0] == before["answers"][0].partition(stop)[0].strip()
+        assert line["answers"][0] == before["answers"][0].partition(stop)[0]
 
 
 def test_an_answer_without_a_stop_text_is_whole(tuned: Path) -> None:
@@ -108,12 +109,69 @@ def test_files_without_prompts(refused: Refused, tuned: Path, tmp_path: Path, co
     assert not (tmp_path / "out").exists()
 
 
+def test_other_fields_stay_and_older_answers_go(gptwright: Command, tuned: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "p.jsonl", tmp_path / "out.jsonl"
+    asked = [{"role": "user", "content": "Who?"}]
+    older = {"answers": ["a", "b"], "ranks": [1, 2], "labeller": "me", "chosen": None, "rejected": None}
+    line = {"prompt": "Who?", "split": "validation", "id": 7, "meta": {"a": [1.5, None]}} | older
+    path.write_text(json.dumps(line))
+    assert gptwright("generate", tuned, "--prompts", path, "--n", 2, "--max-tokens", 4, "--out", out).code == 0
+    (found,) = answers(out.read_text(encoding="utf-8"))
+    assert found | {"answers": []} == {
+        "messages": asked, "answers": [], "split": "validation", "id": 7, "meta": {"a": [1.5, None]}
+    }  # fmt: skip
+    assert len(found["answers"]) == 2 and found["answers"] != ["a", "b"]
+
+
+def test_long_prompts_are_named_counted_and_passed_over(gptwright: Command, tuned: Path, tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(json.dumps({"prompt": "cat " * 96 if i in (3, 5) else f"{i}?"}) + "\n" for i in range(8)))
+    done = gptwright("generate", tuned, "--prompts", path, "--max-tokens", 2)
+    assert done.code == 0
+    assert [line["messages"][0]["content"] for line in answers(done.out)] == ["0?", "1?", "2?", "4?", "6?", "7?"]
+    assert (
+        f"generate: 6 prompts to answer; 2 dropped (2 of more than 95 tokens, the first on line 4 of {path})"
+        in done.err
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"prompt": "cat " * 96}, "1 of more than 95 tokens"),
+        (
+            {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
+            "ends with its answer",
+        ),
+        ({"prompt": None}, '"prompt" or a list of messages in line 1'),
+    ],
+)
+def test_files_of_which_nothing_can_be_answered(
+    refused: Refused, tuned: Path, tmp_path: Path, line: dict[str, Any], says: str
+) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(json.dumps(line))
+    assert says in refused("generate", tuned, "--prompts", path, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_answers_have_the_ids_that_were_written(gptwright: Command, tuned: Path, prompts: Path) -> None:
+    drawn = ("--temperature", 1, "--max-tokens", 20, "--seed", 9, "--n", 30)
+    texts = [
+        t for line in answers(gptwright("generate", tuned, "--prompts", prompts, *drawn).out) for t in line["answers"]
+    ]
+    assert any(text != text.strip() for text in texts)
+
+
 def test_a_prompt_that_fills_the_context(refused: Refused, tuned: Path) -> None:
     assert "fewer than 96 tokens" in refused("generate", tuned, "cat " * 96)
 
 
-def test_a_folder_in_the_results_way(refused: Refused, tuned: Path, prompts: Path, tmp_path: Path) -> None:
+def test_a_folder_in_the_results_way_is_seen_before_anything_is_written(
+    refused: Refused, tuned: Path, prompts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "out").mkdir()
+    monkeypatch.setattr(Model, "answers", None)
     message = refused("generate", tuned, "--prompts", prompts, "--max-tokens", 2, "--out", tmp_path / "out")
     assert "a folder of that name in its way" in message
     assert not list((tmp_path / "out").iterdir())

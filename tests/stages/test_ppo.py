@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from gptwright.alignment.labeller import plain_words
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.generation.load import load_decoder as load
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.ppo import PPO
+from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
+from gptwright.tokenizers.tokenizer import Tokenizer
+from tokenizers import Tokenizer as Backend
 
 Refused = Callable[..., str]
 
@@ -27,8 +31,49 @@ def test_evaluation_compares_both_models(improved: Path) -> None:
     assert table["win_rate"]["count"] == 4 and 0 <= table["win_rate"]["low"] <= table["win_rate"]["high"] <= 1
     assert set(table["models"]) == {"sft", "ppo"}
     for row in table["models"].values():
-        assert {"rule_score", "distinct_pairs", "answer_words", "heldout_nats", "exact_answers", "examples"} <= set(row)
+        assert {"judge_score", "distinct_pairs", "answer_words", "heldout_nats", "exact_answers", "examples"} <= set(
+            row
+        )
         assert len(row["examples"]) == 4 and set(row["exact_answers"]) == {"known"}
+
+
+def test_people_who_ranked_are_not_judged_by_a_rule(improved: Path, ppo_config: PPO) -> None:
+    table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
+    assert finished_stage(ppo_config.reward)["figures"]["labellers"] == {"people without a name": 12}
+    assert table["rule"] is None
+
+
+def test_rankings_of_a_rule_are_judged_by_it(
+    ppo_config: PPO, reward_config: Reward, rankings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rankings.jsonl"
+    path.write_text(rankings.read_text().replace('"ranks"', '"labeller": "plain-words", "ranks"'))
+    made = replace(reward_config, rankings=(path,), steps=1)
+    reward = carry_out("reward", made, tmp_path / "reward").path
+    folder = carry_out("ppo", replace(ppo_config, reward=reward, updates=1), tmp_path / "ppo").path
+    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    said = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert "by the rule 'plain-words', which made the rankings" in capsys.readouterr().err
+    new, old = ([plain_words(line["answers"][line["models"].index(name)]) for line in said] for name in ("ppo", "sft"))
+    wins = sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in zip(new, old, strict=True)) / len(said)
+    assert table["rule"] == "plain-words" and table["win_rate"]["value"] == wins
+
+
+def test_what_both_say_is_left_for_people_and_report_counts_their_ranks(
+    improved: Path, gptwright: Callable[..., Any], tmp_path: Path
+) -> None:
+    lines = [json.loads(line) for line in (improved / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 4 and all(sorted(line["models"]) == ["ppo", "sft"] for line in lines)
+    for line in lines:
+        line["ranks"] = [1 if model == "ppo" else 2 for model in line["models"]]
+    path = tmp_path / "ours.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    (tmp_path / "run").mkdir()
+    shutil.copytree(improved, tmp_path / "run/08-ppo")
+    before = gptwright("report", tmp_path / "run")
+    after = gptwright("report", tmp_path / "run", "--judgements", path)
+    assert "by the reward model itself" in before.err
+    assert "by the people of ours.jsonl" in after.err and "by the reward model itself" not in after.err
 
 
 def test_figures_follow_from_the_evaluation(improved: Path) -> None:
@@ -81,7 +126,7 @@ def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(
 
 def test_an_unknown_split_is_named(ppo_config: PPO, tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
-    path.write_text('{"prompt": "Who?"}\n{"prompt": "What?", "split": "held-out"}\n', encoding="utf-8")
+    path.write_text('{"prompt": "Who?"}\n{"prompt": "What?", "split": "heldoutt"}\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"(?s)line 2 of .*Did you mean 'heldout'"):
         carry_out("ppo", replace(ppo_config, prompts=path), tmp_path / "out")
 
@@ -92,7 +137,7 @@ def test_prompts_without_a_split_give_a_tenth_to_judge(ppo_config: PPO, tmp_path
     config = replace(ppo_config, prompts=path, updates=1, questions=None, conversations=())
     folder = carry_out("ppo", config, tmp_path / "out")
     table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    assert table["win_rate"]["count"] == 3
+    assert 1 <= table["win_rate"]["count"] <= 8
     assert table["models"]["ppo"]["exact_answers"] == {}
 
 
@@ -122,3 +167,84 @@ def test_a_prompt_that_is_none_is_named_by_its_line(refused: Refused, ppo_config
 def test_a_language_model_is_no_judge(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
     message = refused("ppo", *words(ppo_config, reward=ppo_config.policy), "--out", tmp_path / "out")
     assert "made by 'reward'" in message and "made by 'sft'" in message
+
+
+def prompts(path: Path, *asked: str, **more: Any) -> Path:
+    path.write_text("".join(json.dumps({"prompt": text, **more}) + "\n" for text in asked))
+    return path
+
+
+def test_long_prompts_are_named_counted_and_passed_over(
+    ppo_config: PPO, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = prompts(tmp_path / "p.jsonl", *("cat " * 96 if i in (2, 5) else f"{i}?" for i in range(8)))
+    carry_out("ppo", replace(ppo_config, prompts=path, updates=1, questions=None, conversations=()), tmp_path / "out")
+    told = capsys.readouterr().err
+    assert "held out to measure on; 2 dropped (2 of more than 90 tokens, the first on line 3 of" in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "more", "says"),
+    [
+        (["One?"], {}, "at least two prompts"),
+        (["One?", "one? ", "ONE?"], {}, "at least two prompts"),
+        (["One?", "cat " * 96], {}, "1 dropped (1 of more than 90 tokens, the first on line 2"),
+        (["One?", "Two?"], {"split": "validation"}, "at least two prompts"),
+        (["One?", "Two?"], {"split": "validatoin"}, "Did you mean 'validation'"),
+    ],
+)
+def test_too_few_prompts(
+    refused: Refused, ppo_config: PPO, tmp_path: Path, asked: list[str], more: dict[str, str], says: str
+) -> None:
+    path = prompts(tmp_path / "p.jsonl", *asked, **more)
+    assert says in refused("ppo", *words(ppo_config, prompts=path), "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_prompts_that_the_assistant_has_answered(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    (tmp_path / "p.jsonl").write_text('{"prompt": "Who?"}\n' + json.dumps({"messages": talk}))
+    message = refused("ppo", *words(ppo_config, prompts=tmp_path / "p.jsonl"), "--out", tmp_path / "out")
+    assert "line 2 of" in message and "ends with its answer" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"language": "zh"}, "3 in another language"),
+        ({"split": "test"}, "conversations to mix in"),
+        ({}, "3 without an"),
+    ],
+)
+def test_conversations_of_which_none_counts(
+    refused: Refused, ppo_config: PPO, tmp_path: Path, line: dict[str, str], says: str
+) -> None:
+    talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}][: 2 if line else 1]
+    path = tmp_path / "talk.jsonl"
+    path.write_text((json.dumps({"messages": talk, **line}) + "\n") * 3)
+    message = refused("ppo", *words(ppo_config, conversations=path), "--out", tmp_path / "out")
+    assert "conversations to mix in" in message and says in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("part", ["merges", "template"])
+def test_a_reward_model_that_reads_otherwise_is_refused(
+    refused: Refused, ppo_config: PPO, rewarded: Path, tmp_path: Path, part: str
+) -> None:
+    """Of the same number of tokens: only their order, or only the template, is another."""
+    other = tmp_path / "reward"
+    shutil.copytree(rewarded, other)
+    tokenizer = Tokenizer.load(other / "model")
+    if part == "merges":
+        table = json.loads(tokenizer.backend.to_str())
+        table["model"]["merges"] = table["model"]["merges"][::-1]
+        changed = Tokenizer(Backend.from_str(json.dumps(table)), tokenizer.controls)
+    else:
+        template = (tokenizer.controls.template or "") + "\n"
+        changed = Tokenizer(tokenizer.backend, replace(tokenizer.controls, template=template))
+    assert changed.vocab == tokenizer.vocab
+    changed.save(other / "model")
+    (other / "model/manifest.json").unlink()
+    message = refused("ppo", *words(ppo_config, reward=other), "--out", tmp_path / "out")
+    assert {"merges": "another tokenizer", "template": "another chat template"}[part] in message
+    assert not (tmp_path / "out").exists()

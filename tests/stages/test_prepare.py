@@ -118,15 +118,32 @@ def test_half_a_character_in_a_title_or_file_name_does_no_harm(do: Do, tmp_path:
     assert sides["train"][0]["text"].endswith("\ufffd")
 
 
-@pytest.mark.parametrize("split", ["train", "heldout"])
-def test_neither_side_stays_empty_when_a_source_fixes_only_one(do: Do, tmp_path: Path, split: str) -> None:
-    rows = [{"text": story(i, 400), "split": split} for i in range(80)]
-    figures, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows))
+@pytest.mark.parametrize("named", [0, 40, 80])
+def test_where_nothing_is_held_out_lines_for_training_are_those_first_that_name_no_side(
+    do: Do, tmp_path: Path, named: int
+) -> None:
+    rows = [{"text": story(i, 400), "split": "train" if i < named else None} for i in range(80)]
+    figures, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), heldout=1e-9)
     check_law(figures, sources)
-    other = "heldout" if split == "train" else "train"
-    assert 1_000 <= sum(len(r["text"]) for r in sides[other]) < 2_000
-    assert figures[f"{other}_documents"] == len(sides[other])
+    assert 1_000 <= sum(len(r["text"]) for r in sides["heldout"]) < 2_000
+    assert figures["heldout_documents"] == len(sides["heldout"])
     assert sum(map(len, sides.values())) == 80
+    says_train = {r["text"] for r in rows[:named]}
+    assert named == 80 or not says_train & {r["text"] for r in sides["heldout"]}
+
+
+@pytest.mark.parametrize("word", ["heldout", "validation", "Held_Out"])
+@pytest.mark.parametrize("others", [0, 2])
+def test_what_a_file_holds_out_is_never_trained_on(do: Do, tmp_path: Path, word: str, others: int) -> None:
+    held = [{"text": story(i, 400), "split": word} for i in range(80)]
+    free = [{"text": story(1_000 + i, 200), "split": "train"} for i in range(others)]
+    data = write_rows(tmp_path / "rows.jsonl", held + free)
+    if not others:
+        with pytest.raises(InputError, match="80 documents, all held out by their files"):
+            do(data)
+        return
+    _, sides, _ = do(data)
+    assert [r["text"] for r in sides["train"]] == [r["text"] for r in free]
 
 
 def test_max_characters_takes_evenly_from_all_sources(do: Do, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 import gptwright
 from gptwright.evaluation.perplexity import text_loss
-from gptwright.foundations.errors import Interrupted
+from gptwright.foundations.errors import InputError, Interrupted
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.foundations.signals import StopRequest
@@ -398,3 +398,21 @@ def test_an_encoder_wants_tokens_of_its_kind(refused: Refused, tokenized: Path, 
 @pytest.mark.parametrize("words", [("generate", "The old"), ("chat",)])
 def test_an_encoder_writes_nothing(refused: Refused, encoder: Path, words: tuple[str, ...]) -> None:
     assert "an encoder" in refused(words[0], encoder, *words[1:])
+
+
+def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(
+    pretrain_config: Pretrain, tokenized: Path, tmp_path: Path
+) -> None:
+    few = len(open_tokens(tokenized, "heldout"))
+    config = replace(pretrain_config, model=replace(pretrain_config.model, context=few), length=few, rows=1, steps=1)
+    with pytest.raises(InputError, match=rf"at least {few + 1:,} tokens of held-out text; got {few:,}"):
+        carry_out("pretrain", config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    carry_out("pretrain", replace(config, length=few - 1), tmp_path / "other")
+
+
+def test_a_small_context_has_room_for_samples(pretrain_config: Pretrain, tmp_path: Path) -> None:
+    small = replace(pretrain_config.model, context=3)
+    config = replace(pretrain_config, model=small, length=3, steps=1, evaluate_every=1, save_every=1)
+    folder = carry_out("pretrain", config, tmp_path / "out")
+    assert "## Step 1" in (folder / "samples.md").read_text(encoding="utf-8")

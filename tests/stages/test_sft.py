@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.nn.functional import cross_entropy
 
+from gptwright.alignment.demonstrations import Demonstration
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.generation.load import load_decoder as load
+from gptwright.objectives.language import IGNORED
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.sft import CHAT_DEFAULTS, SFT
 from gptwright.stages.tokenize import Tokenize, open_tokens
+from gptwright.text.pack import TokenFile
 
 Refused = Callable[..., str]
 
@@ -62,9 +67,86 @@ def test_ranked_answers_of_the_training_side_are_learned_too(
     sft_config: SFT, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ranking = {"prompt": "Who?", "answers": ["A cat.", "A boat."], "ranks": [1, 2]}
-    path = lines(tmp_path / "rankings.jsonl", ranking, ranking | {"split": "heldout"})
+    other = ranking | {"prompt": "What?", "split": "validation"}
+    path = lines(tmp_path / "rankings.jsonl", ranking, other)
     carry_out("sft", replace(sft_config, rankings=path, questions=None, text=None, steps=1), tmp_path / "out")
-    assert "19 conversations" in capsys.readouterr().err  # 18 in the file, the best answer of the one for training
+    told = capsys.readouterr().err
+    assert "sft: 19 conversations to train on, 0.1 times each; 1 dropped (1 rankings held out" in told
+
+
+def test_what_lines_hold_out_measures_and_is_not_learned(
+    sft_config: SFT, pretrained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def talk(number: int, **more: Any) -> dict[str, Any]:
+        asked = {"role": "user", "content": f"Say {number}."}
+        return {"messages": [asked, {"role": "assistant", "content": f"The {number}."}], **more}
+
+    sides = [*["train"] * 8, *["validation", "TEST"] * 2, None]
+    path = lines(tmp_path / "t.jsonl", *(talk(i, split=side) for i, side in enumerate(sides)), talk(8, split="train"))
+    config = replace(sft_config, conversations=(path,), questions=None, text=None, steps=1)
+    folder = carry_out("sft", config, tmp_path / "out")
+    told = capsys.readouterr().err
+    assert "sft: 9 conversations to train on, 0.2 times each, 4 held out; 1 dropped (1 whose prompt is held out" in told
+    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    base = load(pretrained)
+    held = [Demonstration.of(talk(i)["messages"], base.tokenizer, base.context) for i in range(8, 12)]
+    found = 0.0
+    for shown in held:
+        logits = base.logits(torch.tensor([shown.ids]))[0]
+        targets = torch.tensor(shown.targets)
+        found += float(cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum"))
+    tokens = sum(target != IGNORED for shown in held for target in shown.targets)
+    assert table["pretrained"]["heldout_answer_nats"] == pytest.approx(found / tokens, rel=1e-4)
+    assert folder.record["figures"]["heldout_answer_nats"] == table["sft"]["heldout_answer_nats"]
+
+
+@pytest.mark.parametrize("split", ["tset", 1, "train/test"])
+def test_an_unknown_side_is_refused_with_its_line(
+    refused: Refused, sft_config: SFT, tmp_path: Path, split: object
+) -> None:
+    talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    path = lines(tmp_path / "talk.jsonl", {"messages": talk}, {"messages": talk, "split": split})
+    message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations", path,
+                      "--length", 32, "--out", tmp_path / "out")  # fmt: skip
+    assert "split in line 2 of" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("messages", "says"),
+    [
+        ([{"role": "user", "content": "a"}], "2 without an answer"),
+        ([{"role": "user", "content": "a " * 200}, {"role": "assistant", "content": "b"}], "2 whose first answer"),
+        ([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b " * 200}], "2 whose first answer"),
+    ],
+)
+def test_conversations_of_which_nothing_is_learned(
+    refused: Refused, sft_config: SFT, tmp_path: Path, messages: list[dict[str, str]], says: str
+) -> None:
+    path = lines(tmp_path / "talk.jsonl", *[{"messages": messages}] * 2)
+    message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations", path,
+                      "--length", 32, "--out", tmp_path / "out")  # fmt: skip
+    assert "conversations to train on" in message and says in message and "line 1 of" in message
+
+
+def test_a_question_longer_than_the_context_is_passed_over_before_the_first_step(
+    sft_config: SFT, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short, long = ({"prompt": text, "answer": "A cat.", "kind": None} for text in ("Who?", "who " * 200))
+    config = replace(sft_config, questions=lines(tmp_path / "q.jsonl", short, long), text=None, steps=1)
+    folder = carry_out("sft", config, tmp_path / "out")
+    assert "sft: 1 of 2 questions to measure with; 1 dropped" in capsys.readouterr().err
+    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    assert table["sft"]["exact_answers"][""]["count"] == 1
+
+
+def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(
+    sft_config: SFT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TokenFile, "__len__", lambda file: 33 if file.meta.documents > 4 else 32)
+    with pytest.raises(InputError, match="at least 33 tokens of held-out text; got 32"):
+        carry_out("sft", sft_config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_questions_only_the_text_is_measured(sft_config: SFT, tmp_path: Path) -> None:

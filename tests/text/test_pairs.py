@@ -67,7 +67,7 @@ def test_what_is_wrong_with_a_line(tmp_path: Path, line: Any, said: str) -> None
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([{"source": "a", "target": "b"}, {"source": "a", "target": "c"}], "none for 'train'"),
+        ([{"source": "a", "target": "b"}, {"source": "a", "target": "c"}], "none for 'heldout'"),
         ([{"source": "a", "target": "b", "split": "heldout"}], "none for 'train'"),
         ([], "an empty file"),
     ],
@@ -75,3 +75,12 @@ def test_what_is_wrong_with_a_line(tmp_path: Path, line: Any, said: str) -> None
 def test_a_side_that_stays_empty(tmp_path: Path, lines: list[Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         read_pairs(write(tmp_path / "pairs.jsonl", lines))
+
+
+def test_a_pair_whose_source_is_held_out_is_not_trained_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "pairs.jsonl"
+    lines = [("Good day", "a", "heldout"), ("good  day", "b", "train"), ("Night", "c", None)]
+    path.write_text("".join(json.dumps({"source": s, "target": t, "split": w}) + "\n" for s, t, w in lines))
+    sides = read_pairs(path)
+    assert ([p.target for p in sides["train"]], [p.target for p in sides["heldout"]]) == (["c"], ["a"])
+    assert "1 pairs for training dropped" in capsys.readouterr().err

@@ -130,6 +130,29 @@ def test_parquet_that_is_damaged_or_holds_no_text(tmp_path: Path) -> None:
         read(path)
 
 
+def test_both_kinds_of_rows_read_the_same_fields(tmp_path: Path) -> None:
+    rows = [
+        {"text": "one", "split": "Validation", "title": "T"},
+        {"text": None, "split": "train", "title": None},
+        {"text": "three", "split": None, "title": ""},
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.parquet"):
+        found = [(d.text, d.split, d.title) for d in read(tmp_path / name)]
+        assert found == [("one", "heldout", "T"), ("", "train", ""), ("three", None, "")]
+
+
+def test_an_unknown_side_is_refused_with_its_line(tmp_path: Path) -> None:
+    rows = [{"text": "one", "split": "train"}, {"text": "two", "split": "holdot"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=r"line 2 of .*a\.jsonl; got 'holdot'.*\n.*'holdout'"):
+        read(tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match=r"row 2 of .*a\.parquet; got 'holdot'"):
+        read(tmp_path / "a.parquet")
+
+
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)

@@ -6,7 +6,7 @@ import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.template import Message, knows, render_text
+from gptwright.tokenizers.template import Message, knows, passed_over, render_text
 
 MESSAGES: list[Message] = [
     {"role": "system", "content": '<b> & "quotes" é 猫'},
@@ -77,3 +77,27 @@ def test_roles_a_template_knows(templates: dict[str, str]) -> None:
         assert knows(template, "user", names) and knows(template, "assistant", names)
         assert knows(template, "system", names) == (name != "gemma")
     assert not knows("{% for m in messages %}{{ m.role }}{% endfor %}", "user", names)
+
+
+FIRST_SYSTEM_ONLY = (
+    "{% for m in messages %}{% if m.role != 'system' or loop.first %}{{ m.content }}{% endif %}{% endfor %}"
+)
+LAST_USER_HAS_IT = (
+    "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }}{% if loop.last %}{{ messages[0].content }}"
+    "{% endif %}{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "roles", "place"),
+    [
+        (FIRST_SYSTEM_ONLY, ("system", "user", "assistant"), None),
+        (FIRST_SYSTEM_ONLY, ("user", "assistant", "system", "user"), 2),
+        (FIRST_SYSTEM_ONLY, ("system", "system", "user"), 1),
+        (LAST_USER_HAS_IT, ("system", "user", "assistant", "user"), None),
+        ("{{ raise_exception('roles must alternate') }}", ("user", "user"), None),
+        ("{{ messages[-1].content | trim }}", ("user",) * 12, 0),
+    ],
+)
+def test_a_message_that_is_passed_over_is_found(template: str, roles: tuple[str, ...], place: int | None) -> None:
+    assert passed_over(template, roles, ()) == place

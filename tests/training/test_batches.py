@@ -1,8 +1,10 @@
 from collections import Counter
 from itertools import pairwise
+from math import factorial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile, pack
-from gptwright.training.batches import Windows, epoch_order, key, padded, shuffled
+from gptwright.training.batches import EXACT, Windows, epoch_order, key, padded, permutation, shuffled
 from gptwright.training.ramp import Ramp
 
 
@@ -18,6 +20,41 @@ from gptwright.training.ramp import Ramp
 @given(st.integers(1, 700), st.integers(0, 2**64 - 1))
 def test_shuffled_is_a_permutation_of_any_size(size: int, seed: int) -> None:
     assert sorted(shuffled(i, size, seed) for i in range(size)) == list(range(size))
+
+
+def chi_square(counts: npt.ArrayLike) -> float:
+    """How far counts are from equal ones, in standard deviations of what chance does."""
+    seen = np.asarray(counts).ravel()
+    free, expected = len(seen) - 1, seen.mean()
+    return float((((seen - expected) ** 2 / expected).sum() - free) / (2 * free) ** 0.5)
+
+
+@pytest.mark.parametrize("size", range(2, 8))
+def test_of_few_things_every_order_is_equally_likely(size: int) -> None:
+    rounds = max(400, 14 * factorial(size))
+    orders = Counter(tuple(permutation(size, key("orders", n))) for n in range(rounds))
+    assert len(orders) == factorial(size)
+    assert abs(chi_square(list(orders.values()))) < 4
+    assert orders[tuple(range(size))] < 4 * rounds / factorial(size), "none is kept more often"
+
+
+@pytest.mark.parametrize("size", [8, 31, 100, EXACT + 1, 20_000, 1 << 20])
+def test_every_thing_goes_to_every_place_equally_often(size: int) -> None:
+    for first, second in ((0, 1), (size // 2, size - 1)):
+        counts = np.zeros((8, 8))
+        for n in range(2000):
+            a, b = (shuffled(i, size, key("places", n)) * 8 // size for i in (first, second))
+            counts[a, b] += 1
+        expected = np.bincount([place * 8 // size for place in range(size)]) / size * 2000
+        for side in (counts.sum(1), counts.sum(0)):
+            assert ((side - expected) ** 2 / expected).sum() < 30, "0.9999 of chance with 7 degrees of freedom"
+        if size > 1000:
+            assert abs(chi_square(counts)) < 4, "also of two together"
+
+
+def test_a_shuffle_is_the_same_on_every_machine() -> None:
+    assert [shuffled(i, 7, 1) for i in range(7)] == permutation(7, 1) == [0, 5, 3, 2, 1, 4, 6]
+    assert [shuffled(i, EXACT + 1, key(1)) for i in range(4)] == [837, 3926, 927, 330]
 
 
 def test_neighbours_are_torn_apart_and_seeds_differ() -> None:

@@ -3,16 +3,19 @@
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
 from gptwright.text.jsonl import read_objects
+from gptwright.text.split import Split
 from gptwright.tokenizers.chat import Message, read_messages, render
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS, epoch_order, padded
@@ -20,16 +23,36 @@ from gptwright.training.batches import WIDTHS, epoch_order, padded
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)]*(?=\s|$)|[。！？]+[”’」』]*|$)")
 UNIT = re.compile(r"[\u3400-\u9fff]\W*|\s*[^\s\u3400-\u9fff]+")
 GROUP = 8  # steps whose conversations are sorted by length together, so that little is padding
-Conversation = list[Message]
+LANGUAGES = ("en", "eng", "english")
 
 
-def read_conversations(path: Path, split: str = "train", language: str = "en") -> list[Conversation]:
-    """Conversations of a file; lines that name another split or language are left out."""
-    return [
-        read_messages(item.get("messages"), f"line {number} of {path}")
-        for number, item in enumerate(read_objects(path), 1)
-        if item.get("split", split) == split and item.get("language", language) == language
-    ]
+@dataclass(frozen=True)
+class Conversation:
+    """Messages, the side that their line names, and where it stands."""
+
+    messages: list[Message]
+    split: Split | None = None
+    where: str = field(default="", compare=False)
+
+
+def read_conversations(path: Path, intake: Intake) -> list[Conversation]:
+    """The conversations of a file in English, of both sides; `intake` is told of lines that name another language.
+
+    Raises `InputError` naming a line that holds no messages.
+    """
+    found: list[Conversation] = []
+    for line in read_objects(path):
+        conversation = Conversation(read_messages(line.get("messages"), line.where), line.split, line.where)
+        if is_english(line.get("language")):
+            found.append(conversation)
+        else:
+            intake.drop("in another language", line.where)
+    return found
+
+
+def is_english(language: Any) -> bool:
+    """Whether a field "language" says so: "en", "en-GB", "English"; null and empty text say nothing against it."""
+    return language is None or re.split(r"[-_]", str(language).strip().lower())[0] in ("", *LANGUAGES)
 
 
 def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversation]:
@@ -47,10 +70,10 @@ def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversat
     for _ in range(count):
         units = dice.choice(sentences)
         at = dice.randint(5, 8)
-        found.append([
+        found.append(Conversation([
             {"role": "user", "content": f"Continue: {''.join(units[:at]).strip()}"},
             {"role": "assistant", "content": "".join(units[at:]).rstrip()},
-        ])  # fmt: skip
+        ], "train", "a sentence of the text"))  # fmt: skip
     return found
 
 
@@ -68,12 +91,46 @@ class Demonstration:
 
     ids: list[int]
     targets: list[int]
+    cut: bool = False
+    """whether answers are missing that would not end within the context"""
 
     @classmethod
-    def of(cls, conversation: Sequence[Message], tokenizer: Tokenizer, context: int) -> "Demonstration":
-        ids, learned = render(conversation, tokenizer)
-        targets = [i if said else IGNORED for i, said in zip(ids, learned, strict=True)][1:]
-        return cls(ids[:-1][:context], targets[:context])
+    def of(cls, messages: Sequence[Message], tokenizer: Tokenizer, context: int) -> "Demonstration":
+        """Up to the end of the last answer that is whole within the context: a part of one would teach never to end.
+
+        Without such an answer there is nothing in it. Raises as `render` does.
+        """
+        ids, learned = render(messages, tokenizer)
+        following = [*learned[1:], False]
+        ends = [at for at, said in enumerate(learned) if said and not following[at]]
+        whole = [end for end in ends if end <= context]
+        end = whole[-1] if whole else 0
+        targets = [i if said else IGNORED for i, said in zip(ids[1 : end + 1], learned[1 : end + 1], strict=True)]
+        return cls(ids[:end], targets, cut=len(whole) < len(ends))
+
+
+def demonstrations(
+    conversations: Sequence[Conversation], tokenizer: Tokenizer, context: int, intake: Intake
+) -> list[Demonstration]:
+    """What can be learned from conversations; `intake` is told of those that are cut and of those that teach nothing.
+
+    Raises `ArtifactError` when the tokenizer has no chat template, or one that does not show what is learned.
+    """
+    found: list[Demonstration] = []
+    for conversation in conversations:
+        messages, where = conversation.messages, conversation.where
+        if not any(message["role"] == "assistant" and message["content"].strip() for message in messages):
+            intake.drop("without an answer", where)
+            continue
+        with intake.dropping(where):
+            shown = Demonstration.of(messages, tokenizer, context)
+            if not shown.ids:
+                intake.drop(f"whose first answer does not end within {context:,} tokens", where)
+                continue
+            if shown.cut:
+                intake.cut(f"before an answer that does not end within {context:,} tokens", where)
+            found.append(shown)
+    return found
 
 
 class Demonstrations:
@@ -88,7 +145,16 @@ class Demonstrations:
         order = epoch_order(len(self.examples), self.rows * GROUP, block, self.seed)
         order.sort(key=lambda i: (len(self.examples[i].ids), i))
         place = epoch_order(GROUP, GROUP, block, self.seed)[place]
-        chosen = [self.examples[i] for i in order[place * self.rows : (place + 1) * self.rows]]
+        return self._collated(order[place * self.rows : (place + 1) * self.rows])
+
+    def in_order(self) -> Iterator[tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]]:
+        """All of them once, the shortest first."""
+        order = sorted(range(len(self.examples)), key=lambda i: len(self.examples[i].ids))
+        for start in range(0, len(order), self.rows):
+            yield self._collated(order[start : start + self.rows])
+
+    def _collated(self, numbers: Sequence[int]) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+        chosen = [self.examples[i] for i in numbers]
         ids, targets = (
             padded([e.ids for e in chosen], self.pad, WIDTHS),
             padded([e.targets for e in chosen], IGNORED, WIDTHS),

@@ -115,6 +115,7 @@ def _about(judged: Judged, returns: Tensor) -> dict[str, float]:
 
 
 def _minibatches(count: int, settings: Update, seed: int) -> Iterator[Tensor]:
+    """As many parts a pass as the settings say, whose sizes differ by one at most."""
     for epoch in range(settings.epochs):
         random = torch.Generator().manual_seed(key(seed, epoch) >> 1)
-        yield from torch.randperm(count, generator=random).chunk(settings.minibatches)
+        yield from torch.randperm(count, generator=random).tensor_split(settings.minibatches)

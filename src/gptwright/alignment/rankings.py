@@ -1,7 +1,7 @@
 """Ranked answers: read from files, turned into ids, batched a prompt at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,51 +10,79 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gptwright.foundations.errors import InputError
-from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat import Message, read_messages, render
+from gptwright.foundations.intake import Intake
+from gptwright.text.jsonl import Line, read_objects
+from gptwright.text.split import Split
+from gptwright.tokenizers.chat import Message, read_messages, read_prompt, render, same_history
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import WIDTHS, epoch_order, key, padded, shuffled
+from gptwright.training.batches import WIDTHS, epoch_order, key, padded, permutation
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """A prompt and its answers; rank 1 is best, equal ranks tie."""
+    """A prompt and its answers; rank 1 is best, equal ranks tie. Also the side its line names, and where it stands."""
 
     messages: list[Message]
     answers: list[str]
     ranks: list[int]
-    split: str = "train"
+    split: Split | None = None
+    labeller: str = ""
+    """who ranked, where the line says so"""
+    where: str = field(default="", compare=False)
+
+    @property
+    def best(self) -> str:
+        """The first of the answers that nothing is preferred to."""
+        return self.answers[self.ranks.index(min(self.ranks))]
 
 
 def read_rankings(path: Path) -> list[Ranking]:
     """Our format, or pairs with `chosen` and `rejected` as TRL and OpenRLHF write them.
 
-    Raises `InputError` naming the line for missing fields, fewer than two answers or ranks that do not fit.
+    Raises `InputError` naming the line for missing fields, fewer than two answers, ranks that do not fit, or roles that
+    cannot be: a prompt that ends with the assistant, answers that do not, answers to different prompts.
     """
-    return [_ranking(line, f"line {number} of {path}") for number, line in enumerate(read_objects(path), 1)]
+    return [_ranking(line) for line in read_objects(path)]
 
 
-def _ranking(line: dict[str, Any], where: str) -> Ranking:
-    messages = _asked(line, where)
-    if "chosen" in line:
-        answers, ranks = [_said(line["chosen"], where), _said(line.get("rejected"), where)], [1, 2]
+def _ranking(line: Line) -> Ranking:
+    if line.get("chosen") is not None or line.get("rejected") is not None:
+        messages, answers, ranks = *_pair(line), [1, 2]
     else:
-        answers, ranks = line.get("answers"), line.get("ranks")
-    _check(answers, ranks, where)
-    return Ranking(messages, cast("list[str]", answers), cast("list[int]", ranks), str(line.get("split", "train")))
+        messages, answers, ranks = read_prompt(line, line.where), line.get("answers"), line.get("ranks")
+    _check(answers, ranks, line.where)
+    return Ranking(messages, cast("list[str]", answers), cast("list[int]", ranks), line.split,
+                   str(line.get("labeller") or ""), line.where)  # fmt: skip
 
 
-def _asked(line: dict[str, Any], where: str) -> list[Message]:
-    prompt = line.get("messages", line.get("prompt"))
-    if isinstance(prompt, str):
-        return [{"role": "user", "content": prompt}]
-    if prompt is None and isinstance(line.get("chosen"), list):
-        return read_messages(line["chosen"], where)[:-1]
-    return read_messages(prompt, where)
+def _pair(line: Line) -> tuple[list[Message], list[str]]:
+    """The prompt and both answers. Some files repeat the prompt in both lists, or the whole chosen list as messages."""
+    fields = {name: value for name, value in line.items() if not (name == "messages" and value == line.get("chosen"))}
+    given = any(fields.get(name) is not None for name in ("messages", "prompt"))
+    prompt = read_prompt(fields, line.where) if given else []
+    (before, chosen), (other, rejected) = (_said(line, name, prompt) for name in ("chosen", "rejected"))
+    if len(before) != len(other) or same_history(before, other) is None:
+        raise InputError(f"'chosen' and 'rejected' that answer one prompt in {line.where}", "different prompts",
+                         "Mend the line.")  # fmt: skip
+    read_prompt({"messages": before}, line.where)
+    return before, [chosen, rejected]
 
 
-def _said(answer: Any, where: str) -> str:
-    return answer if isinstance(answer, str) else read_messages(answer, where)[-1]["content"]
+def _said(line: Line, name: str, prompt: list[Message]) -> tuple[list[Message], str]:
+    """What was said before an answer, and the answer."""
+    value, where = line.get(name), f"'{name}' of {line.where}"
+    if isinstance(value, str):
+        return prompt, value
+    *before, answer = read_messages(value, where)
+    if answer["role"] != "assistant":
+        raise InputError(f"an answer at the end of {where}", f"words of the {answer['role']}",
+                         "End it with the assistant's answer.")  # fmt: skip
+    if before and before[0]["role"] == "assistant":  # it goes on where the prompt ends
+        return [*prompt, *before], answer["content"]
+    whole = same_history(prompt, before)
+    if whole is None:
+        raise InputError(f"the prompt that {where} begins with", "another one beside it", "Take one of them away.")
+    return whole, answer["content"]
 
 
 def _check(answers: Any, ranks: Any, where: str) -> None:
@@ -64,7 +92,7 @@ def _check(answers: Any, ranks: Any, where: str) -> None:
     if len(texts) < 2 or len(texts) != len(places) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"two or more answers and as many ranks in {where}", f"{len(texts)} and {len(places)}",
                          "Give every answer a rank.")  # fmt: skip
-    if not all(isinstance(place, int) and place >= 1 for place in places):
+    if not all(type(place) is int and place >= 1 for place in places):
         raise InputError(f"ranks that are whole numbers from 1 in {where}", repr(places), "1 is best; equal is a tie.")
 
 
@@ -74,25 +102,64 @@ class RankedIds:
 
     rows: list[list[int]]
     ranks: list[int]
+    cut: bool = False
+    """whether the prompt lost its beginning for some answer"""
 
 
 def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedIds:
-    """Long prompts lose their beginning, never the answer's end, which is where the reward is read."""
+    """Long prompts lose their beginning, never the answer's end, which is where the reward is read.
+
+    Answers are left out that leave no room for a prompt (cut, two of them could become equal), and those that are
+    equal as ids but ranked differently. Raises as `render` does.
+    """
     rows: list[list[int]] = []
-    for answer in ranking.answers:
+    ranks: list[int] = []
+    cut = False
+    for answer, rank in zip(ranking.answers, ranking.ranks, strict=True):
         ids, said = render([*ranking.messages, {"role": "assistant", "content": answer}], tokenizer)
         end = max(at for at, by_assistant in enumerate(said, 1) if by_assistant)  # some templates go on behind it
-        rows.append(ids[:end][-context:])
-    return RankedIds(rows, ranking.ranks)
+        first = max(at for at in range(end) if not said[at]) + 1
+        if end - first < context:
+            rows.append(ids[:end][-context:])
+            ranks.append(rank)
+            cut |= end > context
+    ranks_of: dict[tuple[int, ...], set[int]] = {}
+    for row, rank in zip(rows, ranks, strict=True):
+        ranks_of.setdefault(tuple(row), set()).add(rank)
+    kept = [at for at, row in enumerate(rows) if len(ranks_of[tuple(row)]) == 1]
+    return RankedIds([rows[at] for at in kept], [ranks[at] for at in kept], cut)
+
+
+def comparable(
+    rankings: Sequence[Ranking], tokenizer: Tokenizer, context: int, intake: Intake
+) -> list[tuple[Ranking, RankedIds]]:
+    """What can be learned from rankings; `intake` is told of those with no pair of which one answer is better.
+
+    Raises `ArtifactError` when the tokenizer has no chat template.
+    """
+    found: list[tuple[Ranking, RankedIds]] = []
+    for ranking in rankings:
+        if len(set(ranking.ranks)) == 1:
+            intake.drop("all tied", ranking.where)
+            continue
+        with intake.dropping(ranking.where):
+            item = ranked_ids(ranking, tokenizer, context)
+            why = f"answers of {context:,} tokens and more, or equal ones ranked differently"
+            if len(set(item.ranks)) < 2:
+                intake.drop(f"without two answers to compare ({why})", ranking.where)
+                continue
+            if len(item.rows) < len(ranking.answers):
+                intake.cut(f"by some answers ({why})", ranking.where)
+            elif item.cut:
+                intake.cut(f"at the prompt's beginning, to {context:,} tokens", ranking.where)
+            found.append((ranking, item))
+    return found
 
 
 def with_shuffled_ranks(items: Sequence[RankedIds], seed: int) -> list[RankedIds]:
     """The same answers, their ranks dealt anew."""
-    dealt: list[RankedIds] = []
-    for index, item in enumerate(items):
-        count, deal = len(item.ranks), key(seed, index)
-        dealt.append(RankedIds(item.rows, [item.ranks[shuffled(i, count, deal)] for i in range(count)]))
-    return dealt
+    deals = (permutation(len(item.ranks), key(seed, index)) for index, item in enumerate(items))
+    return [RankedIds(item.rows, [item.ranks[i] for i in deal]) for item, deal in zip(items, deals, strict=True)]
 
 
 def batch_rankings(

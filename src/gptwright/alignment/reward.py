@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.alignment.rankings import (
@@ -15,7 +15,7 @@ from gptwright.alignment.rankings import (
 )
 from gptwright.foundations.device import device_of, sent
 from gptwright.models.heads import RewardModel
-from gptwright.objectives.ranking import contested, pair_accuracy, ranking_loss
+from gptwright.objectives.ranking import contested, ranking_loss, right_pairs
 from gptwright.training.share import WHOLE, Share
 
 DEALS = 32
@@ -36,11 +36,11 @@ class Ranked(nn.Module):
             yield ranking_loss(self.model(ids, last).view_as(ranks), ranks, count)
 
     @torch.inference_mode()
-    def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:
-        """Share of `items`' untied pairs ordered rightly, and the number of pairs."""
-        scores, ranks = _read_all(self.model, items, self.pad)
-        accuracy, pairs = pair_accuracy(self.model.head(scores).view_as(ranks), ranks)
-        return [accuracy], pairs
+    def right_pairs(self, items: Sequence[RankedIds]) -> tuple[Float[Tensor, "1 B"], Int[Tensor, "B"]]:
+        """Of each item, the untied pairs that are ordered rightly, and all of them."""
+        states, ranks = _read_all(self.model, items, self.pad)
+        right, pairs = right_pairs(self.model.head(states).view_as(ranks), ranks)
+        return right[None], pairs
 
 
 class Shuffled(nn.Module):
@@ -70,11 +70,11 @@ class Shuffled(nn.Module):
             ]).mean()  # fmt: skip
 
     @torch.inference_mode()
-    def accuracies(self, items: Sequence[RankedIds]) -> tuple[list[float], int]:
+    def right_pairs(self, items: Sequence[RankedIds]) -> tuple[Float[Tensor, "H B"], Int[Tensor, "B"]]:
         """The same for every head, judged by the true ranks."""
         states, ranks = _read_all(self.model, items, self.pad)
-        found = [pair_accuracy(mine.view_as(ranks), ranks) for mine in self.heads(states).unbind(1)]
-        return [accuracy for accuracy, _ in found], found[0][1]
+        found = [right_pairs(mine.view_as(ranks), ranks) for mine in self.heads(states).unbind(1)]
+        return torch.stack([right for right, _ in found]), found[0][1]
 
 
 def _read_all(model: RewardModel, items: Sequence[RankedIds], pad: int) -> tuple[Float[Tensor, "N C"], Tensor]:

@@ -1,14 +1,18 @@
 """Exact answers to questions: the reply must be the expected sentence, spaces aside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gptwright.engine.sampling import Sampling
-from gptwright.evaluation.intervals import Estimate, share
+from gptwright.evaluation.intervals import Estimate, share_by_group
 from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.generation.model import Model
-from gptwright.tokenizers.chat import Message, prompt_ids, read_messages
+from gptwright.text.jsonl import Line, read_objects
+from gptwright.tokenizers.chat import Message, prompt_ids, read_prompt
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -18,25 +22,60 @@ class Question:
     messages: list[Message]
     answer: str
     kind: str
+    where: str = field(default="", compare=False)
 
 
 def read_questions(lines: Sequence[dict[str, Any]]) -> list[Question]:
     """Questions from the objects of a JSON Lines file. Raises `InputError` naming the first that lacks something."""
-    return [_question(line, f"question {number}") for number, line in enumerate(lines, 1)]
+    places = (line.where if isinstance(line, Line) else f"question {number}" for number, line in enumerate(lines, 1))
+    return [_question(line, where) for line, where in zip(lines, places, strict=True)]
 
 
 def _question(line: dict[str, Any], where: str) -> Question:
-    messages, answer = read_messages(line.get("messages"), where), line.get("answer")
-    if not isinstance(answer, str):
+    messages, answer = read_prompt(line, where), line.get("answer")
+    if not isinstance(answer, str) or not answer.strip():
         raise InputError(f"a text as 'answer' of {where}", repr(answer), 'Add "answer": "…".')
-    return Question(messages, answer, str(line.get("kind", "")))
+    return Question(messages, answer, str(line.get("kind") or ""), where)
+
+
+def answerable(questions: Sequence[Question], tokenizer: Tokenizer, context: int, intake: Intake) -> list[Question]:
+    """Those that fit into the context with the answer that is expected; `intake` is told of the others."""
+    found: list[Question] = []
+    for question in questions:
+        with intake.dropping(question.where):
+            needed = len(prompt_ids(question.messages, tokenizer)) + _length(question, tokenizer)
+            if needed > context:
+                intake.drop(f"of more than {context:,} tokens with the answer", question.where)
+            else:
+                found.append(question)
+    return found
+
+
+def open_questions(path: Path | None, model: Model, intake: Intake) -> list[Question]:
+    """The questions of a file that the model can answer, asked for before the training that they measure; says so
+    when some are left out. Raises `InputError` when all are."""
+    if path is None:
+        return []
+    asked = read_questions(read_objects(path))
+    found = answerable(asked, model.tokenizer, model.context, intake)
+    intake.require(found, f"questions that the model can answer in {path}", "Shorten them, or raise the context.")
+    if len(found) < len(asked):
+        intake.tell(f"{len(found):,} of {len(asked):,} questions to measure with")
+    return found
+
+
+def _length(question: Question, tokenizer: Tokenizer) -> int:
+    """Tokens of the expected answer and its end."""
+    return len(tokenizer.encode(question.answer)) + 1
 
 
 def exact_answers(model: Model, questions: Sequence[Question], *, max_tokens: int = 40) -> dict[str, Estimate]:
-    """Share of exact greedy answers for every kind of question."""
+    """Share of exact greedy answers for every kind of question; none is cut that is as long as one expected."""
+    max_tokens = max([max_tokens, *(_length(question, model.tokenizer) for question in questions)])
     prompts = [prompt_ids(question.messages, model.tokenizer) for question in questions]
     replies = model.answers(prompts, Sampling(temperature=0, max_tokens=max_tokens))
-    right: dict[str, list[bool]] = {}
-    for question, reply in zip(questions, replies, strict=True):
-        right.setdefault(question.kind, []).append(reply.split() == question.answer.split())
-    return {kind: share(sum(hits), len(hits)) for kind, hits in sorted(right.items())}
+    right: dict[str, list[tuple[str, float, int]]] = {}
+    for question, prompt, reply in zip(questions, prompts, replies, strict=True):
+        hit = float(reply.split() == question.answer.split())
+        right.setdefault(question.kind, []).append((str(prompt), hit, 1))
+    return {kind: share_by_group(hits) for kind, hits in sorted(right.items())}

@@ -1,15 +1,18 @@
 """Language-model loss on held-out text, in nats a token and in bits a byte (which tokenizers cannot flatter)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.layers.masks import Documents
 from gptwright.models.decoder import Decoder
-from gptwright.objectives.language import token_nats
+from gptwright.objectives.language import IGNORED, token_nats
 from gptwright.text.pack import TokenFile
 
 
@@ -21,15 +24,23 @@ class TextLoss:
     bits_per_byte: float
 
 
+def require_window(tokens: TokenFile, length: int) -> TokenFile:
+    """The held-out text, once it is certain that it can be measured: asked before the training, not after.
+
+    Raises `InputError` when it is shorter than a window of `length` tokens and the one that follows.
+    """
+    if len(tokens) <= length:
+        raise InputError(f"at least {length + 1:,} tokens of held-out text", f"{len(tokens):,}",
+                         "Hold out more with prepare --heldout, add text, or lower length.")  # fmt: skip
+    return tokens
+
+
 @torch.inference_mode()
 def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int, opening: int | None = None) -> TextLoss:
     """Mean over evenly spaced windows of `length` tokens, each document by itself if the token `opening` them is given.
 
-    Raises `InputError` when the text is shorter than one."""
-    if len(tokens) <= length:
-        raise InputError(
-            f"at least {length + 1} tokens of held-out text", str(len(tokens)), "Add text, or lower length."
-        )
+    Raises as `require_window` does."""
+    require_window(tokens, length)
     count = max(1, min(windows, (len(tokens) - 1) // length))
     step = (len(tokens) - length - 1) // max(count - 1, 1) if count > 1 else 0
     total, seen = 0.0, 0
@@ -44,3 +55,16 @@ def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int, o
         seen += rows[:, 1:].numel()
     nats = total / seen
     return TextLoss(nats, nats / log(2) * tokens.meta.tokens / tokens.meta.bytes)
+
+
+@torch.inference_mode()
+def answer_loss(model: Decoder, batches: Iterable[tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]]) -> float:
+    """Mean nats of the targets of all batches together; those that are IGNORED do not count."""
+    total, seen = 0.0, 0
+    for ids, targets in batches:
+        chosen = targets != IGNORED
+        states = model.hidden(ids.to(device_of(model)))[chosen.to(device_of(model))]
+        wanted = targets[chosen].to(device_of(model))
+        total += float(token_nats(states, model.output, wanted, model.vocabulary).sum())
+        seen += len(wanted)
+    return total / seen

@@ -1,17 +1,17 @@
-"""Which of two models' answers is better, by a judge neither was trained on."""
+"""How often one model's answers are better than another's, and whether answers became alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
 
-from gptwright.evaluation.intervals import Estimate, share
+from gptwright.evaluation.intervals import Estimate, share_by_group
 
 
-def win_rate(new: Sequence[str], old: Sequence[str], judge: Callable[[str], float]) -> Estimate:
-    """Share of prompts on which `new` scores higher than `old`; equal scores count half."""
-    wins = 0.0
-    for a, b in zip(new, old, strict=True):
-        score_a, score_b = judge(a), judge(b)
-        wins += 1.0 if score_a > score_b else 0.5 if score_a == score_b else 0.0
-    return share(wins, len(new))
+def win_rate(new: Sequence[float], old: Sequence[float], prompts: Sequence[Hashable]) -> Estimate:
+    """Share of answers whose score is higher in `new` than in `old`; equal scores count half.
+
+    The interval is over prompts: of one that was asked several times, the answers fare alike.
+    """
+    asked = zip(new, old, prompts, strict=True)
+    return share_by_group((prompt, 1.0 if a > b else 0.5 if a == b else 0.0, 1) for a, b, prompt in asked)
 
 
 def distinct_pairs(texts: Sequence[str]) -> float:

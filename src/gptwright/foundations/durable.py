@@ -70,6 +70,17 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def require_room(path: Path) -> None:
+    """Raises the `ResourceError` that writing a file at `path` would end with, before there is anything to lose."""
+    with explained(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.touch()
+        unfinished.unlink()
+
+
 def write_file(path: Path, fill: Callable[[Path], object]) -> None:
     """Lets `fill` write a temporary file, then gives it its name in one step.
 

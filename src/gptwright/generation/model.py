@@ -95,7 +95,10 @@ class Model:
         export(self.network, self.tokenizer, folder, self.sampling, **how)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
-        """One text a prompt of ids, side by side; text number i is drawn with the i-th seed."""
+        """One text a prompt of ids, side by side; text number i is drawn with the i-th seed.
+
+        Spaces around a text stay: without them it would have other ids than those that were written.
+        """
         seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
         streams: list[Stream] = []
         with self.engine.all_or_none() as requests:
@@ -103,7 +106,7 @@ class Model:
                 streams.append(self.open(ids, sampling, seed=seed_of(seed, i)))
                 requests.append(streams[-1].request)
             self.engine.run(requests)
-        return [piece.text.strip() if (piece := stream.next()) else "" for stream in streams]
+        return [piece.text if (piece := stream.next()) else "" for stream in streams]
 
     def open(
         self,

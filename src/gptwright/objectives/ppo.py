@@ -70,6 +70,8 @@ def kl_estimates(policy: Tokens, reference: Tokens, said: Said) -> tuple[float, 
 
 
 def explained_variance(values: Tokens, returns: Tokens, said: Said) -> float:
-    """1 - Var(R - V) / Var(R): 1 is a perfect critic, 0 one that knows nothing."""
+    """1 - Var(R - V) / Var(R): 1 is a perfect critic, 0 one that knows nothing; 0 too where nothing varies."""
     v, r = values[said], returns[said]
-    return float(1 - (r - v).var() / r.var().clamp(min=1e-8))
+    if len(r) < 2 or r.var() < 1e-8:
+        return 0.0
+    return float(1 - (r - v).var() / r.var())

@@ -30,9 +30,11 @@ def ranking_loss(
     return per_prompt.sum() / max(contested(ranks) if count is None else count, 1)
 
 
-def pair_accuracy(rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]) -> tuple[float, int]:
-    """Share of untied pairs that the rewards order rightly (equal rewards count half), and the number of pairs."""
+def right_pairs(
+    rewards: Float[Tensor, "B K"], ranks: Int[Tensor, "B K"]
+) -> tuple[Float[Tensor, "B"], Int[Tensor, "B"]]:
+    """Of every prompt, the untied pairs that the rewards order rightly (equal rewards count half), and all of them."""
     pairs = better_pairs(ranks)
-    margins = (rewards[:, :, None] - rewards[:, None, :])[pairs]
-    right = (margins > 0).sum() + 0.5 * (margins == 0).sum()
-    return float(right) / max(len(margins), 1), len(margins)
+    margins = rewards[:, :, None] - rewards[:, None, :]
+    right = (margins > 0).float() + 0.5 * (margins == 0)
+    return (right * pairs).sum((1, 2)), pairs.sum((1, 2))

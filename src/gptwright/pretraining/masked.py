@@ -102,6 +102,9 @@ class MaskedWords:
         """Words from the held-out text, every sixth of them masked, and what the model puts there."""
         ids = self.heldout.batch(key("sample", number), rows=1, length=self.length).ids[0].tolist()
         words = self.encoder.tokenizer.decode(ids).split()[:WORDS] or [""]
+        room = self.context - 2  # [CLS] and [SEP]
+        while len(words) > 1 and len(self.encoder.tokenizer.encode(" ".join(words))) > room:
+            words.pop()
         places = range(min(3, len(words) - 1), len(words), 6)
         text = " ".join(MASK if i in places else word for i, word in enumerate(words))
         return f"{text} → {self.encoder.fill(text)}"

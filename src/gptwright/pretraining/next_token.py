@@ -7,7 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gptwright.engine.prepared import format_of
-from gptwright.evaluation.perplexity import text_loss
+from gptwright.evaluation.perplexity import require_window, text_loss
 from gptwright.foundations.device import device_of, sent
 from gptwright.generation.model import Model
 from gptwright.layers.masks import Documents
@@ -27,6 +27,7 @@ class NextToken:
         self.opening = material.tokenizer.end if material.by_document else None
         self.model = Model(material.network, material.tokenizer, "pretrain", dtype=format_of(material.network))
         self.windows = Windows(material.train, material.length, material.ramp, material.seed)
+        require_window(material.heldout, material.length)
         self.fewest_rows = material.ramp.rows(0)
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
@@ -40,10 +41,15 @@ class NextToken:
 
     def look(self, step: int) -> Look:
         self.model.engine.refresh()
-        texts = [
-            opening + self.model.generate(opening, max_tokens=40, temperature=0.8, seed=step) for opening in OPENINGS
-        ]
+        openings = [self._within_context(opening) for opening in OPENINGS]
+        texts = [o + self.model.generate(o, max_tokens=40, temperature=0.8, seed=step) for o in openings]
         return Look(self._figures(windows=48), texts)
+
+    def _within_context(self, opening: str) -> str:
+        """As much of it as leaves room for one more token in a small context."""
+        while opening and len(self.model.text_ids(opening)) >= self.model.context:
+            opening = opening[:-1]
+        return opening
 
     def measure(self) -> dict[str, float]:
         return self._figures(windows=200)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gptwright.evaluation.translation import TranslationScores, require_sacrebleu, translation_scores
 from gptwright.foundations.device import device_of, sent
-from gptwright.foundations.progress import say
+from gptwright.foundations.intake import Intake
 from gptwright.generation.beam import Search
 from gptwright.generation.translator import Translator
 from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
@@ -40,7 +40,9 @@ class Translation:
             for tokens in (material.train, material.heldout)
         )
         self.fewest_rows = int(np.diff(self.train.cuts).min())
-        say(f"pretrain: {len(self.train.pairs):,} pairs, {self.train.left_out:,} left out as longer than the context")
+        intake = Intake("pretrain")
+        intake.drop("longer than the context", count=self.train.left_out + self.heldout.left_out)
+        intake.tell(f"{len(self.train.pairs):,} pairs to train on, {len(self.heldout.pairs):,} held out")
 
     def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
         batch = self.train.batch(step)

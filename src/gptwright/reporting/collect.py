@@ -5,7 +5,7 @@ A stage that is missing or unfinished is no error here; it is part of what there
 
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from gptwright.foundations.durable import read_json
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import RECORD
+from gptwright.reporting.judgements import Judgements
+from gptwright.reporting.lineage import CONTROL, lineage
 from gptwright.reporting.samples import Sample, read_samples
 from gptwright.reporting.scores import ModelScores, PolicyScores, RewardScores, answering_models
 from gptwright.reporting.sources import Sources
-from gptwright.reporting.values import number, table
+from gptwright.reporting.values import hashes, number, table
 
-CONTROL = "reward-control"
 Points = list[tuple[int, float]]
 
 
@@ -35,6 +36,10 @@ class Stage:
     started: str
     ended: str
     config: dict[str, Any]
+    inputs: dict[str, str]
+    """hashes of what it read, by field"""
+    outputs: dict[str, str]
+    """hashes of what it wrote, by file; nothing before it is complete"""
     figures: dict[str, Any]
     machine: dict[str, Any]
     metrics: list[dict[str, Any]]
@@ -69,21 +74,27 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run folder. `expected` are the recipe's stage names in order, `planned` the seconds meant for each."""
+    """A run folder. `expected` are the recipe's stage names in order, `planned` the seconds meant for each; `minutes`
+    is what was asked for, and `begun_after` the seconds of them that were gone before the first stage."""
 
     path: Path
     stages: list[Stage]
+    lineage: list[Stage]
+    """of them, those that the folder's last model descends from, it included: all figures are theirs"""
     expected: list[str] = field(default_factory=list[str])
     planned: dict[str, float] = field(default_factory=dict[str, float])
     minutes: float | None = None
+    begun_after: float = 0.0
     peak_memory_gb: float | None = None
     """the most memory held, in GiB, if it was recorded"""
     sources: Sources | None = None
     samples: list[Sample] = field(default_factory=list[Sample])
+    judgements: Judgements | None = None
+    """how people judged the policy's answers, where they did"""
 
     def stage(self, role: str) -> Stage | None:
-        """The stage of that role; where there are several, the one whose folder comes last."""
-        return next((stage for stage in reversed(self.stages) if stage.role == role), None)
+        """The stage of that role that the model descends from; of several, the one whose folder comes last."""
+        return next((stage for stage in reversed(self.lineage) if stage.role == role), None)
 
     @property
     def missing(self) -> list[str]:
@@ -93,8 +104,8 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Time that all stages took."""
-        return sum(stage.seconds for stage in self.stages)
+        """Time that the model's stages took."""
+        return sum(stage.seconds for stage in self.lineage)
 
     def answering(self) -> dict[str, ModelScores]:
         """Scores of the untrained, the pretrained and the tuned model."""
@@ -109,7 +120,11 @@ class Run:
     def policy(self) -> PolicyScores | None:
         """Scores of the policy against the model it began as."""
         stage = self.stage("ppo")
-        return PolicyScores.of(stage.evaluation) if stage and stage.evaluation else None
+        if not stage or not stage.evaluation:
+            return None
+        scores = PolicyScores.of(stage.evaluation)
+        people = self.judgements
+        return replace(scores, wins=people.wins, judge=people.judge, independent=True) if people else scores
 
 
 def collect(path: Path) -> Run:
@@ -126,16 +141,19 @@ def collect(path: Path) -> Run:
     recipe = _recipe(path / "recipe.toml")
     plan = table(recipe.pop("plan", {}))
     seconds = table(plan.get("seconds", plan))
+    family = lineage(stages)
     expected = [name for name, value in recipe.items() if isinstance(value, dict)]
     return Run(
         path=path,
         stages=stages,
+        lineage=family,
         expected=expected,
         planned={name: planned for name in expected if (planned := number(seconds.get(name))) is not None},
         minutes=number(plan.get("minutes")),
-        peak_memory_gb=_peak_memory(stages),
-        sources=_sources(stages),
-        samples=_samples(stages),
+        begun_after=number(seconds.get("start")) or 0.0,
+        peak_memory_gb=_peak_memory(family),
+        sources=_sources(family),
+        samples=_samples(family),
     )
 
 
@@ -153,6 +171,8 @@ def _stage(path: Path) -> Stage:
         started=str(record.get("started", "")),
         ended=str(record.get("ended", "")),
         config=config,
+        inputs=hashes(record.get("inputs")),
+        outputs=hashes(record.get("outputs")),
         figures=figures,
         machine=table(record.get("machine")),
         metrics=read_metrics(path / "metrics.jsonl"),

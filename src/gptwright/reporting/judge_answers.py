@@ -1,7 +1,8 @@
 """Does the tuned model answer, and does the reward model tell good answers from bad ones? Both on what was held out."""
 
 from gptwright.evaluation.intervals import Estimate
-from gptwright.reporting.collect import CONTROL, Run
+from gptwright.reporting.collect import Run
+from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.verdict import Verdict, graded
 from gptwright.reporting.wording import full, interval, percent, plain
 

@@ -32,7 +32,7 @@ def judge_policy(run: Run) -> list[Verdict]:
 
 
 def _outcome(scores: PolicyScores) -> list[Verdict | None]:
-    found = [win_rate(scores.wins, scores.rule), kl(scores.kl_nats)]
+    found = [win_rate(scores.wins, scores.judge, scores.independent), kl(scores.kl_nats)]
     if {"sft", "ppo"} <= scores.models.keys():
         sft, ppo = scores.models["sft"], scores.models["ppo"]
         found += [
@@ -43,14 +43,20 @@ def _outcome(scores: PolicyScores) -> list[Verdict | None]:
     return found
 
 
-def win_rate(wins: Estimate | None, rule: str) -> Verdict | None:
-    """Wins against the model it began as; ill when the interval does not clear a half."""
+def win_rate(wins: Estimate | None, judge: str, independent: bool) -> Verdict | None:
+    """Wins against the model it began as; ill when the interval does not clear a half.
+
+    By the reward model that it learned from, wins show that it learned, not that people would like it better.
+    """
     if wins is None:
         return None
-    numbers = f"wins {full(wins, 'held-out prompts')} by the rule “{rule}”"
+    numbers = f"wins {full(wins, 'held-out answers')} by {judge}"
     if wins.low <= EVEN:
         return Verdict("ill", "The policy is not shown to be better than where it began", numbers,
                        "More updates, a better reward model, or a lower beta.")  # fmt: skip
+    if not independent:
+        return Verdict("watch", "The policy pleases the reward model it learned from; nobody else has judged it",
+                       numbers, "Rank its answers.jsonl, and give that file to report with --judgements.")  # fmt: skip
     if wins.value < MANY_WINS:
         return Verdict("watch", f"The policy is better, but wins less than {percent(MANY_WINS)}", numbers,
                        "More rankings for the reward model, or more updates while the KL is small.")  # fmt: skip

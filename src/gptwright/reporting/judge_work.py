@@ -10,10 +10,9 @@ MEMORY_FULL = 0.80
 
 def judge_work(run: Run) -> list[Verdict]:
     """All verdicts on time, memory and completeness."""
-    timed = [stage for stage in run.stages if stage.complete and stage.name in run.planned]
     found = [
         finished(run),
-        wall_time(sum(s.seconds for s in timed), sum(run.planned[s.name] for s in timed)),
+        minutes(run),
         memory(
             run.peak_memory_gb,
             max((m for s in run.stages if isinstance(m := s.machine.get("memory_gb"), float)), default=None),
@@ -34,19 +33,26 @@ def finished(run: Run) -> Verdict:
     return Verdict("healthy", "Every stage is finished", ", ".join(stage.name for stage in run.stages))
 
 
-def wall_time(taken: float, planned: float) -> Verdict | None:
-    """Seconds of the finished stages against the plan's."""
-    if planned <= 0:
+def minutes(run: Run) -> Verdict | None:
+    """A finished run against the minutes asked for, all its time counted; until then its stages against their plan."""
+    timed = [stage for stage in run.lineage if stage.complete and stage.name in run.planned]
+    if run.minutes and len(timed) == len(run.expected) and timed:
+        return wall_time(run.begun_after + sum(s.seconds for s in timed), 60 * run.minutes, "asked for")
+    return wall_time(sum(s.seconds for s in timed), sum(run.planned[s.name] for s in timed), "planned")
+
+
+def wall_time(taken: float, meant: float, how: str) -> Verdict | None:
+    """Seconds that were taken against those that were asked for, or planned."""
+    if meant <= 0:
         return None
-    off = taken / planned - 1
-    numbers = f"{duration(taken)} of {duration(planned)} planned ({off:+.0%})"
+    off = taken / meant - 1
+    numbers = f"{duration(taken)} of {duration(meant)} {how} ({off:+.0%})"
     if off > TIME_OFF:
-        return Verdict(
-            "watch", "It took longer than planned", numbers, "Was the machine busy? If not, lower --minutes."
-        )
+        return Verdict("watch", f"It took longer than was {how}", numbers,
+                       "Was the machine busy? If not, lower --minutes.")  # fmt: skip
     if off < -TIME_OFF:
-        return Verdict("watch", "It was done earlier than planned", numbers, "The same minutes allow more steps.")
-    return Verdict("healthy", "It took the time that was planned", numbers)
+        return Verdict("watch", f"It took less time than was {how}", numbers, "The same minutes allow more steps.")
+    return Verdict("healthy", f"It took the time that was {how}", numbers)
 
 
 def memory(peak_gb: float | None, all_gb: float | None) -> Verdict | None:

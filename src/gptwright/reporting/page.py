@@ -58,7 +58,7 @@ def _environment() -> Environment:
 
 def headline(run: Run) -> str:
     """What was made, in a few words."""
-    done = {stage.role for stage in run.stages if stage.complete}
+    done = {stage.role for stage in run.lineage if stage.complete}
     made = {"ppo": "A chat model tuned by preferences", "sft": "A chat model", "pretrain": "A language model"}
     return next((text for role, text in made.items() if role in done), "A run that has made no model yet")
 
@@ -85,9 +85,9 @@ def facts(run: Run) -> list[tuple[str, str]]:
 
 def machine(run: Run) -> str:
     """The machine and the version, as the last stage recorded them."""
-    last = run.stages[-1]
+    last = run.lineage[-1]
     cores, memory = last.machine.get("cores"), last.machine.get("memory_gb")
-    dtype = next((str(stage.figures["dtype"]) for stage in run.stages if "dtype" in stage.figures), "")
+    dtype = next((str(stage.figures["dtype"]) for stage in run.lineage if "dtype" in stage.figures), "")
     parts = [
         str(last.machine.get("system", "")),
         plural(cores, "core") if isinstance(cores, int) else "",

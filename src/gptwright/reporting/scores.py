@@ -14,7 +14,7 @@ class ModelScores:
     heldout_nats: float | None
     heldout_bits_per_byte: float | None
     exact: dict[str, Estimate]
-    rule_score: float | None
+    judge_score: float | None
     distinct_pairs: float | None
     answer_words: float | None
     examples: tuple[str, ...]
@@ -27,7 +27,7 @@ class ModelScores:
             heldout_nats=number(parts.get("heldout_nats")),
             heldout_bits_per_byte=number(parts.get("heldout_bits_per_byte")),
             exact=estimates(parts.get("exact_answers")),
-            rule_score=number(parts.get("rule_score")),
+            judge_score=number(parts.get("judge_score", parts.get("rule_score"))),
             distinct_pairs=number(parts.get("distinct_pairs")),
             answer_words=number(parts.get("answer_words")),
             examples=tuple(str(text) for text in items(parts.get("examples"))),
@@ -50,11 +50,15 @@ class RewardScores:
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyScores:
-    """The policy against the model it began as, judged by a rule it never saw. `models` has "sft" and "ppo"."""
+    """The policy against the model it began as. `models` has "sft" and "ppo".
+
+    `judge` says who counted the wins; one that is not `independent` is the reward model that the policy learned from.
+    """
 
     wins: Estimate | None
     kl_nats: float | None
-    rule: str
+    judge: str
+    independent: bool
     models: dict[str, ModelScores]
     prompts: tuple[str, ...]
     """the user's words that the models' examples answer, where they were kept"""
@@ -63,10 +67,12 @@ class PolicyScores:
     def of(value: Any) -> "PolicyScores":
         """Reads the evaluation.json of ppo."""
         parts = table(value)
+        rule = parts.get("rule")
         return PolicyScores(
+            judge=f"the rule “{rule}”" if rule else "the reward model itself",
+            independent=bool(rule),
             wins=estimate(parts.get("win_rate")),
             kl_nats=number(parts.get("kl_nats")),
-            rule=str(parts.get("rule", "")),
             models={name: ModelScores.of(scores) for name, scores in table(parts.get("models")).items()},
             prompts=tuple(str(text) for text in items(parts.get("prompts"))),
         )

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gptwright.reporting.collect import CONTROL, Run, Stage
+from gptwright.reporting.collect import Run, Stage
+from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.values import number, table
 from gptwright.reporting.wording import amount, duration, percent, plain
 
@@ -43,7 +44,7 @@ def story(run: Run) -> list[Line]:
             taken=duration(stage.seconds),
             share=stage.seconds / longest,
             figure=key_figure(stage) if stage.complete else "",
-            state="" if stage.complete else _stopped(stage),
+            state=_state(stage, run),
         )
         for stage in run.stages
     ]
@@ -55,7 +56,12 @@ def story(run: Run) -> list[Line]:
     return lines + waiting
 
 
-def _stopped(stage: Stage) -> str:
+def _state(stage: Stage, run: Run) -> str:
+    if stage not in run.lineage:
+        head = next(s for s in reversed(run.lineage) if s.role != CONTROL or s is run.lineage[0])
+        return f"not part of {head.name}"
+    if stage.complete:
+        return ""
     return f"stopped after {stage.steps_done:,} of {stage.steps:,}" if stage.steps else "stopped"
 
 

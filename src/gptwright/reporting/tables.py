@@ -7,7 +7,8 @@ from markupsafe import Markup
 
 from gptwright.evaluation.intervals import Estimate
 from gptwright.reporting.charts import interval_bar
-from gptwright.reporting.collect import CONTROL, Run
+from gptwright.reporting.collect import Run
+from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.scores import ModelScores
 from gptwright.reporting.wording import MISSING, interval, percent, plain
 
@@ -101,8 +102,8 @@ def _preferred(run: Run) -> Table | None:
     models = [scores.models["sft"], scores.models["ppo"]]
     count = f"of {scores.wins.count:,} held-out prompts" if scores.wins else ""
     rows = [
-        Row("wins", f"{count}, by the rule “{scores.rule}”", [Cell("even", "against itself"), _share(scores.wins)]),
-        _row("rule's score", "mean, higher is better", models, lambda model: model.rule_score, 2),
+        Row("wins", f"{count}, by {scores.judge}", [Cell("even", "against itself"), _share(scores.wins)]),
+        _row("judge's score", "mean, higher is better", models, lambda model: model.judge_score, 2),
         Row("KL", "nats an answer, from sft", [Cell("0"), Cell(plain(scores.kl_nats, 1))]),
         Row("different word pairs", "share of all pairs", [Cell(percent(model.distinct_pairs, 1)) for model in models]),
         _row("words", "an answer", models, lambda model: model.answer_words, 1),

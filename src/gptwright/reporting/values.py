@@ -30,6 +30,11 @@ def whole(value: Any) -> int:
     return 0 if found is None else int(found)
 
 
+def hashes(value: Any) -> dict[str, str]:
+    """Hashes by name; what is no text is left out."""
+    return {name: item for name, item in table(value).items() if isinstance(item, str)}
+
+
 def estimate(value: Any) -> Estimate | None:
     """A figure with its interval, or None when a part of it is missing."""
     parts = table(value)

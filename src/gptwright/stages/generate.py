@@ -3,7 +3,7 @@
 import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
@@ -16,6 +16,10 @@ from gptwright.stages.limits import Dtype
 if TYPE_CHECKING:
     from gptwright.generation.model import Model
     from gptwright.generation.stream import Piece
+    from gptwright.text.jsonl import Line
+
+
+REPLACED = {"prompt", "messages", "answers", "ranks", "labeller", "chosen", "rejected"}
 
 
 @settings
@@ -105,23 +109,30 @@ def _show(piece: "Piece", model: "Model", sampling: Sampling) -> None:
 
 
 def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
-    from gptwright.text.jsonl import read_objects, write_objects
-    from gptwright.tokenizers.chat import prompt_ids, read_messages
+    from gptwright.alignment.prompts import read_prompts
+    from gptwright.foundations.durable import require_room
+    from gptwright.foundations.intake import Intake
+    from gptwright.text.jsonl import write_objects
 
     assert config.prompts is not None
-    asked = [
-        read_messages(
-            line.get("messages") or [{"role": "user", "content": line.get("prompt")}], f"line {i} of {config.prompts}"
-        )
-        for i, line in enumerate(read_objects(config.prompts), 1)
-    ]
-    ids = [prompt_ids(messages, model.tokenizer) for messages in asked for _ in range(config.n)]
-    texts = model.answers(ids, sampling)
+    if config.out:
+        require_room(config.out)
+    intake = Intake("generate")
+    prompts = read_prompts(config.prompts, model.tokenizer, model.context - 1, intake)
+    intake.require(prompts, f"prompts of fewer than {model.context:,} tokens, the model's context", "Shorten them.")
+    intake.tell(f"{len(prompts):,} prompts to answer")
+    texts = model.answers([prompt for prompt in prompts for _ in range(config.n)], sampling)
     lines = [
-        {"messages": messages, "answers": texts[i * config.n : (i + 1) * config.n]} for i, messages in enumerate(asked)
+        {"messages": prompt.messages, "answers": texts[i * config.n : (i + 1) * config.n]} | _kept(prompt.line)
+        for i, prompt in enumerate(prompts)
     ]
     if config.out:
         write_objects(config.out, lines)
         say(f"generate: {len(texts)} answers in {config.out}")
     else:
         print("\n".join(json.dumps(line, ensure_ascii=False) for line in lines))
+
+
+def _kept(line: "Line") -> "dict[str, Any]":
+    """What a prompt's line says beside the prompt, such as its split and its id, but nothing of other answers."""
+    return {name: value for name, value in line.items() if name not in REPLACED}

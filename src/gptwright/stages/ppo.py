@@ -1,6 +1,6 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,19 +9,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gptwright.alignment.demonstrations import Demonstration, Demonstrations, read_conversations
-from gptwright.alignment.labeller import RULES
+from gptwright.alignment.demonstrations import Demonstrations, demonstrations, read_conversations
+from gptwright.alignment.judge import Judge
 from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.prompts import Prompt, read_prompts, text_of
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, score
 from gptwright.engine.engine import Engine
 from gptwright.engine.sampling import Sampling
-from gptwright.evaluation.answers import Question, exact_answers, read_questions
-from gptwright.evaluation.perplexity import text_loss
-from gptwright.evaluation.preference import distinct_pairs, win_rate
+from gptwright.evaluation.answers import open_questions
+from gptwright.evaluation.perplexity import require_window
 from gptwright.foundations.device import use_device, use_threads
-from gptwright.foundations.durable import write_file, write_json
-from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, nearest
-from gptwright.foundations.progress import say
+from gptwright.foundations.durable import write_file
+from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import FREE, StageFolder, finished_stage
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
 from gptwright.generation.export import export
@@ -29,13 +29,13 @@ from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.models.huggingface import read_model
-from gptwright.objectives.ppo import kl_estimates
 from gptwright.pretraining.next_token import next_token_losses
+from gptwright.stages.comparison import Candidate, Measures, compare
 from gptwright.stages.limits import within_context
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
-from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat import prompt_ids, read_messages
+from gptwright.text.heldout import assign_sides
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.optimizer import Optimizer, release
@@ -44,6 +44,7 @@ from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
 
+SCALED = 256  # prompts whose answers set the scale of the scores
 NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)
 
 
@@ -63,8 +64,6 @@ class PPO:
     """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
     questions: Path | None = None
     """JSON Lines of questions, to see what the policy unlearns"""
-    rule: str = "plain-words"
-    """judge of the held-out answers; the policy never sees it"""
     updates: Count = 20
     """rollouts, each followed by optimisation"""
     episodes: Rows = 128
@@ -110,23 +109,25 @@ class PPO:
         if self.minibatches > self.episodes:
             raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
                               "Lower minibatches or raise episodes.")  # fmt: skip
-        if self.rule not in RULES:
-            raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
 
 
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
-    """Leaves `model/`, value_head.safetensors and evaluation.json: wins, KL, text loss and answers of both models."""
+    """Leaves `model/`, value_head.safetensors, evaluation.json (wins, KL, text loss and answers of both models), and
+    answers.jsonl: what both say to the held-out prompts, for people to rank.
+    """
     use_threads(config.threads)
     device = use_device(config.device)
     start, reference = load_decoder(config.policy), load_decoder(config.policy)
     within_context(config.length, start.context)
-    reward = _reward_model(config.reward).to(device)
-    questions = read_questions(read_objects(config.questions)) if config.questions else []
+    reward, judge = _reward_model(config.reward, start, device)
+    questions = open_questions(config.questions, start, Intake("ppo"))
+    text = require_window(open_tokens(config.tokens, "heldout", start.tokenizer), config.length)
+    prompts, heldout = _prompts(config, start, reward.config.context)
+    measures = Measures(heldout, text, config.length, questions, judge)
+    memories = _memories(config, start)
     reference.network.to(device)
     agent = PolicyAndValue(start.network).to(device)
     optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
-    memories = _memories(config, start)
-    prompts, heldout = _prompts(config, start)
     _check_room(config, start, prompts)
     settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
@@ -152,14 +153,13 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         folder, optimizer, steps=config.updates, save_every=config.save_every, kept=config.keep, pieces=config.pieces
     ) as run:
         if "score_mean" not in run.state:
-            run.state |= _scale(score(reward, answer(before, prompts[:256], "scale")))
+            run.state |= _scale(score(reward, answer(before, _some(prompts, SCALED, config.seed), "scale")))
         rate = linear(config.rate, config.updates, warmup=2)
         for number in run.course.steps(config.updates):
             batch = number + run.course.passed
             order = epoch_order(len(prompts), config.episodes, batch, config.seed)
             rollout = answer(writer, [prompts[i] for i in order], batch)
-            scores = (score(reward, rollout) - run.state["score_mean"]) / run.state["score_std"]
-            scores = torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
+            scores = _scores(reward, rollout, run.state)
             with torch.no_grad():
                 judged = Judged(rollout, read_again(reference.network, None, rollout, config.temperature)[0], scores)
             figures = update(agent, optimizer, run.course, judged, settings, rate=rate(number),
@@ -170,9 +170,12 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     write_file(
         folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path)
     )
-    after = answer(writer, heldout, "heldout")
-    old = answer(before, heldout, "heldout")
-    return _evaluate(config, folder, {"sft": reference, "ppo": start}, {"sft": old, "ppo": after}, questions)
+    new, old = answer(writer, heldout, "heldout"), answer(before, heldout, "heldout")
+    candidates = {
+        "sft": Candidate(reference, old, _scores(reward, old, run.state)),
+        "ppo": Candidate(start, new, _scores(reward, new, run.state)),
+    }
+    return compare(candidates, measures, config.temperature, folder)
 
 
 def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
@@ -189,10 +192,14 @@ def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
         Windows(open_tokens(config.tokens, "train", model.tokenizer), config.length, config.mix_rows, config.seed + 2)
     ]
     if config.conversations:
-        taught = [c for path in config.conversations for c in read_conversations(path)]
-        examples = [Demonstration.of(c, model.tokenizer, model.context) for c in taught]
-        pad = model.tokenizer.pad
-        memories.append(Demonstrations(examples, config.demonstration_rows, config.seed + 3, pad))
+        intake = Intake("ppo")
+        found = [c for path in config.conversations for c in read_conversations(path, intake)]
+        taught = [c for c in found if c.split != "heldout"]
+        examples = demonstrations(taught, model.tokenizer, model.context, intake)
+        intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
+        held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
+        intake.tell(f"{len(examples):,} conversations mixed in{held}")
+        memories.append(Demonstrations(examples, config.demonstration_rows, config.seed + 3, model.tokenizer.pad))
     return memories
 
 
@@ -201,67 +208,44 @@ def _scale(scores: Tensor) -> dict[str, float]:
     return {"score_mean": float(scores.mean()), "score_std": float(scores.std(unbiased=False).clamp(min=1e-4))}
 
 
-def _reward_model(path: Path) -> RewardModel:
-    finished_stage(path, "reward")
+def _scores(reward: RewardModel, rollout: Rollout, scale: Mapping[str, float]) -> Tensor:
+    """In standard deviations of the reference's; an answer without an end gets a fixed one."""
+    scores = (score(reward, rollout) - scale["score_mean"]) / scale["score_std"]
+    return torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
+
+
+def _some(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
+    """As many at most, from all over the file."""
+    return [prompts[i] for i in epoch_order(len(prompts), min(most, len(prompts)), 0, key(seed, "some"))]
+
+
+def _reward_model(path: Path, policy: Model, device: torch.device) -> tuple[RewardModel, Judge]:
+    """The model, and who judges what it taught. Raises `ArtifactError` unless it reads the policy's ids as meant."""
+    record = finished_stage(path, "reward")
     model = read_model(path / "model")
     if not isinstance(model, RewardModel):
         raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
-    return model.requires_grad_(False)
+    mine, theirs = policy.tokenizer, Tokenizer.load(path / "model")
+    if mine.sha256 != theirs.sha256 or mine.controls.template != theirs.controls.template:
+        what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
+        raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
+                            "Train it with reward --base on the model that is the policy.")  # fmt: skip
+    return model.requires_grad_(False).to(device), Judge.of(record["figures"])
 
 
-def _prompts(config: PPO, model: Model) -> tuple[list[list[int]], list[list[int]]]:
-    split: dict[str, list[list[int]]] = {"train": [], "heldout": []}
-    for number, line in enumerate(read_objects(config.prompts), 1):
-        where = f"line {number} of {config.prompts}"
-        given = line.get("messages") or [{"role": "user", "content": line.get("prompt")}]
-        ids = prompt_ids(read_messages(given, where), model.tokenizer)
-        side = str(line.get("split", "train"))
-        if side not in split:
-            raise InputError(f'"split" of train or heldout on {where}', f"'{side}'", nearest(side, split))
-        if len(ids) + config.max_tokens <= model.context:
-            split[side].append(ids)
-    if not split["heldout"]:
-        cut = max(1, len(split["train"]) // 10)
-        split = {"train": split["train"][cut:], "heldout": split["train"][:cut]}
-    if not split["train"]:
-        raise InputError(f"prompts that leave room for {config.max_tokens} tokens in {config.prompts}", "none",
-                         "Add prompts, or lower max_tokens.")  # fmt: skip
-    return split["train"], split["heldout"][: config.heldout]
+def _prompts(config: PPO, model: Model, context: int | None = None) -> tuple[list[Prompt], list[Prompt]]:
+    """The prompts to train on and to measure on, none on both sides; `context` is the reward model's.
 
-
-def _evaluate(
-    config: PPO, folder: StageFolder, models: dict[str, Model], said: dict[str, Rollout], questions: Sequence[Question]
-) -> dict[str, Any]:
-    """Both models on the held-out prompts, on held-out text and on the questions."""
-    judge, policy, new = RULES[config.rule], models["ppo"], said["ppo"]
-    texts = {name: _texts(policy, rollout) for name, rollout in said.items()}
-    wins = win_rate(texts["ppo"], texts["sft"], judge)
-    with torch.no_grad():
-        mine, theirs = (read_again(models[n].network, None, new, config.temperature)[0] for n in ("ppo", "sft"))
-    k1, k3 = kl_estimates(mine, theirs, new.said)
-    heldout = open_tokens(config.tokens, "heldout", policy.tokenizer)
-    about: dict[str, dict[str, Any]] = {}
-    for name, model in models.items():
-        loss = text_loss(model.network, heldout, length=config.length, windows=200)
-        about[name] = {
-            "rule_score": sum(max(judge(t), -20.0) for t in texts[name]) / len(texts[name]),
-            "distinct_pairs": distinct_pairs(texts[name]),
-            "answer_words": sum(len(t.split()) for t in texts[name]) / len(texts[name]),
-            "heldout_nats": loss.nats,
-            "heldout_bits_per_byte": loss.bits_per_byte,
-            "exact_answers": {kind: vars(e) for kind, e in exact_answers(model, questions).items()},
-            "examples": texts[name][:4],
-        }
-    asked = [policy.tokenizer.decode(ids[:n].tolist()) for ids, n in zip(new.ids[:4], new.prompt_lengths, strict=False)]
-    rise = about["ppo"]["heldout_nats"] - about["sft"]["heldout_nats"]
-    write_json(folder / "evaluation.json", {
-        "win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": config.rule, "prompts": asked, "models": about,
-    })  # fmt: skip
-    say(f"ppo: wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft; "
-        f"KL {k1:.1f} nats; held-out text {rise:+.2f} nats a token")  # fmt: skip
-    return {"win_rate": wins.value, "win_rate_low": wins.low, "kl_nats": k1, "heldout_nats_rise": rise}
-
-
-def _texts(model: Model, rollout: Rollout) -> list[str]:
-    rows = zip(rollout.tokens, rollout.said, strict=True)
-    return [model.tokenizer.decode(row[said].tolist()).strip() for row, said in rows]
+    Raises `InputError` when there are not two that leave room for an answer.
+    """
+    intake = Intake("ppo")
+    longest = min(model.context, context or model.context) - config.max_tokens
+    found = read_prompts(config.prompts, model.tokenizer, longest, intake)
+    sides = assign_sides([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
+    intake.drop("that are held out too", count=sides.left_out)
+    for side in (sides.train, sides.heldout):
+        intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
+                       f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
+    heldout = _some(sides.heldout, config.heldout, seed=0)
+    intake.tell(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
+    return sides.train, heldout

@@ -5,21 +5,25 @@ and why the rest was dropped. The same input gives the same bytes.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 from gptwright.foundations.durable import sha256, write_file, write_json
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import Range, Seed, settings
-from gptwright.text.draw import first
+from gptwright.text.draw import BEYOND, first
+from gptwright.text.find import Found, find, resolve, summary
+from gptwright.text.labels import Encoding, encoding
 from gptwright.text.ledger import Account, Ledger
-from gptwright.text.read import Found, find, label, resolve
+from gptwright.text.read import label, read_file
 from gptwright.text.refine import Refined, Refiner
 from gptwright.text.sides import Sides
 from gptwright.text.split import Split, assign_split
+from gptwright.text.turns import MOST_OPEN, read_in_pieces
 
 MIN_CORPUS = 20_000
 
@@ -36,6 +40,8 @@ class Prepare:
     """Chooses which documents are held out."""
     max_characters: Annotated[int, Range(2 * MIN_CORPUS, 10**15)] | None = None
     """Take only the first so many characters, evenly over the files."""
+    encoding: str | None = None
+    """What files are written in that are not UTF-8, such as windows-1252 or euc-kr; otherwise it is found out."""
 
 
 def data_files(config: Prepare) -> list[Path]:
@@ -53,33 +59,48 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
+    given = _given(config)
     found, ledger = find(config.data), Ledger()
 
     def fill(train: Path, heldout: Path) -> None:
         with Sides({"train": train, "heldout": heldout}, ledger, config.seed) as sides:
-            for refined, split in _chosen(config, found.files, ledger):
+            for refined, split in _chosen(config, found.files, ledger, given):
                 sides.add(refined, split)
         _refuse_small(config, ledger.total())
         sides.balance()
+        _refuse_one_sided(config, ledger.total())
 
     train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
     write_file(train, lambda new_train: write_file(heldout, lambda new_heldout: fill(new_train, new_heldout)))
     write_json(folder / "sources.json", _manifest(ledger, found))
     total = ledger.total()
-    say(_summary(total))
+    for line in _told(total, ledger, found):
+        say(f"prepare: {line}")
     return _figures(total)
 
 
-def _chosen(config: Prepare, files: list[Path], ledger: Ledger) -> Iterator[tuple[Refined, Split]]:
+def _given(config: Prepare) -> Encoding | None:
+    if config.encoding is None:
+        return None
+    if (found := encoding(config.encoding)) is None:
+        raise ConfigError("the name of an encoding", f"'{config.encoding}'",
+                          "The web's names are known, such as windows-1252, koi8-r, shift_jis and euc-kr.")  # fmt: skip
+    return found
+
+
+def _chosen(
+    config: Prepare, files: list[Path], ledger: Ledger, given: Encoding | None
+) -> Iterator[tuple[Refined, Split]]:
     """The documents to keep and their sides: all, or as many as `max_characters` allows."""
-    refiner = Refiner(ledger)
+    in_turns = config.max_characters is not None and len(files) > MOST_OPEN
+    refiner = Refiner(ledger, partial(read_in_pieces if in_turns else read_file, given=given))
     streams = [refiner.read(path) for path in files]
 
     def side_of(refined: Refined) -> Split:
         return assign_split(refined.document, config.heldout, config.seed)
 
     def drop(refined: Refined) -> None:
-        ledger.drop(refined.document.source, "beyond max_characters", refined.characters_in)
+        ledger.drop(refined.document.source, BEYOND, refined.characters_in)
 
     if config.max_characters is None:
         return ((refined, side_of(refined)) for refined in chain.from_iterable(streams))
@@ -92,19 +113,33 @@ def _refuse_small(config: Prepare, total: Account) -> None:
     names = ", ".join(config.data)
     if characters < MIN_CORPUS:
         raise InputError(f"a corpus of at least {MIN_CORPUS:,} characters after cleaning",
-                         f"{characters:,} in {_plural(documents, 'document')} from {names}{_dropped(total)}",
+                         f"{characters:,} in {_plural(documents, 'document')} from {names}; "
+                         f"{_dropped(total) or 'none dropped'}",
                          "Add more text with --data; 'bundled' is always there.")  # fmt: skip
     if documents < 2:
         raise InputError("at least two documents, one to train on and one to hold out", f"one from {names}",
                          "Give more text, or leave out the field \"split\" so that it can be cut.")  # fmt: skip
 
 
+def _refuse_one_sided(config: Prepare, total: Account) -> None:
+    """What files hold out is not trained on, even where nothing else is there."""
+    if not total.documents["train"]:
+        held = f"{_plural(total.documents['heldout'], 'document')}, all held out by their files"
+        raise InputError(f"text to train on in {', '.join(config.data)}", held,
+                         'Add text with --data, or correct the field "split".')  # fmt: skip
+
+
 def _manifest(ledger: Ledger, found: Found) -> dict[str, Any]:
     return {
         "total": ledger.total().record(),
         "sources": {name: account.record() for name, account in ledger.accounts.items()},
-        "files": [{"file": label(f), "bytes": f.stat().st_size, "sha256": sha256(f)} for f in found.files],
-        "ignored_files": found.ignored,
+        "files": [
+            {"file": label(f), "bytes": f.stat().st_size, "sha256": sha256(f)}
+            | ({"encoding": ledger.encodings[label(f)]} if label(f) in ledger.encodings else {})
+            for f in found.files
+        ],
+        "ignored_files": sum(map(len, found.passed_over.values())),
+        "passed_over": {reason: [label(path) for path in paths] for reason, paths in found.passed_over.items()},
     }
 
 
@@ -124,19 +159,35 @@ def _figures(total: Account) -> dict[str, Any]:
     }
 
 
-def _summary(total: Account) -> str:
-    return (
-        f"prepare: {_plural(total.documents.total(), 'document')}, {total.bytes.total() / 1e6:.1f} MB; "
-        f"{total.documents['train']:,} to train on, {total.documents['heldout']:,} held out{_dropped(total)}"
+def _told(total: Account, ledger: Ledger, found: Found) -> Iterator[str]:
+    """What a person reads: what was kept, what was not, and what was read as something else than UTF-8; a line each."""
+    yield (
+        f"{_plural(total.documents.total(), 'document')}, {total.bytes.total() / 1e6:.1f} MB; "
+        f"{total.documents['train']:,} to train on, {total.documents['heldout']:,} held out"
     )
+    yield f"{_dropped(total) or 'dropped nothing'}; {_cut(total) or 'cut nothing'}"
+    if found.passed_over:
+        names = (f"{summary(paths)} {reason}" for reason, paths in found.passed_over.items())
+        yield f"passed over, not read: {', '.join(names)}"
+    if ledger.encodings:
+        files: dict[str, list[Path]] = {}
+        for file, name in ledger.encodings.items():
+            files.setdefault(name, []).append(Path(file))
+        yield "not UTF-8, read as " + ", ".join(f"{name}: {summary(paths)}" for name, paths in files.items())
 
 
 def _dropped(total: Account) -> str:
-    """ ", 20 dropped (12 duplicate, 8 too short)", or nothing."""
+    """ "dropped 20 documents (12 duplicate, 8 too short)", or nothing."""
     if not total.dropped:
         return ""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in total.dropped.most_common())
-    return f", {total.dropped.total():,} dropped ({reasons})"
+    return f"dropped {_plural(total.dropped.total(), 'document')} ({reasons})"
+
+
+def _cut(total: Account) -> str:
+    """ "cut 1,200 characters (900 layout, 300 front matter)", or nothing."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in total.cut_characters.most_common() if count > 0)
+    return f"cut {_plural(total.cut_characters.total(), 'character')} ({reasons})" if reasons else ""
 
 
 def _plural(count: int, noun: str) -> str:

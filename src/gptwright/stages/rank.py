@@ -6,17 +6,19 @@ Where people label, their rankings take the place of this stage's rankings.jsonl
 from pathlib import Path
 from typing import Annotated, Any
 
-from gptwright.alignment.demonstrations import Conversation, continuations
+from gptwright.alignment.demonstrations import continuations
 from gptwright.alignment.labeller import RULES, ranks
+from gptwright.alignment.prompts import Prompt, prompts_within
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.foundations.settings import Amount, Count, Range, Seed, Size, Threads, settings
 from gptwright.generation.load import load_decoder
-from gptwright.text.jsonl import read_objects, write_objects
-from gptwright.tokenizers.chat import prompt_ids
+from gptwright.generation.model import Model
+from gptwright.text.jsonl import Line, read_objects, write_objects
 
 
 @settings
@@ -54,18 +56,17 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     use_threads(config.threads)
     model = load_decoder(config.model)
     counts = {"train": 4 * config.prompts, "heldout": max(512, config.heldout)}
-    pools = {split: _prompts(config, split, count) for split, count in counts.items()}
-    prompts = ({"messages": messages, "split": split} for split, pool in pools.items() for messages in pool)
+    pools = {split: _prompts(config, split, count, model) for split, count in counts.items()}
+    prompts = ({"messages": p.messages, "split": split} for split, pool in pools.items() for p in pool)
     write_objects(folder / "prompts.jsonl", prompts)
     lines: list[dict[str, Any]] = []
     for split, count in (("train", config.prompts), ("heldout", config.heldout)):
         chosen = pools[split][:count]
-        ids = [prompt_ids(messages, model.tokenizer) for messages in chosen for _ in range(config.answers)]
         sampling = Sampling(temperature=config.temperature, max_tokens=config.max_tokens, seed=config.seed)
-        texts = model.answers(ids, sampling)
-        for i, messages in enumerate(chosen):
+        texts = model.answers([prompt for prompt in chosen for _ in range(config.answers)], sampling)
+        for i, prompt in enumerate(chosen):
             answers = texts[i * config.answers : (i + 1) * config.answers]
-            lines.append({"messages": messages, "answers": answers, "ranks": ranks(answers, RULES[config.rule]),
+            lines.append({"messages": prompt.messages, "answers": answers, "ranks": ranks(answers, RULES[config.rule]),
                           "labeller": config.rule, "split": split})  # fmt: skip
     write_objects(folder / "rankings.jsonl", lines)
     ties = sum(len(set(line["ranks"])) == 1 for line in lines) / len(lines)
@@ -75,6 +76,14 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     return {"rankings": len(lines), "all_tied": ties}
 
 
-def _prompts(config: Rank, split: str, count: int) -> list[Conversation]:
+def _prompts(config: Rank, split: str, count: int, model: Model) -> list[Prompt]:
+    """Prompts cut from one side's text that leave room for an answer. Raises `InputError` when there is none."""
     texts = [str(line["text"]) for line in read_objects(stage_file(config.text, f"{split}.jsonl", "prepare"))]
-    return [conversation[:-1] for conversation in continuations(texts, count, config.seed + 1)]
+    intake, longest = Intake("rank"), model.context - config.max_tokens
+    asked = [(Line({}, f"a sentence of {split}.jsonl"), conversation.messages[:-1])
+             for conversation in continuations(texts, count, config.seed + 1)]  # fmt: skip
+    found = prompts_within(asked, model.tokenizer, longest, intake)
+    intake.require(found, f"prompts of at most {longest:,} tokens", "Lower max_tokens.")
+    if len(found) < count:
+        intake.tell(f"{len(found):,} prompts from {split}.jsonl")
+    return found

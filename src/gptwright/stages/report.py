@@ -1,14 +1,17 @@
 """report: one page about a run, what it learned and whether it is healthy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import tyro
 
 from gptwright.foundations.durable import write_text
+from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import settings
 from gptwright.reporting.collect import collect
 from gptwright.reporting.judge import judge
+from gptwright.reporting.judgements import read_judgements
 from gptwright.reporting.page import page
 from gptwright.reporting.verdict import tally
 
@@ -21,6 +24,8 @@ class Report:
 
     run: tyro.conf.Positional[Path]
     """run folder, as `start` or `run` leaves it"""
+    judgements: Path | None = None
+    """how people judge the policy: the answers.jsonl of ppo, with "ranks" in every line"""
 
 
 def run(config: Report) -> Path:
@@ -29,6 +34,11 @@ def run(config: Report) -> Path:
     Raises `ArtifactError` when the folder holds no run, or damaged files.
     """
     found = collect(config.run)
+    policy = found.stage("ppo")
+    if config.judgements:
+        if policy is None:
+            raise ArtifactError(f"a policy to judge in {config.run}", "no folder of ppo", "Leave out --judgements.")
+        found = replace(found, judgements=read_judgements(config.judgements, policy.path))
     verdicts = judge(found)
     path = config.run / REPORT
     write_text(path, page(found, verdicts))

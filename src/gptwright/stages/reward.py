@@ -5,12 +5,14 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from gptwright.alignment.rankings import RankedIds, ranked_ids, read_rankings
+from gptwright.alignment.judge import Judge
+from gptwright.alignment.prompts import text_of
+from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
 from gptwright.alignment.reward import Ranked, Shuffled
-from gptwright.evaluation.intervals import Estimate, mean, share
+from gptwright.evaluation.intervals import Estimate, mean, share_by_group
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder
 from gptwright.foundations.settings import Count, Rate, Rows, Seed, Threads, Weight, settings
@@ -18,6 +20,7 @@ from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
+from gptwright.text.heldout import Sides, assign_sides, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
@@ -69,12 +72,14 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     device = use_device(config.device)
     base = load_decoder(config.base)
     model = RewardModel(base.network)  # pyright: ignore[reportArgumentType]
-    train, heldout = _read(config, base)
+    sides = _read(config, base)
+    train, heldout = ([ids for _, ids in side] for side in (sides.train, sides.heldout))
+    prompts = [normalised(text_of(ranking.messages)) for ranking, _ in sides.heldout]
     typical = sum(len(ids) for ranking in train for ids in ranking.rows) // len(train)
     check_room(model, config.rows, typical, config.pieces)
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     learner.to(device)
-    before = _accuracy(learner, heldout)
+    before = _accuracy(learner, heldout, prompts)
     hold_matrices_in(model.trunk, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
     optimizer = Optimizer(learner.named_parameters(), AdamW(decay=config.decay, epsilon=1e-5))
     with session(
@@ -86,28 +91,33 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     release(learner, optimizer)
     if isinstance(learner, Ranked):
         export(model, base.tokenizer, folder / "model")
-    after = _accuracy(learner, heldout)
+    after = _accuracy(learner, heldout, prompts)
     write_json(folder / "evaluation.json", {"before": vars(before), "after": vars(after)})
     name = "reward (control, shuffled ranks)" if config.shuffled else "reward"
     interval = f"{after.low:.1%} to {after.high:.1%}"
     say(f"{name}: {after.value:.1%} of held-out pairs right ({interval}), {before.value:.1%} before")
-    return {"train_rankings": len(train), "heldout_rankings": len(heldout), "pair_accuracy": after.value}
+    labellers = Judge.count(ranking.labeller for side in (sides.train, sides.heldout) for ranking, _ in side)
+    return {"train_rankings": len(train), "heldout_rankings": len(heldout), "pair_accuracy": after.value,
+            "labellers": labellers}  # fmt: skip
 
 
-def _read(config: Reward, base: Model) -> tuple[list[RankedIds], list[RankedIds]]:
-    rankings = [ranking for path in config.rankings for ranking in read_rankings(path)]
-    useful = [r for r in rankings if len(set(r.ranks)) > 1]
-    train = [ranked_ids(r, base.tokenizer, base.context) for r in useful if r.split == "train"]
-    heldout = [ranked_ids(r, base.tokenizer, base.context) for r in useful if r.split == "heldout"]
-    if not heldout:
-        cut = max(1, len(train) // 10)
-        train, heldout = train[cut:], train[:cut]
-    if not train:
-        raise InputError("at least two rankings with an untied pair", f"{len(useful)}", "Collect more rankings.")
-    return train, heldout
+def _read(config: Reward, base: Model) -> Sides[tuple[Ranking, RankedIds]]:
+    """Both sides, no prompt on both. Raises `InputError` when one of them has nothing to compare."""
+    intake = Intake("reward (control)" if config.shuffled else "reward")
+    files = [comparable(read_rankings(path), base.tokenizer, base.context, intake) for path in config.rankings]
+    sides = assign_sides(files, lambda pair: text_of(pair[0].messages), lambda pair: pair[0].split)
+    intake.drop("whose prompt is held out", count=sides.left_out)
+    for side, name in ((sides.train, "to train on"), (sides.heldout, "held out")):
+        intake.require(side, f"at least two rankings of other prompts, one {name}, with an untied pair each",
+                       "Collect more rankings.")  # fmt: skip
+    times = config.steps * config.rows / len(sides.train)
+    intake.tell(f"{len(sides.train):,} rankings to train on, {times:.1f} times each, {len(sides.heldout):,} held out")
+    return sides
 
 
-def _accuracy(learner: Ranked | Shuffled, heldout: Sequence[RankedIds]) -> Estimate:
-    """Of one model by its pairs; of the control by its heads, whose spread is what chance does."""
-    accuracies, pairs = learner.accuracies(heldout)
-    return share(accuracies[0] * pairs, pairs) if len(accuracies) == 1 else mean(accuracies)
+def _accuracy(learner: Ranked | Shuffled, heldout: Sequence[RankedIds], prompts: Sequence[str]) -> Estimate:
+    """Of one model by its prompts' pairs; of the control by its heads, whose spread is what chance does."""
+    right, pairs = learner.right_pairs(heldout)
+    if len(right) == 1:
+        return share_by_group(zip(prompts, right[0].tolist(), pairs.tolist(), strict=True))
+    return mean((right.sum(1) / pairs.sum()).tolist())

@@ -1,7 +1,7 @@
 """sft: supervised fine-tuning on conversations; only what the assistant says is learned (InstructGPT §3.5, step 1)."""
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,19 @@ from torch import Tensor
 
 from gptwright.alignment.demonstrations import (
     Conversation,
-    Demonstration,
     Demonstrations,
     continuations,
+    demonstrations,
     read_conversations,
 )
+from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import read_rankings
 from gptwright.engine.sampling import Sampling
-from gptwright.evaluation.answers import Question, exact_answers, read_questions
-from gptwright.evaluation.perplexity import text_loss
+from gptwright.evaluation.answers import Question, exact_answers, open_questions
+from gptwright.evaluation.perplexity import answer_loss, require_window, text_loss
 from gptwright.foundations.device import device_of, format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.durable import write_json
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder, stage_file
 from gptwright.foundations.settings import Amount, Count, Rate, Rows, Seed, Size, Threads, Weight, settings
@@ -31,7 +32,9 @@ from gptwright.models.catalogue import build
 from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.limits import within_context
 from gptwright.stages.tokenize import open_tokens
+from gptwright.text.heldout import assign_sides, normalised
 from gptwright.text.jsonl import read_objects
+from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.chat import Message
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
@@ -97,23 +100,21 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     device = use_device(config.device)
     base = load_decoder(config.base)
     within_context(config.length, base.context)
-    questions = read_questions(read_objects(config.questions)) if config.questions else []
+    questions = open_questions(config.questions, base, Intake("sft"))
+    heldout = require_window(open_tokens(config.tokens, "heldout", base.tokenizer), config.length)
+    windows = Windows(
+        open_tokens(config.tokens, "train", base.tokenizer), config.length, config.mix_rows, config.seed + 1
+    )
+    shown, told = _demonstrations(config, base)
     network: Any = base.network.requires_grad_(True).to(device)  # pyright: ignore
     hold_matrices_in(network, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
-    pool = [Demonstration.of(c, base.tokenizer, base.context) for c in _conversations(config)]
-    if not pool:
-        raise InputError("conversations to train on", "none", 'Add lines, or correct their "split" or "language".')
-    typical = sum(len(example.ids) for example in pool) // len(pool)
+    typical = sum(len(example.ids) for example in shown.examples) // len(shown.examples)
     check_room(network, config.rows, typical, config.pieces)
     check_room(network, config.mix_rows, config.length, config.pieces)
-    demonstrations = Demonstrations(pool, config.rows, config.seed, base.tokenizer.pad)
-    tokens = open_tokens(config.tokens, "train", base.tokenizer)
-    windows = Windows(tokens, config.length, config.mix_rows, config.seed + 1)
-    say(f"sft: {len(pool):,} conversations, {config.steps * config.rows / len(pool):.1f} times each")
 
     def losses(step: int, share: Share) -> Iterator[Tensor]:
-        for ids, targets in (demonstrations.batch(step), windows.batch(step)):
+        for ids, targets in (shown.batch(step), windows.batch(step)):
             yield from next_token_losses(network, ids, targets, share)
 
     with session(
@@ -124,40 +125,85 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
     release(network, optimizer)
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)
-    return _evaluate(config, folder, Model(network, base.tokenizer, "sft", CHAT_DEFAULTS), questions)
+    tuned = Model(network, base.tokenizer, "sft", CHAT_DEFAULTS)
+    return _evaluate(config, folder, tuned, Measures(heldout, told, questions))
 
 
-def _conversations(config: SFT) -> list[Conversation]:
-    found = [conversation for path in config.conversations for conversation in read_conversations(path)]
+@dataclass(frozen=True)
+class Measures:
+    """What the models are measured on at the end, made ready before the first step."""
+
+    text: TokenFile
+    answers: Demonstrations
+    questions: list[Question]
+
+
+def _demonstrations(config: SFT, base: Model) -> tuple[Demonstrations, Demonstrations]:
+    """What is learned, and what conversations hold out. Raises `InputError` when nothing can be learned."""
+    found, intake = _conversations(config)
+    train, heldout = (demonstrations(side, base.tokenizer, base.context, intake) for side in _sides(found, intake))
+    intake.require(train, "conversations to train on", 'Add lines, or correct their "split" or "language".')
+    times = config.steps * config.rows / len(train)
+    held = f", {len(heldout):,} held out" if heldout else ""
+    intake.tell(f"{len(train):,} conversations to train on, {times:.1f} times each{held}")
+    pad = base.tokenizer.pad
+    return Demonstrations(train, config.rows, config.seed, pad), Demonstrations(heldout, config.rows, config.seed, pad)
+
+
+def _sides(found: list[Conversation], intake: Intake) -> tuple[list[Conversation], list[Conversation]]:
+    """As the lines say; none is held out that does not say so, and nothing is taught whose prompt is held out."""
+    held = {normalised(text_of(c.messages[:-1])) for c in found if c.split == "heldout"}
+    train: list[Conversation] = []
+    for conversation in found:
+        if conversation.split == "heldout":
+            continue
+        if held and normalised(text_of(conversation.messages[:-1])) in held:
+            intake.drop("whose prompt is held out", conversation.where)
+        else:
+            train.append(conversation)
+    return train, [c for c in found if c.split == "heldout"]
+
+
+def _conversations(config: SFT) -> tuple[list[Conversation], Intake]:
+    """All that the assistant may be taught, and what was passed over while reading."""
+    intake = Intake("sft")
+    found = [conversation for path in config.conversations for conversation in read_conversations(path, intake)]
     if config.rankings:
-        for ranking in read_rankings(config.rankings):
-            if ranking.split == "train":
-                best = ranking.answers[ranking.ranks.index(min(ranking.ranks))]
-                found.append([*ranking.messages, Message(role="assistant", content=best)])
+        sides = assign_sides([read_rankings(config.rankings)], lambda r: text_of(r.messages), lambda r: r.split)
+        for ranking in sides.train:
+            best = Message(role="assistant", content=ranking.best)
+            found.append(Conversation([*ranking.messages, best], "train", ranking.where))
+        for ranking in sides.heldout:
+            intake.drop("rankings held out", ranking.where)
     if config.text:
         texts = [str(line["text"]) for line in read_objects(stage_file(config.text, "train.jsonl", "prepare"))]
         found += continuations(texts, config.continuations, config.seed)
-    return found
+    return found, intake
 
 
-def _evaluate(config: SFT, folder: StageFolder, tuned: Model, questions: list[Question]) -> dict[str, Any]:
-    """The same questions and text for the untrained model, the pretrained one and this one."""
+def _evaluate(config: SFT, folder: StageFolder, tuned: Model, measures: Measures) -> dict[str, Any]:
+    """The same questions, text and held-out conversations for the untrained model, the pretrained one and this one."""
     base = load_decoder(config.base)
     models = {"untrained": Model(build(base.network.config, 0), base.tokenizer, ""), "pretrained": base, "sft": tuned}
-    heldout = open_tokens(config.tokens, "heldout")
     table: dict[str, Any] = {}
     for name, model in models.items():
         model.network.to(device_of(tuned.network))
-        loss = text_loss(model.network, heldout, length=config.length, windows=200)
-        answers = exact_answers(model, questions)
+        loss = text_loss(model.network, measures.text, length=config.length, windows=200)
+        answers = exact_answers(model, measures.questions)
+        told = measures.answers
         table[name] = {
             "heldout_nats": loss.nats,
             "heldout_bits_per_byte": loss.bits_per_byte,
             "exact_answers": {kind: vars(estimate) for kind, estimate in answers.items()},
+            **({"heldout_answer_nats": answer_loss(model.network, told.in_order())} if told.examples else {}),
         }
     write_json(folder / "evaluation.json", table)
     rise = table["sft"]["heldout_nats"] - table["pretrained"]["heldout_nats"]
     figures: dict[str, Any] = {"heldout_nats_rise": rise}
+    if measures.answers.examples:
+        before, after = (table[name]["heldout_answer_nats"] for name in ("pretrained", "sft"))
+        figures["heldout_answer_nats"] = after
+        say(f"sft: held-out answers {after:.2f} nats a token, {before:.2f} before")
     for kind, estimate in table["sft"]["exact_answers"].items():
         figures[f"exact {kind}"] = estimate["value"]
         say(f"sft: {kind}: {estimate['value']:.0%} exact ({estimate['low']:.0%} to {estimate['high']:.0%})")

@@ -73,9 +73,9 @@ def _documents(config: Tokenize) -> Callable[[Split], Iterator[str]]:
     if config.pairs is not None:
         sides = read_pairs(config.pairs)
         return lambda split: texts(sides[split])
-    prepared = config.text
-    assert prepared is not None
-    return lambda split: (str(line["text"]) for line in read_objects(stage_file(prepared, f"{split}.jsonl", "prepare")))
+    assert config.text is not None
+    files: dict[str, Path] = {s: stage_file(config.text, f"{s}.jsonl", "prepare") for s in ("train", "heldout")}
+    return lambda split: (str(line["text"]) for line in read_objects(files[split]))
 
 
 def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None, *, pairs: bool = False) -> TokenFile:

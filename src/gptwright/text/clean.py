@@ -10,16 +10,20 @@ from statistics import median
 
 _LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 # Zero-width joiners stay: they carry meaning in many scripts and in emoji.
-_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u2060\ufeff]")
+# Scripts of South-East Asia are written without spaces; a space without width is where a word ends.
+_NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaadf"
+_ZERO_WIDTH = re.compile(f"(?<![{_NO_SPACES}\u200b])\u200b+(?![{_NO_SPACES}\u200b])|(?<=\u200b)\u200b+|\u200b+$", re.M)
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _TRAILING = re.compile("[ \t\u00a0\u3000]+$", re.MULTILINE)
 _BLANK_LINES = re.compile("\n{4,}")
 
 
 def normalise(text: str) -> str:
-    """NFC, \\n as newline, no control or zero-width characters, no trailing spaces, over two blank lines as one."""
+    """NFC, \\n as newline, no control characters, none without width but between words of scripts that have no spaces,
+    no trailing spaces, over two blank lines as one."""
     text = _LINE_ENDS.sub("\n", text)
-    text = _SURROGATES.sub("\ufffd", _UNSEEN.sub("", text))
+    text = _ZERO_WIDTH.sub("", _SURROGATES.sub("\ufffd", _UNSEEN.sub("", text)))
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
@@ -58,7 +62,7 @@ _FURNITURE = re.compile(
     r"|(?:accept|reject|allow|manage)(?: all)? cookies|cookie (?:settings|preferences|policy|notice)"
     r"|(?:we|this (?:web)?site) uses? cookies\b.{0,200}|(?:back|return) to top"
     r"|share (?:this )?on (?:facebook|twitter|x|linkedin)"
-    r"|\[?(?:pg\.?|page) ?\d{1,4}(?: of \d{1,4})?\]?|[-–—] ?\d{1,4} ?[-–—])[.!]?[ \t]*(?:\n|\Z)",
+    r"|\[(?:pg\.?|page) ?\d{1,4}\]|page ?\d{1,4} of \d{1,4})[.!]?[ \t]*(?:\n|\Z)",
     re.MULTILINE | re.IGNORECASE,
 )
 
@@ -67,17 +71,52 @@ def _drop_furniture(text: str) -> str:
     return _FURNITURE.sub("", text)
 
 
-_NUMBER_LINE = re.compile(r"^[ \t]*(\d{1,4})[ \t]*$")
+_NUMBER_LINE = re.compile(
+    r"^[ \t]*(?:(\d{1,4})|[-–—] ?(\d{1,4}) ?[-–—]|(?:pg\.?|page) (\d{1,4}))[ \t]*$", re.IGNORECASE
+)
+_SENTENCE_ENDS = re.compile(r"[.!?…:;。！？：；*=_~-][\"'”’»)\]」』）]*$")
 
 
 def _drop_page_numbers(text: str) -> str:
-    """Bare numbers go only when they count up by one at the distance of pages: chapters and verses have numbers too."""
+    """Numbers on lines of their own go only when they count up by one at the distance of pages and stand inside of
+    sentences: chapters and verses have numbers too."""
     lines = text.split("\n")
-    numbers = [(at, int(match[1])) for at, line in enumerate(lines) if (match := _NUMBER_LINE.match(line))]
+    numbers = [
+        (at, int(match[match.lastindex or 0])) for at, line in enumerate(lines) if (match := _NUMBER_LINE.match(line))
+    ]
     if len(numbers) < 5 or any(later - earlier != 1 for (_, earlier), (_, later) in pairwise(numbers)):
         return text
     distance = median(later - earlier for (earlier, _), (later, _) in pairwise(numbers))
-    if not 20 <= distance <= 80:
+    if not 20 <= distance <= 80 or sum(_is_inside_a_sentence(lines, at) for at, _ in numbers) < len(numbers) / 3:
         return text
     pages = {at for at, _ in numbers}
     return "\n".join(line for at, line in enumerate(lines) if at not in pages)
+
+
+def _is_inside_a_sentence(lines: list[str], at: int) -> bool:
+    """Whether the text before a line does not end there and goes on behind it, in no capital letter."""
+    before = next((line.strip() for line in reversed(lines[:at]) if line.strip()), "")
+    behind = next((line.strip() for line in lines[at + 1 :] if line.strip()), "")
+    return (
+        bool(before and behind)
+        and not _SENTENCE_ENDS.search(before)
+        and behind[0].isalpha()
+        and not behind[0].isupper()
+    )
+
+
+_ENDS = ("<|endoftext|>", "<|end_of_text|>", "<｜end▁of▁sentence｜>", "<eos>", "[EOS]", "</s>")
+_SEPARATOR = re.compile(rf"^[ \t]*(?:{'|'.join(map(re.escape, _ENDS))})[ \t]*(?:\n|\Z)", re.MULTILINE)
+_GLUED = re.compile(
+    r"^<\|end_?of_?text\|>|<\|end_?of_?text\|>$|(?<=[.!?…。！？”’」』])<\|end_?of_?text\|>", re.MULTILINE
+)
+
+
+def texts_between_separators(text: str) -> list[str]:
+    """The texts of a file in which other models' sign for the end of a text stands on a line of its own, or where a
+    text ends. Inside of a sentence, or beside what it closes (`<s>`), it is text itself.
+    """
+    if not any(end in text for end in _ENDS) or "<s>" in text:
+        return [text]
+    parts = [part for piece in _SEPARATOR.split(text) for part in _GLUED.split(piece)]
+    return [part.strip("\n") for part in parts if part.strip()] or [""]

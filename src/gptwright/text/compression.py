@@ -15,9 +15,12 @@ from gptwright.foundations.errors import InputError
 
 COMPRESSED = (".gz", ".zst", ".xz")
 MAX_BYTES = 2 * 2**30
+# zstd keeps a window of what it wrote; these are the largest that it can (--long=31).
+ZSTD_WINDOW = 2**31
 # A zstd block of 4 bytes can stand for 128 KiB, so 2 KiB of input grow to at most 64 MiB at a time.
 ZSTD_CHUNK = 2048
 
+_MAGIC = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd", ".xz": b"\xfd7zXZ\x00"}
 _DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
@@ -31,11 +34,27 @@ def opened(path: Path) -> Generator[BinaryIO]:
         with _open(path) as file:
             yield file
     except _DAMAGE as error:
-        raise InputError(f"a whole {path.suffix} file at {path}", f"a damaged one ({error})",
-                         "Copy or download the file again.") from error  # fmt: skip
+        raise _unreadable(path, error) from error
     except OSError as error:
         raise InputError(f"a file that can be read, {path}", error.strerror or str(error),
                          "Correct the path or its permissions.") from error  # fmt: skip
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    """Why a compressed file cannot be read: most are damaged, but not all."""
+    if "Dictionary mismatch" in str(error):
+        return InputError(f"a file that needs no dictionary, {path}", "one that zstd wrote with a dictionary",
+                          "Decompress it with that: zstd -d -D DICTIONARY FILE.")  # fmt: skip
+    if "too much memory" in str(error):
+        return InputError(f"a window of at most {ZSTD_WINDOW / 2**30:.3g} GiB in {path}", "a larger one",
+                          "Decompress it where there is more memory, and compress it again.")  # fmt: skip
+    with path.open("rb") as file:
+        begins = file.read(6)
+    if not begins.startswith(_MAGIC[path.suffix.lower()]):
+        return InputError(f"{path.suffix} data in {path}", f"other data, which begins with {begins!r}",
+                          "Rename it if it is not compressed so; else copy or download it again.")  # fmt: skip
+    return InputError(f"a whole {path.suffix} file at {path}", f"a damaged one ({error})",
+                      "Copy or download the file again.")  # fmt: skip
 
 
 def read_all(file: IO[bytes], path: Path) -> bytes:
@@ -100,7 +119,7 @@ class _Zstd(io.RawIOBase):
                 raise EOFError("it ends before its end mark")
             return False
         if self._frame is None:
-            self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._frame = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
         self._output = memoryview(self._frame.decompress(self._input))
         self._input = b""
         if self._frame.eof:

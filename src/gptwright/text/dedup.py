@@ -1,10 +1,20 @@
 """Finding text that was seen before: whole documents by hash, lines by the number of documents that hold them."""
 
-from collections.abc import Iterator
+import re
 from hashlib import blake2b
 
 MIN_LINE = 40
 MAX_DOCUMENTS = 3
+MIN_DOCUMENT = 20
+MAX_CODE = 0.25
+"""Of a document's lines; in a text with more of them a repeated line is not furniture but part of what it is."""
+_CODE = re.compile(
+    r"^(?:[ ]{2,}|\t)\S"  # indented
+    r"|^[a-z\"'#/*@|-]|^[\w.-]+: |^(?:SELECT|INSERT|UPDATE|DELETE|CREATE|FROM|WHERE|JOIN|GROUP|ORDER)\b"  # begins so
+    r"|[{}<>=\\_$^]|\w\("  # has signs that prose has not
+    r"|[\])]:?$|[;:({\[]$"  # ends so
+)
+"""Lines that may be of a program, a table or a record: what notices, menus and running titles do not look like."""
 
 
 class ExactDuplicates:
@@ -25,7 +35,11 @@ class ExactDuplicates:
 
 
 class LineDuplicates:
-    """Drops long lines that earlier documents already held `MAX_DOCUMENTS` times: notices, menus, running titles."""
+    """Drops long lines that earlier documents already held `MAX_DOCUMENTS` times: notices, menus, running titles.
+
+    Only prose loses lines, and only while more of it stays than goes: programs share lines that they do not work
+    without, and what is all made of shared lines is not furniture.
+    """
 
     def __init__(self, min_line: int = MIN_LINE, max_documents: int = MAX_DOCUMENTS) -> None:
         self.min_line, self.max_documents = min_line, max_documents
@@ -34,22 +48,26 @@ class LineDuplicates:
 
     def clean(self, text: str) -> str:
         """The text without such lines; it then counts as one more document that holds its long lines."""
-        digests: set[bytes] = set()
-        kept: list[str] = []
         lines = text.split("\n")
-        for line, digest in self._with_digests(lines):
-            if digest is not None:
-                digests.add(digest)
-                if self._documents.get(digest, 0) >= self.max_documents:
-                    continue
-            kept.append(line)
-        for digest in digests:
+        digests = [self._digest(line) for line in lines]
+        repeated = [digest is not None and self._documents.get(digest, 0) >= self.max_documents for digest in digests]
+        for digest in {each for each in digests if each is not None}:
             self._documents[digest] = self._documents.get(digest, 0) + 1
-        self.dropped += len(lines) - len(kept)
-        return text if len(kept) == len(lines) else "\n".join(kept).strip("\n")
+        if not any(repeated) or _is_code(lines):
+            return text
+        kept = "\n".join(line for line, gone in zip(lines, repeated, strict=True) if not gone).strip("\n")
+        if len(kept.strip()) < max(MIN_DOCUMENT, len(text) / 2):
+            return text
+        self.dropped += sum(repeated)
+        return kept
 
-    def _with_digests(self, lines: list[str]) -> Iterator[tuple[str, bytes | None]]:
-        for line in lines:
-            bare = line.strip()
-            is_long = len(bare) >= self.min_line
-            yield line, blake2b(bare.encode(), digest_size=8).digest() if is_long else None
+    def _digest(self, line: str) -> bytes | None:
+        bare = line.strip()
+        if len(bare) < self.min_line or _CODE.search(line):
+            return None
+        return blake2b(bare.encode(), digest_size=8).digest()
+
+
+def _is_code(lines: list[str]) -> bool:
+    written = [line for line in lines if line.strip()]
+    return sum(bool(_CODE.search(line)) for line in written) > MAX_CODE * len(written)

@@ -1,13 +1,17 @@
 """A document: one piece of text and where it came from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+UTF8 = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """One text. `source` is short (a bundled source's name, or the file's name); `file` says where it was read.
 
-    `split` is "train" or "heldout" when the source fixed it, and None when it is ours to choose.
+    `split` is "train" or "heldout" when the source fixed it, and None when it is ours to choose. `encoding` is what
+    the file was read as; `cut` has the characters that its reader left out, by reason.
     """
 
     text: str
@@ -15,3 +19,5 @@ class Document:
     title: str = ""
     split: str | None = None
     file: str = ""
+    encoding: str = UTF8
+    cut: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -3,13 +3,14 @@
 import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
-from gptwright.text.refine import MIN_DOCUMENT, Refined
+from gptwright.text.dedup import MIN_DOCUMENT
+from gptwright.text.refine import Refined
 from gptwright.text.split import Split
 
 SHORT = 2_000
+BEYOND = "beyond max_characters"
 T = TypeVar("T")
 SideOf = Callable[[Refined], Split]
 Drop = Callable[[Refined], None]
@@ -52,10 +53,10 @@ def _fill(streams: Sequence[Iterator[Refined]], room: int) -> Iterator[Refined]:
     longest = max(room // max(len(streams), 1), SHORT)
     taken = Counter[int]()
     for number, refined in evenly(streams, taken):
-        document = replace(refined.document, text=refined.document.text[: min(room, longest)])
-        taken[number] += len(document.text)
-        room -= len(document.text)
-        yield replace(refined, document=document)
+        refined = refined.shortened(min(room, longest), BEYOND)
+        taken[number] += len(refined.document.text)
+        room -= len(refined.document.text)
+        yield refined
         if room < MIN_DOCUMENT:
             return
 

@@ -1,97 +1,116 @@
-"""Bytes to text: UTF-8, UTF-16 with its mark, or GB18030 when it is clearly Chinese; never a guess beyond these."""
+"""Bytes to text: UTF-8 and what says what it is; else the encoding that was given or found, else a refusal.
+
+Every text comes with the name of its encoding, so that nothing is read as something else without a word.
+"""
 
 import codecs
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from gptwright.foundations.errors import InputError
+from gptwright.text.binary import refuse_binary
+from gptwright.text.detection import detected, is_sparse, shifted, wide
+from gptwright.text.documents import UTF8
+from gptwright.text.labels import Encoding, decode_as, encoding
 
-SAMPLE = 100_000
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_MAGIC = {
-    b"%PDF": "a PDF file",
-    b"PK\x03\x04": "a zip archive (.docx, .epub, .zip)",
-    b"\x1f\x8b": "gzip data without the suffix .gz",
-    b"\x28\xb5\x2f\xfd": "zstd data without the suffix .zst",
-    b"\xfd7zXZ": "xz data without the suffix .xz",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"\x7fELF": "a program",
-    b"GGUF": "a GGUF model",
-    b"PAR1": "parquet data without the suffix .parquet",
-    b"{\\rtf": "a rich text document",
-}
-_DECLARED = re.compile(rb"<meta[^>]{0,200}?charset=[\"']?\s*([A-Za-z0-9_:.-]+)", re.IGNORECASE)
+# UTF-32's mark of the one order begins with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]+)", re.IGNORECASE)
+_DECLARED_XML = re.compile(rb"\A\s*<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z0-9_:.-]+)", re.IGNORECASE)
 
 
-def decode(data: bytes, path: Path) -> str:
-    """The text in `data`; `path` is for messages. Raises `InputError` for binary data and unknown encodings."""
+def decode(data: bytes, path: Path, given: Encoding | None = None) -> tuple[str, str]:
+    """The text in `data` and the name of its encoding; `path` is for messages.
+
+    `given` is the encoding of what is neither UTF-8 nor marked as something else. Raises `InputError` for binary data,
+    and for what is in no encoding that can be told.
+    """
+    if found := _plain(data, path, given):
+        return found
+    if given:
+        return _strict(data, given, path)
+    fault = _first_fault(data)
+    if _is_damaged_utf8(data):
+        raise _not_in(path, UTF8, data, fault)
+    if found := detected(data):
+        return found
+    raise InputError(f"text in {path} in UTF-8 or in an encoding that can be told",
+                     f"bytes that are neither (the first is {data[fault]:#04x} at offset {fault})",
+                     "Say with --encoding which it is, such as windows-1252, or save the file as UTF-8.")  # fmt: skip
+
+
+def decode_html(data: bytes, path: Path, given: Encoding | None = None) -> tuple[str, str]:
+    """Like `decode`, but a page that is not UTF-8 is read in the encoding it declares, when it declares one.
+
+    As in a browser, one bad byte does not hide a page: what means nothing in the declared encoding, or in UTF-8 for a
+    page without one, becomes U+FFFD where no other encoding fits.
+    """
+    said = given or _declared(data)
+    if found := _plain(data, path, said):
+        return found
+    said = said or Encoding(UTF8, UTF8)
+    try:
+        return decode_as(data, said), said.name
+    except UnicodeDecodeError:
+        found = None if given or _is_damaged_utf8(data) else detected(data)
+        return found or (decode_as(data, said, replace=True), f"{said.name} with bad bytes")
+
+
+def _plain(data: bytes, path: Path, said: Encoding | None) -> tuple[str, str] | None:
+    """What needs no guess: marked text and UTF-8, and text in which zero bytes or shifts show what it is.
+
+    Raises `InputError` for binary data.
+    """
     for mark, name in _MARKS:
         if data.startswith(mark):
-            return _strict(data, name, path)
-    _refuse_binary(data, path)
+            return _strict(data, Encoding(name.removesuffix("-sig"), name), path)
+    found = wide(data) if b"\0" in data else shifted(data, said) if data.isascii() else None
+    if found is None:
+        refuse_binary(data, path)
+        with suppress(UnicodeDecodeError):
+            found = data.decode(UTF8), UTF8
+    return found
+
+
+def _declared(data: bytes) -> Encoding | None:
+    """What a page says of itself. It could not say it in UTF-16, so that means UTF-8, as in browsers."""
+    head = _COMMENT.sub(b"", data[:4096])
+    said = _DECLARED.search(head) or _DECLARED_XML.search(head)
+    found = encoding(said[1].decode("ascii")) if said else None
+    return Encoding(UTF8, UTF8) if found and found.name.startswith("utf-16") else found
+
+
+def _strict(data: bytes, meant: Encoding, path: Path) -> tuple[str, str]:
     try:
-        return data.decode("utf-8")
+        return decode_as(data, meant), meant.name
     except UnicodeDecodeError as error:
-        if not _is_damaged_utf8(data, error.start) and (chinese := _as_chinese(data)) is not None:
-            return chinese
-        raise _wrong_encoding(path, error) from error
+        raise _not_in(path, meant.name, data, error.start) from error
 
 
-def decode_html(data: bytes, path: Path) -> str:
-    """Like `decode`, but a page that is not UTF-8 is read in the encoding it declares, when it declares one."""
-    declared = _DECLARED.search(data[:4096])
+def _is_damaged_utf8(data: bytes) -> bool:
+    """Whether so many characters beyond ASCII are sound in UTF-8 as chance does not make in any other encoding."""
+    text = data.decode(UTF8, "surrogateescape")
+    bad = len(re.findall("[\udc80-\udcff]", text))
+    sound = len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
+    return sound >= (bad / 2 if is_sparse(data) else 2 * bad)
+
+
+def _first_fault(data: bytes) -> int:
+    """Where bytes stop to be UTF-8."""
     try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        if declared and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return _strict(data, declared[1].decode("ascii"), path)
-    return decode(data, path)
-
-
-def _strict(data: bytes, encoding: str, path: Path) -> str:
-    try:
-        return data.decode(encoding)
+        return len(data.decode(UTF8))
     except UnicodeDecodeError as error:
-        raise _wrong_encoding(path, error) from error
-    except LookupError as error:
-        raise InputError(f"a known encoding in {path}", f"'{encoding}'", "Save the file as UTF-8.") from error
+        return error.start
 
 
-def _refuse_binary(data: bytes, path: Path) -> None:
-    kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
-    if kind is None and (position := data.find(b"\0")) >= 0:
-        kind = f"binary data (a zero byte at offset {position})"
-    if kind:
-        raise InputError(f"text in {path}", kind, "Convert it to UTF-8 text first, or leave the file out.")
-
-
-def _is_damaged_utf8(data: bytes, start: int) -> bool:
-    # Chinese in GB18030 stops being valid UTF-8 within a few characters; several valid ones before mean UTF-8.
-    return sum(byte >= 0xC0 for byte in data[max(0, start - SAMPLE) : start]) >= 8
-
-
-def _as_chinese(data: bytes) -> str | None:
-    """The text when the bytes are sound GB18030 and mostly common Chinese characters, else None."""
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError:
-        return None
-    sample = text[:SAMPLE]
-    foreign = [c for c in sample if ord(c) >= 0x80]
-    ideographs = [c for c in foreign if "\u4e00" <= c <= "\u9fff"]
-    # The first level of GB 2312, lead bytes B0 to D7, holds the characters that make up nearly all running text.
-    common = sum(0xB0 <= byte <= 0xD7 for byte in "".join(ideographs).encode("gb2312", "ignore")[::2])
-    letters = sum(not c.isspace() for c in sample)
-    is_chinese = len(ideographs) >= 0.7 * len(foreign) and common >= 0.5 * len(ideographs)
-    return text if is_chinese and len(ideographs) >= 0.2 * letters else None
-
-
-def _wrong_encoding(path: Path, error: UnicodeDecodeError) -> InputError:
-    byte = error.object[error.start]
-    return InputError(
-        f"UTF-8 text in {path}",
-        f"a byte that is not ({byte:#04x} at offset {error.start})",
-        "Save it as UTF-8, for example: iconv -f ENCODING -t UTF-8 FILE > NEW (ENCODING is its own, such as latin1).",
-    )
+def _not_in(path: Path, name: str, data: bytes, offset: int) -> InputError:
+    return InputError(f"{name.upper()} text in {path}", f"a byte that is not ({data[offset]:#04x} at offset {offset})",
+                      "Save the file again as UTF-8, or say with --encoding what it is.")  # fmt: skip

@@ -7,33 +7,51 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 # fmt: off
 SKIPPED = frozenset((
-    "script", "style", "noscript", "template", "svg", "nav", "header", "footer", "head", "iframe", "select", "button",
+    "script", "style", "noscript", "template", "svg", "nav", "head", "iframe", "select", "button", "datalist", "object",
+    "audio", "video", "canvas",
 ))
-INLINE = frozenset((
-    "a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "img", "ins", "kbd",
-    "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var",
-    "wbr",
+UNSEEN = frozenset(("script", "style", "template", "svg", "head", "iframe", "object", "audio", "video", "canvas"))
+"""Of these, the ones whose text no reader sees: nothing is lost with it."""
+FURNITURE = frozenset(("header", "footer"))
+SECTIONS = frozenset((
+    "article", "aside", "section", "main", "blockquote", "dialog", "details", "fieldset", "figure", "td", "th",
 ))
+"""What has a header and footer of its own, by HTML's definition; the page's own are its menu and its small print."""
+BLOCKS = frozenset((
+    "address", "article", "aside", "blockquote", "body", "br", "caption", "center", "col", "colgroup", "dd", "details",
+    "dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "frameset", "h1", "h2",
+    "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "html", "legend", "li", "listing", "main", "menu", "nav",
+    "noframes", "ol", "optgroup", "option", "p", "plaintext", "pre", "search", "section", "summary", "table", "tbody",
+    "td", "textarea", "tfoot", "th", "thead", "tr", "ul", "xmp",
+))
+"""What stands on lines of its own; every other element, known or not, is part of a sentence."""
+PREFORMATTED = frozenset(("pre", "listing", "xmp", "plaintext", "textarea"))
 # fmt: on
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was read from a page."""
+    """What was read from a page, and how many characters that a reader sees were left out as menus and the like."""
 
     title: str
     text: str
+    left_out: int
 
 
 def read_page(html: str) -> Page:
-    """Blocks of the page's body (or of its one `<main>`), separated by newlines; `<pre>` keeps its line breaks."""
+    """Blocks of the page's body (or of its one `<main>`), separated by newlines; `<pre>` keeps its line breaks.
+
+    The reading of a sign (`<ruby>`) stands in brackets behind it.
+    """
     tree = LexborHTMLParser(html)
     title = tree.css_first("title")
     mains = tree.css("main")
     root = mains[0] if len(mains) == 1 else tree.body
-    text = _text(root) if root is not None else ""
-    return Page(_SPACES.sub(" ", title.text()).strip() if title else "", text)
+    text, left_out = _text(root) if root is not None else ("", 0)
+    if len(mains) == 1 and tree.body is not None:
+        left_out = max(0, _seen(tree.body) - _seen(mains[0])) + left_out
+    return Page(_SPACES.sub(" ", title.text()).strip() if title else "", text, left_out)
 
 
 class _Blocks:
@@ -58,21 +76,45 @@ class _Blocks:
             self.done.append(block)
 
 
-def _text(root: LexborNode) -> str:
-    """Walks with its own stack, since pages nest deeper than Python's calls may; None on it marks a block's end."""
-    blocks = _Blocks()
-    waiting: list[LexborNode | None] = [root]
+def _text(root: LexborNode) -> tuple[str, int]:
+    """The text below a node, and the characters left out.
+
+    Walks with its own stack, since pages nest deeper than Python's calls may; a string on it is what ends an element:
+    a word, or "" for the end of a block. Each node comes with whether it is inside a section.
+    """
+    blocks, left_out = _Blocks(), 0
+    waiting: list[tuple[LexborNode | str, bool]] = [(root, False)]
     while waiting:
-        node = waiting.pop()
-        if node is None:
-            blocks.end()
+        node, in_section = waiting.pop()
+        if isinstance(node, str):
+            blocks.words.append(node) if node else blocks.end()
         elif node.is_text_node:
             blocks.words.append(node.text_content or "")
-        elif node.tag == "pre":
+        elif node.tag in PREFORMATTED:
             blocks.preformatted(node.text())
-        elif node.is_element_node and node.tag not in SKIPPED:
-            if node.tag not in INLINE:
-                blocks.end()
-                waiting.append(None)
-            waiting.extend(reversed(list(node.iter(include_text=True))))
-    return "\n".join(blocks.done)
+        elif node.tag in SKIPPED or (node.tag in FURNITURE and not in_section):
+            left_out += 0 if node.tag in UNSEEN else _seen(node)
+        elif node.is_element_node:
+            _enter(node, blocks, waiting, in_section or node.tag in SECTIONS)
+    return "\n".join(blocks.done), left_out
+
+
+def _enter(node: LexborNode, blocks: _Blocks, waiting: list[tuple[LexborNode | str, bool]], in_section: bool) -> None:
+    if node.tag in BLOCKS:
+        blocks.end()
+        waiting.append(("", in_section))
+    elif node.tag == "rt" and not _has_brackets(node):
+        blocks.words.append("(")
+        waiting.append((")", in_section))
+    waiting.extend((child, in_section) for child in reversed(list(node.iter(include_text=True))))
+
+
+def _has_brackets(reading: LexborNode) -> bool:
+    """Whether the page has brackets for readers that show no readings above the line."""
+    return reading.parent is not None and reading.parent.css_first("rp") is not None
+
+
+def _seen(node: LexborNode) -> int:
+    """About the characters that a person sees of a node."""
+    unseen = sum(len(each.text()) for each in node.css(",".join(sorted(UNSEEN))))
+    return max(0, len(_SPACES.sub(" ", node.text()).strip()) - unseen)

@@ -1,21 +1,46 @@
 """JSON Lines: one object a line, compressed or not."""
 
+import codecs
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.durable import write_text
 from gptwright.foundations.errors import InputError
 from gptwright.text.compression import lines, opened
+from gptwright.text.labels import Encoding, decode_as
+from gptwright.text.split import Split
+from gptwright.text.split_words import read_split
+
+# Both halves of a pair, an escaped backslash, or one half: only the last is mended.
+_HALVES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\\\|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
-def read_objects(path: Path) -> list[dict[str, Any]]:
+class Line(dict[str, Any]):
+    """An object of a file; `where` says on which line of which file it stands."""
+
+    def __init__(self, fields: dict[str, Any], where: str) -> None:
+        super().__init__(fields)
+        self.where = where
+
+    @property
+    def split(self) -> Split | None:
+        """The side that the line names. Raises `InputError` for an unknown word."""
+        return read_split(self.get("split"), self.where)
+
+
+def read_objects(path: Path) -> list[Line]:
     """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
     if not path.is_file():
         raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
     with opened(path) as file:
-        found = [_object(line, number, path) for number, line in enumerate(lines(file, path), 1) if line.strip()]
+        found = [
+            read_object(line, number, path, constant=_no_number)
+            for number, line in enumerate(lines(file, path), 1)
+            if line.strip()
+        ]
     if not found:
         raise InputError(f"JSON lines in {path}", "an empty file", "Give another file.")
     return found
@@ -26,16 +51,54 @@ def write_objects(path: Path, objects: Iterable[dict[str, Any]]) -> None:
     write_text(path, "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects))
 
 
+def read_object(
+    line: bytes,
+    number: int,
+    path: Path,
+    *,
+    given: Encoding | None = None,
+    constant: Callable[[str], float] = float,
+) -> Line:
+    """The object on a line; half a surrogate pair in it becomes U+FFFD.
+
+    `given` is the encoding of lines that are not UTF-8; `constant` reads NaN and Infinity, which JSON does not know.
+    Raises `InputError` naming the line.
+    """
+    where = f"line {number} of {path}"
+    text = _HALVES.sub(_mended, _decoded(line, where, number == 1, given))
+    try:
+        item = json.loads(text, parse_constant=constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"a JSON object in {where}", f"something else ({error})",
+                         "Mend or delete the line.") from error  # fmt: skip
+    if not isinstance(item, dict):
+        got = f"a {type(item).__name__}, {text.strip()[:40]}"
+        raise InputError(f"a JSON object in {where}", got, "Mend or delete the line.")
+    return Line(cast("dict[str, Any]", item), where)
+
+
+def _decoded(line: bytes, where: str, first: bool, given: Encoding | None) -> str:
+    try:
+        return line.decode("utf-8-sig" if first else "utf-8")
+    except UnicodeDecodeError as error:
+        if first and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and line.count(0) > len(line) / 4:
+            got, remedy = "the mark of UTF-16", "Save the file as UTF-8."
+        else:
+            got = f"a byte that is not ({line[error.start]:#04x}) at offset {error.start} of the line"
+            remedy = "Mend the line, or save the file as UTF-8."
+        if given is None:
+            raise InputError(f"UTF-8 in {where}", got, remedy) from error
+    try:
+        return decode_as(line, given)
+    except UnicodeDecodeError as error:
+        got = f"a byte that is not ({line[error.start]:#04x}) at offset {error.start} of the line"
+        raise InputError(f"UTF-8 or {given.name} in {where}", got, "Mend the line.") from error
+
+
+def _mended(match: re.Match[str]) -> str:
+    return match[0] if len(match[0]) in (2, 12) else "\ufffd"
+
+
 def _no_number(name: str) -> float:
     """NaN and Infinity, which Python would read and JSON does not know."""
     raise ValueError(f"{name} is no number")
-
-
-def _object(line: bytes, number: int, path: Path) -> dict[str, Any]:
-    try:
-        item = json.loads(line, parse_constant=_no_number)
-    except ValueError as error:
-        raise InputError(f"JSON on line {number} of {path}", str(error), "Correct that line.") from error
-    if not isinstance(item, dict):
-        raise InputError(f"an object on line {number} of {path}", repr(item)[:40], "Correct that line.")
-    return cast("dict[str, Any]", item)

@@ -4,10 +4,11 @@ Law: documents in = to train on + held out + dropped, and the same for character
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gptwright.text.documents import Document
+from gptwright.text.documents import UTF8, Document
 from gptwright.text.split import Split
 
 
@@ -23,7 +24,7 @@ class Account:
     dropped: Counter[str] = field(default_factory=Counter[str])
     dropped_characters: Counter[str] = field(default_factory=Counter[str])
     cut_lines: Counter[str] = field(default_factory=Counter[str])
-    cut_characters: int = 0
+    cut_characters: Counter[str] = field(default_factory=Counter[str])
 
     def record(self) -> dict[str, Any]:
         """The figures as they stand in sources.json."""
@@ -36,19 +37,29 @@ class Account:
                 reason: {"documents": count, "characters": self.dropped_characters[reason]}
                 for reason, count in sorted(self.dropped.items())
             },
-            "cut": {"characters": self.cut_characters, "lines": dict(sorted(self.cut_lines.items()))},
+            "cut": {
+                "characters": self.cut_characters.total(),
+                "reasons": {reason: count for reason, count in sorted(self.cut_characters.items()) if count},
+                "lines": dict(sorted(self.cut_lines.items())),
+            },
         }
 
 
 class Ledger:
-    """The accounts of all sources."""
+    """The accounts of all sources, and the files that were read as something else than UTF-8."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
+        self.encodings: dict[str, str] = {}
 
     def of(self, source: str) -> Account:
         """The source's account, opened when it is first asked for."""
         return self.accounts.setdefault(source, Account())
+
+    def read_as(self, document: Document) -> None:
+        """Notes the encoding of the document's file, when it is not UTF-8."""
+        if document.encoding != UTF8:
+            self.encodings[document.file] = document.encoding
 
     def skip(self, source: str, reason: str) -> None:
         """A record that is no document: it came in and was dropped."""
@@ -62,12 +73,12 @@ class Ledger:
         account.dropped[reason] += 1
         account.dropped_characters[reason] += characters
 
-    def keep(self, document: Document, split: Split, characters_in: int) -> None:
-        """A document came in with `characters_in` and is kept as it now stands."""
+    def keep(self, document: Document, split: Split, cuts: Mapping[str, int]) -> None:
+        """A document is kept as it now stands; `cuts` has the characters that it came in with besides, by reason."""
         account = self.of(document.source)
         account.documents_in += 1
-        account.characters_in += characters_in
-        account.cut_characters += characters_in - len(document.text)
+        account.characters_in += len(document.text) + sum(cuts.values())
+        account.cut_characters.update(cuts)
         self._count(document, split, 1)
 
     def move(self, document: Document, old: Split, new: Split) -> None:
@@ -81,8 +92,8 @@ class Ledger:
         for account in self.accounts.values():
             total.documents_in += account.documents_in
             total.characters_in += account.characters_in
-            total.cut_characters += account.cut_characters
-            for name in ("documents", "characters", "bytes", "dropped", "dropped_characters", "cut_lines"):
+            for name in ("documents", "characters", "bytes", "dropped", "dropped_characters", "cut_lines",
+                         "cut_characters"):  # fmt: skip
                 getattr(total, name).update(getattr(account, name))
         return total
 

@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gptwright.foundations.errors import InputError
-from gptwright.text.jsonl import read_objects
-from gptwright.text.read import SPLITS
-from gptwright.text.split import Split, position
+from gptwright.foundations.progress import say
+from gptwright.text.heldout import assign_sides
+from gptwright.text.jsonl import Line, read_objects
+from gptwright.text.split import Split
 
 HELD_OUT = 1 / 50
-SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +24,21 @@ class Pair:
 def read_pairs(path: Path) -> dict[Split, list[Pair]]:
     """Both sides of a file. A line without a split is for training; when no line is held out, 1 in 50 is, by a hash.
 
-    Equal sources stay on one side. Raises `InputError` naming the line that is no pair, or when a side stays empty.
+    Equal sources stay on one side: what is held out is not trained on. Raises `InputError` naming the line that is no
+    pair, or when a side stays empty.
     """
-    sides: dict[Split, list[Pair]] = {"train": [], "heldout": []}
-    for number, line in enumerate(read_objects(path), 1):
-        where = f"line {number} of {path}"
-        sides[_split(line, where)].append(Pair(_text(line, "source", where), _text(line, "target", where)))
-    if not sides["heldout"]:
-        sides = _held_out(sides["train"])
-    for split, pairs in sides.items():
+    lines = [(line, Pair(_text(line, "source"), _text(line, "target"))) for line in read_objects(path)]
+    sides = assign_sides([lines], lambda item: item[1].source, lambda item: item[0].split, HELD_OUT)
+    if sides.left_out:
+        say(f"{path}: {sides.left_out:,} pairs for training dropped, whose source is held out")
+    found: dict[Split, list[Pair]] = {
+        "train": [pair for _, pair in sides.train],
+        "heldout": [pair for _, pair in sides.heldout],
+    }
+    for split, pairs in found.items():
         if not pairs:
             raise InputError(f"pairs with at least two sources in {path}", f"none for '{split}'", "Add lines.")
-    return sides
+    return found
 
 
 def texts(pairs: list[Pair]) -> Iterator[str]:
@@ -46,26 +48,9 @@ def texts(pairs: list[Pair]) -> Iterator[str]:
         yield pair.target
 
 
-def _held_out(pairs: list[Pair]) -> dict[Split, list[Pair]]:
-    places = {pair.source: position(pair.source, SEED) for pair in pairs}
-    held = {source for source, place in places.items() if place < HELD_OUT} or {min(places, key=lambda s: places[s])}
-    return {
-        "train": [pair for pair in pairs if pair.source not in held],
-        "heldout": [pair for pair in pairs if pair.source in held],
-    }
-
-
-def _text(line: dict[str, Any], field: str, where: str) -> str:
+def _text(line: Line, field: str) -> str:
     value = line.get(field)
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"text as '{field}' in {where}", repr(value)[:40], 'Write {"source": "…", "target": "…"}.')
+        raise InputError(f"text as '{field}' in {line.where}", repr(value)[:40],
+                         'Write {"source": "…", "target": "…"}.')  # fmt: skip
     return value
-
-
-def _split(line: dict[str, Any], where: str) -> Split:
-    value = line.get("split")
-    if value is None:
-        return "train"
-    if not isinstance(value, str) or value.lower() not in SPLITS:
-        raise InputError(f"'train' or 'heldout' as split in {where}", repr(value)[:40], "Correct that line.")
-    return SPLITS[value.lower()]

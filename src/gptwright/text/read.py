@@ -1,75 +1,36 @@
-"""Files to documents: plain text, Markdown, web pages, JSON Lines and parquet, each compressed or not.
+"""Files to documents: plain text, Markdown, web pages, JSON Lines and parquet, each compressed or not."""
 
-A pattern is a file, a folder (read with all folders in it), a glob, `bundled`, or `bundled:NAME`.
-"""
-
-import glob
-import json
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from gptwright.foundations.errors import ConfigError, InputError
-from gptwright.text.bundled import bundled_name, bundled_texts, is_bundled
+from gptwright.text.bundled import bundled_name
 from gptwright.text.compression import COMPRESSED, lines, opened, read_all
 from gptwright.text.documents import Document
 from gptwright.text.encoding import decode, decode_html
+from gptwright.text.frontmatter import without_front_matter
 from gptwright.text.html import read_page
-from gptwright.text.split import Split
+from gptwright.text.jsonl import Line, read_object
+from gptwright.text.labels import Encoding
 
 Skip = Callable[[str, str], None]
 """Told the source and the reason for every record that is no document."""
 
-# Begins with a key, so that a rule (---) at the top of a page is not taken for it.
-_FRONT_MATTER = re.compile(
-    r"\A\ufeff?---[ \t]*\r?\n(?=[\w\"'-]+[ \t]*:).*?^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE
-)
-_HELDOUT = ("heldout", "held-out", "held_out", "test", "validation", "valid", "val", "dev", "eval")
-SPLITS: dict[str, Split] = {"train": "train", "training": "train", **dict.fromkeys(_HELDOUT, "heldout")}
 
+def read_file(
+    path: Path, skip: Skip = lambda source, reason: None, given: Encoding | None = None
+) -> Generator[Document]:
+    """The documents of one file, read as its suffix says; `given` is the encoding of text that does not show its own.
 
-@dataclass(frozen=True)
-class Found:
-    """The files that patterns stand for, and how many files in their folders are of kinds not read."""
-
-    files: list[Path]
-    ignored: int
-
-
-def find(patterns: Sequence[str]) -> Found:
-    """Files in the order of the patterns, sorted within each, none twice. Raises `InputError` when there are none."""
-    files: dict[Path, Path] = {}
-    ignored = 0
-    for pattern in patterns:
-        matches, others = _matches(pattern)
-        ignored += len(others)
-        for path in matches:
-            files.setdefault(path.resolve(), path)
-    if not files:
-        got = f"none ({ignored} of other kinds)" if ignored else "none"
-        raise InputError(f"files with text in {', '.join(patterns) or 'nothing'}", got, f"Known: {_known()}.")
-    return Found(list(files.values()), ignored)
-
-
-def resolve(patterns: Sequence[str]) -> list[Path]:
-    """The files that patterns stand for; see `find`."""
-    return find(patterns).files
-
-
-def read_documents(patterns: Sequence[str], skip: Skip = lambda source, reason: None) -> Iterator[Document]:
-    """Every document of every file, in order. Raises `InputError` naming the file (and line) that cannot be read."""
-    for path in resolve(patterns):
-        yield from read_file(path, skip)
-
-
-def read_file(path: Path, skip: Skip = lambda source, reason: None) -> Iterator[Document]:
-    """The documents of one file, read as its suffix says."""
+    Raises `InputError` naming the file (and line) that cannot be read.
+    """
     with opened(path) as file:
-        yield from _READERS[kind(path)](file, path, skip)
+        yield from _READERS[kind(path)](file, path, skip, given)
 
 
 def kind(path: Path) -> str:
@@ -94,109 +55,86 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _matches(pattern: str) -> tuple[list[Path], list[Path]]:
-    """The files a pattern stands for, and the files it passes over."""
-    if is_bundled(pattern):
-        return bundled_texts(pattern), []
-    path = Path(pattern).expanduser()
-    if path.is_file():
-        if not kind(path):
-            raise InputError(f"a text file of a known kind, not {path}", f"'{path.suffix}'", f"Known: {_known()}.")
-        return [path], []
-    if path.is_dir():
-        return _sorted_by_kind([path])
-    hits = [Path(hit) for hit in glob.glob(str(path), recursive=True)]
-    if not hits:
-        raise InputError(f"a file, folder or pattern at {pattern}", "nothing there", "Correct the path.")
-    return _sorted_by_kind(hits)
-
-
-def _sorted_by_kind(paths: list[Path]) -> tuple[list[Path], list[Path]]:
-    files = {file for path in paths for file in ([path] if path.is_file() else _inside(path))}
-    return sorted(f for f in files if kind(f)), sorted(f for f in files if not kind(f))
-
-
-def _inside(folder: Path) -> list[Path]:
-    entries = (path for path in folder.rglob("*") if path.is_file())
-    return [path for path in entries if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-
-
-def _known() -> str:
-    return f"{' '.join(_READERS)}, each also with {' '.join(COMPRESSED)}"
-
-
 def _stem(path: Path) -> str:
     return _readable(path.with_suffix("").stem if path.suffix.lower() in COMPRESSED else path.stem)
 
 
-def _read_text(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]:
-    yield Document(decode(read_all(file, path), path), _source(path), _stem(path), file=label(path))
+def _read_text(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
+    text, encoding = decode(read_all(file, path), path, given)
+    yield Document(text, _source(path), _stem(path), file=label(path), encoding=encoding)
 
 
-def _read_markdown(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]:
-    text = _FRONT_MATTER.sub("", decode(read_all(file, path), path), count=1)
-    yield Document(text, _source(path), _stem(path), file=label(path))
+def _read_markdown(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
+    for page in _read_text(file, path, skip, given):
+        text = without_front_matter(page.text)
+        yield replace(page, text=text, cut={"front matter": len(page.text) - len(text)})
 
 
-def _read_html(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]:
-    page = read_page(decode_html(read_all(file, path), path))
-    yield Document(page.text, _source(path), page.title or _stem(path), file=label(path))
+def _read_html(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
+    text, encoding = decode_html(read_all(file, path), path, given)
+    page = read_page(text)
+    cut = {"menus and the like of web pages": page.left_out}
+    yield Document(page.text, _source(path), page.title or _stem(path), None, label(path), encoding, cut)
 
 
-def _read_lines(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]:
+def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
     for number, line in enumerate(lines(file, path), 1):
         if not line.strip():
             continue
-        row = _row(line, f"line {number} of {path}", first=number == 1)
-        if isinstance(row.get("text"), str):
-            split = SPLITS.get(str(row.get("split", "")).lower())
-            yield Document(row["text"], _source(path), str(row.get("title") or ""), split, label(path))
-        elif "messages" in row:
+        row = read_object(line, number, path, given=given)
+        if row.get("text") is None and "messages" in row:
             skip(_source(path), "conversation")
+        elif "text" in row and isinstance(row["text"], str | None):
+            yield _document(row, path)
         else:
             got = "a value of another type" if "text" in row else f"the fields {', '.join(row) or '(none)'}"
-            raise InputError(f'a string in the field "text" in line {number} of {path}', got, "Mend the line.")
+            raise InputError(f'a string in the field "text" in {row.where}', got, "Mend the line.")
 
 
-def _row(line: bytes, where: str, first: bool) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode("utf-8-sig" if first else "utf-8"))
-    except UnicodeDecodeError as error:
-        raise InputError(f"UTF-8 in {where}", f"a byte that is not at offset {error.start} of the line",
-                         "Save the file as UTF-8.") from error  # fmt: skip
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"a JSON object in {where}", f"something else ({error})",
-                         "Mend or delete the line.") from error  # fmt: skip
-    if not isinstance(row, dict):
-        raise InputError(f"a JSON object in {where}", f"a {type(row).__name__}", "Mend or delete the line.")
-    return cast("dict[str, Any]", row)
+def _document(row: Line, path: Path) -> Document:
+    """What the fields of a row say; null is as good as empty."""
+    return Document(row["text"] or "", _source(path), str(row.get("title") or ""), row.split, label(path))
 
 
-def _read_parquet(file: IO[bytes], path: Path, skip: Skip) -> Iterator[Document]:
-    try:
-        parquet: Any = import_module("pyarrow.parquet")
-        damage: Any = import_module("pyarrow").ArrowException
-    except ImportError as error:
-        raise ConfigError(f"pyarrow to read {path}", "no such package here",
-                          "pip install 'gptwright[parquet]'") from error  # fmt: skip
+def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
     source: Any = BytesIO(read_all(file, path)) if path.suffix.lower() in COMPRESSED else file
-    try:
+    with _arrow(path) as parquet:
         table = parquet.ParquetFile(source)
         if "text" not in table.schema_arrow.names:
             raise InputError(f'a column "text" in {path}', f"the columns {', '.join(table.schema_arrow.names)}",
                              "Rename the column that holds the text.")  # fmt: skip
-        for batch in table.iter_batches(batch_size=1024, columns=["text"]):
-            for text in batch.column(0).to_pylist():
-                if not isinstance(text, str | None):
-                    got = f"a {type(text).__name__}"
-                    raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
-                yield Document(text or "", _source(path), file=label(path))
-    except (damage, UnicodeDecodeError) as error:
+        columns = [name for name in ("text", "split", "title") if name in table.schema_arrow.names]
+        rows = (row for batch in table.iter_batches(batch_size=1024, columns=columns) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
+            if not isinstance(row["text"], str | None):
+                got = f"a {type(row['text']).__name__}"
+                raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
+            yield _document(Line(row, f"row {number} of {path}"), path)
+
+
+@contextmanager
+def _arrow(path: Path) -> Generator[Any]:
+    """pyarrow's reader of parquet, its errors told as what they are."""
+    try:
+        parquet: Any = import_module("pyarrow.parquet")
+        arrow: Any = import_module("pyarrow")
+    except ImportError as error:
+        raise ConfigError(f"pyarrow to read {path}", f"none that works here ({error})",
+                          "pip install 'gptwright[parquet]'") from error  # fmt: skip
+    try:
+        yield parquet
+    except UnicodeDecodeError as error:
+        raise InputError(f'UTF-8 in the column "text" of {path}', f"a byte that is not ({error.reason})",
+                         "Write the column again from text that was decoded.") from error  # fmt: skip
+    except arrow.ArrowNotImplementedError as error:
+        raise InputError(f"a parquet file that pyarrow can read at {path}", f"one that it cannot ({error})",
+                         "Write the file again, with the compression zstd.") from error  # fmt: skip
+    except arrow.ArrowException as error:
         raise InputError(f"a whole parquet file at {path}", f"a damaged one ({error})",
                          "Copy or download the file again.") from error  # fmt: skip
 
 
-_READERS: dict[str, Callable[[IO[bytes], Path, Skip], Iterator[Document]]] = {
+_READERS: dict[str, Callable[[IO[bytes], Path, Skip, Encoding | None], Iterator[Document]]] = {
     ".txt": _read_text,
     ".md": _read_markdown,
     ".html": _read_html,
@@ -204,3 +142,4 @@ _READERS: dict[str, Callable[[IO[bytes], Path, Skip], Iterator[Document]]] = {
     ".jsonl": _read_lines,
     ".parquet": _read_parquet,
 }
+KINDS = f"{' '.join(_READERS)}, each also with {' '.join(COMPRESSED)}"

@@ -1,4 +1,7 @@
-"""train.jsonl and heldout.jsonl while they are written; neither side may end up without text."""
+"""train.jsonl and heldout.jsonl while they are written; neither side may end up without text.
+
+What a file holds out is never moved into training, however little there is to train on.
+"""
 
 import json
 from pathlib import Path
@@ -34,10 +37,13 @@ class Sides:
         """Writes one document and enters it in the ledger."""
         document = refined.document
         self._files[split].write(_line(document))
-        self._ledger.keep(document, split, refined.characters_in)
-        if self._characters[_OTHER[split]] < MIN_SIDE:
+        self._ledger.keep(document, split, refined.cuts)
+        if split == "heldout" and document.split is not None:
+            pass  # its file holds it out
+        elif self._characters[_OTHER[split]] < MIN_SIDE:
             place = position(document.text, self._seed)
-            rank = place if split == "train" else -place
+            named = document.split is not None  # such a line goes last
+            rank = place + named if split == "train" else -place
             self._spare[split].append((rank, self._documents[split], len(document.text)))
         else:
             self._spare[split].clear()

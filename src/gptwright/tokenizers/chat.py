@@ -4,7 +4,7 @@ Roles and ends of turn are control tokens, inserted as ids; what people write is
 speak in another's role. Training, evaluation, PPO and serving all come through `render`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
@@ -71,6 +71,34 @@ def read_messages(value: Any, where: str) -> list[Message]:
             f"a list of messages in {where}", repr(value)[:60], 'Write [{"role": "user", "content": "…"}].'
         )
     return [_message(item, f"message {i + 1} of {where}") for i, item in enumerate(cast("list[Any]", value))]
+
+
+def read_prompt(fields: Mapping[str, Any], where: str) -> list[Message]:
+    """The conversation that a line asks to be answered: its "messages", or its "prompt" as the user's words.
+
+    Raises `InputError` naming the place when there is neither, when both are there and differ, or when the assistant
+    has the last word.
+    """
+    texts = [fields[name] for name in ("messages", "prompt") if fields.get(name) is not None]
+    if not texts:
+        raise InputError(f'a "prompt" or a list of messages in {where}', f"the fields {', '.join(fields) or '(none)'}",
+                         'Write {"prompt": "…"}.')  # fmt: skip
+    given = [[{"role": "user", "content": text}] if isinstance(text, str) else text for text in texts]
+    messages = same_history(*(read_messages(given[at], where) for at in (0, -1)))
+    if messages is None:
+        raise InputError(f"one prompt in {where}", "'messages' and 'prompt' that differ", "Take one of them away.")
+    if messages[-1]["role"] == "assistant":
+        raise InputError(f"a prompt that the assistant is to answer in {where}", "one that ends with its answer",
+                         "Take the last message away, or give the file to sft as conversations.")  # fmt: skip
+    return messages
+
+
+def same_history(one: Sequence[Message], other: Sequence[Message]) -> list[Message] | None:
+    """The longer of two conversations of which the shorter is the end, spaces around texts aside; else None."""
+    short, long = (other, one) if len(one) >= len(other) else (one, other)
+    ends = zip(reversed(short), reversed(long), strict=False)
+    same = all(a["role"] == b["role"] and a["content"].strip() == b["content"].strip() for a, b in ends)
+    return list(long) if same else None
 
 
 def _message(item: Any, where: str) -> Message:

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 from gptwright.foundations.errors import ConfigError
+from tokenizers import Regex, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
-from tokenizers import models, trainers
 
 COVERAGE = 0.9995  # of all characters of the text, as sentencepiece; the rarest become bytes or the unknown token
+LONGEST_WORD = 256
+"""Letters of a word that are merged together while learning. The trainer's time grows with the square of a word's length,
+and what is longer is no word: base64, or a text without spaces."""
 ASCII = tuple(chr(code) for code in range(0x21, 0x7F) if not chr(code).isupper())
 """What any prompt in lower case may hold, whether the text had it or not."""
 Merges = list[tuple[str, str]]
@@ -33,6 +36,9 @@ def learn(
         continuing_subword_prefix=model.continuing_subword_prefix or "",
         end_of_word_suffix=model.end_of_word_suffix or "",
         show_progress=False,
+    )
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [backend.pre_tokenizer, pre_tokenizers.Split(Regex(rf"[\s\S]{{1,{LONGEST_WORD}}}"), "isolated")]
     )
     backend.train_from_iterator(texts, trainer)
     if backend.get_vocab_size() < vocab:

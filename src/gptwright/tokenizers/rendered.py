@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.tokenizers.marks import choose_mark, marked
-from gptwright.tokenizers.template import Message, knows, render_text
+from gptwright.tokenizers.template import Message, knows, passed_over, render_text
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -80,6 +80,12 @@ class Rendering:
             if not knows(self._template, role, tuple(self._names.items())):
                 raise InputError("roles that the model's chat template knows", f"'{role}'",
                                  "Leave those messages out, or put their text into the user's.")  # fmt: skip
+
+        place = passed_over(self._template, tuple(message["role"] for message in messages), tuple(self._names.items()))
+        if place is not None:
+            raise InputError("messages that the model's chat template writes",
+                             f"a message of the {messages[place]['role']}, number {place + 1}, which it passes over",
+                             "Put it first, or put its text into the user's.")  # fmt: skip
 
     def _tokens(self, text: str) -> list[Token]:
         """As the reader of control tokens sees the text; pieces with marks in them are encoded anew without."""

@@ -56,6 +56,21 @@ def knows(template: str, role: str, names: tuple[tuple[str, str], ...]) -> bool:
     return probe in text
 
 
+@lru_cache(maxsize=1024)
+def passed_over(template: str, roles: tuple[str, ...], names: tuple[tuple[str, str], ...]) -> int | None:
+    """The place of the first message that the template does not write in a conversation of these roles, if any.
+
+    Some write a system message only at the beginning. One that refuses the conversation will say so itself.
+    """
+    probes = [chr(0xF0000 + place) for place in range(len(roles))]  # letters of nobody's language
+    messages = [Message(role=role, content=3 * probe) for role, probe in zip(roles, probes, strict=True)]
+    try:
+        text = render_text(template, messages, dict(names), prompt=False)
+    except InputError:
+        return None
+    return next((place for place, probe in enumerate(probes) if probe not in text), None)
+
+
 @lru_cache(maxsize=16)
 def _compiled(template: str) -> jinja2.Template:
     environment = ImmutableSandboxedEnvironment(

@@ -29,9 +29,13 @@ def plain(backend: Backend, template: str | None) -> tuple[Backend, frozenset[in
         for text in (token, f" {token}", f"a{token}a"):
             if not controls.keys().isdisjoint(backend.encode(text, add_special_tokens=False).ids):
                 raise ArtifactError("a tokenizer that keeps text and control tokens apart",
-                                    f"one that reads '{token}' in a text as control",
-                                    "Use another tokenizer.")  # fmt: skip
+                                    f"a {_model(backend)} vocabulary that reads '{token}' in a text as control",
+                                    "Use a model whose tokenizer is a BPE or WordPiece.")  # fmt: skip
     return backend, frozenset(controls)
+
+
+def _model(backend: Backend) -> str:
+    return type(backend.model).__name__
 
 
 def inside(plain: Backend) -> Backend:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from gptwright.text.pack import TokenFile
 from gptwright.training.ramp import Ramp
 
 WIDTHS = 8  # batches' widths come in multiples of this: for every new shape oneDNN compiles and keeps new kernels
+EXACT = 4096  # so many things are shuffled by a table, more by a formula
 
 
 def key(*parts: object) -> int:
@@ -20,8 +22,25 @@ def key(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little")
 
 
+def permutation(size: int, seed: int) -> list[int]:
+    """A permutation of `size` things chosen by `seed`, each as likely as any other: the order of drawn numbers."""
+    drawn = hashlib.shake_256(repr(seed).encode()).digest(8 * size)
+    return np.frombuffer(drawn, "<u8").argsort(kind="stable").tolist()
+
+
+_kept = lru_cache(maxsize=64)(permutation)
+
+
 def shuffled(index: int, size: int, seed: int) -> int:
-    """Where `index` goes in a permutation of `size` things chosen by `seed`: a Feistel network, no table kept."""
+    """Where `index` goes in a permutation of `size` things chosen by `seed`.
+
+    Few things are permuted exactly, and the table is kept while it is used. For many a Feistel network needs none; of
+    few it would make some orders several times as often as others.
+    """
+    return _kept(size, seed)[index] if size <= EXACT else _feistel(index, size, seed)
+
+
+def _feistel(index: int, size: int, seed: int) -> int:
     half = max((size - 1).bit_length() + 1, 2) // 2
     mask = (1 << half) - 1
     while True:

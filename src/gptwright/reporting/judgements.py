@@ -1,0 +1,67 @@
+"""What people say of the policy's held-out answers: the answers.jsonl of ppo, with ranks that they gave."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gptwright.evaluation.intervals import Estimate, share_by_group
+from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.text.heldout import normalised
+from gptwright.text.jsonl import read_objects
+
+if TYPE_CHECKING:
+    from gptwright.alignment.rankings import Ranking
+
+ANSWERS = "answers.jsonl"
+NEW, OLD = "ppo", "sft"
+Asked = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judgements:
+    """Share of the judged answers in which the policy's was preferred, ties half, and who says so."""
+
+    wins: Estimate
+    judge: str
+
+
+def read_judgements(path: Path, policy: Path) -> Judgements:
+    """Counts the rankings in `path` that are about what the policy in the folder `policy` and its start answered.
+
+    Raises `ArtifactError` when the policy left no answers, `InputError` naming a line that ranks other answers.
+    """
+    from gptwright.alignment.rankings import read_rankings
+
+    known = _answered(policy)
+    found = share_by_group(_wins(read_rankings(path), known, policy))
+    return Judgements(found, f"the people of {path.name}")
+
+
+def _answered(policy: Path) -> dict[Asked, bool]:
+    """(prompt, answer, answer), in either order, and whether the first of them is the policy's."""
+    if not (policy / ANSWERS).is_file():
+        raise ArtifactError(f"{ANSWERS} in {policy}", "nothing there", "Run ppo again: it leaves what both models say.")
+    known: dict[Asked, bool] = {}
+    for line in read_objects(policy / ANSWERS):
+        first, second = line["answers"]
+        new_first = line["models"] == [NEW, OLD]
+        known |= {(_name(line["messages"]), first, second): new_first,
+                  (_name(line["messages"]), second, first): not new_first}  # fmt: skip
+    return known
+
+
+def _wins(rankings: "list[Ranking]", known: dict[Asked, bool], policy: Path) -> Iterator[tuple[str, float, int]]:
+    for ranking in rankings:
+        name = _name(ranking.messages)
+        new_first = known.get((name, *ranking.answers)) if len(ranking.answers) == 2 else None
+        if new_first is None:
+            raise InputError(f"a prompt and both answers of {policy / ANSWERS} on {ranking.where}",
+                             "others", f"Copy {ANSWERS} and give each line its ranks.")  # fmt: skip
+        first, second = ranking.ranks
+        better = first < second if new_first else second < first
+        yield name, 0.5 if first == second or ranking.answers[0] == ranking.answers[1] else float(better), 1
+
+
+def _name(messages: object) -> str:
+    return normalised(repr(messages))

@@ -1,0 +1,39 @@
+"""Which stages of a folder its model descends from: told by what went in and what came out, by hash, never by names.
+
+Other work may lie in the same folder: a second policy, a reward model that was tried. Its figures are not this model's.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from gptwright.foundations.runs import identities
+
+CONTROL = "reward-control"
+# From the end of the story to its beginning: what is there of it last is what the folder is about.
+ENDS = ("ppo", "reward", "rank", "sft", "pretrain", "tokenize", "prepare")
+
+
+class Made(Protocol):
+    """A stage with its role, and what it read and wrote, by hash."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def inputs(self) -> dict[str, str]: ...
+    @property
+    def outputs(self) -> dict[str, str]: ...
+
+
+T = TypeVar("T", bound=Made)
+
+
+def lineage(stages: Sequence[T]) -> list[T]:
+    """The last stage of the latest kind, all that it was made from, and the control of its reward model, in order."""
+    head = next((s for end in ENDS for s in reversed(stages) if s.role == end), stages[-1])
+    found = [head]
+    for stage in found:
+        read = set(stage.inputs.values())
+        found += [s for s in stages if s not in found and s.outputs and read & identities(s.outputs)]
+    rewards = [set(stage.inputs.values()) for stage in found if stage.role == "reward"]
+    controls = [s for s in stages if s.role == CONTROL and set(s.inputs.values()) in rewards]
+    return [stage for stage in stages if stage in found or stage in controls[-1:]]

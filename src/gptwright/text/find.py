@@ -1,0 +1,141 @@
+"""Which files a pattern stands for: a file, a folder with all folders in it, a glob, `bundled`, or `bundled:NAME`.
+
+Linked folders are gone into, each once. What is passed over is named: files of other kinds, what is hidden, links to
+nothing, and the folders of finished or unfinished stages, whose files are somebody's results and no text.
+"""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gptwright.foundations.errors import InputError
+from gptwright.foundations.runs import RECORD
+from gptwright.text.bundled import bundled_texts, is_bundled
+from gptwright.text.read import KINDS, kind
+
+OTHER_KIND, HIDDEN, NOWHERE, STAGE = "of another kind", "hidden", "linked to nothing", "of a stage"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files that patterns stand for, and what was passed over, by reason."""
+
+    files: list[Path]
+    passed_over: dict[str, list[Path]]
+
+
+@dataclass
+class _Search:
+    files: dict[Path, Path] = field(default_factory=dict[Path, Path])
+    passed_over: dict[str, dict[Path, None]] = field(default_factory=dict[str, dict[Path, None]])
+    folders: set[str] = field(default_factory=set[str])
+
+    def pass_over(self, path: Path, reason: str) -> None:
+        self.passed_over.setdefault(reason, {})[path] = None
+
+    def take(self, path: Path) -> None:
+        """A file is read when its kind is known, and only once, by whatever name it comes."""
+        if not path.exists():
+            self.pass_over(path, NOWHERE)
+        elif kind(path) and path.is_file():
+            self.files.setdefault(path.resolve(), path)
+        else:
+            self.pass_over(path, OTHER_KIND)
+
+    def take_all(self, paths: Sequence[Path]) -> None:
+        for path in sorted(file for each in paths for file in ([each] if not each.is_dir() else self.inside(each))):
+            self.take(path)
+
+    def inside(self, folder: Path) -> Iterator[Path]:
+        """The files of a folder and of all folders in it, linked or not; none is gone into twice."""
+
+        def refuse(error: OSError) -> None:
+            raise InputError(f"a folder that can be read, {error.filename}", error.strerror or str(error),
+                             "Correct its permissions, or leave it out.") from error  # fmt: skip
+
+        for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+            here = Path(place)
+            folders[:] = [name for name in sorted(folders) if self._is_to_be_entered(here / name)]
+            for name in files:
+                if name.startswith("."):
+                    self.pass_over(here / name, HIDDEN)
+                else:
+                    yield here / name
+
+    def _is_to_be_entered(self, folder: Path) -> bool:
+        if folder.name.startswith("."):
+            self.pass_over(folder, HIDDEN)
+            return False
+        if (folder / RECORD).is_file():
+            self.pass_over(folder, STAGE)
+            return False
+        place = os.path.realpath(folder)
+        is_new = place not in self.folders
+        self.folders.add(place)
+        return is_new
+
+
+def find(patterns: Sequence[str]) -> Found:
+    """Files in the order of the patterns, sorted within each, none twice. Raises `InputError` when there are none."""
+    search = _Search()
+    for pattern in patterns:
+        _search(pattern, search)
+    passed_over = {reason: sorted(paths) for reason, paths in search.passed_over.items()}
+    if not search.files:
+        names = "; ".join(f"passed over {summary(paths)} {reason}" for reason, paths in passed_over.items())
+        raise InputError(f"files with text in {', '.join(patterns) or 'nothing'}", names or "none", f"Known: {KINDS}.")
+    return Found(list(search.files.values()), passed_over)
+
+
+def resolve(patterns: Sequence[str]) -> list[Path]:
+    """The files that patterns stand for; see `find`."""
+    return find(patterns).files
+
+
+def summary(paths: Sequence[Path], most: int = 4) -> str:
+    """Names for one line: "3 (a.png, b.docx and c.zip)", the last of many as a number."""
+    names = [path.name.encode("utf-8", "replace").decode() for path in paths[:most]]
+    more = len(paths) - len(names)
+    return f"{len(paths):,} ({', '.join(names)}{f' and {more:,} more' if more else ''})"
+
+
+def _search(pattern: str, search: _Search) -> None:
+    if not pattern.strip():
+        raise InputError("a file, folder or pattern", "an empty word", "Say what is to be read, '.' for this folder.")
+    if is_bundled(pattern):
+        search.take_all(bundled_texts(pattern))
+        return
+    path = Path(pattern).expanduser()
+    if path.is_file() and not kind(path):
+        raise InputError(f"a text file of a known kind, not {path}", f"'{path.suffix}'", f"Known: {KINDS}.")
+    if (path / RECORD).is_file():
+        raise InputError(f"a file or folder with text at {path}", "the folder of a stage",
+                         f"Give its files by name, such as {path / 'train.jsonl'}.")  # fmt: skip
+    if path.exists():
+        search.folders.add(os.path.realpath(path))
+        search.take_all([path])
+        return
+    hits = [Path(hit) for hit in glob.glob(str(path), recursive=True)]
+    if not hits:
+        raise InputError(f"a file, folder or pattern at {pattern}", "nothing there", "Correct the path.")
+    root = _root(path)
+    search.take_all([hit for hit in hits if not _is_of_a_stage(hit, root, search)])
+
+
+def _root(pattern: Path) -> Path:
+    """The folder that a glob begins in."""
+    while glob.has_magic(str(pattern)):
+        pattern = pattern.parent
+    return pattern
+
+
+def _is_of_a_stage(path: Path, root: Path, search: _Search) -> bool:
+    for folder in (path, *path.parents):
+        if folder == root:
+            return False
+        if (folder / RECORD).is_file():
+            search.pass_over(folder, STAGE)
+            return True
+    return False
