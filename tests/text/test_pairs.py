@@ -56,7 +56,7 @@ def test_about_one_in_fifty_is_held_out(tmp_path: Path) -> None:
         ({"source": " \n", "target": "b"}, "text as 'source' in line 2"),
         ({"source": "a", "target": "b", "split": "tran"}, "as split in line 2"),
         ({"source": "a", "target": "b", "split": 1}, "as split in line 2"),
-        (["a", "b"], "an object on line 2"),
+        (["a", "b"], "a JSON object in line 2"),
     ],
 )
 def test_what_is_wrong_with_a_line(tmp_path: Path, line: Any, said: str) -> None:
