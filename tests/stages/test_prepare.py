@@ -7,7 +7,10 @@ import pytest
 
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.runs import open_stage
+from gptwright.stages import prepare
+from gptwright.stages.catalogue import carry_out
 from gptwright.stages.prepare import Prepare, data_files, inputs, run
+from gptwright.text import turns
 from gptwright.text.bundled import TEXTS
 
 Result = tuple[dict[str, Any], dict[str, list[dict[str, str]]], dict[str, Any]]
@@ -38,6 +41,7 @@ def story(number: int, length: int = 900) -> str:
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(exist_ok=True)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -75,7 +79,71 @@ def test_a_mixed_folder_is_read_and_every_loss_has_a_reason(do: Do, tmp_path: Pa
     assert {row["source"] for side in sides.values() for row in side} == {"rows.jsonl"}
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "40 documents" in captured.err and "6 dropped (" in captured.err.replace("\n", " ")
+    assert captured.err.split("\n")[1:3] == [
+        "prepare: dropped 6 documents (2 empty, 2 duplicate, 1 too short, 1 conversation); "
+        "cut 2,146 characters (2,146 repeated in many documents)",
+        "prepare: passed over, not read: 1 (picture.png) of another kind",
+    ]
+    assert sources["passed_over"] == {"of another kind": [str(data / "picture.png")]}
+
+
+def test_what_is_cut_is_counted_by_its_reason_and_said(do: Do, tmp_path: Path, capsys: Any) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.md").write_text("---\ntitle: x\n---\n" + "\n\n".join(story(i) for i in range(30)))
+    (data / "b.html").write_text(f"<nav>Home and so on</nav><main><p>{story(40)}</p></main><p>Imprint</p>")
+    (data / "c.txt").write_text(f"{story(41)} \r\n{story(42)}\n<|endoftext|>\n{story(43)}\u0344\u0344")
+    (data / "d.txt").write_bytes(("오늘 아침에는 비가 조금 내렸다. 나는 시장까지 걸어갔다.\n" * 9).encode("cp949"))
+    figures, sides, sources = do(data)
+    check_law(figures, sources)
+    kept = [row["source"] for side in sides.values() for row in side]
+    assert kept.count("c.txt") == 2
+    assert sources["total"]["cut"]["reasons"] == {
+        "front matter": len("---\ntitle: x\n---\n"),
+        "layout": len(" \r")
+        + len("\n\n\n\n")
+        + len("\n")
+        - 2,  # c.txt, between a.md's pieces, d.txt, NFC's two for one
+        "menus and the like of web pages": len("Home and so on") + len("Imprint"),
+        "signs between texts": len("\n<|endoftext|>\n"),
+    }
+    assert [file.get("encoding") for file in sources["files"]] == [None, None, None, "euc-kr"]
+    assert capsys.readouterr().err.strip().split("\n")[-1] == "prepare: not UTF-8, read as euc-kr: 1 (d.txt)"
+
+
+def test_nothing_lost_is_said_too(do: Do, tmp_path: Path, capsys: Any) -> None:
+    do(write_rows(tmp_path / "rows.jsonl", [{"text": story(i)} for i in range(40)]))
+    assert capsys.readouterr().err.split("\n")[1:] == ["prepare: dropped nothing; cut nothing", ""]
+
+
+def test_many_files_are_read_by_turns_to_the_same_end(do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(6):
+        rows: list[dict[str, Any]] = [{"text": story(100 * i + k)} for k in range(20)]
+        write_rows(tmp_path / "data" / f"{i}.jsonl", [*rows, {"messages": []}, {"text": story(100 * i)}])
+    figures, sides, sources = do(tmp_path / "data", max_characters=60_000)
+    monkeypatch.setattr(prepare, "MOST_OPEN", 2)
+    monkeypatch.setattr(turns, "FIRST_PIECE", 2_000)
+    assert do(tmp_path / "data", max_characters=60_000) == (figures, sides, sources)
+    check_law(figures, sources)
+
+
+def test_a_folder_inside_of_the_data_is_no_data(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_rows(data / "rows.jsonl", [{"text": story(i)} for i in range(40)])
+    config = Prepare(data=(str(data),))
+    for out in ("out", "out", "other"):
+        folder = carry_out("prepare", config, data / out)
+        read = json.loads((folder / "sources.json").read_text())["files"]
+        assert [Path(file["file"]).name for file in read] == ["rows.jsonl"]
+
+
+def test_an_encoding_that_was_given(do: Do, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("\n\n".join(f"{story(i)} — 5 €" for i in range(40)).encode("cp1252"))
+    _, sides, sources = do(tmp_path / "a.txt", encoding="latin1")
+    assert sources["files"][0]["encoding"] == "windows-1252"
+    assert "— 5 €" in sides["train"][0]["text"]
+    with pytest.raises(ConfigError, match="'martian'"):
+        do(tmp_path / "a.txt", encoding="martian")
 
 
 def test_the_same_input_gives_the_same_bytes_and_the_seed_another_split(do: Do, tmp_path: Path) -> None:
@@ -176,7 +244,7 @@ def test_one_document_that_may_not_be_cut(do: Do, tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("a.txt", b"text\0more", "zero byte"),
-        ("a.txt", "na\u00efve ".encode("latin1") * 9, "offset 2"),
+        ("a.txt", "na\u00efve ".encode() * 9 + b"\xff", "offset 63"),
         ("a.txt.gz", b"not gzip", r"a\.txt\.gz"),
         ("a.jsonl.xz", b"not xz", r"a\.jsonl\.xz"),
         ("a.jsonl.zst", b"not zstd", r"a\.jsonl\.zst"),

@@ -6,14 +6,15 @@ import re
 import pytest
 
 from gptwright.text.bundled import TEXTS, TRANSLATION, bundled_file, bundled_folder, bundled_name, bundled_text
-from gptwright.text.read import read_documents
+from gptwright.text.find import resolve
+from gptwright.text.read import read_file
 
 Pair = dict[str, str]
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_bundled_source_has_both_sides_and_sound_documents(name: str) -> None:
-    documents = list(read_documents([f"bundled:{name}"]))
+    documents = list(d for path in resolve([f"bundled:{name}"]) for d in read_file(path))
     assert {d.split for d in documents} == {"train", "heldout"}
     assert all(d.text.strip() and d.title and d.source == name for d in documents)
     assert len({d.text for d in documents}) == len(documents)

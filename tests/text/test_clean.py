@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.text.clean import drop_boilerplate, normalise
+from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
 
 MESSY = st.text(st.one_of(st.characters(), st.sampled_from(" \n\r\t\x00\x0b\x85\u200b\ufeff\u3000\u00a0\u0301e\ud800")))
 
@@ -12,7 +12,7 @@ def test_normalise_is_idempotent_and_leaves_plain_text(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
     once.encode()
-    assert not set(once) & set("\r\x00\x0b\x85\u200b\ufeff")
+    assert not set(once) & set("\r\x00\x0b\x85\ufeff")
     assert "\n\n\n\n" not in once and " \n" not in once
 
 
@@ -28,6 +28,8 @@ def test_normalise_is_idempotent_and_leaves_plain_text(text: str) -> None:
         ("  indented\n    more", "  indented\n    more"),
         ("a hard-\nwrapped line\nof prose", "a hard-\nwrapped line\nof prose"),
         ("\ud800x", "\ufffdx"),
+        ("ខ្ញុំ\u200bសោក\u200b\u200bណាស់\u200b\n", "ខ្ញុំ\u200bសោក\u200bណាស់"),
+        ("ไทย\u200bคำ \u200bword\u200b, ລາວ\u200b1", "ไทย\u200bคำ word, ລາວ\u200b1"),
         ("👩\u200d🔬", "👩\u200d🔬"),
     ],
 )
@@ -61,22 +63,49 @@ def test_a_text_about_gutenberg_stays_whole() -> None:
 @pytest.mark.parametrize(
     "line",
     ["Skip to content", "Jump to navigation", "Accept all cookies", "We use cookies to improve this site.", "[Pg 12]",
-     "Page 3 of 10", "- 12 -", "Back to top", "Share on Facebook"],
+     "Page 3 of 10", "Back to top", "Share on Facebook"],
 )  # fmt: skip
 def test_web_and_page_furniture_goes(line: str) -> None:
     assert drop_boilerplate(f"One.\n{line}\nTwo.") == "One.\nTwo."
 
 
-@pytest.mark.parametrize("line", ["Skip to content with your life", "Page 3 was torn", "1815", "IV", "- 12 - dozen"])
+@pytest.mark.parametrize(
+    "line",
+    ["Skip to content with your life", "Page 3 was torn", "1815", "IV", "- 12 - dozen", "- 12 -", "— 3 —", "Page 3"],
+)
 def test_prose_is_not_taken_for_furniture(line: str) -> None:
     assert drop_boilerplate(f"One.\n{line}\nTwo.") == f"One.\n{line}\nTwo."
 
 
-def numbered(lines_apart: int) -> str:
-    return "\n".join(f"{n}\n" + "\n".join(["some prose"] * (lines_apart - 1)) for n in range(1, 9))
+def numbered(lines_apart: int, mark: str = "{}", line: str = "some prose") -> str:
+    return "\n".join(f"{mark.format(n)}\n" + "\n".join([line] * (lines_apart - 1)) for n in range(1, 9))
 
 
-def test_bare_numbers_go_only_at_the_distance_of_pages() -> None:
-    assert drop_boilerplate(numbered(35)) == "\n".join(["some prose"] * 34 * 8)
-    assert drop_boilerplate(numbered(14)) == numbered(14)
-    assert drop_boilerplate(numbered(300)) == numbered(300)
+@pytest.mark.parametrize("mark", ["{}", "- {} -", "– {} –", "Page {}", "  {}  "])
+def test_numbers_go_only_at_the_distance_of_pages(mark: str) -> None:
+    assert drop_boilerplate(numbered(35, mark)) == "\n".join(["some prose"] * 34 * 8)
+    for apart in (14, 300):
+        assert drop_boilerplate(numbered(apart, mark)) == numbered(apart, mark).strip("\n")
+
+
+@pytest.mark.parametrize("mark", ["{}", "— {} —", "Page {}"])
+@pytest.mark.parametrize("line", ["A sentence of the story.", "「そうですか。」", "“So it is!”", "he went\nAnd so on;"])
+def test_numbers_between_whole_sentences_are_those_of_chapters(mark: str, line: str) -> None:
+    text = numbered(30, mark, line)
+    assert drop_boilerplate(text) == text
+
+
+def test_page_numbers_between_blank_lines_inside_of_sentences() -> None:
+    pages = [f"It began\n\n{n}\n\nand went on.\n" + "More of it was told here.\n" * 30 for n in range(11, 19)]
+    assert not [line for line in drop_boilerplate("".join(pages)).split("\n") if line.isdigit()]
+
+
+@pytest.mark.parametrize("sign", ["<|endoftext|>", "<|end_of_text|>", "<eos>", "[EOS]", "</s>"])
+def test_signs_between_texts_part_them(sign: str) -> None:
+    assert texts_between_separators(f"One.\n{sign}\nTwo.\n\n {sign}\n") == ["One.", "Two."]
+
+
+def test_signs_at_an_end_part_and_signs_in_a_sentence_do_not() -> None:
+    assert texts_between_separators("One.<|endoftext|>Two\n<|endoftext|>Three<|endoftext|>") == ["One.", "Two", "Three"]
+    for text in ("GPT-2 ends with <|endoftext|> and so on.", "`</s>`", "<s>\nstruck\n</s>", "", "<p>"):
+        assert texts_between_separators(text) == [text]

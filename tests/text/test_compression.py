@@ -70,3 +70,30 @@ def test_what_grows_beyond_the_limit_is_refused(tmp_path: Path, suffix: str, mon
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.txt"):
         read(tmp_path / "gone.txt")
+
+
+def test_the_largest_windows_of_zstd_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.zst"
+    for log in (27, 28, 31):
+        window = zstandard.ZstdCompressionParameters.from_level(1, window_log=log)
+        packed = zstandard.ZstdCompressor(compression_params=window).compressobj()
+        path.write_bytes(packed.compress(TEXT) + packed.flush())
+        assert read(path) == TEXT
+    frame = bytearray(path.read_bytes())
+    frame[5] = (32 - 10) << 3  # the frame says that its window is 4 GiB
+    path.write_bytes(frame)
+    with pytest.raises(InputError, match=r"a window of at most 2 GiB(.|\n)*got a larger one"):
+        read(path)
+
+
+def test_a_sound_file_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.zst"
+    dictionary = zstandard.train_dictionary(2_000, [b"hello world %d " % i * 20 for i in range(200)])
+    path.write_bytes(zstandard.ZstdCompressor(dict_data=dictionary).compress(b"hello world 5 " * 100))
+    with pytest.raises(InputError, match="wrote with a dictionary"):
+        read(path)
+    for suffix in PACKERS:
+        path = tmp_path / f"a.txt{suffix}"
+        path.write_bytes(b"<html>Not found</html>")
+        with pytest.raises(InputError, match=rf"{suffix} data in .*; got other data, which begins with b'<html>'"):
+            read(path)

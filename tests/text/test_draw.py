@@ -26,7 +26,7 @@ def test_every_item_comes_and_no_stream_runs_ahead(sizes: list[list[int]]) -> No
 def file(name: str, documents: int, length: int) -> Iterator[Refined]:
     for i in range(documents):
         split = "heldout" if i % 4 == 3 else "train"
-        yield Refined(Document(f"{name}{i:03}".ljust(length, "."), name, split=split), length)
+        yield Refined(Document(f"{name}{i:03}".ljust(length, "."), name, split=split), Counter())
 
 
 def side(refined: Refined) -> Split:

@@ -1,3 +1,5 @@
+import pytest
+
 from gptwright.text.html import read_page
 
 
@@ -23,3 +25,47 @@ def test_deep_nesting_and_an_empty_page() -> None:
     assert read_page("<div>" * 2_000 + "deep").text == "deep"
     assert read_page("").text == ""
     assert read_page("").title == ""
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["ruby", "rb", "acronym", "nobr", "blink", "output", "slot", "math", "o:p", "st1:place", "my-element", "progress",
+     "dfn", "bdi", "picture", "meter", "center-piece"],
+)  # fmt: skip
+def test_what_is_no_block_is_part_of_a_sentence(tag: str) -> None:
+    assert read_page(f"<p>before <{tag}>word</{tag}>, after</p>").text == "before word, after"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["div", "section", "figcaption", "dt", "blockquote", "h6", "summary", "legend", "address", "details", "hgroup"],
+)
+def test_blocks_end_a_line(tag: str) -> None:
+    assert read_page(f"<div>before <{tag}>word</{tag}> after</div>").text == "before\nword\nafter"
+
+
+@pytest.mark.parametrize(
+    ("ruby", "text"),
+    [
+        ("漢<rp>(</rp><rt>kan</rt><rp>)</rp>字<rp>(</rp><rt>ji</rt><rp>)</rp>", "漢(kan)字(ji)"),
+        ("<rb>私</rb><rp>（</rp><rt>わたくし</rt><rp>）</rp>", "私（わたくし）"),
+        ("漢字<rt>kanji", "漢字(kanji)"),
+    ],
+)
+def test_the_reading_of_a_sign_stands_in_brackets_behind_it(ruby: str, text: str) -> None:
+    assert read_page(f"<p>Read <ruby>{ruby}</ruby> so.</p>").text == f"Read {text} so."
+
+
+def test_only_the_pages_own_header_and_footer_are_furniture_and_they_are_counted() -> None:
+    page = read_page(
+        "<body><header>Menu Home</header><article><header><h1>Head</h1><p>Lead.</p></header><p>Body.</p>"
+        "<footer>By a writer</footer></article><footer>Imprint<script>var unseen</script></footer></body>"
+    )
+    assert page.text.split("\n") == ["Head", "Lead.", "Body.", "By a writer"]
+    assert page.left_out == len("Menu Home") + len("Imprint")
+
+
+def test_what_stands_outside_of_the_main_part_is_counted() -> None:
+    page = read_page("<div>menu</div><main><header><h1>Head</h1></header>text<nav>here</nav></main><div>more</div>")
+    assert (page.text, page.left_out) == ("Head\ntext", len("menu" + "more" + "here"))
+    assert read_page("<p>All <b>of</b> it</p><script>x</script>").left_out == 0

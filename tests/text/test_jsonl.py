@@ -14,7 +14,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_is_named_with_its_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "a.jsonl").write_text('{"score": 1}\n{"ranks": [1, ' + name + "]}\n")
-    with pytest.raises(InputError, match=rf"JSON on line 2 of .*a\.jsonl; got {name} is no number"):
+    with pytest.raises(InputError, match=rf"JSON object in line 2 of .*a\.jsonl; got .*{name} is no number"):
         read_objects(tmp_path / "a.jsonl")
 
 
@@ -30,4 +30,35 @@ def test_lines_know_where_they_stand_blank_ones_counted(tmp_path: Path) -> None:
 def test_json_without_measure_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{}\n" + '{"a":' * 100_000 + "1" + "}" * 100_000)
     with pytest.raises(InputError, match="line 2"):
+        read_objects(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("escape", "text"),
+    [
+        (r"\ud83d\ude00", "😀"),
+        (r"\ud83d!", "\ufffd!"),
+        (r"\ude00\uD83D", "\ufffd\ufffd"),
+        (r"\\ud83d", r"\ud83d"),
+        (r"\\\ud83d", "\\\ufffd"),
+    ],
+)
+def test_half_a_pair_becomes_the_sign_for_it(tmp_path: Path, escape: str, text: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"{escape}": ["{escape}"]}}')
+    assert read_objects(tmp_path / "a.jsonl") == [{text: [text]}]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'{"a": 1}\n\xff\xfe{"a": "b"}\n', r"UTF-8 in line 2 of .*; got a byte that is not \(0xff\) at offset 0"),
+        (b'{"a": "caf\xe9"}', r"UTF-8 in line 1 of .*; got a byte that is not \(0xe9\) at offset 10"),
+        ('{"a": 1}\n'.encode("utf-16"), "UTF-8 in line 1 of .*; got the mark of UTF-16"),
+        (b"[1]", "a JSON object in line 1 of .*; got a list"),
+        (b"{'a': 1}", "a JSON object in line 1 of"),
+    ],
+)
+def test_a_bad_line_is_told_as_what_it_is(tmp_path: Path, data: bytes, says: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes(data)
+    with pytest.raises(InputError, match=says):
         read_objects(tmp_path / "a.jsonl")

@@ -13,11 +13,13 @@ import zstandard
 from gptwright.foundations.errors import ConfigError, GptwrightError, InputError
 from gptwright.text import bundled
 from gptwright.text.documents import Document
-from gptwright.text.read import find, read_documents, resolve
+from gptwright.text.find import resolve
+from gptwright.text.labels import encoding
+from gptwright.text.read import Skip, read_file
 
 
 def read(*patterns: Path | str) -> list[Document]:
-    return list(read_documents([str(p) for p in patterns]))
+    return [document for path in resolve([str(p) for p in patterns]) for document in read_file(path)]
 
 
 def texts(*patterns: Path | str) -> list[str]:
@@ -49,28 +51,11 @@ def test_every_kind_is_read_compressed_or_not(tmp_path: Path, suffix: str, pack:
     assert [d.split for d in documents[3:5]] == ["heldout", None]
 
 
-def test_patterns_keep_their_order_and_no_file_comes_twice(tmp_path: Path) -> None:
-    for name in ("b.txt", "a.txt", "sub/c.TXT", "sub/picture.png", ".hidden/d.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-    folder, last = str(tmp_path), str(tmp_path / "sub" / "c.TXT")
-    assert texts(folder) == ["a.txt", "b.txt", "sub/c.TXT"]
-    assert texts(last, folder, f"{folder}/*.txt") == ["sub/c.TXT", "a.txt", "b.txt"]
-    assert texts(f"{folder}/**/*.TXT") == ["sub/c.TXT"]
-    found = find([folder])
-    assert (len(found.files), found.ignored) == (3, 1)
-    assert resolve([folder]) == found.files
-
-
-def test_a_rule_at_the_top_of_a_page_is_not_front_matter(tmp_path: Path) -> None:
-    (tmp_path / "a.md").write_text("---\nJust a rule.\n---\nMore.")
-    assert texts(tmp_path) == ["---\nJust a rule.\n---\nMore."]
-
-
 def test_conversations_are_no_documents_but_counted(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"messages": []}\n{"text": "words"}\n')
     skipped: Counter[tuple[str, str]] = Counter()
-    found = list(read_documents([str(tmp_path)], lambda source, reason: skipped.update([(source, reason)])))
+    count: Skip = lambda source, reason: skipped.update([(source, reason)])  # noqa: E731
+    found = list(read_file(tmp_path / "a.jsonl", count))
     assert [d.text for d in found] == ["words"]
     assert skipped == {("a.jsonl", "conversation"): 1}
 
@@ -112,7 +97,7 @@ def test_an_unknown_kind_given_by_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.docx").write_text("x")
     with pytest.raises(InputError, match=r"'\.docx'(.|\n)*Known: \.txt"):
         read(tmp_path / "a.docx")
-    with pytest.raises(InputError, match="1 of other kinds"):
+    with pytest.raises(InputError, match=r"passed over 1 \(a\.docx\) of another kind"):
         read(tmp_path)
 
 
@@ -151,6 +136,46 @@ def test_an_unknown_side_is_refused_with_its_line(tmp_path: Path) -> None:
         read(tmp_path / "a.jsonl")
     with pytest.raises(InputError, match=r"row 2 of .*a\.parquet; got 'holdot'"):
         read(tmp_path / "a.parquet")
+
+
+def test_parquet_that_is_sound_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.parquet"
+    offsets, data = pyarrow.array([0, 2], pyarrow.int32()).buffers()[1], pyarrow.py_buffer(b"\xff\xfe")
+    column = pyarrow.StringArray.from_buffers(1, offsets, data)
+    pyarrow.parquet.write_table(pyarrow.table({"text": column}), path)
+    with pytest.raises(InputError, match='UTF-8 in the column "text"'):
+        read(path)
+
+    def cannot(*_: object) -> None:
+        raise pyarrow.ArrowNotImplementedError("Support for codec 'lzo' not built")
+
+    monkeypatch.setattr(pyarrow.parquet, "ParquetFile", cannot)
+    with pytest.raises(InputError, match=r"that pyarrow can read(.|\n)*lzo(.|\n)*Write the file again"):
+        read(path)
+
+
+def test_files_say_what_they_were_read_as_and_what_their_readers_left_out(tmp_path: Path) -> None:
+    korean = "오늘 아침에는 비가 조금 내렸다. 나는 작은 우산을 들고 시장까지 걸어갔다.\n" * 3
+    (tmp_path / "a.txt").write_bytes(korean.encode("cp949"))
+    (tmp_path / "b.md").write_bytes(b"---\na: b\n---\n" + korean.encode("utf-16"))
+    (tmp_path / "c.md").write_text("---\na: b\n---\n# Head\n")
+    (tmp_path / "d.html").write_text("<nav>Menu</nav><p>text")
+    with pytest.raises(InputError, match=r"b\.md"):
+        read(tmp_path / "b.md")
+    (tmp_path / "b.md").unlink()
+    found = read(tmp_path)
+    assert [(d.encoding, dict(d.cut)) for d in found] == [
+        ("euc-kr", {}), ("utf-8", {"front matter": 13}), ("utf-8", {"menus and the like of web pages": 4})
+    ]  # fmt: skip
+
+
+def test_lines_in_a_given_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a"}\n' + '{"text": "naïve — €"}\n'.encode("cp1252"))
+    with pytest.raises(InputError, match="line 2"):
+        read(path)
+    found = list(read_file(path, given=encoding("latin1")))
+    assert [(d.text, d.encoding) for d in found] == [("a", "utf-8"), ("naïve — €", "windows-1252")]
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

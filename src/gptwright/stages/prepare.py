@@ -16,7 +16,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import Range, Seed, settings
 from gptwright.text.draw import BEYOND, first
-from gptwright.text.find import Found, find, resolve, summary
+from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.labels import Encoding, encoding
 from gptwright.text.ledger import Account, Ledger
 from gptwright.text.read import label, read_file
@@ -138,7 +138,7 @@ def _manifest(ledger: Ledger, found: Found) -> dict[str, Any]:
             | ({"encoding": ledger.encodings[label(f)]} if label(f) in ledger.encodings else {})
             for f in found.files
         ],
-        "ignored_files": sum(map(len, found.passed_over.values())),
+        "ignored_files": len(found.passed_over.get(OTHER_KIND, [])),
         "passed_over": {reason: [label(path) for path in paths] for reason, paths in found.passed_over.items()},
     }
 

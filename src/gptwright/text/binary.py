@@ -30,7 +30,7 @@ def refuse_binary(data: bytes, path: Path) -> None:
     """Raises `InputError` for what is no text in any encoding without zero bytes, saying what it is where known."""
     kind = next((kind for pattern, kind in _WRITTEN_AS_TEXT.items() if pattern.match(data)), None)
     zero = data.find(b"\0")
-    if kind is None and (zero >= 0 or not _is_utf8(data)):
+    if kind is None and (zero >= 0 or not is_utf8(data)):
         kind = next((kind for magic, kind in _MAGIC.items() if data.startswith(magic)), None)
     if kind is None and zero >= 0:
         kind = f"binary data (a zero byte at offset {zero})"
@@ -38,7 +38,8 @@ def refuse_binary(data: bytes, path: Path) -> None:
         raise InputError(f"text in {path}", kind, "Convert it to UTF-8 text first, or leave the file out.")
 
 
-def _is_utf8(data: bytes) -> bool:
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are UTF-8, ASCII included."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:

@@ -60,8 +60,9 @@ def decode_html(data: bytes, path: Path, given: Encoding | None = None) -> tuple
     try:
         return decode_as(data, said), said.name
     except UnicodeDecodeError:
-        found = None if given or _is_damaged_utf8(data) else detected(data)
-        return found or (decode_as(data, said, replace=True), f"{said.name} with bad bytes")
+        text = decode_as(data, said, replace=True)
+        found = None if given or _is_mostly_sound(text) or _is_damaged_utf8(data) else detected(data)
+        return found or (text, f"{said.name} with bad bytes")
 
 
 def _plain(data: bytes, path: Path, said: Encoding | None) -> tuple[str, str] | None:
@@ -101,6 +102,11 @@ def _is_damaged_utf8(data: bytes) -> bool:
     bad = len(re.findall("[\udc80-\udcff]", text))
     sound = len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
     return sound >= (bad / 2 if is_sparse(data) else 2 * bad)
+
+
+def _is_mostly_sound(text: str) -> bool:
+    """Whether at most a third of the characters beyond ASCII are U+FFFD: in another encoding nearly all are."""
+    return 3 * text.count("\ufffd") <= sum(not c.isascii() for c in text)
 
 
 def _first_fault(data: bytes) -> int:

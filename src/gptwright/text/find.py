@@ -105,7 +105,8 @@ def _search(pattern: str, search: _Search) -> None:
     if not pattern.strip():
         raise InputError("a file, folder or pattern", "an empty word", "Say what is to be read, '.' for this folder.")
     if is_bundled(pattern):
-        search.take_all(bundled_texts(pattern))
+        for text in bundled_texts(pattern):
+            search.take(text)
         return
     path = Path(pattern).expanduser()
     if path.is_file() and not kind(path):

@@ -38,7 +38,7 @@ def encoding(label: str) -> Encoding | None:
     if found and found.name not in ("replacement", "x-user-defined"):
         return Encoding("gb18030" if found.name == "gbk" else found.name, _CODECS.get(found.name, found.name))
     try:
-        b"".decode(label.strip())
+        "a".encode(label.strip())
     except (LookupError, ValueError):  # unknown, no encoding of text, or no name at all
         return None
     name = codecs.lookup(label.strip()).name

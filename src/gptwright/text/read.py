@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.text.binary import is_utf8
 from gptwright.text.bundled import bundled_name
 from gptwright.text.compression import COMPRESSED, lines, opened, read_all
 from gptwright.text.documents import Document
@@ -85,7 +86,8 @@ def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None)
         if row.get("text") is None and "messages" in row:
             skip(_source(path), "conversation")
         elif "text" in row and isinstance(row["text"], str | None):
-            yield _document(row, path)
+            document = _document(row, path)
+            yield replace(document, encoding=given.name) if given and not is_utf8(line) else document
         else:
             got = "a value of another type" if "text" in row else f"the fields {', '.join(row) or '(none)'}"
             raise InputError(f'a string in the field "text" in {row.where}', got, "Mend the line.")

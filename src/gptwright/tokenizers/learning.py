@@ -11,8 +11,8 @@ from tokenizers import Tokenizer as Backend
 
 COVERAGE = 0.9995  # of all characters of the text, as sentencepiece; the rarest become bytes or the unknown token
 LONGEST_WORD = 256
-"""Letters of a word that are merged together while learning. The trainer's time grows with the square of a word's length,
-and what is longer is no word: base64, or a text without spaces."""
+"""Letters of a word that are merged together while learning. The trainer's time grows with the square of a word's
+length, and what is longer is no word: base64, or a text without spaces."""
 ASCII = tuple(chr(code) for code in range(0x21, 0x7F) if not chr(code).isupper())
 """What any prompt in lower case may hold, whether the text had it or not."""
 Merges = list[tuple[str, str]]
