@@ -22,7 +22,7 @@ def test_a_rule_judges_only_what_it_alone_ranked(labellers: dict[str, int], rule
 
 def test_the_people_are_named_and_an_old_folder_names_nobody() -> None:
     assert "by me, Ann" in str(Judge.of({"labellers": {"me": 1, "Ann": 2}}))
-    assert Judge.of({}).rule is None
+    assert Judge.of({}).rule is None and "who ranked is not noted" in str(Judge.of({}))
 
 
 def test_labellers_are_counted() -> None:

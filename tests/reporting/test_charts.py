@@ -81,6 +81,11 @@ def test_a_curve_that_never_moves_is_drawn(value: float) -> None:
     assert "polyline" in line_chart("loss", [Curve(name="a", points=[(1, value), (2, value)])])
 
 
+def test_a_curve_that_moves_by_a_rounding_is_drawn() -> None:
+    points = [(1, 11.38111), (2, 11.381109999999998)]
+    assert line_chart("loss", [Curve(name="a", points=points, kind="sparse")]).count("<circle") == 2
+
+
 def test_the_interval_bar_stays_on_its_track() -> None:
     for estimate in (Estimate(0.0, 0.0, 0.0, 5), Estimate(1.0, 0.7, 1.0, 5), Estimate(0.5, 0.4, 0.6, 50)):
         for rect in HTMLParser(interval_bar(estimate)).css("rect.mark"):

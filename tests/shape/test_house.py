@@ -147,7 +147,11 @@ def test_the_web_pages_ask_nobody_else() -> None:
 
 
 def test_tests_mirror_the_source() -> None:
-    """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own."""
+    """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own.
+
+    Two are about all stages together: their numbers, and the commands of the pages.
+    """
     rooms = [path.name for path in SOURCE.iterdir() if path.is_dir() and path.name not in ("serving", "reporting")]
     tests = [path for room in rooms for path in (ROOT / "tests" / room).glob("test_*.py")]
-    assert [name(t) for t in tests if not (SOURCE / t.parent.name / t.name.removeprefix("test_")).is_file()] == []
+    alone = {name(t) for t in tests if not (SOURCE / t.parent.name / t.name.removeprefix("test_")).is_file()}
+    assert alone <= {"tests/stages/test_docs.py", "tests/stages/test_numbers.py"}

@@ -216,4 +216,5 @@ def masked(text: str) -> str:
     """Without what is another's machine, another text or another number."""
     text = re.sub(r"“[^”\n]*", "“", text)
     text = re.sub(r"(?m)^(pretrain: .* matrices in) .*", r"\1", text)
+    text = re.sub(r"[;,] \d[\d,]* (dropped|cut) \([^)]*\)|; (dropped|cut) nothing", "", text)
     return re.sub(r"SHA-256 \w+|[-+]?\d[\d,.]*", "#", text)

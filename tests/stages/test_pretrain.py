@@ -404,7 +404,9 @@ def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(
     pretrain_config: Pretrain, tokenized: Path, tmp_path: Path
 ) -> None:
     few = len(open_tokens(tokenized, "heldout"))
-    config = replace(pretrain_config, model=replace(pretrain_config.model, context=few), length=few, rows=1, steps=1)
+    config = replace(
+        pretrain_config, model=replace(pretrain_config.model, context=few), length=few, rows=1, steps=1, warmup=0
+    )
     with pytest.raises(InputError, match=rf"at least {few + 1:,} tokens of held-out text; got {few:,}"):
         carry_out("pretrain", config, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -413,6 +415,6 @@ def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(
 
 def test_a_small_context_has_room_for_samples(pretrain_config: Pretrain, tmp_path: Path) -> None:
     small = replace(pretrain_config.model, context=3)
-    config = replace(pretrain_config, model=small, length=3, steps=1, evaluate_every=1, save_every=1)
+    config = replace(pretrain_config, model=small, length=3, steps=1, warmup=0, evaluate_every=1, save_every=1)
     folder = carry_out("pretrain", config, tmp_path / "out")
     assert "## Step 1" in (folder / "samples.md").read_text(encoding="utf-8")

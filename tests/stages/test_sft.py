@@ -71,7 +71,7 @@ def test_ranked_answers_of_the_training_side_are_learned_too(
     path = lines(tmp_path / "rankings.jsonl", ranking, other)
     carry_out("sft", replace(sft_config, rankings=path, questions=None, text=None, steps=1), tmp_path / "out")
     told = capsys.readouterr().err
-    assert "sft: 19 conversations to train on, 0.1 times each; 1 dropped (1 rankings held out" in told
+    assert "sft: 19 conversations to train on, 0.1 times each; 1 dropped (1 ranked, held out for reward" in told
 
 
 def test_what_lines_hold_out_measures_and_is_not_learned(

@@ -73,7 +73,7 @@ def continuations(texts: Sequence[str], count: int, seed: int) -> list[Conversat
         found.append(Conversation([
             {"role": "user", "content": f"Continue: {''.join(units[:at]).strip()}"},
             {"role": "assistant", "content": "".join(units[at:]).rstrip()},
-        ], "train", "a sentence of the text"))  # fmt: skip
+        ], "train"))  # fmt: skip
     return found
 
 

@@ -37,5 +37,5 @@ class Judge:
         """As it is said behind "by"."""
         if self.rule:
             return f"the rule '{self.rule}', which made the rankings and which no model has seen"
-        people = ", ".join(self.labellers) or UNNAMED
-        return f"the reward model itself, no independent judge (the rankings are by {people})"
+        people = f"the rankings are by {', '.join(self.labellers)}" if self.labellers else "who ranked is not noted"
+        return f"the reward model itself, no independent judge ({people})"

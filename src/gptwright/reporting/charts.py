@@ -107,7 +107,8 @@ def _scale(curves: Sequence[Curve]) -> _Scale:
     begin = min(steps) + 0.04 * (max(steps) - min(steps))
     values = [value for curve in curves for value in _typical(curve, begin)]
     low, high = min(values), max(values)
-    margin = 0.08 * (high - low) or max(abs(high) * 0.1, 0.1)
+    flat = high - low <= 1e-9 * max(abs(low), abs(high))  # what differs by roundings alone has no round numbers between
+    margin = max(abs(high) * 0.1, 0.1) if flat else 0.08 * (high - low)
     return _Scale(min(steps), max(max(steps), min(steps) + 1), low - margin, high + margin)
 
 

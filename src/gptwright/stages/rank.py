@@ -80,7 +80,7 @@ def _prompts(config: Rank, split: str, count: int, model: Model) -> list[Prompt]
     """Prompts cut from one side's text that leave room for an answer. Raises `InputError` when there is none."""
     texts = [str(line["text"]) for line in read_objects(stage_file(config.text, f"{split}.jsonl", "prepare"))]
     intake, longest = Intake("rank"), model.context - config.max_tokens
-    asked = [(Line({}, f"a sentence of {split}.jsonl"), conversation.messages[:-1])
+    asked = [(Line({}, ""), conversation.messages[:-1])
              for conversation in continuations(texts, count, config.seed + 1)]  # fmt: skip
     found = prompts_within(asked, model.tokenizer, longest, intake)
     intake.require(found, f"prompts of at most {longest:,} tokens", "Lower max_tokens.")

@@ -174,7 +174,7 @@ def _conversations(config: SFT) -> tuple[list[Conversation], Intake]:
             best = Message(role="assistant", content=ranking.best)
             found.append(Conversation([*ranking.messages, best], "train", ranking.where))
         for ranking in sides.heldout:
-            intake.drop("rankings held out", ranking.where)
+            intake.drop("ranked, held out for reward", ranking.where)
     if config.text:
         texts = [str(line["text"]) for line in read_objects(stage_file(config.text, "train.jsonl", "prepare"))]
         found += continuations(texts, config.continuations, config.seed)
