@@ -73,7 +73,8 @@ def wide(data: bytes) -> tuple[str, str] | None:
         meant = of_codec(codec)
         text = _sound(data, meant)
         # Noise has rarely a space where text has one in every line; the other order makes them U+2000 and U+0A00.
-        if text and _is_assigned(text[:SAMPLE]) and len(_BORDERS.findall(text)) >= len(text) / 100:
+        sample = (text or "")[:SAMPLE]
+        if text and _is_assigned(sample) and len(_BORDERS.findall(sample)) >= len(sample) / 100:
             return text, meant.name
     return None
 

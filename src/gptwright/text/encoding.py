@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.binary import refuse_binary
-from gptwright.text.detection import detected, is_sparse, shifted, wide
+from gptwright.text.detection import SAMPLE, detected, is_sparse, shifted, wide
 from gptwright.text.documents import UTF8
 from gptwright.text.labels import Encoding, decode_as, encoding
 
@@ -97,11 +97,14 @@ def _strict(data: bytes, meant: Encoding, path: Path) -> tuple[str, str]:
 
 
 def _is_damaged_utf8(data: bytes) -> bool:
-    """Whether so many characters beyond ASCII are sound in UTF-8 as chance does not make in any other encoding."""
-    text = data.decode(UTF8, "surrogateescape")
+    """Whether around the first fault so many characters beyond ASCII are sound in UTF-8 as chance does not make in any
+    other encoding."""
+    fault = _first_fault(data)
+    near = data[max(0, fault - SAMPLE) : fault + SAMPLE]
+    text = near.decode(UTF8, "surrogateescape")
     bad = len(re.findall("[\udc80-\udcff]", text))
     sound = len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
-    return sound >= (bad / 2 if is_sparse(data) else 2 * bad)
+    return sound >= (bad / 2 if is_sparse(near) else 2 * bad)
 
 
 def _is_mostly_sound(text: str) -> bool:

@@ -111,10 +111,19 @@ def _enter(node: LexborNode, blocks: _Blocks, waiting: list[tuple[LexborNode | s
 
 def _has_brackets(reading: LexborNode) -> bool:
     """Whether the page has brackets for readers that show no readings above the line."""
-    return reading.parent is not None and reading.parent.css_first("rp") is not None
+    before = reading.prev
+    while before is not None and before.is_text_node and not (before.text_content or "").strip():
+        before = before.prev
+    return before is not None and before.tag == "rp"
 
 
 def _seen(node: LexborNode) -> int:
-    """About the characters that a person sees of a node."""
-    unseen = sum(len(each.text()) for each in node.css(",".join(sorted(UNSEEN))))
-    return max(0, len(_SPACES.sub(" ", node.text()).strip()) - unseen)
+    """About the characters that a person sees of a node; walks with its own stack, as `_text` does."""
+    waiting, seen = [node], 0
+    while waiting:
+        each = waiting.pop()
+        if each.is_text_node:
+            seen += len(_SPACES.sub(" ", each.text_content or "").strip())
+        elif each.tag not in UNSEEN:
+            waiting.extend(each.iter(include_text=True))
+    return seen
