@@ -41,6 +41,7 @@ def write_folder(folder: Path, backend: Backend, controls: Controls, context: in
         config["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     write_json(folder / "tokenizer_config.json", {name: value for name, value in config.items() if value is not None})
 
+
 READERS = {
     "vocab.json": "read_gpt2 of gptwright.tokenizers.files",
     "vocab.bpe": "read_gpt2 of gptwright.tokenizers.files",
