@@ -36,8 +36,7 @@ class Chat:
     """Talk with a model in the terminal."""
 
     model: tyro.conf.Positional[Path | None] = None
-    """folder of a stage that leaves a chat model, of a run (its last model), or of Hugging Face; the newest model under
-    runs/ when not given"""
+    """folder of a stage, of a run (its last model), or of Hugging Face; without it the newest model under runs/"""
     temperature: float | None = None
     """0 always says the likeliest; the model's folder has a default"""
     max_tokens: int | None = None
