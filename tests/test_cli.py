@@ -146,7 +146,7 @@ def test_a_verb_like_no_other_is_told_them_all(gptwright: Command) -> None:
         (("tokenize", "--text", "x", "--vocab", "many", "--out", "y"), "--vocab"),
         (("pretrain", "--out", "y"), "--tokens"),
         (("tokenize", "--text", "x"), "--out"),
-        (("chat",), "PATH"),
+        (("generate",), "PATH"),
         (("run", "recipe.toml"), "--out"),
     ],
 )

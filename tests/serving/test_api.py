@@ -398,7 +398,7 @@ def test_a_prompt_beyond_the_context(client: Any, stream: bool) -> None:
     assert answer.status_code == 400 and (error["code"], error["param"]) == ("context_length_exceeded", "messages")
     assert error["message"] == (
         "This model's maximum context length is 64 tokens. However, your messages resulted in 100 tokens. "
-        "Please reduce the length of the messages."
+        "Please reduce the length of the messages. (context_length_exceeded)"
     )
 
 

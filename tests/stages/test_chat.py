@@ -161,6 +161,15 @@ def test_a_conversation_goes_on_when_it_has_outgrown_the_context(model: Model, c
     assert capsys.readouterr().err.count("oldest turns") == 1, "again, of the new conversation"
 
 
+def test_a_question_that_is_too_long_is_not_blamed_on_the_turns_before_it(
+    model: Model, typed: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(f"Who walked?\n{'cat ' * 96}\n")
+    converse(model)
+    err = capsys.readouterr().err
+    assert "fewer than 96 tokens" in err and "oldest turns" not in err
+
+
 def test_a_question_that_is_too_long_by_itself_ends_neither_the_chat_nor_the_conversation(
     model: Model, typed: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

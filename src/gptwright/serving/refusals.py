@@ -107,11 +107,17 @@ def from_model(error: Exception, given: str | None = None) -> Refusal:
         log.error("the model failed", exc_info=error)
         return Refusal(500, "The model failed on this request.", code="internal_error")
     if isinstance(error, PromptTooLong):
-        message = (
-            f"This model's maximum context length is {error.context} tokens. However, your {given} resulted in "
-            f"{error.tokens} tokens. Please reduce the length of the {given}."
-        )
-        return Refusal(400, message, param=given, code="context_length_exceeded")
+        return _too_long(error, given or "prompt")
     param = FIELDS.get(error.setting, error.setting) if isinstance(error, SettingError) else given
     message = f"Needed {error.needed}; got {error.got}. {error.remedy}"
     return Refusal(400, message, param=param, code="invalid_value")
+
+
+def _too_long(error: PromptTooLong, given: str) -> Refusal:
+    """In OpenAI's words, by which litellm knows it, and with the code in the message, where langchain looks for it."""
+    code = "context_length_exceeded"
+    message = (
+        f"This model's maximum context length is {error.context} tokens. However, your {given} resulted in "
+        f"{error.tokens} tokens. Please reduce the length of the {given}. ({code})"
+    )
+    return Refusal(400, message, param=given, code=code)

@@ -38,8 +38,7 @@ class Chat:
     """Talk with a model in the terminal."""
 
     model: tyro.conf.Positional[Path | None] = None
-    """folder of a stage that leaves a chat model, of a run (its last model), or of Hugging Face; the newest model under
-    runs/ when not given"""
+    """folder of a stage, of a run (its last model), or of Hugging Face; without it the newest model under runs/"""
     temperature: float | None = None
     """0 always says the likeliest; the model's folder has a default"""
     max_tokens: int | None = None
@@ -119,7 +118,8 @@ class Talk:
     def _fitted(self, messages: "list[Message]") -> "list[Message]":
         """The conversation, or as much of it as the model can read; what is left out is told once."""
         shown = self.model.fitted(messages, self.model.sampling)
-        if len(shown) < len(messages) and not self.shortened:
+        fits = len(self.model.chat_ids(shown)) < self.model.context  # else it is the question that is too long
+        if len(shown) < len(messages) and fits and not self.shortened:
             self.shortened = True
             say(f"the conversation has outgrown the {self.model.context:,} tokens that the model can read: "
                 "from here on its oldest turns are left out")  # fmt: skip

@@ -54,8 +54,7 @@ class Generate:
     seed: int | None = None
     """the same seed gives the same text"""
     logprobs: int | None = None
-    """of a PROMPT: every token as JSON instead of the text, with the model's own log-probability and so many of the
-    likeliest"""
+    """of a PROMPT: every token as JSON, with the model's own log-probability and so many of the likeliest"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
 

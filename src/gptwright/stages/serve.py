@@ -28,8 +28,7 @@ class Serve:
     """Serve a model: OpenAI-compatible API and chat page."""
 
     model: tyro.conf.Positional[Path | None] = None
-    """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face; the newest model under
-    runs/ when not given"""
+    """folder of a stage, of a run (its last model), or of Hugging Face; without it the newest model under runs/"""
     host: str = "127.0.0.1"
     """address to listen on; any but this machine's own needs --key"""
     port: Port = 8000
