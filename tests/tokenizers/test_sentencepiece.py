@@ -70,11 +70,15 @@ def test_its_control_tokens(tokenizer: Tokenizer, original: sentencepiece.Senten
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"model_type": "unigram", "vocab_size": 360}, "a byte-pair model"),
-        ({"byte_fallback": False, "vocab_size": 150}, "a byte-pair model"),
-        ({"normalization_rule_name": "nmt_nfkc"}, "leaves texts as they are"),
-        ({"remove_extra_whitespaces": True}, "leaves texts as they are"),
-        ({"add_dummy_prefix": False}, "puts a space before a text"),
+        ({"model_type": "unigram", "vocab_size": 360}, "got type unigram"),
+        ({"model_type": "word", "byte_fallback": False, "vocab_size": 40}, "got type word"),
+        ({"model_type": "char", "byte_fallback": False, "vocab_size": 60}, "got type char"),
+        ({"byte_fallback": False, "vocab_size": 150}, "got no byte_fallback"),
+        ({"normalization_rule_name": "nmt_nfkc"}, "got a table of characters"),
+        ({"normalization_rule_name": "nfkc_cf"}, "got a table of characters"),
+        ({"remove_extra_whitespaces": True}, "got remove_extra_whitespaces"),
+        ({"treat_whitespace_as_suffix": True}, "got treat_whitespace_as_suffix"),
+        ({"user_defined_symbols": ["<sep>", "cat"]}, "no symbols of its user's in .* got '<sep>'"),
     ],
 )
 def test_models_of_other_kinds(text: str, tmp_path: Path, changes: dict[str, object], said: str) -> None:
@@ -82,6 +86,27 @@ def test_models_of_other_kinds(text: str, tmp_path: Path, changes: dict[str, obj
     path.write_bytes(learn(text, **changes))
     with pytest.raises(ArtifactError, match=said):
         read_sentencepiece(path)
+
+
+HONOURED: dict[str, dict[str, object]] = {
+    "no space before a text": {"add_dummy_prefix": False},
+    "other names": {"bos_piece": "<begin>", "eos_piece": "<end>", "pad_id": 3, "pad_piece": "<fill>"},
+    "no begin": {"bos_id": -1, "eos_id": 1},
+    "further control symbols": {"control_symbols": ["<turn>", "<a b>"]},
+}
+
+
+@pytest.mark.parametrize("name", HONOURED)
+def test_settings_that_are_followed(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.model"
+    path.write_bytes(learn(text, **HONOURED[name]))
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    ours = read_sentencepiece(path)
+    for some in TEXTS:
+        assert ours.encode(some) == theirs.encode(some)
+        assert ours.decode(ours.encode(some)) == theirs.decode(theirs.encode(some))
+    assert (-1 if ours.begin is None else ours.begin, ours.end) == (theirs.bos_id(), theirs.eos_id())
+    assert theirs.pad_id() in (-1, ours.pad)
 
 
 def test_a_missing_model(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ SEARCHED = frozenset({"num_beams", "length_penalty", "max_length", "bad_words_id
 # Speed, records and what is returned: no token depends on them.
 IGNORED = frozenset(
     """
-    transformers_version _from_model_config _commit_hash _original_object_hash trust_remote_code use_cache use_mtp
+    transformers_version _from_model_config _commit_hash _original_object_hash use_cache use_mtp
     cache_implementation cache_config max_cache_len low_memory output_attentions output_hidden_states output_scores
     output_logits return_dict_in_generate remove_invalid_values renormalize_logits is_assistant num_assistant_tokens
     num_assistant_tokens_schedule assistant_confidence_threshold assistant_early_exit assistant_lookbehind

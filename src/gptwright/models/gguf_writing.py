@@ -53,10 +53,10 @@ def write_gguf(model: Decoder, path: Path, name: str, tokenizer: dict[str, Any],
     family = family_of(config).name
     if sizes is None:
         raise ArtifactError("a GPT-2 or a LLaMA, to leave as GGUF", f"a {family}", "Export it with --to hf.")
-    _, number = FORMATS[dtype]
+    word, number = FORMATS[dtype]
     general = {"general.type": "model", "general.name": name, "general.file_type": number}
     values = general | {f"{family}.{key}": value for key, value in sizes(config).items()} | tokenizer
-    write_container(path, family, values, _tensors(model, dtype))
+    write_container(path, family, values, _tensors(model, word))
 
 
 def _gpt2(config: GPT2Config) -> dict[str, Any]:
@@ -85,12 +85,13 @@ def _llama(config: LlamaConfig) -> dict[str, Any]:
     }
 
 
-def _tensors(model: Decoder, dtype: torch.dtype) -> Iterator[tuple[str, str, Numbers]]:
+def _tensors(model: Decoder, word: str) -> Iterator[tuple[str, str, Numbers]]:
+    dtype = next(dtype for dtype, (name, _) in FORMATS.items() if name == word)
     for ours, tensor in model.state_dict().items():
         theirs = _theirs(ours)
         matrix = tensor.dim() > 1 and not ours.startswith("positions.")  # llama.cpp adds positions in float32
         numbers = narrowed(theirs, tensor.detach(), dtype if matrix else torch.float32).float()
-        yield theirs, FORMATS[dtype][0] if matrix else "F32", _reordered(theirs, numbers, model.config).numpy()
+        yield theirs, word if matrix else "F32", _reordered(theirs, numbers, model.config).numpy()
     scaling = getattr(model.config, "scaling", None)
     if scaling:
         yield ROTATION, "F32", _divisors(model.config)

@@ -31,19 +31,24 @@ def train(texts: Iterable[str], vocab: int) -> Tokenizer:
     return build(*learn(backend, texts, vocab, first, characters), CONTROLS)
 
 
-def build(vocab: dict[str, int], merges: Merges, controls: Controls, special: Sequence[str] = ()) -> Tokenizer:
+def build(
+    vocab: dict[str, int], merges: Merges, controls: Controls, special: Sequence[str] = (), *, spaced: bool = True
+) -> Tokenizer:
     """The tokenizer of a vocabulary with a token `<0xNN>` for every byte.
 
-    `special` are control tokens besides the unknown one and those that `controls` names.
+    `special` are control tokens besides the unknown one and those that `controls` names; with `spaced` off no space is
+    put before a text.
     """
-    backend = _backend(vocab, merges)
+    backend = _backend(vocab, merges, spaced)
     backend.add_special_tokens([UNKNOWN, *special])
     return Tokenizer(backend, controls)
 
 
-def _backend(vocab: dict[str, int], merges: Merges) -> Backend:
+def _backend(vocab: dict[str, int], merges: Merges, spaced: bool = True) -> Backend:
     backend = Backend(models.BPE(vocab, merges, unk_token=UNKNOWN, fuse_unk=True, byte_fallback=True))
-    backend.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    front = [normalizers.Prepend(SPACE)] if spaced else []
+    backend.normalizer = normalizers.Sequence([*front, normalizers.Replace(" ", SPACE)])
     spaces, bytes_, whole = decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()
-    backend.decoder = decoders.Sequence([spaces, bytes_, whole, decoders.Strip(content=" ", left=1)])
+    strip = [decoders.Strip(content=" ", left=1)] if spaced else []
+    backend.decoder = decoders.Sequence([spaces, bytes_, whole, *strip])
     return backend

@@ -49,7 +49,11 @@ def read_gpt1(vocab: Path, merges: Path) -> Tokenizer:
 
 
 def read_bert(vocab: Path) -> Tokenizer:
-    """BERT's vocab.txt, uncased: one token a line."""
+    """BERT's vocab.txt: one token a line.
+
+    Whether capitals, accents and Chinese characters are kept stands in the tokenizer_config.json beside it; where none
+    says, a vocabulary with capitals is cased.
+    """
     lines = _read_text(vocab).split("\n")
     tokens = [line.rstrip("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
     ids: dict[str, int] = {}
@@ -60,7 +64,14 @@ def read_bert(vocab: Path) -> Tokenizer:
     for token in wordpiece.CONTROL_TOKENS:
         if token not in ids:
             raise _fault(vocab, f"the token {token}", "a vocabulary without it")
-    return wordpiece.build(ids)
+    said = _read_config(vocab.parent / "tokenizer_config.json")
+    cased = any(token != token.lower() for token in ids if not (token.startswith("[") and token.endswith("]")))
+    return wordpiece.build(
+        ids,
+        lowercase=said.get("do_lower_case", not cased),
+        strip_accents=said.get("strip_accents"),
+        chinese=said.get("tokenize_chinese_chars", True),
+    )
 
 
 def read_tiktoken(ranks: Path, pattern: str = GPT2_PATTERN, special: Mapping[str, int] | None = None) -> Tokenizer:
@@ -83,6 +94,19 @@ def _ends_with(token: str, vocab: Mapping[str, int], path: Path, *, begins: bool
     if token not in vocab:
         raise _fault(path, f"the token {token}", "a vocabulary without it")
     return Controls(begin=token if begins else None, end=token, pad=token, stops=(token,), template=None)
+
+
+def _read_config(path: Path) -> dict[str, bool]:
+    """The truth values of a tokenizer_config.json that say how a text is cleaned; none where there is no file."""
+    table = json.loads(_read_text(path)) if path.is_file() else {}
+    if not isinstance(table, dict):
+        raise _fault(path, "a JSON object", type(table).__name__)
+    found = {name: cast("dict[str, Any]", table).get(name)
+             for name in ("do_lower_case", "strip_accents", "tokenize_chinese_chars")}  # fmt: skip
+    for name, value in found.items():
+        if not isinstance(value, bool | None):
+            raise _fault(path, f"true or false as {name}", repr(value)[:40])
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _read_text(path: Path) -> str:

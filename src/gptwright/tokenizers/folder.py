@@ -5,6 +5,7 @@ name; further stops come from `generation_config.json`, or else `config.json`, a
 A text begins as their tokenizer begins it.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.controls import Controls
 from gptwright.tokenizers.surround import stating, surrounding, unstated
 from tokenizers import Tokenizer as Backend
+from tokenizers import normalizers
 
 LARGEST = 100 << 20  # bytes; the largest vocabularies in use take a third of it
 BEGINS = ("<s>", "<|endoftext|>")
@@ -63,8 +65,8 @@ READERS = {
 
 def read_folder(folder: Path) -> tuple[Backend, Controls]:
     """Opens a folder. Raises `ArtifactError` naming what is missing, damaged or unsaid."""
-    backend = _backend(folder / "tokenizer.json")
-    said = _Said(folder)
+    backend, said = _backend(folder / "tokenizer.json"), _Said(folder)
+    _clean_as_said(backend, said)
     template = _template(folder, said)
     special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
     own = said.table.get(OURS)
@@ -95,6 +97,24 @@ def end_ids(folder: Path) -> list[int]:
             listed = cast("list[Any]", ids) if isinstance(ids, list) else [ids]
             return [i for i in listed if type(i) is int and 0 <= i < 2**32]
     return []
+
+
+def _clean_as_said(backend: Backend, said: "_Said") -> None:
+    """BERT's class follows tokenizer_config.json in what it keeps of capitals, accents and Chinese characters."""
+    state: dict[str, Any] = json.loads(backend.normalizer.__getstate__()) if backend.normalizer else {}
+    if state.get("type") != "BertNormalizer" or said.table.get("tokenizer_class") in (None, *_NAMELESS):
+        return
+    fields = {"do_lower_case": "lowercase", "strip_accents": "strip_accents",
+              "tokenize_chinese_chars": "handle_chinese_chars"}  # fmt: skip
+    kept = {ours: state.get(ours) for ours in ("clean_text", *fields.values())}
+    for theirs, ours in fields.items():
+        value = said.table.get(theirs)
+        if not isinstance(value, bool | None):
+            raise ArtifactError(f"true or false as {theirs} in {said.path}", repr(value)[:40], "Restore the file.")
+        if said.says(theirs) and not (value is None and ours != "strip_accents"):
+            kept[ours] = value
+    if any(kept[name] != state.get(name) for name in kept):
+        backend.normalizer = normalizers.BertNormalizer(**kept)  # pyright: ignore[reportArgumentType]
 
 
 def has_tokenizer(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """sentencepiece's .model, in which LLaMA 1 and 2 were released: pieces with scores, in a Protocol Buffers message.
 
-Only byte-pair models that leave the text as it is are read, as LLaMA's do. Of two neighbours whose union is a piece
+Only byte-pair models that leave the text as it is are read, as LLaMA's do; what another would do is refused by its
+name. Of two neighbours whose union is a piece
 those with the best score are merged first, so every way to put a piece together becomes a merge.
 """
 
@@ -17,9 +18,11 @@ from gptwright.tokenizers.learning import Merges
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 LONGEST = 256  # characters of a piece; sentencepiece's own limit is 16 by default
-_NORMAL, _UNKNOWN, _CONTROL, _BYTE = 1, 2, 3, 6
-_BPE = 2
+_NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
+_KINDS: dict[int | bytes, str] = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
+_NAMES = {"begin": (46, "<s>"), "end": (47, "</s>"), "pad": (48, "<pad>")}  # fields of the trainer's settings
 _Field = tuple[int, int | bytes]
+_Fields = dict[int, int | bytes]
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,43 @@ class _Piece:
 
 def read_sentencepiece(path: Path) -> Tokenizer:
     """Reads a .model. Raises `ArtifactError` when it is damaged or not of LLaMA's kind."""
-    pieces, trainer, normalizer = _read(path)
-    if trainer.get(3) != _BPE or not trainer.get(35):
-        raise _fault(path, "a byte-pair model with byte fallback", "another kind")
-    if normalizer.get(2) or normalizer.get(4, 1):
-        raise _fault(path, "a model that leaves texts as they are", "one that changes them")
-    if not normalizer.get(3, 1):
-        raise _fault(path, "a model that puts a space before a text", "one that does not")
+    pieces, trainer, normalizer, denormalizer = _read(path)
+    _check_settings(path, trainer, normalizer, denormalizer)
     vocab = {piece.text: i for i, piece in enumerate(pieces)}
     if len(vocab) < len(pieces) or not vocab.keys() >= {*bytefallback.BYTES, bytefallback.UNKNOWN}:
-        raise _fault(path, "each piece once, with <unk> and 256 bytes", "others")
+        raise _unlike(path, "each piece once, with <unk> and 256 bytes", "others")
+    for piece in pieces:
+        if piece.type == _USER:
+            raise _unlike(path, "no symbols of its user's", f"{piece.text!r}, which is cut out of every text")
+        if piece.type == _UNUSED and len(piece.text) == 1:
+            raise _unlike(path, "no characters that are switched off", repr(piece.text))
     controls = [piece.text for piece in pieces if piece.type == _CONTROL]
-    end = "</s>" if "</s>" in controls else bytefallback.UNKNOWN
-    begin = "<s>" if "<s>" in controls else None
-    named = Controls(begin=begin, end=end, pad=end, stops=(end,), template=None)
-    return bytefallback.build(vocab, _merges(pieces), named, controls)
+    names = {use: _name(trainer.get(field), usual) for use, (field, usual) in _NAMES.items()}
+    begin, end, pad = (names[use] if names[use] in controls else None for use in _NAMES)
+    end = end or bytefallback.UNKNOWN
+    named = Controls(begin=begin, end=end, pad=pad or end, stops=(end,), template=None)
+    return bytefallback.build(vocab, _merges(pieces), named, controls, spaced=bool(normalizer.get(3, 1)))
+
+
+def _check_settings(path: Path, trainer: _Fields, normalizer: _Fields, denormalizer: _Fields) -> None:
+    """Raises `ArtifactError` for what would cut or change texts otherwise than is done here."""
+    kind = _KINDS.get(trainer.get(3, 1), "another")
+    asked = {
+        f"type {kind}": kind != "bpe",
+        "no byte_fallback": not trainer.get(35),
+        "treat_whitespace_as_suffix": trainer.get(24),
+        "a table of characters that it replaces": normalizer.get(2) or denormalizer.get(2),
+        "remove_extra_whitespaces": normalizer.get(4, 1),
+        "no escape_whitespaces": not normalizer.get(5, 1),
+    }
+    for got, there in asked.items():
+        if there:
+            raise _unlike(path, "byte pairs with byte fallback that leave texts as they are", got)
+
+
+def _name(value: int | bytes | None, usual: str) -> str:
+    """The name that a model gives to one of its control pieces."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) and value else usual
 
 
 def _merges(pieces: list[_Piece]) -> Merges:
@@ -60,14 +85,14 @@ def _merges(pieces: list[_Piece]) -> Merges:
     return merges
 
 
-def _read(path: Path) -> tuple[list[_Piece], dict[int, int | bytes], dict[int, int | bytes]]:
-    """The pieces, and the last value of every field of the trainer's and the normalizer's settings."""
+def _read(path: Path) -> tuple[list[_Piece], _Fields, _Fields, _Fields]:
+    """The pieces, and the last value of every field of the trainer's and both normalizers' settings."""
     if not path.is_file():
         raise ArtifactError(f"a sentencepiece model at {path}", "nothing there", "Correct the path.")
     if path.stat().st_size > LARGEST:
         raise _fault(path, f"at most {LARGEST >> 20} MiB", f"{path.stat().st_size:,} bytes")
     pieces: list[_Piece] = []
-    settings: dict[int, dict[int, int | bytes]] = {2: {}, 3: {}}
+    settings: dict[int, _Fields] = {2: {}, 3: {}, 5: {}}
     try:
         for number, value in _fields(path.read_bytes()):
             if number == 1:
@@ -76,7 +101,7 @@ def _read(path: Path) -> tuple[list[_Piece], dict[int, int | bytes], dict[int, i
                 settings[number] = dict(_fields(_bytes(value)))
     except (ValueError, IndexError, struct.error) as error:
         raise _fault(path, "a sentencepiece model", f"something else ({error})") from error
-    return pieces, settings[2], settings[3]
+    return pieces, settings[2], settings[3], settings[5]
 
 
 def _piece(fields: dict[int, int | bytes]) -> _Piece:
@@ -131,3 +156,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _fault(path: Path, needed: str, got: str) -> ArtifactError:
     return ArtifactError(f"{needed} in {path}", got, "Download or copy the file again.")
+
+
+def _unlike(path: Path, needed: str, got: str) -> ArtifactError:
+    """The error for a sound file of another kind."""
+    return ArtifactError(f"{needed} in {path}", got,
+                         "Take the tokenizer.json that other tools have made of it.")  # fmt: skip

@@ -1,7 +1,8 @@
-"""WordPiece as BERT uses it, uncased: the longest known piece first, `##` on pieces that continue a word.
+"""WordPiece as BERT uses it: the longest known piece first, `##` on pieces that continue a word.
 
 Pieces are learned by merging the most frequent neighbours, as the reference library does; Google's own trainer was
-never released. What was never seen is [UNK]; capitals, accents and the width of spaces do not come back.
+never released. What was never seen is [UNK]; the width of spaces does not come back, nor, in the uncased kind that is
+learned here, capitals and accents.
 """
 
 from collections.abc import Iterable
@@ -29,10 +30,19 @@ def train(texts: Iterable[str], vocab: int) -> Tokenizer:
     return build(learn(backend, texts, vocab, first, characters)[0])
 
 
-def build(vocab: dict[str, int]) -> Tokenizer:
-    """The tokenizer of a vocabulary with BERT's five control tokens."""
+def build(
+    vocab: dict[str, int], *, lowercase: bool = True, strip_accents: bool | None = None, chinese: bool = True
+) -> Tokenizer:
+    """The tokenizer of a vocabulary with BERT's five control tokens.
+
+    Uncased unless `lowercase` is off; accents go with the capitals unless said. With `chinese`, every Chinese character
+    is a word.
+    """
     backend = Backend(models.WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=100))
     _cut(backend)
+    backend.normalizer = normalizers.BertNormalizer(
+        lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese
+    )
     backend.decoder = decoders.WordPiece(prefix=CONTINUES)
     backend.add_special_tokens(list(CONTROL_TOKENS))
     backend.post_processor = processors.TemplateProcessing(
