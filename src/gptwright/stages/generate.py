@@ -3,14 +3,14 @@
 import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.foundations.settings import Count, settings
+from gptwright.foundations.settings import Range, settings
 from gptwright.stages.limits import Dtype
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Generate:
     """text to continue, or to translate"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
-    n: Count = 1
+    n: Annotated[int, Range(1, 10**4)] = 1
     """answers a prompt"""
     out: Path | None = None
     """JSON Lines to write; stdout when not given"""
