@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gptwright import cli
-from gptwright.foundations.errors import ConfigError, Interrupted
+from gptwright.foundations.errors import ConfigError, Interrupted, MemoryShort
 from gptwright.foundations.version import __version__
 
 
@@ -176,10 +176,10 @@ def test_stopped_at_once(gptwright: Command, verb_that: Callable[[BaseException]
     ("error", "says"),
     [
         (ConfigError("three", "four", "Take one away."), "needed three; got four.\n  Take one away."),
-        (MemoryError(), "Lower rows, length"),
+        (MemoryError(), "End other programs"),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
-            "Lower rows, length",
+            "End other programs",
         ),
         (OSError(36, "File name too long", "x" * 9), "needed to read or write xxxxxxxxx; got 'File name too long'"),
     ],
@@ -237,6 +237,36 @@ def test_a_terminal_without_the_letters_is_no_error(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"Gr??e ?\n", b"")
+
+
+def test_names_are_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
+    """In a locale of ASCII a path in Chinese is bytes, which no file of a run could hold."""
+    environment = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = process("report", str(tmp_path / "运行"), env=environment)
+    assert done.returncode == 1 and "运行" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("verb", "has", "has_not"),
+    [("pretrain", "--rows or --length", "--minutes,"), ("start", "--minutes", "--rows"), ("report", "End", "--")],
+)
+def test_remedies_for_too_little_memory_name_what_the_verb_has(
+    gptwright: Command, verb_that: Callable[[BaseException], None], verb: str, has: str, has_not: str
+) -> None:
+    import_module(f"gptwright.stages.{verb}")
+    verb_that(MemoryError())
+    said = gptwright(verb).err
+    assert has in said and has_not not in said
+    verb_that(MemoryShort("9 GB", "1 GB", "Give fewer rows."))
+    assert ("Give fewer rows." in gptwright(verb).err) == (verb == "pretrain")
+
+
+@pytest.mark.parametrize("error", [ImportError("x.so: cannot allocate memory"), RuntimeError("can't start new thread")])
+def test_other_words_for_too_little_memory(
+    gptwright: Command, verb_that: Callable[[BaseException], None], error: Exception
+) -> None:
+    verb_that(error)
+    assert "End other programs" in gptwright("start").err
 
 
 def test_several_processes_pretrain_and_nothing_else(gptwright: Command, monkeypatch: pytest.MonkeyPatch) -> None:

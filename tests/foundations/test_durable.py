@@ -180,3 +180,31 @@ def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "f" / "sub" / "other").unlink()
     with pytest.raises(ArtifactError, match="other; got nothing there"):
         verify_folder(tmp_path / "f")
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_files_have_the_rights_that_the_umask_leaves(tmp_path: Path, mask: int) -> None:
+    """Whatever the library that wrote them thinks of it."""
+
+    def closed(path: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.write_text("x")
+        path.chmod(0o600)
+
+    before = os.umask(mask)
+    try:
+        write_file(tmp_path / "one", closed)
+        write_text(tmp_path / "two", "x")
+        with new_folder(tmp_path / "folder") as folder:
+            closed(folder / "three")
+    finally:
+        os.umask(before)
+    for name in ("one", "two", "folder/three", "folder/manifest.json"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o666 & ~mask, name
+
+
+def test_a_name_that_is_no_text_is_kept_in_json(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    write_json(tmp_path / "a.json", {"file": name, "letters": "书é"})
+    assert read_json(tmp_path / "a.json") == {"file": name, "letters": "书é"}
+    assert "书é" in (tmp_path / "a.json").read_text(encoding="utf-8")

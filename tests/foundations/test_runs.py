@@ -6,6 +6,7 @@ import pytest
 from gptwright.foundations.durable import new_folder, read_json, write_text
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, ResourceError
 from gptwright.foundations.runs import FREE, StageFolder, finished_stage, input_paths, open_stage, stage_file
+from gptwright.foundations.sole import sole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,3 +202,19 @@ def test_what_was_found_out_once_stays(tmp_path: Path) -> None:
     assert folder.once("dtype", lambda: "bfloat16") == "bfloat16"
     again = open_stage(tmp_path / "run", "pretrain", {}, {})
     assert again.once("dtype", lambda: "float32") == "bfloat16"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {"inner": float("-inf")}])
+def test_a_stage_whose_figures_are_no_numbers_is_not_complete(tmp_path: Path, value: object) -> None:
+    folder = open_stage(tmp_path / "run", "pretrain", {}, {})
+    with pytest.raises(ConfigError, match=r"a finite heldout_nats.* at the end of pretrain"):
+        folder.finish({"tokens": 3, "heldout_nats": value})
+    assert open_stage(tmp_path / "run", "pretrain", {}, {}).state == "unfinished"
+
+
+def test_a_lock_is_no_part_of_what_comes_out(tmp_path: Path) -> None:
+    with sole(tmp_path / "run"):
+        folder = open_stage(tmp_path / "run", "pretrain", {}, {})
+        (folder / "a").write_text("x")
+        folder.finish({})
+    assert list(folder.record["outputs"]) == ["a"]

@@ -65,7 +65,7 @@ def test_a_recipe_that_does_not_fit_makes_nothing(refused: Refused, tmp_path: Pa
 
 def test_a_recipe_that_is_none(refused: Refused, tmp_path: Path) -> None:
     assert "nothing there" in refused("run", tmp_path / "none.toml", "--out", tmp_path / "out")
-    assert "directory" in refused("run", tmp_path, "--out", tmp_path / "out")
+    assert "a folder" in refused("run", tmp_path, "--out", tmp_path / "out")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     assert "TOML in" in refused("run", tmp_path / "binary.toml", "--out", tmp_path / "out")
 

@@ -3,14 +3,14 @@
 import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.foundations.settings import Count, settings
+from gptwright.foundations.settings import Range, settings
 from gptwright.stages.limits import Dtype
 from gptwright.stages.resolve import resolve_model
 
@@ -33,7 +33,7 @@ class Generate:
     """text to continue, or to translate"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
-    n: Count = 1
+    n: Annotated[int, Range(1, 10**4)] = 1
     """answers a prompt"""
     out: Path | None = None
     """JSON Lines to write; stdout when not given"""

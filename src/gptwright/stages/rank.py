@@ -15,7 +15,7 @@ from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
-from gptwright.foundations.settings import Amount, Count, Range, Seed, Size, Threads, settings
+from gptwright.foundations.settings import Range, Seed, Size, Threads, settings
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.text.jsonl import Line, read_objects, write_objects
@@ -31,9 +31,9 @@ class Rank:
     """folder of prepare: "Continue: ..." prompts are cut from it"""
     rule: str = "plain-words"
     """what the labeller prefers; the models never see it"""
-    prompts: Count = 512
+    prompts: Annotated[int, Range(1, 10**5)] = 512
     """training prompts to answer and rank"""
-    heldout: Amount = 128
+    heldout: Annotated[int, Range(0, 10**5)] = 128
     """held-out prompts to answer and rank"""
     answers: Annotated[int, Range(2, 1000)] = 4
     """answers a prompt (K)"""

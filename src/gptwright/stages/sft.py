@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from torch import Tensor
 
@@ -24,7 +24,7 @@ from gptwright.foundations.durable import write_json
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder, stage_file
-from gptwright.foundations.settings import Amount, Count, Rate, Rows, Seed, Size, Threads, Weight, settings
+from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
 from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
@@ -68,7 +68,7 @@ class SFT:
     """optimiser steps"""
     rows: Rows = 20
     """conversations a step"""
-    continuations: Amount = 1000
+    continuations: Annotated[int, Range(0, 10**6)] = 1000
     """"Continue: ..." demonstrations cut from the text"""
     mix_rows: Rows = 1
     """windows of pretraining text a step"""
