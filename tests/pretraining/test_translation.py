@@ -124,7 +124,7 @@ def test_it_learns_to_translate(tokenizer: Tokenizer, tmp_path: Path) -> None:
     config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=48, heads=4, layers=1, hidden=96, dropout=0.0)
     lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), ramp=Ramp(16)))
     optimizer = torch.optim.Adam(lesson.network.parameters(), 5e-3)
-    for step in range(160):
+    for step in range(200):
         for part in lesson.losses(step):
             part.backward()
         optimizer.step()

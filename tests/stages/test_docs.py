@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gptwright import cli
-from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
+from gptwright.recipes.read import Recipe, Step, find_recipe, read_recipe, write_recipe
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md",
@@ -188,7 +188,7 @@ def ranked_by_people(answers: Path, to: Path) -> None:
 
 def looked_at(verb: str, config: Any) -> Any:
     if verb == "run":
-        assert list(read_recipe(config.recipe).configs(config.out))
+        assert list(read_recipe(find_recipe(config.recipe)).configs(config.out))
     needed = {"run": (), "serve": (config, "model"), "start": (config, "data"), "pretrain": (config, "tokens")}[verb]
     found = getattr(*needed) if needed else ()
     files = found if isinstance(found, tuple) else (found,)

@@ -76,7 +76,7 @@ def test_a_recipe_that_is_none(refused: Refused, tmp_path: Path) -> None:
         (b"", "20,000 characters"),
         (b"too short", "20,000 characters"),
         (bytes(range(256)) * 100, "binary data"),
-        ("Bläue und Grün. ".encode("latin1") * 2000, "UTF-8"),
+        ("Bläue und Grün. ".encode("latin1") * 2000, "20,000 characters"),
         (b"\xff\xfe" + b"\x00\xd8" * 40, "UTF-8"),
         (b"%PDF-1.4 text", "a PDF file"),
     ],

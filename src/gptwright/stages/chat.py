@@ -14,7 +14,7 @@ import tyro
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ArtifactError, GptwrightError, nearest
 from gptwright.foundations.progress import say
-from gptwright.foundations.settings import settings
+from gptwright.foundations.settings import Count, settings
 from gptwright.foundations.signals import stop_request
 from gptwright.stages.limits import Dtype
 from gptwright.stages.resolve import resolve_model, warn_of_base
@@ -41,7 +41,7 @@ class Chat:
     """folder of a stage, of a run (its last model), or of Hugging Face; without it the newest model under runs/"""
     temperature: float | None = None
     """0 always says the likeliest; the model's folder has a default"""
-    max_tokens: int | None = None
+    max_tokens: Count | None = None
     """a reply's length at most"""
     seed: int | None = None
     """the same seed and the same words give the same replies"""

@@ -10,7 +10,7 @@ import tyro
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
-from gptwright.foundations.settings import Range, settings
+from gptwright.foundations.settings import Count, Range, settings
 from gptwright.stages.limits import Dtype
 from gptwright.stages.resolve import resolve_model
 
@@ -37,7 +37,7 @@ class Generate:
     """answers a prompt"""
     out: Path | None = None
     """JSON Lines to write; stdout when not given"""
-    max_tokens: int = 128
+    max_tokens: Count = 128
     """length at most"""
     temperature: float = 0.7
     """0 always takes the likeliest token"""
