@@ -21,6 +21,9 @@ for name in pip gptwright python; do
 done
 echo venv >> noted
 """
+# As if typed: a make above this one hands down its own words and variables.
+HANDED_DOWN = {"MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "MINUTES", "DATA", "OUT", "TESTS", "PYTHON"}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in HANDED_DOWN}
 MADE = ["venv", "pip install torch", "pip install core", "gptwright start --minutes 5"]
 
 
@@ -40,8 +43,7 @@ def command(*words: str) -> list[str]:
 def make(folder: Path, *words: str) -> list[str]:
     """What was done, in short."""
     (folder / "noted").unlink(missing_ok=True)
-    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-    subprocess.run(command(*words), cwd=folder, env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(command(*words), cwd=folder, env=ENVIRONMENT, check=True, capture_output=True, timeout=60)
     return noted(folder)
 
 
@@ -95,13 +97,15 @@ def test_a_python_that_is_gone_is_replaced_and_a_failed_installation_is_no_reaso
     pip = folder / ".venv/bin/pip"
     works = pip.read_text()
     pip.write_text("#!/bin/sh\nexit 1\n")
-    assert subprocess.run(command("start"), cwd=folder, capture_output=True).returncode != 0
+    assert subprocess.run(command("start"), cwd=folder, env=ENVIRONMENT, capture_output=True).returncode != 0
     pip.write_text(works)
     assert make(folder, "start") == MADE[-2:]
 
 
 def test_help_names_what_there_is(folder: Path) -> None:
-    said = subprocess.run(["make", "help"], cwd=folder, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        ["make", "help"], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    ).stdout
     targets = {line.split()[1] for line in said.splitlines() if line.startswith("make ")}
     assert {"start", "chat", "test", "test-real", "test-llama", "check", "docs", "bench", "clean"} <= targets
     assert not (folder / ".venv").exists()
