@@ -1,5 +1,6 @@
 """What start refuses before it looks at the machine, where it works, and how it keeps to its minutes."""
 
+import fcntl
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import tyro
 
 from gptwright.foundations.config import encode
 from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.sole import LOCK
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.recipes.plan import sizes_of
 from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
@@ -53,6 +55,15 @@ def test_another_wish_is_refused_with_the_command_that_goes_on(wish: dict[str, A
     assert again in refused.value.remedy
     words = shlex.split(again)
     assert tyro.cli(Start, args=words[2:]) == Start(**SAME, out=tmp_path)
+
+
+def test_a_second_start_is_told_at_once_and_touches_nothing(refused: Refused, tmp_path: Path) -> None:
+    write_recipe(RECIPE, tmp_path / "recipe.toml")  # a plan whose first stage is about to begin
+    before = (tmp_path / "recipe.toml").read_bytes()
+    with (tmp_path / LOCK).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "for this command alone" in refused("start", "--out", tmp_path)
+    assert (tmp_path / "recipe.toml").read_bytes() == before
 
 
 def test_a_run_of_another_recipe_is_refused(refused: Refused, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -134,20 +134,11 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
 
     writer, before = (Engine(model.network, model.tokenizer.stop_ids) for model in (start, reference))
 
+    sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature)
+
     def answer(writer: Engine, chosen: Sequence[list[int]], *seed: object) -> Rollout:
-        sampling = Sampling(
-            max_tokens=config.max_tokens, temperature=config.temperature, seed=key(config.seed, *seed) >> 2
-        )
-        return roll_out(writer, agent.value, chosen, sampling, start.tokenizer.pad)
-
-    def remember(update_number: int) -> Callable[[int, Share], Iterator[Tensor]]:
-        def losses(minibatch: int, share: Share) -> Iterator[Tensor]:
-            for source in memories:
-                batch = source.batch(update_number * config.epochs * config.minibatches + minibatch)
-                for loss in next_token_losses(start.network, *batch, share):
-                    yield config.mix_weight * loss
-
-        return losses
+        seeded = replace(sampling, seed=key(config.seed, *seed) >> 2)
+        return roll_out(writer, agent.value, chosen, seeded, start.tokenizer.pad)
 
     with session(
         folder, optimizer, steps=config.updates, save_every=config.save_every, kept=config.keep, pieces=config.pieces
@@ -163,7 +154,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
             with torch.no_grad():
                 judged = Judged(rollout, read_again(reference.network, None, rollout, config.temperature)[0], scores)
             figures = update(agent, optimizer, run.course, judged, settings, rate=rate(number),
-                             seed=key(config.seed, batch), also=remember(batch))  # fmt: skip
+                             seed=key(config.seed, batch), also=_mixed(config, start, memories, batch))  # fmt: skip
             run.record(number + 1, **figures)
     release(agent, optimizer)
     export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)
@@ -176,6 +167,20 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         "ppo": Candidate(start, new, _scores(reward, new, run.state)),
     }
     return compare(candidates, measures, config.temperature, folder)
+
+
+def _mixed(
+    config: PPO, policy: Model, memories: Sequence[Windows | Demonstrations], update_number: int
+) -> Callable[[int, Share], Iterator[Tensor]]:
+    """The losses of text and conversations beside those of each minibatch of an update, weighted."""
+
+    def losses(minibatch: int, share: Share) -> Iterator[Tensor]:
+        for source in memories:
+            batch = source.batch(update_number * config.epochs * config.minibatches + minibatch)
+            for loss in next_token_losses(policy.network, *batch, share):
+                yield config.mix_weight * loss
+
+    return losses
 
 
 def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:

@@ -15,6 +15,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.foundations.settings import Port, Range, Seed, settings
 from gptwright.foundations.signals import stop_request
+from gptwright.foundations.sole import sole
 
 if TYPE_CHECKING:
     from gptwright.recipes.read import Recipe
@@ -54,19 +55,20 @@ def run(config: Start) -> None:
     from gptwright.stages.report import run as report
 
     out = config.out or _place(config)
-    recipe = _recipe(config, out, began)
-    _show(recipe)
-    earlier = taken(recipe, out)
-    before = sum(earlier.values()) + recipe.plan["seconds"]["start"] if earlier else 0.0
-    if not earlier:
-        _warn_of_too_few(recipe)
+    with sole(out):
+        recipe = _recipe(config, out, began)
+        _show(recipe)
+        earlier = taken(recipe, out)
+        before = sum(earlier.values()) + recipe.plan["seconds"]["start"] if earlier else 0.0
+        if not earlier:
+            _warn_of_too_few(recipe)
 
-    def resized(recipe: "Recipe", name: str) -> "Recipe":
-        return _resized(recipe, name, out, before + time.monotonic() - began)
+        def resized(recipe: "Recipe", name: str) -> "Recipe":
+            return _resized(recipe, name, out, before + time.monotonic() - began)
 
-    run_recipe(recipe, out, config.track, resized)
-    _offer_examples(out)
-    report(Report(run=out))
+        run_recipe(recipe, out, config.track, resized)
+        _offer_examples(out)
+        report(Report(run=out))
     _talk(config, recipe.folder(out, recipe.steps[-1].name))
 
 
