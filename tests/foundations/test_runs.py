@@ -5,8 +5,8 @@ import pytest
 
 from gptwright.foundations.durable import new_folder, read_json, write_text
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, ResourceError
+from gptwright.foundations.folder_lock import lock_folder
 from gptwright.foundations.runs import FREE, StageFolder, finished_stage, input_paths, open_stage, stage_file
-from gptwright.foundations.sole import sole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +213,7 @@ def test_a_stage_whose_figures_are_no_numbers_is_not_complete(tmp_path: Path, va
 
 
 def test_a_lock_is_no_part_of_what_comes_out(tmp_path: Path) -> None:
-    with sole(tmp_path / "run"):
+    with lock_folder(tmp_path / "run"):
         folder = open_stage(tmp_path / "run", "pretrain", {}, {})
         (folder / "a").write_text("x")
         folder.finish({})

@@ -10,7 +10,7 @@ from gptwright.foundations.runs import open_stage
 from gptwright.stages import prepare
 from gptwright.stages.catalogue import carry_out
 from gptwright.stages.prepare import Prepare, data_files, inputs, run
-from gptwright.text import turns
+from gptwright.text import chunked_reading
 from gptwright.text.bundled import TEXTS
 
 Result = tuple[dict[str, Any], dict[str, list[dict[str, str]]], dict[str, Any]]
@@ -122,7 +122,7 @@ def test_many_files_are_read_by_turns_to_the_same_end(do: Do, tmp_path: Path, mo
         write_rows(tmp_path / "data" / f"{i}.jsonl", [*rows, {"messages": []}, {"text": story(100 * i)}])
     figures, sides, sources = do(tmp_path / "data", max_characters=60_000)
     monkeypatch.setattr(prepare, "MOST_OPEN", 2)
-    monkeypatch.setattr(turns, "FIRST_PIECE", 2_000)
+    monkeypatch.setattr(chunked_reading, "FIRST_PIECE", 2_000)
     assert do(tmp_path / "data", max_characters=60_000) == (figures, sides, sources)
     check_law(figures, sources)
 

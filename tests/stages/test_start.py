@@ -12,7 +12,7 @@ import tyro
 
 from gptwright.foundations.config import encode
 from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.sole import LOCK
+from gptwright.foundations.folder_lock import LOCK
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.recipes.plan import sizes_of
 from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.text.heldout import Sides, assign_sides, normalised
+from gptwright.text.heldout import HeldoutSplit, assign_sides, normalised
 
 Line = dict[str, Any]
 LINES = st.lists(
@@ -13,7 +13,7 @@ LINES = st.lists(
 )
 
 
-def sides(*files: list[Line], **settings: Any) -> Sides[Line]:
+def sides(*files: list[Line], **settings: Any) -> HeldoutSplit[Line]:
     return assign_sides(files, lambda line: line["p"], lambda line: line.get("s"), **settings)
 
 
@@ -74,5 +74,5 @@ def test_neither_side_stays_empty(count: int) -> None:
 
 
 def test_one_prompt_cannot_be_on_both_sides() -> None:
-    assert sides([{"p": "a"}, {"p": "A"}]) == Sides([{"p": "a"}, {"p": "A"}], [], 0)
-    assert sides([]) == Sides([], [], 0)
+    assert sides([{"p": "a"}, {"p": "A"}]) == HeldoutSplit([{"p": "a"}, {"p": "A"}], [], 0)
+    assert sides([]) == HeldoutSplit([], [], 0)

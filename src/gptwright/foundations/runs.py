@@ -19,9 +19,9 @@ from gptwright.foundations.config import encode
 from gptwright.foundations.device import describe_machine, peak_memory_gb
 from gptwright.foundations.durable import explained, read_json, sha256, write_json
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
+from gptwright.foundations.folder_lock import LOCK
 from gptwright.foundations.metrics import Metrics
 from gptwright.foundations.processes import is_first
-from gptwright.foundations.sole import LOCK
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"

@@ -11,7 +11,7 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.export import export
-from gptwright.generation.loaded import Loaded
+from gptwright.generation.loaded_model import LoadedModel
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import padded
 
@@ -19,7 +19,7 @@ MASK = "[MASK]"
 ROWS = 32
 
 
-class Encoder(Loaded):
+class Encoder(LoadedModel):
     """A BERT and its tokenizer. Raises `ArtifactError` when the tokenizer is not one for encoders."""
 
     def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:

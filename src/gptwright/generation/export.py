@@ -10,7 +10,7 @@ import torch
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import new_folder, write_json
 from gptwright.generation.beam import Search
-from gptwright.generation.defaults import said_of
+from gptwright.generation.generation_config import fields_of
 from gptwright.models.catalogue import family_of
 from gptwright.models.decoder import Decoder
 from gptwright.models.gguf_writing import write_gguf
@@ -41,7 +41,7 @@ def export(
         write_model(model, unfinished, ids, dtype, shard)
         tokenizer.save(unfinished, model.config.context)
         if family_of(model.config).kind == "decoder":
-            said = said_of(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
+            said = fields_of(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
             ends = said.get("eos_token_id") or []
             stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
             write_json(unfinished / "generation_config.json", ids | said | {"eos_token_id": list(stops)})

@@ -8,8 +8,8 @@ from torch import nn
 
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.foundations.runs import RECORD, finished_stage
-from gptwright.generation.defaults import read_defaults, read_said
 from gptwright.generation.encoder import Encoder
+from gptwright.generation.generation_config import defaults_of, read_defaults
 from gptwright.generation.model import Model
 from gptwright.generation.packaged import PACKAGED, packaged_path
 from gptwright.generation.translator import Translator, told_by
@@ -41,7 +41,7 @@ def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
     _fits(network, tokenizer, name)
     said = packaged.said if packaged else {}
-    return Model(network, tokenizer, name, read_said(said, path).sampling, said=said, dtype=dtype)
+    return Model(network, tokenizer, name, defaults_of(said, path).sampling, said=said, dtype=dtype)
 
 
 def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:

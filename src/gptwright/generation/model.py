@@ -17,9 +17,9 @@ from gptwright.engine.sampler import seed_of
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
-from gptwright.generation.defaults import said_of
 from gptwright.generation.export import export
-from gptwright.generation.loaded import Loaded
+from gptwright.generation.generation_config import fields_of
+from gptwright.generation.loaded_model import LoadedModel
 from gptwright.generation.stream import Piece, Prompt, Stream
 from gptwright.generation.truncation import room_for_prompt, without_oldest
 from gptwright.models.decoder import Decoder
@@ -29,7 +29,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 DRAFTS = 8  # proposed a step at most: a text that repeats what was said is written several tokens at a time
 
 
-class Model(Loaded):
+class Model(LoadedModel):
     """A language model and, to read and write texts, its tokenizer.
 
     It writes in the format called `dtype` (see `engine.prepared`), at most `at_once` texts side by side, whose keys and
@@ -52,7 +52,7 @@ class Model(Loaded):
         self.dtype = dtype
         self.memory_gb, self.at_once = memory_gb, at_once
         self.sampling = sampling or Sampling()
-        self._said = said if said is not None else said_of(sampling) if sampling else {}
+        self._said = said if said is not None else fields_of(sampling) if sampling else {}
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:

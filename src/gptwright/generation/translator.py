@@ -14,12 +14,12 @@ from gptwright.foundations.durable import read_json
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.generation.beam import Search, search_all
 from gptwright.generation.export import export_translator
-from gptwright.generation.loaded import Loaded
+from gptwright.generation.loaded_model import LoadedModel
 from gptwright.models.transformer import Transformer
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-class Translator(Loaded):
+class Translator(LoadedModel):
     """Sources end with the token `end`, as in training; targets begin after `start` and end with `end`."""
 
     def __init__(

@@ -18,10 +18,10 @@ from gptwright.foundations.durable import MANIFEST, read_json, verify_folder, wr
 from gptwright.foundations.errors import ArtifactError, nearest
 from gptwright.foundations.progress import say
 from gptwright.models.catalogue import FAMILIES, check_sizes, family_of
+from gptwright.models.config_fields import check_fields
+from gptwright.models.extra_tensors import check_extra_tensors
 from gptwright.models.family import Family
-from gptwright.models.fields import check_fields
 from gptwright.models.heads import RewardModel
-from gptwright.models.surplus import check_surplus
 from gptwright.models.weights import WEIGHTS, Weights, narrowed
 
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
@@ -221,5 +221,5 @@ def _our_tensors(
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
     for name in sorted(unused):
-        check_surplus(name, lambda name=name: weights[found[name]], tensors, family.folder, model.config, where)
+        check_extra_tensors(name, lambda name=name: weights[found[name]], tensors, family.folder, model.config, where)
     return tensors

@@ -5,10 +5,10 @@ from itertools import zip_longest
 from pathlib import Path
 
 from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.folder_lock import lock_folder
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
-from gptwright.foundations.sole import sole
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
 from gptwright.stages.catalogue import carry_out
 
@@ -24,7 +24,7 @@ def run_recipe(
     of that name is to begin; they are written down before it does.
     """
     list(recipe.configs(out))
-    with sole(out):
+    with lock_folder(out):
         _claim(recipe, out)
         for name in [step.name for step in recipe.steps]:
             folder = recipe.folder(out, name)

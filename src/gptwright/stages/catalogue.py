@@ -12,10 +12,10 @@ from typing import Any
 
 from gptwright.foundations.durable import explained, read_json
 from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
+from gptwright.foundations.folder_lock import LOCK, lock_folder
 from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage
-from gptwright.foundations.sole import LOCK, sole
 from gptwright.tracking.tracker import open_trackers
 
 # verb → its class; the module has the verb's name.
@@ -61,7 +61,7 @@ def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> S
     chosen = stage(verb)
     if several() and not is_shared(config) and not is_first():
         return done_by_first(out)
-    with sole(out), joined(config):
+    with lock_folder(out), joined(config):
         folder = in_turn(config, lambda: open_stage(out, verb, config, chosen.inputs(config)))
         if folder.state == "complete":
             say(f"{verb}: {out} is complete")

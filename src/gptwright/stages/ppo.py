@@ -38,8 +38,8 @@ from gptwright.text.heldout import assign_sides
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
+from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, release
-from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
@@ -186,9 +186,9 @@ def _mixed(
 def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
     """Of what is kept for the backward pass: a minibatch of episodes, and the windows and conversations beside it."""
     typical = sum(map(len, prompts)) // len(prompts) + config.max_tokens
-    check_room(model.network, -(-config.episodes // config.minibatches), typical, config.pieces)
-    check_room(model.network, config.mix_rows, config.length, config.pieces)
-    check_room(model.network, config.demonstration_rows, config.length, config.pieces)
+    check_memory(model.network, -(-config.episodes // config.minibatches), typical, config.pieces)
+    check_memory(model.network, config.mix_rows, config.length, config.pieces)
+    check_memory(model.network, config.demonstration_rows, config.length, config.pieces)
 
 
 def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:

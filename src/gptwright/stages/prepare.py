@@ -15,6 +15,7 @@ from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import Range, Seed, settings
+from gptwright.text.chunked_reading import MOST_OPEN, read_in_pieces
 from gptwright.text.draw import BEYOND, first
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.labels import Encoding, encoding
@@ -23,7 +24,6 @@ from gptwright.text.read import label, read_file
 from gptwright.text.refine import Refined, Refiner
 from gptwright.text.sides import Sides
 from gptwright.text.split import Split, assign_split
-from gptwright.text.turns import MOST_OPEN, read_in_pieces
 
 MIN_CORPUS = 20_000
 

@@ -44,11 +44,11 @@ from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
 from gptwright.training.checkpoint import take_average
 from gptwright.training.compiling import as_written, compile_parts
+from gptwright.training.memory_check import check_memory
 from gptwright.training.mesh import ONE_COPY, Mesh, World, world
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
 from gptwright.training.ramp import Ramp
-from gptwright.training.room import check_room
 from gptwright.training.rules import RULES
 from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
@@ -180,7 +180,7 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
     hold_matrices_in(material.network, dtype)
     if config.compile:
         compile_parts(material.network, alone=together.axes is None)
-    check_room(material.network, -(-config.rows // share.ranks), config.length, config.pieces)
+    check_memory(material.network, -(-config.rows // share.ranks), config.length, config.pieces)
     layout = spread(material.network, together)
     rule = RULES[config.optim](config.decay, config.beta2, config.epsilon, dtype)
     optimizer = Optimizer(material.network.named_parameters(), rule, layout)

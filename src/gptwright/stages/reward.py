@@ -20,11 +20,11 @@ from gptwright.generation.export import export
 from gptwright.generation.load import load_decoder
 from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
-from gptwright.text.heldout import Sides, assign_sides, normalised
+from gptwright.text.heldout import HeldoutSplit, assign_sides, normalised
 from gptwright.training.adamw import AdamW
+from gptwright.training.memory_check import check_memory
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
-from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
@@ -76,7 +76,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     train, heldout = ([ids for _, ids in side] for side in (sides.train, sides.heldout))
     prompts = [normalised(text_of(ranking.messages)) for ranking, _ in sides.heldout]
     typical = sum(len(ids) for ranking in train for ids in ranking.rows) // len(train)
-    check_room(model, config.rows, typical, config.pieces)
+    check_memory(model, config.rows, typical, config.pieces)
     learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
     learner.to(device)
     before = _accuracy(learner, heldout, prompts)
@@ -101,7 +101,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
             "labellers": labellers}  # fmt: skip
 
 
-def _read(config: Reward, base: Model) -> Sides[tuple[Ranking, RankedIds]]:
+def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]]:
     """Both sides, no prompt on both. Raises `InputError` when one of them has nothing to compare."""
     intake = Intake("reward (control)" if config.shuffled else "reward")
     files = [comparable(read_rankings(path), base.tokenizer, base.context, intake) for path in config.rankings]

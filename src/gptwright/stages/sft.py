@@ -38,9 +38,9 @@ from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.chat import Message
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
+from gptwright.training.memory_check import check_memory
 from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
-from gptwright.training.room import check_room
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.share import Share
@@ -110,8 +110,8 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     hold_matrices_in(network, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
     typical = sum(len(example.ids) for example in shown.examples) // len(shown.examples)
-    check_room(network, config.rows, typical, config.pieces)
-    check_room(network, config.mix_rows, config.length, config.pieces)
+    check_memory(network, config.rows, typical, config.pieces)
+    check_memory(network, config.mix_rows, config.length, config.pieces)
 
     def losses(step: int, share: Share) -> Iterator[Tensor]:
         for ids, targets in (shown.batch(step), windows.batch(step)):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.folder_lock import lock_folder
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.foundations.settings import Port, Range, Seed, settings
 from gptwright.foundations.signals import stop_request
-from gptwright.foundations.sole import sole
 
 if TYPE_CHECKING:
     from gptwright.recipes.read import Recipe
@@ -49,16 +49,16 @@ class Start:
 def run(config: Start) -> None:
     """Plans, carries out and reports; the same command again goes on where it stopped, or only opens the chat."""
     began = time.monotonic()
-    from gptwright.recipes.pace import taken
+    from gptwright.recipes.replan import seconds_taken
     from gptwright.recipes.run import run_recipe
     from gptwright.stages.report import Report
     from gptwright.stages.report import run as report
 
     out = config.out or _place(config)
-    with sole(out):
+    with lock_folder(out):
         recipe = _recipe(config, out, began)
         _show(recipe)
-        earlier = taken(recipe, out)
+        earlier = seconds_taken(recipe, out)
         before = sum(earlier.values()) + recipe.plan["seconds"]["start"] if earlier else 0.0
         if not earlier:
             _warn_of_too_few(recipe)
@@ -159,10 +159,10 @@ def _words(plan: dict[str, Any]) -> str:
 
 def _resized(recipe: "Recipe", name: str, out: Path, spent: float) -> "Recipe":
     """The recipe with what fits into the time that is left, and what has changed is said."""
-    from gptwright.recipes.pace import paced, taken
     from gptwright.recipes.plan import amount_of
+    from gptwright.recipes.replan import replanned, seconds_taken
 
-    new = paced(recipe, name, spent, taken(recipe, out))
+    new = replanned(recipe, name, spent, seconds_taken(recipe, out))
     was, now = (amount_of(step.table) for r in (recipe, new) for step in r.steps if step.name == name)
     if was != now:
         unit = {"rank": "prompts", "ppo": "updates"}.get(name, "steps")

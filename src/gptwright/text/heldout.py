@@ -16,7 +16,7 @@ SEED = 0
 
 
 @dataclass(frozen=True)
-class Sides(Generic[T]):
+class HeldoutSplit(Generic[T]):
     """`left_out` counts lines for training whose prompt another line holds out; they are on neither side."""
 
     train: list[T]
@@ -26,7 +26,7 @@ class Sides(Generic[T]):
 
 def assign_sides(
     files: Sequence[Sequence[T]], prompt: Callable[[T], str], split: Callable[[T], Split | None], share: float = SHARE
-) -> Sides[T]:
+) -> HeldoutSplit[T]:
     """Both sides of all files together; `split` is what a line says of itself.
 
     In a file that holds lines out, the others are for training. In one that says nothing, about `share` of the prompts
@@ -41,7 +41,7 @@ def assign_sides(
     if not held:
         lines = [(line, name, None) for line, name, _ in lines]
         held = _chosen(open_ | learned, share, keep=True, need=True)
-    return Sides(
+    return HeldoutSplit(
         [line for line, name, _ in lines if name not in held],
         [line for line, name, said in lines if name in held and said != "train"],
         sum(name in held and said == "train" for _, name, said in lines),

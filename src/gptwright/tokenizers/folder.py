@@ -14,7 +14,7 @@ from typing import Any, cast
 from gptwright.foundations.durable import read_json, write_json, write_text
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.surround import stating, surrounding, unstated
+from gptwright.tokenizers.post_processor import stating, surrounding, unstated
 from tokenizers import Tokenizer as Backend
 from tokenizers import normalizers
 

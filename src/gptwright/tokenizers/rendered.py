@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.said import Twins
+from gptwright.tokenizers.special_token_escaping import Escaping
 from gptwright.tokenizers.template import Message, knows, passed_over, render_text
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.tokenizers.variants import Token
@@ -23,9 +23,9 @@ class Rendering:
         self._names = tokenizer.controls.named
         self._check_roles(messages)
         contents = [_HALVES.sub("\ufffd", message["content"]) for message in messages]
-        self._twins = Twins(tokenizer.control_tokens, [template, *self._names.values(), *contents])
+        self._escaping = Escaping(tokenizer.control_tokens, [template, *self._names.values(), *contents])
         self._messages = [
-            Message(role=message["role"], content=self._twins.said(content))
+            Message(role=message["role"], content=self._escaping.escape(content))
             for message, content in zip(messages, contents, strict=True)
         ]
 
@@ -75,7 +75,7 @@ class Rendering:
 
     def _tokens(self, text: str) -> list[Token]:
         """The template's control tokens, and between them what any text becomes, twins turned back."""
-        true = text.translate(self._twins.show)
+        true = text.translate(self._escaping.show)
         found, result, at = self._tokenizer.controls_in(text), list[Token](), 0
         for control in [*found, None]:
             start, end = (control.start, control.end) if control else (len(text), len(text))

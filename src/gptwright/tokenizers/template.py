@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_eval_context
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.said import joined, looking
+from gptwright.tokenizers.special_token_escaping import joined, on_true_text
 
 # Filters of Jinja's that look at letters by other ways than the methods of a text.
 _OF_LETTERS = ("title", "wordcount", "wordwrap", "escape", "e", "forceescape", "striptags", "urlencode", "urlize",
@@ -85,7 +85,9 @@ def _compiled(template: str) -> jinja2.Template:
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
     filters: dict[str, Any] = environment.filters  # pyright: ignore[reportAssignmentType]
-    filters |= {"tojson": looking(_tojson), "join": _join} | {name: looking(filters[name]) for name in _OF_LETTERS}
+    filters |= {"tojson": on_true_text(_tojson), "join": _join} | {
+        name: on_true_text(filters[name]) for name in _OF_LETTERS
+    }
     environment.code_generator_class = _Generator
     environment.concat = joined  # pyright: ignore[reportAttributeAccessIssue]
     known: dict[str, Any] = environment.globals

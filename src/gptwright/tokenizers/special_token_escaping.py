@@ -2,10 +2,10 @@
 read as a control token.
 
 Every character that some control token is made of has a private-use twin that stands in no message and no template.
-`Said` holds the twins in place of the characters, one for one, so that nothing that is written, cut or joined of it can
-spell a control token, alone or with what stands beside it; whoever compares, searches, splits or counts it sees the
-characters. What escapes this class, in C code say, is still made of twins: inspection may then miss a text, but no text
-ever becomes control.
+`EscapedText` holds the twins in place of the characters, one for one, so that nothing that is written, cut or joined of
+it can spell a control token, alone or with what stands beside it; whoever compares, searches, splits or counts it sees
+the characters. What escapes this class, in C code say, is still made of twins: inspection may then miss a text, but no
+text ever becomes control.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from gptwright.foundations.errors import InputError
 _CANDIDATES = [*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE), *range(0x100000, 0x10FFFE)]
 
 
-class Twins:
+class Escaping:
     """The characters of control tokens and their twins."""
 
     def __init__(self, tokens: Iterable[str], texts: Sequence[str]) -> None:
@@ -34,32 +34,32 @@ class Twins:
         self.hide = {ord(letter): code for letter, code in twins.items()}
         self.show = {code: ord(letter) for letter, code in twins.items()}
 
-    def said(self, text: str) -> "Said":
+    def escape(self, text: str) -> "EscapedText":
         """A text of people."""
-        return Said.of(text.translate(self.hide), self)
+        return EscapedText.of(text.translate(self.hide), self)
 
 
-class Said(str):
+class EscapedText(str):
     """A text that people wrote, or that holds some of theirs."""
 
-    twins: Twins
+    escaping: Escaping
 
     @staticmethod
-    def of(written: str, twins: Twins) -> "Said":
-        found = Said(written)
-        found.twins = twins
+    def of(written: str, twins: Escaping) -> "EscapedText":
+        found = EscapedText(written)
+        found.escaping = twins
         return found
 
     @property
     def true(self) -> str:
-        return str.translate(self, self.twins.show)
+        return str.translate(self, self.escaping.show)
 
-    def _cut(self, start: int, end: int) -> "Said":
-        return Said.of(str.__getitem__(self, slice(start, end)), self.twins)
+    def _cut(self, start: int, end: int) -> "EscapedText":
+        return EscapedText.of(str.__getitem__(self, slice(start, end)), self.escaping)
 
-    def _pieces(self, pieces: Iterable[str]) -> "list[Said]":
+    def _pieces(self, pieces: Iterable[str]) -> "list[EscapedText]":
         """The parts of this text that are equal to these, one after the other."""
-        found, at, true = list[Said](), 0, self.true
+        found, at, true = list[EscapedText](), 0, self.true
         for piece in pieces:
             at = true.index(piece, at)
             found.append(self._cut(at, at + len(piece)))
@@ -87,85 +87,85 @@ class Said(str):
     def __float__(self) -> float:
         return float(self.true)
 
-    def __getitem__(self, key: SupportsIndex | slice) -> "Said":
-        return Said.of(str.__getitem__(self, key), self.twins)
+    def __getitem__(self, key: SupportsIndex | slice) -> "EscapedText":
+        return EscapedText.of(str.__getitem__(self, key), self.escaping)
 
-    def __iter__(self) -> Iterator["Said"]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __iter__(self) -> Iterator["EscapedText"]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (self._cut(at, at + 1) for at in range(len(self)))
 
-    def __add__(self, other: str) -> "Said":
-        return Said.of(str.__add__(self, other), self.twins)
+    def __add__(self, other: str) -> "EscapedText":
+        return EscapedText.of(str.__add__(self, other), self.escaping)
 
-    def __radd__(self, other: str) -> "Said":
-        return Said.of(str.__add__(other, self), self.twins)
+    def __radd__(self, other: str) -> "EscapedText":
+        return EscapedText.of(str.__add__(other, self), self.escaping)
 
-    def __mul__(self, times: SupportsIndex) -> "Said":
-        return Said.of(str.__mul__(self, times), self.twins)
+    def __mul__(self, times: SupportsIndex) -> "EscapedText":
+        return EscapedText.of(str.__mul__(self, times), self.escaping)
 
-    def __rmul__(self, times: SupportsIndex) -> "Said":  # pyright: ignore
+    def __rmul__(self, times: SupportsIndex) -> "EscapedText":  # pyright: ignore
         return self * times
 
-    def join(self, texts: Iterable[str], /) -> "Said":
-        return Said.of(str.join(self, texts), self.twins)
+    def join(self, texts: Iterable[str], /) -> "EscapedText":
+        return EscapedText.of(str.join(self, texts), self.escaping)
 
-    def lstrip(self, chars: str | None = None, /) -> "Said":
+    def lstrip(self, chars: str | None = None, /) -> "EscapedText":
         return self._cut(len(self) - len(self.true.lstrip(_true(chars))), len(self))
 
-    def rstrip(self, chars: str | None = None, /) -> "Said":
+    def rstrip(self, chars: str | None = None, /) -> "EscapedText":
         return self._cut(0, len(self.true.rstrip(_true(chars))))
 
-    def strip(self, chars: str | None = None, /) -> "Said":
+    def strip(self, chars: str | None = None, /) -> "EscapedText":
         return self.lstrip(chars).rstrip(chars)
 
-    def removeprefix(self, prefix: str, /) -> "Said":
+    def removeprefix(self, prefix: str, /) -> "EscapedText":
         return self._cut(len(self) - len(self.true.removeprefix(_true(prefix))), len(self))
 
-    def removesuffix(self, suffix: str, /) -> "Said":
+    def removesuffix(self, suffix: str, /) -> "EscapedText":
         return self._cut(0, len(self.true.removesuffix(_true(suffix))))
 
-    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> "list[Said]":  # pyright: ignore
+    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> "list[EscapedText]":  # pyright: ignore
         return self._between(self.true.split(_true(sep), maxsplit), sep)
 
-    def rsplit(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> "list[Said]":  # pyright: ignore
+    def rsplit(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> "list[EscapedText]":  # pyright: ignore
         return self._between(self.true.rsplit(_true(sep), maxsplit), sep)
 
-    def _between(self, pieces: list[str], sep: str | None) -> "list[Said]":
+    def _between(self, pieces: list[str], sep: str | None) -> "list[EscapedText]":
         if sep is None:
             return self._pieces(pieces)
         whole = [text for piece in pieces for text in (piece, _true(sep))][:-1]
         return self._pieces(whole)[::2]
 
-    def splitlines(self, keepends: bool = False) -> "list[Said]":  # pyright: ignore
+    def splitlines(self, keepends: bool = False) -> "list[EscapedText]":  # pyright: ignore
         lines = self._pieces(self.true.splitlines(True))
         return lines if keepends else [line._cut(0, len(line.true.splitlines()[0])) for line in lines]
 
-    def partition(self, sep: str, /) -> "tuple[Said, Said, Said]":  # pyright: ignore
+    def partition(self, sep: str, /) -> "tuple[EscapedText, EscapedText, EscapedText]":  # pyright: ignore
         before, middle, after = self._pieces(self.true.partition(_true(sep)))
         return before, middle, after
 
-    def rpartition(self, sep: str, /) -> "tuple[Said, Said, Said]":  # pyright: ignore
+    def rpartition(self, sep: str, /) -> "tuple[EscapedText, EscapedText, EscapedText]":  # pyright: ignore
         before, middle, after = self._pieces(self.true.rpartition(_true(sep)))
         return before, middle, after
 
-    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> "Said":
+    def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> "EscapedText":
         if not _true(old):
-            return self.twins.said(self.true.replace("", _true(new), count))
-        return Said.of(str(new), self.twins).join(self.split(old, count))
+            return self.escaping.escape(self.true.replace("", _true(new), count))
+        return EscapedText.of(str(new), self.escaping).join(self.split(old, count))
 
 
 def _true(value: Any) -> Any:
-    return value.true if isinstance(value, Said) else value
+    return value.true if isinstance(value, EscapedText) else value
 
 
 def _seen(name: str) -> Callable[..., Any]:
     """A method of `str` that looks at the true text; a text that it makes is people's again."""
     method = getattr(str, name)
 
-    def look(self: Said, *args: Any, **kwargs: Any) -> Any:
+    def look(self: EscapedText, *args: Any, **kwargs: Any) -> Any:
         # startswith takes several texts as a tuple
         shown = [tuple(map(_true, cast("tuple[Any, ...]", a))) if isinstance(a, tuple) else _true(a) for a in args]
         found = method(self.true, *shown, **{key: _true(value) for key, value in kwargs.items()})
-        return self.twins.said(found) if isinstance(found, str) else found
+        return self.escaping.escape(found) if isinstance(found, str) else found
 
     look.__name__ = name
     return look
@@ -177,7 +177,7 @@ _LOOKING = """
     casefold center ljust rjust zfill expandtabs
 """
 for _name in _LOOKING.split():
-    setattr(Said, _name, _seen(_name))
+    setattr(EscapedText, _name, _seen(_name))
 
 
 def plain(value: Any) -> Any:
@@ -189,24 +189,24 @@ def plain(value: Any) -> Any:
     return _true(value)
 
 
-def twins_of(value: Any) -> Twins | None:
+def escaping_of(value: Any) -> Escaping | None:
     """Those of the first text in the value that people said."""
-    if isinstance(value, Said):
-        return value.twins
+    if isinstance(value, EscapedText):
+        return value.escaping
     parts: Any = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return next((found for part in parts if (found := twins_of(part))), None)
+    return next((found for part in parts if (found := escaping_of(part))), None)
 
 
-def looking(function: Callable[..., Any]) -> Callable[..., Any]:
+def on_true_text(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of texts that sees the true ones; a text that it makes of people's is people's again."""
 
     @wraps(function)
     def look(*args: Any, **kwargs: Any) -> Any:
-        twins = twins_of([*args, *kwargs.values()])
+        twins = escaping_of([*args, *kwargs.values()])
         if twins is None:
             return function(*args, **kwargs)
         found = function(*map(plain, args), **{key: plain(value) for key, value in kwargs.items()})
-        return twins.said(str(found)) if isinstance(found, str) else found
+        return twins.escape(str(found)) if isinstance(found, str) else found
 
     return look
 
@@ -214,6 +214,6 @@ def looking(function: Callable[..., Any]) -> Callable[..., Any]:
 def joined(parts: Iterable[Any]) -> str:
     """`"".join`, which forgets nothing of what people said."""
     texts = [part if isinstance(part, str) else str(part) for part in parts]
-    twins = next((text.twins for text in texts if isinstance(text, Said)), None)
+    twins = next((text.escaping for text in texts if isinstance(text, EscapedText)), None)
     whole = "".join(texts)
-    return whole if twins is None else Said.of(whole, twins)
+    return whole if twins is None else EscapedText.of(whole, twins)

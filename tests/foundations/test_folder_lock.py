@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from gptwright.foundations import sole as module
+from gptwright.foundations import folder_lock as module
 from gptwright.foundations.errors import ResourceError
-from gptwright.foundations.sole import LOCK, sole
+from gptwright.foundations.folder_lock import LOCK, lock_folder
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from gptwright.foundations.sole import sole
+from gptwright.foundations.folder_lock import sole
 with sole(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
@@ -31,39 +31,39 @@ def holder(folder: Path) -> "subprocess.Popen[str]":
 def test_the_second_is_told_who_works_there_and_a_dead_one_holds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with holder(folder) as first:
-        with pytest.raises(ResourceError) as error, sole(folder):
+        with pytest.raises(ResourceError) as error, lock_folder(folder):
             pass
         assert f"process {first.pid} on " in error.value.got and "--out" in error.value.remedy
         first.send_signal(signal.SIGKILL)
         first.wait()
         assert (folder / LOCK).exists()
-        with sole(folder):
+        with lock_folder(folder):
             assert f'"pid": {os.getpid()}' in (folder / LOCK).read_text()
     assert not (folder / LOCK).exists()
 
 
 def test_an_empty_folder_that_it_made_goes_again_and_others_stay(tmp_path: Path) -> None:
-    with sole(tmp_path / "new"):
+    with lock_folder(tmp_path / "new"):
         assert (tmp_path / "new").is_dir()
     assert not (tmp_path / "new").exists()
     (tmp_path / "mine").mkdir()
-    with sole(tmp_path / "mine"):
+    with lock_folder(tmp_path / "mine"):
         pass
     assert list((tmp_path / "mine").iterdir()) == []
-    with sole(tmp_path / "work"):
+    with lock_folder(tmp_path / "work"):
         (tmp_path / "work/file").write_text("x")
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["file"]
 
 
 def test_one_process_may_hold_it_twice(tmp_path: Path) -> None:
-    with sole(tmp_path), sole(tmp_path):
+    with lock_folder(tmp_path), lock_folder(tmp_path):
         assert (tmp_path / LOCK).exists()
 
 
 def test_the_first_of_several_holds_it_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    with holder_of_rank_0(tmp_path) as first, sole(tmp_path):
+    with holder_of_rank_0(tmp_path) as first, lock_folder(tmp_path):
         first.kill()
 
 
@@ -85,12 +85,12 @@ def test_where_nothing_can_be_locked_the_work_goes_on(
     if number == 13:
         monkeypatch.setattr(module.fcntl, "flock", lambda *words: None)
         monkeypatch.setattr(module.os, "open", lambda *words: refuse())
-    with sole(tmp_path):
+    with lock_folder(tmp_path):
         done = True
     assert done
 
 
 def test_a_file_in_the_way_is_met_by_the_work_itself(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with sole(tmp_path / "file" / "run"):
+    with lock_folder(tmp_path / "file" / "run"):
         pass

@@ -8,7 +8,7 @@ from gptwright.foundations.errors import MemoryShort
 ID = 8 + 8  # bytes of a token and its target
 
 
-def check_room(network: nn.Module, rows: int, length: int, pieces: int = 1) -> None:
+def check_memory(network: nn.Module, rows: int, length: int, pieces: int = 1) -> None:
     """Raises `MemoryShort` when a step's `rows` of `length` tokens, in so many pieces, need more than is free.
 
     The least that they need: the ids, and what goes into and out of every linear layer, kept for the backward pass.

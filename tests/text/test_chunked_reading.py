@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gptwright.text import turns
+from gptwright.text import chunked_reading
+from gptwright.text.chunked_reading import read_in_pieces
 from gptwright.text.read import read_file
-from gptwright.text.turns import read_in_pieces
 
 
 def write(path: Path, rows: int) -> Path:
@@ -23,8 +23,8 @@ def write(path: Path, rows: int) -> Path:
 def test_pieces_are_the_file_and_records_are_told_once(
     tmp_path: Path, rows: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "FIRST_PIECE", size)
-    monkeypatch.setattr(turns, "LARGEST_PIECE", 8 * size)
+    monkeypatch.setattr(chunked_reading, "FIRST_PIECE", size)
+    monkeypatch.setattr(chunked_reading, "LARGEST_PIECE", 8 * size)
     path = write(tmp_path / "a.jsonl", rows)
     told: list[Counter[tuple[str, str]]] = [Counter(), Counter()]
     whole = list(read_file(path, lambda *what: told[0].update([what])))
@@ -33,7 +33,7 @@ def test_pieces_are_the_file_and_records_are_told_once(
 
 
 def test_no_file_stays_open_between_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "FIRST_PIECE", 100)
+    monkeypatch.setattr(chunked_reading, "FIRST_PIECE", 100)
     streams = [read_in_pieces(write(tmp_path / f"{i}.jsonl", 40), lambda *what: None) for i in range(3)]
     before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0
     for stream in streams:

@@ -30,7 +30,7 @@ _mine: set[Path] = set()
 
 
 @contextlib.contextmanager
-def sole(folder: Path) -> Generator[None]:
+def lock_folder(folder: Path) -> Generator[None]:
     """Makes `folder` where there is none, and holds it while the block runs; an empty one that it made goes again.
 
     Of several processes of one work the first holds it for all, and a process may hold it twice. Where nothing can be

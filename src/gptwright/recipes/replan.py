@@ -16,13 +16,13 @@ from gptwright.recipes.read import Recipe
 LATE, EARLY = 0.03, 0.10  # the plan stands while its end is at most so far off, as a share of the minutes
 
 
-def taken(recipe: Recipe, out: Path) -> dict[str, float]:
+def seconds_taken(recipe: Recipe, out: Path) -> dict[str, float]:
     """Seconds that every stage which has begun has taken so far, by name."""
     records = {step.name: recipe.folder(out, step.name) / RECORD for step in recipe.steps}
     return {name: float(read_json(path)["seconds"]) for name, path in records.items() if path.is_file()}
 
 
-def paced(recipe: Recipe, name: str, spent: float, took: Mapping[str, float]) -> Recipe:
+def replanned(recipe: Recipe, name: str, spent: float, took: Mapping[str, float]) -> Recipe:
     """The recipe with the sizes that fit into what is left when the stage `name` is to begin.
 
     `spent` are the seconds since the beginning, `took` those of the stages that are complete. Only what is still to

@@ -15,7 +15,7 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.models.family import Folder
 
 
-def check_surplus(
+def check_extra_tensors(
     name: str, read: Callable[[], Tensor], ours: Mapping[str, Tensor], folder: Folder, config: Any, where: Path
 ) -> None:
     """Raises `ArtifactError` when their tensor `name`, which none of `ours` was made of, would change what is computed.

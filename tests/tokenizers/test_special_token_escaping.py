@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
-from gptwright.tokenizers import said
-from gptwright.tokenizers.said import Said, Twins, joined, plain
+from gptwright.tokenizers import special_token_escaping
+from gptwright.tokenizers.special_token_escaping import EscapedText, Escaping, joined, plain
 
 TOKENS = ["<|user|>", "</s>", "</think>", "\n\n"]
 pieces = st.sampled_from([*TOKENS, "<|us", "er|>", "<", "|", "user", " ", "\n", "\r\n", "a", "é", "", "7", "\ue000"])
@@ -39,10 +39,10 @@ def shown(value: Any) -> Any:
 @pytest.mark.parametrize("name", METHODS)
 @given(text=texts, other=texts, both=st.booleans())
 def test_it_looks_like_the_text(name: str, text: str, other: str, both: bool) -> None:
-    method, twins = METHODS[name], Twins(TOKENS, [text, other])
+    method, twins = METHODS[name], Escaping(TOKENS, [text, other])
     use = (lambda t, _: list(t)) if name == "characters" else method
     expected = use(text, other)
-    found = use(twins.said(text), twins.said(other) if both else other)
+    found = use(twins.escape(text), twins.escape(other) if both else other)
     assert shown(found) == shown(expected)
     parts = found if isinstance(found, (list, tuple)) else [found]
     assert not any(type(part) is str and part.strip() for part in parts), "nothing is forgotten"
@@ -50,8 +50,8 @@ def test_it_looks_like_the_text(name: str, text: str, other: str, both: bool) ->
 
 @given(texts, texts, texts)
 def test_nothing_that_is_written_of_it_spells_a_control_token(before: str, text: str, after: str) -> None:
-    twins = Twins(TOKENS, [before, text, after])
-    hidden = str.__str__(twins.said(text))
+    twins = Escaping(TOKENS, [before, text, after])
+    hidden = str.__str__(twins.escape(text))
     for part in (hidden, "%s" % hidden, "".join([hidden]), f"{hidden}", hidden.encode().decode()):  # noqa: UP031
         whole = before + str.translate(part, {}) + after
         for token in (t for t in TOKENS if not t.isspace()):
@@ -61,21 +61,21 @@ def test_nothing_that_is_written_of_it_spells_a_control_token(before: str, text:
 
 
 def test_numbers_in_it() -> None:
-    found = Twins(["<7>"], []).said("77")
+    found = Escaping(["<7>"], []).said("77")
     assert (int(found), float(found), isinstance(found, str)) == (77, 77.0, True)
 
 
 def test_texts_put_together() -> None:
-    twins = Twins(TOKENS, [])
+    twins = Escaping(TOKENS, [])
     assert (
-        isinstance(joined(["a", twins.said("user"), 3]), Said)
-        and plain(joined(["a", twins.said("user"), 3])) == "auser3"
+        isinstance(joined(["a", twins.escape("user"), 3]), EscapedText)
+        and plain(joined(["a", twins.escape("user"), 3])) == "auser3"
     )
     assert type(joined(["a", "b"])) is str
 
 
 def test_twins_that_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(Twins(["ab"], ["\ue000", "x\ue002"]).show) == {0xE001, 0xE003}
-    monkeypatch.setattr(said, "_CANDIDATES", [0xE000, 0xE001])
+    assert set(Escaping(["ab"], ["\ue000", "x\ue002"]).show) == {0xE001, 0xE003}
+    monkeypatch.setattr(special_token_escaping, "_CANDIDATES", [0xE000, 0xE001])
     with pytest.raises(InputError, match="private-use"):
-        Twins(["ab"], ["\ue001"])
+        Escaping(["ab"], ["\ue001"])

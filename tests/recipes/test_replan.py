@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from gptwright.recipes.measure import Shape, Speeds
-from gptwright.recipes.pace import EARLY, LATE, paced
 from gptwright.recipes.plan import LEAST, Wish, amount_of, plan
 from gptwright.recipes.read import Recipe
+from gptwright.recipes.replan import EARLY, LATE, replanned
 
 LAPTOP = Speeds(pretrain_step=0.12, sft_step=0.1, reward_step=0.15, ppo_update=4.0, answer=0.004, window=0.003)
 WISH = Wish(minutes=5, data=("bundled:plays",), seed=7, megacharacters=5.0, spent=10.0, max_characters=10**8, threads=2,
@@ -40,13 +40,13 @@ def end(recipe: Recipe, name: str, spent: float, speed: float) -> float:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("speed", [0.95, 1.0])
 def test_a_plan_that_holds_is_left_alone(name: str, speed: float) -> None:
-    assert paced(PLANNED, name, *at(name, speed)) is PLANNED
+    assert replanned(PLANNED, name, *at(name, speed)) is PLANNED
 
 
 @pytest.mark.parametrize(("name", "speed"), [("sft", 0.5), ("sft", 1.5), ("rank", 0.5), ("rank", 1.2)])
 def test_another_speed_gives_other_sizes_that_end_in_time(name: str, speed: float) -> None:
     spent, took = at(name, speed)
-    found = paced(PLANNED, name, spent, took)
+    found = replanned(PLANNED, name, spent, took)
     before, now = amounts(PLANNED), amounts(found)
     for stage in before:
         if stage not in NAMES[NAMES.index(name) :]:
@@ -61,7 +61,7 @@ def test_another_speed_gives_other_sizes_that_end_in_time(name: str, speed: floa
 def test_stage_after_stage_it_follows_a_machine_that_grows_slower() -> None:
     recipe, spent, took = PLANNED, 10.0, dict[str, float]()
     for number, name in enumerate(NAMES):
-        recipe = paced(recipe, name, spent, took)
+        recipe = replanned(recipe, name, spent, took)
         speed, step = 1 + number / 10, recipe.steps[number]
         took[name] = speed * (recipe.plan["fixed"][name] + recipe.plan["each"].get(name, 0.0) * amount_of(step.table))
         spent += took[name]
@@ -70,11 +70,11 @@ def test_stage_after_stage_it_follows_a_machine_that_grows_slower() -> None:
 
 
 def test_late_minutes_leave_the_least() -> None:
-    found = paced(PLANNED, "sft", 400.0, at("sft", 1.0)[1])
+    found = replanned(PLANNED, "sft", 400.0, at("sft", 1.0)[1])
     assert amounts(found) == LEAST | {"pretrain": amounts(PLANNED)["pretrain"]}
 
 
 def test_what_the_dial_does_not_change_is_not_changed() -> None:
-    assert paced(PLANNED, "tokenize", 1000.0, {}) is PLANNED
+    assert replanned(PLANNED, "tokenize", 1000.0, {}) is PLANNED
     older = replace(PLANNED, plan={key: PLANNED.plan[key] for key in ("minutes", "size", "data", "seed", "seconds")})
-    assert paced(older, "sft", 1000.0, {"pretrain": 900.0}) is older
+    assert replanned(older, "sft", 1000.0, {"pretrain": 900.0}) is older

@@ -6,7 +6,7 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-class Loaded:
+class LoadedModel:
     """Ids go in and logits come out without a tokenizer; what needs one raises `ArtifactError`."""
 
     def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:

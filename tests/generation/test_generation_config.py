@@ -11,8 +11,8 @@ import transformers
 from gptwright.engine.sampling import Sampling
 from gptwright.foundations.durable import read_json
 from gptwright.foundations.errors import ArtifactError, GptwrightError
-from gptwright.generation.defaults import read_defaults, said_of
 from gptwright.generation.export import export
+from gptwright.generation.generation_config import fields_of, read_defaults
 from gptwright.generation.load import load
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.huggingface import write_model
@@ -128,7 +128,7 @@ def test_what_was_said_is_written_again_and_nothing_else(network: GPT2, tokenize
 
 
 def test_settings_of_ours_are_said_in_full() -> None:
-    assert said_of(Sampling(temperature=0.3)) == {
+    assert fields_of(Sampling(temperature=0.3)) == {
         "do_sample": True, "max_new_tokens": 256, "repetition_penalty": 1.0, "temperature": 0.3, "top_k": 0,
         "top_p": 1.0, "min_p": 0.0,
     }  # fmt: skip

@@ -34,10 +34,10 @@ def read_defaults(folder: Path, context: int) -> Defaults:
     that makes no sense."""
     path = folder / FILE
     said = _table(path) if path.is_file() else asked(_table(folder / "config.json"))
-    return read_said(said, path, context)
+    return defaults_of(said, path, context)
 
 
-def read_said(said: Mapping[str, Any], path: Path, context: int = 0) -> Defaults:
+def defaults_of(said: Mapping[str, Any], path: Path, context: int = 0) -> Defaults:
     """The same of a table; `path` names its source in messages."""
     longest = said.get("max_length")
     if "max_new_tokens" in said or (isinstance(longest, int) and longest >= context):
@@ -52,7 +52,7 @@ def read_said(said: Mapping[str, Any], path: Path, context: int = 0) -> Defaults
     return Defaults(Sampling(**settings, **_words(said)), said)
 
 
-def said_of(sampling: Sampling) -> dict[str, Any]:
+def fields_of(sampling: Sampling) -> dict[str, Any]:
     """Our settings in the words of `transformers`; a top_k of 0 must be written, or it takes 50."""
     settings: dict[str, Any] = {"do_sample": sampling.temperature > 0, "max_new_tokens": sampling.max_tokens,
                                 "repetition_penalty": sampling.repetition_penalty}  # fmt: skip
