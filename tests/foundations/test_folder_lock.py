@@ -15,8 +15,8 @@ from gptwright.foundations.folder_lock import LOCK, lock_folder
 HOLD = """
 import sys, time
 from pathlib import Path
-from gptwright.foundations.folder_lock import sole
-with sole(Path(sys.argv[1])):
+from gptwright.foundations.folder_lock import lock_folder
+with lock_folder(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """

@@ -61,7 +61,7 @@ def test_nothing_that_is_written_of_it_spells_a_control_token(before: str, text:
 
 
 def test_numbers_in_it() -> None:
-    found = Escaping(["<7>"], []).said("77")
+    found = Escaping(["<7>"], []).escape("77")
     assert (int(found), float(found), isinstance(found, str)) == (77, 77.0, True)
 
 
