@@ -18,11 +18,11 @@ from torch import Tensor
 from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.models.catalogue import build, count, preset
 from gptwright.objectives.language import next_token_loss
-from gptwright.training.course import Course
-from gptwright.training.optimise import optimise
+from gptwright.training.async_checkpoint import Saving
+from gptwright.training.batch_shard import Share
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.saving import Saving
-from gptwright.training.share import Share
+from gptwright.training.train_state import Course
+from gptwright.training.train_step import optimise
 
 
 def main() -> None:

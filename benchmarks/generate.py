@@ -30,14 +30,14 @@ from typing import Any
 
 from generate_contestants import Answer, Ids, Ours, absent, contestant, greedy, prepare
 
-from gptwright.generation.load import load_decoder
-from gptwright.generation.packaged import packaged_path
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.llama import LlamaConfig
+from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.packaged import packaged_path
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS, prompt_ids
-from gptwright.tokenizers.letters import LETTER_OF_BYTE
+from gptwright.tokenizers.byte_unicode import LETTER_OF_BYTE
+from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 SHAPES: dict[str, Any] = {
@@ -176,9 +176,9 @@ def streams(ours: Ours, draw: Draw) -> Iterator[Iterator[tuple[float, float]]]:
 
 def planning(_: Any, draw: Draw) -> Spent:
     """The scheduler's plans of 200 steps of 64 answers, and of nothing else."""
-    from gptwright.engine.request import Request
-    from gptwright.engine.scheduler import Scheduler
-    from gptwright.engine.slots import Slots
+    from gptwright.inference.contiguous_allocator import Slots
+    from gptwright.inference.request import Request
+    from gptwright.inference.scheduler import Scheduler
 
     memory: Any = Slots(65_536)
     scheduler: Any = Scheduler(memory)
@@ -263,7 +263,7 @@ def write_shape(name: str, folder: Path) -> None:
         model.save(folder / "hf")
         (folder / "model.gguf").symlink_to(packaged_path(SHAPES[name]))
     else:
-        from gptwright.generation.export import export
+        from gptwright.pipelines.export import export
 
         network = build(SHAPES[name], seed=0)
         export(network, full_tokenizer(network.config.vocab), folder / "hf")

@@ -19,7 +19,7 @@ import torch
 Ids = list[list[int]]
 Answer = Callable[[Ids, list[int]], Ids]
 PACKAGES = {
-    "gptwright": "gptwright.engine.engine",
+    "gptwright": "gptwright.inference.engine",
     "transformers": "transformers",
     "ctranslate2": "ctranslate2",
     "openvino": "openvino_genai",
@@ -51,8 +51,8 @@ def prepare(name: str, folder: Path, optimum: str | None) -> None:
                    str(folder / _openvino_folder(kind))]  # fmt: skip
         subprocess.run(command, check=True, stdout=sys.stderr, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     if maker == "llama.cpp" and not (folder / "model.gguf").exists():
-        from gptwright.generation.export import export_gguf
-        from gptwright.generation.load import load_decoder
+        from gptwright.pipelines.export import export_gguf
+        from gptwright.pipelines.load import load_decoder
 
         model = load_decoder(folder / "hf")
         export_gguf(model.network, model.tokenizer, folder / "model.gguf", "model", torch.bfloat16)
@@ -71,9 +71,9 @@ def contestant(name: str, folder: Path, threads: int) -> Any:
 
 class Ours:
     def __init__(self, folder: Path, kind: str, threads: int, drafts: int) -> None:
-        from gptwright.engine.engine import Engine
         from gptwright.foundations.device import use_threads
-        from gptwright.generation.load import load_decoder
+        from gptwright.inference.engine import Engine
+        from gptwright.pipelines.load import load_decoder
 
         use_threads(threads)
         dtype = {"fp32": "float32", "bf16": "bfloat16"}.get(kind, kind)
@@ -86,7 +86,7 @@ class Ours:
 
 
 def greedy(length: int) -> Any:
-    from gptwright.engine.sampling import Sampling
+    from gptwright.inference.sampling import Sampling
 
     return Sampling(max_tokens=length, temperature=0)
 

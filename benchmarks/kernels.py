@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptwright.engine.engine import Engine
 from gptwright.foundations.device import use_threads
-from gptwright.kernels.arena import attend_chunk, attend_tokens, chunk_by_torch, tokens_by_torch
+from gptwright.inference.engine import Engine
 from gptwright.kernels.attention import causal_attention
+from gptwright.kernels.kv_cache_attention import attend_chunk, attend_tokens, chunk_by_torch, tokens_by_torch
 from gptwright.kernels.library import can_bf16, reason
 from gptwright.kernels.linear import formats, pack
 from gptwright.kernels.pointwise import Gelu

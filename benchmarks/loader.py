@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gptwright.foundations.durable import write_json
+from gptwright.foundations.atomic_io import write_json
 from gptwright.text.pack import TokenFile
+from gptwright.training.batch_schedule import Ramp
 from gptwright.training.batches import Windows
-from gptwright.training.ramp import Ramp
 
 TOKENS = 100_000_000
 

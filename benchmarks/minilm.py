@@ -18,7 +18,7 @@ import transformers
 from torch import Tensor
 
 import gptwright
-from gptwright.generation.packaged import packaged_path
+from gptwright.pipelines.packaged import packaged_path
 
 SENTENCES = [
     "The cat sat on the mat.",

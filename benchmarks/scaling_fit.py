@@ -1,4 +1,4 @@
-"""The fit of what `scaling.py` measured: the numbers of pretraining/law.py, and their picture.
+"""The fit of what `scaling.py` measured: the numbers of pretraining/scaling_law.py, and their picture.
 
     python benchmarks/scaling_fit.py results.jsonl [--plot docs/scaling.svg]
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from gptwright.models.llama import LlamaConfig
 from gptwright.pretraining.budget import flops_a_token, multiplied
-from gptwright.pretraining.law import best_rate, loss
+from gptwright.pretraining.scaling_law import best_rate, loss
 
 Line = dict[str, Any]
 COLOURS = ("#1f77b4", "#d1495b", "#17a2a2", "#e0a100", "#7a5195", "#555555")

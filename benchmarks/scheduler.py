@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from itertools import islice
 from random import Random
 
-from gptwright.engine.blocks import Blocks
-from gptwright.engine.memory import Memory
-from gptwright.engine.request import Request
-from gptwright.engine.sampling import Sampling
-from gptwright.engine.scheduler import Scheduler
-from gptwright.engine.slots import Slots
+from gptwright.inference.contiguous_allocator import Slots
+from gptwright.inference.kv_allocator import Memory
+from gptwright.inference.paged_allocator import Blocks
+from gptwright.inference.request import Request
+from gptwright.inference.sampling import Sampling
+from gptwright.inference.scheduler import Scheduler
 
 PROMPT, ANSWER, GROUP = 512, 256, 4
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import psutil
 
-from gptwright.engine.sampling import Sampling
-from gptwright.generation.stream import Piece
+from gptwright.inference.sampling import Sampling
+from gptwright.inference.stream import Piece
 from gptwright.serving.api import create_app
-from gptwright.serving.listen import serve_until_stopped, take_port
+from gptwright.serving.server import serve_until_stopped, take_port
 
 TEXT = " word"
 
@@ -79,8 +79,8 @@ def tiny() -> Any:
     """A GPT-2 of 10 million parameters and a byte-level tokenizer."""
     import torch
 
-    from gptwright.generation.model import Model
     from gptwright.models.gpt2 import GPT2, GPT2Config
+    from gptwright.pipelines.model import Model
     from gptwright.tokenizers import bytelevel
 
     torch.manual_seed(0)

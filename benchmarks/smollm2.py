@@ -24,11 +24,11 @@ import transformers
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-from gptwright.generation.packaged import packaged_path
-from gptwright.models.gguf import Gguf, read_gguf
-from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.cuts import CUTS
-from gptwright.tokenizers.gguf import tokenizer_of
+from gptwright.models.formats.gguf import Gguf, read_gguf
+from gptwright.pipelines.packaged import packaged_path
+from gptwright.tokenizers.formats.gguf import tokenizer_of
+from gptwright.tokenizers.formats.pretokenizers import CUTS
+from gptwright.tokenizers.special_tokens import Controls
 from tokenizers import Tokenizer as Backend
 
 TEXTS = [

@@ -31,7 +31,7 @@ from gptwright.foundations.device import fast_dtype
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.objectives.language import next_token_loss
-from gptwright.stages.catalogue import carry_out
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.tokenize import Tokenize, open_tokens
 from gptwright.text.pack import TokenFile

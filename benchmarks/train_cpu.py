@@ -33,7 +33,7 @@ from gptwright.models.gpt2 import FAMILY, GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.text.bundled import bundled_text
 from gptwright.training.adamw import AdamW
-from gptwright.training.compiling import compile_parts
+from gptwright.training.compile import compile_parts
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 
 SHAPES = {

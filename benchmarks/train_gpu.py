@@ -30,10 +30,10 @@ from gptwright.models.catalogue import build, count
 from gptwright.models.gpt2 import PRESETS, GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.training.adamw import AdamW
-from gptwright.training.compiling import compile_parts
-from gptwright.training.mesh import Mesh, World, joined, world
+from gptwright.training.compile import compile_parts
+from gptwright.training.distributed.mesh import Mesh, World, joined, world
+from gptwright.training.distributed.sharding import spread
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.sharding import spread
 
 VOCAB, CONTEXT, TOKENS_A_STEP = 50_304, 1024, 524_288
 MODELS = {"124m": PRESETS["gpt2-124m"], "1.5b": PRESETS["gpt2-1.5b"]}

@@ -40,7 +40,7 @@ from gptwright.models.gpt2 import GPT2, GPT2Config  # noqa: E402
 from gptwright.tokenizers import bytelevel  # noqa: E402
 from gptwright.tokenizers.tokenizer import Tokenizer  # noqa: E402
 from gptwright.tokenizers.wordpiece import CONTROL_TOKENS, build  # noqa: E402
-from gptwright.training.share import Share  # noqa: E402
+from gptwright.training.batch_shard import Share  # noqa: E402
 
 pytest_plugins = ["choice"]  # tests/choice.py
 

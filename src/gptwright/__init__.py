@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from gptwright.foundations.version import __version__
 
 if TYPE_CHECKING:
-    from gptwright.generation.encoder import Encoder
-    from gptwright.generation.load import load
-    from gptwright.generation.model import Model
-    from gptwright.generation.translator import Translator
+    from gptwright.pipelines.encoder import Encoder
+    from gptwright.pipelines.load import load
+    from gptwright.pipelines.model import Model
+    from gptwright.pipelines.translator import Translator
 
 __all__ = ["Encoder", "Model", "Translator", "__version__", "load"]
 
@@ -21,7 +21,7 @@ __all__ = ["Encoder", "Model", "Translator", "__version__", "load"]
 def __getattr__(name: str) -> Any:
     """`load` and its results arrive when first asked for: they import torch, which takes seconds."""
     if name in __all__:
-        from gptwright.generation import load
+        from gptwright.pipelines import load
 
         return getattr(load, name)
     raise AttributeError(f"module 'gptwright' has no attribute '{name}'")

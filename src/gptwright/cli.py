@@ -158,7 +158,7 @@ def _run(words: list[str]) -> None:
                           f"Several can do {' and '.join(TOGETHER)}; start it without torchrun.")  # fmt: skip
     config_type = _config_type(verb)
     if verb in LEAVES_A_FOLDER:
-        from gptwright.stages.catalogue import carry_out
+        from gptwright.recipes.stage import carry_out
 
         config, out, track = _with_folder(config_type, verb, options)
         carry_out(verb, config, out, track)

@@ -19,7 +19,7 @@ from gptwright.alignment.demonstrations import (
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
-from gptwright.tokenizers.chat import END_OF_TURN, Message
+from gptwright.tokenizers.chat_templates.chat import END_OF_TURN, Message
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALK: list[Message] = [

@@ -7,15 +7,15 @@ from torch import Tensor
 
 from gptwright.alignment.ppo import Episodes, Update, _minibatches, losses, update  # pyright: ignore
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
-from gptwright.engine.engine import Engine
-from gptwright.engine.sampling import Sampling
+from gptwright.inference.engine import Engine
+from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue
 from gptwright.training.adamw import AdamW
-from gptwright.training.course import Course
+from gptwright.training.batch_shard import Share
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.share import Share
+from gptwright.training.train_state import Course
 
 PROMPT, WANTED, END = [3, 4], 7, 2
 SETTINGS = Update(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)

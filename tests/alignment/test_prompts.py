@@ -7,7 +7,7 @@ import pytest
 from gptwright.alignment.prompts import read_prompts, text_of
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
-from gptwright.tokenizers.chat import prompt_ids
+from gptwright.tokenizers.chat_templates.chat import prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 

@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from gptwright.alignment.rollout import Rollout, pack_rollout, read_again, roll_out, score
-from gptwright.engine.engine import Engine
-from gptwright.engine.request import Request
-from gptwright.engine.sampling import Sampling
+from gptwright.inference.engine import Engine
+from gptwright.inference.request import Request
+from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.ppo import kl_estimates

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.answers import exact_answers, open_questions, read_questions
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
-from gptwright.generation.model import Model
+from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
+from gptwright.pipelines.model import Model
 from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat import prompt_ids
+from gptwright.tokenizers.chat_templates.chat import prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 

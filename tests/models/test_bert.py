@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.models.bert import BERT, FAMILY, BERTConfig
-from gptwright.models.huggingface import read_model, write_model
+from gptwright.models.formats.huggingface import read_model, write_model
 from gptwright.training.optimizer import hold_matrices_in
 
 CONFIG = BERTConfig(vocab=60, context=32, width=24, heads=4, layers=3)

@@ -10,8 +10,8 @@ import torch
 import transformers
 
 from gptwright.foundations.errors import ArtifactError
+from gptwright.models.formats.huggingface import read_model
 from gptwright.models.generation_fields import EVERY
-from gptwright.models.huggingface import read_model
 
 IDS = torch.arange(24)[None] * 7 % 60
 FAMILIES = ("llama", "gpt2", "gpt1", "bert")

@@ -13,8 +13,8 @@ from torch import nn
 from gptwright.layers.masks import Documents
 from gptwright.models.catalogue import FAMILIES
 from gptwright.models.family import Family
+from gptwright.models.formats.huggingface import read_model, write_model
 from gptwright.models.gpt2 import GPT2, GPT2Config
-from gptwright.models.huggingface import read_model, write_model
 from gptwright.models.llama import Llama, LlamaConfig
 
 SHAPE = {"vocab_size": 60, "hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 6}

@@ -10,7 +10,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.models.huggingface import read_model, write_model
+from gptwright.models.formats.huggingface import read_model, write_model
 from gptwright.models.llama import Llama, LlamaConfig
 from gptwright.models.transformer import Transformer, TransformerConfig
 

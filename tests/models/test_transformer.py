@@ -14,7 +14,7 @@ from torch import Tensor
 from gptwright.foundations.errors import ConfigError, GptwrightError
 from gptwright.layers.positions import sinusoids
 from gptwright.models import catalogue
-from gptwright.models.huggingface import read_model, write_model
+from gptwright.models.formats.huggingface import read_model, write_model
 from gptwright.models.transformer import FAMILY, PRESETS, Transformer, TransformerConfig
 from gptwright.training.optimizer import hold_matrices_in
 

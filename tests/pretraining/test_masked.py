@@ -9,16 +9,16 @@ import torch.nn.functional as F
 
 from gptwright.models.bert import BERT, BERTConfig
 from gptwright.objectives.language import IGNORED
-from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.masked import MaskedWords
+from gptwright.pretraining.task import Material
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
-from gptwright.training.course import Course
-from gptwright.training.optimise import optimise
+from gptwright.training.batch_schedule import Ramp
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.ramp import Ramp
 from gptwright.training.schedules import linear
+from gptwright.training.train_state import Course
+from gptwright.training.train_step import optimise
 
 STORIES = [
     ["the", "cat", "sat", "on", "the", "mat", "."],

@@ -6,12 +6,12 @@ import torch
 
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.models.gpt2 import GPT2
-from gptwright.pretraining.lesson import Material
 from gptwright.pretraining.next_token import NextToken
+from gptwright.pretraining.task import Material
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.ramp import Ramp
-from gptwright.training.share import Share
+from gptwright.training.batch_schedule import Ramp
+from gptwright.training.batch_shard import Share
 
 
 @pytest.fixture

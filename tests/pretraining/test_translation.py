@@ -11,13 +11,13 @@ from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.models.catalogue import build
 from gptwright.models.transformer import TransformerConfig
 from gptwright.objectives.language import IGNORED
-from gptwright.pretraining.lesson import Material
-from gptwright.pretraining.pair_batches import PairBatch
+from gptwright.pretraining.task import Material
 from gptwright.pretraining.translation import Translation
+from gptwright.pretraining.translation_batches import PairBatch
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.ramp import Ramp
-from gptwright.training.share import Share
+from gptwright.training.batch_schedule import Ramp
+from gptwright.training.batch_shard import Share
 
 WORDS = {"the": "le", "cat": "chat", "dog": "chien", "sea": "mer", "warm": "chaud", "mat": "tapis", "free": "libre"}
 

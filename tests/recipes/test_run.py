@@ -8,7 +8,7 @@ import pytest
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.recipes.read import Recipe, Step, read_recipe
 from gptwright.recipes.run import run_recipe
-from gptwright.stages.catalogue import carry_out
+from gptwright.recipes.stage import carry_out
 
 WORDS = "the old miller walked to a river and saw grey cat near boat while rain fell on roof"
 

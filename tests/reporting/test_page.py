@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
+from gptwright.reporting.checks.registry import judge
 from gptwright.reporting.collect import collect
-from gptwright.reporting.judge import judge
 from gptwright.reporting.page import commands, facts, page
 
 

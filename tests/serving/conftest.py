@@ -12,12 +12,12 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from gptwright.engine.engine import PromptTooLong
-from gptwright.engine.sampling import Sampling
-from gptwright.generation.stream import Piece, Prompt
-from gptwright.generation.truncation import room_for_prompt, without_oldest
+from gptwright.inference.engine import PromptTooLong
+from gptwright.inference.sampling import Sampling
+from gptwright.inference.stream import Piece, Prompt
+from gptwright.pipelines.truncation import room_for_prompt, without_oldest
 from gptwright.serving.api import create_app
-from gptwright.serving.listen import take_port
+from gptwright.serving.server import take_port
 
 
 class FakeTokenizer:

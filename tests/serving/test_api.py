@@ -11,9 +11,9 @@ import pytest
 from openai.resources.chat.completions import Completions as OpenAIChat
 from openai.resources.completions import Completions as OpenAICompletions
 
-from gptwright.engine.sampler import seed_of
+from gptwright.inference.sampler import seed_of
 from gptwright.serving.fields import NEUTRAL
-from gptwright.serving.shapes import CallerFields, ChatRequest, CompletionRequest
+from gptwright.serving.schemas import CallerFields, ChatRequest, CompletionRequest
 
 HELLO = [{"role": "user", "content": "Say hello"}]
 

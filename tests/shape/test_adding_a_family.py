@@ -13,7 +13,7 @@ import transformers
 from tests.models.test_family import new_cache
 
 from gptwright.models.catalogue import FAMILIES, count
-from gptwright.models.huggingface import read_model, write_model
+from gptwright.models.formats.huggingface import read_model, write_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-family.md"
 IDS = torch.arange(60).reshape(2, 30) * 7 % 60

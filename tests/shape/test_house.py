@@ -13,7 +13,7 @@ import pytest
 
 from gptwright import cli
 from gptwright.foundations.version import __version__
-from gptwright.stages.catalogue import STAGES
+from gptwright.recipes.stage import STAGES
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "gptwright"

@@ -19,7 +19,7 @@ from gptwright.cli import main
 from gptwright.models.bert import BERTConfig
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.transformer import TransformerConfig
-from gptwright.stages.catalogue import carry_out
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.ppo import PPO
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.pretrain import Pretrain

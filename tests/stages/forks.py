@@ -35,9 +35,9 @@ def watch(out: str, log: int, at: int, signal: int) -> None:
 def carry_out(verb: str, config: Any, out: str, at: int, signal: int) -> int:
     """Through the command line's own end, which gives the exit code."""
     from gptwright import cli
-    from gptwright.stages import catalogue
+    from gptwright.recipes import stage
 
-    cli._run = lambda words: catalogue.carry_out(verb, config, catalogue.Path(out))
+    cli._run = lambda words: stage.carry_out(verb, config, stage.Path(out))
     try:
         cli.main()
     except SystemExit as end:

@@ -17,8 +17,8 @@ import pytest
 
 from gptwright.alignment.demonstrations import read_conversations
 from gptwright.foundations.intake import Intake
-from gptwright.generation.load import load_decoder as load
-from gptwright.generation.model import Model
+from gptwright.pipelines.load import load_decoder as load
+from gptwright.pipelines.model import Model
 from gptwright.stages.chat import COMMANDS, Talk, converse
 from gptwright.tokenizers.tokenizer import Tokenizer
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gptwright.generation.export import export
-from gptwright.generation.load import load_decoder
 from gptwright.models.catalogue import build
 from gptwright.models.llama import LlamaConfig
+from gptwright.pipelines.export import export
+from gptwright.pipelines.load import load_decoder
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 Command = Callable[..., Any]

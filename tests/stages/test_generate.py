@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gptwright.engine.sampling import Sampling
-from gptwright.generation.load import load as load_any
-from gptwright.generation.load import load_decoder as load
-from gptwright.generation.model import Model
+from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.load import load as load_any
+from gptwright.pipelines.load import load_decoder as load
+from gptwright.pipelines.model import Model
 
 Refused = Callable[..., str]
 Command = Callable[..., Any]

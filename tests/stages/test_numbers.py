@@ -17,9 +17,9 @@ from gptwright.foundations.errors import GptwrightError
 from gptwright.foundations.settings import FINITE, WHOLE, Range, numbers_of
 from gptwright.layers.positions import RopeScaling
 from gptwright.models.catalogue import FAMILIES, ModelConfig, config_from_table
-from gptwright.stages.catalogue import STAGES
+from gptwright.recipes.stage import STAGES
 from gptwright.stages.pretrain import Pretrain
-from gptwright.training.mesh import Mesh
+from gptwright.training.distributed.mesh import Mesh
 
 VALUES = (nan, inf, -inf, -1, 0, 1e30, 10**26, "x")
 CLASSES = {verb: getattr(import_module(f"gptwright.stages.{verb}"), name) for verb, (name, _) in cli.VERBS.items()}

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from gptwright.alignment.labeller import plain_words
+from gptwright.alignment.rule_labeller import plain_words
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
-from gptwright.generation.load import load_decoder as load
-from gptwright.stages.catalogue import carry_out
+from gptwright.pipelines.load import load_decoder as load
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.ppo import PPO
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS

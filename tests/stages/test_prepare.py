@@ -7,8 +7,8 @@ import pytest
 
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.runs import open_stage
+from gptwright.recipes.stage import carry_out
 from gptwright.stages import prepare
-from gptwright.stages.catalogue import carry_out
 from gptwright.stages.prepare import Prepare, data_files, inputs, run
 from gptwright.text import chunked_reading
 from gptwright.text.bundled import TEXTS

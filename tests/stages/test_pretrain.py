@@ -17,18 +17,18 @@ from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.errors import InputError, Interrupted
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage, open_stage
-from gptwright.foundations.signals import StopRequest
-from gptwright.generation.encoder import Encoder
-from gptwright.generation.load import load as load_any
-from gptwright.generation.load import load_decoder as load
+from gptwright.foundations.shutdown import StopRequest
 from gptwright.models.catalogue import count, preset
 from gptwright.models.gpt2 import GPT2Config
+from gptwright.pipelines.encoder import Encoder
+from gptwright.pipelines.load import load as load_any
+from gptwright.pipelines.load import load_decoder as load
+from gptwright.recipes.stage import carry_out
 from gptwright.stages import budgets
-from gptwright.stages.catalogue import carry_out
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import Tokenize, open_tokens
-from gptwright.training.ramp import Ramp
+from gptwright.training.batch_schedule import Ramp
 from gptwright.training.schedules import cosine
 
 WEIGHTS = "model/model.safetensors"
@@ -340,7 +340,7 @@ def test_a_preset_then_overrides(
     gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[Pretrain] = []
-    monkeypatch.setattr("gptwright.stages.catalogue.carry_out", lambda verb, config, out, track: seen.append(config))
+    monkeypatch.setattr("gptwright.recipes.stage.carry_out", lambda verb, config, out, track: seen.append(config))
     for words in (("--model", "gpt2-124m"), ("--model=gpt2-124m",)):
         done = gptwright("pretrain", "--tokens", tmp_path, *words, "--model.layers", 4, "--out", tmp_path / "out")
         assert done.code == 0, done.err

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gptwright.alignment.labeller import plain_words
 from gptwright.alignment.rankings import read_rankings
+from gptwright.alignment.rule_labeller import plain_words
 from gptwright.foundations.runs import finished_stage
-from gptwright.stages.catalogue import carry_out
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.rank import Rank
 
 Refused = Callable[..., str]

@@ -10,9 +10,9 @@ import pytest
 
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
+from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import RewardModel
-from gptwright.models.huggingface import read_model
-from gptwright.stages.catalogue import carry_out
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.reward import Reward
 
 Refused = Callable[..., str]

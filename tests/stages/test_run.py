@@ -118,7 +118,7 @@ def test_a_disk_that_fills_up_leaves_earlier_stages_whole(
             raise OSError(28, os.strerror(28))
 
     with monkeypatch.context() as patch:
-        patch.setattr("gptwright.foundations.durable._flush", flush)
+        patch.setattr("gptwright.foundations.atomic_io._flush", flush)
         assert "room on the disk" in refused("run", recipe, "--out", out)
     before = hashes(out / "01-prepare")
     assert before["stage.json"]

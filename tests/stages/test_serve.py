@@ -13,10 +13,10 @@ from typing import Any, get_args
 import pytest
 import tyro
 
-from gptwright.engine.prepared import KERNELS
 from gptwright.foundations.errors import ConfigError, InputError, ResourceError
-from gptwright.stages.limits import Dtype
+from gptwright.inference.packed_model import KERNELS
 from gptwright.stages.serve import Serve, feedback_path, run
+from gptwright.stages.validation import Dtype
 
 
 def test_the_command_line() -> None:
@@ -61,9 +61,9 @@ def test_thumbs_lie_beside_the_stage(tmp_path: Path) -> None:
 PROGRAM = """
 import sys
 from pathlib import Path
-import gptwright.generation.load as opening
-from gptwright.generation.stream import Piece
-from gptwright.engine.sampling import Sampling
+import gptwright.pipelines.load as opening
+from gptwright.inference.stream import Piece
+from gptwright.inference.sampling import Sampling
 from gptwright.stages.serve import Serve, run
 
 class Fake:

@@ -15,9 +15,9 @@ from gptwright.evaluation.perplexity import text_loss
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
-from gptwright.generation.load import load_decoder as load
 from gptwright.objectives.language import IGNORED
-from gptwright.stages.catalogue import carry_out
+from gptwright.pipelines.load import load_decoder as load
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.sft import CHAT_DEFAULTS, SFT
 from gptwright.stages.tokenize import Tokenize, open_tokens
 from gptwright.text.pack import TokenFile

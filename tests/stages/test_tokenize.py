@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gptwright.foundations.durable import sha256
+from gptwright.foundations.atomic_io import sha256
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.runs import finished_stage
-from gptwright.generation.load import load_decoder as load
-from gptwright.stages.catalogue import carry_out
+from gptwright.pipelines.load import load_decoder as load
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.chat import END_OF_TEXT
-from gptwright.tokenizers.kinds import KINDS
+from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT
+from gptwright.tokenizers.registry import KINDS
 
 
 def texts(prepared: Path, split: str) -> list[str]:

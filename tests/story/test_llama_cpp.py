@@ -9,13 +9,13 @@ import pytest
 import torch
 
 import gptwright
-from gptwright.engine.engine import Engine
-from gptwright.engine.sampling import Sampling
-from gptwright.generation.export import export_gguf
+from gptwright.inference.engine import Engine
+from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.llama import LlamaConfig
-from gptwright.tokenizers.kinds import KINDS
+from gptwright.pipelines.export import export_gguf
+from gptwright.tokenizers.registry import KINDS
 
 pytestmark = pytest.mark.llama_cpp
 

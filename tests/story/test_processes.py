@@ -16,7 +16,7 @@ import pytest
 import gptwright
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
-from gptwright.stages.catalogue import carry_out
+from gptwright.recipes.stage import carry_out
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.tokenize import Tokenize
 

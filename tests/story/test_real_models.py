@@ -8,9 +8,9 @@ import torch
 import transformers
 
 import gptwright
-from gptwright.engine.engine import Engine
-from gptwright.engine.sampling import Sampling
-from gptwright.generation.packaged import packaged_path
+from gptwright.inference.engine import Engine
+from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.packaged import packaged_path
 
 pytestmark = pytest.mark.real
 

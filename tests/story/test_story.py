@@ -209,7 +209,7 @@ def test_what_is_generated_is_what_is_chatted_is_what_transformers_says(done: Pa
 def test_what_is_served_is_what_is_generated(done: Path) -> None:
     from starlette.testclient import TestClient
 
-    from gptwright.generation.load import load_decoder as load
+    from gptwright.pipelines.load import load_decoder as load
     from gptwright.serving.api import create_app
 
     folder = done / "07-ppo"

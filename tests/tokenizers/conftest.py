@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptwright.tokenizers.kinds import KINDS
+from gptwright.tokenizers.registry import KINDS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TEXT = (

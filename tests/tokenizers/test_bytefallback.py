@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptwright.tokenizers.bytefallback import BYTES
-from gptwright.tokenizers.hostile import TEXTS
+from gptwright.tokenizers.edge_cases import TEXTS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 texts = st.one_of(

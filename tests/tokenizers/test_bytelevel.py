@@ -9,9 +9,9 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.tokenizers.hostile import TEXTS
-from gptwright.tokenizers.letters import bytes_of
-from gptwright.tokenizers.ranks import GPT2_PATTERN
+from gptwright.tokenizers.byte_unicode import bytes_of
+from gptwright.tokenizers.edge_cases import TEXTS
+from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 texts = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"])))

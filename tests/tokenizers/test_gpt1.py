@@ -8,7 +8,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.tokenizers.hostile import TEXTS
+from gptwright.tokenizers.edge_cases import TEXTS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 texts = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"])))

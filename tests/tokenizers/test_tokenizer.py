@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS
-from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.hostile import TEXTS
-from gptwright.tokenizers.kinds import KINDS
+from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
+from gptwright.tokenizers.edge_cases import TEXTS
+from gptwright.tokenizers.registry import KINDS
+from gptwright.tokenizers.special_tokens import Controls
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import AddedToken, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as Backend

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.files import read_bert
-from gptwright.tokenizers.hostile import TEXTS
+from gptwright.tokenizers.edge_cases import TEXTS
+from gptwright.tokenizers.formats.files import read_bert
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 texts = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"])))

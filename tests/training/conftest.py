@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import gptwright
-from gptwright.foundations.durable import write_text
+from gptwright.foundations.atomic_io import write_text
 
 SCRIPT = Path(__file__).with_name("many.py")
 

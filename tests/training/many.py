@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gptwright.engine.engine import Engine
-from gptwright.engine.sampling import Sampling
+from gptwright.inference.engine import Engine
+from gptwright.inference.sampling import Sampling
 from gptwright.layers.norms import RMSNorm
 from gptwright.models.bert import BERTConfig
 from gptwright.models.catalogue import build, family_of
@@ -28,15 +28,15 @@ from gptwright.models.transformer import TransformerConfig
 from gptwright.objectives.language import next_token_loss, token_nats
 from gptwright.objectives.masked import masked_loss, next_sentence_loss
 from gptwright.training.adamw import AdamW
+from gptwright.training.batch_shard import WHOLE, Share
 from gptwright.training.checkpoint import newest_checkpoint, save_checkpoint
-from gptwright.training.course import Course
-from gptwright.training.layout import local
-from gptwright.training.mesh import ALONE, Mesh, World, joined, world
+from gptwright.training.distributed.layout import local
+from gptwright.training.distributed.mesh import ALONE, Mesh, World, joined, world
+from gptwright.training.distributed.sharding import collected, spread
 from gptwright.training.muon import Muon
-from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.sharding import collected, spread
-from gptwright.training.share import WHOLE, Share
+from gptwright.training.train_state import Course
+from gptwright.training.train_step import optimise
 
 # A vocabulary that no number of shards divides, and few enough rows for four processes.
 SIZES = {"vocab": 50, "context": 16, "width": 16, "layers": 2}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile, pack
+from gptwright.training.batch_schedule import Ramp
 from gptwright.training.batches import EXACT, Windows, epoch_order, key, padded, permutation, shuffled
-from gptwright.training.ramp import Ramp
 
 
 @settings(max_examples=40)

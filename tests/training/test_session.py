@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptwright.foundations.durable import read_json
+from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ConfigError, Interrupted, ResourceError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import open_stage
@@ -15,12 +15,12 @@ from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.training import checkpoint
-from gptwright.training.layout import Layout
-from gptwright.training.optimise import optimise
+from gptwright.training.batch_shard import Share
+from gptwright.training.distributed.layout import Layout
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
 from gptwright.training.schedules import cosine
 from gptwright.training.session import session
-from gptwright.training.share import Share
+from gptwright.training.train_step import optimise
 
 STEPS = 9
 

@@ -16,7 +16,7 @@ from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
 from gptwright.text.jsonl import read_objects
 from gptwright.text.split import Split
-from gptwright.tokenizers.chat import Message, read_messages, render
+from gptwright.tokenizers.chat_templates.chat import Message, read_messages, render
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS, epoch_order, padded
 

@@ -11,11 +11,11 @@ from torch import Tensor
 from gptwright.alignment.rollout import Judged, Rollout, read_again
 from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
+from gptwright.training.batch_shard import Share
 from gptwright.training.batches import key
-from gptwright.training.course import Course
-from gptwright.training.optimise import add_gradients, take_step
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.share import Share
+from gptwright.training.train_state import Course
+from gptwright.training.train_step import add_gradients, take_step
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gptwright.foundations.intake import Intake
 from gptwright.text.jsonl import Line, read_objects
-from gptwright.tokenizers.chat import Message, prompt_ids, read_prompt
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, read_prompt
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 

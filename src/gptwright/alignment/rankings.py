@@ -13,7 +13,7 @@ from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
-from gptwright.tokenizers.chat import Message, read_messages, read_prompt, render, same_history
+from gptwright.tokenizers.chat_templates.chat import Message, read_messages, read_prompt, render, same_history
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS, epoch_order, key, padded, permutation
 

@@ -16,7 +16,7 @@ from gptwright.alignment.rankings import (
 from gptwright.foundations.device import device_of, sent
 from gptwright.models.heads import RewardModel
 from gptwright.objectives.ranking import contested, ranking_loss, right_pairs
-from gptwright.training.share import WHOLE, Share
+from gptwright.training.batch_shard import WHOLE, Share
 
 DEALS = 32
 

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gptwright.engine.engine import Engine
-from gptwright.engine.request import Request
-from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import device_of
+from gptwright.inference.engine import Engine
+from gptwright.inference.request import Request
+from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.intervals import Estimate, share_by_group
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
-from gptwright.generation.model import Model
+from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.model import Model
 from gptwright.text.jsonl import Line, read_objects
-from gptwright.tokenizers.chat import Message, prompt_ids, read_prompt
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, read_prompt
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from gptwright.foundations.durable import explained, write_text
+from gptwright.foundations.atomic_io import explained, write_text
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 

@@ -15,9 +15,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from gptwright.foundations.atomic_io import explained, read_json, sha256, write_json
 from gptwright.foundations.config import encode
 from gptwright.foundations.device import describe_machine, peak_memory_gb
-from gptwright.foundations.durable import explained, read_json, sha256, write_json
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.folder_lock import LOCK
 from gptwright.foundations.metrics import Metrics

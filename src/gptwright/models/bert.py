@@ -14,7 +14,7 @@ from gptwright.layers.attention import Attention
 from gptwright.layers.cache import positions_of
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
-from gptwright.layers.initial import truncated_weights
+from gptwright.layers.init import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.vocabulary import WHOLE, Vocabulary

@@ -13,7 +13,7 @@ from gptwright.layers.attention import Attention
 from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
-from gptwright.layers.initial import normal_weights
+from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder

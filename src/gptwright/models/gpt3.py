@@ -10,7 +10,7 @@ from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.cache import Past
 from gptwright.layers.embedding import Embedding
-from gptwright.layers.initial import normal_weights
+from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
 from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder

@@ -16,7 +16,7 @@ from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.cache import LayerPast, Past
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward, squared_relu
-from gptwright.layers.initial import normal_weights
+from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.positions import Angles, Base, rotary_angles
 from gptwright.models.decoder import Decoder

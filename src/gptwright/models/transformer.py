@@ -20,7 +20,7 @@ from gptwright.layers.attention import Attention, CrossAttention
 from gptwright.layers.cache import Cache, LayerPast, Past, positions_of
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
-from gptwright.layers.initial import uniform_weights
+from gptwright.layers.init import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids

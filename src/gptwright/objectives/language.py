@@ -14,7 +14,7 @@ from gptwright.foundations.device import sent
 from gptwright.kernels.library import fits
 from gptwright.kernels.pointwise import cross_entropy_
 from gptwright.layers.vocabulary import WHOLE, Slice, Vocabulary
-from gptwright.objectives.sliced import sliced_loss, sliced_nats
+from gptwright.objectives.vocab_parallel_loss import sliced_loss, sliced_nats
 
 CHUNK, ON_A_GPU = 1024, 8192  # rows whose logits live together
 ROWS = 256  # rows come in multiples of this: for every new number of rows oneDNN compiles and keeps new kernels

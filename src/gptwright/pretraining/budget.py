@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gptwright.models.catalogue import family_of
-from gptwright.pretraining.law import best_batch, best_rate, loss, worth
+from gptwright.pretraining.scaling_law import best_batch, best_rate, loss, worth
 
 WIDTHS = (64, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
 OPTIM = "muon"

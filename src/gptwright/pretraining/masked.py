@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from gptwright.foundations.device import device_of, sent
-from gptwright.generation.encoder import MASK, Encoder
 from gptwright.objectives.language import IGNORED
 from gptwright.objectives.masked import MaskedIds, chosen_states, mask_tokens, masked_loss, next_sentence_loss
-from gptwright.pretraining.lesson import Look, Material
-from gptwright.pretraining.sentence_pairs import Frame, Pairs, SentencePairs
+from gptwright.pipelines.encoder import MASK, Encoder
+from gptwright.pretraining.nsp_pairs import Frame, Pairs, SentencePairs
+from gptwright.pretraining.task import Look, Material
+from gptwright.training.batch_shard import WHOLE, Share
 from gptwright.training.batches import key
-from gptwright.training.share import WHOLE, Share
 
 LONG_EVERY = 10
 SAMPLES = 2

@@ -6,15 +6,15 @@ from typing import Any
 from jaxtyping import Int
 from torch import Tensor
 
-from gptwright.engine.prepared import format_of
 from gptwright.evaluation.perplexity import require_window, text_loss
 from gptwright.foundations.device import device_of, sent
-from gptwright.generation.model import Model
+from gptwright.inference.packed_model import format_of
 from gptwright.layers.masks import Documents
 from gptwright.objectives.language import IGNORED, next_token_loss
-from gptwright.pretraining.lesson import Look, Material
+from gptwright.pipelines.model import Model
+from gptwright.pretraining.task import Look, Material
+from gptwright.training.batch_shard import WHOLE, Share
 from gptwright.training.batches import Windows
-from gptwright.training.share import WHOLE, Share
 
 OPENINGS = ("It was a", "The old man")
 

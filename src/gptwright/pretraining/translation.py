@@ -9,13 +9,13 @@ from torch import Tensor
 from gptwright.evaluation.translation import TranslationScores, require_sacrebleu, translation_scores
 from gptwright.foundations.device import device_of, sent
 from gptwright.foundations.intake import Intake
-from gptwright.generation.beam import Search
-from gptwright.generation.translator import Translator
+from gptwright.inference.beam import Search
 from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
-from gptwright.pretraining.lesson import Look, Material
-from gptwright.pretraining.pair_batches import PairBatches
+from gptwright.pipelines.translator import Translator
+from gptwright.pretraining.task import Look, Material
+from gptwright.pretraining.translation_batches import PairBatches
+from gptwright.training.batch_shard import WHOLE, Share
 from gptwright.training.batches import key
-from gptwright.training.share import WHOLE, Share
 
 SMOOTHING = 0.1  # §5.4
 LOOKED_AT, MEASURED = 64, 1000  # held-out pairs that are translated

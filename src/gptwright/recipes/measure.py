@@ -10,15 +10,15 @@ import torch
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.rankings import RankedIds, batch_rankings
 from gptwright.alignment.rollout import Judged, read_again, roll_out
-from gptwright.engine.engine import Engine
-from gptwright.engine.sampling import Sampling
 from gptwright.foundations.device import fast_dtype
+from gptwright.inference.engine import Engine
+from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.objectives.ranking import ranking_loss
-from gptwright.pretraining.speed import losses, seconds_of, step_seconds
-from gptwright.training.course import Course
 from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.throughput import losses, seconds_of, step_seconds
+from gptwright.training.train_state import Course
 
 # Tokens of a batch's width, padding included: conversations to learn, prompts, their sampled answers, ranked answers.
 CONVERSATION, PROMPT, ANSWER, RANKED = 40, 12, 40, 72

@@ -20,11 +20,11 @@ from typing import Any, cast
 
 import tomli_w
 
+from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.config import decode
-from gptwright.foundations.durable import write_text
 from gptwright.foundations.errors import ConfigError, InputError, nearest
 from gptwright.models.catalogue import ModelConfig, config_from_table
-from gptwright.stages.catalogue import stage
+from gptwright.recipes.stage import stage
 from gptwright.text.bundled import bundled_folder
 
 PLAN = "plan"

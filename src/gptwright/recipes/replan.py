@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gptwright.foundations.durable import read_json
+from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.runs import RECORD
 from gptwright.recipes.plan import amount, amount_of, share_out, sizes_of
 from gptwright.recipes.read import Recipe

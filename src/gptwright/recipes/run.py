@@ -10,7 +10,7 @@ from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
-from gptwright.stages.catalogue import carry_out
+from gptwright.recipes.stage import carry_out
 
 RECIPE = "recipe.toml"
 

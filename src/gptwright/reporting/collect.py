@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gptwright.foundations.durable import read_json
+from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import RECORD

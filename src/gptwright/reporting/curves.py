@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from gptwright.reporting.charts import Curve, line_chart
+from gptwright.reporting.checks.text import bits, bytes_per_token
 from gptwright.reporting.collect import Run
-from gptwright.reporting.judge_text import bits, bytes_per_token
 from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.wording import plain
 

@@ -14,19 +14,19 @@ from starlette.responses import JSONResponse, Response
 
 from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
-from gptwright.serving.abreast import Numbered
-from gptwright.serving.body import read_json
+from gptwright.serving.api_errors import Refusal
+from gptwright.serving.choices import Numbered
 from gptwright.serving.completions import Completions
 from gptwright.serving.feedback import FeedbackFile
-from gptwright.serving.guard import LOOPBACK, Guard
 from gptwright.serving.messages import turns_of
+from gptwright.serving.middleware import LOOPBACK, Guard
 from gptwright.serving.page import page_files, page_response
-from gptwright.serving.refusals import Refusal
-from gptwright.serving.shapes import FeedbackRequest, check_model
+from gptwright.serving.request_body import read_json
+from gptwright.serving.schemas import FeedbackRequest, check_model
 from gptwright.serving.worker import Worker
 
 if TYPE_CHECKING:
-    from gptwright.generation.model import Model
+    from gptwright.pipelines.model import Model
 
 READ = ["GET", "HEAD"]
 """methods of an address that is only read"""

@@ -8,20 +8,20 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import GptwrightError
-from gptwright.serving.abreast import Numbered, Open
-from gptwright.serving.body import read_json
+from gptwright.inference.sampling import Sampling
+from gptwright.serving.api_errors import from_model
+from gptwright.serving.choices import Numbered, Open
 from gptwright.serving.logprobs import spelled
 from gptwright.serving.messages import turns_of
-from gptwright.serving.refusals import from_model
 from gptwright.serving.replies import answer
-from gptwright.serving.shapes import Asked, ChatRequest, CompletionRequest, check_model
-from gptwright.serving.wordings import ChatWording, TextWording, Wording
+from gptwright.serving.request_body import read_json
+from gptwright.serving.response_format import ChatWording, TextWording, Wording
+from gptwright.serving.schemas import Asked, ChatRequest, CompletionRequest, check_model
 from gptwright.serving.worker import Worker
 
 if TYPE_CHECKING:
-    from gptwright.generation.model import Model
+    from gptwright.pipelines.model import Model
 
 DROPPED = "x-dropped-messages"
 """header that says how many messages behind the system's were left out, where "truncation": "auto" left out any"""

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from gptwright.foundations.durable import explained
+from gptwright.foundations.atomic_io import explained
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 
 if TYPE_CHECKING:
-    from gptwright.tokenizers.chat import Message
+    from gptwright.tokenizers.chat_templates.chat import Message
 
 Thumb = Literal["up", "down"]
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gptwright.serving.refusals import invalid, unsupported
+from gptwright.serving.api_errors import invalid, unsupported
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "store": (False,),

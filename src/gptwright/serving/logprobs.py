@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gptwright.generation.stream import Noted
+    from gptwright.inference.stream import Noted
     from gptwright.tokenizers.tokenizer import Tokenizer
 
 Spell = Callable[[int], tuple[str, list[int] | None]]

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from gptwright.serving.fields import Shape, refuse
 
 if TYPE_CHECKING:
-    from gptwright.tokenizers.chat import Message as Turn
+    from gptwright.tokenizers.chat_templates.chat import Message as Turn
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 PARTS = {"text": "text", "refusal": "refusal"}

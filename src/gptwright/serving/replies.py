@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gptwright.engine.sampling import Sampling
-from gptwright.serving.abreast import Gathered, Numbered, Open, Replies
-from gptwright.serving.refusals import CLIENT_GONE, Refusal, from_model
-from gptwright.serving.shapes import Asked
-from gptwright.serving.wordings import Wording
+from gptwright.inference.sampling import Sampling
+from gptwright.serving.api_errors import CLIENT_GONE, Refusal, from_model
+from gptwright.serving.choices import Gathered, Numbered, Open, Replies
+from gptwright.serving.response_format import Wording
+from gptwright.serving.schemas import Asked
 from gptwright.serving.worker import Closed, Job, LineFull, Worker
 
 T = TypeVar("T")

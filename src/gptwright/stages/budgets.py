@@ -10,10 +10,10 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.models.catalogue import config_from_table, family_of
 from gptwright.pretraining.budget import OPTIM, Plan, Text, for_flops, for_seconds, for_tokens
-from gptwright.pretraining.speed import step_seconds
 from gptwright.stages.tokenize import open_tokenizer
 from gptwright.text.pack import TokenFile
-from gptwright.training.mesh import World
+from gptwright.training.distributed.mesh import World
+from gptwright.training.throughput import step_seconds
 
 if TYPE_CHECKING:
     from gptwright.stages.pretrain import Pretrain

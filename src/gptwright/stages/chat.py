@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ArtifactError, GptwrightError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Count, settings
-from gptwright.foundations.signals import stop_request
-from gptwright.stages.limits import Dtype
+from gptwright.foundations.shutdown import stop_request
+from gptwright.inference.sampling import Sampling
 from gptwright.stages.resolve import resolve_model, warn_of_base
+from gptwright.stages.validation import Dtype
 
 if TYPE_CHECKING:
-    from gptwright.generation.model import Model
-    from gptwright.tokenizers.chat import Message
+    from gptwright.pipelines.model import Model
+    from gptwright.tokenizers.chat_templates.chat import Message
 
 COMMANDS = {
     "/reset": "begin a new conversation (or /new)",
@@ -54,7 +54,7 @@ class Chat:
 
 def run(config: Chat) -> None:
     """Talks until /quit, Ctrl-D or Ctrl-C. Replies go to stdout."""
-    from gptwright.generation.load import load_decoder
+    from gptwright.pipelines.load import load_decoder
 
     folder = resolve_model(config.model)
     model = load_decoder(folder, dtype=config.dtype)

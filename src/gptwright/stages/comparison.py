@@ -8,17 +8,17 @@ import torch
 from torch import Tensor
 
 from gptwright.alignment.judge import Judge
-from gptwright.alignment.labeller import RULES
 from gptwright.alignment.prompts import Prompt, text_of
 from gptwright.alignment.rollout import Rollout, read_again
+from gptwright.alignment.rule_labeller import RULES
 from gptwright.evaluation.answers import Question, exact_answers
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.evaluation.preference import distinct_pairs, win_rate
-from gptwright.foundations.durable import write_json
+from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
-from gptwright.generation.model import Model
 from gptwright.objectives.ppo import kl_estimates
+from gptwright.pipelines.model import Model
 from gptwright.text.heldout import normalised
 from gptwright.text.jsonl import write_objects
 from gptwright.text.pack import TokenFile

@@ -8,7 +8,7 @@ import tyro
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Range, settings
-from gptwright.stages.limits import known
+from gptwright.stages.validation import known
 
 FORMATS = ("hf", "gguf")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -47,8 +47,8 @@ def run(config: Export) -> None:
 
 
 def _folder(config: Export, dtype: Any) -> None:
-    from gptwright.generation.load import load
     from gptwright.models.catalogue import family_of
+    from gptwright.pipelines.load import load
 
     if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
         raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
@@ -58,8 +58,8 @@ def _folder(config: Export, dtype: Any) -> None:
 
 
 def _file(config: Export, dtype: Any) -> None:
-    from gptwright.generation.export import export_gguf
-    from gptwright.generation.load import load_decoder
+    from gptwright.pipelines.export import export_gguf
+    from gptwright.pipelines.load import load_decoder
 
     if config.out.exists():
         raise ConfigError(f"a new file at {config.out}", "something there", "Choose another with --out.")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from gptwright.engine.sampling import Sampling
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Count, Range, settings
-from gptwright.stages.limits import Dtype
+from gptwright.inference.sampling import Sampling
 from gptwright.stages.resolve import resolve_model
+from gptwright.stages.validation import Dtype
 
 if TYPE_CHECKING:
-    from gptwright.generation.model import Model
-    from gptwright.generation.stream import Piece
+    from gptwright.inference.stream import Piece
+    from gptwright.pipelines.model import Model
     from gptwright.text.jsonl import Line
 
 
@@ -72,8 +72,8 @@ def run(config: Generate) -> None:
 
     A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
     """
-    from gptwright.generation.load import load, load_decoder
-    from gptwright.generation.model import Model
+    from gptwright.pipelines.load import load, load_decoder
+    from gptwright.pipelines.model import Model
 
     sampling = sampling_of(config)
     opened = load_decoder if config.prompts else load
@@ -111,7 +111,7 @@ def _show(piece: "Piece", model: "Model", sampling: Sampling) -> None:
 
 def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
     from gptwright.alignment.prompts import read_prompts
-    from gptwright.foundations.durable import require_room
+    from gptwright.foundations.atomic_io import require_room
     from gptwright.foundations.intake import Intake
     from gptwright.text.jsonl import write_objects
 

@@ -8,8 +8,8 @@ import tyro
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import settings
-from gptwright.generation.load import find, load
 from gptwright.models.catalogue import count, family_of
+from gptwright.pipelines.load import find, load
 
 
 @settings

@@ -14,35 +14,35 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.ppo import Update, update
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
 from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, score
-from gptwright.engine.engine import Engine
-from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.perplexity import require_window
+from gptwright.foundations.atomic_io import write_file
 from gptwright.foundations.device import use_device, use_threads
-from gptwright.foundations.durable import write_file
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import FREE, StageFolder, finished_stage
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
-from gptwright.generation.export import export
-from gptwright.generation.load import load_decoder
-from gptwright.generation.model import Model
+from gptwright.inference.engine import Engine
+from gptwright.inference.sampling import Sampling
+from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import PolicyAndValue, RewardModel
-from gptwright.models.huggingface import read_model
+from gptwright.pipelines.export import export
+from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.model import Model
 from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.comparison import Candidate, Measures, compare
-from gptwright.stages.limits import within_context
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
+from gptwright.stages.validation import within_context
 from gptwright.text.heldout import assign_sides
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
+from gptwright.training.batch_shard import Share
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, release
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
-from gptwright.training.share import Share
 
 SCALED = 256  # prompts whose answers set the scale of the scores
 NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)

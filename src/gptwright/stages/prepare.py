@@ -10,20 +10,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
-from gptwright.foundations.durable import sha256, write_file, write_json
+from gptwright.foundations.atomic_io import sha256, write_file, write_json
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import Range, Seed, settings
+from gptwright.text.accounting import Account, Ledger
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_pieces
-from gptwright.text.draw import BEYOND, first
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.labels import Encoding, encoding
-from gptwright.text.ledger import Account, Ledger
+from gptwright.text.pipeline import Refined, Refiner
 from gptwright.text.read import label, read_file
-from gptwright.text.refine import Refined, Refiner
-from gptwright.text.sides import Sides
 from gptwright.text.split import Split, assign_split
+from gptwright.text.split_writer import Sides
+from gptwright.text.subsample import BEYOND, first
 
 MIN_CORPUS = 20_000
 

@@ -22,7 +22,6 @@ from gptwright.foundations.settings import (
     Weight,
     settings,
 )
-from gptwright.generation.export import export
 from gptwright.kernels.library import reason
 from gptwright.models.catalogue import (
     ModelConfig,
@@ -32,28 +31,29 @@ from gptwright.models.catalogue import (
     family_of,
     preset,
 )
-from gptwright.pretraining.law import objection
-from gptwright.pretraining.lesson import Lesson, Material
+from gptwright.pipelines.export import export
 from gptwright.pretraining.masked import MaskedWords
 from gptwright.pretraining.next_token import NextToken
-from gptwright.pretraining.sentence_pairs import SHORTEST
+from gptwright.pretraining.nsp_pairs import SHORTEST
+from gptwright.pretraining.scaling_law import objection
+from gptwright.pretraining.task import Lesson, Material
 from gptwright.pretraining.translation import Translation
 from gptwright.stages.budgets import refuse_two_wills, within_budget
-from gptwright.stages.limits import known, within_context
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
+from gptwright.stages.validation import known, within_context
+from gptwright.training.batch_schedule import Ramp
 from gptwright.training.checkpoint import take_average
-from gptwright.training.compiling import as_written, compile_parts
+from gptwright.training.compile import as_written, compile_parts
+from gptwright.training.distributed.mesh import ONE_COPY, Mesh, World, world
+from gptwright.training.distributed.sharding import collected, spread
+from gptwright.training.distributed.tensor_parallel import check_parts
 from gptwright.training.memory_check import check_memory
-from gptwright.training.mesh import ONE_COPY, Mesh, World, world
-from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
-from gptwright.training.ramp import Ramp
-from gptwright.training.rules import RULES
+from gptwright.training.optimizers import RULES
 from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
-from gptwright.training.sharding import collected, spread
-from gptwright.training.tensor_parallel import check_parts
+from gptwright.training.train_step import optimise
 
 LESSONS: Mapping[str, Callable[[Material], Lesson]] = {
     "decoder": NextToken,

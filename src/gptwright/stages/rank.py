@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from gptwright.alignment.demonstrations import continuations
-from gptwright.alignment.labeller import RULES, ranks
 from gptwright.alignment.prompts import Prompt, prompts_within
-from gptwright.engine.sampling import Sampling
+from gptwright.alignment.rule_labeller import RULES, ranks
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.foundations.settings import Range, Seed, Size, Threads, settings
-from gptwright.generation.load import load_decoder
-from gptwright.generation.model import Model
+from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.model import Model
 from gptwright.text.jsonl import Line, read_objects, write_objects
 
 

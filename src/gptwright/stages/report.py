@@ -5,12 +5,12 @@ from pathlib import Path
 
 import tyro
 
-from gptwright.foundations.durable import write_text
+from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import settings
+from gptwright.reporting.checks.registry import judge
 from gptwright.reporting.collect import collect
-from gptwright.reporting.judge import judge
 from gptwright.reporting.judgements import read_judgements
 from gptwright.reporting.page import page
 from gptwright.reporting.verdict import tally

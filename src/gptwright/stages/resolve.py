@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
-from gptwright.foundations.durable import read_json
+from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD

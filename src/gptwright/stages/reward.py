@@ -10,23 +10,23 @@ from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
 from gptwright.alignment.reward import Ranked, Shuffled
 from gptwright.evaluation.intervals import Estimate, mean, share_by_group
+from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
-from gptwright.foundations.durable import write_json
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder
 from gptwright.foundations.settings import Count, Rate, Rows, Seed, Threads, Weight, settings
-from gptwright.generation.export import export
-from gptwright.generation.load import load_decoder
-from gptwright.generation.model import Model
 from gptwright.models.heads import RewardModel
+from gptwright.pipelines.export import export
+from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.model import Model
 from gptwright.text.heldout import HeldoutSplit, assign_sides, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.memory_check import check_memory
-from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
+from gptwright.training.train_step import optimise
 
 
 @settings

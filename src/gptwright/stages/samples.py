@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gptwright.foundations.durable import write_text
+from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder

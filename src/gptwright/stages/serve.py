@@ -14,8 +14,8 @@ from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.foundations.settings import Port, Range, settings
-from gptwright.stages.limits import Dtype
 from gptwright.stages.resolve import resolve_model, warn_of_base
+from gptwright.stages.validation import Dtype
 
 if TYPE_CHECKING:
     from socket import socket
@@ -49,7 +49,7 @@ class Serve:
 
 def run(config: Serve) -> None:
     """Serves until Ctrl-C. Prints the page's address on stdout once it answers."""
-    from gptwright.serving.listen import serve_until_stopped, take_port
+    from gptwright.serving.server import serve_until_stopped, take_port
 
     with take_port(config.host, config.port) as held:
         app, address, name = _prepared(config, held)
@@ -60,7 +60,7 @@ def run(config: Serve) -> None:
 @contextmanager
 def serve_beside(config: Serve) -> Generator[None]:
     """Serves while the block runs, on the port asked for or any free one, and says the page's address."""
-    from gptwright.serving.listen import serving, take_port
+    from gptwright.serving.server import serving, take_port
 
     try:
         held = take_port(config.host, config.port)
@@ -74,14 +74,14 @@ def serve_beside(config: Serve) -> Generator[None]:
 
 def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
     """The application, its address and the model's name, once the port is ours."""
-    from gptwright.serving.listen import check_public, is_loopback
+    from gptwright.serving.server import check_public, is_loopback
 
     check_public(config.host, config.key)
     folder = resolve_model(config.model)
     config = replace(config, model=folder)
-    from gptwright.generation.load import load_decoder
+    from gptwright.pipelines.load import load_decoder
     from gptwright.serving.api import create_app
-    from gptwright.serving.guard import LOOPBACK
+    from gptwright.serving.middleware import LOOPBACK
 
     model = load_decoder(folder, dtype=config.dtype)
     model.memory_gb, model.at_once = config.memory_gb, config.at_once
@@ -105,7 +105,7 @@ def run_folder(model: Path) -> Path:
 
 
 def _examples(config: Serve) -> tuple[str, ...]:
-    from gptwright.serving.examples import read_examples
+    from gptwright.serving.suggested_prompts import read_examples
 
     assert config.model
     beside = run_folder(config.model) / "examples.jsonl"

@@ -16,34 +16,34 @@ from gptwright.alignment.demonstrations import (
 )
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import read_rankings
-from gptwright.engine.sampling import Sampling
 from gptwright.evaluation.answers import Question, exact_answers, open_questions
 from gptwright.evaluation.perplexity import answer_loss, require_window, text_loss
+from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.device import device_of, format_name, matrix_dtype, use_device, use_threads
-from gptwright.foundations.durable import write_json
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FREE, StageFolder, stage_file
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
-from gptwright.generation.export import export
-from gptwright.generation.load import load_decoder
-from gptwright.generation.model import Model
+from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
+from gptwright.pipelines.export import export
+from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.model import Model
 from gptwright.pretraining.next_token import next_token_losses
-from gptwright.stages.limits import within_context
 from gptwright.stages.tokenize import open_tokens
+from gptwright.stages.validation import within_context
 from gptwright.text.heldout import assign_sides, normalised
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile
-from gptwright.tokenizers.chat import Message
+from gptwright.tokenizers.chat_templates.chat import Message
 from gptwright.training.adamw import AdamW
+from gptwright.training.batch_shard import Share
 from gptwright.training.batches import Windows
 from gptwright.training.memory_check import check_memory
-from gptwright.training.optimise import optimise
 from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
-from gptwright.training.share import Share
+from gptwright.training.train_step import optimise
 
 CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
 

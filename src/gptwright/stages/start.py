@@ -15,7 +15,7 @@ from gptwright.foundations.folder_lock import lock_folder
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.foundations.settings import Port, Range, Seed, settings
-from gptwright.foundations.signals import stop_request
+from gptwright.foundations.shutdown import stop_request
 
 if TYPE_CHECKING:
     from gptwright.recipes.read import Recipe
@@ -218,7 +218,7 @@ def _offer_examples(out: Path) -> None:
 
 def _talk(config: Start, folder: Path) -> None:
     """The chat page when asked for, and a conversation in the terminal when there is one."""
-    from gptwright.generation.load import load_decoder
+    from gptwright.pipelines.load import load_decoder
     from gptwright.stages.chat import converse
     from gptwright.stages.serve import Serve, serve_beside
 

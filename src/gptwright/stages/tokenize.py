@@ -8,12 +8,12 @@ from gptwright.foundations.errors import ArtifactError, ConfigError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.foundations.settings import Size, settings
-from gptwright.generation.load import model_folder
+from gptwright.pipelines.load import model_folder
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile, pack
 from gptwright.text.pairs import read_pairs, texts
 from gptwright.text.split import Split
-from gptwright.tokenizers.kinds import KINDS
+from gptwright.tokenizers.registry import KINDS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 

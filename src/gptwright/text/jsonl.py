@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
-from gptwright.foundations.durable import write_text
+from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import InputError
 from gptwright.text.compression import lines, opened
 from gptwright.text.labels import Encoding, decode_as

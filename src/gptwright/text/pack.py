@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 import numpy.typing as npt
 
-from gptwright.foundations.durable import read_json, write_file, write_json
+from gptwright.foundations.atomic_io import read_json, write_file, write_json
 from gptwright.foundations.errors import ArtifactError, InputError
 
 BATCH_DOCUMENTS = 256

@@ -6,10 +6,10 @@ and decoding takes it off. Digits stand alone. Only ▁ itself does not come bac
 
 from collections.abc import Iterable, Sequence
 
-from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS
-from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.learning import Merges, at_least, common_characters, learn
-from gptwright.tokenizers.spelling import SPACE
+from gptwright.tokenizers.bpe_training import Merges, at_least, common_characters, learn
+from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
+from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.token_bytes import SPACE
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend

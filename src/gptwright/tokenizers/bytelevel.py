@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS
-from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.learning import Merges, at_least, learn
-from gptwright.tokenizers.ranks import GPT2_PATTERN
+from gptwright.tokenizers.bpe_training import Merges, at_least, learn
+from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
+from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Regex, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as Backend

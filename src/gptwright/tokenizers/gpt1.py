@@ -6,9 +6,9 @@ ours are the same. What was never seen is the unknown token; capitals and the wi
 
 from collections.abc import Iterable
 
-from gptwright.tokenizers.chat import CONTROL_TOKENS, CONTROLS
-from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.learning import ASCII, Merges, at_least, common_characters, learn
+from gptwright.tokenizers.bpe_training import ASCII, Merges, at_least, common_characters, learn
+from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
+from gptwright.tokenizers.special_tokens import Controls
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers

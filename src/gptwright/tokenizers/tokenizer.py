@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.folder import read_folder, write_folder
-from gptwright.tokenizers.ranks import rank_encoder
-from gptwright.tokenizers.spelling import StreamingDecoder, spelling_of
-from gptwright.tokenizers.variants import NO_TOKEN, Token, after_control, finding_controls, inside, plain
+from gptwright.tokenizers.backend_variants import NO_TOKEN, Token, after_control, finding_controls, inside, plain
+from gptwright.tokenizers.formats.folder import read_folder, write_folder
+from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.tiktoken_backend import rank_encoder
+from gptwright.tokenizers.token_bytes import StreamingDecoder, spelling_of
 from tokenizers import Tokenizer as Backend
 from tokenizers import processors
 

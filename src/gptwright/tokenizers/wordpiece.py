@@ -7,8 +7,8 @@ learned here, capitals and accents.
 
 from collections.abc import Iterable
 
-from gptwright.tokenizers.controls import Controls
-from gptwright.tokenizers.learning import ASCII, at_least, common_characters, learn
+from gptwright.tokenizers.bpe_training import ASCII, at_least, common_characters, learn
+from gptwright.tokenizers.special_tokens import Controls
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors

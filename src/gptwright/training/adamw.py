@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gptwright.training.layout import ALL, Layout
+from gptwright.training.distributed.layout import ALL, Layout
 
 KEYS = ("step", "exp_avg", "exp_avg_sq")
 

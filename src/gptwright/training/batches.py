@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile
-from gptwright.training.ramp import Ramp
+from gptwright.training.batch_schedule import Ramp
 
 WIDTHS = 8  # batches' widths come in multiples of this: for every new shape oneDNN compiles and keeps new kernels
 EXACT = 4096  # so many things are shuffled by a table, more by a formula

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gptwright.foundations.durable import new_folder, read_json, unfinished_folder, verify_folder, write_json
+from gptwright.foundations.atomic_io import new_folder, read_json, unfinished_folder, verify_folder, write_json
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
-from gptwright.training.layout import ALL, Layout
-from gptwright.training.pieces import Pieces, read_pieces, write_pieces
+from gptwright.training.distributed.layout import ALL, Layout
+from gptwright.training.distributed.sharded_tensors import Pieces, read_pieces, write_pieces
 
 MASTER = "master."
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gptwright.training.adamw import AdamW
-from gptwright.training.layout import ALL, Layout
+from gptwright.training.distributed.layout import ALL, Layout
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: steepest at 0, ends between 0.7 and 1.2 rather than at 1
 TURNS = 5

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.training.adamw import AdamW
-from gptwright.training.layout import ALL, Layout, local
+from gptwright.training.distributed.layout import ALL, Layout, local
 
 
 @runtime_checkable

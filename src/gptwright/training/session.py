@@ -8,11 +8,11 @@ from typing import Any
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import ProgressLine, say
 from gptwright.foundations.runs import StageFolder
-from gptwright.foundations.signals import StopRequest, stop_request
+from gptwright.foundations.shutdown import StopRequest, stop_request
+from gptwright.training.async_checkpoint import Saving
 from gptwright.training.checkpoint import forget_after, newest_checkpoint
-from gptwright.training.course import PATIENCE, ROLLBACKS, Course
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.saving import Saving
+from gptwright.training.train_state import PATIENCE, ROLLBACKS, Course
 
 
 class Session:

@@ -1,0 +1,225 @@
+"""Model folders of the ecosystem: `config.json` and safetensors, both ways.
+
+`transformers`, vLLM and llama.cpp open what is written here, with no code of ours, where they know the architecture.
+No pickle: a `.bin` is refused.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from gptwright.foundations.atomic_io import MANIFEST, read_json, verify_folder, write_json
+from gptwright.foundations.config import decode, encode
+from gptwright.foundations.errors import ArtifactError, nearest
+from gptwright.foundations.progress import say
+from gptwright.models.catalogue import FAMILIES, check_sizes, family_of
+from gptwright.models.config_fields import check_fields
+from gptwright.models.extra_tensors import check_extra_tensors
+from gptwright.models.family import Family
+from gptwright.models.formats.weights import WEIGHTS, Weights, narrowed
+from gptwright.models.heads import RewardModel
+
+SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
+
+
+def write_model(
+    model: nn.Module, folder: Path, token_ids: Mapping[str, int], dtype: torch.dtype = torch.float32, shard: int = SHARD
+) -> None:
+    """Writes config.json and the weights, in several files above `shard` bytes.
+
+    `token_ids` go into config.json: `eos_token_id`, `pad_token_id`, …
+    """
+    family = family_of(model.config)
+    scores = isinstance(model, RewardModel)
+    config = config_table(model.config) | dict(token_ids)
+    config |= {"architectures": [_architecture(model, family)], "dtype": str(dtype).removeprefix("torch.")}
+    if scores:
+        config |= {"num_labels": 1, "id2label": {"0": "reward"}, "label2id": {"reward": 0}}
+    write_json(folder / "config.json", config)
+    tensors = dict(_their_tensors(model, family, dtype))
+    parts = list(_shards(tensors, shard))
+    names = [WEIGHTS] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
+                                               for i in range(1, len(parts) + 1)]  # fmt: skip
+    for name, part in zip(names, parts, strict=True):
+        save_file(part, folder / name, metadata={"format": "pt"})
+    if len(parts) > 1:
+        total = sum(tensor.nbytes for tensor in tensors.values())
+        where = {key: name for name, part in zip(names, parts, strict=True) for key in part}
+        write_json(folder / f"{WEIGHTS}.index.json", {"metadata": {"total_size": total}, "weight_map": where})
+
+
+def config_table(config: Any) -> dict[str, Any]:
+    """The configuration in the words of its family's config.json."""
+    folder = family_of(config).folder
+    return {
+        "model_type": folder.model_type,
+        **{theirs: encode(getattr(config, ours)) for ours, theirs in folder.sizes.items()},
+        **folder.constants,
+        **dict.fromkeys(folder.dropouts, 0.0),
+        **folder.write(config),
+    }
+
+
+def read_model(folder: Path) -> nn.Module:
+    """The folder's model in float32; a `RewardModel` when it holds one.
+
+    Raises `ArtifactError` naming what is missing, damaged, unknown or of the wrong shape, `ConfigError` for sizes that
+    contradict each other.
+    """
+    if (folder / MANIFEST).is_file():
+        verify_folder(folder)
+    return build_model(read_json(folder / "config.json"), folder / "config.json", lambda: Weights(folder))
+
+
+def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]]) -> nn.Module:
+    """The model that a config.json's `table` describes, with the tensors that `load` gives under their names.
+
+    Nothing is loaded before the table is understood. `where` names the source in messages.
+    """
+    family, config = understood(table, where)
+    weights = load()
+    found = {family.folder.newer(name): name for name in weights}
+    config = _with_own_output(config, family, found, weights, where)
+    with torch.device("meta"):
+        model: nn.Module = family.model(config)
+        _leave_out_absent_parts(model, family, found)
+        if family.folder.scorer and table.get("architectures") == [family.folder.scorer]:
+            model = RewardModel(model)
+    model.load_state_dict(_our_tensors(model, family, found, weights, where), assign=True)
+    return model.eval()
+
+
+def _with_own_output(
+    config: Any, family: Family, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
+) -> Any:
+    """The configuration, no longer tied where the weights hold an output matrix that is not the embedding: as
+    `transformers` has it, what lies in the file counts."""
+    output = next((theirs for theirs, ours in family.folder.tied.items() if ours == "embed.weight"), "")
+    embedding = _place(_their_names("embed.weight", family)[0], family, found)
+    if not getattr(config, "tied", False) or not {output, embedding} <= found.keys():
+        return config
+    if torch.equal(weights[found[output]], weights[found[embedding]]):
+        return config
+    say(f"{where}: it says that the output matrix is the embedding, but {output} is another; that one is used")
+    return replace(config, tied=False)
+
+
+def understood(table: Any, path: Path) -> tuple[Family, Any]:
+    """The family and its configuration, once it is certain that we would compute what the folder's maker computed."""
+    by_type = {family.folder.model_type: family for family in FAMILIES.values()}
+    name = str(table.get("model_type", "")) if isinstance(table, dict) else ""
+    if name not in by_type:
+        raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, by_type))
+    family = by_type[name]
+    check_fields(table, family.folder, family.folder.write(next(iter(family.presets.values()))), path)
+    sizes = {ours: table[theirs] for ours, theirs in family.folder.sizes.items() if theirs in table}
+    try:
+        config = decode(family.config, sizes | _read(family, table, path), str(path))
+    except ArtifactError as error:
+        raise ArtifactError(f"{error.needed} in {path}", error.got, error.remedy) from error
+    check_sizes(config)
+    return family, config
+
+
+def _read(family: Family, table: Any, path: Path) -> dict[str, Any]:
+    kinds = {int: "a whole number", float: "a number", str: "a word"}
+    for ours, theirs in family.folder.sizes.items():
+        kind = get_type_hints(family.config)[ours]
+        value = table.get(theirs)
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise ArtifactError(f"{kinds[kind]} as '{theirs}' in {path}", repr(value)[:60],
+                                "Restore the file from its source.")  # fmt: skip
+    try:
+        return family.folder.read(table)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArtifactError(f"a whole {family.folder.model_type} configuration in {path}", f"a damaged one ({error})",
+                            "Restore the file from its source.") from error  # fmt: skip
+
+
+def _architecture(model: nn.Module, family: Family) -> str:
+    if isinstance(model, RewardModel):
+        return family.folder.scorer
+    absent = {part for parts in family.folder.without for part in parts if getattr(model, part) is None}
+    name = family.folder.architecture(absent)
+    assert name is not None
+    return name
+
+
+def _leave_out_absent_parts(model: nn.Module, family: Family, found: Mapping[str, str]) -> None:
+    """Sets to None what the weights have nothing of, where there are models without it: nothing is left to chance."""
+    absent = {part for parts in family.folder.without for part in parts}
+    for ours in model.state_dict():
+        if any(_place(name, family, found) in found for name in _their_names(ours, family)):
+            absent.discard(ours.split(".")[0])
+    if family.folder.architecture(absent) is not None:
+        for part in absent:
+            setattr(model, part, None)
+
+
+def _place(name: str, family: Family, found: Mapping[str, str]) -> str:
+    """Where a tensor lies: a trunk that was saved alone lacks the prefix."""
+    return name if name in found else name.removeprefix(family.folder.prefix)
+
+
+def _their_tensors(model: nn.Module, family: Family, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    alone = _architecture(model, family) == family.folder.trunk
+    for ours, tensor in model.state_dict().items():
+        names = _their_names(ours, family)
+        if alone:
+            names = tuple(name.removeprefix(family.folder.prefix) for name in names)
+        for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
+            turned = piece.T if name.endswith(family.folder.transposed) else piece
+            yield name, narrowed(name, turned, dtype, copy=len(names) > 1).contiguous()
+    for name, shape in family.folder.zeros(model.config).items():
+        yield name, torch.zeros(shape, dtype=dtype)
+
+
+def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
+    part, size = dict[str, Tensor](), 0
+    for name, tensor in tensors.items():
+        if part and size + tensor.nbytes > limit:
+            yield part
+            part, size = {}, 0
+        part[name] = tensor
+        size += tensor.nbytes
+    yield part
+
+
+def _their_names(ours: str, family: Family) -> tuple[str, ...]:
+    if ours.startswith("head.score."):
+        return (ours.removeprefix("head."),)
+    return family.folder.theirs(ours.removeprefix("trunk."))
+
+
+def _our_tensors(
+    model: nn.Module, family: Family, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
+) -> dict[str, Tensor]:
+    """Every tensor of the model out of theirs; `found` leads from a name to the one that `weights` has it under.
+
+    Raises `ArtifactError` for one too few, too many or of another shape.
+    """
+    tensors, unused = dict[str, Tensor](), set(found)
+    for ours, expected in model.state_dict().items():
+        pieces: list[Tensor] = []
+        for name in _their_names(ours, family):
+            at = _place(name, family, found)
+            if at not in found:
+                raise ArtifactError(f"the tensor {name} in the weights beside {where}", "nothing of that name",
+                                    "The folder is incomplete: restore it from its source.")  # fmt: skip
+            unused.discard(at)
+            piece = weights[found[at]]
+            pieces.append((piece.T if name.endswith(family.folder.transposed) else piece).float())
+        tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+        if tensor.shape != expected.shape:
+            names = " + ".join(_their_names(ours, family))
+            raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
+                                f"{where} and the weights do not belong together.")  # fmt: skip
+        tensors[ours] = tensor.contiguous()
+    for name in sorted(unused):
+        check_extra_tensors(name, lambda name=name: weights[found[name]], tensors, family.folder, model.config, where)
+    return tensors

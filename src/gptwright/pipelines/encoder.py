@@ -1,0 +1,100 @@
+"""An encoder with its tokenizer: it understands texts, fills in masked words, and writes nothing of its own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gptwright.foundations.device import device_of
+from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.pipelines.export import export
+from gptwright.pipelines.loaded_model import LoadedModel
+from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.batches import padded
+
+MASK = "[MASK]"
+ROWS = 32
+
+
+class Encoder(LoadedModel):
+    """A BERT and its tokenizer. Raises `ArtifactError` when the tokenizer is not one for encoders."""
+
+    def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:
+        super().__init__(network, tokenizer, name)
+        self.cls = self.sep = self.pad = self.unknown = self.mask = -1
+        if tokenizer is None:
+            return
+        controls = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", MASK)
+        try:
+            self.cls, self.sep, self.pad, self.unknown, self.mask = (tokenizer.control(name) for name in controls)
+        except ArtifactError as error:
+            raise ArtifactError(f"a tokenizer for encoders, with {', '.join(controls)}", "one without",
+                                "Run tokenize with --kind wordpiece.") from error  # fmt: skip
+
+    @torch.inference_mode()
+    def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """Raw scores of the token at every place, in float32. Raises `InputError` beyond the context, `ArtifactError`
+        when the model has no masked-language head."""
+        if ids.shape[1] > self.context:
+            raise InputError(
+                f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
+            )
+        return self.network(ids.to(device_of(self.network)))
+
+    @torch.inference_mode()
+    def embeddings(self, texts: Sequence[str]) -> Float[Tensor, "N C"]:
+        """One vector a text: the mean of its tokens' states. What lies beyond the context is not read.
+
+        Texts that mean the same have a high cosine where the model was trained for it (MiniLM).
+        """
+        rows = [self._framed(self.tokenizer.encode(text)[: self.context - 2]) for text in texts]
+        device = device_of(self.network)
+        found = torch.empty(len(rows), self.network.config.width, device=device)
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        for some in (order[i : i + ROWS] for i in range(0, len(order), ROWS)):
+            lengths = torch.tensor([len(rows[i]) for i in some], device=device)
+            ids = padded([rows[i] for i in some], self.pad).to(device)
+            states = self.network.encode(ids, lengths=lengths).float()
+            real = (torch.arange(states.shape[1], device=device) < lengths[:, None])[..., None]
+            found[some] = (states * real).sum(1) / lengths[:, None]
+        return found
+
+    @torch.inference_mode()
+    def fill(self, text: str) -> str:
+        """The text with the likeliest token for every [MASK], each chosen by itself, in the tokenizer's spelling.
+
+        Raises `InputError` when there is no [MASK] or the text is longer than the context.
+        """
+        tokenizer, parts = self.tokenizer, text.split(MASK)
+        if len(parts) == 1:
+            raise InputError(f"a text with {MASK} where a word is to be found", repr(text)[:60], f"Write {MASK}.")
+        ids = tokenizer.encode(parts[0])
+        for part in parts[1:]:
+            ids += [self.mask, *tokenizer.encode(part)]
+        row = torch.tensor([self._framed(ids)])
+        logits = self.logits(row)[0].cpu()
+        logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")
+        return self.tokenizer.decode(torch.where(row[0] == self.mask, logits.argmax(-1), row[0]).tolist())
+
+    def save(self, folder: Path, **how: Any) -> None:
+        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+        export(self.network, self.tokenizer, folder, **how)
+
+    def generate(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InputError`."""
+        raise writes_nothing(self.name)
+
+    def chat(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InputError`."""
+        raise writes_nothing(self.name)
+
+    def _framed(self, ids: list[int]) -> list[int]:
+        return [self.cls, *ids, self.sep]
+
+
+def writes_nothing(name: str) -> InputError:
+    return InputError("a model that writes", f"{name}, an encoder, which reads whole texts",
+                      "Use .fill, .embeddings or .logits, or give a decoder.")  # fmt: skip

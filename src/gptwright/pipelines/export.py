@@ -1,0 +1,80 @@
+"""Leaving a model for other tools: weights, tokenizer, template and generation defaults together, as a folder or, for
+llama.cpp and what is built on it, as one GGUF file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gptwright.foundations.atomic_io import new_folder, write_json
+from gptwright.inference.beam import Search
+from gptwright.inference.sampling import Sampling
+from gptwright.models.catalogue import family_of
+from gptwright.models.decoder import Decoder
+from gptwright.models.formats.gguf_writing import write_gguf
+from gptwright.models.formats.huggingface import SHARD, write_model
+from gptwright.pipelines.generation_config import fields_of
+from gptwright.tokenizers.formats.gguf_writing import values_of
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+
+def export(
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    sampling: Sampling | Mapping[str, Any] | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+    shard: int = SHARD,
+) -> None:
+    """Writes the folder whole or not at all, at most `shard` bytes of weights a file. A base model ends at the end of
+    a text, a chat model (with `sampling`, its defaults, ours or as a generation_config.json said them) at the end of
+    its turn. `model` is one of the catalogue or a reward model."""
+    if family_of(model.config).kind == "encoder-decoder":
+        export_translator(model, tokenizer, folder, tokenizer.end, tokenizer.end, Search(), dtype=dtype, shard=shard)
+        return
+    end = tokenizer.stop_ids[0] if sampling else tokenizer.end
+    begin = {} if tokenizer.bos is None else {"bos_token_id": tokenizer.bos}
+    ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad}
+    with new_folder(folder) as unfinished:
+        write_model(model, unfinished, ids, dtype, shard)
+        tokenizer.save(unfinished, model.config.context)
+        if family_of(model.config).kind == "decoder":
+            said = fields_of(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
+            ends = said.get("eos_token_id") or []
+            stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
+            write_json(unfinished / "generation_config.json", ids | said | {"eos_token_id": list(stops)})
+
+
+def export_gguf(
+    model: Decoder, tokenizer: Tokenizer, path: Path, name: str, dtype: torch.dtype = torch.float32
+) -> None:
+    """Writes the file whole or not at all; the model is called `name` in it. Raises `ArtifactError` for families and
+    tokenizers that llama.cpp does not know."""
+    write_gguf(model, path, name, values_of(tokenizer, model.config.vocab), dtype)
+
+
+def export_translator(
+    model: Any,
+    tokenizer: Tokenizer,
+    folder: Path,
+    start: int,
+    end: int,
+    search: Search,
+    *,
+    dtype: torch.dtype = torch.float32,
+    shard: int = SHARD,
+) -> None:
+    """Targets begin after the token `start`, sources and targets end with `end`: in other tools too.
+
+    The length penalty of `transformers` is length^α, ours GNMT's: the same for one beam, near otherwise.
+    """
+    ids = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": tokenizer.pad}
+    with new_folder(folder) as unfinished:
+        write_model(model, unfinished, ids, dtype, shard)
+        tokenizer.closing().save(unfinished, model.config.context)
+        write_json(unfinished / "generation_config.json", ids | {
+            "do_sample": False, "num_beams": search.beams, "length_penalty": search.alpha, "early_stopping": True,
+            "max_length": model.config.context + 1,  # the start token counts
+        })  # fmt: skip

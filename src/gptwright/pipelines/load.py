@@ -1,0 +1,107 @@
+"""`gptwright.load`: a model wherever it lies, as the object of its kind."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from gptwright.foundations.errors import ArtifactError, InputError, nearest
+from gptwright.foundations.runs import RECORD, finished_stage
+from gptwright.models.catalogue import family_of, presets
+from gptwright.models.formats.gguf import read_gguf
+from gptwright.models.formats.huggingface import build_model, read_model
+from gptwright.models.heads import RewardModel
+from gptwright.pipelines.encoder import Encoder
+from gptwright.pipelines.generation_config import defaults_of, read_defaults
+from gptwright.pipelines.model import Model
+from gptwright.pipelines.packaged import PACKAGED, packaged_path
+from gptwright.pipelines.translator import Translator, told_by
+from gptwright.tokenizers.formats.folder import end_ids, has_tokenizer
+from gptwright.tokenizers.formats.gguf import tokenizer_of
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+AnyModel = Model | Encoder | Translator
+
+
+def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
+    """Opens a stage folder, a Hugging Face folder of a family in the catalogue, a LLaMA as a GGUF file, or the model
+    that an installed package carries, by its name (`PACKAGED`). A decoder then writes in the format called `dtype`. A
+    folder without a tokenizer opens too; what needs one then raises `ArtifactError`.
+
+    Raises `ArtifactError` when nothing there can be opened, and `InputError` when nothing is there.
+    """
+    path = find(source)
+    packaged = PACKAGED.get(str(source))
+    name = str(source) if packaged else path.resolve().name
+    if path.is_dir():
+        return _from_folder(model_folder(path), name, dtype)
+    gguf = read_gguf(path)
+    network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
+    tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
+    _fits(network, tokenizer, name)
+    said = packaged.said if packaged else {}
+    return Model(network, tokenizer, name, defaults_of(said, path).sampling, said=said, dtype=dtype)
+
+
+def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:
+    """`load` for what must write. Raises `ArtifactError` when it is a model of another kind."""
+    model = load(source, dtype=dtype)
+    if not isinstance(model, Model):
+        kind = family_of(model.network.config).kind
+        raise ArtifactError(f"a decoder in {source}", f"an {kind}", "Give a GPT or a LLaMA.")
+    return model
+
+
+def find(source: str | Path) -> Path:
+    """The file or folder that a path or the name of a packaged model stands for."""
+    path = Path(source)
+    if path.exists():
+        return path
+    if str(source) in PACKAGED:
+        return packaged_path(str(source))
+    remedy = "Give the folder of a stage, such as runs/start/04-sft."
+    if str(source) in presets():
+        remedy = f"A preset has sizes and no weights: train it with gptwright pretrain --model {source}."
+    elif path.parent == Path():
+        remedy += f" Models in packages: {nearest(str(source), PACKAGED)}"
+    raise InputError(f"a model at {source}", "nothing there", remedy)
+
+
+def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
+    network: Any = read_model(folder)
+    if isinstance(network, RewardModel):
+        got = "a reward model, which scores answers and writes none"
+        raise ArtifactError(f"a model that reads or writes in {name}", got, "Give the folder of pretrain, sft or ppo.")
+    tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
+    if tokenizer:
+        _fits(network, tokenizer, name)
+    match family_of(network.config).kind:
+        case "decoder":
+            found = read_defaults(folder, network.config.context)
+            ends = set(end_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
+            sampling = replace(found.sampling, stop_ids=tuple(sorted(ends)))
+            return Model(network, tokenizer, name, sampling, said=found.said, dtype=dtype)
+        case "encoder":
+            return Encoder(network, tokenizer, name)
+        case "encoder-decoder":
+            return Translator(network, tokenizer, name, **told_by(folder, network.config.vocab))
+
+
+def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:
+    vocab: int = network.config.vocab  # pyright: ignore
+    if tokenizer.vocab > vocab:
+        raise ArtifactError(f"a tokenizer of at most the model's {vocab:,} tokens in {name}", f"{tokenizer.vocab:,}",
+                            "Model and tokenizer do not belong together.")  # fmt: skip
+
+
+def model_folder(given: Path) -> Path:
+    """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
+    folder = given
+    if (given / RECORD).is_file():
+        finished_stage(given)
+        folder = given / "model"
+    if not (folder / "config.json").is_file():
+        raise ArtifactError(f"a model in {given}", "a folder without one",
+                            "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
+    return folder

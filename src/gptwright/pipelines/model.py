@@ -1,0 +1,177 @@
+"""A model with its tokenizer, ready to be talked to. What a stage folder, a Hugging Face folder or a preset gives."""
+
+import secrets
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gptwright.foundations.device import device_of
+from gptwright.foundations.errors import InputError
+from gptwright.inference.engine import Engine
+from gptwright.inference.grammar import Grammars, Matcher
+from gptwright.inference.sampler import seed_of
+from gptwright.inference.sampling import Sampling
+from gptwright.inference.stream import Piece, Prompt, Stream
+from gptwright.models.decoder import Decoder
+from gptwright.pipelines.export import export
+from gptwright.pipelines.generation_config import fields_of
+from gptwright.pipelines.loaded_model import LoadedModel
+from gptwright.pipelines.truncation import room_for_prompt, without_oldest
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+DRAFTS = 8  # proposed a step at most: a text that repeats what was said is written several tokens at a time
+
+
+class Model(LoadedModel):
+    """A language model and, to read and write texts, its tokenizer.
+
+    It writes in the format called `dtype` (see `engine.prepared`), at most `at_once` texts side by side, whose keys and
+    values take `memory_gb` at most. `said` is what a generation_config.json said, to be written again.
+    """
+
+    def __init__(
+        self,
+        network: Decoder,
+        tokenizer: Tokenizer | None,
+        name: str,
+        sampling: Sampling | None = None,
+        *,
+        said: Mapping[str, Any] | None = None,
+        dtype: str = "auto",
+        memory_gb: float = 1.0,
+        at_once: int = 128,
+    ) -> None:
+        super().__init__(network, tokenizer, name)
+        self.dtype = dtype
+        self.memory_gb, self.at_once = memory_gb, at_once
+        self.sampling = sampling or Sampling()
+        self._said = said if said is not None else fields_of(sampling) if sampling else {}
+
+    @torch.inference_mode()
+    def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
+        """Raw scores of the next token at every position, in float32. Raises `InputError` beyond the context."""
+        if ids.shape[1] > self.context:
+            raise InputError(
+                f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
+            )
+        return self.network.logits(self.network.hidden(ids.to(device_of(self.network))))
+
+    def generate(self, prompt: str, *, max_tokens: int = 128, temperature: float = 0.7, seed: int | None = None) -> str:
+        """Continues a text."""
+        sampling = replace(self.sampling, max_tokens=max_tokens, temperature=temperature, seed=seed)
+        return "".join(piece.text for piece in self.stream(prompt, sampling))
+
+    def generate_ids(self, ids: Sequence[int], sampling: Sampling | None = None) -> list[int]:
+        """Continues a text of ids: the ids that follow, the one that ended it included. Needs no tokenizer.
+
+        Raises `InputError` when the prompt fills the context.
+        """
+        (request,) = self.engine.generate([list(ids)], sampling or self.sampling)
+        return request.answer
+
+    def chat(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int | None = None,
+        temperature: float | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """The assistant's reply to a conversation; what is not given is as the model's folder says."""
+        asked = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+        sampling = replace(self.sampling, **{k: v for k, v in asked.items() if v is not None})
+        return "".join(piece.text for piece in self.stream_chat(messages, sampling))
+
+    def stream(self, prompt: str, sampling: Sampling) -> Generator[Piece]:
+        """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
+        return self.open(self.text_ids(prompt), sampling, begins=False).pieces()
+
+    def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Piece]:
+        """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
+        return self.open(self.chat_ids(messages), sampling).pieces()
+
+    def text_ids(self, prompt: str) -> list[int]:
+        """What is read of a text that is to be continued."""
+        begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
+        return [*begin, *self.tokenizer.encode(prompt)] or ([] if self.tokenizer.bos is None else [self.tokenizer.bos])
+
+    def text_prompt(self, prompt: str | Sequence[int]) -> Prompt:
+        """A text, given as text or as ids, to be continued; ids are read as they are."""
+        if isinstance(prompt, str):
+            ids = self.text_ids(prompt)
+            return Prompt(ids, prompt, len(ids) - len(self.tokenizer.encode(prompt)))
+        characters = self.tokenizer.streaming_decoder()
+        return Prompt(prompt, "".join(characters(id) for id in prompt) + characters.flush())
+
+    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
+        """What is read of a conversation that is to be replied to."""
+        return prompt_ids(messages, self.tokenizer)
+
+    def fitted(self, messages: Sequence[Message], sampling: Sampling) -> list[Message]:
+        """The conversation without the oldest turns, as many as must go for the rest and a reply to fit the context."""
+        most = room_for_prompt(self.context, sampling.max_tokens)
+        return without_oldest(messages, lambda some: len(self.chat_ids(some)), most)
+
+    def save(self, folder: Path, **how: Any) -> None:
+        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+        export(self.network, self.tokenizer, folder, self._said, **how)
+
+    def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
+        """One text a prompt of ids, side by side; text number i is drawn with the i-th seed.
+
+        Spaces around a text stay: without them it would have other ids than those that were written.
+        """
+        seed = secrets.randbits(62) if sampling.seed is None else sampling.seed
+        streams: list[Stream] = []
+        with self.engine.all_or_none() as requests:
+            for i, ids in enumerate(prompts):
+                streams.append(self.open(ids, sampling, seed=seed_of(seed, i)))
+                requests.append(streams[-1].request)
+            self.engine.run(requests)
+        return [piece.text if (piece := stream.next()) else "" for stream in streams]
+
+    def open(
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        *,
+        seed: int | None = None,
+        begins: bool = True,
+        echo: Prompt | None = None,
+    ) -> Stream:
+        """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
+
+        With `begins` off the answer continues a text; it may begin with an `echo` of its prompt.
+
+        Raises `InputError` when the prompt fills the context, and what `matcher` raises.
+        """
+        matcher = self.matcher(sampling, begins=begins)
+        return Stream(self.engine, self.tokenizer, ids, sampling, seed=seed, begins=begins, matcher=matcher, echo=echo)
+
+    def matcher(self, sampling: Sampling, *, begins: bool = True) -> Matcher | None:
+        """What keeps an answer to the schema or regex that is asked for. The first time takes a moment.
+
+        Raises `InputError` when they are malformed or can never be met, `ConfigError` without llguidance.
+        """
+        if sampling.schema is None and sampling.regex is None:
+            return None
+        return self.grammars.matcher(sampling, begins=begins)
+
+    @cached_property
+    def grammars(self) -> Grammars:
+        """What can be asked of answers in this vocabulary. Raises `ConfigError` without llguidance."""
+        return Grammars(self.tokenizer)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
+        stops = self.tokenizer.stop_ids if self._tokenizer else []
+        return Engine(self.network, stops, dtype=self.dtype, memory_gb=self.memory_gb,
+                      most=self.at_once, drafts=DRAFTS)  # fmt: skip

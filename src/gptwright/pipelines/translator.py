@@ -1,0 +1,114 @@
+"""A Transformer and its tokenizer: texts in one language become texts in another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gptwright.foundations.atomic_io import read_json
+from gptwright.foundations.device import device_of
+from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.inference.beam import Search, search_all
+from gptwright.models.transformer import Transformer
+from gptwright.pipelines.export import export_translator
+from gptwright.pipelines.loaded_model import LoadedModel
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+
+class Translator(LoadedModel):
+    """Sources end with the token `end`, as in training; targets begin after `start` and end with `end`."""
+
+    def __init__(
+        self,
+        network: Transformer,
+        tokenizer: Tokenizer | None,
+        name: str,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+        search: Search | None = None,
+    ) -> None:
+        super().__init__(network, tokenizer, name)
+        self.end = self.tokenizer.end if end is None else end
+        self.start = self.end if start is None else start
+        self.search = search or Search()
+
+    @torch.inference_mode()
+    def logits(
+        self,
+        source_ids: Int[Tensor, "B S"],
+        target_ids: Int[Tensor, "B T"],
+        lengths: Int[Tensor, "B"] | None = None,
+    ) -> Float[Tensor, "B T V"]:
+        """Raw scores of the next token at every place of the targets, in float32.
+
+        `lengths` are the real tokens of each source, all of them when not given. Raises `InputError` beyond the
+        context.
+        """
+        longest = max(source_ids.shape[1], target_ids.shape[1])
+        if longest > self.context:
+            raise InputError(f"at most {self.context} tokens, the model's context", f"{longest}", "Shorten the text.")
+        whole = torch.full((len(source_ids),), source_ids.shape[1])
+        device = device_of(self.network.eval())
+        given = (source_ids, whole if lengths is None else lengths, target_ids)
+        return self.network(*(part.to(device) for part in given))
+
+    def translate(self, texts: Sequence[str], *, beams: int | None = None, alpha: float | None = None) -> list[str]:
+        """One translation a text, by the folder's search unless asked otherwise; 1 beam is greedy, `alpha` is GNMT's.
+
+        Raises `InputError` for a text that is longer than the context.
+        """
+        asked = {"beams": beams, "alpha": alpha}
+        search = replace(self.search, **{name: value for name, value in asked.items() if value is not None})
+        return [self.tokenizer.decode(ids) for ids in self.translated(self.sources(texts), search)]
+
+    def generate(self, prompt: str, *, beams: int | None = None, alpha: float | None = None) -> str:
+        """The translation of one text."""
+        return self.translate([prompt], beams=beams, alpha=alpha)[0]
+
+    def save(self, folder: Path, **how: Any) -> None:
+        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+        export_translator(self.network, self.tokenizer, folder, self.start, self.end, self.search, **how)
+
+    def chat(self, *_: Any, **__: Any) -> NoReturn:
+        """Raises `InputError`."""
+        raise InputError("a model that answers", f"{self.name}, a translator", "Use generate, or give a chat model.")
+
+    def sources(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids that the encoder reads."""
+        return [[*ids, self.end] for ids in self.tokenizer.encode_many(texts)]
+
+    def translated(self, sources: Sequence[Sequence[int]], search: Search) -> list[list[int]]:
+        """The ids of the targets, without their end token."""
+        self.network.eval()
+        return [found.ids for found in search_all(self.network, sources, search, start=self.start, end=self.end)]
+
+
+def told_by(folder: Path, vocab: int) -> dict[str, Any]:
+    """What a folder says of a translator's start, end and search. Raises `ArtifactError` where it says nonsense."""
+    default = Search()
+    said: dict[str, Any] = {"num_beams": default.beams, "length_penalty": default.alpha}
+    for file in ("config.json", "generation_config.json"):
+        table = read_json(folder / file) if (folder / file).is_file() else {}
+        if not isinstance(table, dict):
+            raise ArtifactError(f"a JSON object in {folder / file}", repr(table)[:60], "Restore it from its source.")
+        said |= {key: value for key, value in cast("dict[str, Any]", table).items() if value is not None}
+    start, end = (_whole(said, name, range(vocab), folder) for name in ("decoder_start_token_id", "eos_token_id"))
+    alpha = said["length_penalty"]
+    if type(alpha) not in (int, float):
+        raise ArtifactError(f"a number as length_penalty in {folder}", repr(alpha)[:60], "Correct it.")
+    search = Search(beams=_whole(said, "num_beams", range(1, 1000), folder), alpha=alpha)
+    return {"start": start, "end": end, "search": search}
+
+
+def _whole(said: dict[str, Any], name: str, allowed: range, folder: Path) -> int:
+    value = said.get(name)
+    if isinstance(value, list) and value:
+        value = cast("list[Any]", value)[0]
+    if type(value) is not int or value not in allowed:
+        raise ArtifactError(f"{name} from {allowed[0]} to {allowed[-1]:,} in {folder}", repr(value)[:60], "Correct it.")
+    return value

@@ -1,0 +1,34 @@
+"""A conversation that has outgrown the context: its oldest turns are left out, and its system message stays.
+
+The terminal, the chat page and callers of the API who ask for it all come through here.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+
+from gptwright.tokenizers.chat_templates.chat import Message
+
+REPLY_SHARE = 4
+"""a reply may need up to 1 / so much of the context: that is kept free while there are turns to leave out"""
+
+
+def without_oldest(messages: Sequence[Message], tokens: Callable[[list[Message]], int], most: int) -> list[Message]:
+    """The messages, from the oldest turn on with which they are at most `most` tokens, as `tokens` counts them.
+
+    A turn begins with what the user says. The last one always stays, even if it is too long by itself.
+    """
+    system = next((i for i, message in enumerate(messages) if message["role"] != "system"), 0)
+    begins = [i for i in range(system + 1, len(messages)) if messages[i]["role"] == "user"]
+
+    def since(turn: int) -> list[Message]:
+        return [*messages[:system], *messages[[system, *begins][turn] :]]
+
+    if tokens(since(0)) <= most:
+        return since(0)
+    first = bisect_left(range(len(begins) + 1), True, key=lambda turn: tokens(since(turn)) <= most)
+    return since(min(first, len(begins)))
+
+
+def room_for_prompt(context: int, max_tokens: int) -> int:
+    """Tokens that a prompt may have if its reply is to have room too."""
+    return context - max(1, min(max_tokens, context // REPLY_SHARE))

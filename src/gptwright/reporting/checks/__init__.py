@@ -1,0 +1,1 @@
+"""Verdicts on a run, each with its evidence and an advice."""

@@ -1,0 +1,96 @@
+"""Who may come in, and what every answer carries.
+
+A page on another site can reach a server on this machine through the person's browser: by posting to it, or by giving
+its own name this machine's address (DNS rebinding). So the Host must be one of ours, a POST must come from our own
+page, and with a key every path but the page's own files needs it.
+"""
+
+import hashlib
+import hmac
+import logging
+import re
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gptwright.serving.api_errors import Refusal
+
+HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+HEADERS = {
+    "content-security-policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Guard:
+    """ASGI middleware. `hosts` None lets any Host in (then a key must be set); `open_paths` need no key."""
+
+    def __init__(
+        self, app: ASGIApp, *, key: str | None, hosts: frozenset[str] | None, open_paths: frozenset[str]
+    ) -> None:
+        self.app, self.hosts, self.open_paths = app, hosts, open_paths
+        self.key = _digest(key.encode("utf-8")) if key is not None else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request_id, started = f"req_{secrets.token_hex(12)}", False
+
+        async def marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message).update({"x-request-id": request_id, **HEADERS})
+            await send(message)
+
+        try:
+            self._check(scope)
+            await self.app(scope, receive, marked)
+        except Refusal as refusal:
+            await refusal.response()(scope, receive, marked)
+        except Exception:
+            if started:
+                raise
+            log.exception("request %s failed", request_id)
+            await Refusal(500, f"The server failed on request {request_id}.").response()(scope, receive, marked)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self.hosts is not None and _name(host) not in self.hosts:
+            raise Refusal(403, "This server answers only to the name it was started with.", code="host_not_allowed")
+        if scope["method"] not in ("GET", "HEAD"):
+            _check_origin(headers, host)
+        if self.key is not None and scope["path"] not in self.open_paths:
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(
+                _digest(given.strip().encode("latin-1")), self.key
+            ):
+                raise Refusal(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
+
+
+def _check_origin(headers: Headers, host: str) -> None:
+    origin = headers.get("origin")
+    foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    if foreign or headers.get("sec-fetch-site", "none") in ("cross-site", "same-site"):
+        raise Refusal(403, "Requests from other sites' pages are not answered.", code="origin_not_allowed")
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port or brackets; empty when it is not one."""
+    found = HOST.fullmatch(host.lower())
+    return found["name"].strip("[]").rstrip(".") if found else ""
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()

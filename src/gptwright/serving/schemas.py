@@ -1,0 +1,253 @@
+"""What may be asked: OpenAI's request fields with their limits, and vLLM's where OpenAI has no word."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from gptwright.foundations.errors import GptwrightError
+from gptwright.inference.sampling import Sampling
+from gptwright.serving.api_errors import Refusal, from_model
+from gptwright.serving.fields import Shape, refuse
+from gptwright.serving.messages import Message
+
+PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
+         "logit_bias", "n", "seed")  # fmt: skip
+"""fields that are called as the engine's settings are"""
+MOST_ANSWERS, MOST_LOGPROBS = 128, 20
+MOST_CHOICES = 2048
+"""answers to all prompts of a request together"""
+Id = Annotated[int, Field(ge=0, lt=1 << 31)]
+Bias = Annotated[float, Field(ge=-100, le=100)]
+
+
+def _by_id(value: Any) -> Any:
+    """JSON writes keys as texts: {"50256": -100}."""
+    if not isinstance(value, dict):
+        return value
+    given = cast("dict[str, Any]", value)
+    if not all(key.isascii() and key.isdecimal() and len(key) < 11 for key in given):
+        raise ValueError("the keys must be ids of tokens")
+    return {int(key): bias for key, bias in given.items()}
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_prompts(value: Any) -> Any:
+    """A text, a list of texts, a text as ids, or a list of those, as a list."""
+    given = cast("list[Any]", value) if isinstance(value, list) and not _are_ids(value) else [value]
+    if not given or not (all(isinstance(one, str) for one in given) or all(_are_ids(one) for one in given)):
+        raise ValueError("must be a text, a list of texts, a list of ids, or a list of lists of ids, and no list empty")
+    return given
+
+
+def _are_ids(value: Any) -> bool:
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(id, int) and not isinstance(id, bool) for id in cast("list[Any]", value))
+
+
+class StreamOptions(Shape):
+    """`include_usage`: a last event with the token counts. `include_obfuscation` is accepted when false."""
+
+    include_usage: bool | None = None
+    include_obfuscation: Literal[False] | None = None
+
+
+class JSONSchema(Shape):
+    """A JSON Schema and its name. With or without `strict`, the reply keeps to it."""
+
+    name: str = Field(max_length=64)
+    description: str | None = None
+    asked: dict[str, Any] = Field(default_factory=dict[str, Any], alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(Shape):
+    """What the reply is to be: any text, any JSON object, or JSON that a schema allows."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JSONSchema | None = None
+
+    @model_validator(mode="after")
+    def _schema_where_it_belongs(self) -> Self:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            refuse("json_schema", "must be given with the type 'json_schema', and with no other")
+        return self
+
+    def schema_of(self) -> dict[str, Any] | None:
+        """The JSON Schema that the reply must keep to, if any."""
+        if self.json_schema:
+            return self.json_schema.asked
+        return {"type": "object"} if self.type == "json_object" else None
+
+
+class CacheOptions(Shape):
+    """What OpenAI's cache does unless told otherwise: ours keeps what it can."""
+
+    mode: Literal["implicit"] | None = None
+    ttl: Literal["30m"] | None = None
+
+
+class CallerFields(Shape):
+    """Fields about the caller and the service. They are checked as OpenAI checks them, and change no reply; what would
+    ask for another service than this one is refused."""
+
+    user: str | None = None
+    safety_identifier: str | None = Field(None, max_length=64)
+    metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | None = Field(
+        None, max_length=16
+    )
+    prompt_cache_key: str | None = Field(None, max_length=64)
+    prompt_cache_options: CacheOptions | None = None
+    prompt_cache_retention: Literal["in_memory", "in-memory"] | None = None
+    service_tier: Literal["auto", "default"] | None = None
+
+
+class Asked(CallerFields):
+    """The fields that both kinds of completion share: OpenAI's, and of vLLM's those that say how tokens are drawn."""
+
+    model: str
+    max_tokens: int | None = Field(None, ge=1, le=1 << 31)
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, ge=0, le=1)
+    top_k: int | None = Field(None, ge=-1, le=1 << 31)
+    min_p: float | None = Field(None, ge=0, le=1)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(None, gt=0, le=100)
+    logit_bias: Annotated[dict[Id, Bias] | None, BeforeValidator(_by_id)] = Field(None, max_length=1024)
+    n: int | None = Field(None, ge=1, le=MOST_ANSWERS)
+    seed: int | None = Field(None, ge=-(1 << 63), lt=1 << 64)
+    stop: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]] | None, BeforeValidator(_as_list)] = (
+        Field(None, max_length=16)
+    )
+    stop_token_ids: list[Id] | None = Field(None, max_length=64)
+    response_format: ResponseFormat | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+
+    @model_validator(mode="after")
+    def _options_need_stream(self) -> Self:
+        if self.stream_options is not None and not self.stream:
+            refuse("stream_options", "may only be given together with stream = true")
+        return self
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream ends with its token counts."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def tokens(self) -> int | None:
+        """The longest reply in tokens, or None for the model's own default."""
+        return self.max_tokens
+
+    def own(self) -> dict[str, Any]:
+        """Settings that this kind of completion says in its own way, None where nothing is asked."""
+        raise NotImplementedError
+
+    def sampling(self, default: Sampling, context: int, vocab: int) -> Sampling:
+        """The settings asked for over the model's own; a reply is never longer than `context` tokens.
+
+        Raises `Refusal` (400) for settings that make no sense together, and for ids beyond the vocabulary.
+        """
+        for name, ids in (("logit_bias", self.logit_bias or {}), ("stop_token_ids", self.stop_token_ids or ())):
+            if any(id >= vocab for id in ids):
+                raise Refusal(400, f"'{name}': ids must be below {vocab}, the number of tokens.", param=name,
+                              code="invalid_value")  # fmt: skip
+        given = {name: getattr(self, name) for name in PLAIN} | self.own()
+        given["top_k"] = None if self.top_k is None else max(self.top_k, 0)  # -1 is vLLM's word for "off"
+        given |= {"max_tokens": self.tokens(), "schema": self.response_format and self.response_format.schema_of()}
+        known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        known["max_tokens"] = min(known.get("max_tokens", default.max_tokens), context)
+        stops = {"stop": (*default.stop, *(self.stop or ())),
+                 "stop_ids": (*default.stop_ids, *(self.stop_token_ids or ()))}  # fmt: skip
+        try:
+            return replace(default, **stops, **known)
+        except GptwrightError as error:
+            raise from_model(error) from error
+
+
+class ChatRequest(Asked):
+    """POST /v1/chat/completions."""
+
+    messages: list[Message] = Field(min_length=1)
+    max_completion_tokens: int | None = Field(None, ge=1, le=1 << 31)
+    truncation: Literal["auto", "disabled"] | None = None
+    """OpenAI's word in another of its routes: "auto" leaves out the oldest turns of a conversation that is too long"""
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(None, ge=0, le=MOST_LOGPROBS)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        both = {self.max_tokens, self.max_completion_tokens} - {None}
+        if len(both) > 1:
+            refuse("max_tokens", "differs from 'max_completion_tokens'; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _top_of_something(self) -> Self:
+        if self.top_logprobs and not self.logprobs:
+            refuse("top_logprobs", "may only be given together with logprobs = true")
+        return self
+
+    def tokens(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
+
+    def own(self) -> dict[str, Any]:
+        return {"logprobs": (self.top_logprobs or 0) if self.logprobs else None}
+
+
+class CompletionRequest(Asked):
+    """POST /v1/completions. Like OpenAI's, it writes 16 tokens when no limit is given."""
+
+    prompt: Annotated[list[str | list[int]], BeforeValidator(_as_prompts)]
+    max_tokens: int | None = Field(None, ge=0, le=1 << 31)
+    logprobs: int | None = Field(None, ge=0, le=MOST_LOGPROBS)
+    echo: bool | None = None
+    best_of: int | None = Field(None, ge=1, le=MOST_ANSWERS)
+
+    @model_validator(mode="after")
+    def _best_is_known_at_the_end(self) -> Self:
+        if self.stream and (self.best_of or 1) > (self.n or 1):
+            refuse("best_of", "above n cannot be streamed: which is best is known at the end")
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if len(self.prompt) * (self.best_of or self.n or 1) > MOST_CHOICES:
+            refuse("prompt", f"all prompts together may ask for {MOST_CHOICES} answers at most")
+        return self
+
+    def tokens(self) -> int | None:
+        return 16 if self.max_tokens is None else self.max_tokens
+
+    def own(self) -> dict[str, Any]:
+        return {"logprobs": self.logprobs, "prompt_logprobs": self.logprobs if self.echo else None,
+                "best_of": self.best_of}  # fmt: skip
+
+
+class FeedbackRequest(Shape):
+    """POST /feedback: the messages up to and including the rated answer.
+
+    `id` names the rated message, so that a changed mind replaces the earlier thumb; without it the text does.
+    """
+
+    conversation: list[Message] = Field(min_length=1)
+    thumb: Literal["up", "down"]
+    id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+
+    @model_validator(mode="after")
+    def _ends_with_answer(self) -> Self:
+        if self.conversation[-1].role != "assistant":
+            refuse("conversation", "must end with the assistant's answer that is rated")
+        return self
+
+
+def check_model(asked: str, served: str) -> None:
+    """Raises `Refusal` (404) when another model is asked for than the one that is served."""
+    if asked != served:
+        raise Refusal(404, f"The model '{asked[:80]}' does not exist here; this server has '{served}'.",
+                      param="model", code="model_not_found")  # fmt: skip

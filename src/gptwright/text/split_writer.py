@@ -1,0 +1,83 @@
+"""train.jsonl and heldout.jsonl while they are written; neither side may end up without text.
+
+What a file holds out is never moved into training, however little there is to train on.
+"""
+
+import json
+from pathlib import Path
+
+from gptwright.text.accounting import Ledger
+from gptwright.text.documents import Document
+from gptwright.text.pipeline import Refined
+from gptwright.text.split import Split, position
+
+MIN_SIDE = 1_000
+_OTHER: dict[Split, Split] = {"train": "heldout", "heldout": "train"}
+
+
+class Sides:
+    """Writes kept documents, one a line, into the file of their side. A context manager; call `balance` after it."""
+
+    def __init__(self, paths: dict[Split, Path], ledger: Ledger, seed: int) -> None:
+        self._paths, self._ledger, self._seed = paths, ledger, seed
+        self._files = {split: path.open("w", encoding="utf-8", newline="\n") for split, path in paths.items()}
+        self._documents: dict[Split, int] = dict.fromkeys(paths, 0)
+        self._characters: dict[Split, int] = dict.fromkeys(paths, 0)
+        # Documents that could change sides while the other side has too little: (rank, line, characters).
+        self._spare: dict[Split, list[tuple[float, int, int]]] = {split: [] for split in paths}
+
+    def __enter__(self) -> "Sides":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def add(self, refined: Refined, split: Split) -> None:
+        """Writes one document and enters it in the ledger."""
+        document = refined.document
+        self._files[split].write(_line(document))
+        self._ledger.keep(document, split, refined.cuts)
+        if split == "heldout" and document.split is not None:
+            pass  # its file holds it out
+        elif self._characters[_OTHER[split]] < MIN_SIDE:
+            place = position(document.text, self._seed)
+            named = document.split is not None  # such a line goes last
+            rank = place + named if split == "train" else -place
+            self._spare[split].append((rank, self._documents[split], len(document.text)))
+        else:
+            self._spare[split].clear()
+        self._documents[split] += 1
+        self._characters[split] += len(document.text)
+
+    def balance(self) -> None:
+        """Moves the documents nearest to the border until each side has `MIN_SIDE` characters, if there are enough."""
+        for rich, poor in _OTHER.items():
+            moved: set[int] = set()
+            lacking = MIN_SIDE - self._characters[poor]
+            for _, line, characters in sorted(self._spare[rich]) if lacking > 0 else ():
+                if lacking <= 0 or self._documents[rich] - len(moved) < 2:
+                    break
+                moved.add(line)
+                lacking -= characters
+            if moved:
+                self._move(moved, rich, poor)
+
+    def _move(self, numbers: set[int], old: Split, new: Split) -> None:
+        rest = self._paths[old].with_suffix(".rest")
+        with (
+            self._paths[old].open(encoding="utf-8", newline="\n") as lines,
+            rest.open("w", encoding="utf-8", newline="\n") as kept,
+            self._paths[new].open("a", encoding="utf-8", newline="\n") as gained,
+        ):
+            for number, line in enumerate(lines):
+                (gained if number in numbers else kept).write(line)
+                if number in numbers:
+                    row = json.loads(line)
+                    self._ledger.move(Document(row["text"], row["source"]), old, new)
+        rest.replace(self._paths[old])
+
+
+def _line(document: Document) -> str:
+    row = {"text": document.text, "source": document.source, "title": document.title}
+    return json.dumps(row, ensure_ascii=False) + "\n"

@@ -1,0 +1,111 @@
+"""The chat template: `<|user|>text<|end|><|assistant|>text<|end|>`, or what a foreign model's folder brings.
+
+Roles and ends of turn are control tokens, inserted as ids; what people write is encoded as plain text, so nobody can
+speak in another's role. Training, evaluation, PPO and serving all come through `render`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from gptwright.foundations.errors import ArtifactError, InputError, nearest
+from gptwright.tokenizers.chat_templates.template import Message
+from gptwright.tokenizers.chat_templates.template_tokenization import Rendering
+from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+END_OF_TEXT = "<|endoftext|>"
+PAD = "<|pad|>"
+END_OF_TURN = "<|end|>"
+ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
+CONTROL_TOKENS = (END_OF_TEXT, PAD, END_OF_TURN, *ROLES.values())
+STOP_TOKENS = (END_OF_TURN, END_OF_TEXT, *ROLES.values())  # a reply ends where another would begin to speak
+
+# The same in Jinja, for other tools; it goes into tokenizer_config.json.
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+CONTROLS = Controls(begin=END_OF_TEXT, end=END_OF_TEXT, pad=PAD, stops=STOP_TOKENS, template=CHAT_TEMPLATE)
+"""Of every decoder's tokenizer that is learned here, so that each family can be taught to chat."""
+
+
+def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
+    """Ids of a conversation, and which of them the assistant says (its words and its end of turn): what SFT learns.
+
+    Raises `ArtifactError` when the tokenizer has no template or one that does not show this, `InputError` when its
+    template refuses a role or the order of roles.
+    """
+    template = _template(tokenizer)
+    if template != CHAT_TEMPLATE:
+        return Rendering(messages, tokenizer, template).learned()
+    ids: list[int] = []
+    learned: list[bool] = []
+    for message in messages:
+        if message["role"] not in ROLES:
+            raise InputError("a role of a conversation", f"'{message['role']}'", nearest(message["role"], ROLES))
+        words = [*tokenizer.encode(message["content"]), tokenizer.control(END_OF_TURN)]
+        ids += [tokenizer.control(ROLES[message["role"]]), *words]
+        learned += [False, *[message["role"] == "assistant"] * len(words)]
+    return ids, learned
+
+
+def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer) -> list[int]:
+    """Ids of a conversation up to where the assistant is to speak. Raises as `render` does."""
+    template = _template(tokenizer)
+    if template != CHAT_TEMPLATE:
+        return Rendering(messages, tokenizer, template).prompt()
+    return [*render(messages, tokenizer)[0], tokenizer.control(ROLES["assistant"])]
+
+
+def _template(tokenizer: Tokenizer) -> str:
+    if tokenizer.controls.template is None:
+        raise ArtifactError("a model with a chat template", "one without",
+                            "Use a model that was taught to chat.")  # fmt: skip
+    return tokenizer.controls.template
+
+
+def read_messages(value: Any, where: str) -> list[Message]:
+    """Checks a list of messages from outside. Raises `InputError` naming the place and what is wrong there."""
+    if not isinstance(value, list) or not value:
+        raise InputError(
+            f"a list of messages in {where}", repr(value)[:60], 'Write [{"role": "user", "content": "…"}].'
+        )
+    return [_message(item, f"message {i + 1} of {where}") for i, item in enumerate(cast("list[Any]", value))]
+
+
+def read_prompt(fields: Mapping[str, Any], where: str) -> list[Message]:
+    """The conversation that a line asks to be answered: its "messages", or its "prompt" as the user's words.
+
+    Raises `InputError` naming the place when there is neither, when both are there and differ, or when the assistant
+    has the last word.
+    """
+    texts = [fields[name] for name in ("messages", "prompt") if fields.get(name) is not None]
+    if not texts:
+        raise InputError(f'a "prompt" or a list of messages in {where}', f"the fields {', '.join(fields) or '(none)'}",
+                         'Write {"prompt": "…"}.')  # fmt: skip
+    given = [[{"role": "user", "content": text}] if isinstance(text, str) else text for text in texts]
+    messages = same_history(*(read_messages(given[at], where) for at in (0, -1)))
+    if messages is None:
+        raise InputError(f"one prompt in {where}", "'messages' and 'prompt' that differ", "Take one of them away.")
+    if messages[-1]["role"] == "assistant":
+        raise InputError(f"a prompt that the assistant is to answer in {where}", "one that ends with its answer",
+                         "Take the last message away, or give the file to sft as conversations.")  # fmt: skip
+    return messages
+
+
+def same_history(one: Sequence[Message], other: Sequence[Message]) -> list[Message] | None:
+    """The longer of two conversations of which the shorter is the end, spaces around texts aside; else None."""
+    short, long = (other, one) if len(one) >= len(other) else (one, other)
+    ends = zip(reversed(short), reversed(long), strict=False)
+    same = all(a["role"] == b["role"] and a["content"].strip() == b["content"].strip() for a, b in ends)
+    return list(long) if same else None
+
+
+def _message(item: Any, where: str) -> Message:
+    fields = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+    role, content = fields.get("role"), fields.get("content")
+    if not isinstance(role, str) or role not in ROLES:
+        raise InputError(f"a role in {where}", repr(role), nearest(str(role), ROLES))
+    if not isinstance(content, str):
+        raise InputError(f"text as content of {where}", repr(content)[:60], "Write the text as a JSON string.")
+    return Message(role=role, content=content)

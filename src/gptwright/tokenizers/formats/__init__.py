@@ -1,0 +1,1 @@
+"""Tokenizers as files: our folder, the released vocabularies, sentencepiece, GGUF."""

@@ -1,0 +1,234 @@
+"""A tokenizer on disk: `tokenizer.json`, and `tokenizer_config.json` that says what its control tokens are for.
+
+Folders of other tools are read too. What they leave unsaid (GPT-2's and BERT's say nothing) follows from the token's
+name; further stops come from `generation_config.json`, or else `config.json`, a template from `chat_template.jinja`.
+A text begins as their tokenizer begins it.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+from gptwright.foundations.atomic_io import read_json, write_json, write_text
+from gptwright.foundations.errors import ArtifactError
+from gptwright.tokenizers.post_processor import stating, surrounding, unstated
+from gptwright.tokenizers.special_tokens import Controls
+from tokenizers import Tokenizer as Backend
+from tokenizers import normalizers
+
+LARGEST = 100 << 20  # bytes; the largest vocabularies in use take a third of it
+BEGINS = ("<s>", "<|endoftext|>")
+ENDS = ("</s>", "<|endoftext|>", "[SEP]", "<unk>")
+OURS = "gptwright"
+_TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
+_NAMELESS = ("PreTrainedTokenizerFast", "TokenizersBackend")  # classes that know no token unless they are told
+_NAMES = {"unk_token": ("<unk>", "[UNK]"), "cls_token": ("[CLS]",), "sep_token": ("[SEP]",), "mask_token": ("[MASK]",)}
+
+
+def write_folder(folder: Path, backend: Backend, controls: Controls, context: int | None) -> None:
+    """Writes both files; `context` is the most tokens that the model sees at once."""
+    write_text(folder / "tokenizer.json", stating(backend, controls.begin).to_str())
+    stops = list(controls.stops)
+    config: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "chat_template": controls.template,
+        "bos_token": controls.begin,
+        "eos_token": (stops or [controls.end])[0],
+        "pad_token": controls.pad,
+        "unk_token": None if controls.names else controls.end,  # GPT-2's habit, as CTranslate2 needs one
+        "clean_up_tokenization_spaces": False,
+        "model_max_length": context,
+        OURS: {"begin": controls.begin, "end": controls.end, "pad": controls.pad, "stops": stops},
+    }
+    special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    config |= {name: token for name, tokens in _NAMES.items() for token in tokens if token in special}
+    config |= {name: token for name, token in controls.names.items() if name in _TOKENS}
+    if further := {name: token for name, token in controls.names.items() if name not in _TOKENS}:
+        config["extra_special_tokens"] = further
+    if "[MASK]" in special:
+        config["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
+    write_json(folder / "tokenizer_config.json", {name: value for name, value in config.items() if value is not None})
+
+
+READERS = {
+    "vocab.json": "read_gpt2 of gptwright.tokenizers.formats.files",
+    "vocab.bpe": "read_gpt2 of gptwright.tokenizers.formats.files",
+    "vocab.txt": "read_bert of gptwright.tokenizers.formats.files",
+    "tokenizer.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
+    "spiece.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
+    "sentencepiece.bpe.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
+}
+"""what reads the vocabulary files that lie in folders without a tokenizer.json"""
+
+
+def read_folder(folder: Path) -> tuple[Backend, Controls]:
+    """Opens a folder. Raises `ArtifactError` naming what is missing, damaged or unsaid."""
+    backend, said = _backend(folder / "tokenizer.json"), _Said(folder)
+    _clean_as_said(backend, said)
+    template = _template(folder, said)
+    special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
+    own = said.table.get(OURS)
+    if isinstance(own, dict):
+        controls = _own(cast("dict[str, Any]", own), template, folder)
+        return unstated(backend, controls.begin), replace(controls, names=_names(said, special, controls.end))
+    further = _further_stops(folder, backend)
+    end = said.token("eos_token", "sep_token") or next(iter(further), None) or _first(ENDS, special)
+    if end is None:
+        raise ArtifactError(f"the token that ends a text, 'eos_token' in {said.path}", "none",
+                            "Add it to that file.")  # fmt: skip
+    begin = _begin(said.path, backend)
+    return unstated(backend, begin), Controls(
+        begin=begin,
+        end=end,
+        pad=said.token("pad_token") or _first(("[PAD]",), special) or end,
+        stops=tuple(dict.fromkeys([end, *further])),
+        template=template,
+        names=_names(said, special, end),
+    )
+
+
+def end_ids(folder: Path) -> list[int]:
+    """The ids that end a text by what a model folder says: its generation_config.json, or else its config.json."""
+    for file in ("generation_config.json", "config.json"):
+        ids = _table(folder / file).get("eos_token_id")
+        if ids is not None:
+            listed = cast("list[Any]", ids) if isinstance(ids, list) else [ids]
+            return [i for i in listed if type(i) is int and 0 <= i < 2**32]
+    return []
+
+
+def _clean_as_said(backend: Backend, said: "_Said") -> None:
+    """BERT's class follows tokenizer_config.json in what it keeps of capitals, accents and Chinese characters."""
+    state: dict[str, Any] = json.loads(backend.normalizer.__getstate__()) if backend.normalizer else {}
+    if state.get("type") != "BertNormalizer" or said.table.get("tokenizer_class") in (None, *_NAMELESS):
+        return
+    fields = {"do_lower_case": "lowercase", "strip_accents": "strip_accents",
+              "tokenize_chinese_chars": "handle_chinese_chars"}  # fmt: skip
+    kept = {ours: state.get(ours) for ours in ("clean_text", *fields.values())}
+    for theirs, ours in fields.items():
+        value = said.table.get(theirs)
+        if not isinstance(value, bool | None):
+            raise ArtifactError(f"true or false as {theirs} in {said.path}", repr(value)[:40], "Restore the file.")
+        if said.says(theirs) and not (value is None and ours != "strip_accents"):
+            kept[ours] = value
+    if any(kept[name] != state.get(name) for name in kept):
+        backend.normalizer = normalizers.BertNormalizer(**kept)  # pyright: ignore[reportArgumentType]
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether the folder holds a tokenizer of any kind, readable or not."""
+    return any((folder / name).exists() for name in ("tokenizer.json", *READERS))
+
+
+def _begin(path: Path, backend: Backend) -> str | None:
+    """What is put before a text. `transformers` 5 does not read add_bos_token beside a tokenizer.json, whose
+    post-processor decides. Raises `ArtifactError` when that is more than one token."""
+    before, _ = surrounding(backend)
+    if len(before) > 1:
+        raise ArtifactError(f"at most one token put before a text in {path.parent}", " ".join(before)[:60],
+                            "Such a tokenizer cannot be used here.")  # fmt: skip
+    return next(iter(before), None)
+
+
+def _names(said: "_Said", special: list[str], end: str) -> dict[str, str]:
+    """The tokens that a chat template may ask for by name, as the tokenizer's class knows them."""
+    named = {name: said.token(name) for name in _TOKENS}
+    if said.table.get("tokenizer_class") not in _NAMELESS:
+        usual = {"bos_token": _first(BEGINS, special), "eos_token": end}
+        named |= {name: token for name, token in usual.items() if not said.says(name)}
+    further = said.table.get("extra_special_tokens")
+    if isinstance(further, dict):
+        named |= {name: token for name, token in cast("dict[str, Any]", further).items() if isinstance(token, str)}
+    return {name: token for name, token in named.items() if token is not None}
+
+
+def _backend(path: Path) -> Backend:
+    if not path.is_file():
+        others = [name for name in READERS if (path.parent / name).is_file()]
+        raise ArtifactError(f"a tokenizer at {path}", f"{others[0]} only" if others else "nothing there",
+                            f"Read that file with {READERS[others[0]]} and save the result." if others else
+                            "Run the tokenize stage first.")  # fmt: skip
+    remedy = "Restore it, or run the tokenize stage again."
+    if path.stat().st_size > LARGEST:
+        raise ArtifactError(
+            f"a tokenizer.json of at most {LARGEST >> 20} MiB", f"{path.stat().st_size:,} bytes", remedy
+        )
+    try:
+        backend = Backend.from_file(str(path))
+    except Exception as error:  # the Rust library raises plain Exception
+        raise ArtifactError(f"a tokenizer.json in {path.parent}", f"a damaged one ({error})", remedy) from error
+    ids = backend.get_vocab().values()
+    if not ids or max(ids) > 2 * len(ids) + 1000:
+        got = f"{len(ids):,} tokens with ids up to {max(ids, default=0):,}"
+        raise ArtifactError(f"ids without large gaps in {path}", got, remedy)
+    return backend
+
+
+class _Said:
+    """What tokenizer_config.json and special_tokens_map.json say; the first counts more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "tokenizer_config.json"
+        self.table: dict[str, Any] = _table(folder / "special_tokens_map.json") | _table(self.path)
+
+    def says(self, name: str) -> bool:
+        return name in self.table
+
+    def token(self, *names: str) -> str | None:
+        """The first of these names that has a token; a token is a string, or a table with its content."""
+        for name in names:
+            value = self.table.get(name)
+            if isinstance(value, dict):
+                value = cast("dict[str, Any]", value).get("content")
+            if isinstance(value, str):
+                return value
+            if value is not None:
+                raise ArtifactError(f"a token as {name} in {self.path}", repr(value)[:60], "Write it as a string.")
+        return None
+
+
+def _table(path: Path) -> dict[str, Any]:
+    found = read_json(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise ArtifactError(f"a JSON object in {path}", type(found).__name__, "Restore the file.")
+    return cast("dict[str, Any]", found)
+
+
+def _own(table: dict[str, Any], template: str | None, folder: Path) -> Controls:
+    match table:
+        case {"begin": str() | None as begin, "end": str(end), "pad": str(pad), "stops": [*stops]} if all(
+            isinstance(stop, str) for stop in stops
+        ):
+            return Controls(begin=begin, end=end, pad=pad, stops=tuple(map(str, stops)), template=template)
+        case _:
+            raise ArtifactError(f"begin, end, pad and stops under '{OURS}' in {folder / 'tokenizer_config.json'}",
+                                repr(table)[:80], "Restore the file.")  # fmt: skip
+
+
+def _template(folder: Path, said: _Said) -> str | None:
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ArtifactError(f"a chat template in UTF-8 at {path}", str(error), "Restore the file.") from error
+    found = said.table.get("chat_template")
+    if isinstance(found, list):
+        named = [cast("dict[str, Any]", item) for item in cast("list[Any]", found) if isinstance(item, dict)]
+        found = next((item.get("template") for item in named if item.get("name") == "default"), None)
+    if found is not None and not isinstance(found, str):
+        raise ArtifactError(f"a chat template in {said.path}", repr(found)[:60], "Write it as a string.")
+    return found
+
+
+def _further_stops(folder: Path, backend: Backend) -> list[str]:
+    """Tokens that a model folder's settings end a text with, besides the tokenizer's own. A word of the vocabulary is
+    none of them: it may stand in a text, and ends a reply by its id alone."""
+    added = backend.get_added_tokens_decoder()
+    return [added[i].content for i in end_ids(folder) if i in added]
+
+
+def _first(known: Iterable[str], special: list[str]) -> str | None:
+    return next((token for token in known if token in special), None)

@@ -1,0 +1,219 @@
+"""The tokenizer inside a GGUF file: its values say every token, what kind it is, and how texts are cut and merged.
+
+Two kinds: "gpt2", byte-level merges in order, and "llama", SentencePiece's pieces, where the better score merges first
+and a character without a piece becomes its bytes. Either way text never becomes a control token.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gptwright.foundations.errors import ArtifactError
+from gptwright.tokenizers.formats.pretokenizers import CUTS, Cut
+from gptwright.tokenizers.special_tokens import Controls
+from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer as Backend
+
+GGML = "tokenizer.ggml."
+NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
+LONGEST_PIECE = 256  # characters; the merges that a piece implies cost its length squared
+# Where a reply ends, under the names that models gave it; a file names one or two of them at most.
+ENDS = (
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<EOT>",
+    "</s>",
+)
+REMEDY = "Make the file anew with llama.cpp's converter, or fetch it again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """Every token with its kind, in the order of their ids, and the ids by token."""
+
+    tokens: tuple[str, ...]
+    kinds: tuple[int, ...]
+    ids: dict[str, int]
+
+    def of(self, *kinds: int) -> list[str]:
+        """The tokens of these kinds."""
+        return [token for token, kind in zip(self.tokens, self.kinds, strict=True) if kind in kinds]
+
+
+def tokenizer_of(metadata: Mapping[str, Any]) -> tuple[Backend, Controls]:
+    """The tokenizer that a file's values describe, and its control tokens.
+
+    Bytes that a "gpt2" vocabulary has no letter for are left out of a text, as its makers' tokenizer leaves them out.
+    Raises `ArtifactError` naming the value that is missing, damaged or unknown.
+    """
+    name = metadata.get(f"{GGML}model")
+    makers = {"gpt2": _byte_level, "llama": _pieces}
+    if not isinstance(name, str) or name not in makers:
+        raise ArtifactError(f"a tokenizer.ggml.model among {', '.join(makers)}", ascii(name)[:60],
+                            "Fetch the model as a Hugging Face folder.")  # fmt: skip
+    cut = _cut(metadata) if name == "gpt2" else Cut(begins=True)
+    vocabulary = _vocabulary(metadata)
+    controls, vocabulary = _controls(metadata, vocabulary, cut)
+    try:
+        backend = makers[name](metadata, vocabulary, cut)
+        backend.add_special_tokens([_whole(token, True) for token in vocabulary.of(CONTROL, UNKNOWN)])
+        backend.add_tokens([_whole(token, False) for token in vocabulary.of(USER)])
+    except ArtifactError:
+        raise
+    except Exception as error:  # the Rust library raises plain Exception
+        raise ArtifactError("a vocabulary that tokenizers can hold", str(error)[:200], REMEDY) from error
+    _check_controls(backend, vocabulary)
+    return backend, controls
+
+
+def _whole(token: str, special: bool) -> AddedToken:
+    return AddedToken(token, normalized=False, special=special)
+
+
+def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
+    tokens = _array(metadata, "tokens", str)
+    kinds = _array(metadata, "token_type", int, len(tokens))
+    ids = {token: i for i, token in enumerate(tokens)}
+    if len(ids) < len(tokens):
+        i, token = next((i, token) for i, token in enumerate(tokens) if ids[token] != i)
+        raise ArtifactError("each token once in tokenizer.ggml.tokens", f"{ascii(token)[:60]} as {i} and {ids[token]}",
+                            REMEDY)  # fmt: skip
+    if "" in ids:
+        raise ArtifactError("no empty token in tokenizer.ggml.tokens", f"one as {ids['']}", REMEDY)
+    if strange := set(kinds) - {NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE}:
+        raise ArtifactError("numbers from 1 to 6 as tokenizer.ggml.token_type", str(min(strange)), REMEDY)
+    return Vocabulary(tokens=tokens, kinds=kinds, ids=ids)
+
+
+def _array(metadata: Mapping[str, Any], name: str, kind: type, length: int | None = None) -> tuple[Any, ...]:
+    found: Any = metadata.get(GGML + name)
+    if not isinstance(found, tuple) or not found or any(type(entry) is not kind for entry in found):
+        got = "no such value" if found is None else ascii(found)[:60]
+        raise ArtifactError(f"a list of {kind.__name__} as {GGML}{name}", got, REMEDY)
+    if length is not None and len(found) != length:
+        raise ArtifactError(f"{length} entries in {GGML}{name}, one for each token", str(len(found)), REMEDY)
+    return found
+
+
+def _cut(metadata: Mapping[str, Any]) -> Cut:
+    name = metadata.get(f"{GGML}pre")
+    if not isinstance(name, str) or name not in CUTS:
+        got = "none" if name is None else ascii(name)[:60]
+        raise ArtifactError("a known way to cut texts as tokenizer.ggml.pre", got,
+                            f"Known: {', '.join(CUTS)}. Fetch the model as a Hugging Face folder.")  # fmt: skip
+    return CUTS[name]
+
+
+def _byte_level(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> Backend:
+    letters = set(pre_tokenizers.ByteLevel.alphabet())
+    for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True):
+        if kind == NORMAL and not letters.issuperset(token):
+            raise ArtifactError("ordinary tokens in the letters of bytes", ascii(token)[:60], REMEDY)
+    special = set(vocabulary.of(CONTROL, UNKNOWN))
+    merges: list[tuple[str, str]] = []
+    for i, text in enumerate(_array(metadata, "merges", str)):
+        left, _, right = text.partition(" ")
+        if left not in vocabulary.ids or right not in vocabulary.ids or left + right not in vocabulary.ids:
+            raise ArtifactError(f"two tokens that make a third as merge {i}", ascii(text)[:60], REMEDY)
+        if left + right not in special:
+            merges.append((left, right))
+    backend = Backend(models.BPE(vocab=vocabulary.ids, merges=merges, ignore_merges=cut.whole))
+    backend.pre_tokenizer = cut.pre_tokenizer()
+    backend.decoder = decoders.ByteLevel()
+    return backend
+
+
+def _pieces(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> Backend:
+    # A space before every text, as SentencePiece and llama.cpp put it; transformers leaves it out before another space.
+    spaced = metadata.get(f"{GGML}add_space_prefix", True) is not False
+    unknown = vocabulary.of(UNKNOWN)
+    backend = Backend(
+        models.BPE(
+            vocab=vocabulary.ids,
+            merges=_implied_merges(metadata, vocabulary),
+            unk_token=unknown[0] if unknown else None,
+            fuse_unk=True,
+            byte_fallback=True,
+        )
+    )
+    front = [normalizers.Prepend("▁")] if spaced else []
+    backend.normalizer = normalizers.Sequence([*front, normalizers.Replace(" ", "▁")])
+    start = [decoders.Strip(" ", 1, 0)] if spaced else []
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *start])
+    return backend
+
+
+def _implied_merges(metadata: Mapping[str, Any], vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    """Every way to make a piece of two others: the best score first, as SentencePiece merges."""
+    scores = _array(metadata, "scores", float, len(vocabulary.tokens))
+    if not all(math.isfinite(score) for score in scores):
+        raise ArtifactError("finite numbers as tokenizer.ggml.scores", "others", REMEDY)
+    ids = {vocabulary.tokens[i]: i for i, kind in enumerate(vocabulary.kinds) if kind in (NORMAL, USER)}
+    found: list[tuple[float, int, int, str, str]] = []
+    for piece, i in ids.items():
+        if len(piece) > LONGEST_PIECE:
+            raise ArtifactError(f"pieces of at most {LONGEST_PIECE} characters", f"one of {len(piece)}", REMEDY)
+        halves = [(piece[:at], piece[at:]) for at in range(1, len(piece))]
+        known = sorted((ids[left], ids[right], left, right) for left, right in halves if left in ids and right in ids)
+        found += [(scores[i], len(left), len(right), left, right) for _, _, left, right in known]
+    found.sort(key=lambda merge: merge[:3], reverse=True)
+    return [(left, right) for *_, left, right in found]
+
+
+def _controls(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> tuple[Controls, Vocabulary]:
+    """The control tokens, and the vocabulary with all of them marked as such."""
+    begin, end = _token(metadata, "bos_token_id", vocabulary), _token(metadata, "eos_token_id", vocabulary)
+    if end is None:
+        raise ArtifactError("tokenizer.ggml.eos_token_id", "no such value", REMEDY)
+    begins = metadata.get(f"{GGML}add_bos_token", cut.begins) is True
+    special = set(vocabulary.of(CONTROL, USER))
+    turns = [_token(metadata, name, vocabulary) for name in ("eot_token_id", "eom_token_id")]
+    stops = dict.fromkeys([end, *(token for token in turns if token), *(token for token in ENDS if token in special)])
+    named = {token for token in (begin, *stops) if token}
+    for token in named:
+        if vocabulary.kinds[vocabulary.ids[token]] not in (CONTROL, USER, UNKNOWN):
+            raise ArtifactError("control tokens to begin and end texts", f"the ordinary {ascii(token)[:60]}", REMEDY)
+    template = metadata.get("tokenizer.chat_template")
+    if template is not None and not isinstance(template, str):
+        raise ArtifactError("a text as tokenizer.chat_template", ascii(template)[:60], REMEDY)
+    ids = {"unk": "unknown", "sep": "seperator", "pad": "padding", "cls": "cls", "mask": "mask"}  # its own spelling
+    named_tokens = {"bos_token": begin, "eos_token": end} | {
+        f"{name}_token": _token(metadata, f"{theirs}_token_id", vocabulary) for name, theirs in ids.items()
+    }
+    kinds = tuple(
+        CONTROL if token in named else kind for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True)
+    )
+    controls = Controls(
+        begin=begin if begins else None,
+        end=end,
+        pad=_token(metadata, "padding_token_id", vocabulary) or end,
+        stops=tuple(stops),
+        template=template,
+        names={name: token for name, token in named_tokens.items() if token},
+    )
+    return controls, Vocabulary(tokens=vocabulary.tokens, kinds=kinds, ids=vocabulary.ids)
+
+
+def _token(metadata: Mapping[str, Any], name: str, vocabulary: Vocabulary) -> str | None:
+    """The token whose id the file gives under this name."""
+    i = metadata.get(GGML + name)
+    if i is None:
+        return None
+    if type(i) is not int or not 0 <= i < len(vocabulary.tokens):
+        raise ArtifactError(f"an id below {len(vocabulary.tokens)} as {GGML}{name}", ascii(i)[:60], REMEDY)
+    return vocabulary.tokens[i]
+
+
+def _check_controls(backend: Backend, vocabulary: Vocabulary) -> None:
+    """No text may become a control token: not even that token's own text."""
+    backend.encode_special_tokens = True
+    for token in vocabulary.of(CONTROL):
+        if vocabulary.ids[token] in backend.encode(token, add_special_tokens=False).ids:
+            raise ArtifactError("control tokens that no text can become", f"{ascii(token)[:60]}, a word of its own",
+                                REMEDY)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Several processes at one model: the mesh, sharding, tensor parallelism, tensors on disk."""

@@ -1,0 +1,59 @@
+"""How fast this machine trains a model: measured for a second or two on the real model, loss and optimiser."""
+
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptwright.foundations.device import fast_dtype
+from gptwright.models.catalogue import build
+from gptwright.objectives.language import next_token_loss
+from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizers import RULES
+
+CPU = torch.device("cpu")
+
+
+def step_seconds(
+    model: Any,
+    *batches: tuple[int, int],
+    optim: str = "adamw",
+    dtype: torch.dtype | None = None,
+    device: torch.device = CPU,
+    at_most: float = 1.5,
+) -> float:
+    """One training step on batches of (rows, length) tokens drawn at random; `model` is a configuration."""
+    dtype = dtype or fast_dtype()
+    network: Any = build(model).to(device)
+    hold_matrices_in(network, dtype)
+    optimizer = Optimizer(network.named_parameters(), RULES[optim](0.1, 0.95, 1e-8, dtype))
+    ids = [torch.randint(model.vocab, shape, device=device) for shape in batches]
+
+    def step() -> None:
+        for loss in losses(network, ids):
+            loss.backward()
+        optimizer.step(1e-4, 1.0)  # which asks for the gradients' norm, so that it waits for a device
+
+    return seconds_of(step, at_most=at_most)
+
+
+def losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
+    """Of batches that stand for text."""
+    for ids in batches:
+        yield next_token_loss(network.hidden(ids), network.output, ids)
+
+
+def seconds_of(work: Callable[[], object], enough: int = 15, at_most: float = 1.5) -> float:
+    """Median of up to `enough` runs after two to warm up, stopping early when `at_most` seconds went by.
+
+    A run that alone takes longer is the only one: warming up is little of it.
+    """
+    began, taken = time.perf_counter(), list[float]()
+    while len(taken) < enough + 2 and (not taken or time.perf_counter() - began < at_most):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return median(taken[2:] or taken[-1:])
