@@ -19,35 +19,38 @@ from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.models.catalogue import build, count, preset
 from gptwright.objectives.language import next_token_loss
 from gptwright.training.async_checkpoint import Saving
-from gptwright.training.batch_shard import Share
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.train_state import Course
+from gptwright.training.batch_shard import BatchShard
+from gptwright.training.optimizer import Optimizer, cast_linears
+from gptwright.training.train_state import TrainState
 from gptwright.training.train_step import optimise
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--model", default="gpt2-nano")
-    options.add_argument("--rows", type=int, default=16)
-    options.add_argument("--length", type=int, default=128)
+    options.add_argument("--batch-size", type=int, default=16)
+    options.add_argument("--sequence-length", type=int, default=128)
     options.add_argument("--save-every", type=int, default=400, help="pretrain's default")
     options.add_argument("--saves", type=int, default=3)
     options.add_argument("--threads", type=int, default=physical_cores())
     given = options.parse_args()
     use_threads(given.threads)
     network: Any = build(preset(given.model), 1)
-    hold_matrices_in(network, fast_dtype())
+    cast_linears(network, fast_dtype())
     optimizer = Optimizer(network.named_parameters())
 
-    def losses(batch: int, share: Share) -> Iterator[Tensor]:
-        shape = (given.rows, given.length + 1)
+    def losses(batch: int, shard: BatchShard) -> Iterator[Tensor]:
+        shape = (given.batch_size, given.sequence_length + 1)
         ids = torch.randint(network.config.vocab, shape, generator=torch.Generator().manual_seed(batch))
         yield next_token_loss(network.hidden(ids[:, :-1]), network.output, ids[:, 1:])
 
     plain, beside, copies, writing = [], [], [], False
     total = given.save_every * given.saves
-    with tempfile.TemporaryDirectory() as folder, Saving(Path(folder), every=given.save_every, kept=2) as saving:
-        for step in optimise(optimizer, losses, lambda step: 1e-4, Course(), steps=total + given.save_every // 2):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Saving(Path(folder), every=given.save_every, keep_checkpoints=2) as saving,
+    ):
+        for step in optimise(optimizer, losses, lambda step: 1e-4, TrainState(), steps=total + given.save_every // 2):
             if step.number > 2:
                 (beside if writing else plain).append(step.seconds)
             if saving.is_time(step.number):

@@ -176,11 +176,11 @@ def streams(ours: Ours, draw: Draw) -> Iterator[Iterator[tuple[float, float]]]:
 
 def planning(_: Any, draw: Draw) -> Spent:
     """The scheduler's plans of 200 steps of 64 answers, and of nothing else."""
-    from gptwright.inference.contiguous_allocator import Slots
+    from gptwright.inference.contiguous_allocator import ContiguousAllocator
     from gptwright.inference.request import Request
     from gptwright.inference.scheduler import Scheduler
 
-    memory: Any = Slots(65_536)
+    memory: Any = ContiguousAllocator(65_536)
     scheduler: Any = Scheduler(memory)
     for number, prompt in enumerate(draw.prompts(64, 64)):
         scheduler.add(Request(ids=prompt, sampling=greedy(400), seed=number))
@@ -327,20 +327,20 @@ def rounds(name: str, who: list[str], given: argparse.Namespace) -> dict[str, li
 def report(name: str, taken: dict[str, list[dict[str, Any]]], threads: int) -> None:
     measured = "processor" if threads == 1 else "wall"
 
-    def least(figures: list[dict[str, Any]]) -> float:
-        found = min(figure[measured] for figure in figures)
-        return found - min(figure["before"][measured] for figure in figures) if figures[0]["before"] else found
+    def least(metrics: list[dict[str, Any]]) -> float:
+        found = min(figure[measured] for figure in metrics)
+        return found - min(figure["before"][measured] for figure in metrics) if metrics[0]["before"] else found
 
-    seconds = {who: least(figures) / figures[0]["tokens"] for who, figures in taken.items()}
+    seconds = {who: least(metrics) / metrics[0]["tokens"] for who, metrics in taken.items()}
     ours = [who for who in taken if who.startswith("gptwright")] or list(taken)[:1]
-    truth = next((figures for who, figures in taken.items() if who.startswith("transformers")), None)
+    truth = next((metrics for who, metrics in taken.items() if who.startswith("transformers")), None)
     print(f"{name}: {ROWS[name].title}; {threads} threads, {measured} time, best of {max(map(len, taken.values()))}")
-    for who, figures in taken.items():
-        busy = median(figure["processor"] / figure["wall"] for figure in figures)
+    for who, metrics in taken.items():
+        busy = median(figure["processor"] / figure["wall"] for figure in metrics)
         ratios = "  ".join(f"{seconds[who] / seconds[one]:6.2f} ×" for one in ours)
-        notes = [figures[-1]["note"]] if figures[-1]["note"] else []
-        if truth and truth is not figures:
-            pairs = [a == b for mine, theirs in zip(figures, truth, strict=False)
+        notes = [metrics[-1]["note"]] if metrics[-1]["note"] else []
+        if truth and truth is not metrics:
+            pairs = [a == b for mine, theirs in zip(metrics, truth, strict=False)
                      for a, b in zip(mine["first"], theirs["first"], strict=True)]  # fmt: skip
             notes.append(f"first tokens as transformers': {sum(pairs)} of {len(pairs)}")
         if not 0.9 < busy / threads < 1.1:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gptwright.foundations.atomic_io import write_json
 from gptwright.text.pack import TokenFile
-from gptwright.training.batch_schedule import Ramp
+from gptwright.training.batch_schedule import BatchSizeSchedule
 from gptwright.training.batches import Windows
 
 TOKENS = 100_000_000
@@ -48,8 +48,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tokens = TokenFile.open(given.tokens / "train") if given.tokens else random_tokens(Path(folder))
         for rows, length in ((16, 128), (8, 256), (64, 256), (512, 1024)):
-            for name, ramp in (("", Ramp(rows)), (", growing from 1 row", Ramp(rows, 1, 1000 * rows))):
-                speed = tokens_a_second(Windows(tokens, length, ramp, seed=1), given.seconds)
+            for name, batch_schedule in (
+                ("", BatchSizeSchedule(rows)),
+                (", growing from 1 row", BatchSizeSchedule(rows, 1, 1000 * rows)),
+            ):
+                speed = tokens_a_second(Windows(tokens, length, batch_schedule, seed=1), given.seconds)
                 print(f"{rows:4} × {length:4}{name:22} {speed / 1e6:7.1f} M tokens/s  {2e4 / speed:7.2%}")
 
 

@@ -29,7 +29,7 @@ from gptwright.text.pack import TokenFile
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.muon import Muon
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.schedules import trapezoid
 
 LENGTH, COOLDOWN, WARMUP, HEAD = 256, 0.4, 20, 32
@@ -97,7 +97,7 @@ class Learner:
 
     def __init__(self, run: Run, tokens: TokenFile, vocab: int) -> None:
         self.run, self.network = run, build(model(run, vocab), seed=1)
-        hold_matrices_in(self.network, fast_dtype())
+        cast_linears(self.network, fast_dtype())
         rule = Muon(dtype=fast_dtype()) if run.optimizer == "muon" else AdamW()
         self.optimizer = Optimizer(self.network.named_parameters(), rule)
         self.windows = Windows(tokens, LENGTH, run.rows, seed=1)

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from itertools import islice
 from random import Random
 
-from gptwright.inference.contiguous_allocator import Slots
-from gptwright.inference.kv_allocator import Memory
-from gptwright.inference.paged_allocator import Blocks
+from gptwright.inference.contiguous_allocator import ContiguousAllocator
+from gptwright.inference.kv_allocator import KVAllocator
+from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.scheduler import Scheduler
@@ -49,7 +49,7 @@ def step(scheduler: Scheduler) -> tuple[list[Request], bool]:
     return ended, steady and not ended
 
 
-def measure(memory: Memory, sequences: int, steps: int) -> None:
+def measure(memory: KVAllocator, sequences: int, steps: int) -> None:
     scheduler, source = Scheduler(memory, most=sequences), requests(Random(0), ANSWER // 4)
     for request in islice(source, sequences):
         scheduler.add(request)
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     given = parser.parse_args()
     tokens = given.sequences * (PROMPT + ANSWER) * 3 // 2
-    for memory in (Slots(tokens), Blocks(tokens // 64)):
+    for memory in (ContiguousAllocator(tokens), PagedAllocator(tokens // 64)):
         measure(memory, given.sequences, given.steps)
 
 

@@ -53,7 +53,7 @@ def main() -> None:
              "--out", str(run), "--no-serve"],
             check=True, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        columns.append(figures(run, time.monotonic() - began))
+        columns.append(metrics(run, time.monotonic() - began))
     print(f"| {given.minutes:g} minutes | " + " | ".join(f"seed {seed}" for seed in given.seeds) + " |")
     print("|---|" + "---:|" * len(columns))
     for name in columns[0]:

@@ -31,13 +31,13 @@ from gptwright.foundations.device import fast_dtype
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.objectives.language import next_token_loss
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.tokenize import Tokenize, open_tokens
 from gptwright.text.pack import TokenFile
 from gptwright.training.batches import Windows
 from gptwright.training.muon import Muon
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.schedules import Schedule, cosine, trapezoid
 
 LENGTH, WIDTH, LAYERS, HEADS, VOCAB = 256, 256, 4, 4, 4096
@@ -73,8 +73,10 @@ class Runner:
 
 def corpus(folder: Path) -> tuple[TokenFile, TokenFile]:
     """Training and held-out tokens of the bundled text."""
-    text = carry_out("prepare", Prepare(data=("bundled:novels", "bundled:plays", "bundled:wordnet")), folder / "text")
-    tokens = carry_out("tokenize", Tokenize(text=text.path, vocab=VOCAB), folder / "tokens").path
+    text = execute_stage(
+        "prepare", Prepare(data=("bundled:novels", "bundled:plays", "bundled:wordnet")), folder / "text"
+    )
+    tokens = execute_stage("tokenize", Tokenize(text=text.path, vocab=VOCAB), folder / "tokens").path
     return open_tokens(tokens, "train"), open_tokens(tokens, "heldout")
 
 
@@ -103,7 +105,7 @@ def ours(name: str, steps: int, rate: float) -> Runner:
     """Matrices in the machine's faster format, Muon, a rate that is flat and then falls to zero."""
     config = GPT2Config(vocab=VOCAB, context=LENGTH, width=WIDTH, heads=HEADS, layers=LAYERS)
     network = build(config, seed=1)
-    hold_matrices_in(network, fast_dtype())
+    cast_linears(network, fast_dtype())
     optimizer = Optimizer(network.named_parameters(), Muon(dtype=fast_dtype()))
 
     def step(ids: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
@@ -159,8 +161,8 @@ def rivals(checkout: Path, kilotokens: int, tokens: TokenFile, heldout: TokenFil
 def reach(goal: float, kilotokens: int, rate: float, tokens: TokenFile, heldout: TokenFile) -> Result:
     """The first of our runs that gets to the goal, or the last one."""
     result = Result("gptwright")
-    for share in SHARES:
-        steps = int(share * kilotokens * 1024) // (OUR_ROWS * LENGTH)
+    for shard in SHARES:
+        steps = int(shard * kilotokens * 1024) // (OUR_ROWS * LENGTH)
         result = train(ours("gptwright", steps, rate), steps, tokens, heldout)
         if result.loss <= goal:
             break
@@ -183,7 +185,7 @@ def main() -> None:
     parser.add_argument("--nanogpt", type=Path, required=True, help="a checkout of nanoGPT: model.py is what is used")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--kilotokens", type=int, default=768, help="what nanoGPT reads")
-    parser.add_argument("--rate", type=float, default=6e-3, help="our peak rate")
+    parser.add_argument("--learning-rate", type=float, default=6e-3, help="our peak rate")
     parser.add_argument("--out", type=Path, help="where token files stay")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -191,7 +193,7 @@ def main() -> None:
         tokens, heldout = corpus(given.out or Path(temporary))
         results = rivals(given.nanogpt, given.kilotokens, tokens, heldout)
         goal = min(result.loss for result in results)
-        mine = reach(goal, given.kilotokens, given.rate, tokens, heldout)
+        mine = reach(goal, given.kilotokens, given.learning_rate, tokens, heldout)
     print(f"GPT-2 {LAYERS} × {WIDTH}, {given.threads} threads, ours in {str(fast_dtype()).removeprefix('torch.')}; "
           f"the goal: {goal:.3f} nats, {'reached' if mine.loss <= goal else 'not reached'}\n")  # fmt: skip
     print(table(results, mine))

@@ -34,7 +34,7 @@ from gptwright.objectives.language import next_token_loss
 from gptwright.text.bundled import bundled_text
 from gptwright.training.adamw import AdamW
 from gptwright.training.compile import compile_parts
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, cast_linears
 
 SHAPES = {
     "start": (GPT2Config(vocab=2048, context=256, width=192, heads=6, layers=4), 16, 128),
@@ -57,10 +57,10 @@ Step = Callable[[Batch, float], float]
 
 def ours(config: GPT2Config, *, compiled: bool) -> Step:
     network: Any = build(config, seed=1)
-    hold_matrices_in(network, fast_dtype())
+    cast_linears(network, fast_dtype())
     if compiled:
         compile_parts(network, alone=True)
-    optimizer = Optimizer(network.named_parameters(), AdamW(decay=DECAY, betas=BETAS))
+    optimizer = Optimizer(network.named_parameters(), AdamW(weight_decay=DECAY, betas=BETAS))
     print(reason(), file=sys.stderr)
 
     def step(batch: Batch, rate: float) -> float:
@@ -161,8 +161,8 @@ def work(given: argparse.Namespace) -> None:
         data = batch(number)
         wall, processor = time.perf_counter(), time.process_time()
         loss = step(data, RATE * min(1.0, (number + 1) / WARMUP))
-        figures = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor, "loss": loss}
-        print(json.dumps(figures), file=results, flush=True)
+        metrics = {"wall": time.perf_counter() - wall, "processor": time.process_time() - processor, "loss": loss}
+        print(json.dumps(metrics), file=results, flush=True)
 
 
 def main() -> None:
@@ -194,13 +194,13 @@ def main() -> None:
 def report(given: argparse.Namespace, taken: dict[str, list[dict[str, float]]]) -> None:
     config, rows, length = SHAPES[given.shape]
     measured = "processor" if given.threads == 1 else "wall"
-    seconds = {who: median(figure[measured] for figure in figures[2:]) for who, figures in taken.items()}
+    seconds = {who: median(figure[measured] for figure in metrics[2:]) for who, metrics in taken.items()}
     print(f"{given.shape}: {config.layers} × {config.width}, vocab {config.vocab}, {rows} × {length} tokens a step, "
           f"{given.threads} threads, {given.rounds} rounds; ratios by {measured} time")  # fmt: skip
-    reference = next(figures[-1]["loss"] for who, figures in taken.items() if "fp32" in who)
-    for who, figures in taken.items():
-        busy = median(figure["processor"] / figure["wall"] for figure in figures[2:])
-        loss, ratio = figures[-1]["loss"], seconds[who] / seconds["gptwright"]
+    reference = next(metrics[-1]["loss"] for who, metrics in taken.items() if "fp32" in who)
+    for who, metrics in taken.items():
+        busy = median(figure["processor"] / figure["wall"] for figure in metrics[2:])
+        loss, ratio = metrics[-1]["loss"], seconds[who] / seconds["gptwright"]
         disturbed = "" if 0.9 < busy / given.threads < 1.1 else f"  {busy:.2f} cores busy: do not quote"
         print(f"  {who:30} {seconds[who] * 1e3:8.0f} ms  {rows * length / seconds[who]:7.0f} tokens/s  {ratio:5.2f} ×  "
               f"loss {loss:.4f} ({loss / reference - 1:+.2%}){disturbed}")  # fmt: skip

@@ -32,8 +32,8 @@ from gptwright.objectives.language import next_token_loss
 from gptwright.training.adamw import AdamW
 from gptwright.training.compile import compile_parts
 from gptwright.training.distributed.mesh import Mesh, World, joined, world
-from gptwright.training.distributed.sharding import spread
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.distributed.sharding import shard_model
+from gptwright.training.optimizer import Optimizer, cast_linears
 
 VOCAB, CONTEXT, TOKENS_A_STEP = 50_304, 1024, 524_288
 MODELS = {"124m": PRESETS["gpt2-124m"], "1.5b": PRESETS["gpt2-1.5b"]}
@@ -57,10 +57,10 @@ def sizes(model: str) -> GPT2Config:
 def ours(config: GPT2Config, together: World) -> Step:
     """What `gptwright pretrain --compile` does."""
     network: Any = build(config, seed=1)
-    hold_matrices_in(network, torch.bfloat16)
+    cast_linears(network, torch.bfloat16)
     compile_parts(network, alone=together.axes is None)
-    layout = spread(network, together)
-    optimizer = Optimizer(network.named_parameters(), AdamW(decay=DECAY, betas=BETAS), layout)
+    layout = shard_model(network, together)
+    optimizer = Optimizer(network.named_parameters(), AdamW(weight_decay=DECAY, betas=BETAS), layout)
 
     def step(batches: list[Batch]) -> torch.Tensor:
         total = torch.zeros((), device=together.device)
@@ -161,13 +161,13 @@ def contest(given: argparse.Namespace) -> None:
     with joined(Mesh(), kind):
         together = world(Mesh(), kind)
         try:
-            figures = measured(given, together)
+            metrics = measured(given, together)
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
             sys.exit(DID_NOT_FIT)
         if together.first:
-            print(json.dumps(figures), flush=True)
+            print(json.dumps(metrics), flush=True)
 
 
 def measured(given: argparse.Namespace, together: World) -> dict[str, Any]:
@@ -177,9 +177,9 @@ def measured(given: argparse.Namespace, together: World) -> dict[str, Any]:
         "nanogpt": lambda: nanogpt(config, device, given.nanogpt),
         "transformers": lambda: transformers(config, device),
     }[given.contestant]()
-    pieces = max(1, given.tokens // (given.rows * config.context * together.mesh.shard))
+    pieces = max(1, given.tokens // (given.batch_size * config.context * together.mesh.shard))
     random = torch.Generator().manual_seed(together.process.rank)
-    data = torch.randint(config.vocab, (pieces, given.rows, config.context + 1), generator=random).to(device)
+    data = torch.randint(config.vocab, (pieces, given.batch_size, config.context + 1), generator=random).to(device)
     batches = [(part[:, :-1].contiguous(), part[:, 1:].contiguous()) for part in data]
     losses = [step(batches) for _ in range(given.warm)]
     finish(losses[-1])
@@ -187,10 +187,10 @@ def measured(given: argparse.Namespace, together: World) -> dict[str, Any]:
     losses += [step(batches) for _ in range(given.steps)]
     finish(losses[-1])
     seconds = (time.perf_counter() - start) / given.steps
-    speed = pieces * given.rows * config.context / seconds  # of this process
+    speed = pieces * given.batch_size * config.context / seconds  # of this process
     rate, source = peak(device)
     return {
-        "contestant": given.contestant, "model": given.model, "rows": given.rows, "pieces": pieces,
+        "contestant": given.contestant, "model": given.model, "batch_size": given.batch_size, "pieces": pieces,
         "processes": together.process.count, "tokens_per_second": round(speed * together.process.count),
         "tokens_per_second_and_device": round(speed), "mfu": round(speed * work_a_token(config) / rate, 4),
         "peak_tflops": round(rate / 1e12, 1), "peak_is": source, "seconds_a_step": round(seconds, 4),
@@ -208,7 +208,7 @@ def largest_that_fits(
         left = given.deadline - time.monotonic()
         if left <= 0:
             return None
-        command = [*words, "--contestant", contestant, "--model", model, "--rows", str(rows)]
+        command = [*words, "--contestant", contestant, "--model", model, "--batch-size", str(rows)]
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=left)
         except subprocess.TimeoutExpired:
@@ -235,21 +235,21 @@ def main() -> None:
     table: list[str] = []
     for model in ["tiny"] if given.tiny else given.models:
         found = {name: largest_that_fits(words, model, name, given) for name in ("gptwright", rival)}
-        table += [row(model, name, figures) for name, figures in found.items()]
+        table += [row(model, name, metrics) for name, metrics in found.items()]
         if all(found.values()):
             ratio = found["gptwright"]["tokens_per_second"] / found[rival]["tokens_per_second"]
             table.append(f"{model:5} ratio {ratio:.2f}")
     print("\n".join(table), file=sys.stderr)
 
 
-def row(model: str, name: str, figures: dict[str, Any] | None) -> str:
+def row(model: str, name: str, metrics: dict[str, Any] | None) -> str:
     """Prints the figures, and gives their line in the table."""
-    if figures is None:
+    if metrics is None:
         return f"{model:5} {name:12} did not finish"
-    print(json.dumps(figures), flush=True)
+    print(json.dumps(metrics), flush=True)
     return (
-        f"{model:5} {name:12} {figures['tokens_per_second']:>10,} tokens/s  {figures['mfu']:6.1%} of "
-        f"{figures['peak_tflops']:g} TFLOP/s ({figures['peak_is']})  {figures['rows']} rows"
+        f"{model:5} {name:12} {metrics['tokens_per_second']:>10,} tokens/s  {metrics['mfu']:6.1%} of "
+        f"{metrics['peak_tflops']:g} TFLOP/s ({metrics['peak_is']})  {metrics['rows']} rows"
     )
 
 
@@ -264,7 +264,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="a model of no use on the processor: does it run?")
     parser.add_argument("--contestant", choices=CONTESTANTS, help="measure this one alone, in this process")
     parser.add_argument("--model", choices=[*MODELS, "tiny"], default="124m")
-    parser.add_argument("--rows", type=int, default=64)
+    parser.add_argument("--batch-size", type=int, default=64)
     given = parser.parse_args()
     if given.tiny:
         given.steps, given.warm, given.tokens = 2, 1, 256

@@ -40,7 +40,7 @@ from gptwright.models.gpt2 import GPT2, GPT2Config  # noqa: E402
 from gptwright.tokenizers import bytelevel  # noqa: E402
 from gptwright.tokenizers.tokenizer import Tokenizer  # noqa: E402
 from gptwright.tokenizers.wordpiece import CONTROL_TOKENS, build  # noqa: E402
-from gptwright.training.batch_shard import Share  # noqa: E402
+from gptwright.training.batch_shard import BatchShard  # noqa: E402
 
 pytest_plugins = ["choice"]  # tests/choice.py
 
@@ -95,26 +95,28 @@ def encoder_network(wordpiece: Tokenizer) -> BERT:
     return model.requires_grad_(False)
 
 
-Losses = Callable[[Share], Iterable[torch.Tensor]]
+Losses = Callable[[BatchShard], Iterable[torch.Tensor]]
 
 
 @pytest.fixture
 def split_as_whole() -> Callable[[torch.nn.Module, Losses], None]:
     """Asserts that a step's loss and gradients are the same however the step is shared out."""
 
-    def found(model: torch.nn.Module, losses: Losses, shares: list[Share]) -> tuple[float, dict[str, torch.Tensor]]:
+    def found(
+        model: torch.nn.Module, losses: Losses, shares: list[BatchShard]
+    ) -> tuple[float, dict[str, torch.Tensor]]:
         model.requires_grad_(True).zero_grad()
         total = 0.0
-        for part in (part for share in shares for part in losses(share)):
+        for part in (part for shard in shares for part in losses(shard)):
             part.backward()
             total += part.item()
         return total, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
     def check(model: torch.nn.Module, losses: Losses) -> None:
-        loss, gradients = found(model, losses, [Share()])
+        loss, gradients = found(model, losses, [BatchShard()])
         assert loss != 0 and any(gradient.abs().max() > 1e-3 for gradient in gradients.values())
         for ranks, pieces in ((1, 2), (1, 3), (1, 4), (2, 1), (2, 3)):
-            same, parts = found(model, losses, [Share(rank, ranks, pieces) for rank in range(ranks)])
+            same, parts = found(model, losses, [BatchShard(rank, ranks, pieces) for rank in range(ranks)])
             assert same == pytest.approx(loss, rel=1e-6, abs=1e-6)
             assert parts.keys() == gradients.keys()
             for name, gradient in gradients.items():

@@ -248,7 +248,11 @@ def test_names_are_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "has", "has_not"),
-    [("pretrain", "--rows or --length", "--minutes,"), ("start", "--minutes", "--rows"), ("report", "End", "--")],
+    [
+        ("pretrain", "--batch-size or --sequence-length", "--minutes,"),
+        ("start", "--minutes", "--batch-size"),
+        ("report", "End", "--"),
+    ],
 )
 def test_remedies_for_too_little_memory_name_what_the_verb_has(
     gptwright: Command, verb_that: Callable[[BaseException], None], verb: str, has: str, has_not: str

@@ -48,7 +48,7 @@ COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "
 TOGETHER = ("pretrain", "run")  # what several processes can do together; of a recipe, its pretrain
 LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
 SECONDS_TO_SPEAK = 5
-TAKE_MEMORY = ("minutes", "rows", "episodes", "length", "max_tokens", "memory_gb", "at_once", "vocab")
+TAKE_MEMORY = ("minutes", "batch_size", "episodes", "sequence_length", "max_tokens", "memory_gb", "at_once", "vocab")
 TRAINS = ("pretrain", "sft", "reward", "ppo")
 LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo", "import")
 TRACK = "who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"
@@ -158,10 +158,10 @@ def _run(words: list[str]) -> None:
                           f"Several can do {' and '.join(TOGETHER)}; start it without torchrun.")  # fmt: skip
     config_type = _config_type(verb)
     if verb in LEAVES_A_FOLDER:
-        from gptwright.recipes.stage import carry_out
+        from gptwright.recipes.stage import execute_stage
 
         config, out, track = _with_folder(config_type, verb, options)
-        carry_out(verb, config, out, track)
+        execute_stage(verb, config, out, track)
         if is_first():
             print(out)
     else:

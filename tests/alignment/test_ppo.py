@@ -5,20 +5,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Episodes, Update, _minibatches, losses, update  # pyright: ignore
-from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out
+from gptwright.alignment.ppo import Episodes, PPOConfig, _minibatches, losses, update  # pyright: ignore
+from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue
 from gptwright.training.adamw import AdamW
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.train_state import Course
+from gptwright.training.train_state import TrainState
 
 PROMPT, WANTED, END = [3, 4], 7, 2
-SETTINGS = Update(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+SETTINGS = PPOConfig(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
 
 
 class Agent:
@@ -28,17 +28,25 @@ class Agent:
         self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
         self.both = PolicyAndValue(self.policy)
         self.writer = Engine(self.policy, [END])
-        self.course = Course()
+        self.train_state = TrainState()
         self.optimizer = Optimizer(self.both.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
-        return roll_out(self.writer, self.both.value, [PROMPT] * 64, sampling, pad=1)
+        return collect_rollout(self.writer, self.both.value, [PROMPT] * 64, sampling, pad=1)
 
-    def learn(self, rollout: Rollout, seed: int, settings: Update = SETTINGS, **options: object) -> dict[str, float]:
+    def learn(self, rollout: Rollout, seed: int, settings: PPOConfig = SETTINGS, **options: object) -> dict[str, float]:
         scores = (rollout.tokens[:, 0] == WANTED).float()
-        return update(self.both, self.optimizer, self.course, Judged(rollout, rollout.logprobs, scores), settings,
-                      rate=0.01, seed=seed, **options)  # type: ignore[arg-type]  # fmt: skip
+        return update(
+            self.both,
+            self.optimizer,
+            self.train_state,
+            ScoredRollout(rollout, rollout.logprobs, scores),
+            settings,
+            rate=0.01,
+            seed=seed,
+            **options,
+        )  # type: ignore[arg-type]
 
     def wanted(self) -> float:
         """The probability of the token that is rewarded."""
@@ -57,11 +65,11 @@ def test_a_bandit_is_solved() -> None:
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_first_ratio_is_1(temperature: float) -> None:
     agent = Agent()
-    settings = Update(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=temperature)
+    settings = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=temperature)
     for number in range(3):
-        figures = agent.learn(agent.roll(number, temperature), number, settings)
-        assert figures["first_ratio_error"] < 1e-5
-        assert (figures["kl_nats"], figures["kl_k3_nats"]) == (0.0, 0.0), "the policy is its own reference here"
+        metrics = agent.learn(agent.roll(number, temperature), number, settings)
+        assert metrics["first_ratio_error"] < 1e-5
+        assert (metrics["kl_nats"], metrics["kl_k3_nats"]) == (0.0, 0.0), "the policy is its own reference here"
 
 
 def test_the_reference_holds_the_policy_back() -> None:
@@ -70,19 +78,26 @@ def test_the_reference_holds_the_policy_back() -> None:
         for number in range(8):
             rollout = agent.roll(number)
             with torch.no_grad():
-                reference = read_again(start.policy, None, rollout, 1.0)[0]
+                reference = recompute_logprobs(start.policy, None, rollout, 1.0)[0]
             scores = (rollout.tokens[:, 0] == WANTED).float()
-            settings = Update(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
-            figures = update(agent.both, agent.optimizer, agent.course, Judged(rollout, reference, scores), settings,
-                             rate=0.01, seed=number)  # fmt: skip
-        return figures["kl_k3_nats"]
+            settings = PPOConfig(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+            metrics = update(
+                agent.both,
+                agent.optimizer,
+                agent.train_state,
+                ScoredRollout(rollout, reference, scores),
+                settings,
+                rate=0.01,
+                seed=number,
+            )
+        return metrics["kl_k3_nats"]
 
     assert far(2.0) < 0.2 * far(0.0)
 
 
 def test_the_critic_learns_what_to_expect() -> None:
     agent = Agent()
-    settings = Update(beta=0.0, epochs=4, minibatches=1, value_weight=1.0, temperature=1.0)
+    settings = PPOConfig(beta=0.0, epochs=4, minibatches=1, value_weight=1.0, temperature=1.0)
     losses = [agent.learn(agent.roll(number), number, settings)["value_loss"] for number in range(12)]
     assert losses[-1] < losses[0]
 
@@ -98,11 +113,11 @@ def test_an_update_is_a_pure_function_of_its_seed() -> None:
 def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> None:
     agent, alone, asked = Agent(), Agent(), list[int]()
 
-    def also(number: int, share: Share) -> Iterator[Tensor]:
+    def also(number: int, shard: BatchShard) -> Iterator[Tensor]:
         asked.append(number)
         yield agent.policy(torch.tensor([[5, 6]])).square().mean()
 
-    agent.learn(agent.roll(0), 0, also=also)
+    agent.learn(agent.roll(0), 0, auxiliary_losses=auxiliary_losses)
     alone.learn(alone.roll(0), 0)
     assert asked == [0, 1, 2, 3]
     assert not torch.equal(agent.policy.embed.weight, alone.policy.embed.weight)
@@ -115,23 +130,23 @@ def test_pieces_and_shares_add_up(split_as_whole: Callable[..., None]) -> None:
         agent.policy.embed.weight += 0.02 * torch.randn_like(agent.policy.embed.weight)
         agent.both.value.score.weight += 0.1
     episodes = Episodes(rollout, torch.randn_like(rollout.values), torch.randn_like(rollout.values)).at(torch.arange(9))
-    split_as_whole(agent.both, lambda share: losses(agent.both, episodes, SETTINGS, share, {}))
+    split_as_whole(agent.both, lambda shard: losses(agent.both, episodes, SETTINGS, shard, {}))
 
 
 def test_figures_of_pieces_are_those_of_the_minibatch() -> None:
     whole, parted = Agent(), Agent()
-    parted.course.pieces = 3
+    parted.train_state.micro_batches = 3
     assert whole.learn(whole.roll(1), 1) == pytest.approx(parted.learn(parted.roll(1), 1), rel=1e-3, abs=1e-5)
 
 
 def test_figures_by_hand() -> None:
     agent = Agent()
     rollout = agent.roll(5)
-    figures = agent.learn(rollout, 5)
-    assert figures["score"] == pytest.approx(float((rollout.tokens[:, 0] == WANTED).float().mean()))
-    assert figures["ended"] == pytest.approx(float(rollout.ended.float().mean()))
-    assert figures["answer_tokens"] == pytest.approx(float(rollout.said.sum() / 64))
-    assert figures["entropy_nats"] == pytest.approx(2.48, abs=0.05), "ln 12 for a policy that knows nothing"
+    metrics = agent.learn(rollout, 5)
+    assert metrics["score"] == pytest.approx(float((rollout.tokens[:, 0] == WANTED).float().mean()))
+    assert metrics["ended"] == pytest.approx(float(rollout.ended.float().mean()))
+    assert metrics["answer_tokens"] == pytest.approx(float(rollout.said.sum() / 64))
+    assert metrics["entropy_nats"] == pytest.approx(2.48, abs=0.05), "ln 12 for a policy that knows nothing"
 
 
 @pytest.mark.parametrize("count", [128, 100, 10, 9, 6, 5, 4])

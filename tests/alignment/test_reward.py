@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gptwright.alignment.rankings import RankedIds
-from gptwright.alignment.reward import DEALS, Ranked, Shuffled
+from gptwright.alignment.reward import DEALS, RewardTask, ShuffledControl
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.heads import RewardModel
@@ -20,7 +20,7 @@ ITEMS = [
 ]
 
 
-def learned(kind: type[Ranked] | type[Shuffled]) -> Ranked | Shuffled:
+def learned(kind: type[RewardTask] | type[ShuffledControl]) -> RewardTask | ShuffledControl:
     learner = kind(RewardModel(build(CONFIG, seed=2)), ITEMS[:32], 8, 1, 0)
     optimizer = Optimizer(learner.named_parameters(), AdamW(decay=0.0))
     for step in range(40):
@@ -31,35 +31,37 @@ def learned(kind: type[Ranked] | type[Shuffled]) -> Ranked | Shuffled:
 
 
 def test_before_learning_every_pair_is_a_tie() -> None:
-    right, pairs = Ranked(RewardModel(build(CONFIG)), ITEMS, 8, 1, 0).right_pairs(ITEMS[32:])
+    right, pairs = RewardTask(RewardModel(build(CONFIG)), ITEMS, 8, 1, 0).right_pairs(ITEMS[32:])
     assert right.tolist() == [[1.5] * 16] and pairs.tolist() == [3] * 16
 
 
 def test_ranks_are_learned() -> None:
-    right, pairs = learned(Ranked).right_pairs(ITEMS[32:])
+    right, pairs = learned(RewardTask).right_pairs(ITEMS[32:])
     assert right.sum() > 0.95 * pairs.sum()
 
 
 def test_the_mean_of_the_control_is_a_half_though_its_heads_differ() -> None:
-    right, pairs = learned(Shuffled).right_pairs(ITEMS[32:])
+    right, pairs = learned(ShuffledControl).right_pairs(ITEMS[32:])
     accuracies = (right.sum(1) / pairs.sum()).tolist()
     assert len(accuracies) == DEALS
     assert max(accuracies) - min(accuracies) > 0.2, "the heads learn something, only nothing true"
     assert sum(accuracies) / DEALS == pytest.approx(0.5, abs=0.15)
 
 
-@pytest.mark.parametrize("kind", [Ranked, Shuffled])
-def test_pieces_and_shares_add_up(kind: type[Ranked] | type[Shuffled], split_as_whole: Callable[..., None]) -> None:
+@pytest.mark.parametrize("kind", [RewardTask, ShuffledControl])
+def test_pieces_and_shares_add_up(
+    kind: type[RewardTask] | type[ShuffledControl], split_as_whole: Callable[..., None]
+) -> None:
     ties = [RankedIds(item.rows, [1, 1, 1]) for item in ITEMS[:3]]
     fewer = [RankedIds(item.rows[:2], [2, 1]) for item in ITEMS[3:7]]
     learner = kind(RewardModel(build(CONFIG, seed=2)), [*ties, *fewer, *ITEMS[7:12]], 7, 1, 0)
     with torch.no_grad():
         for parameter in learner.parameters():
             parameter.normal_(0.0, 0.3)
-    split_as_whole(learner, lambda share: learner.losses(1, share))
+    split_as_whole(learner, lambda shard: learner.losses(1, shard))
 
 
 def test_every_head_has_its_own_deal() -> None:
-    control = Shuffled(RewardModel(build(CONFIG)), ITEMS, 8, 1, 0)
+    control = ShuffledControl(RewardModel(build(CONFIG)), ITEMS, 8, 1, 0)
     assert len({str([item.ranks for item in deal]) for deal in control.deals}) == DEALS
     assert torch.equal(control.heads.weight, torch.zeros(DEALS, 16))

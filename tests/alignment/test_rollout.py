@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gptwright.alignment.rollout import Rollout, pack_rollout, read_again, roll_out, score
+from gptwright.alignment.rollout import Rollout, collect_rollout, pack_rollout, recompute_logprobs, score
 from gptwright.inference.engine import Engine
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
@@ -22,7 +22,7 @@ def head() -> ScalarHead:
 
 def rolled(network: GPT2, head: ScalarHead, temperature: float = 0.8) -> Rollout:
     sampling = Sampling(temperature=temperature, max_tokens=9, seed=2)
-    return roll_out(Engine(network, [17, 40]), head, PROMPTS, sampling, pad=1)
+    return collect_rollout(Engine(network, [17, 40]), head, PROMPTS, sampling, pad=1)
 
 
 def test_prompts_and_answers_stand_where_they_should() -> None:
@@ -46,19 +46,19 @@ def test_prompts_and_answers_stand_where_they_should() -> None:
 @pytest.mark.parametrize("temperature", [1.0, 0.8])
 def test_reading_again_gives_what_was_noted_while_sampling(network: GPT2, head: ScalarHead, temperature: float) -> None:
     rollout = rolled(network, head, temperature)
-    logprobs, values, entropy = read_again(network, head, rollout, temperature)
+    logprobs, values, entropy = recompute_logprobs(network, head, rollout, temperature)
     torch.testing.assert_close(logprobs, rollout.logprobs, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(logprobs, rollout.sampled, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(values, rollout.values, atol=1e-5, rtol=1e-5)
     assert (entropy[rollout.said] > 0).all()
     assert kl_estimates(logprobs, logprobs, rollout.said) == (0.0, 0.0)
-    other = read_again(network, head, rollout, temperature + 1)[0]
+    other = recompute_logprobs(network, head, rollout, temperature + 1)[0]
     assert (other - rollout.logprobs).abs().max() > 0.01, "the temperature belongs to the policy"
 
 
 def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
     rollout = rolled(network, head)
-    whole = read_again(network, head, rollout, 0.8)
+    whole = recompute_logprobs(network, head, rollout, 0.8)
     wide = Rollout(
         ids=torch.cat([rollout.ids, torch.full((3, 6), 33)], 1),
         prompt_lengths=rollout.prompt_lengths,
@@ -70,24 +70,24 @@ def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
         ended=rollout.ended,
     )
     columns = rollout.tokens.shape[1]
-    for narrow, found in zip(whole, read_again(network, head, wide, 0.8), strict=True):
+    for narrow, found in zip(whole, recompute_logprobs(network, head, wide, 0.8), strict=True):
         torch.testing.assert_close(found[:, :columns], narrow, atol=1e-5, rtol=1e-5)
         assert not found[:, columns:].any()
     for row in range(3):
-        alone = read_again(network, head, rollout.rows(torch.tensor([row])), 0.8)
+        alone = recompute_logprobs(network, head, rollout.rows(torch.tensor([row])), 0.8)
         for narrow, found in zip(whole, alone, strict=True):
             torch.testing.assert_close(found[0], narrow[row], atol=1e-5, rtol=1e-5)
 
 
 def test_without_a_value_head_there_are_no_values(network: GPT2, head: ScalarHead) -> None:
-    assert not read_again(network, None, rolled(network, head), 0.8)[1].any()
+    assert not recompute_logprobs(network, None, rolled(network, head), 0.8)[1].any()
 
 
 def test_gradients_reach_policy_and_value_head(network: GPT2, head: ScalarHead) -> None:
     rollout = rolled(network, head)
     network.requires_grad_(True)
     head.requires_grad_(True)
-    logprobs, values, _ = read_again(network, head, rollout, 0.8)
+    logprobs, values, _ = recompute_logprobs(network, head, rollout, 0.8)
     (logprobs.sum() + values.sum()).backward()
     assert all(p.grad is not None and p.grad.any() for p in [*network.parameters(), *head.parameters()])
 
@@ -105,4 +105,4 @@ def test_the_reward_is_read_at_the_last_token_said(network: GPT2, head: ScalarHe
 @pytest.mark.parametrize("sampling", [Sampling(top_k=3), Sampling(top_p=0.5)])
 def test_nothing_may_be_cut_from_the_policys_distribution(network: GPT2, head: ScalarHead, sampling: Sampling) -> None:
     with pytest.raises(AssertionError):
-        roll_out(Engine(network), head, PROMPTS, sampling, pad=1)
+        collect_rollout(Engine(network), head, PROMPTS, sampling, pad=1)

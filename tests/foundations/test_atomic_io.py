@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 
 from gptwright.foundations.atomic_io import (
     MANIFEST,
-    explained,
     new_folder,
     read_json,
     sha256,
+    translate_os_errors,
     verify_folder,
     write_file,
     write_json,
@@ -129,7 +129,7 @@ def test_the_systems_refusals_are_explained(
 
 
 def test_other_failures_pass_unchanged(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="Input/output") as error, explained(tmp_path):
+    with pytest.raises(OSError, match="Input/output") as error, translate_os_errors(tmp_path):
         raise OSError(errno.EIO, "Input/output error")
     assert not isinstance(error.value, ResourceError)
 

@@ -46,7 +46,7 @@ def test_the_life_of_a_stage(tmp_path: Path, config: Config) -> None:
     again.finish({"loss_nats": 1.5})
     assert opened(tmp_path, config).state == "complete"
     record = finished_stage(tmp_path / "run", "pretrain")
-    assert record["figures"] == {"loss_nats": 1.5}
+    assert record["metrics"] == {"loss_nats": 1.5}
     assert record["config"]["steps"] == 3
     assert list(record["inputs"]) == ["data", "more[0]"]
     assert record["seconds"] >= 0
@@ -199,9 +199,9 @@ def test_a_difference_inside_a_table_has_its_whole_name(tmp_path: Path) -> None:
 
 def test_what_was_found_out_once_stays(tmp_path: Path) -> None:
     folder = open_stage(tmp_path / "run", "pretrain", {}, {})
-    assert folder.once("dtype", lambda: "bfloat16") == "bfloat16"
+    assert folder.freeze_choice("dtype", lambda: "bfloat16") == "bfloat16"
     again = open_stage(tmp_path / "run", "pretrain", {}, {})
-    assert again.once("dtype", lambda: "float32") == "bfloat16"
+    assert again.freeze_choice("dtype", lambda: "float32") == "bfloat16"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"inner": float("-inf")}])

@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from gptwright.inference.contiguous_allocator import Slot, Slots
-from gptwright.inference.kv_allocator import Copy, Memory
-from gptwright.inference.paged_allocator import Blocks
+from gptwright.inference.contiguous_allocator import ContiguousAllocator, Slot
+from gptwright.inference.kv_allocator import Copy, KVAllocator
+from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
-from gptwright.inference.scheduler import Scheduler, Work
+from gptwright.inference.scheduler import ScheduledWork, Scheduler
 
 
 class Histories:
@@ -43,7 +43,7 @@ def answer(prompt: list[int], tokens: int) -> list[int]:
 class Machine:
     """A scheduler, its memory, and the arena as a list of the text that was read at each address."""
 
-    def __init__(self, memory: Memory, **settings: int) -> None:
+    def __init__(self, memory: KVAllocator, **settings: int) -> None:
         self.memory, self.scheduler = memory, Scheduler(memory, **settings)
         self.cells = [-1] * memory.most_tokens
         self.histories, self.version = Histories(), 0
@@ -70,7 +70,7 @@ class Machine:
         self.texts = {}
         self.scheduler.forget()
 
-    def step(self) -> list[Work]:
+    def step(self) -> list[ScheduledWork]:
         before = list(self.scheduler.running)
         writing = [request for request in before if request.unread == 1]
         self.lost = []
@@ -108,7 +108,7 @@ class Machine:
         self.histories.extend(numbers, request.ids)
         return numbers
 
-    def write(self, work: Work) -> None:
+    def write(self, work: ScheduledWork) -> None:
         request, start = work.request, work.request.computed
         numbers = self.text(request)[: start + work.count + 1]
         self.histories.extend(numbers, request.ids[: start + work.count] + work.drafts)
@@ -116,7 +116,7 @@ class Machine:
             self.cells[request.lease.addresses(position, position + 1)[0]] = number
         self.read += work.count + len(work.drafts)
 
-    def advance(self, work: Work) -> None:
+    def advance(self, work: ScheduledWork) -> None:
         """What the engine does: draws where the ids are read to their end, and goes on while drafts were right."""
         request = work.request
         draws = work.count == request.unread
@@ -136,7 +136,7 @@ class Machine:
     def ended(self, request: Request) -> bool:
         return len(request.ids) == request.prompt + request.sampling.max_tokens
 
-    def check_plan(self, works: list[Work], answers: list[Request]) -> None:
+    def check_plan(self, works: list[ScheduledWork], answers: list[Request]) -> None:
         """Who writes an answer and kept its memory goes on; prompts and drafts have what the budget leaves."""
         scheduler, planned = self.scheduler, [work.request for work in works]
         assert planned[: len(answers)] == answers and all(work.count > 0 for work in works)
@@ -164,7 +164,7 @@ class Machine:
     def check_owners(self) -> None:
         """No address is written by two, or by one while another has it; whoever stands in line has none."""
         leases = [request.lease for request in self.scheduler.running]
-        if isinstance(self.memory, Slots):
+        if isinstance(self.memory, ContiguousAllocator):
             slots = sorted(leases, key=lambda slot: slot.start)
             assert all(before.end <= slot.start for before, slot in pairwise(slots))
             assert all(before.end == slot.start for before, slot in pairwise(self.memory.slots))
@@ -198,14 +198,14 @@ def alone() -> Callable[[list[int], int], list[int]]:
 
 
 @pytest.fixture(scope="session", params=["slots", "blocks"])
-def memory(request: pytest.FixtureRequest) -> Callable[[Random], Memory]:
+def memory(request: pytest.FixtureRequest) -> Callable[[Random], KVAllocator]:
     """Makes little memories of one kind, for texts of at least 24 tokens."""
 
-    def slots(random: Random) -> Memory:
-        return Slots(random.randint(24, 72), random.choice((0, 1, 8)), random.choice((1, 4)))
+    def slots(random: Random) -> KVAllocator:
+        return ContiguousAllocator(random.randint(24, 72), random.choice((0, 1, 8)), random.choice((1, 4)))
 
-    def blocks(random: Random) -> Memory:
+    def blocks(random: Random) -> KVAllocator:
         size = random.choice((1, 4))
-        return Blocks(random.randint(24, 72) // size, size)
+        return PagedAllocator(random.randint(24, 72) // size, size)
 
     return slots if request.param == "slots" else blocks

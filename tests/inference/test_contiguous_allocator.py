@@ -1,4 +1,4 @@
-from gptwright.inference.contiguous_allocator import Slot, Slots
+from gptwright.inference.contiguous_allocator import ContiguousAllocator, Slot
 from gptwright.inference.kv_allocator import Copy
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
@@ -14,13 +14,13 @@ def slot(request: Request) -> tuple[int, int]:
     return request.lease.start, request.lease.end
 
 
-def admitted(memory: Slots, text: str, tokens: int = 1) -> Request:
+def admitted(memory: ContiguousAllocator, text: str, tokens: int = 1) -> Request:
     it = request(text, tokens)
     assert memory.admit(it)
     return it
 
 
-def read(memory: Slots, text: str, tokens: int = 1) -> Request:
+def read(memory: ContiguousAllocator, text: str, tokens: int = 1) -> Request:
     """A request that has read all its ids."""
     it = admitted(memory, text, tokens)
     it.computed = len(it.ids)
@@ -28,11 +28,11 @@ def read(memory: Slots, text: str, tokens: int = 1) -> Request:
     return it
 
 
-def little(addresses: int, margin: int = 0) -> Slots:
-    return Slots(addresses, margin, size=2)
+def little(addresses: int, margin: int = 0) -> ContiguousAllocator:
+    return ContiguousAllocator(addresses, margin, size=2)
 
 
-def layout(memory: Slots) -> str:
+def layout(memory: ContiguousAllocator) -> str:
     """One letter an address: rented ones in capitals, gaps as dots."""
     parts: list[str] = []
     for part in memory.slots:
@@ -50,7 +50,7 @@ def test_tokens_stand_side_by_side() -> None:
 
 
 def test_a_slot_has_a_margin_but_no_more_than_its_request_can_use() -> None:
-    memory = Slots(1000, margin=8)
+    memory = ContiguousAllocator(1000, margin=8)
     short = admitted(memory, "abc", tokens=4)
     assert slot(short) == (0, 6)
     some = admitted(memory, "abc", tokens=100)

@@ -9,12 +9,12 @@ import torch
 from tests.models.test_family import DECODERS, TINY
 
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
-from gptwright.inference.contiguous_allocator import Slots
+from gptwright.inference.contiguous_allocator import ContiguousAllocator
 from gptwright.inference.engine import Engine, PromptTooLong
-from gptwright.inference.kv_allocator import Memory
-from gptwright.inference.kv_cache import Arena
+from gptwright.inference.kv_allocator import KVAllocator
+from gptwright.inference.kv_cache import KVCache
 from gptwright.inference.packed_model import KERNELS
-from gptwright.inference.paged_allocator import Blocks
+from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.scheduler import Scheduler
@@ -23,7 +23,10 @@ from gptwright.models.gpt2 import GPT2, GPT2Config
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
 PROMPTS = [[5, 6, 7], [9], [4, 8, 15, 16, 23, 42], [108, 200], [4, 8, 15, 16, 23, 42, 7], [9] * 40]
-MEMORIES: dict[str, Callable[[int], Memory]] = {"slots": Slots, "blocks": lambda n: Blocks(n // 4, size=4)}
+MEMORIES: dict[str, Callable[[int], KVAllocator]] = {
+    "slots": ContiguousAllocator,
+    "blocks": lambda n: PagedAllocator(n // 4, size=4),
+}
 
 
 def plainly(network: Any, prompt: list[int], count: int) -> list[int]:
@@ -43,7 +46,7 @@ def engine(network: Any, memory: str = "slots", addresses: int = 512, **how: Any
     planning = {name: how.pop(name) for name in ("budget", "wide", "most") if name in how}
     made = Engine(network, **how)
     made.memory = MEMORIES[memory](addresses)
-    made.arena = Arena.of(made.view, addresses)
+    made.arena = KVCache.of(made.view, addresses)
     made.scheduler = Scheduler(made.memory, **planning)
     return made
 
@@ -257,15 +260,15 @@ def test_a_step_that_fails_leaves_nothing_half_done(network: GPT2, monkeypatch: 
     writer = Engine(network)
     requests = [writer.submit(prompt, GREEDY) for prompt in PROMPTS]
     writer.step()
-    layer = Arena.step
+    layer = KVCache.step
 
     def broken(*_: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(Arena, "step", broken)
+    monkeypatch.setattr(KVCache, "step", broken)
     with pytest.raises(MemoryError):
         writer.step()
-    monkeypatch.setattr(Arena, "step", layer)
+    monkeypatch.setattr(KVCache, "step", layer)
     assert not writer.scheduler.running
     writer.run(requests)
     assert answers(requests) == [plainly(network, prompt, 12) for prompt in PROMPTS]

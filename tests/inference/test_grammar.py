@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gptwright.foundations.errors import ConfigError, InputError
-from gptwright.inference.grammar import Grammars, Matcher
+from gptwright.inference.grammar import GrammarCompiler, Matcher
 from gptwright.inference.sampling import Sampling, SettingError
 from gptwright.tokenizers.registry import KINDS
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -43,7 +43,7 @@ def follow(matcher: Matcher, tokenizer: Tokenizer, seed: int) -> list[int]:
 
 
 def test_whatever_is_drawn_is_json_of_the_schema(kind: Tokenizer) -> None:
-    grammars = Grammars(kind)
+    grammars = GrammarCompiler(kind)
     for seed in range(20):
         matcher = grammars.matcher(Sampling(schema=SCHEMA))
         assert matcher
@@ -60,7 +60,7 @@ def test_whatever_is_drawn_is_json_of_the_schema(kind: Tokenizer) -> None:
 def test_whatever_is_drawn_matches_the_regex(kind: Tokenizer) -> None:
     for pattern in ("(yes|no)/x", "[a-c]{3,5}( the)?", r"\d+"):
         for seed in range(10):
-            matcher = Grammars(kind).matcher(Sampling(regex=pattern))
+            matcher = GrammarCompiler(kind).matcher(Sampling(regex=pattern))
             assert matcher
             text = kind.decode(follow(matcher, kind, seed))
             assert re.fullmatch(pattern, text), text
@@ -73,7 +73,7 @@ def test_nothing_blank_may_come_between_the_parts_of_a_json_text(schema: dict[st
     blank = [i for i in range(tokenizer.vocab) if (said := tokenizer.said(i)) and not said.strip()]
     assert blank
     for text in ("", "{", '{"a":', '{"a":1,', "[", "[1,") if schema != SCHEMA else ("", "{", '{"a":', '{"a":1,'):
-        matcher = Grammars(tokenizer).matcher(Sampling(schema=schema))
+        matcher = GrammarCompiler(tokenizer).matcher(Sampling(schema=schema))
         assert matcher
         tokens = tokenizer.encode(text)
         if all(matcher.allowed()[0][token] and matcher.accept(token) is None for token in tokens):
@@ -85,7 +85,7 @@ def test_a_schema_may_say_itself_which_blanks_it_wants() -> None:
     own = {"x-guidance": {"whitespace_flexible": True}}
     (open_,), (space, *_) = tokenizer.encode("{"), tokenizer.encode(" ")
     for schema, blanks in ((SCHEMA, False), (SCHEMA | own, True)):
-        matcher = Grammars(tokenizer).matcher(Sampling(schema=schema))
+        matcher = GrammarCompiler(tokenizer).matcher(Sampling(schema=schema))
         assert matcher
         matcher.accept(open_)
         assert matcher.allowed()[0][space] == blanks
@@ -93,7 +93,7 @@ def test_a_schema_may_say_itself_which_blanks_it_wants() -> None:
 
 def test_an_answer_that_may_end_need_not() -> None:
     tokenizer = KINDS["byte-level"]([TEXT], 310)
-    matcher = Grammars(tokenizer).matcher(Sampling(regex="[ab]{1,3}"))
+    matcher = GrammarCompiler(tokenizer).matcher(Sampling(regex="[ab]{1,3}"))
     assert matcher and not matcher.may_end
     for token, must in zip(tokenizer.encode("aba"), (False, False, True), strict=False):
         matcher.accept(token)
@@ -105,7 +105,7 @@ def test_what_continues_a_text_keeps_the_space_of_its_kind() -> None:
     tokenizer = KINDS["byte-fallback"]([TEXT], 310)
     space, word = tokenizer.encode("yes")[0], Sampling(regex="yes")
     for begins in (True, False):
-        matcher = Grammars(tokenizer).matcher(word, begins=begins)
+        matcher = GrammarCompiler(tokenizer).matcher(word, begins=begins)
         assert matcher
         assert tokenizer.backend.id_to_token(space).startswith("▁")
         assert matcher.allowed()[0][space] == begins
@@ -114,7 +114,7 @@ def test_what_continues_a_text_keeps_the_space_of_its_kind() -> None:
 def test_drafts_are_looked_at_and_not_taken() -> None:
     tokenizer = KINDS["byte-level"]([TEXT], 310)
     a, b, x = (tokenizer.encode(letter)[0] for letter in "abx")
-    matcher = Grammars(tokenizer).matcher(Sampling(regex="[ab][ax]"))
+    matcher = GrammarCompiler(tokenizer).matcher(Sampling(regex="[ab][ax]"))
     assert matcher
     first, second, third, fourth = matcher.allowed([a, x, b])
     assert first[[a, b, x]].tolist() == [True, True, False]
@@ -130,11 +130,11 @@ def test_drafts_are_looked_at_and_not_taken() -> None:
 def test_other_stop_ids_come_only_at_the_end_too() -> None:
     tokenizer = KINDS["byte-level"]([TEXT], 310)
     a, pad = tokenizer.encode("a")[0], tokenizer.pad
-    matcher = Grammars(tokenizer).matcher(Sampling(regex="aa?", stop_ids=(a, pad, 99_999)))
+    matcher = GrammarCompiler(tokenizer).matcher(Sampling(regex="aa?", stop_ids=(a, pad, 99_999)))
     assert matcher
     with pytest.raises(InputError):  # the only way to begin would be to end
         matcher.allowed()
-    matcher = Grammars(tokenizer).matcher(Sampling(regex="ba?", stop_ids=(a, pad)))
+    matcher = GrammarCompiler(tokenizer).matcher(Sampling(regex="ba?", stop_ids=(a, pad)))
     assert matcher and not matcher.allowed()[0][[a, pad]].any()
     matcher.accept(tokenizer.encode("b")[0])
     assert matcher.allowed()[0][[a, pad]].all()
@@ -155,14 +155,14 @@ def test_other_stop_ids_come_only_at_the_end_too() -> None:
 )
 def test_what_cannot_be_met_is_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError, match=said) as error:
-        matcher = Grammars(KINDS["gpt1"]([TEXT], VOCAB["gpt1"])).matcher(Sampling(**settings))
+        matcher = GrammarCompiler(KINDS["gpt1"]([TEXT], VOCAB["gpt1"])).matcher(Sampling(**settings))
         assert matcher
         follow(matcher, KINDS["gpt1"]([TEXT], VOCAB["gpt1"]), 0)
     assert [error.value.setting] == list(settings)
 
 
 def test_a_grammar_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    grammars, compiled = Grammars(KINDS["byte-level"]([TEXT], 310)), list[str]()
+    grammars, compiled = GrammarCompiler(KINDS["byte-level"]([TEXT], 310)), list[str]()
     compile_ = grammars._library.LLMatcher  # pyright: ignore[reportPrivateUsage]
 
     class Library:
@@ -183,13 +183,13 @@ def test_a_grammar_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_answers_are_free_where_nothing_is_asked_for() -> None:
-    assert Grammars(KINDS["byte-level"]([TEXT], 310)).matcher(Sampling()) is None
+    assert GrammarCompiler(KINDS["byte-level"]([TEXT], 310)).matcher(Sampling()) is None
 
 
 def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llguidance", None)
     with pytest.raises(ConfigError, match=re.escape("gptwright[grammar]")):
-        Grammars(KINDS["byte-level"]([TEXT], 310))
+        GrammarCompiler(KINDS["byte-level"]([TEXT], 310))
 
 
 class Narrow:

@@ -4,9 +4,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.inference.contiguous_allocator import Slots
-from gptwright.inference.kv_allocator import Copy, Memory, Prefixes
-from gptwright.inference.paged_allocator import Blocks
+from gptwright.inference.contiguous_allocator import ContiguousAllocator
+from gptwright.inference.kv_allocator import Copy, KVAllocator, Prefixes
+from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 
@@ -63,13 +63,15 @@ def test_nodes_without_places_are_gone() -> None:
 
 
 def test_both_are_memories() -> None:
-    assert isinstance(Slots(10), Memory) and isinstance(Blocks(10), Memory)
+    assert isinstance(ContiguousAllocator(10), KVAllocator) and isinstance(PagedAllocator(10), KVAllocator)
 
 
-def test_a_text_read_before_is_found_but_for_its_last_token(memory: Callable[[Random], Memory]) -> None:
+def test_a_text_read_before_is_found_but_for_its_last_token(memory: Callable[[Random], KVAllocator]) -> None:
     for seed in range(20):
         store = memory(Random(seed))
-        unit = 1 if isinstance(store, Slots) else store.size  # a slot is found to the token, blocks are found whole
+        unit = (
+            1 if isinstance(store, ContiguousAllocator) else store.size
+        )  # a slot is found to the token, blocks are found whole
         first = Request(TEXT[:9], Sampling(max_tokens=1), 0)
         assert store.admit(first) and first.computed == 0
         first.computed = 9
@@ -81,7 +83,7 @@ def test_a_text_read_before_is_found_but_for_its_last_token(memory: Callable[[Ra
             store.release(again)
 
 
-def test_what_must_be_read_again_is_not_found(memory: Callable[[Random], Memory]) -> None:
+def test_what_must_be_read_again_is_not_found(memory: Callable[[Random], KVAllocator]) -> None:
     store = memory(Random(0))
     first = Request(TEXT, Sampling(max_tokens=1), 0)
     assert store.admit(first)
@@ -93,7 +95,7 @@ def test_what_must_be_read_again_is_not_found(memory: Callable[[Random], Memory]
         store.release(again)
 
 
-def test_other_weights_find_nothing(memory: Callable[[Random], Memory]) -> None:
+def test_other_weights_find_nothing(memory: Callable[[Random], KVAllocator]) -> None:
     store = memory(Random(0))
     first = Request(TEXT, Sampling(max_tokens=1), 0)
     assert store.admit(first)

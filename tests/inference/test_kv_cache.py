@@ -3,7 +3,7 @@ import torch
 
 from gptwright.inference.contiguous_allocator import Slot
 from gptwright.inference.kv_allocator import Copy
-from gptwright.inference.kv_cache import Arena, Span
+from gptwright.inference.kv_cache import KVCache, Span
 from gptwright.inference.paged_allocator import Table
 from gptwright.layers.attend import attend
 from gptwright.layers.masks import CAUSAL, Banded, Mask, Strided
@@ -12,13 +12,13 @@ from gptwright.models.llama import Llama, LlamaConfig
 
 def test_it_has_the_shape_of_the_attention() -> None:
     model = Llama(LlamaConfig(vocab=20, context=8, width=24, heads=6, kv_heads=2, layers=3, hidden=12))
-    assert Arena.of(model, 5).keys.shape == (3, 5, 2, 4)
-    assert Arena.token_bytes(model) == 2 * 3 * 2 * 4 * 4
+    assert KVCache.of(model, 5).keys.shape == (3, 5, 2, 4)
+    assert KVCache.token_bytes(model) == 2 * 3 * 2 * 4 * 4
 
 
 @pytest.mark.parametrize(("source", "target"), [(0, 4), (4, 0), (0, 2), (2, 0)])
 def test_copies_read_before_they_write(source: int, target: int) -> None:
-    arena = Arena(2, 8, 1, 3, torch.float32, torch.device("cpu"))
+    arena = KVCache(2, 8, 1, 3, torch.float32, torch.device("cpu"))
     arena.keys.copy_(torch.arange(8.0)[:, None, None])
     arena.values.copy_(arena.keys)
     arena.carry_out([Copy(source, target, 4)])
@@ -32,7 +32,7 @@ def test_copies_read_before_they_write(source: int, target: int) -> None:
 @pytest.mark.parametrize("cuts", [(11, 7), (1, 1, 9, 7), (5, 1, 1, 1, 10)])
 def test_two_requests_in_steps_see_what_each_sees_alone(mask: Mask, width: int, paged: bool, cuts: tuple[int]) -> None:
     """Prompts of 11 and 7 tokens, whose answers go on to 18: read in pieces, side by side."""
-    arena = Arena(1, 64, 2, width, torch.float32, torch.device("cpu"))
+    arena = KVCache(1, 64, 2, width, torch.float32, torch.device("cpu"))
     leases = (Table([4, 1, 6, 3, 0], 4, 0), Table([2, 5, 7, 8, 9], 4, 0)) if paged else (Slot(3, 18), Slot(30, 18))
     q, k, v = (torch.randn(2, heads, 18, width) for heads in (4, 2, 2))
     whole = attend(q, k, v, mask)

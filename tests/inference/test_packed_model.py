@@ -8,7 +8,7 @@ from gptwright.inference.packed_model import KERNELS, chosen_format, format_of, 
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.llama import LlamaConfig
-from gptwright.training.optimizer import hold_matrices_in
+from gptwright.training.optimizer import cast_linears
 
 CLOSE = {"float32": 1e-5, "bfloat16": 0.02, "int8": 0.04, "int4": 0.3}  # of the logits' norm
 SIZES: dict[str, Any] = {"vocab": 300, "context": 64, "width": 96, "layers": 2}
@@ -45,7 +45,7 @@ def test_a_small_model_keeps_its_own_format(network: GPT2) -> None:
 
 
 def test_matrices_in_bf16_are_written_with_in_float32_too(network: GPT2) -> None:
-    hold_matrices_in(network, torch.bfloat16)
+    cast_linears(network, torch.bfloat16)
     assert format_of(network) == "bfloat16"
     view = prepared(network, "float32")
     assert view.matrix_dtype == torch.float32

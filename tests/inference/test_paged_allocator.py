@@ -1,4 +1,4 @@
-from gptwright.inference.paged_allocator import Blocks, Table
+from gptwright.inference.paged_allocator import PagedAllocator, Table
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 
@@ -12,13 +12,13 @@ def blocks_of(request: Request) -> list[int]:
     return request.lease.blocks
 
 
-def admitted(memory: Blocks, text: str) -> Request:
+def admitted(memory: PagedAllocator, text: str) -> Request:
     it = request(text)
     assert memory.admit(it)
     return it
 
 
-def read(memory: Blocks, text: str) -> Request:
+def read(memory: PagedAllocator, text: str) -> Request:
     """A request that has read all its ids."""
     it = admitted(memory, text)
     it.computed = len(it.ids)
@@ -31,7 +31,7 @@ def test_a_token_stands_in_its_block() -> None:
 
 
 def test_room_is_given_block_by_block() -> None:
-    memory = Blocks(4, size=4)
+    memory = PagedAllocator(4, size=4)
     it = read(memory, "abcde")
     assert len(blocks_of(it)) == 2 and memory.free == 8
     assert memory.grow(it, 3) and memory.free == 8
@@ -42,7 +42,7 @@ def test_room_is_given_block_by_block() -> None:
 
 
 def test_full_blocks_are_shared_where_they_lie_while_their_reader_runs() -> None:
-    memory = Blocks(8, size=2)
+    memory = PagedAllocator(8, size=2)
     first, second = read(memory, "abcdefg"), request("abcdxy")
     assert memory.admit(second)
     assert second.computed == 4 and blocks_of(second)[:2] == blocks_of(first)[:2]
@@ -55,21 +55,21 @@ def test_full_blocks_are_shared_where_they_lie_while_their_reader_runs() -> None
 
 
 def test_a_block_that_is_not_full_is_not_shared() -> None:
-    memory = Blocks(8, size=4)
+    memory = PagedAllocator(8, size=4)
     first, second = read(memory, "abcdef"), request("abcdefgh")
     assert memory.admit(second)
     assert second.computed == 4 and blocks_of(second)[1] != blocks_of(first)[1]
 
 
 def test_equal_blocks_after_other_beginnings_are_not_shared() -> None:
-    memory = Blocks(8, size=2)
+    memory = PagedAllocator(8, size=2)
     read(memory, "abxy")
     other = request("cdxyz")
     assert memory.admit(other) and other.computed == 0
 
 
 def test_what_was_read_twice_at_once_is_found_as_long_as_one_copy_is_left() -> None:
-    memory = Blocks(8, size=2)
+    memory = PagedAllocator(8, size=2)
     both = [request("abcd"), request("abcd")]
     for it in both:
         assert memory.admit(it)
@@ -82,7 +82,7 @@ def test_what_was_read_twice_at_once_is_found_as_long_as_one_copy_is_left() -> N
 
 
 def test_the_least_recently_used_is_overwritten_first_and_ends_before_beginnings() -> None:
-    memory = Blocks(6, size=2)
+    memory = PagedAllocator(6, size=2)
     for text in ("abcd", "efgh"):
         memory.release(read(memory, text))
     memory.release(read(memory, "abcd"))
@@ -96,7 +96,7 @@ def test_the_least_recently_used_is_overwritten_first_and_ends_before_beginnings
 
 
 def test_the_beginning_of_a_text_outlives_its_end_and_full_blocks_those_that_nobody_can_find() -> None:
-    memory = Blocks(4, size=2)
+    memory = PagedAllocator(4, size=2)
     memory.release(read(memory, "abcdefg"))
     memory.release(admitted(memory, "12"))  # "g" goes, not "ef"
     assert len(memory.prefixes.find([ord(letter) for letter in "abcdef"], 6)) == 3
@@ -105,7 +105,7 @@ def test_the_beginning_of_a_text_outlives_its_end_and_full_blocks_those_that_nob
 
 
 def test_a_newcomer_leaves_a_block_for_each_who_may_grow() -> None:
-    memory = Blocks(4, size=2)
+    memory = PagedAllocator(4, size=2)
     first, second = read(memory, "abcd"), request("efgh")
     assert not memory.admit(second)
     third = admitted(memory, "ef")
@@ -118,7 +118,7 @@ def test_a_newcomer_leaves_a_block_for_each_who_may_grow() -> None:
 
 
 def test_blocks_in_use_are_not_counted_as_free_when_they_are_found() -> None:
-    memory = Blocks(3, size=2)
+    memory = PagedAllocator(3, size=2)
     memory.release(read(memory, "abcd"))
     assert not memory.admit(request("abcdefgh"))
     it = admitted(memory, "abcdef")

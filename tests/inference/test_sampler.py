@@ -13,10 +13,19 @@ from transformers import MinPLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.inference import sampler
-from gptwright.inference.grammar import Grammars
+from gptwright.inference.grammar import GrammarCompiler
 from gptwright.inference.penalties import Penalties
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import Row, checked, draw, inverse, prompt_logprobs, rows_of, seed_of, uniform
+from gptwright.inference.sampler import (
+    SampleRow,
+    checked,
+    derive_seed,
+    draw,
+    inverse,
+    prompt_logprobs,
+    rows_of,
+    uniform,
+)
 from gptwright.inference.sampling import Sampling
 from gptwright.tokenizers import bytelevel
 
@@ -36,7 +45,7 @@ def fair(found: Tensor, probabilities: Tensor) -> bool:
 
 def frequencies(logits: Tensor, sampling: Sampling, **more: Any) -> Tensor:
     """How often each token is drawn from the same logits, by as many seeds."""
-    rows = [Row(sampling, seed, seed % 7, **more) for seed in range(DRAWN)]
+    rows = [SampleRow(sampling, seed, seed % 7, **more) for seed in range(DRAWN)]
     return torch.bincount(torch.tensor(draw(logits.repeat(DRAWN, 1), rows).tokens), minlength=len(logits))
 
 
@@ -92,7 +101,7 @@ def test_no_token_is_drawn_that_was_cut_and_every_other_can_be(values: list[int]
     sampling = Sampling(**{"temperature": 1.0} | settings)
     logits = torch.tensor(values) / 100
     expected = by_transformers(logits, sampling)
-    drawn = set(draw(logits.repeat(200, 1), [Row(sampling, 1, number) for number in range(200)]).tokens)
+    drawn = set(draw(logits.repeat(200, 1), [SampleRow(sampling, 1, number) for number in range(200)]).tokens)
     assert drawn <= set(expected.nonzero()[:, 0].tolist())
     assert drawn >= set((expected > 0.1).nonzero()[:, 0].tolist())
 
@@ -114,9 +123,9 @@ MIXED = [
 ]
 
 
-def mixed(count: int) -> list[Row]:
+def mixed(count: int) -> list[SampleRow]:
     settings = [MIXED[i % len(MIXED)] for i in range(count)]
-    return [Row(s, i, i * 3, Penalties.of(s, [i, 2 * i, 7])) for i, s in enumerate(settings)]
+    return [SampleRow(s, i, i * 3, Penalties.of(s, [i, 2 * i, 7])) for i, s in enumerate(settings)]
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -147,7 +156,9 @@ def test_noted_log_probabilities_are_the_models_own() -> None:
 
 
 def test_nothing_is_noted_where_nothing_is_asked_for() -> None:
-    drawn = draw(torch.randn(3, 9), [Row(s, 1, 1) for s in (WARM, replace(WARM, logprobs=0), Sampling(temperature=0))])
+    drawn = draw(
+        torch.randn(3, 9), [SampleRow(s, 1, 1) for s in (WARM, replace(WARM, logprobs=0), Sampling(temperature=0))]
+    )
     assert drawn.logprobs[0] == drawn.logprobs[2] == 0.0 != drawn.logprobs[1]
     assert drawn.top == [{}, {}, {}]
 
@@ -155,13 +166,13 @@ def test_nothing_is_noted_where_nothing_is_asked_for() -> None:
 def test_temperature_0_takes_the_likeliest_and_a_low_one_comes_near_it() -> None:
     logits = torch.randn(20, 9)
     for temperature in (0, 1e-4, 1e-5, 1e-9, 1e-300, 5e-324):
-        rows = [Row(Sampling(temperature=temperature), i, 0) for i in range(20)]
+        rows = [SampleRow(Sampling(temperature=temperature), i, 0) for i in range(20)]
         assert draw(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
 
 
 def test_top_p_0_takes_the_likeliest() -> None:
     logits = torch.randn(20, 300)
-    rows = [Row(Sampling(temperature=1.0, top_p=0.0), i, 0) for i in range(20)]
+    rows = [SampleRow(Sampling(temperature=1.0, top_p=0.0), i, 0) for i in range(20)]
     assert draw(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
 
 
@@ -195,7 +206,7 @@ def test_proposals_are_drawn_as_if_they_had_been_said() -> None:
     for seed in range(20):
         plain, quick = (Request([7], sampling, seed) for _ in range(2))
         for request, most in ((plain, 0), (quick, 3)):
-            penalties, matcher = Penalties.of(sampling, request.ids), Grammars(tokenizer).matcher(sampling)
+            penalties, matcher = Penalties.of(sampling, request.ids), GrammarCompiler(tokenizer).matcher(sampling)
             assert matcher and penalties
             while len(request.ids) < 10:
                 request.drafts = text[len(request.ids) - 1 :][: min(most, 9 - len(request.ids))]
@@ -243,8 +254,8 @@ def test_a_seed_means_the_same_for_ever() -> None:
 
 
 def test_of_many_answers_the_first_has_the_seed_of_one() -> None:
-    assert seed_of(7, 0) == 7
-    assert len({seed_of(seed, i) for seed in (0, 1, 2, 2**64 - 1, -1) for i in range(100)}) == 400
+    assert derive_seed(7, 0) == 7
+    assert len({derive_seed(seed, i) for seed in (0, 1, 2, 2**64 - 1, -1) for i in range(100)}) == 400
 
 
 @pytest.mark.parametrize("vocab", [1, 2, 255, 256, 257, 50_257])
@@ -273,7 +284,7 @@ def test_logits_that_are_no_numbers_are_said_to_be_none() -> None:
         logits = torch.zeros(2, 5)
         logits[1, 3] = bad
         with pytest.raises(ArtifactError, match="logits that are numbers"):
-            draw(logits, [Row(WARM, 0, 0)] * 2)
+            draw(logits, [SampleRow(WARM, 0, 0)] * 2)
 
 
 def test_a_prompts_log_probabilities() -> None:

@@ -5,17 +5,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
-from gptwright.inference.contiguous_allocator import Slots
-from gptwright.inference.kv_allocator import Memory
-from gptwright.inference.paged_allocator import Blocks
+from gptwright.inference.contiguous_allocator import ContiguousAllocator
+from gptwright.inference.kv_allocator import KVAllocator
+from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
-from gptwright.inference.scheduler import Scheduler, Work
+from gptwright.inference.scheduler import ScheduledWork, Scheduler
 
 SCHEDULES = 5000
 
 
-def play(random: Random, machine, memory: Memory, alone):
+def play(random: Random, machine, memory: KVAllocator, alone):
     """One schedule: texts that begin alike come, are aborted, have drafts right and wrong; sometimes weights change."""
     texts = [random.choices((0, 1), k=14) for _ in range(random.randint(1, 3))]
     limits = {"budget": random.choice((1, 4, 12)), "wide": random.choice((4, 24)), "most": random.choice((1, 2, 4, 8))}
@@ -65,13 +65,13 @@ def test_hypothesis_finds_no_schedule_that_goes_wrong(machine, memory, alone, ra
     play(random, machine, memory(random), alone)
 
 
-def counts(works: list[Work]) -> list[tuple[int, int]]:
+def counts(works: list[ScheduledWork]) -> list[tuple[int, int]]:
     """Who reads how many tokens."""
     return [(work.request.arrival, work.count) for work in works]
 
 
 def test_answers_come_first_and_prompts_take_what_the_budget_leaves(machine) -> None:
-    it = machine(Slots(1000), budget=8, wide=20)
+    it = machine(ContiguousAllocator(1000), budget=8, wide=20)
     it.add([1, 2], 9)
     it.add([3, 4, 5], 9)
     assert counts(it.step()) == [(0, 2), (1, 3)]
@@ -82,7 +82,7 @@ def test_answers_come_first_and_prompts_take_what_the_budget_leaves(machine) -> 
 
 
 def test_a_step_is_wide_while_nobody_waits_for_a_word(machine) -> None:
-    it = machine(Blocks(100, 16), budget=8, wide=20)
+    it = machine(PagedAllocator(100, 16), budget=8, wide=20)
     it.add(list(range(50)), 9)
     it.add([1, 2, 3], 9)
     assert counts(it.step()) == [(0, 20)]
@@ -92,7 +92,7 @@ def test_a_step_is_wide_while_nobody_waits_for_a_word(machine) -> None:
 
 
 def test_a_quarter_of_the_budget_is_for_prompts_however_many_write(machine) -> None:
-    it = machine(Blocks(100, 16), budget=8, wide=100)
+    it = machine(PagedAllocator(100, 16), budget=8, wide=100)
     for token in range(12):
         it.add([token, 1], 9)
     it.step()
@@ -101,7 +101,7 @@ def test_a_quarter_of_the_budget_is_for_prompts_however_many_write(machine) -> N
 
 
 def test_prompts_are_read_one_after_another_and_so_many_run_at_once(machine) -> None:
-    it = machine(Blocks(100, 16), wide=10, most=2)
+    it = machine(PagedAllocator(100, 16), wide=10, most=2)
     for token in range(3):
         it.add([token] * 12, 1)
     assert counts(it.step()) == [(0, 10)]
@@ -110,7 +110,7 @@ def test_prompts_are_read_one_after_another_and_so_many_run_at_once(machine) -> 
 
 
 def test_drafts_have_what_the_others_leave(machine) -> None:
-    it = machine(Blocks(100, 16), budget=8, wide=100)
+    it = machine(PagedAllocator(100, 16), budget=8, wide=100)
     writers = [it.add([token, 1], 90) for token in range(2)]
     it.step()
     for request in writers:
@@ -121,7 +121,7 @@ def test_drafts_have_what_the_others_leave(machine) -> None:
 
 
 def test_drafts_go_where_memory_is_short_and_push_nobody_out(machine) -> None:
-    it = machine(Blocks(4, 2))
+    it = machine(PagedAllocator(4, 2))
     first, second = it.add([1, 2, 3], 2), it.add([4, 5], 3)
     it.step()
     first.drafts = second.drafts = [8, 8, 8]
@@ -129,7 +129,7 @@ def test_drafts_go_where_memory_is_short_and_push_nobody_out(machine) -> None:
     assert it.preempted == 0
 
 
-@pytest.mark.parametrize("make", [lambda: Slots(500), lambda: Blocks(40, 16)])
+@pytest.mark.parametrize("make", [lambda: ContiguousAllocator(500), lambda: PagedAllocator(40, 16)])
 def test_answers_of_one_prompt_share_its_reading(machine, make) -> None:
     it = machine(make(), wide=20)
     prompt = list(range(48))
@@ -146,7 +146,7 @@ def test_answers_of_one_prompt_share_its_reading(machine, make) -> None:
 
 
 def test_who_waits_for_a_reader_goes_on_without_it(machine) -> None:
-    it = machine(Blocks(40, 16), wide=20)
+    it = machine(PagedAllocator(40, 16), wide=20)
     first, second = it.add(list(range(60)), 2), it.add(list(range(60)), 2)
     it.step()
     assert second.lease is None
@@ -156,7 +156,7 @@ def test_who_waits_for_a_reader_goes_on_without_it(machine) -> None:
 
 
 def test_nobody_waits_for_one_who_came_later_or_for_what_it_must_read_itself(machine) -> None:
-    it = machine(Blocks(40, 16), wide=80)
+    it = machine(PagedAllocator(40, 16), wide=80)
     first, second = it.add(list(range(60)), 2), it.add(list(range(60)), 2)
     third = it.add(list(range(60)), 2, recall=0)
     assert counts(it.step()) == [(0, 60), (2, 20)], "the third may not use what the first reads"
@@ -166,7 +166,7 @@ def test_nobody_waits_for_one_who_came_later_or_for_what_it_must_read_itself(mac
 
 
 def test_nobody_waits_for_what_is_read_already(machine) -> None:
-    it = machine(Slots(500, size=16), wide=25)
+    it = machine(ContiguousAllocator(500, size=16), wide=25)
     it.add(list(range(60)), 2)
     second = it.add([*range(20), *range(80, 90)], 2)
     it.step()
@@ -177,7 +177,7 @@ def test_nobody_waits_for_what_is_read_already(machine) -> None:
 
 
 def test_the_newest_loses_its_memory_and_is_read_again(machine, alone) -> None:
-    it = machine(Blocks(4, 2))
+    it = machine(PagedAllocator(4, 2))
     first, second = it.add([1, 2], 6), it.add([3, 4], 6)
     third = it.add([5, 6], 2)
     it.step()
@@ -190,7 +190,7 @@ def test_the_newest_loses_its_memory_and_is_read_again(machine, alone) -> None:
 
 
 def test_other_weights_read_everybody_anew_and_keep_what_was_written(machine) -> None:
-    it = machine(Slots(500), wide=100)
+    it = machine(ContiguousAllocator(500), wide=100)
     first, second = it.add(list(range(40)), 5), it.add(list(range(50, 90)), 5)
     it.step()
     it.forget()
@@ -200,7 +200,7 @@ def test_other_weights_read_everybody_anew_and_keep_what_was_written(machine) ->
 
 
 def test_who_can_never_fit_is_told_and_the_others_go_on(machine) -> None:
-    it = machine(Slots(20))
+    it = machine(ContiguousAllocator(20))
     fits = it.add([1] * 11, 10)
     with pytest.raises(InputError, match=r"at most 20 tokens.*a prompt of 12 and an answer of up to 10"):
         it.add([1] * 12, 10)
@@ -211,7 +211,7 @@ def test_who_can_never_fit_is_told_and_the_others_go_on(machine) -> None:
 
 
 def test_to_remove_twice_is_to_remove_once() -> None:
-    scheduler = Scheduler(Slots(20))
+    scheduler = Scheduler(ContiguousAllocator(20))
     request = Request([1, 2], Sampling(max_tokens=3), 0)
     scheduler.remove(request)
     scheduler.add(request)

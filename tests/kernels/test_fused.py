@@ -9,7 +9,7 @@ from gptwright.kernels.fused import can_fuse
 from gptwright.kernels.library import can_bf16
 from gptwright.layers.feedforward import SwiGLU
 from gptwright.layers.norms import RMSNorm
-from gptwright.layers.positions import rotary_angles, turn
+from gptwright.layers.positions import apply_rotary, rotary_angles
 
 
 def drawn(*shape: int, seed: int = 1) -> Tensor:
@@ -51,9 +51,9 @@ def test_turned_bit_for_bit_as_by_torch(rows: int, width: int) -> None:
     x = wide[..., : 2 * width].unflatten(-1, (2, width)).transpose(1, 2)
     angles = rotary_angles(torch.arange(3 * 5).view(3, 5)[:rows] * 7, width, 10_000.0)
     x = x[:rows] if rows > 1 else x
-    by_torch = turn(x, angles)
+    by_torch = apply_rotary(x, angles)
     with torch.no_grad():
-        assert torch.equal(turn(x, angles), by_torch)
+        assert torch.equal(apply_rotary(x, angles), by_torch)
 
 
 @torch.inference_mode()

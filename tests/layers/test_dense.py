@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gptwright.layers.dense import BLOCK, MOST_BLOCKS, by_products, causal, causal_by_blocks, full, hidden, masked
+from gptwright.layers.dense import BLOCK, MOST_BLOCKS, causal, causal_by_blocks, full, hidden, masked, matmul_attention
 
 
 def qkv(length: int, *, groups: int = 4, keys: int | None = None) -> list[Tensor]:
@@ -41,8 +41,8 @@ def test_products_equal_fused_attention_whatever_each_row_may_see(groups: int) -
     inputs = qkv(7, groups=groups, keys=11)
     allowed = torch.rand(2, 7, 11) < 0.5
     allowed[:, :, 0] = True
-    same(by_products(*inputs, hidden(~allowed, inputs[0])), masked(*inputs, allowed), inputs)
-    same(by_products(*inputs, torch.zeros(1, 1, 1)), full(*inputs), inputs)
+    same(matmul_attention(*inputs, hidden(~allowed, inputs[0])), masked(*inputs, allowed), inputs)
+    same(matmul_attention(*inputs, torch.zeros(1, 1, 1)), full(*inputs), inputs)
 
 
 @pytest.mark.parametrize("groups", [4, 2])

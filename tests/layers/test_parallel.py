@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from gptwright.layers.parallel import Enter, PartialEmbedding, PartialLinear, entering
+from gptwright.layers.parallel import CopyToTensorParallel, PartialEmbedding, PartialLinear, entering
 
 
 @pytest.fixture
@@ -46,5 +46,5 @@ def test_what_enters_is_unchanged(group: Any) -> None:
     expected = layer(x)
     layer.register_forward_pre_hook(entering(group))
     torch.testing.assert_close(layer(x), expected)
-    (gradient,) = torch.autograd.grad(Enter.apply(x, group).square().sum(), x)
+    (gradient,) = torch.autograd.grad(CopyToTensorParallel.apply(x, group).square().sum(), x)
     torch.testing.assert_close(gradient, 2 * x)

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from gptwright.layers.positions import Angles, RopeScaling, rotary_angles, sinusoids, turn
+from gptwright.layers.positions import Angles, RopeScaling, apply_rotary, rotary_angles, sinusoids
 
 
 def test_sinusoids_by_hand() -> None:
@@ -14,7 +14,7 @@ def test_sinusoids_by_hand() -> None:
 
 def test_a_turn_by_hand() -> None:
     angles = rotary_angles(torch.tensor([[0, 1]]), 2, 10_000.0)
-    found = turn(torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]]), angles)
+    found = apply_rotary(torch.tensor([[[[1.0, 0.0], [1.0, 0.0]]]]), angles)
     torch.testing.assert_close(found[0, 0], torch.tensor([[1.0, 0.0], [math.cos(1), math.sin(1)]]))
 
 
@@ -23,7 +23,7 @@ def test_products_of_turned_vectors_depend_on_distance_only() -> None:
 
     def product(at_q: int, at_k: int) -> float:
         one, two = (rotary_angles(torch.tensor([[at]]), 8, 100.0) for at in (at_q, at_k))
-        return float((turn(q, one) * turn(k, two)).sum())
+        return float((apply_rotary(q, one) * apply_rotary(k, two)).sum())
 
     assert math.isclose(product(7, 3), product(104, 100), rel_tol=1e-3, abs_tol=1e-4)
     assert not math.isclose(product(7, 3), product(7, 4), rel_tol=1e-3)
@@ -31,10 +31,10 @@ def test_products_of_turned_vectors_depend_on_distance_only() -> None:
 
 def test_a_turn_keeps_lengths_and_formats() -> None:
     x = torch.randn(2, 3, 5, 8)
-    found = turn(x, rotary_angles(torch.arange(5)[None], 8, 500_000.0))
+    found = apply_rotary(x, rotary_angles(torch.arange(5)[None], 8, 500_000.0))
     torch.testing.assert_close(found.norm(dim=-1), x.norm(dim=-1))
     low: Angles = rotary_angles(torch.arange(5)[None], 8, 500_000.0)
-    assert turn(x.bfloat16(), low).dtype == torch.bfloat16
+    assert apply_rotary(x.bfloat16(), low).dtype == torch.bfloat16
 
 
 def test_scaling_keeps_fast_wavelengths_and_stretches_slow_ones() -> None:

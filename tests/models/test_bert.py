@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from gptwright.foundations.errors import ArtifactError
 from gptwright.models.bert import BERT, FAMILY, BERTConfig
 from gptwright.models.formats.huggingface import read_model, write_model
-from gptwright.training.optimizer import hold_matrices_in
+from gptwright.training.optimizer import cast_linears
 
 CONFIG = BERTConfig(vocab=60, context=32, width=24, heads=4, layers=3)
 IDS = torch.arange(48).reshape(2, 24) * 7 % 60
@@ -116,7 +116,7 @@ def test_matrices_in_bfloat16_stay_near_float32() -> None:
     ids, lengths = torch.randint(3000, (2, 40)), torch.tensor([40, 25])
     exact = model.encode(ids, lengths=lengths)
     expected = model.masked_logits(exact), model.next_logits(exact)
-    hold_matrices_in(model, torch.bfloat16)
+    cast_linears(model, torch.bfloat16)
     states = model.encode(ids, lengths=lengths)
     assert states.dtype == torch.bfloat16 and model.embed.weight.dtype == torch.float32
     for found, exactly in zip((model.masked_logits(states), model.next_logits(states)), expected, strict=True):

@@ -17,7 +17,7 @@ from gptwright.models.modern import ModernConfig
 from gptwright.models.transformer import TransformerConfig
 from gptwright.objectives.language import next_token_loss
 from gptwright.objectives.masked import chosen_states, masked_loss, next_sentence_loss
-from gptwright.training.optimizer import hold_matrices_in
+from gptwright.training.optimizer import cast_linears
 
 SIZES = {"vocab": 50, "context": 16, "width": 12, "layers": 2}
 TINY: dict[str, Any] = {
@@ -127,7 +127,7 @@ def test_a_step_stays_on_the_models_device_and_waits_for_nothing(name: str) -> N
     preset = next(config for preset, config in family.presets.items() if preset.endswith("-nano"))
     with torch.device("meta"):
         model: Any = family.model(preset)
-    hold_matrices_in(model, torch.bfloat16)
+    cast_linears(model, torch.bfloat16)
     training_loss(model, family.kind).backward()
     assert {parameter.grad.device.type for parameter in model.parameters() if parameter.grad is not None} == {"meta"}
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []

@@ -1,7 +1,7 @@
 import torch
 
 from gptwright.models.gpt2 import GPT2, GPT2Config
-from gptwright.training.optimizer import hold_matrices_in
+from gptwright.training.optimizer import cast_linears
 
 CONFIG = GPT2Config(vocab=3000, context=64, width=64, heads=2, layers=8)
 
@@ -22,7 +22,7 @@ def test_matrices_in_bfloat16_stay_near_float32() -> None:
     model.initialise(3)
     ids = torch.randint(3000, (2, 40))
     exact = model(ids)
-    hold_matrices_in(model, torch.bfloat16)
+    cast_linears(model, torch.bfloat16)
     assert model.matrix_dtype == torch.bfloat16
     assert model.embed.weight.dtype == torch.float32
     found = model(ids)

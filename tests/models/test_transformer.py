@@ -16,7 +16,7 @@ from gptwright.layers.positions import sinusoids
 from gptwright.models import catalogue
 from gptwright.models.formats.huggingface import read_model, write_model
 from gptwright.models.transformer import FAMILY, PRESETS, Transformer, TransformerConfig
-from gptwright.training.optimizer import hold_matrices_in
+from gptwright.training.optimizer import cast_linears
 
 TINY = TransformerConfig(vocab=50, context=16, width=12, heads=3, layers=2, hidden=20)
 SOURCE = torch.arange(27).reshape(3, 9) * 7 % 50
@@ -156,7 +156,7 @@ def test_dropout_is_only_for_training(model: Transformer) -> None:
 def test_matrices_in_bfloat16_stay_near_float32(model: Transformer) -> None:
     model.initialise(3)
     exact = model(SOURCE, LENGTHS, TARGET)
-    hold_matrices_in(model, torch.bfloat16)
+    cast_linears(model, torch.bfloat16)
     assert model.matrix_dtype == torch.bfloat16
     found = model(SOURCE, LENGTHS, TARGET)
     assert found.dtype == torch.float32

@@ -66,13 +66,13 @@ def test_more_of_anything_means_larger_models_and_more_tokens(name: str) -> None
 def test_the_arithmetic_is_spent() -> None:
     for flops in (1e13, 1e15, 1e17):
         plan = for_flops(flops, preset("llama-nano"), TEXT)
-        spent = plan.steps * plan.rows * TEXT.length * flops_a_token(plan.model, TEXT.length)
+        spent = plan.steps * plan.batch_size * TEXT.length * flops_a_token(plan.model, TEXT.length)
         assert spent == pytest.approx(flops, rel=0.06) and spent <= flops
 
 
 def test_the_tokens_are_read() -> None:
     plan = for_tokens(5_000_000, preset("llama-nano"), TEXT)
-    assert plan.steps * plan.rows * TEXT.length == pytest.approx(5_000_000, rel=0.01)
+    assert plan.steps * plan.batch_size * TEXT.length == pytest.approx(5_000_000, rel=0.01)
 
 
 @pytest.mark.parametrize("flops", [1e10, 1e11, 1e13])
@@ -80,8 +80,8 @@ def test_the_tokens_are_read() -> None:
 def test_the_time_is_used(flops: float, seconds: float) -> None:
     measure = machine(flops)
     plan = for_seconds(seconds, preset("gpt2-nano"), TEXT, measure)
-    assert plan.steps * measure(plan.model, plan.rows) <= seconds or plan.steps == 20
-    assert (plan.steps + 1) * measure(plan.model, plan.rows) > seconds
+    assert plan.steps * measure(plan.model, plan.batch_size) <= seconds or plan.steps == 20
+    assert (plan.steps + 1) * measure(plan.model, plan.batch_size) > seconds
 
 
 def test_little_text_is_not_read_for_ever_by_a_large_model() -> None:

@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from gptwright.models.bert import BERT, BERTConfig
 from gptwright.objectives.language import IGNORED
 from gptwright.pretraining.masked import MaskedWords
-from gptwright.pretraining.task import Material
+from gptwright.pretraining.task import TaskInputs
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
-from gptwright.training.batch_schedule import Ramp
+from gptwright.training.batch_schedule import BatchSizeSchedule
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import linear
-from gptwright.training.train_state import Course
+from gptwright.training.train_state import TrainState
 from gptwright.training.train_step import optimise
 
 STORIES = [
@@ -39,8 +39,17 @@ def lesson_for(network: BERT, wordpiece: Tokenizer, folder: Path) -> MaskedWords
     for name in ("train", "heldout"):
         pack(texts, wordpiece.encode_many, 3, folder / name, wordpiece.vocab, wordpiece.sha256)
     train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
-    return MaskedWords(Material(network=network, tokenizer=wordpiece, train=train, heldout=heldout, ramp=Ramp(8),
-                                length=24, seed=1))  # fmt: skip
+    return MaskedWords(
+        TaskInputs(
+            network=network,
+            tokenizer=wordpiece,
+            train=train,
+            heldout=heldout,
+            batch_schedule=BatchSizeSchedule(8),
+            length=24,
+            seed=1,
+        )
+    )
 
 
 def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:
@@ -53,7 +62,7 @@ def test_the_loss_is_that_of_both_heads(lesson: MaskedWords) -> None:
 
 @pytest.mark.parametrize("step", [5, 9])
 def test_pieces_and_shares_add_up(lesson: MaskedWords, split_as_whole: Callable[..., None], step: int) -> None:
-    split_as_whole(lesson.network, lambda share: lesson.losses(step, share))
+    split_as_whole(lesson.network, lambda shard: lesson.losses(step, shard))
 
 
 def test_a_step_is_a_pure_function_of_seed_and_number(lesson: MaskedWords) -> None:
@@ -80,15 +89,15 @@ def test_every_tenth_step_is_as_long_as_the_context(lesson: MaskedWords) -> None
 
 def test_a_fresh_model_guesses(lesson: MaskedWords) -> None:
     lesson.network.initialise(1)
-    figures = lesson.measure()
-    assert figures["heldout_masked_nats"] == pytest.approx(log(lesson.network.config.vocab), abs=0.05)
-    assert figures["heldout_masked_accuracy"] < 0.2
-    assert 0.4 < figures["heldout_next_sentence_accuracy"] < 0.6
+    metrics = lesson.measure()
+    assert metrics["heldout_masked_nats"] == pytest.approx(log(lesson.network.config.vocab), abs=0.05)
+    assert metrics["heldout_masked_accuracy"] < 0.2
+    assert 0.4 < metrics["heldout_next_sentence_accuracy"] < 0.6
 
 
 def test_a_look_shows_what_is_measured(lesson: MaskedWords) -> None:
     look = lesson.look(3)
-    assert look.figures.keys() == lesson.measure().keys()
+    assert look.metrics.keys() == lesson.measure().keys()
     assert len(look.samples) == 2
     for sample in look.samples:
         asked, filled = sample.split(" → ")
@@ -101,7 +110,7 @@ def test_masked_words_are_learned_from_what_stands_around_them(wordpiece: Tokeni
     network.initialise(1)
     lesson = lesson_for(network, wordpiece, tmp_path)
     optimizer = Optimizer(network.named_parameters(), AdamW(decay=0.01))
-    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), Course(), steps=250):
+    for _ in optimise(optimizer, lesson.losses, linear(1e-2, 250, 20), TrainState(), steps=250):
         pass
     assert lesson.measure()["heldout_masked_accuracy"] > 0.6, "frequencies alone find less than a third"
 

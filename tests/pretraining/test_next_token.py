@@ -7,11 +7,11 @@ import torch
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.models.gpt2 import GPT2
 from gptwright.pretraining.next_token import NextToken
-from gptwright.pretraining.task import Material
+from gptwright.pretraining.task import TaskInputs
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batch_schedule import Ramp
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_schedule import BatchSizeSchedule
+from gptwright.training.batch_shard import BatchShard
 
 
 @pytest.fixture
@@ -20,8 +20,17 @@ def lesson(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> NextToken:
     for name in ("train", "heldout"):
         pack(texts, tokenizer.encode_many, 0, tmp_path / name, tokenizer.vocab, tokenizer.sha256)
     train, heldout = (TokenFile.open(tmp_path / name) for name in ("train", "heldout"))
-    return NextToken(Material(network=network, tokenizer=tokenizer, train=train, heldout=heldout, ramp=Ramp(3),
-                              length=16, seed=1))  # fmt: skip
+    return NextToken(
+        TaskInputs(
+            network=network,
+            tokenizer=tokenizer,
+            train=train,
+            heldout=heldout,
+            batch_schedule=BatchSizeSchedule(3),
+            length=16,
+            seed=1,
+        )
+    )
 
 
 def test_the_loss_is_the_mean_surprise_of_the_windows(lesson: NextToken) -> None:
@@ -33,8 +42,8 @@ def test_the_loss_is_the_mean_surprise_of_the_windows(lesson: NextToken) -> None
 
 @pytest.mark.parametrize("step", [0, 7])
 def test_pieces_and_shares_add_up(lesson: NextToken, split_as_whole: Callable[..., None], step: int) -> None:
-    assert len(list(lesson.losses(step, Share(pieces=2)))) == 2
-    split_as_whole(lesson.network, lambda share: lesson.losses(step, share))
+    assert len(list(lesson.losses(step, BatchShard(micro_batches=2)))) == 2
+    split_as_whole(lesson.network, lambda shard: lesson.losses(step, shard))
 
 
 def test_by_document_nothing_of_the_one_before_is_seen(lesson: NextToken) -> None:
@@ -59,7 +68,7 @@ def test_figures_are_those_of_the_held_out_text(lesson: NextToken) -> None:
     expected = text_loss(lesson.network, lesson.heldout, length=16, windows=200)
     assert lesson.measure() == {"heldout_nats": expected.nats, "heldout_bits_per_byte": expected.bits_per_byte}
     look = lesson.look(3)
-    assert look.figures.keys() == lesson.measure().keys()
+    assert look.metrics.keys() == lesson.measure().keys()
     assert [text[:8] for text in look.samples] == ["It was a", "The old "]
     assert look == lesson.look(3)
 

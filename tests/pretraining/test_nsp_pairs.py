@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.pretraining.nsp_pairs import Frame, SentencePairs
+from gptwright.pretraining.nsp_pairs import SentencePairs, SpecialIds
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -43,7 +43,7 @@ def page(dice: random.Random, sentences: int) -> str:
 def pairs(wordpiece: Tokenizer, tmp_path: Path) -> SentencePairs:
     dice = random.Random(1)
     texts = [page(dice, 40) for _ in range(12)]
-    return SentencePairs(packed(texts, wordpiece, tmp_path), Frame.of(wordpiece))
+    return SentencePairs(packed(texts, wordpiece, tmp_path), SpecialIds.of(wordpiece))
 
 
 def spans(batch: object, row: int) -> tuple[list[int], list[int]]:
@@ -115,7 +115,7 @@ def test_a_pure_function_of_the_seed(pairs: SentencePairs) -> None:
 
 def test_documents_are_as_likely_as_they_are_long(wordpiece: Tokenizer, tmp_path: Path) -> None:
     long, short = ["cat"] * 1500, ["dog"] * 500
-    pairs = SentencePairs(packed([" ".join(long), " ".join(short)], wordpiece, tmp_path), Frame.of(wordpiece))
+    pairs = SentencePairs(packed([" ".join(long), " ".join(short)], wordpiece, tmp_path), SpecialIds.of(wordpiece))
     batch = pairs.batch(1, rows=1000, length=16)
     cats = int((batch.ids[:, 1] == wordpiece.encode("cat")[0]).sum())
     assert 700 <= cats <= 800, "three and a half deviations around 750"
@@ -123,14 +123,14 @@ def test_documents_are_as_likely_as_they_are_long(wordpiece: Tokenizer, tmp_path
 
 def test_a_text_without_sentences_is_cut_anywhere(wordpiece: Tokenizer, tmp_path: Path) -> None:
     texts = [" ".join(WORDS * 6), " ".join(reversed(WORDS * 6))]
-    pairs = SentencePairs(packed(texts, wordpiece, tmp_path), Frame.of(wordpiece))
+    pairs = SentencePairs(packed(texts, wordpiece, tmp_path), SpecialIds.of(wordpiece))
     lengths = {len(spans(pairs.batch(1, rows=100, length=20), row)[0]) for row in range(100)}
     assert lengths == set(range(1, 17))
 
 
 def test_short_documents_and_one_that_is_nearly_everything(wordpiece: Tokenizer, tmp_path: Path) -> None:
     texts = ["cat", "", "dog ran", " ".join(["sea"] * 4000)]
-    pairs = SentencePairs(packed(texts, wordpiece, tmp_path), Frame.of(wordpiece))
+    pairs = SentencePairs(packed(texts, wordpiece, tmp_path), SpecialIds.of(wordpiece))
     batch = pairs.batch(1, rows=200, length=24)
     for row in range(200):
         first, second = spans(batch, row)
@@ -142,10 +142,10 @@ def test_short_documents_and_one_that_is_nearly_everything(wordpiece: Tokenizer,
 @pytest.mark.parametrize("texts", [["the cat sat on the mat"], ["cat", "the cat sat", ""]])
 def test_one_document_has_no_elsewhere(texts: list[str], wordpiece: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least two documents"):
-        SentencePairs(packed(texts, wordpiece, tmp_path), Frame.of(wordpiece))
+        SentencePairs(packed(texts, wordpiece, tmp_path), SpecialIds.of(wordpiece))
 
 
 def test_ends_of_sentences_are_those_the_tokenizer_knows(wordpiece: Tokenizer, tokenizer: Tokenizer) -> None:
-    assert np.array_equal(Frame.of(wordpiece).ends, [wordpiece.encode(mark)[0] for mark in ".!?"])
+    assert np.array_equal(SpecialIds.of(wordpiece).ends, [wordpiece.encode(mark)[0] for mark in ".!?"])
     with pytest.raises(ArtifactError, match=r"\[UNK\]"):
-        Frame.of(tokenizer)
+        SpecialIds.of(tokenizer)

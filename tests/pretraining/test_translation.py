@@ -11,13 +11,13 @@ from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.models.catalogue import build
 from gptwright.models.transformer import TransformerConfig
 from gptwright.objectives.language import IGNORED
-from gptwright.pretraining.task import Material
+from gptwright.pretraining.task import TaskInputs
 from gptwright.pretraining.translation import Translation
 from gptwright.pretraining.translation_batches import PairBatch
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batch_schedule import Ramp
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_schedule import BatchSizeSchedule
+from gptwright.training.batch_shard import BatchShard
 
 WORDS = {"the": "le", "cat": "chat", "dog": "chien", "sea": "mer", "warm": "chaud", "mat": "tapis", "free": "libre"}
 
@@ -32,7 +32,7 @@ def sentences(count: int, first: int) -> list[str]:
     return made
 
 
-def material(tokenizer: Tokenizer, folder: Path, **more: Any) -> Material:
+def material(tokenizer: Tokenizer, folder: Path, **more: Any) -> TaskInputs:
     for name, texts in (("train", sentences(90, 0)), ("heldout", sentences(70, 300))):
         pack(texts, tokenizer.encode_many, 0, folder / name, tokenizer.vocab, tokenizer.sha256, pairs=True)
     train, heldout = (TokenFile.open(folder / name) for name in ("train", "heldout"))
@@ -42,9 +42,9 @@ def material(tokenizer: Tokenizer, folder: Path, **more: Any) -> Material:
         "tokenizer": tokenizer,
         "train": train,
         "heldout": heldout,
-        "ramp": Ramp(4),
+        "ramp": BatchSizeSchedule(4),
     }
-    return Material(**settings | {"length": 32, "seed": 1} | more)  # type: ignore[arg-type]
+    return TaskInputs(**settings | {"length": 32, "seed": 1} | more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def test_a_step_is_a_pure_function_of_seed_and_number_dropout_too(lesson: Transl
 
 def test_pieces_and_shares_add_up(tokenizer: Tokenizer, tmp_path: Path, split_as_whole: Callable[..., None]) -> None:
     config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=16, heads=2, layers=1, hidden=32, dropout=0.0)
-    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), ramp=Ramp(6)))
-    split_as_whole(lesson.network, lambda share: lesson.losses(3, share))
+    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), batch_schedule=BatchSizeSchedule(6)))
+    split_as_whole(lesson.network, lambda shard: lesson.losses(3, shard))
 
 
 def test_pieces_drop_out_differently(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_pieces_drop_out_differently(tokenizer: Tokenizer, tmp_path: Path) -> No
     lesson.train.batch = lambda step: PairBatch(
         *(part[:1].repeat(2, *[1] * (part.dim() - 1)) for part in vars(batch).values())
     )  # type: ignore[method-assign]
-    one, two = (part.item() for part in lesson.losses(3, Share(pieces=2)))
+    one, two = (part.item() for part in lesson.losses(3, BatchShard(micro_batches=2)))
     assert one != two
 
 
@@ -94,7 +94,7 @@ def test_tokens_and_epochs(lesson: Translation) -> None:
 
 
 def test_figures_are_those_of_the_held_out_pairs(lesson: Translation) -> None:
-    figures = lesson.measure()
+    metrics = lesson.measure()
     plain: list[torch.Tensor] = []
     smoothed: list[torch.Tensor] = []
     lesson.network.eval()
@@ -104,17 +104,17 @@ def test_figures_are_those_of_the_held_out_pairs(lesson: Translation) -> None:
         wanted = torch.tensor([*target, 0])
         plain.append(F.cross_entropy(logits, wanted, reduction="none").detach())
         smoothed.append(F.cross_entropy(logits, wanted, reduction="none", label_smoothing=0.1).detach())
-    assert figures["heldout_nats"] == pytest.approx(float(torch.cat(plain).mean()), abs=1e-4)
-    assert figures["heldout_smoothed_nats"] == pytest.approx(float(torch.cat(smoothed).mean()), abs=1e-4)
-    assert figures["heldout_pairs_translated"] == 70
-    assert figures["pairs_left_out"] == figures["heldout_pairs_left_out"] == 0
-    assert "tok:13a" in str(figures["bleu_signature"]) and "nc:6" in str(figures["chrf_signature"])
-    assert figures == lesson.measure()
+    assert metrics["heldout_nats"] == pytest.approx(float(torch.cat(plain).mean()), abs=1e-4)
+    assert metrics["heldout_smoothed_nats"] == pytest.approx(float(torch.cat(smoothed).mean()), abs=1e-4)
+    assert metrics["heldout_pairs_translated"] == 70
+    assert metrics["pairs_left_out"] == metrics["heldout_pairs_left_out"] == 0
+    assert "tok:13a" in str(metrics["bleu_signature"]) and "nc:6" in str(metrics["chrf_signature"])
+    assert metrics == lesson.measure()
 
 
 def test_a_look_shows_source_translation_and_reference(lesson: Translation) -> None:
     look = lesson.look(4)
-    assert look.figures.keys() == {"heldout_nats", "heldout_smoothed_nats", "heldout_bleu", "heldout_chrf"}
+    assert look.metrics.keys() == {"heldout_nats", "heldout_smoothed_nats", "heldout_bleu", "heldout_chrf"}
     source, target = sentences(70, 300)[:2]
     assert look.samples[0].startswith(f"{source} → ") and look.samples[0].endswith(f" (reference: {target})")
     assert len(look.samples) == 2
@@ -122,7 +122,7 @@ def test_a_look_shows_source_translation_and_reference(lesson: Translation) -> N
 
 def test_it_learns_to_translate(tokenizer: Tokenizer, tmp_path: Path) -> None:
     config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=48, heads=4, layers=1, hidden=96, dropout=0.0)
-    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), ramp=Ramp(16)))
+    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), batch_schedule=BatchSizeSchedule(16)))
     optimizer = torch.optim.Adam(lesson.network.parameters(), 5e-3)
     for step in range(200):
         for part in lesson.losses(step):
@@ -134,15 +134,15 @@ def test_it_learns_to_translate(tokenizer: Tokenizer, tmp_path: Path) -> None:
 
 def test_pairs_beyond_the_context_are_counted(tokenizer: Tokenizer, tmp_path: Path) -> None:
     config = TransformerConfig(vocab=tokenizer.vocab, context=12, width=16, heads=2, layers=1, hidden=32)
-    figures = Translation(material(tokenizer, tmp_path, network=build(config, 1), length=12)).measure()
-    assert 0 < figures["pairs_left_out"] < 90 and figures["heldout_pairs_left_out"] != 0  # type: ignore[operator]
+    metrics = Translation(material(tokenizer, tmp_path, network=build(config, 1), length=12)).measure()
+    assert 0 < metrics["pairs_left_out"] < 90 and metrics["heldout_pairs_left_out"] != 0  # type: ignore[operator]
 
 
 def test_running_text_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
     given = material(tokenizer, tmp_path)
     pack(sentences(9, 0), tokenizer.encode_many, 0, tmp_path / "text", tokenizer.vocab, tokenizer.sha256)
     with pytest.raises(ArtifactError, match="--pairs"):
-        Translation(Material(**vars(given) | {"train": TokenFile.open(tmp_path / "text")}))
+        Translation(TaskInputs(**vars(given) | {"train": TokenFile.open(tmp_path / "text")}))
 
 
 def test_without_sacrebleu_nothing_begins(

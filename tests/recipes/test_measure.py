@@ -6,8 +6,19 @@ from gptwright.models.gpt2 import GPT2Config
 from gptwright.recipes.measure import USUAL, Shape, measure, pretrain_seconds
 
 TINY = GPT2Config(vocab=300, context=128, width=16, heads=2, layers=1)
-SMALL = Shape(rows=2, length=16, conversations=2, mix_rows=1, rankings=2, answers=2, episodes=4, epochs=1,
-              minibatches=1, demonstration_rows=1, ppo_mix_rows=1)  # fmt: skip
+SMALL = Shape(
+    batch_size=2,
+    sequence_length=16,
+    conversations=2,
+    ptx_batch_size=1,
+    rankings=2,
+    answers=2,
+    episodes=4,
+    epochs=1,
+    minibatches=1,
+    sft_batch_size=1,
+    ppo_ptx_batch_size=1,
+)
 
 
 def test_every_speed_is_a_positive_number() -> None:

@@ -118,7 +118,9 @@ def test_the_least_of_one_is_paid_for_by_the_others() -> None:
 
 @pytest.mark.parametrize("name", LEAST)
 def test_an_amount_is_found_again_in_the_sizes(name: str) -> None:
-    assert amount_of(sizes_of(name, 500) | ({"prompts": "a path", "heldout": 9} if name == "ppo" else {})) == 500
+    assert (
+        amount_of(sizes_of(name, 500) | ({"prompts": "a path", "heldout_prompts": 9} if name == "ppo" else {})) == 500
+    )
 
 
 def test_sizes_grow() -> None:

@@ -139,10 +139,10 @@ def test_lists_of_paths_are_resolved_one_by_one(tmp_path: Path) -> None:
         ("steps", 3.5, "int for"),
         ("steps", "3", "int for"),
         ("steps", True, "int for"),
-        ("rate", "fast", "a number for"),
-        ("rate", True, "a number for"),
+        ("learning_rate", "fast", "a number for"),
+        ("learning_rate", True, "a number for"),
         ("steps", 0, "steps from 1 to"),
-        ("length", 10_000, "length = 10000"),
+        ("sequence_length", 10_000, "sequence_length = 10000"),
         ("model", {"preset": "gpt2-nano", "layers": "4"}, "int for model.layers"),
         ("model", {"layers": 4}, "a family"),
         ("model", {"family": "gpt9"}, "'gpt9'"),
@@ -156,7 +156,7 @@ def test_keys_that_do_not_fit(key: str, value: Any, says: str, tmp_path: Path) -
 
 
 def test_whole_numbers_are_numbers(tmp_path: Path) -> None:
-    steps = [Step("prepare", "prepare", {}), Step("pretrain", "pretrain", {"tokens": "prepare", "rate": 1})]
+    steps = [Step("prepare", "prepare", {}), Step("pretrain", "pretrain", {"tokens": "prepare", "learning_rate": 1})]
     found: Pretrain = configs(Recipe("x", steps), tmp_path)["pretrain"]
     assert found.rate == 1.0 and isinstance(found.rate, float)
 

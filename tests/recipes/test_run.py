@@ -8,7 +8,7 @@ import pytest
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.recipes.read import Recipe, Step, read_recipe
 from gptwright.recipes.run import run_recipe
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 
 WORDS = "the old miller walked to a river and saw grey cat near boat while rain fell on roof"
 
@@ -19,7 +19,7 @@ def recipe(tmp_path: Path) -> Recipe:
     pages = [" ".join(words[(i * k) % len(words)] for k in range(1, 200)) + f" {i}." for i in range(1, 40)]
     for number, page in enumerate(pages):
         (tmp_path / f"{number:02d}.txt").write_text(page)
-    prepare = Step("prepare", "prepare", {"data": [str(tmp_path / "*.txt")], "heldout": 0.2})
+    prepare = Step("prepare", "prepare", {"data": [str(tmp_path / "*.txt")], "heldout_fraction": 0.2})
     return Recipe("x", [prepare, Step("words", "tokenize", {"text": "prepare", "vocab": 280})])
 
 
@@ -90,11 +90,11 @@ def test_a_stage_that_fails_leaves_the_earlier_ones_and_goes_on_later(
     def refuse(verb: str, config: object, out: Path, track: object) -> object:
         if verb == "tokenize":
             raise InputError("more", "less", "Give it.")
-        return carry_out(verb, config, out)
+        return execute_stage(verb, config, out)
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch, pytest.raises(InputError):
-        patch.setattr("gptwright.recipes.run.carry_out", refuse)
+        patch.setattr("gptwright.recipes.run.execute_stage", refuse)
         run_recipe(recipe, out)
     before = times(out / "01-prepare")
     assert before and not (out / "02-words").exists()

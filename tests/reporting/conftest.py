@@ -57,7 +57,7 @@ def write_stage(folder: Path, verb: str, *, seconds: float = 1.0, complete: bool
     if complete:
         record |= {
             "outputs": outputs,
-            "figures": parts.get("figures", {}),
+            "metrics": parts.get("metrics", {}),
             "ended": "2030-01-02T03:05:05+00:00",
             "peak_memory_gb": 1.5,
         }
@@ -86,7 +86,7 @@ def _account(documents: int, dropped: int) -> dict[str, Any]:
 
 def _text_stages(path: Path) -> None:
     prepare = write_stage(
-        path / "01-prepare", "prepare", figures={"characters": 120_000, "bytes": 120_000, "documents": 120}
+        path / "01-prepare", "prepare", metrics={"characters": 120_000, "bytes": 120_000, "documents": 120}
     )
     sources = {"total": _account(60, 4), "sources": {"books": _account(60, 4)}, "ignored_files": 1,
                "files": [{"file": "a.txt", "bytes": 2048, "sha256": "ab" * 32}]}  # fmt: skip
@@ -96,14 +96,14 @@ def _text_stages(path: Path) -> None:
         "tokenize",
         seconds=2,
         reads=["01-prepare"],
-        figures={"train_tokens": 30_000, "train_bytes_per_token": 3.0},
+        metrics={"train_tokens": 30_000, "train_bytes_per_token": 3.0},
     )
     losses = [{"step": n, "loss_nats": 8.0 - n / 20} for n in range(1, 101)]
     looks = [{"step": n, "heldout_bits_per_byte": 1.6 + (100 - n) / 50} for n in range(20, 101, 20)]
     pretrain = write_stage(
-        path / "03-pretrain", "pretrain", seconds=41, config={"steps": 100}, metrics=losses + looks,
+        path / "03-pretrain", "pretrain", seconds=41, config={"steps": 100}, history=losses + looks,
         reads=["02-tokenize"],
-        figures={"parameters": 1_500_000, "epochs": 1.5, "heldout_bits_per_byte": 1.6, "skipped_steps": 0},
+        metrics={"parameters": 1_500_000, "epochs": 1.5, "heldout_bits_per_byte": 1.6, "skipped_steps": 0},
     )  # fmt: skip
     sections = [f"\n## Step {n}\n\n> It was a word{n} {HOSTILE}\n\n" for n in (20, 40, 60, 80)]
     (pretrain / "samples.md").write_text("# Samples\n" + "".join(sections))
@@ -112,13 +112,13 @@ def _text_stages(path: Path) -> None:
 def _answer_stages(path: Path) -> None:
     lines = [{"step": n, "loss_nats": 5 - n / 10} for n in range(1, 11)]
     table = {"untrained": scores(7.6, 0.0), "pretrained": scores(3.2, 0.0), "sft": scores(3.3, 0.9)}
-    write_stage(path / "04-sft", "sft", seconds=30, config={"steps": 10}, metrics=lines, evaluation=table,
-                figures={"heldout_nats_rise": 0.1}, reads=["02-tokenize", "03-pretrain"])  # fmt: skip
-    write_stage(path / "05-rank", "rank", seconds=5, figures={"rankings": 64}, reads=["01-prepare", "04-sft"])
+    write_stage(path / "04-sft", "sft", seconds=30, config={"steps": 10}, history=lines, evaluation=table,
+                metrics={"heldout_nats_rise": 0.1}, reads=["02-tokenize", "03-pretrain"])  # fmt: skip
+    write_stage(path / "05-rank", "rank", seconds=5, metrics={"rankings": 64}, reads=["01-prepare", "04-sft"])
     for name, shuffled, after in (("06-reward", False, 0.8), ("07-reward-control", True, 0.5)):
         table = {"before": estimate(0.5), "after": estimate(after)}
-        write_stage(path / name, "reward", seconds=4, config={"steps": 10, "shuffled": shuffled}, metrics=lines,
-                    figures={"pair_accuracy": after}, evaluation=table, reads=["04-sft", "05-rank"])  # fmt: skip
+        write_stage(path / name, "reward", seconds=4, config={"steps": 10, "shuffled": shuffled}, history=lines,
+                    metrics={"pair_accuracy": after}, evaluation=table, reads=["04-sft", "05-rank"])  # fmt: skip
 
 
 def _policy_stage(path: Path) -> None:
@@ -130,8 +130,8 @@ def _policy_stage(path: Path) -> None:
     better = extra | {"judge_score": -4.0, "distinct_pairs": 0.7, "examples": ["New answer.", "Fine."]}
     table = {"win_rate": estimate(0.9), "kl_nats": 4.0, "rule": "plain-words",
              "models": {"sft": scores(3.3, 0.9, **extra), "ppo": scores(3.35, 0.88, **better)}}  # fmt: skip
-    write_stage(path / "08-ppo", "ppo", seconds=21, config={"updates": 8}, metrics=updates, evaluation=table,
-                figures={"win_rate": 0.9, "kl_nats": 4.0, "heldout_nats_rise": 0.05},
+    write_stage(path / "08-ppo", "ppo", seconds=21, config={"updates": 8}, history=updates, evaluation=table,
+                metrics={"win_rate": 0.9, "kl_nats": 4.0, "heldout_nats_rise": 0.05},
                 reads=["02-tokenize", "04-sft", "05-rank", "06-reward"])  # fmt: skip
 
 

@@ -29,8 +29,8 @@ def test_scores_are_found_by_role(whole_run: Path) -> None:
 
 
 def test_a_curve_leaves_out_what_is_not_finite(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
-    metrics = [{"step": 1, "loss_nats": 2.0}, {"step": 2, "loss_nats": float("nan")}, {"step": 3, "heldout_nats": 1.0}]
-    stage_writer(tmp_path / "01-pretrain", "pretrain", metrics=metrics)
+    history = [{"step": 1, "loss_nats": 2.0}, {"step": 2, "loss_nats": float("nan")}, {"step": 3, "heldout_nats": 1.0}]
+    stage_writer(tmp_path / "01-pretrain", "pretrain", history=history)
     (stage,) = collect(tmp_path).stages
     assert stage.curve("loss_nats") == [(1, 2.0)] and stage.steps_done == 3
 
@@ -38,10 +38,10 @@ def test_a_curve_leaves_out_what_is_not_finite(tmp_path: Path, stage_writer: Cal
 def test_a_run_without_recipe_or_with_unfinished_stages_is_read(
     tmp_path: Path, stage_writer: Callable[..., Path]
 ) -> None:
-    stage_writer(tmp_path / "03-pretrain", "pretrain", complete=False, config={"steps": 50}, metrics=[{"step": 7}])
+    stage_writer(tmp_path / "03-pretrain", "pretrain", complete=False, config={"steps": 50}, history=[{"step": 7}])
     run = collect(tmp_path)
     (stage,) = run.stages
-    assert (stage.complete, stage.steps, stage.steps_done, stage.figures) == (False, 50, 7, {})
+    assert (stage.complete, stage.steps, stage.steps_done, stage.metrics) == (False, 50, 7, {})
     assert (run.expected, run.planned, run.sources, run.samples, run.policy(), run.answering()) == (
         [],
         {},

@@ -24,8 +24,8 @@ def test_training_loss_is_in_bits_a_byte(whole_run: Path) -> None:
 
 
 def test_without_a_tokenizer_only_held_out_loss_is_shown(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
-    metrics = [{"step": n, "loss_nats": 3.0} for n in (1, 2, 4)] + [{"step": 2, "heldout_bits_per_byte": 2.0}]
-    stage_writer(tmp_path / "01-pretrain", "pretrain", metrics=metrics, figures={"heldout_bits_per_byte": 1.5})
+    history = [{"step": n, "loss_nats": 3.0} for n in (1, 2, 4)] + [{"step": 2, "heldout_bits_per_byte": 2.0}]
+    stage_writer(tmp_path / "01-pretrain", "pretrain", history=history, metrics={"heldout_bits_per_byte": 1.5})
     (figure,) = figures(collect(tmp_path))
     assert figure.legend == [("held out", "a", "1.500")]  # the final measurement closes the curve
 

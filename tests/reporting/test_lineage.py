@@ -21,11 +21,11 @@ def test_a_whole_story_is_one_family(whole_run: Path) -> None:
 def test_neighbours_give_no_figures(whole_run: Path, stage_writer: Writer) -> None:
     """Each lies behind the stage that counts, and is made from the same base."""
     stage_writer(whole_run / "06-reward-tried", "reward", evaluation=half(0.3), reads=["04-sft"], seconds=500,
-                 metrics=[{"step": 1}])  # fmt: skip
+                 history=[{"step": 1}])  # fmt: skip
     stage_writer(whole_run / "07-reward-tried-control", "reward", config={"shuffled": True}, evaluation=half(0.9),
                  reads=["04-sft"])  # fmt: skip
     stage_writer(whole_run / "04-sft-tried", "sft", evaluation={"sft": {}}, reads=["02-tokenize", "03-pretrain"])
-    stage_writer(whole_run / "03-pretrain-other", "pretrain", figures={"parameters": 7}, reads=["02-tokenize"])
+    stage_writer(whole_run / "03-pretrain-other", "pretrain", metrics={"parameters": 7}, reads=["02-tokenize"])
     run = collect(whole_run)
     reward, control = run.ordering("reward"), run.ordering(CONTROL)
     assert reward and reward.after and reward.after.value == 0.8

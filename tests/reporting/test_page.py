@@ -53,7 +53,7 @@ def test_names_from_files_are_text_too(whole_run: Path, stage_writer: Callable[.
     if where == "name":
         stage_writer(whole_run / "09-<script>1<", "ppo-like")
     elif where == "verb":
-        stage_writer(whole_run / "09-other", bad, figures={bad: 1.0})
+        stage_writer(whole_run / "09-other", bad, metrics={bad: 1.0})
     else:
         name, old = {
             "reason": ("01-prepare/sources.json", "duplicate"), "rule": ("08-ppo/evaluation.json", "plain-words"),

@@ -25,7 +25,7 @@ def test_planned_and_taken_stand_side_by_side(whole_run: Path) -> None:
 
 
 def test_stages_that_stopped_or_wait_are_told(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
-    stage_writer(tmp_path / "01-pretrain", "pretrain", complete=False, config={"steps": 50}, metrics=[{"step": 7}])
+    stage_writer(tmp_path / "01-pretrain", "pretrain", complete=False, config={"steps": 50}, history=[{"step": 7}])
     (tmp_path / "recipe.toml").write_text("[pretrain]\n[sft]\n")
     assert [(line.name, line.state, line.figure) for line in story(collect(tmp_path))] == [
         ("pretrain", "stopped after 7 of 50", ""),
@@ -34,6 +34,6 @@ def test_stages_that_stopped_or_wait_are_told(tmp_path: Path, stage_writer: Call
 
 
 def test_a_verb_that_is_not_known_shows_its_first_figures(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
-    stage_writer(tmp_path / "01-dpo", "dpo", figures={"win_rate": 0.5, "note": "text", "kl_nats": 1.0})
+    stage_writer(tmp_path / "01-dpo", "dpo", metrics={"win_rate": 0.5, "note": "text", "kl_nats": 1.0})
     (line,) = story(collect(tmp_path))
     assert (line.figure, line.meaning) == ("win rate 0.5", "dpo")

@@ -11,7 +11,7 @@ import pytest
 from openai.resources.chat.completions import Completions as OpenAIChat
 from openai.resources.completions import Completions as OpenAICompletions
 
-from gptwright.inference.sampler import seed_of
+from gptwright.inference.sampler import derive_seed
 from gptwright.serving.fields import NEUTRAL
 from gptwright.serving.schemas import CallerFields, ChatRequest, CompletionRequest
 
@@ -102,7 +102,7 @@ def test_reply_cut_by_length(client: Any) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_several_choices(client: Any, model: Any, stream: bool) -> None:
     answer = chat(client, n=3, seed=5, stream=stream)
-    assert model.seeds == [5, seed_of(5, 1), seed_of(5, 2)]
+    assert model.seeds == [5, derive_seed(5, 1), derive_seed(5, 2)]
     if stream:
         texts = ["", "", ""]
         for event in events(answer):
@@ -272,7 +272,7 @@ def test_many_prompts_have_their_answers_in_order(client: Any, model: Any) -> No
         read = [text if isinstance(text, str) else " ".join(map(str, text)) for text in given]
         assert [text for text, _ in model.asked] == [text for text in read for _ in range(2)]
         assert whole["usage"] == {"prompt_tokens": 6, "completion_tokens": 24, "total_tokens": 30}
-    assert model.seeds == [4, seed_of(4, 1)] * 6
+    assert model.seeds == [4, derive_seed(4, 1)] * 6
     told = events(post(client, "/v1/completions", body | {"stream": True}))
     texts = [""] * 6
     for event in told:

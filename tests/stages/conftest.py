@@ -19,7 +19,7 @@ from gptwright.cli import main
 from gptwright.models.bert import BERTConfig
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.transformer import TransformerConfig
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.ppo import PPO
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.pretrain import Pretrain
@@ -154,12 +154,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(material: Path, run: Path) -> Path:
-    return carry_out("prepare", Prepare(data=(str(material / "text.jsonl"),)), run / "prepare").path
+    return execute_stage("prepare", Prepare(data=(str(material / "text.jsonl"),)), run / "prepare").path
 
 
 @pytest.fixture(scope="session")
 def tokenized(prepared: Path, run: Path) -> Path:
-    return carry_out("tokenize", Tokenize(text=prepared, vocab=300), run / "tokenize").path
+    return execute_stage("tokenize", Tokenize(text=prepared, vocab=300), run / "tokenize").path
 
 
 @pytest.fixture(scope="session")
@@ -168,39 +168,41 @@ def pretrain_config(tokenized: Path) -> Pretrain:
         tokens=tokenized,
         model=TINY,
         steps=8,
-        rows=2,
-        length=LENGTH,
+        batch_size=2,
+        sequence_length=LENGTH,
         warmup=2,
         threads=1,
-        evaluate_every=4,
+        eval_every=4,
         save_every=2,
     )
 
 
 @pytest.fixture(scope="session")
 def pretrained(pretrain_config: Pretrain, run: Path) -> Path:
-    return carry_out("pretrain", pretrain_config, run / "pretrain").path
+    return execute_stage("pretrain", pretrain_config, run / "pretrain").path
 
 
 @pytest.fixture(scope="session")
 def encoder_config(prepared: Path, run: Path) -> Pretrain:
-    tokens = carry_out("tokenize", Tokenize(text=prepared, vocab=180, kind="wordpiece"), run / "tokenize-pieces").path
+    tokens = execute_stage(
+        "tokenize", Tokenize(text=prepared, vocab=180, kind="wordpiece"), run / "tokenize-pieces"
+    ).path
     return Pretrain(
         tokens=tokens,
         model=BERTConfig(width=16, heads=2, layers=2, context=48),
         steps=12,
-        rows=2,
-        length=LENGTH,
+        batch_size=2,
+        sequence_length=LENGTH,
         warmup=2,
         threads=1,
-        evaluate_every=6,
+        eval_every=6,
         save_every=3,
     )
 
 
 @pytest.fixture(scope="session")
 def encoder(encoder_config: Pretrain, run: Path) -> Path:
-    return carry_out("pretrain", encoder_config, run / "encoder").path
+    return execute_stage("pretrain", encoder_config, run / "encoder").path
 
 
 @pytest.fixture(scope="session")
@@ -217,7 +219,7 @@ def pairs(material: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tokenized_pairs(pairs: Path, run: Path) -> Path:
-    return carry_out("tokenize", Tokenize(pairs=pairs, vocab=300), run / "tokenize-pairs").path
+    return execute_stage("tokenize", Tokenize(pairs=pairs, vocab=300), run / "tokenize-pairs").path
 
 
 @pytest.fixture(scope="session")
@@ -226,20 +228,20 @@ def translate_config(tokenized_pairs: Path) -> Pretrain:
         tokens=tokenized_pairs,
         model=TransformerConfig(context=64, width=16, heads=2, layers=1, hidden=32),
         steps=9,
-        rows=4,
-        length=LENGTH,
+        batch_size=4,
+        sequence_length=LENGTH,
         warmup=2,
         schedule="inverse-root",
         threads=1,
-        evaluate_every=6,
+        eval_every=6,
         save_every=2,
-        average=3,
+        average_checkpoints=3,
     )
 
 
 @pytest.fixture(scope="session")
 def translator(translate_config: Pretrain, run: Path) -> Path:
-    return carry_out("pretrain", translate_config, run / "pretrain-pairs").path
+    return execute_stage("pretrain", translate_config, run / "pretrain-pairs").path
 
 
 @pytest.fixture(scope="session")
@@ -251,10 +253,10 @@ def sft_config(pretrained: Path, tokenized: Path, prepared: Path, material: Path
         text=prepared,
         questions=material / "questions.jsonl",
         steps=4,
-        rows=2,
+        batch_size=2,
         continuations=8,
-        mix_rows=1,
-        length=LENGTH,
+        ptx_batch_size=1,
+        sequence_length=LENGTH,
         threads=1,
         save_every=2,
     )
@@ -262,17 +264,17 @@ def sft_config(pretrained: Path, tokenized: Path, prepared: Path, material: Path
 
 @pytest.fixture(scope="session")
 def tuned(sft_config: SFT, run: Path) -> Path:
-    return carry_out("sft", sft_config, run / "sft").path
+    return execute_stage("sft", sft_config, run / "sft").path
 
 
 @pytest.fixture(scope="session")
 def rank_config(tuned: Path, prepared: Path) -> Rank:
-    return Rank(model=tuned, text=prepared, prompts=8, heldout=4, answers=3, max_tokens=8, threads=1)
+    return Rank(model=tuned, text=prepared, prompts=8, heldout_prompts=4, answers=3, max_tokens=8, threads=1)
 
 
 @pytest.fixture(scope="session")
 def ranked(rank_config: Rank, run: Path) -> Path:
-    return carry_out("rank", rank_config, run / "rank").path
+    return execute_stage("rank", rank_config, run / "rank").path
 
 
 @pytest.fixture(scope="session")
@@ -285,12 +287,12 @@ def rankings(material: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def reward_config(tuned: Path, rankings: Path) -> Reward:
-    return Reward(base=tuned, rankings=(rankings,), steps=3, rows=2, threads=1, save_every=1)
+    return Reward(base=tuned, rankings=(rankings,), steps=3, batch_size=2, threads=1, save_every=1)
 
 
 @pytest.fixture(scope="session")
 def rewarded(reward_config: Reward, run: Path) -> Path:
-    return carry_out("reward", reward_config, run / "reward").path
+    return execute_stage("reward", reward_config, run / "reward").path
 
 
 @pytest.fixture(scope="session")
@@ -305,15 +307,15 @@ def ppo_config(tuned: Path, rewarded: Path, ranked: Path, tokenized: Path, mater
         updates=2,
         episodes=4,
         max_tokens=6,
-        mix_rows=1,
-        demonstration_rows=2,
-        length=LENGTH,
+        ptx_batch_size=1,
+        sft_batch_size=2,
+        sequence_length=LENGTH,
         threads=1,
         save_every=1,
-        heldout=4,
+        heldout_prompts=4,
     )
 
 
 @pytest.fixture(scope="session")
 def improved(ppo_config: PPO, run: Path) -> Path:
-    return carry_out("ppo", ppo_config, run / "ppo").path
+    return execute_stage("ppo", ppo_config, run / "ppo").path

@@ -37,7 +37,7 @@ def carry_out(verb: str, config: Any, out: str, at: int, signal: int) -> int:
     from gptwright import cli
     from gptwright.recipes import stage
 
-    cli._run = lambda words: stage.carry_out(verb, config, stage.Path(out))
+    cli._run = lambda words: stage.execute_stage(verb, config, stage.Path(out))
     try:
         cli.main()
     except SystemExit as end:

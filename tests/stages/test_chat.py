@@ -19,7 +19,7 @@ from gptwright.alignment.demonstrations import read_conversations
 from gptwright.foundations.intake import Intake
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.pipelines.model import Model
-from gptwright.stages.chat import COMMANDS, Talk, converse
+from gptwright.stages.chat import COMMANDS, ChatSession, converse
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 Refused = Callable[..., str]
@@ -40,7 +40,7 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 def test_turns_are_kept_and_the_reply_is_the_models(model: Model) -> None:
-    talk, said = Talk(model), []
+    talk, said = ChatSession(model), []
     talk.answer("Who walked?", said.append)
     reply = model.chat([USER])
     assert "".join(said) == reply + "\n"
@@ -48,7 +48,7 @@ def test_turns_are_kept_and_the_reply_is_the_models(model: Model) -> None:
 
 
 def test_the_second_reply_sees_the_first_turn(model: Model) -> None:
-    talk, said = Talk(model), []
+    talk, said = ChatSession(model), []
     talk.answer("Who walked?", lambda text: None)
     before = talk.messages
     talk.answer("And then?", said.append)
@@ -56,7 +56,7 @@ def test_the_second_reply_sees_the_first_turn(model: Model) -> None:
 
 
 def test_reset_forgets_the_turns_and_keeps_the_system_text(model: Model, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Talk(model)
+    talk = ChatSession(model)
     talk.command("/system Be kind.")
     talk.answer("Who walked?", lambda text: None)
     assert [m["role"] for m in talk.messages] == ["system", "user", "assistant"]
@@ -74,7 +74,7 @@ def test_reset_forgets_the_turns_and_keeps_the_system_text(model: Model, capsys:
 
 
 def test_what_is_saved_is_read_by_sft(model: Model, tmp_path: Path) -> None:
-    talk = Talk(model)
+    talk = ChatSession(model)
     talk.answer("Who walked?", lambda text: None)
     talk.command(f"/save {tmp_path / 'deep' / 'talk.jsonl'}")
     assert [c.messages for c in read_conversations(tmp_path / "deep/talk.jsonl", Intake("sft"))] == [talk.messages]
@@ -82,18 +82,18 @@ def test_what_is_saved_is_read_by_sft(model: Model, tmp_path: Path) -> None:
 
 def test_save_has_a_name_of_its_own(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Talk(model).command("/save")
+    ChatSession(model).command("/save")
     assert json.loads((tmp_path / "conversation.jsonl").read_text()) == {"messages": []}
 
 
 def test_help_lists_every_command(model: Model, capsys: pytest.CaptureFixture[str]) -> None:
-    Talk(model).command("/help")
+    ChatSession(model).command("/help")
     said = capsys.readouterr().err
     assert all(name in said and what in said for name, what in COMMANDS.items())
 
 
 def test_an_unknown_command_offers_the_nearest(model: Model, capsys: pytest.CaptureFixture[str]) -> None:
-    Talk(model).command("/rest")
+    ChatSession(model).command("/rest")
     assert "no such command: /rest. Did you mean '/reset'?" in capsys.readouterr().err
 
 
@@ -141,7 +141,7 @@ def test_commands_are_read_with_tolerance(
 
 
 def test_a_conversation_goes_on_when_it_has_outgrown_the_context(model: Model, capsys: Any) -> None:
-    talk, said = Talk(model), list[str]()
+    talk, said = ChatSession(model), list[str]()
     talk.command("/system Be kind.")
     for turn in range(12):
         talk.answer(f"{turn} who walked near the river?", said.append)
@@ -189,7 +189,7 @@ def test_ctrl_c_during_a_reply_stops_that_alone(model: Model, capsys: Any, befor
         if len(written) == before + 1:
             os.kill(os.getpid(), signal.SIGINT)
 
-    talk = Talk(model)
+    talk = ChatSession(model)
     talk.answer("Who walked?", pressed)
     reply = talk.messages[-1]["content"]
     assert written[-1] == "\n" and reply == "".join(written[:-1])
@@ -206,7 +206,7 @@ def test_ctrl_c_before_the_first_word_leaves_no_turn(model: Model) -> None:
             raise KeyboardInterrupt
             yield
 
-    talk = Talk(Pressed(model.network, model.tokenizer, "pressed", model.sampling))
+    talk = ChatSession(Pressed(model.network, model.tokenizer, "pressed", model.sampling))
     talk.answer("Who walked?", lambda text: None)
     assert talk.messages == []
 

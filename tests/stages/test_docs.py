@@ -29,13 +29,14 @@ PROGRAMS = ("gptwright", "make", "pip", "python", "pytest", "torchrun")
 TINY = {
     "prepare": "--max-characters 60000",
     "tokenize": "--vocab 300",
-    "pretrain": "--steps 2 --rows 2 --length 16 --evaluate-every 1 --save-every 1 --average 1 --warmup 1 --threads 1 "
+    "pretrain": "--steps 2 --batch-size 2 --sequence-length 16 --eval-every 1 --save-every 1 "
+                "--average-checkpoints 1 --warmup 1 --threads 1 "
                 "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
-    "sft": "--steps 2 --rows 2 --length 16 --continuations 4 --threads 1",
-    "rank": "--prompts 4 --heldout 2 --max-tokens 4 --threads 1",
-    "reward": "--steps 2 --rows 2 --threads 1",
-    "ppo": "--updates 1 --episodes 4 --minibatches 1 --max-tokens 4 --demonstration-rows 2 --length 16 --heldout 4 "
-           "--threads 1",
+    "sft": "--steps 2 --batch-size 2 --sequence-length 16 --continuations 4 --threads 1",
+    "rank": "--prompts 4 --heldout-prompts 2 --max-tokens 4 --threads 1",
+    "reward": "--steps 2 --batch-size 2 --threads 1",
+    "ppo": "--updates 1 --episodes 4 --minibatches 1 --max-tokens 4 --sft-batch-size 2 --sequence-length 16 "
+           "--heldout-prompts 4 --threads 1",
     "generate": "--max-tokens 4",
 }  # fmt: skip
 REFUSED = {  # page → what is refused with the words of its block that begins with "gptwright: needed"

@@ -15,7 +15,7 @@ from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load_decoder as load
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.ppo import PPO
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
@@ -39,7 +39,7 @@ def test_evaluation_compares_both_models(improved: Path) -> None:
 
 def test_people_who_ranked_are_not_judged_by_a_rule(improved: Path, ppo_config: PPO) -> None:
     table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
-    assert finished_stage(ppo_config.reward)["figures"]["labellers"] == {"people without a name": 12}
+    assert finished_stage(ppo_config.reward)["metrics"]["labellers"] == {"people without a name": 12}
     assert table["rule"] is None
 
 
@@ -49,8 +49,8 @@ def test_rankings_of_a_rule_are_judged_by_it(
     path = tmp_path / "rankings.jsonl"
     path.write_text(rankings.read_text().replace('"ranks"', '"labeller": "plain-words", "ranks"'))
     made = replace(reward_config, rankings=(path,), steps=1)
-    reward = carry_out("reward", made, tmp_path / "reward").path
-    folder = carry_out("ppo", replace(ppo_config, reward=reward, updates=1), tmp_path / "ppo").path
+    reward = execute_stage("reward", made, tmp_path / "reward").path
+    folder = execute_stage("ppo", replace(ppo_config, reward=reward, updates=1), tmp_path / "ppo").path
     table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     said = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert "by the rule 'plain-words', which made the rankings" in capsys.readouterr().err
@@ -78,10 +78,10 @@ def test_what_both_say_is_left_for_people_and_report_counts_their_ranks(
 
 def test_figures_follow_from_the_evaluation(improved: Path) -> None:
     table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
-    figures = finished_stage(improved, "ppo")["figures"]
+    metrics = finished_stage(improved, "ppo")["metrics"]
     models = table["models"]
-    assert figures["win_rate"] == table["win_rate"]["value"] and figures["kl_nats"] == table["kl_nats"]
-    assert figures["heldout_nats_rise"] == models["ppo"]["heldout_nats"] - models["sft"]["heldout_nats"]
+    assert metrics["win_rate"] == table["win_rate"]["value"] and metrics["kl_nats"] == table["kl_nats"]
+    assert metrics["heldout_nats_rise"] == models["ppo"]["heldout_nats"] - models["sft"]["heldout_nats"]
 
 
 def test_metrics_names_one_line_an_update(improved: Path) -> None:
@@ -117,7 +117,7 @@ def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(
     states = [json.loads((path / "state.json").read_text()) for path in kept]
     assert states[0]["score_mean"] == states[1]["score_mean"] and states[0]["score_std"] == states[1]["score_std"] > 0
     shutil.rmtree(kept[1])
-    carry_out("ppo", ppo_config, out)
+    execute_stage("ppo", ppo_config, out)
     again = json.loads((out / "checkpoints/step-000002/state.json").read_text())
     assert again == states[1]
     for name in ("model/model.safetensors", "value_head.safetensors", "evaluation.json", "metrics.jsonl"):
@@ -128,14 +128,14 @@ def test_an_unknown_split_is_named(ppo_config: PPO, tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_text('{"prompt": "Who?"}\n{"prompt": "What?", "split": "heldoutt"}\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"(?s)line 2 of .*Did you mean 'heldout'"):
-        carry_out("ppo", replace(ppo_config, prompts=path), tmp_path / "out")
+        execute_stage("ppo", replace(ppo_config, prompts=path), tmp_path / "out")
 
 
 def test_prompts_without_a_split_give_a_tenth_to_judge(ppo_config: PPO, tmp_path: Path) -> None:
     path = tmp_path / "prompts.jsonl"
     path.write_text("".join(json.dumps({"prompt": f"Question {i}?"}) + "\n" for i in range(30)))
     config = replace(ppo_config, prompts=path, updates=1, questions=None, conversations=())
-    folder = carry_out("ppo", config, tmp_path / "out")
+    folder = execute_stage("ppo", config, tmp_path / "out")
     table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     assert 1 <= table["win_rate"]["count"] <= 8
     assert table["models"]["ppo"]["exact_answers"] == {}
@@ -143,7 +143,7 @@ def test_prompts_without_a_split_give_a_tenth_to_judge(ppo_config: PPO, tmp_path
 
 def words(config: PPO, **changed: Any) -> list[object]:
     given = {"policy": config.policy, "reward": config.reward, "prompts": config.prompts, "tokens": config.tokens}
-    settings: dict[str, Any] = given | {"length": 32, "updates": 1, "episodes": 4, "max_tokens": 6} | changed
+    settings: dict[str, Any] = given | {"sequence_length": 32, "updates": 1, "episodes": 4, "max_tokens": 6} | changed
     return [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
 
 
@@ -178,7 +178,9 @@ def test_long_prompts_are_named_counted_and_passed_over(
     ppo_config: PPO, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = prompts(tmp_path / "p.jsonl", *("cat " * 96 if i in (2, 5) else f"{i}?" for i in range(8)))
-    carry_out("ppo", replace(ppo_config, prompts=path, updates=1, questions=None, conversations=()), tmp_path / "out")
+    execute_stage(
+        "ppo", replace(ppo_config, prompts=path, updates=1, questions=None, conversations=()), tmp_path / "out"
+    )
     told = capsys.readouterr().err
     assert "held out to measure on; 2 dropped (2 of more than 90 tokens, the first on line 3 of" in told
 

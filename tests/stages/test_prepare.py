@@ -7,7 +7,7 @@ import pytest
 
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.runs import open_stage
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages import prepare
 from gptwright.stages.prepare import Prepare, data_files, inputs, run
 from gptwright.text import chunked_reading
@@ -25,9 +25,9 @@ def do(tmp_path: Path) -> Do:
     def work(*data: Path | str, **options: Any) -> Result:
         config = Prepare(data=tuple(map(str, data)), **options)
         folder = open_stage(tmp_path / f"out{next(count)}", "prepare", config, {})
-        figures = run(config, folder)
+        metrics = run(config, folder)
         sides = {side: read_lines(folder / f"{side}.jsonl") for side in ("train", "heldout")}
-        return figures, sides, json.loads((folder / "sources.json").read_text())
+        return metrics, sides, json.loads((folder / "sources.json").read_text())
 
     return work
 
@@ -46,7 +46,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def check_law(figures: dict[str, Any], sources: dict[str, Any]) -> None:
+def check_law(metrics: dict[str, Any], sources: dict[str, Any]) -> None:
     """Everything that came in is either kept or dropped, in each source and in all."""
     for account in (sources["total"], *sources["sources"].values()):
         sides = (account["train"], account["heldout"])
@@ -54,8 +54,8 @@ def check_law(figures: dict[str, Any], sources: dict[str, Any]) -> None:
         assert account["documents_in"] == sum(p["documents"] for p in (*sides, *dropped))
         characters = sum(p["characters"] for p in (*sides, *dropped)) + account["cut"]["characters"]
         assert account["characters_in"] == characters
-    assert figures["documents_in"] == figures["documents"] + figures["dropped_documents"]
-    assert figures["documents"] == figures["train_documents"] + figures["heldout_documents"]
+    assert metrics["documents_in"] == metrics["documents"] + metrics["dropped_documents"]
+    assert metrics["documents"] == metrics["train_documents"] + metrics["heldout_documents"]
 
 
 def test_a_mixed_folder_is_read_and_every_loss_has_a_reason(do: Do, tmp_path: Path, capsys: Any) -> None:
@@ -67,9 +67,9 @@ def test_a_mixed_folder_is_read_and_every_loss_has_a_reason(do: Do, tmp_path: Pa
     write_rows(data / "rows.jsonl", rows)
     (data / "empty.txt").write_text("")
     (data / "picture.png").write_bytes(b"\x89PNG")
-    figures, sides, sources = do(data)
-    check_law(figures, sources)
-    assert figures["dropped"] == {"conversation": 1, "duplicate": 2, "empty": 2, "too short": 1}
+    metrics, sides, sources = do(data)
+    check_law(metrics, sources)
+    assert metrics["dropped"] == {"conversation": 1, "duplicate": 2, "empty": 2, "too short": 1}
     assert sources["sources"]["rows.jsonl"]["cut"]["lines"] == {"repeated in many documents": 37}
     assert sources["sources"]["empty.txt"]["dropped"] == {"empty": {"documents": 1, "characters": 0}}
     assert sources["ignored_files"] == 1
@@ -94,8 +94,8 @@ def test_what_is_cut_is_counted_by_its_reason_and_said(do: Do, tmp_path: Path, c
     (data / "b.html").write_text(f"<nav>Home and so on</nav><main><p>{story(40)}</p></main><p>Imprint</p>")
     (data / "c.txt").write_text(f"{story(41)} \r\n{story(42)}\n<|endoftext|>\n{story(43)}\u0344\u0344")
     (data / "d.txt").write_bytes(("오늘 아침에는 비가 조금 내렸다. 나는 시장까지 걸어갔다.\n" * 9).encode("cp949"))
-    figures, sides, sources = do(data)
-    check_law(figures, sources)
+    metrics, sides, sources = do(data)
+    check_law(metrics, sources)
     kept = [row["source"] for side in sides.values() for row in side]
     assert kept.count("c.txt") == 2
     assert sources["total"]["cut"]["reasons"] == {
@@ -120,11 +120,11 @@ def test_many_files_are_read_by_turns_to_the_same_end(do: Do, tmp_path: Path, mo
     for i in range(6):
         rows: list[dict[str, Any]] = [{"text": story(100 * i + k)} for k in range(20)]
         write_rows(tmp_path / "data" / f"{i}.jsonl", [*rows, {"messages": []}, {"text": story(100 * i)}])
-    figures, sides, sources = do(tmp_path / "data", max_characters=60_000)
+    metrics, sides, sources = do(tmp_path / "data", max_characters=60_000)
     monkeypatch.setattr(prepare, "MOST_OPEN", 2)
     monkeypatch.setattr(chunked_reading, "FIRST_PIECE", 2_000)
-    assert do(tmp_path / "data", max_characters=60_000) == (figures, sides, sources)
-    check_law(figures, sources)
+    assert do(tmp_path / "data", max_characters=60_000) == (metrics, sides, sources)
+    check_law(metrics, sources)
 
 
 def test_a_folder_inside_of_the_data_is_no_data(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_folder_inside_of_the_data_is_no_data(tmp_path: Path) -> None:
     write_rows(data / "rows.jsonl", [{"text": story(i)} for i in range(40)])
     config = Prepare(data=(str(data),))
     for out in ("out", "out", "other"):
-        folder = carry_out("prepare", config, data / out)
+        folder = execute_stage("prepare", config, data / out)
         read = json.loads((folder / "sources.json").read_text())["files"]
         assert [Path(file["file"]).name for file in read] == ["rows.jsonl"]
 
@@ -157,16 +157,16 @@ def test_the_same_input_gives_the_same_bytes_and_the_seed_another_split(do: Do, 
 def test_one_book_in_one_file_is_trained_on_and_held_out(do: Do, tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("\n\n".join(story(i) for i in range(60)))
-    figures, sides, sources = do(book, heldout=0.001)
-    check_law(figures, sources)
-    assert figures["heldout_documents"] == 1
-    assert len(sides["heldout"]) == 1 and len(sides["train"]) == figures["train_documents"] >= 4
+    metrics, sides, sources = do(book, heldout=0.001)
+    check_law(metrics, sources)
+    assert metrics["heldout_documents"] == 1
+    assert len(sides["heldout"]) == 1 and len(sides["train"]) == metrics["train_documents"] >= 4
 
 
 def test_sides_are_disjoint_and_about_as_large_as_asked(do: Do, tmp_path: Path) -> None:
     data = write_rows(tmp_path / "rows.jsonl", [{"text": story(i, 200)} for i in range(1_000)])
-    figures, sides, _ = do(data, heldout=0.2)
-    assert 140 < figures["heldout_documents"] < 260
+    metrics, sides, _ = do(data, heldout=0.2)
+    assert 140 < metrics["heldout_documents"] < 260
     assert not {r["text"] for r in sides["train"]} & {r["text"] for r in sides["heldout"]}
 
 
@@ -191,10 +191,10 @@ def test_where_nothing_is_held_out_lines_for_training_are_those_first_that_name_
     do: Do, tmp_path: Path, named: int
 ) -> None:
     rows = [{"text": story(i, 400), "split": "train" if i < named else None} for i in range(80)]
-    figures, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), heldout=1e-9)
-    check_law(figures, sources)
+    metrics, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), heldout=1e-9)
+    check_law(metrics, sources)
     assert 1_000 <= sum(len(r["text"]) for r in sides["heldout"]) < 2_000
-    assert figures["heldout_documents"] == len(sides["heldout"])
+    assert metrics["heldout_documents"] == len(sides["heldout"])
     assert sum(map(len, sides.values())) == 80
     says_train = {r["text"] for r in rows[:named]}
     assert named == 80 or not says_train & {r["text"] for r in sides["heldout"]}
@@ -217,10 +217,10 @@ def test_what_a_file_holds_out_is_never_trained_on(do: Do, tmp_path: Path, word:
 def test_max_characters_takes_evenly_from_all_sources(do: Do, tmp_path: Path) -> None:
     for name, count in (("a", 200), ("b", 300), ("c", 5)):
         write_rows(tmp_path / f"{name}.jsonl", [{"text": story(ord(name) * 1_000 + i)} for i in range(count)])
-    figures, _, sources = do(*(tmp_path / f"{n}.jsonl" for n in "abc"), max_characters=60_000, heldout=0.1)
-    check_law(figures, sources)
-    assert figures["characters"] <= 60_000
-    assert figures["train_characters"] > 53_900 and figures["heldout_characters"] > 5_900
+    metrics, _, sources = do(*(tmp_path / f"{n}.jsonl" for n in "abc"), max_characters=60_000, heldout=0.1)
+    check_law(metrics, sources)
+    assert metrics["characters"] <= 60_000
+    assert metrics["train_characters"] > 53_900 and metrics["heldout_characters"] > 5_900
     kept = {n: a["train"]["characters"] + a["heldout"]["characters"] for n, a in sources["sources"].items()}
     assert sources["sources"]["c.jsonl"]["documents_in"] == 5 and kept["c.jsonl"] < 7_000
     assert abs(kept["a.jsonl"] - kept["b.jsonl"]) < 4_000
@@ -258,25 +258,25 @@ def test_a_bad_file_is_named_and_nothing_is_left(do: Do, tmp_path: Path, name: s
     assert [f.name for f in (tmp_path / "out0").iterdir()] == ["stage.json"]
 
 
-@pytest.mark.parametrize("options", [{"heldout": 0.0}, {"heldout": 0.6}, {"max_characters": 100}])
+@pytest.mark.parametrize("options", [{"heldout_fraction": 0.0}, {"heldout_fraction": 0.6}, {"max_characters": 100}])
 def test_options_that_cannot_be_met(do: Do, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         do("bundled", **options)
 
 
 def test_the_bundled_corpus_is_clean_as_it_comes(do: Do) -> None:
-    figures, _, sources = do("bundled")
-    check_law(figures, sources)
+    metrics, _, sources = do("bundled")
+    check_law(metrics, sources)
     assert list(sources["sources"]) == list(TEXTS)
-    assert figures["characters"] > 5_000_000
-    assert figures["characters"] > 0.99 * figures["characters_in"]
+    assert metrics["characters"] > 5_000_000
+    assert metrics["characters"] > 0.99 * metrics["characters_in"]
     assert [path.name for path in data_files(Prepare())] == [f"{name}.jsonl.xz" for name in TEXTS]
     assert list(inputs(Prepare())) == [f"bundled:{name}" for name in TEXTS]
 
 
 def test_a_share_of_the_bundled_corpus_has_all_sources_on_both_sides(do: Do) -> None:
-    figures, _, sources = do("bundled", max_characters=400_000)
-    check_law(figures, sources)
-    assert 395_000 < figures["characters"] <= 400_000
+    metrics, _, sources = do("bundled", max_characters=400_000)
+    check_law(metrics, sources)
+    assert 395_000 < metrics["characters"] <= 400_000
     assert all(s["train"]["characters"] > 80_000 for s in sources["sources"].values())
     assert all(s["heldout"]["documents"] for s in sources["sources"].values())

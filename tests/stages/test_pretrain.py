@@ -23,12 +23,12 @@ from gptwright.models.gpt2 import GPT2Config
 from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.load import load as load_any
 from gptwright.pipelines.load import load_decoder as load
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages import budgets
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.samples import write_samples
 from gptwright.stages.tokenize import Tokenize, open_tokens
-from gptwright.training.batch_schedule import Ramp
+from gptwright.training.batch_schedule import BatchSizeSchedule
 from gptwright.training.schedules import cosine
 
 WEIGHTS = "model/model.safetensors"
@@ -58,14 +58,14 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def test_the_figures_are_those_of_the_model_it_leaves(pretrained: Path, tokenized: Path) -> None:
-    figures = finished_stage(pretrained, "pretrain")["figures"]
+    metrics = finished_stage(pretrained, "pretrain")["metrics"]
     model = load(pretrained)
-    assert figures["parameters"] == count(model.network)
-    assert figures["tokens"] == 8 * 2 * 32
+    assert metrics["parameters"] == count(model.network)
+    assert metrics["tokens"] == 8 * 2 * 32
     loss = text_loss(model.network, open_tokens(tokenized, "heldout"), length=32, windows=200)
-    assert figures["heldout_nats"] == pytest.approx(loss.nats, abs=1e-5)
-    assert figures["heldout_bits_per_byte"] == pytest.approx(loss.bits_per_byte, abs=1e-5)
-    assert figures["skipped_steps"] == 0
+    assert metrics["heldout_nats"] == pytest.approx(loss.nats, abs=1e-5)
+    assert metrics["heldout_bits_per_byte"] == pytest.approx(loss.bits_per_byte, abs=1e-5)
+    assert metrics["skipped_steps"] == 0
 
 
 def test_the_models_vocabulary_is_the_tokenizers(pretrained: Path) -> None:
@@ -78,7 +78,7 @@ def test_metrics_carry_their_units_one_line_a_step(pretrained: Path) -> None:
     steps = [line for line in lines if "loss_nats" in line]
     looks = [line for line in lines if "heldout_nats" in line]
     assert [line["step"] for line in steps] == list(range(1, 9))
-    assert set(steps[0]) == {"step", "loss_nats", "gradient_norm", "rate", "tokens_per_second"}
+    assert set(steps[0]) == {"step", "loss_nats", "gradient_norm", "learning_rate", "tokens_per_second"}
     assert [line["step"] for line in looks] == [4, 8]
     assert set(looks[0]) == {"step", "heldout_nats", "heldout_bits_per_byte"}
 
@@ -111,10 +111,10 @@ def test_stopped_and_gone_on_with_it_is_bit_equal(
     with monkeypatch.context():
         stop_after(3)
         with pytest.raises(Interrupted, match="saved at step"):
-            carry_out("pretrain", pretrain_config, tmp_path / "out")
+            execute_stage("pretrain", pretrain_config, tmp_path / "out")
     monkeypatch.undo()
     assert json.loads((tmp_path / "out/stage.json").read_text())["state"] == "unfinished"
-    carry_out("pretrain", pretrain_config, tmp_path / "out")
+    execute_stage("pretrain", pretrain_config, tmp_path / "out")
     assert same_weights(tmp_path / "out", pretrained)
 
     def logged(folder: Path) -> list[dict[str, Any]]:
@@ -128,20 +128,29 @@ def test_stopped_and_gone_on_with_it_is_bit_equal(
 
 @pytest.fixture(scope="session")
 def growing_config(pretrain_config: Pretrain) -> Pretrain:
-    return replace(pretrain_config, optim="muon", rows=4, first_rows=1, ramp=10 * 32, schedule="cosine")
+    return replace(
+        pretrain_config,
+        optimizer="muon",
+        batch_size=4,
+        initial_batch_size=1,
+        batch_ramp_tokens=10 * 32,
+        schedule="cosine",
+    )
 
 
 @pytest.fixture(scope="session")
 def grown(growing_config: Pretrain, run: Path) -> Path:
-    return carry_out("pretrain", growing_config, run / "pretrain-muon").path
+    return execute_stage("pretrain", growing_config, run / "pretrain-muon").path
 
 
 def test_a_batch_that_grows_and_a_rate_over_tokens(grown: Path) -> None:
     steps = [line for line in read_metrics(grown / "metrics.jsonl") if "loss_nats" in line]
-    ramp = Ramp(4, 1, 10)
-    rate = cosine(3e-3, ramp.before(8) / 4, 2)
-    assert [line["rate"] for line in steps] == pytest.approx([rate(ramp.before(n) / 4) for n in range(8)], rel=1e-6)
-    assert finished_stage(grown)["figures"]["tokens"] == ramp.before(8) * 32
+    batch_schedule = BatchSizeSchedule(4, 1, 10)
+    rate = cosine(3e-3, batch_schedule.before(8) / 4, 2)
+    assert [line["learning_rate"] for line in steps] == pytest.approx(
+        [rate(batch_schedule.before(n) / 4) for n in range(8)], rel=1e-6
+    )
+    assert finished_stage(grown)["metrics"]["tokens"] == batch_schedule.before(8) * 32
 
 
 def test_muon_stopped_and_gone_on_with_is_bit_equal(
@@ -151,44 +160,44 @@ def test_muon_stopped_and_gone_on_with_is_bit_equal(
     with monkeypatch.context():
         stop_after(5)
         with pytest.raises(Interrupted, match="saved at step"):
-            carry_out("pretrain", growing_config, tmp_path / "out")
+            execute_stage("pretrain", growing_config, tmp_path / "out")
     monkeypatch.undo()
-    carry_out("pretrain", growing_config, tmp_path / "out")
+    execute_stage("pretrain", growing_config, tmp_path / "out")
     assert same_weights(tmp_path / "out", grown)
 
 
 def test_a_budget_is_resolved_once_and_kept_when_the_run_goes_on(
     pretrain_config: Pretrain, tmp_path: Path, stop_after: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wish = Pretrain(tokens=pretrain_config.tokens, model=TINY, length=32, threads=1, minutes=0.5)
+    wish = Pretrain(tokens=pretrain_config.tokens, model=TINY, sequence_length=32, threads=1, minutes=0.5)
     with monkeypatch.context():
         monkeypatch.setattr(budgets, "step_seconds", lambda *batch, **how: 1.0)
         stop_after(3)
         with pytest.raises(Interrupted, match=r"saved at step \d of 27"):
-            carry_out("pretrain", wish, tmp_path / "out")
+            execute_stage("pretrain", wish, tmp_path / "out")
     monkeypatch.undo()
     monkeypatch.setattr(budgets, "step_seconds", lambda *batch, **how: pytest.fail("measured again"))
-    folder = carry_out("pretrain", wish, tmp_path / "out")
+    folder = execute_stage("pretrain", wish, tmp_path / "out")
     plan = folder.record["plan"]
-    assert (plan["steps"], plan["optim"], plan["model"]["width"]) == (27, "muon", 64)
+    assert (plan["steps"], plan["optimizer"], plan["model"]["width"]) == (27, "muon", 64)
     network = load(folder.path).network
     assert (network.config.width, network.config.heads, network.config.layers) == (64, 8, 2)
-    assert folder.record["figures"]["tokens"] == 27 * plan["rows"] * 32
+    assert folder.record["metrics"]["tokens"] == 27 * plan["batch_size"] * 32
 
 
 @pytest.mark.parametrize(("wish", "tokens"), [({"flops": 2e9}, 2688), ({"total_tokens": 5000}, 5000)])
 def test_other_budgets(pretrain_config: Pretrain, tmp_path: Path, wish: dict[str, Any], tokens: int) -> None:
-    config = Pretrain(tokens=pretrain_config.tokens, model=TINY, length=32, threads=1, **wish)
-    figures = carry_out("pretrain", config, tmp_path / "out").record["figures"]
-    assert figures["tokens"] == pytest.approx(tokens, rel=0.1) and figures["skipped_steps"] == 0
+    config = Pretrain(tokens=pretrain_config.tokens, model=TINY, sequence_length=32, threads=1, **wish)
+    metrics = execute_stage("pretrain", config, tmp_path / "out").record["metrics"]
+    assert metrics["tokens"] == pytest.approx(tokens, rel=0.1) and metrics["skipped_steps"] == 0
 
 
 def test_a_rate_that_is_clearly_wrong_is_said_and_tried_all_the_same(
     pretrain_config: Pretrain, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    carry_out("pretrain", replace(pretrain_config, steps=2, rate=0.9), tmp_path / "high")
+    execute_stage("pretrain", replace(pretrain_config, steps=2, learning_rate=0.9), tmp_path / "high")
     assert "rate of 0.9 is far too high for adamw" in capsys.readouterr().err
-    carry_out("pretrain", replace(pretrain_config, steps=2), tmp_path / "usual")
+    execute_stage("pretrain", replace(pretrain_config, steps=2), tmp_path / "usual")
     assert "far too" not in capsys.readouterr().err
 
 
@@ -201,11 +210,11 @@ def test_a_mean_of_checkpoints_is_bit_equal_however_often_it_was_stopped(
         with monkeypatch.context():
             stop_after(steps)
             with pytest.raises(Interrupted, match="saved at step"):
-                carry_out("pretrain", translate_config, tmp_path / "out")
+                execute_stage("pretrain", translate_config, tmp_path / "out")
         monkeypatch.undo()
-    carry_out("pretrain", translate_config, tmp_path / "out")
+    execute_stage("pretrain", translate_config, tmp_path / "out")
     assert same_weights(tmp_path / "out", translator)
-    assert finished_stage(tmp_path / "out")["figures"] == finished_stage(translator)["figures"]
+    assert finished_stage(tmp_path / "out")["metrics"] == finished_stage(translator)["metrics"]
 
 
 def test_the_model_is_the_mean_of_the_last_checkpoints(translator: Path) -> None:
@@ -219,10 +228,10 @@ def test_the_model_is_the_mean_of_the_last_checkpoints(translator: Path) -> None
 
 
 def test_the_figures_of_a_translator(translator: Path) -> None:
-    figures = finished_stage(translator, "pretrain")["figures"]
-    assert figures["heldout_pairs_translated"] == 6 and figures["pairs_left_out"] == 0
-    assert figures["heldout_smoothed_nats"] > 0 and 0 <= figures["heldout_bleu"] <= 100
-    assert "tok:13a" in figures["bleu_signature"]
+    metrics = finished_stage(translator, "pretrain")["metrics"]
+    assert metrics["heldout_pairs_translated"] == 6 and metrics["pairs_left_out"] == 0
+    assert metrics["heldout_smoothed_nats"] > 0 and 0 <= metrics["heldout_bleu"] <= 100
+    assert "tok:13a" in metrics["bleu_signature"]
     looks = [line for line in read_metrics(translator / "metrics.jsonl") if "heldout_bleu" in line]
     assert [line["step"] for line in looks] == [6]
     assert "(reference: " in (translator / "samples.md").read_text("utf-8")
@@ -250,7 +259,7 @@ def unfinished(pretrained: Path, out: Path, *kept: str) -> Path:
     """The stage as it was when the machine lost power after those checkpoints."""
     shutil.copytree(pretrained, out)
     record = json.loads((out / "stage.json").read_text())
-    for name in ("outputs", "figures", "ended"):
+    for name in ("outputs", "metrics", "ended"):
         record.pop(name)
     (out / "stage.json").write_text(json.dumps(record | {"state": "unfinished"}))
     shutil.rmtree(out / "model")
@@ -271,7 +280,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_older_one(
 ) -> None:
     out = unfinished(pretrained, tmp_path / "out", "step-000006", "step-000008")
     flip(out / "checkpoints/step-000008/state.safetensors")
-    carry_out("pretrain", pretrain_config, out)
+    execute_stage("pretrain", pretrain_config, out)
     said = capsys.readouterr().err
     assert "step-000008 is damaged and passed over" in said
     assert "pretrain goes on after step 6" in said
@@ -286,8 +295,8 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file()}
     message = refused(
         "pretrain", "--tokens", tokenized, "--model.vocab", 50257, "--model.context", 96, "--model.width", 16,
-        "--model.heads", 2, "--model.layers", 2, "--steps", 8, "--rows", 2, "--length", 32, "--warmup", 2,
-        "--threads", 1, "--evaluate-every", 4, "--save-every", 2, "--out", out,
+        "--model.heads", 2, "--model.layers", 2, "--steps", 8, "--batch-size", 2, "--sequence-length", 32,
+        "--warmup", 2, "--threads", 1, "--eval-every", 4, "--save-every", 2, "--out", out,
     )  # fmt: skip
     assert "step-000006/state.safetensors" in message and "damaged" in message
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
@@ -298,19 +307,19 @@ def test_the_only_checkpoint_damaged_is_an_error_that_names_it(
     [
         (("--steps", 0), "steps from 1 to"),
         (("--steps", -3), "steps from 1 to"),
-        (("--rows", 0), "rows from 1 to"),
-        (("--rate", 0), "rate above 0"),
+        (("--batch-size", 0), "batch_size from 1 to"),
+        (("--learning-rate", 0), "learning_rate above 0"),
         (("--save-every", 0), "save_every from 1 to"),
-        (("--length", 257), "length = 257"),
+        (("--sequence-length", 257), "sequence_length = 257"),
         (("--minutes", 1, "--flops", 1e12), "either minutes or flops"),
-        (("--minutes", 1, "--rows", 4), "either minutes or rows"),
+        (("--minutes", 1, "--batch-size", 4), "either minutes or batch_size"),
         (("--model", "bert-nano", "--total-tokens", 9), "a decoder where total_tokens decides"),
-        (("--optim", "muoon"), "Did you mean 'muon'?"),
-        (("--first-rows", 17), "first step of 1 to 16 rows"),
-        (("--model", "transformer-nano", "--first-rows", 2), "first_rows of 0"),
+        (("--optimizer", "muoon"), "Did you mean 'muon'?"),
+        (("--initial-batch-size", 17), "first step of 1 to 16 rows"),
+        (("--model", "transformer-nano", "--initial-batch-size", 2), "initial_batch_size of 0"),
         (("--model", "bert-nano", "--document-mask"), "document_mask with a decoder"),
-        (("--average", 0), "average from 1 to"),
-        (("--average", 4), "at most the 3 checkpoints"),
+        (("--average-checkpoints", 0), "average_checkpoints from 1 to"),
+        (("--average-checkpoints", 4), "at most the 3 checkpoints"),
         (("--model.heads", 5), "heads that divide the width 192"),
         (("--model.layers", 0), "layers from 1 to"),
     ],
@@ -323,8 +332,23 @@ def test_sizes_that_make_no_sense(
 
 
 def test_a_corpus_smaller_than_one_context(refused: Refused, tokenized: Path, tmp_path: Path) -> None:
-    message = refused("pretrain", "--tokens", tokenized, "--model.context", 20_000, "--length", 20_000, "--rows", 1,
-                      "--model.width", 8, "--model.heads", 1, "--out", tmp_path / "out")  # fmt: skip
+    message = refused(
+        "pretrain",
+        "--tokens",
+        tokenized,
+        "--model.context",
+        20_000,
+        "--sequence-length",
+        20_000,
+        "--batch-size",
+        1,
+        "--model.width",
+        8,
+        "--model.heads",
+        1,
+        "--out",
+        tmp_path / "out",
+    )
     assert "windows of 20000" in message and "shorter context" in message
     assert not (tmp_path / "out").exists()
 
@@ -340,7 +364,7 @@ def test_a_preset_then_overrides(
     gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[Pretrain] = []
-    monkeypatch.setattr("gptwright.recipes.stage.carry_out", lambda verb, config, out, track: seen.append(config))
+    monkeypatch.setattr("gptwright.recipes.stage.execute_stage", lambda verb, config, out, track: seen.append(config))
     for words in (("--model", "gpt2-124m"), ("--model=gpt2-124m",)):
         done = gptwright("pretrain", "--tokens", tmp_path, *words, "--model.layers", 4, "--out", tmp_path / "out")
         assert done.code == 0, done.err
@@ -363,11 +387,11 @@ FIGURES = {"heldout_masked_nats", "heldout_masked_accuracy", "heldout_next_sente
 
 
 def test_an_encoder_learns_masked_words_and_next_sentences(encoder: Path) -> None:
-    figures = finished_stage(encoder, "pretrain")["figures"]
+    metrics = finished_stage(encoder, "pretrain")["metrics"]
     model = gptwright.load(encoder)
     assert isinstance(model, Encoder)
-    assert figures["parameters"] == count(model.network)
-    assert figures.keys() >= FIGURES
+    assert metrics["parameters"] == count(model.network)
+    assert metrics.keys() >= FIGURES
     lines = read_metrics(encoder / "metrics.jsonl")
     assert [line["step"] for line in lines if "loss_nats" in line] == list(range(1, 13))
     looks = [line for line in lines if "heldout_masked_nats" in line]
@@ -383,9 +407,9 @@ def test_an_encoder_stopped_and_gone_on_with_is_bit_equal(
     with monkeypatch.context():
         stop_after(7)
         with pytest.raises(Interrupted, match="saved at step"):
-            carry_out("pretrain", encoder_config, tmp_path / "out")
+            execute_stage("pretrain", encoder_config, tmp_path / "out")
     monkeypatch.undo()
-    carry_out("pretrain", encoder_config, tmp_path / "out")
+    execute_stage("pretrain", encoder_config, tmp_path / "out")
     assert same_weights(tmp_path / "out", encoder)
 
 
@@ -405,16 +429,21 @@ def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(
 ) -> None:
     few = len(open_tokens(tokenized, "heldout"))
     config = replace(
-        pretrain_config, model=replace(pretrain_config.model, context=few), length=few, rows=1, steps=1, warmup=0
+        pretrain_config,
+        model=replace(pretrain_config.model, context=few),
+        sequence_length=few,
+        batch_size=1,
+        steps=1,
+        warmup=0,
     )
     with pytest.raises(InputError, match=rf"at least {few + 1:,} tokens of held-out text; got {few:,}"):
-        carry_out("pretrain", config, tmp_path / "out")
+        execute_stage("pretrain", config, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    carry_out("pretrain", replace(config, length=few - 1), tmp_path / "other")
+    execute_stage("pretrain", replace(config, sequence_length=few - 1), tmp_path / "other")
 
 
 def test_a_small_context_has_room_for_samples(pretrain_config: Pretrain, tmp_path: Path) -> None:
     small = replace(pretrain_config.model, context=3)
-    config = replace(pretrain_config, model=small, length=3, steps=1, warmup=0, evaluate_every=1, save_every=1)
-    folder = carry_out("pretrain", config, tmp_path / "out")
+    config = replace(pretrain_config, model=small, sequence_length=3, steps=1, warmup=0, eval_every=1, save_every=1)
+    folder = execute_stage("pretrain", config, tmp_path / "out")
     assert "## Step 1" in (folder / "samples.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from gptwright.alignment.rankings import read_rankings
 from gptwright.alignment.rule_labeller import plain_words
 from gptwright.foundations.runs import finished_stage
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.rank import Rank
 
 Refused = Callable[..., str]
@@ -63,8 +63,8 @@ def test_prompts_are_more_than_were_answered_and_begin_with_them(ranked: Path, l
 
 
 def test_figures(ranked: Path, lines: list[dict[str, Any]]) -> None:
-    figures = finished_stage(ranked, "rank")["figures"]
-    assert figures == {"rankings": 12, "all_tied": sum(set(line["ranks"]) == {1} for line in lines) / 12}
+    metrics = finished_stage(ranked, "rank")["metrics"]
+    assert metrics == {"rankings": 12, "all_tied": sum(set(line["ranks"]) == {1} for line in lines) / 12}
 
 
 def test_reward_reads_what_rank_wrote(ranked: Path) -> None:
@@ -72,9 +72,9 @@ def test_reward_reads_what_rank_wrote(ranked: Path) -> None:
 
 
 def test_the_seed_decides_everything(rank_config: Rank, ranked: Path, tmp_path: Path) -> None:
-    again = carry_out("rank", rank_config, tmp_path / "again").path
+    again = execute_stage("rank", rank_config, tmp_path / "again").path
     assert (again / "rankings.jsonl").read_bytes() == (ranked / "rankings.jsonl").read_bytes()
-    other = carry_out("rank", replace(rank_config, seed=2), tmp_path / "other").path
+    other = execute_stage("rank", replace(rank_config, seed=2), tmp_path / "other").path
     assert (other / "rankings.jsonl").read_bytes() != (ranked / "rankings.jsonl").read_bytes()
 
 
@@ -83,7 +83,7 @@ def test_the_seed_decides_everything(rank_config: Rank, ranked: Path, tmp_path: 
     [
         (("--answers", 1), "answers from 2 to"),
         (("--prompts", 0), "prompts from 1 to"),
-        (("--heldout", -1), "heldout from 0 to"),
+        (("--heldout-prompts", -1), "heldout_prompts from 0 to"),
         (("--max-tokens", 0), "max_tokens from 1 to"),
         (("--rule", "plain-wrods"), "Did you mean 'plain-words'?"),
     ],

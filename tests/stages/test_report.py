@@ -14,7 +14,7 @@ def small_run(tmp_path: Path) -> Path:
     folder = tmp_path / "run" / "01-pretrain"
     folder.mkdir(parents=True)
     record = {"verb": "pretrain", "state": "complete", "seconds": 3.0, "config": {"steps": 100},
-              "figures": {"epochs": 9.5, "skipped_steps": 0}}  # fmt: skip
+              "metrics": {"epochs": 9.5, "skipped_steps": 0}}  # fmt: skip
     (folder / "stage.json").write_text(json.dumps(record))
     return folder.parent
 

@@ -12,7 +12,7 @@ from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import RewardModel
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.reward import Reward
 
 Refused = Callable[..., str]
@@ -36,23 +36,23 @@ def test_evaluation_and_figures(rewarded: Path) -> None:
     assert set(table) == {"before", "after"}
     assert set(table["after"]) == {"value", "low", "high", "count"}
     assert table["before"]["value"] == 0.5  # a head of zeros: every pair is a tie
-    figures = finished_stage(rewarded, "reward")["figures"]
-    assert figures.pop("train_rankings") + figures.pop("heldout_rankings") == 12
-    assert figures == {"pair_accuracy": table["after"]["value"], "labellers": {"people without a name": 12}}
+    metrics = finished_stage(rewarded, "reward")["metrics"]
+    assert metrics.pop("train_rankings") + metrics.pop("heldout_rankings") == 12
+    assert metrics == {"pair_accuracy": table["after"]["value"], "labellers": {"people without a name": 12}}
 
 
 def test_metrics_names(rewarded: Path) -> None:
     logged = read_metrics(rewarded / "metrics.jsonl")
     assert [line["step"] for line in logged] == [1, 2, 3]
-    assert set(logged[0]) == {"step", "loss_nats", "gradient_norm", "rate"}
+    assert set(logged[0]) == {"step", "loss_nats", "gradient_norm", "learning_rate"}
     assert logged[0]["loss_nats"] == pytest.approx(0.693147, abs=1e-5)  # ln 2: it cannot tell yet
 
 
 def test_a_tenth_is_held_out_when_no_line_says_so(reward_config: Reward, tmp_path: Path) -> None:
     path = lines(tmp_path / "r.jsonl", [ranking(i, split=None) for i in range(20)])
-    folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
-    figures = folder.record["figures"]
-    assert figures["train_rankings"] + figures["heldout_rankings"] == 20 and 1 <= figures["heldout_rankings"] <= 6
+    folder = execute_stage("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
+    metrics = folder.record["metrics"]
+    assert metrics["train_rankings"] + metrics["heldout_rankings"] == 20 and 1 <= metrics["heldout_rankings"] <= 6
 
 
 def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(
@@ -62,9 +62,9 @@ def test_a_split_in_the_file_is_kept_and_ties_teach_nothing(
     told = [ranking(i) for i in range(5)] + [ranking(i + 5, split=word) for i, word in enumerate(words)]
     tied = [ranking(9, ranks=[1, 1]), ranking(10, ranks=[2, 2], split="heldout")]
     path = lines(tmp_path / "r.jsonl", told + tied)
-    folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
-    assert folder.record["figures"]["train_rankings"] == 5
-    assert folder.record["figures"]["heldout_rankings"] == 3
+    folder = execute_stage("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
+    assert folder.record["metrics"]["train_rankings"] == 5
+    assert folder.record["metrics"]["heldout_rankings"] == 3
     assert (
         "reward: 5 rankings to train on, 0.4 times each, 3 held out; "
         f"2 dropped (2 all tied, the first on line 9 of {path})"
@@ -77,23 +77,25 @@ def test_the_held_out_are_chosen_among_those_that_can_be_compared(
 ) -> None:
     tied = [ranking(i, ranks=[1, 1], split="heldout" if i < held else None) for i in range(100)]
     path = lines(tmp_path / "r.jsonl", [*tied, ranking(1000), ranking(1001)])
-    figures = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out").record["figures"]
-    assert (figures["train_rankings"], figures["heldout_rankings"]) == (1, 1)
+    metrics = execute_stage("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out").record[
+        "metrics"
+    ]
+    assert (metrics["train_rankings"], metrics["heldout_rankings"]) == (1, 1)
 
 
 def test_pairs_of_chosen_and_rejected(reward_config: Reward, tmp_path: Path) -> None:
     path = lines(
         tmp_path / "pairs.jsonl", [{"prompt": f"{i}?", "chosen": "Yes.", "rejected": "No."} for i in range(10)]
     )
-    folder = carry_out("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
-    figures = folder.record["figures"]
-    assert figures["train_rankings"] + figures["heldout_rankings"] == 10 and figures["train_rankings"] >= 5
+    folder = execute_stage("reward", replace(reward_config, rankings=(path,), steps=1), tmp_path / "out")
+    metrics = folder.record["metrics"]
+    assert metrics["train_rankings"] + metrics["heldout_rankings"] == 10 and metrics["train_rankings"] >= 5
 
 
 def test_the_control_says_so_and_leaves_no_model(
     reward_config: Reward, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = carry_out("reward", replace(reward_config, shuffled=True), tmp_path / "out")
+    folder = execute_stage("reward", replace(reward_config, shuffled=True), tmp_path / "out")
     assert "control, shuffled ranks" in capsys.readouterr().err
     assert folder.record["config"]["shuffled"] is True
     assert (folder / "evaluation.json").is_file()
@@ -124,7 +126,7 @@ def test_rankings_that_teach_nothing(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("option", ["steps", "rows", "save_every"])
+@pytest.mark.parametrize("option", ["steps", "batch_size", "save_every"])
 def test_sizes_that_make_no_sense(refused: Refused, tuned: Path, rankings: Path, tmp_path: Path, option: str) -> None:
     words = ("--base", tuned, "--rankings", rankings, f"--{option.replace('_', '-')}", 0, "--out", tmp_path / "out")
     assert f"needed {option} from 1" in refused("reward", *words)

@@ -17,7 +17,7 @@ from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.objectives.language import IGNORED
 from gptwright.pipelines.load import load_decoder as load
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.sft import CHAT_DEFAULTS, SFT
 from gptwright.stages.tokenize import Tokenize, open_tokens
 from gptwright.text.pack import TokenFile
@@ -44,15 +44,15 @@ def test_evaluation_measures_three_models_alike(tuned: Path, pretrained: Path, t
 
 def test_figures_follow_from_the_evaluation(tuned: Path) -> None:
     table = json.loads((tuned / "evaluation.json").read_text(encoding="utf-8"))
-    figures = finished_stage(tuned, "sft")["figures"]
-    assert figures["heldout_nats_rise"] == table["sft"]["heldout_nats"] - table["pretrained"]["heldout_nats"]
-    assert figures["exact known"] == table["sft"]["exact_answers"]["known"]["value"]
+    metrics = finished_stage(tuned, "sft")["metrics"]
+    assert metrics["heldout_nats_rise"] == table["sft"]["heldout_nats"] - table["pretrained"]["heldout_nats"]
+    assert metrics["exact known"] == table["sft"]["exact_answers"]["known"]["value"]
 
 
 def test_metrics_names(tuned: Path) -> None:
     logged = read_metrics(tuned / "metrics.jsonl")
     assert [line["step"] for line in logged] == [1, 2, 3, 4]
-    assert set(logged[0]) == {"step", "loss_nats", "gradient_norm", "rate"}
+    assert set(logged[0]) == {"step", "loss_nats", "gradient_norm", "learning_rate"}
 
 
 def test_the_folder_chats_with_its_defaults(tuned: Path) -> None:
@@ -69,7 +69,7 @@ def test_ranked_answers_of_the_training_side_are_learned_too(
     ranking = {"prompt": "Who?", "answers": ["A cat.", "A boat."], "ranks": [1, 2]}
     other = ranking | {"prompt": "What?", "split": "validation"}
     path = lines(tmp_path / "rankings.jsonl", ranking, other)
-    carry_out("sft", replace(sft_config, rankings=path, questions=None, text=None, steps=1), tmp_path / "out")
+    execute_stage("sft", replace(sft_config, rankings=path, questions=None, text=None, steps=1), tmp_path / "out")
     told = capsys.readouterr().err
     assert "sft: 19 conversations to train on, 0.1 times each; 1 dropped (1 ranked, held out for reward" in told
 
@@ -84,7 +84,7 @@ def test_what_lines_hold_out_measures_and_is_not_learned(
     sides = [*["train"] * 8, *["validation", "TEST"] * 2, None]
     path = lines(tmp_path / "t.jsonl", *(talk(i, split=side) for i, side in enumerate(sides)), talk(8, split="train"))
     config = replace(sft_config, conversations=(path,), questions=None, text=None, steps=1)
-    folder = carry_out("sft", config, tmp_path / "out")
+    folder = execute_stage("sft", config, tmp_path / "out")
     told = capsys.readouterr().err
     assert "sft: 9 conversations to train on, 0.2 times each, 4 held out; 1 dropped (1 whose prompt is held out" in told
     table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
@@ -97,7 +97,7 @@ def test_what_lines_hold_out_measures_and_is_not_learned(
         found += float(cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum"))
     tokens = sum(target != IGNORED for shown in held for target in shown.targets)
     assert table["pretrained"]["heldout_answer_nats"] == pytest.approx(found / tokens, rel=1e-4)
-    assert folder.record["figures"]["heldout_answer_nats"] == table["sft"]["heldout_answer_nats"]
+    assert folder.record["metrics"]["heldout_answer_nats"] == table["sft"]["heldout_answer_nats"]
 
 
 @pytest.mark.parametrize("split", ["tset", 1, "train/test"])
@@ -107,7 +107,7 @@ def test_an_unknown_side_is_refused_with_its_line(
     talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     path = lines(tmp_path / "talk.jsonl", {"messages": talk}, {"messages": talk, "split": split})
     message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations", path,
-                      "--length", 32, "--out", tmp_path / "out")  # fmt: skip
+                      "--sequence-length", 32, "--out", tmp_path / "out")  # fmt: skip
     assert "split in line 2 of" in message
     assert not (tmp_path / "out").exists()
 
@@ -125,7 +125,7 @@ def test_conversations_of_which_nothing_is_learned(
 ) -> None:
     path = lines(tmp_path / "talk.jsonl", *[{"messages": messages}] * 2)
     message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations", path,
-                      "--length", 32, "--out", tmp_path / "out")  # fmt: skip
+                      "--sequence-length", 32, "--out", tmp_path / "out")  # fmt: skip
     assert "conversations to train on" in message and says in message and "line 1 of" in message
 
 
@@ -134,7 +134,7 @@ def test_a_question_longer_than_the_context_is_passed_over_before_the_first_step
 ) -> None:
     short, long = ({"prompt": text, "answer": "A cat.", "kind": None} for text in ("Who?", "who " * 200))
     config = replace(sft_config, questions=lines(tmp_path / "q.jsonl", short, long), text=None, steps=1)
-    folder = carry_out("sft", config, tmp_path / "out")
+    folder = execute_stage("sft", config, tmp_path / "out")
     assert "sft: 1 of 2 questions to measure with; 1 dropped" in capsys.readouterr().err
     table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     assert table["sft"]["exact_answers"][""]["count"] == 1
@@ -145,19 +145,19 @@ def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(
 ) -> None:
     monkeypatch.setattr(TokenFile, "__len__", lambda file: 33 if file.meta.documents > 4 else 32)
     with pytest.raises(InputError, match="at least 33 tokens of held-out text; got 32"):
-        carry_out("sft", sft_config, tmp_path / "out")
+        execute_stage("sft", sft_config, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_without_questions_only_the_text_is_measured(sft_config: SFT, tmp_path: Path) -> None:
-    folder = carry_out("sft", replace(sft_config, questions=None, text=None, steps=1), tmp_path / "out")
-    assert set(folder.record["figures"]) == {"heldout_nats_rise"}
+    folder = execute_stage("sft", replace(sft_config, questions=None, text=None, steps=1), tmp_path / "out")
+    assert set(folder.record["metrics"]) == {"heldout_nats_rise"}
 
 
 def test_a_wrong_question_is_refused_before_training(sft_config: SFT, tmp_path: Path) -> None:
     wrong = lines(tmp_path / "q.jsonl", {"messages": [{"role": "user", "content": "Who?"}]})
     with pytest.raises(InputError, match="answer"):
-        carry_out("sft", replace(sft_config, questions=wrong), tmp_path / "out")
+        execute_stage("sft", replace(sft_config, questions=wrong), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -165,9 +165,9 @@ def test_a_wrong_question_is_refused_before_training(sft_config: SFT, tmp_path: 
     ("setting", "says"),
     [
         ({"steps": 0}, "steps from 1 to"),
-        ({"rows": 0}, "rows from 1 to"),
-        ({"mix_rows": 0}, "mix_rows from 1 to"),
-        ({"length": 97}, "length = 97"),
+        ({"batch_size": 0}, "batch_size from 1 to"),
+        ({"ptx_batch_size": 0}, "ptx_batch_size from 1 to"),
+        ({"sequence_length": 97}, "sequence_length = 97"),
         ({"continuations": -1}, "continuations from 0 to"),
     ],
 )
@@ -175,7 +175,9 @@ def test_sizes_that_make_no_sense(
     refused: Refused, sft_config: SFT, tmp_path: Path, setting: dict[str, int], says: str
 ) -> None:
     words = [
-        word for name, value in ({"length": 32} | setting).items() for word in (f"--{name.replace('_', '-')}", value)
+        word
+        for name, value in ({"sequence_length": 32} | setting).items()
+        for word in (f"--{name.replace('_', '-')}", value)
     ]
     message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations",
                       sft_config.conversations[0], *words, "--out", tmp_path / "out")  # fmt: skip
@@ -187,7 +189,7 @@ def test_no_conversation_to_train_on(refused: Refused, sft_config: SFT, tmp_path
     talk = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     path = lines(tmp_path / "talk.jsonl", {"messages": talk, "language": "zh"})
     message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations", path,
-                      "--length", 32, "--out", tmp_path / "out")  # fmt: skip
+                      "--sequence-length", 32, "--out", tmp_path / "out")  # fmt: skip
     assert "conversations to train on" in message
 
 
@@ -198,7 +200,7 @@ def test_conversations_that_are_none(refused: Refused, sft_config: SFT, tmp_path
     path = tmp_path / "talk.jsonl"
     path.write_text(content)
     message = refused("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--conversations", path,
-                      "--length", 32, "--out", tmp_path / "out")  # fmt: skip
+                      "--sequence-length", 32, "--out", tmp_path / "out")  # fmt: skip
     assert "talk.jsonl" in message
     assert not (tmp_path / "out").exists()
 
@@ -206,8 +208,8 @@ def test_conversations_that_are_none(refused: Refused, sft_config: SFT, tmp_path
 def test_tokens_of_another_tokenizer_are_refused(
     refused: Refused, sft_config: SFT, prepared: Path, tmp_path: Path
 ) -> None:
-    other = carry_out("tokenize", Tokenize(text=prepared, vocab=290), tmp_path / "other").path
-    message = refused("sft", "--base", sft_config.base, "--tokens", other, "--length", 32, "--conversations",
+    other = execute_stage("tokenize", Tokenize(text=prepared, vocab=290), tmp_path / "other").path
+    message = refused("sft", "--base", sft_config.base, "--tokens", other, "--sequence-length", 32, "--conversations",
                       sft_config.conversations[0], "--out", tmp_path / "out")  # fmt: skip
     assert "own tokenizer" in message
 

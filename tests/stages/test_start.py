@@ -27,7 +27,7 @@ PLAN: dict[str, Any] = {
     "seed": 1,
     "seconds": {"prepare": 2.0, "pretrain": 3.0},
 }
-TRAIN = {"model": {"layers": 4, "width": 192, "vocab": 2048}, "steps": 7, "rows": 2, "length": 32}
+TRAIN = {"model": {"layers": 4, "width": 192, "vocab": 2048}, "steps": 7, "batch_size": 2, "sequence_length": 32}
 TINY = GPT2Config(vocab=300, width=16, heads=2, layers=1, context=64)
 RECIPE = Recipe("start", [Step("prepare", "prepare", {}), Step("pretrain", "pretrain", TRAIN)], PLAN)
 
@@ -136,7 +136,7 @@ def story(material: Path) -> Recipe:
     tables: dict[str, dict[str, Any]] = {
         "prepare": {"data": [str(material / "text.jsonl")]},
         "tokenize": {"text": "prepare", "vocab": 300},
-        "pretrain": {"tokens": "tokenize", "model": encode(TINY), "rows": 2, "length": 32,
+        "pretrain": {"tokens": "tokenize", "model": encode(TINY), "batch_size": 2, "sequence_length": 32,
                      "threads": 1, **sizes_of("pretrain", 40)},
     }  # fmt: skip
     fixed = {"start": 1.0, "prepare": 1.0, "tokenize": 1.0, "pretrain": 1.0, "report": 1.0}

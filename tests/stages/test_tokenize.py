@@ -12,7 +12,7 @@ from gptwright.foundations.atomic_io import sha256
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load_decoder as load
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
 from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT
@@ -34,10 +34,10 @@ def test_the_tokens_are_the_text(prepared: Path, tokenized: Path, split: str) ->
 
 def test_the_figures(tokenized: Path) -> None:
     record = finished_stage(tokenized, "tokenize")
-    figures, tokens = record["figures"], open_tokens(tokenized, "train")
-    assert figures["vocab"] == 300 == open_tokenizer(tokenized).vocab
-    assert figures["train_tokens"] == len(tokens)
-    assert figures["train_bytes_per_token"] == round(tokens.meta.bytes / len(tokens), 3)
+    metrics, tokens = record["metrics"], open_tokens(tokenized, "train")
+    assert metrics["vocab"] == 300 == open_tokenizer(tokenized).vocab
+    assert metrics["train_tokens"] == len(tokens)
+    assert metrics["train_bytes_per_token"] == round(tokens.meta.bytes / len(tokens), 3)
     assert {"train.bin", "train.idx", "train.json", "heldout.bin", "tokenizer.json"} <= set(record["outputs"])
 
 
@@ -61,7 +61,7 @@ def test_a_vocabulary_too_small_or_too_large(
 
 @pytest.mark.parametrize(("kind", "vocab"), [("byte-fallback", 300), ("gpt1", 160), ("wordpiece", 160)])
 def test_other_kinds(prepared: Path, tmp_path: Path, kind: str, vocab: int) -> None:
-    out = carry_out("tokenize", Tokenize(text=prepared, vocab=vocab, kind=kind), tmp_path / kind).path
+    out = execute_stage("tokenize", Tokenize(text=prepared, vocab=vocab, kind=kind), tmp_path / kind).path
     tokenizer, tokens = open_tokenizer(out), open_tokens(out, "heldout")
     wanted = texts(prepared, "heldout")
     assert tokenizer.vocab == vocab and len(tokens.documents) == len(wanted)
@@ -89,7 +89,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_pairs_are_packed_side_by_side(pairs: Path, tmp_path: Path) -> None:
-    out = carry_out("tokenize", Tokenize(pairs=pairs, vocab=290), tmp_path / "out").path
+    out = execute_stage("tokenize", Tokenize(pairs=pairs, vocab=290), tmp_path / "out").path
     tokenizer = open_tokenizer(out)
     lines = [json.loads(line) for line in pairs.read_text("utf-8").splitlines()]
     for split, count in (("train", 12), ("heldout", 4)):
@@ -104,7 +104,7 @@ def test_pairs_are_packed_side_by_side(pairs: Path, tmp_path: Path) -> None:
 
 
 def test_pairs_are_no_running_text_and_running_text_is_no_pairs(pairs: Path, tokenized: Path, tmp_path: Path) -> None:
-    out = carry_out("tokenize", Tokenize(pairs=pairs, vocab=290), tmp_path / "out").path
+    out = execute_stage("tokenize", Tokenize(pairs=pairs, vocab=290), tmp_path / "out").path
     with pytest.raises(ArtifactError, match=r"needed running text .*; got pairs to translate"):
         open_tokens(out, "train")
     with pytest.raises(ArtifactError, match=r"needed pairs to translate .*; got running text"):
@@ -117,7 +117,7 @@ def test_either_text_or_pairs(refused: Callable[..., str], prepared: Path, pairs
 
 
 def test_a_models_own_tokenizer_packs_what_it_goes_on_with(prepared: Path, pretrained: Path, tmp_path: Path) -> None:
-    made = carry_out("tokenize", Tokenize(text=prepared, model=pretrained), tmp_path / "again").path
+    made = execute_stage("tokenize", Tokenize(text=prepared, model=pretrained), tmp_path / "again").path
     own = load(pretrained).tokenizer
     assert open_tokens(made, "train", own).meta.tokenizer_sha256 == own.sha256
     assert open_tokenizer(made).encode("The old river") == own.encode("The old river")

@@ -16,7 +16,7 @@ import pytest
 import gptwright
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.tokenize import Tokenize
 
@@ -38,7 +38,7 @@ WORDS = (
     "rain",
 )
 STEPS, SAVED = 24, 4
-SIZES = {"steps": STEPS, "save-every": SAVED, "evaluate-every": 3, "length": 32, "rows": 8, "threads": 1,
+SIZES = {"steps": STEPS, "save-every": SAVED, "eval-every": 3, "sequence_length": 32, "batch_size": 8, "threads": 1,
          "dtype": "float32", "model": "gpt2-nano", "model.width": 32, "model.heads": 4, "model.layers": 2,
          "model.context": 64}  # fmt: skip
 HERE = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(gptwright.__file__).parents[1])}
@@ -50,8 +50,8 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dice = random.Random(0)
     pages = [{"text": " ".join(dice.choices(WORDS, k=120)) + "."} for _ in range(60)]
     (folder / "text.jsonl").write_text("".join(json.dumps(page) + "\n" for page in pages))
-    carry_out("prepare", Prepare(data=(str(folder / "text.jsonl"),)), folder / "prepare")
-    carry_out("tokenize", Tokenize(text=folder / "prepare", vocab=300), folder / "tokenize")
+    execute_stage("prepare", Prepare(data=(str(folder / "text.jsonl"),)), folder / "prepare")
+    execute_stage("tokenize", Tokenize(text=folder / "prepare", vocab=300), folder / "tokenize")
     return folder / "tokenize"
 
 
@@ -98,12 +98,12 @@ def one(tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def as_if_alone(out: Path, one: Path) -> None:
-    course = [line for line in read_metrics(out / "metrics.jsonl") if "loss_nats" in line]
-    assert [line["step"] for line in course] == list(range(1, STEPS + 1))
+    train_state = [line for line in read_metrics(out / "metrics.jsonl") if "loss_nats" in line]
+    assert [line["step"] for line in train_state] == list(range(1, STEPS + 1))
     expected = [line["loss_nats"] for line in read_metrics(one / "metrics.jsonl") if "loss_nats" in line]
-    assert [line["loss_nats"] for line in course] == pytest.approx(expected, rel=1e-5)
-    figures, wanted = (finished_stage(folder)["figures"] for folder in (out, one))
-    assert figures["heldout_nats"] == pytest.approx(wanted["heldout_nats"], rel=1e-5)
+    assert [line["loss_nats"] for line in train_state] == pytest.approx(expected, rel=1e-5)
+    metrics, wanted = (finished_stage(folder)["metrics"] for folder in (out, one))
+    assert metrics["heldout_nats"] == pytest.approx(wanted["heldout_nats"], rel=1e-5)
     assert (out / "samples.md").read_text() == (one / "samples.md").read_text()
 
 
@@ -116,7 +116,7 @@ def test_one_of_two_is_killed_and_the_work_goes_on(tokens: Path, one: Path, tmp_
     assert "pretrain goes on after step" in said
     assert out.splitlines() == [str(tmp_path / "two")]
     as_if_alone(tmp_path / "two", one)
-    assert finished_stage(tmp_path / "two")["figures"]["processes"] == 2
+    assert finished_stage(tmp_path / "two")["metrics"]["processes"] == 2
 
 
 def test_one_is_asked_to_stop_all_stop_and_one_goes_on_alone(tokens: Path, one: Path, tmp_path: Path) -> None:

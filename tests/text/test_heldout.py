@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.text.heldout import HeldoutSplit, assign_sides, normalised
+from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 
 Line = dict[str, Any]
 LINES = st.lists(
@@ -14,7 +14,7 @@ LINES = st.lists(
 
 
 def sides(*files: list[Line], **settings: Any) -> HeldoutSplit[Line]:
-    return assign_sides(files, lambda line: line["p"], lambda line: line.get("s"), **settings)
+    return assign_splits(files, lambda line: line["p"], lambda line: line.get("s"), **settings)
 
 
 def prompts(lines: list[Line]) -> set[str]:

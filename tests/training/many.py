@@ -28,14 +28,14 @@ from gptwright.models.transformer import TransformerConfig
 from gptwright.objectives.language import next_token_loss, token_nats
 from gptwright.objectives.masked import masked_loss, next_sentence_loss
 from gptwright.training.adamw import AdamW
-from gptwright.training.batch_shard import WHOLE, Share
+from gptwright.training.batch_shard import WHOLE, BatchShard
 from gptwright.training.checkpoint import newest_checkpoint, save_checkpoint
 from gptwright.training.distributed.layout import local
 from gptwright.training.distributed.mesh import ALONE, Mesh, World, joined, world
-from gptwright.training.distributed.sharding import collected, spread
+from gptwright.training.distributed.sharding import gather_model, shard_model
 from gptwright.training.muon import Muon
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.train_state import Course
+from gptwright.training.optimizer import Optimizer, cast_linears
+from gptwright.training.train_state import TrainState
 from gptwright.training.train_step import optimise
 
 # A vocabulary that no number of shards divides, and few enough rows for four processes.
@@ -67,13 +67,13 @@ def randomised(network: nn.Module, spread: float = 0.3) -> Any:
     return network
 
 
-def losses(network: Any, step: int, share: Share) -> Iterator[Tensor]:
+def losses(network: Any, step: int, shard: BatchShard) -> Iterator[Tensor]:
     """Of whatever kind the network is."""
     random = torch.Generator().manual_seed(step)
     ids, targets = (torch.randint(50, (ROWS, 16), generator=random) for _ in range(2))
     lengths = torch.randint(4, 16, (ROWS,), generator=random)
     count, kind = ROWS * 16, family_of(network.config).kind
-    for rows in share.slices(ROWS):
+    for rows in shard.slices(ROWS):
         if kind == "decoder":
             hidden = network.hidden(ids[rows])
         elif kind == "encoder-decoder":
@@ -89,9 +89,9 @@ def losses(network: Any, step: int, share: Share) -> Iterator[Tensor]:
 
 def gradients(network: nn.Module, together: World) -> dict[str, Tensor]:
     """Whole, with the loss, which all rows add up to, and their norm."""
-    layout = spread(network, together)
+    layout = shard_model(network, together)
     total = torch.zeros(())
-    for loss in losses(network, 0, together.share(2)):
+    for loss in losses(network, 0, together.batch_shard(2)):
         loss.backward()
         total += loss.detach()
     mine = {name: local(parameter.grad) for name, parameter in network.named_parameters() if parameter.grad is not None}
@@ -135,25 +135,25 @@ RULES: dict[str, tuple[str, Any, torch.dtype]] = {
 def learner(name: str, together: World) -> tuple[Any, Optimizer]:
     config, rule, dtype = RULES[name]
     network = randomised(build(TINY[config]), 0.1)
-    hold_matrices_in(network, dtype)
-    return network, Optimizer(network.named_parameters(), rule, spread(network, together))
+    cast_linears(network, dtype)
+    return network, Optimizer(network.named_parameters(), rule, shard_model(network, together))
 
 
 def learned(name: str, together: World, saved: Path | None = None, begun: Path | None = None) -> list[float]:
     """Losses and norms of a few steps, which begin with a checkpoint or leave one."""
     network, optimizer = learner(name, together)
-    course, found = Course(pieces=2), list[float]()
+    train_state, found = TrainState(micro_batches=2), list[float]()
     if begun:
         newest = newest_checkpoint(begun, layout=optimizer.layout)
         assert newest is not None
         optimizer.restore(newest[0])
-        course.done = newest[1]["step"]
-    for step in optimise(optimizer, lambda number, share: losses(network, number, share), lambda _: 0.01, course,
-                         steps=STEPS, share=together.share(1) if together.axes else WHOLE):  # fmt: skip
+        train_state.done = newest[1]["step"]
+    for step in optimise(optimizer, lambda number, shard: losses(network, number, shard), lambda _: 0.01, train_state,
+                         steps=STEPS, shard=together.batch_shard(1) if together.axes else WHOLE):  # fmt: skip
         found += [step.loss, step.gradient_norm]
         if saved and step.number == SAVED:
             save_checkpoint(saved, SAVED, optimizer.tensors(), {}, layout=optimizer.layout)
-    whole = collected(network, optimizer)
+    whole = gather_model(network, optimizer)
     if together.first:
         found.append(float(sum(parameter.double().abs().sum() for parameter in whole.parameters())))
     return found
@@ -162,14 +162,14 @@ def learned(name: str, together: World, saved: Path | None = None, begun: Path |
 def said(together: World) -> dict[str, Any]:
     """What evaluation on the way finds: all take part."""
     network = randomised(build(TINY["gpt2"]))
-    spread(network, together)
+    shard_model(network, together)
     sampling = Sampling(max_tokens=8, temperature=1.0, seed=3)
     ids = torch.arange(32).view(2, 16)
     with torch.inference_mode():
         hidden = network.hidden(ids).flatten(0, 1)
         nats = token_nats(hidden, network.output, ids.flatten(), network.vocabulary)
     answers = Engine(network, [0]).generate([[1, 2, 3], [4, 5]], sampling)
-    next(losses(network, 0, together.share(1))).backward()  # training goes on after it
+    next(losses(network, 0, together.batch_shard(1))).backward()  # training goes on after it
     return {"answers": [request.answer for request in answers], "nats": nats.tolist()}
 
 

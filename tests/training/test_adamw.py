@@ -18,7 +18,7 @@ def backward(model: nn.Module, step: int) -> None:
 
 def test_the_updates_are_those_of_torch() -> None:
     ours, theirs = network(), network()
-    optimizer = Optimizer(ours.named_parameters(), AdamW(decay=0.1, betas=(0.8, 0.9), epsilon=1e-7))
+    optimizer = Optimizer(ours.named_parameters(), AdamW(weight_decay=0.1, betas=(0.8, 0.9), epsilon=1e-7))
     groups = [
         {"params": [p for p in theirs.parameters() if p.dim() > 1], "weight_decay": 0.1},
         {"params": [p for p in theirs.parameters() if p.dim() == 1], "weight_decay": 0.0},
@@ -39,7 +39,7 @@ def test_the_updates_are_those_of_torch() -> None:
 
 def test_only_matrices_decay() -> None:
     masters = dict(network().named_parameters())
-    update = AdamW(decay=0.5).over(masters)
+    update = AdamW(weight_decay=0.5).over(masters)
     decayed = {id(p) for p in update.adam.param_groups[0]["params"]}
     assert [name for name, p in masters.items() if id(p) in decayed] == ["0.weight", "1.weight", "3.weight"]
 

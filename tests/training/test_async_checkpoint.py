@@ -36,7 +36,7 @@ def found(folder: Path) -> tuple[list[float], dict[str, Any]]:
 
 def test_what_is_saved_is_what_was_there_when_it_was_asked_for(tmp_path: Path, gate: threading.Event) -> None:
     weights = torch.tensor([1.0, 2.0])
-    with Saving(tmp_path, every=1, kept=2) as saves:
+    with Saving(tmp_path, every=1, keep_checkpoints=2) as saves:
         saves.save(7, {"w": weights}, {"note": 1})
         weights.zero_()
         gate.set()
@@ -44,7 +44,7 @@ def test_what_is_saved_is_what_was_there_when_it_was_asked_for(tmp_path: Path, g
 
 
 def test_the_next_save_waits_for_the_one_before(tmp_path: Path, gate: threading.Event) -> None:
-    with Saving(tmp_path, every=1, kept=2) as saves:
+    with Saving(tmp_path, every=1, keep_checkpoints=2) as saves:
         saves.save(1, {"w": torch.ones(1)}, {})
         threading.Timer(0.2, gate.set).start()
         saves.save(2, {"w": torch.zeros(1)}, {})
@@ -53,7 +53,7 @@ def test_the_next_save_waits_for_the_one_before(tmp_path: Path, gate: threading.
 
 
 def test_tensors_that_change_their_shape_or_format(tmp_path: Path) -> None:
-    with Saving(tmp_path, every=1, kept=9) as saves:
+    with Saving(tmp_path, every=1, keep_checkpoints=9) as saves:
         for step, tensor in enumerate((torch.ones(2), torch.ones(3, 2).T, torch.ones(3, dtype=torch.int64))):
             saves.save(step, {"w": tensor}, {})
             saves.wait()
@@ -73,7 +73,7 @@ def test_what_kept_it_from_writing_is_raised_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Callable[[Saving], object]
 ) -> None:
     fail(monkeypatch)
-    with Saving(tmp_path, every=1, kept=2) as saves:
+    with Saving(tmp_path, every=1, keep_checkpoints=2) as saves:
         saves.save(1, {"w": torch.ones(1)}, {})
         with pytest.raises(ResourceError, match="room on the disk"):
             look(saves)
@@ -84,16 +84,16 @@ def test_the_end_raises_it_too_unless_there_is_another_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fail(monkeypatch)
-    with pytest.raises(ResourceError), Saving(tmp_path, every=1, kept=2) as saves:
+    with pytest.raises(ResourceError), Saving(tmp_path, every=1, keep_checkpoints=2) as saves:
         saves.save(1, {"w": torch.ones(1)}, {})
-    with pytest.raises(KeyError), Saving(tmp_path, every=1, kept=2) as saves:
+    with pytest.raises(KeyError), Saving(tmp_path, every=1, keep_checkpoints=2) as saves:
         saves.save(1, {"w": torch.ones(1)}, {})
         raise KeyError
     assert "the last checkpoint was not written: needed room on the disk" in capsys.readouterr().err
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path: Path, gate: threading.Event) -> None:
-    with pytest.raises(KeyboardInterrupt), Saving(tmp_path, every=1, kept=2) as saves:
+    with pytest.raises(KeyboardInterrupt), Saving(tmp_path, every=1, keep_checkpoints=2) as saves:
         saves.save(1, {"w": torch.ones(1)}, {})
         raise KeyboardInterrupt
     assert newest_checkpoint(tmp_path) is None
@@ -106,6 +106,6 @@ def test_without_memory_for_the_copies_it_is_written_at_once(tmp_path: Path, mon
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(async_checkpoint, "_copied", none_left)
-    with Saving(tmp_path, every=1, kept=2) as saves:
+    with Saving(tmp_path, every=1, keep_checkpoints=2) as saves:
         saves.save(3, {"w": torch.ones(2)}, {})
         assert found(tmp_path) == ([1.0, 1.0], {"step": 3})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile, pack
-from gptwright.training.batch_schedule import Ramp
+from gptwright.training.batch_schedule import BatchSizeSchedule
 from gptwright.training.batches import EXACT, Windows, epoch_order, key, padded, permutation, shuffled
 
 
@@ -119,7 +119,7 @@ def test_rows_are_padded_on_the_right() -> None:
 
 def test_a_growing_batch_reads_the_same_windows_in_the_same_order(tmp_path: Path) -> None:
     tokens = token_file(tmp_path, 500)
-    steady, growing = Windows(tokens, 10, 1, 1), Windows(tokens, 10, Ramp(6, 2, over=40), 1)
+    steady, growing = Windows(tokens, 10, 1, 1), Windows(tokens, 10, BatchSizeSchedule(6, 2, over=40), 1)
     sizes = [len(growing.batch(step)[0]) for step in range(20)]
     assert sizes[0] == 2 and sizes[-1] == 6 and sizes == sorted(sizes)
     grown = torch.cat([growing.batch(step)[0] for step in range(20)])

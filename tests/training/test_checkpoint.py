@@ -69,10 +69,18 @@ def names(folder: Path) -> list[int]:
 
 
 def test_what_a_stop_left_takes_no_place_of_a_regular_one(tmp_path: Path) -> None:
-    for step, kept in ((4, [4]), (8, [4, 8]), (9, [4, 8, 9]), (11, [4, 8, 11]), (12, [4, 8, 12]), (16, [8, 12, 16]),
-                       (17, [8, 12, 16, 17]), (18, [8, 12, 16, 18])):  # fmt: skip
-        save_checkpoint(tmp_path, step, {"w": torch.ones(1)}, {}, every=4, kept=3)
-        assert names(tmp_path) == kept
+    for step, keep_checkpoints in (
+        (4, [4]),
+        (8, [4, 8]),
+        (9, [4, 8, 9]),
+        (11, [4, 8, 11]),
+        (12, [4, 8, 12]),
+        (16, [8, 12, 16]),
+        (17, [8, 12, 16, 17]),
+        (18, [8, 12, 16, 18]),
+    ):
+        save_checkpoint(tmp_path, step, {"w": torch.ones(1)}, {}, every=4, keep_checkpoints=3)
+        assert names(tmp_path) == keep_checkpoints
 
 
 def test_the_mean_of_the_last_few(tmp_path: Path) -> None:
@@ -82,7 +90,7 @@ def test_the_mean_of_the_last_few(tmp_path: Path) -> None:
             "master.b.c": torch.tensor(-number),
             "exp_avg.a": torch.ones(1),
         }
-        save_checkpoint(tmp_path, step, tensors, {}, kept=4)
+        save_checkpoint(tmp_path, step, tensors, {}, keep_checkpoints=4)
     mean = dict(averaged_masters(tmp_path, 3))
     assert mean.keys() == {"a", "b.c"}
     assert torch.equal(mean["a"], torch.full((2, 3), 3.0)) and torch.equal(mean["b.c"], torch.tensor(-3.0))
@@ -92,7 +100,7 @@ def test_the_mean_of_the_last_few(tmp_path: Path) -> None:
 def test_the_mean_of_one_number_many_times_is_that_number(tmp_path: Path) -> None:
     weights = torch.randn(1000)
     for step in range(7):
-        save_checkpoint(tmp_path, step, {"master.w": weights}, {}, kept=7)
+        save_checkpoint(tmp_path, step, {"master.w": weights}, {}, keep_checkpoints=7)
     assert torch.equal(dict(averaged_masters(tmp_path, 7))["w"], weights)
 
 

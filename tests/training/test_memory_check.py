@@ -24,7 +24,7 @@ def test_what_fits_is_let_through_and_one_row_more_is_not(free: None) -> None:
 def test_pieces_need_less_and_the_remedy_says_how_many(free: None) -> None:
     with pytest.raises(MemoryShort, match="or more pieces: 3") as error:
         check_memory(NETWORK, rows=2500, length=8)
-    check_memory(NETWORK, rows=2500, length=8, pieces=3)
+    check_memory(NETWORK, rows=2500, length=8, micro_batches=3)
     with pytest.raises(MemoryShort) as error:
-        check_memory(NETWORK, rows=10**6, length=8, pieces=10**6)
-    assert "pieces" not in error.value.remedy  # the ids alone are too many
+        check_memory(NETWORK, rows=10**6, length=8, micro_batches=10**6)
+    assert "micro_batches" not in error.value.remedy  # the ids alone are too many

@@ -33,7 +33,7 @@ def give_gradients(model: nn.Module, step: int) -> None:
 
 def test_the_updates_are_those_of_torch() -> None:
     ours, theirs = Blocks(), Blocks()
-    optimizer = Optimizer(ours.named_parameters(), Muon(decay=0.2, momentum=0.9, others=AdamW(decay=0.3)))
+    optimizer = Optimizer(ours.named_parameters(), Muon(weight_decay=0.2, momentum=0.9, others=AdamW(weight_decay=0.3)))
     hidden = {name: p for name, p in theirs.named_parameters() if p.dim() == 2 and "blocks" in name}
     rest = {name: p for name, p in theirs.named_parameters() if name not in hidden}
     muon = torch.optim.Muon(hidden.values(), lr=0.0, weight_decay=0.2, momentum=0.9, adjust_lr_fn="match_rms_adamw")
@@ -76,7 +76,7 @@ def test_nothing_in_nothing_out() -> None:
 def test_a_step_has_adams_root_mean_square() -> None:
     for shape in ((64, 64), (64, 256), (256, 64)):
         weight = nn.Parameter(torch.zeros(shape))
-        update = Muon(decay=0.0, dtype=torch.float32).over(
+        update = Muon(weight_decay=0.0, dtype=torch.float32).over(
             {"blocks.0.weight": weight, "norm.weight": nn.Parameter(ONE)}
         )
         weight.grad = torch.randn(shape)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from gptwright.training.adamw import AdamW
 from gptwright.training.muon import Muon
-from gptwright.training.optimizer import Optimizer, Rule, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, OptimizerConfig, cast_linears
 
 
 def network() -> nn.Sequential:
@@ -33,9 +33,9 @@ RULES = {"adamw": AdamW(), "muon": Muon(dtype=torch.float32)}
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-def test_masters_are_float32_and_bfloat16_matrices_are_their_rounding(rule: Rule) -> None:
+def test_masters_are_float32_and_bfloat16_matrices_are_their_rounding(rule: OptimizerConfig) -> None:
     model = network()
-    hold_matrices_in(model, torch.bfloat16)
+    cast_linears(model, torch.bfloat16)
     assert [str(p.dtype)[6:] for p in model.parameters()] == [
         "float32",
         *["bfloat16"] * 2,
@@ -54,8 +54,8 @@ def test_masters_are_float32_and_bfloat16_matrices_are_their_rounding(rule: Rule
 def test_steps_smaller_than_bfloat16_can_hold_are_not_lost() -> None:
     model = nn.Linear(1, 1, bias=False)
     nn.init.ones_(model.weight)
-    hold_matrices_in(model, torch.bfloat16)
-    optimizer = Optimizer(model.named_parameters(), AdamW(decay=0.0))
+    cast_linears(model, torch.bfloat16)
+    optimizer = Optimizer(model.named_parameters(), AdamW(weight_decay=0.0))
     for _ in range(100):
         model.weight.grad = torch.ones_like(model.weight)
         optimizer.step(1e-4, clip=1.0)
@@ -65,10 +65,10 @@ def test_steps_smaller_than_bfloat16_can_hold_are_not_lost() -> None:
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype, rule: Rule) -> None:
+def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype, rule: OptimizerConfig) -> None:
     def fresh() -> tuple[nn.Module, Optimizer]:
         model = network()
-        hold_matrices_in(model, dtype)
+        cast_linears(model, dtype)
         return model, Optimizer(model.named_parameters(), rule)
 
     model, optimizer = fresh()
@@ -86,7 +86,7 @@ def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype, rule: Rule) -> N
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float, rule: Rule) -> None:
+def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float, rule: OptimizerConfig) -> None:
     model = network()
     optimizer = Optimizer(model.named_parameters(), rule)
     list(train(model, optimizer, range(2)))

@@ -1,10 +1,10 @@
 import pytest
 
-from gptwright.training.schedules import SCHEDULES, Schedule, cosine, inverse_root, linear, trapezoid
+from gptwright.training.schedules import SCHEDULES, Schedule, cosine, inverse_root, linear, wsd
 
 BY_HAND = [
     cosine(1.0, 100, 10),
-    trapezoid(1.0, 100, 10),
+    wsd(1.0, 100, 10),
     linear(1.0, 100, 10),
     linear(1.0, 100),
     inverse_root(1.0, 100, 10),
@@ -35,10 +35,10 @@ def test_half_a_step_lies_between_its_neighbours() -> None:
 
 
 def test_trapezoid_at_its_borders() -> None:
-    rate = trapezoid(2.0, 100, 10, cooldown=0.4)
+    rate = wsd(2.0, 100, 10, cooldown=0.4)
     assert [rate(0), rate(4), rate(9), rate(10)] == pytest.approx([0.2, 1.0, 2.0, 2.0])
     assert [rate(60), rate(61), rate(80), rate(99), rate(100)] == pytest.approx([2.0, 1.95, 1.0, 0.05, 0.0])
-    assert trapezoid(2.0, 1, 0)(0) == 2.0
+    assert wsd(2.0, 1, 0)(0) == 2.0
 
 
 def test_linear_at_its_borders() -> None:

@@ -15,9 +15,9 @@ from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.training import checkpoint
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.distributed.layout import Layout
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.schedules import cosine
 from gptwright.training.session import session
 from gptwright.training.train_step import optimise
@@ -29,20 +29,20 @@ def train(path: Path, disturb: Callable[[int], object] = lambda batch: None, eve
     """A whole stage in miniature; gives the masters and moments it ends with."""
     folder = open_stage(path, "pretrain", {"steps": STEPS}, {})
     network = build(GPT2Config(vocab=20, context=8, width=8, heads=2, layers=1), seed=1)
-    hold_matrices_in(network, torch.bfloat16)
+    cast_linears(network, torch.bfloat16)
     optimizer = Optimizer(network.named_parameters())
 
-    def losses(batch: int, share: Share) -> Iterator[Tensor]:
+    def losses(batch: int, shard: BatchShard) -> Iterator[Tensor]:
         ids = torch.randint(20, (4, 9), generator=torch.Generator().manual_seed(batch))
-        for rows in share.slices(4):
+        for rows in shard.slices(4):
             size = disturb(batch)
             loss = next_token_loss(network.hidden(ids[rows, :-1]), network.embed.weight, ids[rows, 1:], count=32)
             yield loss * size if isinstance(size, float) else loss
 
     with session(folder, optimizer, steps=STEPS, save_every=every) as run:
         if "noted" not in run.state:
-            run.state["noted"] = run.course.done
-        for step in optimise(optimizer, losses, cosine(0.01, STEPS, 2), run.course, steps=STEPS):
+            run.state["noted"] = run.train_state.done
+        for step in optimise(optimizer, losses, cosine(0.01, STEPS, 2), run.train_state, steps=STEPS):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm)
         assert run.state == {"noted": 0}
     for name, parameter in network.named_parameters():

@@ -5,13 +5,13 @@ import torch
 
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
-from gptwright.training.optimizers import RULES
+from gptwright.training.optimizers import OPTIMIZERS
 from gptwright.training.throughput import losses, seconds_of, step_seconds
 
 TINY = GPT2Config(vocab=300, context=128, width=16, heads=2, layers=1)
 
 
-@pytest.mark.parametrize("optim", RULES)
+@pytest.mark.parametrize("optim", OPTIMIZERS)
 def test_a_step_takes_time(optim: str) -> None:
     assert 0 < step_seconds(TINY, (2, 16), (1, 8), optim=optim, dtype=torch.float32) < 60
 

@@ -27,9 +27,9 @@ class Judge:
         return dict(Counter(labeller or UNNAMED for labeller in labellers))
 
     @classmethod
-    def of(cls, figures: Mapping[str, Any]) -> "Judge":
+    def of(cls, metrics: Mapping[str, Any]) -> "Judge":
         """The judge that fits a reward model, from the final figures of its stage."""
-        labellers: dict[str, int] = figures.get("labellers") or {}
+        labellers: dict[str, int] = metrics.get("labellers") or {}
         only = next(iter(labellers)) if len(labellers) == 1 else None
         return cls(only if only in RULES else None, labellers)
 

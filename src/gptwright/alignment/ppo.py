@@ -8,18 +8,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptwright.alignment.rollout import Judged, Rollout, read_again
+from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logprobs
 from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import key
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.train_state import Course
+from gptwright.training.train_state import TrainState
 from gptwright.training.train_step import add_gradients, take_step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update:
+class PPOConfig:
     """Settings of one update."""
 
     beta: float
@@ -50,48 +50,50 @@ class Episodes:
 def update(
     agent: PolicyAndValue,
     optimizer: Optimizer,
-    course: Course,
-    judged: Judged,
-    settings: Update,
+    train_state: TrainState,
+    judged: ScoredRollout,
+    settings: PPOConfig,
     *,
     rate: float,
     seed: int,
-    also: Callable[[int, Share], Iterator[Tensor]] = lambda number, share: iter(()),
+    auxiliary_losses: Callable[[int, BatchShard], Iterator[Tensor]] = lambda number, shard: iter(()),
 ) -> dict[str, float]:
     """Improves the policy on its own episodes and returns what can go wrong, as numbers.
 
-    `also` gives further losses for each minibatch and share: pretraining text (PPO-ptx), conversations.
+    `auxiliary_losses` gives further losses for each minibatch and share: pretraining text (PPO-ptx), conversations.
     """
     rollout, said = judged.rollout, judged.rollout.said
     rewards = objective.token_rewards(judged.scores, rollout.logprobs, judged.reference, said, settings.beta)
     advantage = objective.advantages(rewards, rollout.values, said)
     returns = advantage + rollout.values
     episodes = Episodes(rollout, objective.whiten(advantage, said), returns)
-    figures = _about(judged, returns)
+    metrics = _about(judged, returns)
 
-    def everything(number: int, minibatch: Episodes, seen: dict[str, float]) -> Callable[[Share], Iterator[Tensor]]:
-        return lambda share: chain(losses(agent, minibatch, settings, share, seen), also(number, share))
+    def everything(
+        number: int, minibatch: Episodes, seen: dict[str, float]
+    ) -> Callable[[BatchShard], Iterator[Tensor]]:
+        return lambda shard: chain(losses(agent, minibatch, settings, shard, seen), auxiliary_losses(number, shard))
 
     for number, rows in enumerate(_minibatches(len(rollout), settings, seed)):
         seen: dict[str, float] = {}
-        add_gradients(optimizer, everything(number, episodes.at(rows), seen), course)
-        figures["gradient_norm"] = take_step(optimizer, rate, course)
-        figures["value_loss"] = seen.pop("value_loss")
+        add_gradients(optimizer, everything(number, episodes.at(rows), seen), train_state)
+        metrics["gradient_norm"] = take_step(optimizer, rate, train_state)
+        metrics["value_loss"] = seen.pop("value_loss")
         if number == 0:
-            figures |= seen
-    return figures
+            metrics |= seen
+    return metrics
 
 
 def losses(
-    agent: PolicyAndValue, episodes: Episodes, settings: Update, share: Share, seen: dict[str, float]
+    agent: PolicyAndValue, episodes: Episodes, settings: PPOConfig, shard: BatchShard, seen: dict[str, float]
 ) -> Iterator[Tensor]:
-    """The loss of one minibatch in parts, one a piece of `share`; writes into `seen` what went by."""
+    """The loss of one minibatch in parts, one a piece of `shard`; writes into `seen` what went by."""
     count = int(episodes.rollout.said.sum())
     seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "value_loss": 0.0}
-    for rows in share.slices(len(episodes.rollout)):
+    for rows in shard.slices(len(episodes.rollout)):
         part = episodes.at(torch.arange(rows.start, rows.stop))
         then, said = part.rollout, part.rollout.said
-        logprobs, values, entropy = read_again(agent.policy, agent.value, then, settings.temperature)
+        logprobs, values, entropy = recompute_logprobs(agent.policy, agent.value, then, settings.temperature)
         error = float(((logprobs.detach() - then.sampled) * said).abs().max())
         seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
         seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), said, count))
@@ -101,7 +103,7 @@ def losses(
         yield policy_loss + settings.value_weight * value_loss
 
 
-def _about(judged: Judged, returns: Tensor) -> dict[str, float]:
+def _about(judged: ScoredRollout, returns: Tensor) -> dict[str, float]:
     rollout = judged.rollout
     k1, k3 = objective.kl_estimates(rollout.logprobs, judged.reference, rollout.said)
     return {
@@ -114,7 +116,7 @@ def _about(judged: Judged, returns: Tensor) -> dict[str, float]:
     }
 
 
-def _minibatches(count: int, settings: Update, seed: int) -> Iterator[Tensor]:
+def _minibatches(count: int, settings: PPOConfig, seed: int) -> Iterator[Tensor]:
     """As many parts a pass as the settings say, whose sizes differ by one at most."""
     for epoch in range(settings.epochs):
         random = torch.Generator().manual_seed(key(seed, epoch) >> 1)

@@ -13,25 +13,25 @@ from gptwright.alignment.rankings import (
     rankings_of_step,
     with_shuffled_ranks,
 )
-from gptwright.foundations.device import device_of, sent
+from gptwright.foundations.device import device_of, to_device
 from gptwright.models.heads import RewardModel
 from gptwright.objectives.ranking import contested, ranking_loss, right_pairs
-from gptwright.training.batch_shard import WHOLE, Share
+from gptwright.training.batch_shard import WHOLE, BatchShard
 
 DEALS = 32
 
 
-class Ranked(nn.Module):
+class RewardTask(nn.Module):
     """Learns the ranks as they were given."""
 
     def __init__(self, model: RewardModel, items: Sequence[RankedIds], rows: int, seed: int, pad: int) -> None:
         super().__init__()
         self.model, self.items, self.rows, self.seed, self.pad = model, items, rows, seed, pad
 
-    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
+    def losses(self, step: int, shard: BatchShard = WHOLE) -> Iterator[Tensor]:
         chosen = rankings_of_step(self.items, self.rows, step, self.seed)
         count = contested(padded_ranks(chosen))
-        for rows in share.slices(len(chosen)):
+        for rows in shard.slices(len(chosen)):
             ids, last, ranks = _sent(batch_rankings(chosen[rows], self.pad), self)
             yield ranking_loss(self.model(ids, last).view_as(ranks), ranks, count)
 
@@ -43,7 +43,7 @@ class Ranked(nn.Module):
         return right[None], pairs
 
 
-class Shuffled(nn.Module):
+class ShuffledControl(nn.Module):
     """The control: heads on one trunk, each of which learns ranks that were dealt anew, so that nothing true is there.
 
     One shuffle says little: held-out pairs differ mostly in one way, and a head that leans there by accident is far
@@ -57,10 +57,10 @@ class Shuffled(nn.Module):
         self.heads = nn.Linear(model.config.width, DEALS, bias=False)
         nn.init.zeros_(self.heads.weight)
 
-    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
+    def losses(self, step: int, shard: BatchShard = WHOLE) -> Iterator[Tensor]:
         chosen = [rankings_of_step(deal, self.rows, step, self.seed) for deal in self.deals]
         count = contested(padded_ranks(chosen[0]))
-        for rows in share.slices(self.rows):
+        for rows in shard.slices(self.rows):
             ids, last, _ = _sent(batch_rankings(chosen[0][rows], self.pad), self)
             dealt = (padded_ranks(deal[rows]).to(ids.device) for deal in chosen)
             rewards = self.heads(self.model.states(ids, last))
@@ -88,5 +88,5 @@ def _read_all(model: RewardModel, items: Sequence[RankedIds], pad: int) -> tuple
 
 
 def _sent(batch: tuple[Tensor, Tensor, Tensor], model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
-    ids, last, ranks = (sent(part, device_of(model)) for part in batch)
+    ids, last, ranks = (to_device(part, device_of(model)) for part in batch)
     return ids, last, ranks

@@ -52,7 +52,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredRollout:
     """A rollout with what others say of it."""
 
     rollout: Rollout
@@ -62,7 +62,7 @@ class Judged:
     """how good each answer is"""
 
 
-def roll_out(
+def collect_rollout(
     engine: Engine, value_head: ScalarHead, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
 ) -> Rollout:
     """Answers every prompt once with the weights of now. Nothing is cut from the distribution.
@@ -75,7 +75,7 @@ def roll_out(
     requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True))
     rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
     with torch.no_grad():
-        logprobs, values, _ = read_again(engine.network, value_head, rollout, sampling.temperature)
+        logprobs, values, _ = recompute_logprobs(engine.network, value_head, rollout, sampling.temperature)
     return replace(rollout, logprobs=logprobs, values=values)
 
 
@@ -97,7 +97,7 @@ def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], 
     )
 
 
-def read_again(
+def recompute_logprobs(
     policy: Decoder, value_head: ScalarHead | None, rollout: Rollout, temperature: float
 ) -> tuple[Float[Tensor, "B A"], Float[Tensor, "B A"], Float[Tensor, "B A"]]:
     """Log-probability and entropy of every token said, and the value where it was drawn, by one pass over whole rows.

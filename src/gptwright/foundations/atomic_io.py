@@ -29,7 +29,7 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Generator[None]:
+def translate_os_errors(path: Path) -> Generator[None]:
     """Turns the system's refusals to write below `path` into a `ResourceError` with a remedy."""
     try:
         yield
@@ -72,7 +72,7 @@ def _flush(path: Path) -> None:
 
 def require_room(path: Path) -> None:
     """Raises the `ResourceError` that writing a file at `path` would end with, before there is anything to lose."""
-    with explained(path):
+    with translate_os_errors(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def write_file(path: Path, fill: Callable[[Path], object]) -> None:
     Raises `ResourceError` when the disk is full or may not be written; an earlier file at `path` stays as it was.
     """
     unfinished = path.with_name(f".{path.name}.unfinished")
-    with explained(path):
+    with translate_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             unfinished.touch()
@@ -136,7 +136,7 @@ def unfinished_folder(path: Path) -> Path:
 def new_folder(path: Path) -> Generator[Path]:
     """A folder that appears at `path`, complete with its manifest, only when the block ends well."""
     unfinished = unfinished_folder(path)
-    with explained(path):
+    with translate_os_errors(path):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         unasked = unfinished.stat().st_mode & 0o666  # what the umask leaves of a new file's rights

@@ -146,7 +146,7 @@ def device_of(module: "nn.Module") -> "torch.device":
     return next(module.parameters()).device
 
 
-def sent(tensor: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
+def to_device(tensor: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
     """The tensor on `device`; to a GPU it goes while the processor works on."""
     if device.type == "cuda" and tensor.is_cpu:
         return tensor.pin_memory().to(device, non_blocking=True)

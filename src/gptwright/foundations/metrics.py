@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from gptwright.foundations.atomic_io import explained, write_text
+from gptwright.foundations.atomic_io import translate_os_errors, write_text
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 
@@ -52,7 +52,7 @@ class Metrics:
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def _append(self, line: str) -> None:
-        with explained(self.path), self.path.open("a", encoding="utf-8") as file:
+        with translate_os_errors(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def _tell(self, act: Callable[[Listener], None]) -> None:

@@ -45,7 +45,7 @@ class ProgressLine:
             transient=True,
             disable=not self._live or not is_first(),
         )
-        self._task = self._bar.add_task(name, total=total, completed=done, figures=[])
+        self._task = self._bar.add_task(name, total=total, completed=done, metrics=[])
         self._started = self._printed = time.monotonic()
         self._first = done
 
@@ -59,13 +59,13 @@ class ProgressLine:
     def update(self, done: int, **values: float) -> None:
         """`values` are shown by name, in the order given."""
         self.done = done
-        figures = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items()]
-        self._bar.update(self._task, completed=done, figures=figures)
+        metrics = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items()]
+        self._bar.update(self._task, completed=done, metrics=metrics)
         now = time.monotonic()
         if not self._live and (now - self._printed >= PLAIN_SECONDS or done >= self.total):
             self._printed = now
             far = f"{done}/{self.total}  {done / self.total:.0%}  {self._left(now):.0f} s left"
-            say("  ".join([self.name, far, *figures]))
+            say("  ".join([self.name, far, *metrics]))
 
     def _left(self, now: float) -> float:
         return (now - self._started) / max(self.done - self._first, 1) * (self.total - self.done)

@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from gptwright.foundations.atomic_io import explained, read_json, sha256, write_json
+from gptwright.foundations.atomic_io import read_json, sha256, translate_os_errors, write_json
 from gptwright.foundations.config import encode
 from gptwright.foundations.device import describe_machine, peak_memory_gb
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
@@ -41,7 +41,7 @@ class StageFolder:
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
-    def once(self, name: str, find: Callable[[], str]) -> str:
+    def freeze_choice(self, name: str, find: Callable[[], str]) -> str:
         """What was found out about the machine when the stage began, so that it goes on as it began."""
         if name not in self.record.setdefault("found", {}):
             self.record["found"][name] = find()
@@ -58,18 +58,18 @@ class StageFolder:
         self._since = now
         write_json(self / RECORD, self.record)
 
-    def finish(self, figures: Mapping[str, Any]) -> None:
+    def finish(self, metrics: Mapping[str, Any]) -> None:
         """Marks the stage complete with its final figures; from here on its files are checked by hash.
 
         Raises `ConfigError` for a figure that is not finite: whoever goes on from there must not take it for a model.
         """
-        if lost := next((name for name, value in _flat(dict(figures)).items() if _is_lost(value)), None):
-            raise ConfigError(f"a finite {lost} at the end of {self.record['verb']}", f"{_flat(dict(figures))[lost]}",
+        if lost := next((name for name, value in _flat(dict(metrics)).items() if _is_lost(value)), None):
+            raise ConfigError(f"a finite {lost} at the end of {self.record['verb']}", f"{_flat(dict(metrics))[lost]}",
                               "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
         self.record |= {
             "state": "complete",
             "ended": _now(),
-            "figures": dict(figures),
+            "metrics": dict(metrics),
             "outputs": {name: sha256(self / name) for name in self._outputs()},
         }
         self.state = "complete"
@@ -104,7 +104,7 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
     if path.exists() and (not path.is_dir() or any(file not in begun for file in path.iterdir())):
         raise ConfigError(f"a new or empty folder, or one of this stage, at {path}", "something else there",
                           "Choose another folder with --out.")  # fmt: skip
-    with explained(path):
+    with translate_os_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = asked | {
         "state": "unfinished",

@@ -52,7 +52,7 @@ class Window(NamedTuple):
     last: int
 
 
-class Slots:
+class ContiguousAllocator:
     """A `Memory` of `addresses` tokens; beginnings of `size` tokens and more are found.
 
     A slot has room for `margin` tokens more than it needs at the time, or for a quarter more in long texts, but not

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 from gptwright.inference.grammar import Matcher
 from gptwright.inference.penalties import Penalties
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import Drawn, Row, checked, rows_of
+from gptwright.inference.sampler import SampleOutput, SampleRow, checked, rows_of
 
 
 @runtime_checkable
@@ -22,7 +22,7 @@ class Listener(Protocol):
         ...
 
 
-class Writing:
+class DecodeState:
     """The state of a request beside its tokens."""
 
     def __init__(
@@ -33,11 +33,11 @@ class Writing:
         self.penalties = Penalties.of(request.sampling, request.ids)
         self.listener, self.matcher = listener, matcher
 
-    def rows(self, drafts: list[int]) -> list[Row]:
+    def rows(self, drafts: list[int]) -> list[SampleRow]:
         """The next token, and one behind each draft. Raises `InputError` where the grammar lets nothing through."""
         return rows_of(self.request, drafts, self.penalties, self.matcher)
 
-    def take(self, drafts: list[int], drawn: Drawn, first: int) -> int:
+    def take(self, drafts: list[int], drawn: SampleOutput, first: int) -> int:
         """Goes on with the tokens drawn from row `first` on, as long as the drafts before them were right; how many."""
         tokens = checked(drawn.tokens[first : first + len(drafts) + 1], drafts)
         for taken, token in enumerate(tokens, 1):
@@ -47,7 +47,7 @@ class Writing:
                 return taken
         return len(tokens)
 
-    def _note(self, drawn: Drawn, row: int) -> None:
+    def _note(self, drawn: SampleOutput, row: int) -> None:
         self.request.logprobs.append(drawn.logprobs[row])
         self.request.top.append(drawn.top[row])
         self.request.sampled_logprobs.append(drawn.sampled[row])

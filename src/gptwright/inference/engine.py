@@ -21,17 +21,17 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.inference import packed_model
-from gptwright.inference.contiguous_allocator import Slots
-from gptwright.inference.decode_state import Listener, Writing
+from gptwright.inference.contiguous_allocator import ContiguousAllocator
+from gptwright.inference.decode_state import DecodeState, Listener
 from gptwright.inference.grammar import Matcher
 from gptwright.inference.kv_allocator import Copy
-from gptwright.inference.kv_cache import Arena, Span
-from gptwright.inference.paged_allocator import Blocks
+from gptwright.inference.kv_cache import KVCache, Span
+from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.prompt_lookup import Lookups
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import Drawn, Row, draw, prompt_logprobs, seed_of
+from gptwright.inference.sampler import SampleOutput, SampleRow, derive_seed, draw, prompt_logprobs
 from gptwright.inference.sampling import Sampling
-from gptwright.inference.scheduler import Scheduler, Work
+from gptwright.inference.scheduler import ScheduledWork, Scheduler
 from gptwright.inference.speculative import DraftModel, check_draft
 from gptwright.models.decoder import Decoder
 
@@ -90,15 +90,17 @@ class Engine:
         self.stop_ids, self.context = frozenset(stop_ids), network.config.context
         self.device = device_of(network)
         whole = -(-self.context // BLOCK) * BLOCK  # a context in whole blocks
-        addresses = min(int(memory_gb * 2**30) // Arena.token_bytes(self.view), most * whole)
-        self.arena = Arena.of(self.view, addresses)
-        self.memory = Blocks(addresses // BLOCK, BLOCK) if self.device.type == "cuda" else Slots(addresses)
+        addresses = min(int(memory_gb * 2**30) // KVCache.token_bytes(self.view), most * whole)
+        self.arena = KVCache.of(self.view, addresses)
+        self.memory = (
+            PagedAllocator(addresses // BLOCK, BLOCK) if self.device.type == "cuda" else ContiguousAllocator(addresses)
+        )
         self.scheduler = Scheduler(self.memory, most=most)
         self.proposer: Proposer | None = Lookups(drafts) if drafts else None
         if draft:
             check_draft(network, draft)
             self.proposer = DraftModel(draft, drafts or DRAFTS, dtype, addresses)
-        self._writings: dict[Request, Writing] = {}
+        self._writings: dict[Request, DecodeState] = {}
 
     def submit(
         self,
@@ -161,7 +163,7 @@ class Engine:
         with self.all_or_none() as requests:
             for i, prompt in enumerate(prompts):
                 for j in range(tries):
-                    requests.append(self.submit(prompt, sampling, seed=seed_of(first, i * tries + j)))
+                    requests.append(self.submit(prompt, sampling, seed=derive_seed(first, i * tries + j)))
             self.run(requests)
         groups = (requests[i : i + tries] for i in range(0, len(requests), tries))
         return [request for group in groups for request in best(group, sampling.n)]
@@ -210,7 +212,7 @@ class Engine:
 
     def _add(self, request: Request, listener: Listener | None = None, matcher: Matcher | None = None) -> None:
         self.scheduler.add(request)
-        self._writings[request] = Writing(request, self.stop_ids, listener, matcher)
+        self._writings[request] = DecodeState(request, self.stop_ids, listener, matcher)
 
     def _leave(self, request: Request) -> None:
         self.scheduler.remove(request)
@@ -218,7 +220,7 @@ class Engine:
         if self.proposer:
             self.proposer.leave(request)
 
-    def _states(self, works: Sequence[Work]) -> Float[Tensor, "N C"]:
+    def _states(self, works: Sequence[ScheduledWork]) -> Float[Tensor, "N C"]:
         """What the output matrix sees at every token of the step."""
         ids: list[int] = []
         spans: list[Span] = []
@@ -229,9 +231,9 @@ class Engine:
             spans.append(Span(request.lease, request.computed, work.count + len(work.drafts), request.prompt))
         return self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
 
-    def _write(self, works: Sequence[Work], states: Float[Tensor, "N C"]) -> list[Request]:
+    def _write(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> list[Request]:
         """Draws what can be drawn now, and keeps the books of every work."""
-        rows: list[Row] = []
+        rows: list[SampleRow] = []
         places: list[int] = []
         firsts: dict[Request, int] = {}
         for work, end in zip(works, accumulate(work.count + len(work.drafts) for work in works), strict=True):
@@ -252,7 +254,7 @@ class Engine:
                 self._leave(work.request)
         return [work.request for work in works]
 
-    def _rows(self, work: Work) -> list[Row]:
+    def _rows(self, work: ScheduledWork) -> list[SampleRow]:
         """What is to be drawn for a request: nothing where it cannot be gone on with."""
         try:
             return self._writings[work.request].rows(work.drafts)
@@ -260,13 +262,13 @@ class Engine:
             work.request.finish, work.request.error = "error", error
             return []
 
-    def _take(self, work: Work, drawn: Drawn, first: int) -> None:
+    def _take(self, work: ScheduledWork, drawn: SampleOutput, first: int) -> None:
         taken = self._writings[work.request].take(work.drafts, drawn, first)
         work.request.computed += taken - 1
         if self.proposer and work.drafts:
             self.proposer.told(work.request, len(work.drafts), taken - 1)
 
-    def _note(self, work: Work, states: Float[Tensor, "N C"]) -> None:
+    def _note(self, work: ScheduledWork, states: Float[Tensor, "N C"]) -> None:
         """Log-probabilities of given tokens, where the request asks for them: a state tells of the token behind it."""
         request = work.request
         if request.noted_from is None:

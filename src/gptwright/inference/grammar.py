@@ -24,7 +24,7 @@ COMPACT = {"x-guidance": {"whitespace_flexible": False}}
 _OPTIONS = '%llguidance {"no_forcing": true}\n'  # forced text would be cut into tokens by kinds that add or forget
 
 
-class Grammars:
+class GrammarCompiler:
     """What can be asked of answers in one vocabulary. Raises `ConfigError` when llguidance is not installed."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:

@@ -26,7 +26,7 @@ class Copy(NamedTuple):
 
 
 @runtime_checkable
-class Memory(Protocol):
+class KVAllocator(Protocol):
     """Where requests keep their keys and values."""
 
     size: int

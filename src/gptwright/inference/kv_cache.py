@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gptwright.foundations.device import device_of
 from gptwright.inference.kv_allocator import Copy
-from gptwright.inference.request import Lease
+from gptwright.inference.request import Allocation
 from gptwright.kernels.attention import heads_like
 from gptwright.kernels.kv_cache_attention import attend_chunk, attend_tokens, can_attend_arena, keep
 from gptwright.layers.masks import CAUSAL, Banded, Causal, Mask
@@ -29,7 +29,7 @@ CALL, COPIED = 12e-6, 5e9  # seconds that one call of attention costs, bytes a s
 class Span:
     """Tokens of one request: `count` of them from position `first` on; those from `prompt` on are of its answer."""
 
-    lease: Lease
+    lease: Allocation
     first: int
     count: int
     prompt: int
@@ -44,7 +44,7 @@ class Span:
         return min(max(self.prompt - self.first, 0), self.count)
 
 
-class Arena:
+class KVCache:
     """Room for the keys and values of `addresses` tokens."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Arena:
         self.keys, self.values = (torch.empty(shape, dtype=dtype, device=device) for _ in range(2))
 
     @classmethod
-    def of(cls, network: Decoder, addresses: int) -> "Arena":
+    def of(cls, network: Decoder, addresses: int) -> "KVCache":
         """For a network's layers."""
         attention = cast(Any, network.blocks[0]).attention
         return cls(len(network.blocks), addresses, attention.kv_heads, attention.head_width, network.matrix_dtype,
@@ -82,7 +82,7 @@ class Arena:
 class Step:
     """A `Past` for one row of tokens, some of each request."""
 
-    def __init__(self, arena: Arena, spans: Sequence[Span]) -> None:
+    def __init__(self, arena: KVCache, spans: Sequence[Span]) -> None:
         self.arena, self.spans = arena, spans
         self.device = arena.keys.device
         places = [place for span in spans for place in range(span.first, span.end)]

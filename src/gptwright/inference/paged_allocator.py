@@ -26,7 +26,7 @@ class Table:
         return [self.blocks[place // self.size] * self.size + place % self.size for place in range(first, end)]
 
 
-class Blocks:
+class PagedAllocator:
     """A `Memory` of `blocks` blocks of `size` tokens."""
 
     def __init__(self, blocks: int, size: int = 64) -> None:

@@ -11,7 +11,7 @@ Finish = Literal["stop", "length", "abort", "error"]
 
 
 @runtime_checkable
-class Lease(Protocol):
+class Allocation(Protocol):
     """Where a request's keys and values lie, and for how many tokens there is room."""
 
     @property
@@ -38,7 +38,7 @@ class Request:
     the model says at a place needs it read."""
     computed: int = 0
     """tokens whose keys and values are in memory"""
-    lease: Lease | None = None
+    lease: Allocation | None = None
     drafts: list[int] = field(default_factory=list[int])
     """tokens that may come next, to be checked in one step"""
     finish: Finish | None = None

@@ -37,7 +37,7 @@ _STEP = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SampleRow:
     """One token to be drawn."""
 
     sampling: Sampling
@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class SampleOutput:
     """What each row drew. Log-probabilities are the model's own: at temperature 1, before anything was added, forbidden
     or cut. `sampled` are those of the tokens under the row's temperature, from which they were drawn. 0.0 and {} where
     none were asked for."""
@@ -63,13 +63,15 @@ class Drawn:
     sampled: list[float]
 
 
-def rows_of(request: Request, drafts: Sequence[int], penalties: Penalties | None, matcher: Matcher | None) -> list[Row]:
+def rows_of(
+    request: Request, drafts: Sequence[int], penalties: Penalties | None, matcher: Matcher | None
+) -> list[SampleRow]:
     """The request's next token, and one behind each of the drafts. Raises `InputError` when the grammar lets nothing
     through."""
     number = len(request.ids) - request.prompt
     allowed = matcher.allowed(drafts) if matcher else [None] * (len(drafts) + 1)
     return [
-        Row(request.sampling, request.seed, number + i, penalties, tuple(drafts[:i]), mask)
+        SampleRow(request.sampling, request.seed, number + i, penalties, tuple(drafts[:i]), mask)
         for i, mask in enumerate(allowed)
     ]
 
@@ -80,7 +82,7 @@ def checked(tokens: Sequence[int], drafts: Sequence[int]) -> list[int]:
     return list(tokens[: right + 1])
 
 
-def seed_of(seed: int, answer: int) -> int:
+def derive_seed(seed: int, answer: int) -> int:
     """The seed of one of many answers; the first has that of a single one."""
     return (seed + answer * _STEP) & _WORD
 
@@ -99,13 +101,13 @@ def _mixed(word: int) -> int:
     return word ^ (word >> 31)
 
 
-def draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
+def draw(logits: Float[Tensor, "R V"], rows: Sequence[SampleRow]) -> SampleOutput:
     """One token a row, from float32 logits, which are overwritten where a row has penalties, a bias or a grammar.
 
     Raises `ArtifactError` when logits are not numbers.
     """
     together = _TOGETHER if logits.device.type == "cpu" else max(len(rows), 1)
-    drawn = Drawn([], [], [], [])
+    drawn = SampleOutput([], [], [], [])
     for start in range(0, len(rows), together):
         part = _draw(logits[start : start + together], rows[start : start + together])
         drawn.tokens.extend(part.tokens)
@@ -115,8 +117,8 @@ def draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
     return drawn
 
 
-def _draw(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> Drawn:
-    drawn = Drawn([0] * len(rows), [0.0] * len(rows), [{} for _ in rows], [0.0] * len(rows))
+def _draw(logits: Float[Tensor, "R V"], rows: Sequence[SampleRow]) -> SampleOutput:
+    drawn = SampleOutput([0] * len(rows), [0.0] * len(rows), [{} for _ in rows], [0.0] * len(rows))
     noted = [i for i, row in enumerate(rows) if row.sampling.notes]
     compared = [i for i, row in enumerate(rows) if row.sampling.sampled_logprobs]
     own = _some(logits, noted).log_softmax(-1)
@@ -168,12 +170,12 @@ def _column(values: Sequence[float], like: Tensor) -> Float[Tensor, "R 1"]:
     return torch.tensor(values, device=like.device, dtype=torch.float32)[:, None]
 
 
-def _tempered(logits: Float[Tensor, "R V"], rows: Sequence[Row], which: list[int]) -> Float[Tensor, "S V"]:
+def _tempered(logits: Float[Tensor, "R V"], rows: Sequence[SampleRow], which: list[int]) -> Float[Tensor, "S V"]:
     divisors = [max(rows[i].sampling.temperature or 1.0, _COLDEST) for i in which]
     return _some(logits, which) / _column(divisors, logits)
 
 
-def _change(logits: Float[Tensor, "R V"], rows: Sequence[Row]) -> None:
+def _change(logits: Float[Tensor, "R V"], rows: Sequence[SampleRow]) -> None:
     """Bias, penalties and grammar, in place, of the rows that have them."""
     changes = [(i, row.sampling, row.penalties.after(row.drafts)) for i, row in enumerate(rows) if row.penalties]
     if changes:
@@ -200,7 +202,7 @@ def _chosen(scores: Float[Tensor, "R V"], tokens: Sequence[int]) -> list[float]:
     return scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])[:, 0].tolist()
 
 
-def _sampled(weights: Float[Tensor, "R V"], rows: list[Row]) -> list[int]:
+def _sampled(weights: Float[Tensor, "R V"], rows: list[SampleRow]) -> list[int]:
     """Draws from probabilities, after the cuts of each row."""
     ks = [row.sampling.top_k for row in rows]
     ps = [row.sampling.top_p for row in rows]
@@ -216,7 +218,7 @@ def _sampled(weights: Float[Tensor, "R V"], rows: list[Row]) -> list[int]:
 
 
 def _draw_again(
-    weights: Float[Tensor, "R V"], enough: Float[Tensor, "R _"], tokens: list[int], rows: list[Row]
+    weights: Float[Tensor, "R V"], enough: Float[Tensor, "R _"], tokens: list[int], rows: list[SampleRow]
 ) -> None:
     """Top-p, without looking for where it cuts: a token belongs to the likeliest that are worth `enough` together when
     those likelier than it are worth less. One that does not is drawn again from what is likelier than it. That leaves

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from gptwright.foundations.errors import InputError
-from gptwright.inference.kv_allocator import Memory
+from gptwright.inference.kv_allocator import KVAllocator
 from gptwright.inference.request import Request
 
 ARRIVAL = attrgetter("arrival")
 
 
 @dataclass(slots=True)
-class Work:
+class ScheduledWork:
     """A step computes the next `count` ids of the request that are not computed yet, and then the drafts."""
 
     request: Request
@@ -31,7 +31,7 @@ class Scheduler:
     for prompts, however many answers are written. `most` requests run at once.
     """
 
-    def __init__(self, memory: Memory, budget: int = 64, wide: int = 1024, most: int = 64) -> None:
+    def __init__(self, memory: KVAllocator, budget: int = 64, wide: int = 1024, most: int = 64) -> None:
         self.memory, self.budget, self.wide, self.most = memory, budget, wide, most
         self.running: list[Request] = []
         self.line: list[Request] = []
@@ -65,7 +65,7 @@ class Scheduler:
             self._preempt(request)
         self.memory.forget()
 
-    def plan(self, watched: bool = True) -> list[Work]:
+    def plan(self, watched: bool = True) -> list[ScheduledWork]:
         """The next step, empty only when there is nothing to do. Memory's copies have to be made before it."""
         works = self._answers()
         limit = self.budget if works and watched else self.wide
@@ -75,30 +75,30 @@ class Scheduler:
         self._check_drafts(works, limit - _tokens(works))
         return works
 
-    def _answers(self) -> list[Work]:
+    def _answers(self) -> list[ScheduledWork]:
         """One token for everybody who has read what there is."""
-        works: list[Work] = []
+        works: list[ScheduledWork] = []
         for request in [request for request in self.running if request.unread == 1]:
             while request.lease and not self.memory.grow(request, 1):
                 self._preempt(self.running[-1])
             if request.lease:
-                works.append(Work(request, 1))
+                works.append(ScheduledWork(request, 1))
         return works
 
-    def _prompts(self, left: int) -> list[Work]:
+    def _prompts(self, left: int) -> list[ScheduledWork]:
         """What is left of prompts that were begun; their room was made when they were admitted."""
-        works: list[Work] = []
+        works: list[ScheduledWork] = []
         for request in self.running:
             if left and request.unread > 1:
-                works.append(Work(request, min(request.unread, left)))
+                works.append(ScheduledWork(request, min(request.unread, left)))
                 left -= works[-1].count
                 grown = self.memory.grow(request, works[-1].count)
                 assert grown
         return works
 
-    def _newcomers(self, left: int) -> list[Work]:
+    def _newcomers(self, left: int) -> list[ScheduledWork]:
         """Those at the head of the line, while there are tokens and memory for them."""
-        works: list[Work] = []
+        works: list[ScheduledWork] = []
         for request in self.line[: self.most]:
             if not left or len(self.running) >= self.most:
                 break
@@ -108,7 +108,7 @@ class Scheduler:
                 break
             self.line.remove(request)
             insort(self.running, request, key=ARRIVAL)
-            works.append(Work(request, min(request.unread, left)))
+            works.append(ScheduledWork(request, min(request.unread, left)))
             left -= works[-1].count
         return works
 
@@ -122,7 +122,7 @@ class Scheduler:
                     return True
         return False
 
-    def _check_drafts(self, works: list[Work], left: int) -> None:
+    def _check_drafts(self, works: list[ScheduledWork], left: int) -> None:
         """As far as tokens and free memory go. Drafts follow the last id: a prompt read in part leaves no tokens."""
         for work in works:
             drafts = work.request.drafts[: max(0, left)]
@@ -138,5 +138,5 @@ class Scheduler:
         insort(self.line, request, key=ARRIVAL)
 
 
-def _tokens(works: list[Work]) -> int:
+def _tokens(works: list[ScheduledWork]) -> int:
     return sum(work.count for work in works)

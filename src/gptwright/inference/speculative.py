@@ -12,10 +12,10 @@ import torch
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ConfigError
 from gptwright.inference.kv_allocator import Copy
-from gptwright.inference.kv_cache import Arena, Span
+from gptwright.inference.kv_cache import KVCache, Span
 from gptwright.inference.packed_model import prepared, refresh
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import Row, draw
+from gptwright.inference.sampler import SampleRow, draw
 from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
 
@@ -33,7 +33,7 @@ class DraftModel:
 
     def __init__(self, network: Decoder, most: int, dtype: str, addresses: int) -> None:
         self.view, self.most, self.context = prepared(network, dtype), most, network.config.context
-        self.arena = Arena.of(self.view, addresses)
+        self.arena = KVCache.of(self.view, addresses)
         self.device = device_of(network)
         self._progress: dict[Request, Progress] = {}
 
@@ -72,7 +72,7 @@ class DraftModel:
     def _propose_one(self, requests: Sequence[Request]) -> None:
         ids: list[int] = []
         spans: list[Span] = []
-        rows: list[Row] = []
+        rows: list[SampleRow] = []
         ends: list[int] = []
         for request in requests:
             progress = self._progress[request]
@@ -81,7 +81,7 @@ class DraftModel:
             spans.append(Span(request.lease, progress.read, len(known) - progress.read, request.prompt))
             ids += known[progress.read :]
             ends.append(len(ids) - 1)
-            rows.append(Row(progress.sampling, request.seed, len(known) - request.prompt))
+            rows.append(SampleRow(progress.sampling, request.seed, len(known) - request.prompt))
         states = self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
         drawn = draw(self.view.logits(states[torch.tensor(ends, device=self.device)]), rows)
         for request, token in zip(requests, drawn.tokens, strict=True):

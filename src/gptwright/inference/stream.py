@@ -24,7 +24,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class TokenLogprob:
     """A token, and how likely it was."""
 
     id: int
@@ -44,7 +44,7 @@ class Piece:
     finish: Literal["stop", "length"] | None
     prompt_tokens: int
     completion_tokens: int
-    tokens: Sequence[Noted] = ()
+    tokens: Sequence[TokenLogprob] = ()
     """those of the text, where log-probabilities were asked for"""
     mean_logprob: float | None = None
     """of the whole reply, on the last piece, where they are noted"""
@@ -75,7 +75,7 @@ class Stream:
         self._text = ""
         self._shown = 0
         self._begun, self._tells_end = False, not begins
-        self._noted: list[Noted] = []
+        self._noted: list[TokenLogprob] = []
         self.done = False
         self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
 
@@ -88,7 +88,7 @@ class Stream:
         self._shown += len(text)
         request = self.request
         if request.sampling.logprobs is not None and (not self.stopped or self._reply.cut or self._tells_end):
-            self._noted.append(Noted(token, request.logprobs[-1], request.top[-1], offset))
+            self._noted.append(TokenLogprob(token, request.logprobs[-1], request.top[-1], offset))
 
     @property
     def stopped(self) -> bool:
@@ -138,17 +138,17 @@ class Stream:
         if self.request.sampling.prompt_logprobs is not None:
             self._noted += self._given(self._echo.added)
 
-    def _given(self, added: int) -> list[Noted]:
+    def _given(self, added: int) -> list[TokenLogprob]:
         """The prompt's tokens, without those that were added in front of its text."""
         characters, offset = self._tokenizer.streaming_decoder(), 0
-        found: list[Noted] = []
+        found: list[TokenLogprob] = []
         given = zip([None, *self.request.given_logprobs], [{}, *self.request.given_top], strict=True)
         for token, (logprob, top) in zip(self.request.ids[: self.request.prompt], given, strict=True):
-            found.append(Noted(token, logprob, top, offset))
+            found.append(TokenLogprob(token, logprob, top, offset))
             offset += len(characters(token))
         return found[added:]
 
-    def _certain(self) -> list[Noted]:
+    def _certain(self) -> list[TokenLogprob]:
         """The tokens whose text was shown; at the end of a reply that no text stopped, the others too."""
         whole = self.done and not self._reply.cut
         count = len(self._noted) if whole else sum(noted.offset < self._shown for noted in self._noted)

@@ -6,9 +6,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gptwright.layers.attend import attend
-from gptwright.layers.cache import LayerPast
+from gptwright.layers.cache import LayerCacheView
 from gptwright.layers.masks import Mask
-from gptwright.layers.positions import Angles, turn
+from gptwright.layers.positions import Angles, apply_rotary
 
 
 class Attention(nn.Module):
@@ -20,9 +20,11 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerPast | None = None) -> Float[Tensor, "B T C"]:
+    def forward(
+        self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None = None
+    ) -> Float[Tensor, "B T C"]:
         """With a `cache`, x follows the tokens stored there, whose keys and values are seen too."""
-        q, k, v = (heads_apart(part, self.head_width) for part in self.qkv(x).chunk(3, dim=-1))
+        q, k, v = (split_heads(part, self.head_width) for part in self.qkv(x).chunk(3, dim=-1))
         return self.out(attend_all(q, k, v, mask, cache))
 
 
@@ -44,11 +46,11 @@ class RotaryAttention(nn.Module):
         self.query_norm, self.key_norm = norm(head_width), norm(head_width)
 
     def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerPast | None = None
+        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCacheView | None = None
     ) -> Float[Tensor, "B T C"]:
         """With a `cache`, x follows the tokens stored there, whose keys and values are seen too."""
-        q, k, v = (heads_apart(part(x), self.head_width) for part in (self.query, self.key, self.value))
-        q, k = turn(self.query_norm(q), angles), turn(self.key_norm(k), angles)
+        q, k, v = (split_heads(part(x), self.head_width) for part in (self.query, self.key, self.value))
+        q, k = apply_rotary(self.query_norm(q), angles), apply_rotary(self.key_norm(k), angles)
         return self.out(attend_all(q, k, v, mask, cache))
 
 
@@ -70,7 +72,7 @@ class CrossAttention(nn.Module):
 
     def keys_and_values(self, memory: Float[Tensor, "B S C"]) -> tuple[Tensor, Tensor]:
         """Of the memory: the same at every step of decoding, (B, H, S, D) each."""
-        return heads_apart(self.key(memory), self.head_width), heads_apart(self.value(memory), self.head_width)
+        return split_heads(self.key(memory), self.head_width), split_heads(self.value(memory), self.head_width)
 
     def look(
         self, x: Float[Tensor, "R T C"], k: Float[Tensor, "B H S D"], v: Float[Tensor, "B H S D"], mask: Mask
@@ -78,11 +80,11 @@ class CrossAttention(nn.Module):
         """One row of x for each of the memory's, or as many for each, side by side: they look together."""
         q = self.query(x)
         q = q.reshape(len(k), -1, q.shape[-1])
-        y = attend(heads_apart(q, self.head_width), k, v, mask)
+        y = attend(split_heads(q, self.head_width), k, v, mask)
         return self.out(y.transpose(1, 2).flatten(2)).view(x.shape)
 
 
-def heads_apart(x: Float[Tensor, "B T W"], head_width: int) -> Float[Tensor, "B H T D"]:
+def split_heads(x: Float[Tensor, "B T W"], head_width: int) -> Float[Tensor, "B H T D"]:
     return x.unflatten(-1, (-1, head_width)).transpose(1, 2)
 
 
@@ -91,7 +93,7 @@ def attend_all(
     k: Float[Tensor, "B G T D"],
     v: Float[Tensor, "B G T D"],
     mask: Mask,
-    cache: LayerPast | None,
+    cache: LayerCacheView | None,
 ) -> Float[Tensor, "B T W"]:
     """The heads side by side again. With a `cache`, what it holds is seen too."""
     y = attend(q, k, v, mask) if cache is None else cache.attend(q, k, v, mask)

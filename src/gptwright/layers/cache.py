@@ -11,7 +11,7 @@ from gptwright.layers.masks import Mask
 
 
 @runtime_checkable
-class LayerPast(Protocol):
+class LayerCacheView(Protocol):
     """What one layer has read before."""
 
     def attend(
@@ -22,14 +22,14 @@ class LayerPast(Protocol):
 
 
 @runtime_checkable
-class Past(Protocol):
+class CacheView(Protocol):
     """What was read before the tokens at hand, and where these stand."""
 
     def positions(self, tokens: int) -> Int[Tensor, "#B T"]:
         """Of the next `tokens` of every row."""
         ...
 
-    def layer(self, index: int) -> LayerPast:
+    def layer(self, index: int) -> LayerCacheView:
         """The part of one layer."""
         ...
 
@@ -79,7 +79,7 @@ class Cache:
         self.lengths = self.lengths[rows]
 
 
-def positions_of(ids: Int[Tensor, "B T"], cache: Past | None, context: int) -> Int[Tensor, "#B T"]:
+def positions_of(ids: Int[Tensor, "B T"], cache: CacheView | None, context: int) -> Int[Tensor, "#B T"]:
     """Where the ids stand: from 0 on, or behind what was read before. Raises `IndexError` beyond the context."""
     length = ids.shape[1]
     if cache is not None:

@@ -29,7 +29,7 @@ def full(
 ) -> Float[Tensor, "B H T D"]:
     """Every position sees every key."""
     if products_are_faster(q):
-        return by_products(q, k, v, q.new_zeros(1, 1, 1))
+        return matmul_attention(q, k, v, q.new_zeros(1, 1, 1))
     return F.scaled_dot_product_attention(q, k, v, enable_gqa=q.shape[1] != k.shape[1])
 
 
@@ -41,7 +41,7 @@ def masked(
 ) -> Float[Tensor, "B H T D"]:
     """Any mask, at the price of all T × S scores."""
     if products_are_faster(q):
-        return by_products(q, k, v, hidden(~allowed, q))
+        return matmul_attention(q, k, v, hidden(~allowed, q))
     return F.scaled_dot_product_attention(q, k, v, allowed[:, None], enable_gqa=q.shape[1] != k.shape[1])
 
 
@@ -55,11 +55,11 @@ def causal_by_blocks(
     for start in range(0, length, block):
         end = min(start + block, length)
         later = torch.full((1, end - start, end), float("-inf"), dtype=q.dtype, device=q.device).triu_(start + 1)
-        rows.append(by_products(q[:, :, start:end], k[:, :, :end], v[:, :, :end], later))
+        rows.append(matmul_attention(q[:, :, start:end], k[:, :, :end], v[:, :, :end], later))
     return rows[0] if len(rows) == 1 else torch.cat(rows, dim=2)
 
 
-def by_products(
+def matmul_attention(
     q: Float[Tensor, "B H T D"],
     k: Float[Tensor, "B G S D"],
     v: Float[Tensor, "B G S D"],

@@ -1,8 +1,8 @@
 """Layers that several processes hold in parts, and what passes between them (Shoeybi et al. 2019, Megatron-LM).
 
 A layer's first matrices are cut by outputs (heads, or hidden numbers), its last by inputs: between them every process
-works alone. What enters is the same everywhere, what leaves is added up. `Enter` is nothing on the way forward and a
-sum on the way back; `Leave` is a sum on the way forward and nothing on the way back.
+works alone. What enters is the same everywhere, what leaves is added up. `CopyToTensorParallel` is nothing on the way
+forward and a sum on the way back; `ReduceFromTensorParallel` is a sum on the way forward and nothing on the way back.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
-class Enter(torch.autograd.Function):
+class CopyToTensorParallel(torch.autograd.Function):
     """The same x in every process; each adds its part to x's gradient."""
 
     @staticmethod
@@ -29,7 +29,7 @@ class Enter(torch.autograd.Function):
         return gradient, None
 
 
-class Leave(torch.autograd.Function):
+class ReduceFromTensorParallel(torch.autograd.Function):
     """The sum of every process's x, which nobody else may use."""
 
     @staticmethod
@@ -47,7 +47,7 @@ def entering(group: Any) -> Any:
     """A hook before a module's forward, whose first argument then enters."""
 
     def hook(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        return Enter.apply(arguments[0], group), *arguments[1:]
+        return CopyToTensorParallel.apply(arguments[0], group), *arguments[1:]
 
     return hook
 
@@ -60,7 +60,7 @@ class PartialLinear(nn.Linear):
         self.weight, self.bias, self.group = weight, bias, group
 
     def forward(self, input: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
-        whole: Tensor = Leave.apply(F.linear(input, self.weight), self.group)  # pyright: ignore[reportAssignmentType]
+        whole: Tensor = ReduceFromTensorParallel.apply(F.linear(input, self.weight), self.group)  # pyright: ignore[reportAssignmentType]
         return whole if self.bias is None else whole + self.bias
 
 
@@ -74,4 +74,4 @@ class PartialEmbedding(nn.Embedding):
     def forward(self, input: Int[Tensor, "*B"]) -> Float[Tensor, "*B C"]:
         here = (input >= self.first) & (input < self.first + self.num_embeddings)
         found = F.embedding(torch.where(here, input - self.first, 0), self.weight) * here[..., None]
-        return Leave.apply(found, self.group)  # pyright: ignore[reportReturnType]
+        return ReduceFromTensorParallel.apply(found, self.group)  # pyright: ignore[reportReturnType]

@@ -61,7 +61,7 @@ def rotary_angles(
     return Angles(angles.cos(), angles.sin())
 
 
-def turn(x: Float[Tensor, "B H T D"], angles: Angles) -> Float[Tensor, "B H T D"]:
+def apply_rotary(x: Float[Tensor, "B H T D"], angles: Angles) -> Float[Tensor, "B H T D"]:
     """Turns every pair (x[i], x[i + D/2]) by its position's angle: a product of two turned vectors then depends on
     the distance of their positions only."""
     if can_fuse(x) and angles.cos.dtype == torch.float32:

@@ -22,7 +22,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Slice(Vocabulary):
+class VocabShard(Vocabulary):
     """The tokens `first` to `first` + W of `size`; the `group` of processes holds equal slices, in order."""
 
     first: int

@@ -18,7 +18,7 @@ from gptwright.layers.init import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
-from gptwright.models.family import Family, Folder
+from gptwright.models.family import Family, HuggingFaceMapping
 
 EPSILON = 1e-12
 SEGMENTS = 2
@@ -176,7 +176,7 @@ FAMILY = Family(
     config=BERTConfig,
     model=BERT,
     presets=PRESETS,
-    folder=Folder(
+    folder=HuggingFaceMapping(
         model_type="bert",
         language_model="BertForPreTraining",
         prefix="bert.",

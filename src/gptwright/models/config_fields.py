@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.models.family import Folder
+from gptwright.models.family import HuggingFaceMapping
 from gptwright.models.generation_fields import EVERY
 
 # Records, training, speed and formats: whatever they hold, the logits of a text are the same.
@@ -78,7 +78,7 @@ SWITCHES = frozenset(
 SAME = {"silu": ("swish",), "gelu_new": ("gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"), "gelu": ("gelu_python",)}
 
 
-def check_fields(table: Mapping[str, Any], folder: Folder, written: Iterable[str], path: Path) -> None:
+def check_fields(table: Mapping[str, Any], folder: HuggingFaceMapping, written: Iterable[str], path: Path) -> None:
     """Raises `ArtifactError` for a field that says we would compute something else, or that is not known.
 
     `written` are the fields that the family's own `read` and `write` understand.

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gptwright.layers.cache import Past, positions_of
+from gptwright.layers.cache import CacheView, positions_of
 from gptwright.layers.masks import Documents
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
 
@@ -25,7 +25,7 @@ class Decoder(nn.Module):
         return self.logits(self.hidden(ids))
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it.
 
@@ -51,7 +51,7 @@ class Decoder(nn.Module):
         return self.states or next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
 
     def positions_of(
-        self, ids: Int[Tensor, "B T"], cache: Past | None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: CacheView | None, documents: Documents | None = None
     ) -> Int[Tensor, "#B T"]:
         """Where the ids stand, in their document if there are several. Raises `IndexError` beyond the context."""
         positions = positions_of(ids, cache, self.config.context)

@@ -12,11 +12,16 @@ import torch
 from torch import Tensor
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.models.family import Folder
+from gptwright.models.family import HuggingFaceMapping
 
 
 def check_extra_tensors(
-    name: str, read: Callable[[], Tensor], ours: Mapping[str, Tensor], folder: Folder, config: Any, where: Path
+    name: str,
+    read: Callable[[], Tensor],
+    ours: Mapping[str, Tensor],
+    folder: HuggingFaceMapping,
+    config: Any,
+    where: Path,
 ) -> None:
     """Raises `ArtifactError` when their tensor `name`, which none of `ours` was made of, would change what is computed.
 
@@ -35,7 +40,9 @@ def check_extra_tensors(
                             f"A {folder.model_type} with its own cannot be computed here.")  # fmt: skip
 
 
-def _expected(name: str, ours: Mapping[str, Tensor], folder: Folder, config: Any) -> tuple[str, Tensor, float] | None:
+def _expected(
+    name: str, ours: Mapping[str, Tensor], folder: HuggingFaceMapping, config: Any
+) -> tuple[str, Tensor, float] | None:
     """What a tensor of this name must be, in words and in numbers, and how far off; None where there is no such one."""
     zeros = folder.zeros(config)
     if name in zeros:

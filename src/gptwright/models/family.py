@@ -14,7 +14,7 @@ def nothing(_: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder:
+class HuggingFaceMapping:
     """How a Hugging Face folder says what the family is.
 
     `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
@@ -54,8 +54,8 @@ class Folder:
         names = [ours]
         for mine, others in self.tensors.items():
             if (mine in names[0]) if mine.startswith(".") else names[0].startswith(mine):
-                pieces = (others,) if isinstance(others, str) else others
-                names = [name.replace(mine, piece, 1) for name in names for piece in pieces]
+                micro_batches = (others,) if isinstance(others, str) else others
+                names = [name.replace(mine, piece, 1) for name in names for piece in micro_batches]
         return tuple(names)
 
     def newer(self, theirs: str) -> str:
@@ -80,4 +80,4 @@ class Family:
     config: type
     model: type[nn.Module]
     presets: Mapping[str, Any]
-    folder: Folder
+    folder: HuggingFaceMapping

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
-from gptwright.layers.cache import LayerPast, Past
+from gptwright.layers.cache import CacheView, LayerCacheView
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, Folder
+from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
@@ -48,7 +48,7 @@ class Block(nn.Module):
         self.mlp = FeedForward(width, 4 * width)
         self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
 
-    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerPast | None) -> Float[Tensor, "B T C"]:
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None) -> Float[Tensor, "B T C"]:
         x = self.norm1(x + self.attention(x, mask, cache))
         return self.norm2(x + self.mlp(x))
 
@@ -62,7 +62,7 @@ class GPT1(Decoder):
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
@@ -82,7 +82,7 @@ FAMILY = Family(
     config=GPT1Config,
     model=GPT1,
     presets=PRESETS,
-    folder=Folder(
+    folder=HuggingFaceMapping(
         model_type="openai-gpt",
         language_model="OpenAIGPTLMHeadModel",
         scorer="OpenAIGPTForSequenceClassification",

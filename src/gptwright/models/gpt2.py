@@ -10,14 +10,14 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
-from gptwright.layers.cache import LayerPast, Past
+from gptwright.layers.cache import CacheView, LayerCacheView
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, Folder
+from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
@@ -54,7 +54,7 @@ class Block(nn.Module):
         self.attention = Attention(width, heads)
         self.mlp = FeedForward(width, 4 * width)
 
-    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerPast | None) -> Float[Tensor, "B T C"]:
+    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None) -> Float[Tensor, "B T C"]:
         x = x + self.attention(self.norm1(x), mask, cache)
         return x + self.mlp(self.norm2(x))
 
@@ -69,7 +69,7 @@ class GPT2(Decoder):
         self.norm = LayerNorm(config.width)
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
@@ -101,7 +101,7 @@ FAMILY = Family(
     config=GPT2Config,
     model=GPT2,
     presets=PRESETS,
-    folder=Folder(
+    folder=HuggingFaceMapping(
         model_type="gpt2",
         language_model="GPT2LMHeadModel",
         scorer="GPT2ForSequenceClassification",

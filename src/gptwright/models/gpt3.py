@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.settings import Layers, Size, settings
-from gptwright.layers.cache import Past
+from gptwright.layers.cache import CacheView
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
 from gptwright.layers.norms import LayerNorm
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, Folder
+from gptwright.models.family import Family, HuggingFaceMapping
 from gptwright.models.gpt2 import Block
 
 SPARSE = {"banded": Banded, "strided": Strided}
@@ -71,7 +71,7 @@ class GPT3(Decoder):
         self.norm = LayerNorm(config.width)
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
@@ -91,7 +91,7 @@ FAMILY = Family(
     config=GPT3Config,
     model=GPT3,
     presets=PRESETS,
-    folder=Folder(
+    folder=HuggingFaceMapping(
         model_type="gpt3",
         language_model="GPT3",
         scorer="GPT3RewardModel",

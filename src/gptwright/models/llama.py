@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.settings import Epsilon, Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
-from gptwright.layers.cache import LayerPast, Past
+from gptwright.layers.cache import CacheView, LayerCacheView
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import SwiGLU
 from gptwright.layers.init import normal_weights
@@ -18,7 +18,7 @@ from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import RMSNorm
 from gptwright.layers.positions import Angles, Base, RopeScaling, rotary_angles
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, Folder
+from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
@@ -84,7 +84,7 @@ class Block(nn.Module):
         self.mlp = SwiGLU(config.width, config.hidden)
 
     def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerPast | None
+        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCacheView | None
     ) -> Float[Tensor, "B T C"]:
         x = x + self.attention(self.norm1(x), mask, angles, cache)
         return x + self.mlp(self.norm2(x))
@@ -104,7 +104,7 @@ class Llama(Decoder):
         return (self.unembed or self.embed).weight
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         c = self.config
@@ -171,7 +171,7 @@ FAMILY = Family(
     config=LlamaConfig,
     model=Llama,
     presets=PRESETS,
-    folder=Folder(
+    folder=HuggingFaceMapping(
         model_type="llama",
         language_model="LlamaForCausalLM",
         scorer="LlamaForSequenceClassification",

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
-from gptwright.layers.cache import LayerPast, Past
+from gptwright.layers.cache import CacheView, LayerCacheView
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.positions import Angles, Base, rotary_angles
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, Folder
+from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
@@ -70,7 +70,7 @@ class Block(nn.Module):
         self.mlp = FeedForward(width, 4 * width, squared_relu, bias=False)
 
     def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerPast | None
+        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCacheView | None
     ) -> Float[Tensor, "B T C"]:
         x = x + self.attention(self.norm(x), mask, angles, cache)
         return x + self.mlp(self.norm(x))
@@ -90,7 +90,7 @@ class Modern(Decoder):
         return self.unembed.weight
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: Past | None = None, documents: Documents | None = None
+        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         c = self.config
@@ -114,7 +114,7 @@ FAMILY = Family(
     config=ModernConfig,
     model=Modern,
     presets=PRESETS,
-    folder=Folder(
+    folder=HuggingFaceMapping(
         model_type="modern",
         language_model="Modern",
         scorer="ModernRewardModel",

@@ -17,7 +17,7 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.foundations.settings import Layers, Range, Size, settings
 from gptwright.layers.attention import Attention, CrossAttention
-from gptwright.layers.cache import Cache, LayerPast, Past, positions_of
+from gptwright.layers.cache import Cache, CacheView, LayerCacheView, positions_of
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import uniform_weights
@@ -25,7 +25,7 @@ from gptwright.layers.masks import CAUSAL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
-from gptwright.models.family import Family, Folder
+from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
@@ -86,7 +86,7 @@ class DecoderBlock(nn.Module):
         self.drop = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Float[Tensor, "R T C"], source: tuple[Tensor, Tensor], mask: Mask, cache: LayerPast | None
+        self, x: Float[Tensor, "R T C"], source: tuple[Tensor, Tensor], mask: Mask, cache: LayerCacheView | None
     ) -> Float[Tensor, "R T C"]:
         """`source` are this block's keys and values of the memory, `mask` says which of its places are real."""
         x = self.norm1(x + self.drop(self.attention(x, CAUSAL, cache)))
@@ -95,7 +95,7 @@ class DecoderBlock(nn.Module):
 
 
 @dataclass(frozen=True)
-class Memory:
+class EncoderOutput:
     """What the encoder made of the sources, and the keys and values that each block of the decoder takes from it."""
 
     states: Float[Tensor, "B S C"]
@@ -104,10 +104,10 @@ class Memory:
     sources: list[tuple[Tensor, Tensor]]
     """keys and values (B, H, S, D), a pair for each block"""
 
-    def keep(self, rows: Int[Tensor, "R"]) -> "Memory":
+    def keep(self, rows: Int[Tensor, "R"]) -> "EncoderOutput":
         """Of these sources only."""
         kept = [(keys[rows], values[rows]) for keys, values in self.sources]
-        return Memory(self.states[rows], self.lengths[rows], kept)
+        return EncoderOutput(self.states[rows], self.lengths[rows], kept)
 
 
 class Transformer(nn.Module):
@@ -128,15 +128,17 @@ class Transformer(nn.Module):
     ) -> Float[Tensor, "B T V"]:
         return self.logits(self.decode(target, self.encode(source, lengths)))
 
-    def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Memory:
+    def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> EncoderOutput:
         """Reads the sources. Raises `IndexError` beyond the context."""
         mask = Padded(lengths)
         x = self._embedded(source, None)
         for block in self.encoder:
             x = block(x, mask)
-        return Memory(x, lengths, [block.cross.keys_and_values(x) for block in self.decoder])  # pyright: ignore
+        return EncoderOutput(x, lengths, [block.cross.keys_and_values(x) for block in self.decoder])  # pyright: ignore
 
-    def decode(self, target: Int[Tensor, "R T"], memory: Memory, cache: Past | None = None) -> Float[Tensor, "R T C"]:
+    def decode(
+        self, target: Int[Tensor, "R T"], memory: EncoderOutput, cache: CacheView | None = None
+    ) -> Float[Tensor, "R T C"]:
         """What the output matrix sees: one target a source, or as many for each, side by side.
 
         With a `cache`, the target follows what it holds; the caller advances it.
@@ -170,7 +172,7 @@ class Transformer(nn.Module):
         """Glorot's uniform matrices and N(0, 1/width) embeddings, as in the authors' code; the paper does not say."""
         uniform_weights(self, seed)
 
-    def _embedded(self, ids: Int[Tensor, "B T"], cache: Past | None) -> Float[Tensor, "B T C"]:
+    def _embedded(self, ids: Int[Tensor, "B T"], cache: CacheView | None) -> Float[Tensor, "B T C"]:
         width, positions = self.config.width, positions_of(ids, cache, self.config.context)
         return self.drop(self.embed(ids) * width**0.5 + sinusoids(positions, width)).to(self.matrix_dtype)
 
@@ -216,7 +218,7 @@ FAMILY = Family(
     config=TransformerConfig,
     model=Transformer,
     presets=PRESETS,
-    folder=Folder(
+    folder=HuggingFaceMapping(
         model_type="marian",
         language_model="MarianMTModel",
         prefix="model.",

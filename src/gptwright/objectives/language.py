@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptwright.foundations.device import sent
+from gptwright.foundations.device import to_device
 from gptwright.kernels.library import fits
 from gptwright.kernels.pointwise import cross_entropy_
-from gptwright.layers.vocabulary import WHOLE, Slice, Vocabulary
+from gptwright.layers.vocabulary import WHOLE, VocabShard, Vocabulary
 from gptwright.objectives.vocab_parallel_loss import sliced_loss, sliced_nats
 
 CHUNK, ON_A_GPU = 1024, 8192  # rows whose logits live together
@@ -42,8 +42,8 @@ def next_token_loss(
         hidden, targets = wanted_rows(hidden, targets)
     if count is None:
         count = int((targets != IGNORED).sum())
-    targets = sent(targets, hidden.device)
-    if isinstance(vocabulary, Slice):
+    targets = to_device(targets, hidden.device)
+    if isinstance(vocabulary, VocabShard):
         return sliced_loss(hidden, output, targets, IGNORED, smoothing, max(count, 1), vocabulary)
     return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
 
@@ -56,7 +56,7 @@ def wanted_rows(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tupl
     if rows == len(targets):
         return hidden, targets
     first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
-    return hidden[sent(first, hidden.device)], targets[first]
+    return hidden[to_device(first, hidden.device)], targets[first]
 
 
 class LinearCrossEntropy(torch.autograd.Function):
@@ -117,13 +117,13 @@ def by_torch_(
     """`nats_and_gradient_` in torch's own operations."""
     real, wanted = (targets != IGNORED)[:, None], targets.clamp(min=0)[:, None]
     peak, at = logits.max(-1, keepdim=True)
-    share = logits.softmax(-1, dtype=torch.float32)
-    nats = peak.float() - share.gather(1, at).log() - (1 - smoothing) * logits.gather(1, wanted).float()
+    shard = logits.softmax(-1, dtype=torch.float32)
+    nats = peak.float() - shard.gather(1, at).log() - (1 - smoothing) * logits.gather(1, wanted).float()
     if smoothing:
         nats -= smoothing * logits.mean(-1, keepdim=True, dtype=torch.float32)
-        share -= smoothing / logits.shape[1]
-    share.scatter_add_(1, wanted, torch.full_like(nats, smoothing - 1))
-    logits.copy_(share.mul_(real * scale))
+        shard -= smoothing / logits.shape[1]
+    shard.scatter_add_(1, wanted, torch.full_like(nats, smoothing - 1))
+    logits.copy_(shard.mul_(real * scale))
     return (nats * real)[:, 0]
 
 
@@ -137,7 +137,7 @@ def token_nats(
     """Nats of each target, for evaluation; IGNORED targets give 0."""
 
     def of(hidden: Tensor, targets: Tensor) -> Tensor:
-        if isinstance(vocabulary, Slice):
+        if isinstance(vocabulary, VocabShard):
             return sliced_nats(hidden, output, targets, vocabulary) * (targets != IGNORED)
         logits = hidden.float() @ output.float().T
         return F.cross_entropy(logits, targets, reduction="none", ignore_index=IGNORED)

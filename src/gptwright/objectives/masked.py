@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gptwright.foundations.device import sent
+from gptwright.foundations.device import to_device
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.objectives.language import IGNORED, next_token_loss
 
@@ -24,16 +24,16 @@ class MaskedIds(NamedTuple):
 
 
 def mask_tokens(
-    ids: Int[Tensor, "B T"], ordinary: Bool[Tensor, "B T"], *, mask: int, vocab: int, seed: int, share: float = SHARE
+    ids: Int[Tensor, "B T"], ordinary: Bool[Tensor, "B T"], *, mask: int, vocab: int, seed: int, shard: float = SHARE
 ) -> MaskedIds:
-    """Chooses `share` of each row's `ordinary` tokens, one at least: 80 % become `mask`, 10 % any token, 10 % stay.
+    """Chooses `shard` of each row's `ordinary` tokens, one at least: 80 % become `mask`, 10 % any token, 10 % stay.
 
     A pure function of its arguments. A row without an ordinary token gets none chosen.
     """
     random = torch.Generator().manual_seed(seed)
     order = torch.rand(ids.shape, generator=random).masked_fill_(~ordinary, 2.0).argsort(1).argsort(1)
     there = ordinary.sum(1, keepdim=True)
-    chosen = order < (there * share).round().clamp(min=1).minimum(there)
+    chosen = order < (there * shard).round().clamp(min=1).minimum(there)
     fate = torch.rand(ids.shape, generator=random)
     others = torch.randint(vocab, ids.shape, generator=random)
     seen = torch.where(fate < MASKED, mask, torch.where(fate < MASKED + RANDOM, others, ids))
@@ -51,7 +51,7 @@ def chosen_states(
     needed = int((flat != IGNORED).sum())
     rows = min(-(-needed // ROWS) * ROWS, len(flat))
     first = (flat == IGNORED).to(torch.uint8).argsort(stable=True)[:rows]
-    return states.flatten(0, 1)[sent(first, states.device)], flat[first]
+    return states.flatten(0, 1)[to_device(first, states.device)], flat[first]
 
 
 def masked_loss(

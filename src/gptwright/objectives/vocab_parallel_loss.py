@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptwright.layers.vocabulary import Slice
+from gptwright.layers.vocabulary import VocabShard
 
 CHUNK = 1024
 
@@ -18,7 +18,7 @@ def sliced_loss(
     ignored: int,
     smoothing: float,
     count: int,
-    vocabulary: Slice,
+    vocabulary: VocabShard,
 ) -> Float[Tensor, ""]:
     """What `next_token_loss` gives with the whole matrix, the same number in every process of the slice's group."""
     return SlicedCrossEntropy.apply(hidden, output, targets, ignored, smoothing, count, vocabulary)  # pyright: ignore
@@ -53,7 +53,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
 
 
 def sliced_nats(
-    hidden: Float[Tensor, "N C"], output: Float[Tensor, "W C"], targets: Int[Tensor, "N"], vocabulary: Slice
+    hidden: Float[Tensor, "N C"], output: Float[Tensor, "W C"], targets: Int[Tensor, "N"], vocabulary: VocabShard
 ) -> Float[Tensor, "N"]:
     """Nats of each target, for evaluation."""
     logits = hidden.float() @ output.float().T
@@ -61,7 +61,7 @@ def sliced_nats(
 
 
 def nats_and_gradient(
-    logits: Float[Tensor, "N W"], targets: Int[Tensor, "N 1"], smoothing: float, vocabulary: Slice
+    logits: Float[Tensor, "N W"], targets: Int[Tensor, "N 1"], smoothing: float, vocabulary: VocabShard
 ) -> tuple[Float[Tensor, "N 1"], Float[Tensor, "N W"]]:
     """Nats of each target, and the gradient of their sum, in place of the logits of this slice."""
     width = logits.shape[1]

@@ -14,8 +14,8 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.inference.engine import Engine
-from gptwright.inference.grammar import Grammars, Matcher
-from gptwright.inference.sampler import seed_of
+from gptwright.inference.grammar import GrammarCompiler, Matcher
+from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.stream import Piece, Prompt, Stream
 from gptwright.models.decoder import Decoder
@@ -132,7 +132,7 @@ class Model(LoadedModel):
         streams: list[Stream] = []
         with self.engine.all_or_none() as requests:
             for i, ids in enumerate(prompts):
-                streams.append(self.open(ids, sampling, seed=seed_of(seed, i)))
+                streams.append(self.open(ids, sampling, seed=derive_seed(seed, i)))
                 requests.append(streams[-1].request)
             self.engine.run(requests)
         return [piece.text if (piece := stream.next()) else "" for stream in streams]
@@ -165,9 +165,9 @@ class Model(LoadedModel):
         return self.grammars.matcher(sampling, begins=begins)
 
     @cached_property
-    def grammars(self) -> Grammars:
+    def grammars(self) -> GrammarCompiler:
         """What can be asked of answers in this vocabulary. Raises `ConfigError` without llguidance."""
-        return Grammars(self.tokenizer)
+        return GrammarCompiler(self.tokenizer)
 
     @cached_property
     def engine(self) -> Engine:

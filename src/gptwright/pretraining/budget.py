@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from gptwright.models.catalogue import family_of
-from gptwright.pretraining.scaling_law import best_batch, best_rate, loss, worth
+from gptwright.pretraining.scaling_law import best_batch, best_rate, effective_tokens, loss
 
 WIDTHS = (64, 128, 192, 256, 320, 384, 512, 640, 768, 1024, 1280, 1536, 2048)
-OPTIM = "muon"
+OPTIMIZER = "muon"
 LEAST_STEPS = 20
 Seconds = Callable[[Any, int], float]
 
@@ -29,11 +29,11 @@ class Plan:
     """What a budget comes to."""
 
     model: Any
-    rows: int
+    batch_size: int
     steps: int
-    rate: float
+    learning_rate: float
     warmup: int
-    optim: str = OPTIM
+    optimizer: str = OPTIMIZER
 
 
 def ladder(model: Any) -> Iterator[Any]:
@@ -95,11 +95,11 @@ def for_seconds(seconds: float, model: Any, text: Text, measure: Seconds) -> Pla
         speed = flops_a_token(size, text.length) / a_token
         size = for_flops(speed * seconds, model, text).model
     planned = for_flops(speed * seconds, model, text)
-    return replace(planned, steps=max(int(seconds / measure(planned.model, planned.rows)), LEAST_STEPS))
+    return replace(planned, steps=max(int(seconds / measure(planned.model, planned.batch_size)), LEAST_STEPS))
 
 
 def _best(model: Any, text: Text, tokens: Callable[[Any], float]) -> Any:
-    return min(ladder(model), key=lambda size: loss(multiplied(size), worth(tokens(size), text.unique)))
+    return min(ladder(model), key=lambda size: loss(multiplied(size), effective_tokens(tokens(size), text.unique)))
 
 
 def _rows(batch: int, text: Text) -> int:
@@ -109,5 +109,5 @@ def _rows(batch: int, text: Text) -> int:
 def _plan(model: Any, tokens: float, text: Text) -> Plan:
     rows = _rows(best_batch(tokens), text)
     steps = max(int(tokens / (rows * text.length)), LEAST_STEPS)
-    rate = float(f"{best_rate(OPTIM, model.width):.2g}")
+    rate = float(f"{best_rate(OPTIMIZER, model.width):.2g}")
     return Plan(model, rows, steps, rate, warmup=min(20, steps // 10))

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gptwright.foundations.device import device_of, sent
+from gptwright.foundations.device import device_of, to_device
 from gptwright.objectives.language import IGNORED
 from gptwright.objectives.masked import MaskedIds, chosen_states, mask_tokens, masked_loss, next_sentence_loss
 from gptwright.pipelines.encoder import MASK, Encoder
-from gptwright.pretraining.nsp_pairs import Frame, Pairs, SentencePairs
-from gptwright.pretraining.task import Look, Material
-from gptwright.training.batch_shard import WHOLE, Share
+from gptwright.pretraining.nsp_pairs import Pairs, SentencePairs, SpecialIds
+from gptwright.pretraining.task import EvalReport, TaskInputs
+from gptwright.training.batch_shard import WHOLE, BatchShard
 from gptwright.training.batches import key
 
 LONG_EVERY = 10
@@ -26,31 +26,35 @@ class MaskedWords:
     is the same, positions far out are never untrained, and a step does not depend on how many there will be.
     """
 
-    def __init__(self, material: Material) -> None:
+    def __init__(self, material: TaskInputs) -> None:
         self.network, self.seed = material.network, material.seed
-        self.ramp, self.length, self.context = material.ramp, material.length, material.network.config.context
+        self.batch_schedule, self.length, self.context = (
+            material.batch_schedule,
+            material.length,
+            material.network.config.context,
+        )
         self.encoder = Encoder(material.network, material.tokenizer, "pretrain")
-        self.fewest_rows = self._rows_of_long(self.ramp.rows(0))
-        frame = Frame.of(material.tokenizer)
+        self.fewest_rows = self._rows_of_long(self.batch_schedule.rows(0))
+        frame = SpecialIds.of(material.tokenizer)
         self.train, self.heldout = SentencePairs(material.train, frame), SentencePairs(material.heldout, frame)
 
-    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
+    def losses(self, step: int, shard: BatchShard = WHOLE) -> Iterator[Tensor]:
         pairs, masked = self.batch(step)
         network, device = self.network, device_of(self.network)
         chosen, count = int((masked.targets != IGNORED).sum()), len(masked.ids)
-        for rows in share.slices(count):
+        for rows in shard.slices(count):
             read = (masked.ids, pairs.segments, pairs.lengths)
-            states = network.encode(*(sent(part[rows], device) for part in read))
+            states = network.encode(*(to_device(part[rows], device) for part in read))
             words, targets = chosen_states(states, masked.targets[rows])
             states_of_words = network.masked_states(words)
             found = masked_loss(states_of_words, network.output, network.output_bias, targets, chosen,
                                 network.vocabulary)  # fmt: skip
-            follows = sent(pairs.follows[rows], device)
+            follows = to_device(pairs.follows[rows], device)
             yield found + next_sentence_loss(network.next_logits(states), follows, count)
 
     def batch(self, step: int) -> tuple[Pairs, MaskedIds]:
         """What the step reads: a pure function of seed and step."""
-        rows, length = self.ramp.rows(step), self.length
+        rows, length = self.batch_schedule.rows(step), self.length
         if step % LONG_EVERY == LONG_EVERY - 1:
             rows, length = self._rows_of_long(rows), self.context
         return self._some(self.train, key(self.seed, step), rows, length)
@@ -59,13 +63,13 @@ class MaskedWords:
         return max(1, rows * self.length // self.context)
 
     def tokens(self, steps: int) -> int:
-        return self.ramp.before(steps) * self.length
+        return self.batch_schedule.before(steps) * self.length
 
     def epochs(self, steps: int) -> float:
         return self.tokens(steps) / len(self.train.tokens)
 
-    def look(self, step: int) -> Look:
-        return Look(self._figures(batches=6), [self._sample(i) for i in range(SAMPLES)])
+    def look(self, step: int) -> EvalReport:
+        return EvalReport(self._figures(batches=6), [self._sample(i) for i in range(SAMPLES)])
 
     def measure(self) -> dict[str, float]:
         return self._figures(batches=40)

@@ -27,7 +27,7 @@ TRIES = 8
 
 
 @dataclass(frozen=True)
-class Frame:
+class SpecialIds:
     """The ids that hold a pair together, and those that end a sentence."""
 
     cls: int
@@ -36,12 +36,12 @@ class Frame:
     ends: Tokens
 
     @staticmethod
-    def of(tokenizer: Tokenizer) -> "Frame":
+    def of(tokenizer: Tokenizer) -> "SpecialIds":
         """Raises `ArtifactError` when the tokenizer is not one for encoders."""
         unknown = tokenizer.control("[UNK]")
         ends = [ids[0] for mark in ENDS if len(ids := tokenizer.encode(mark)) == 1 and ids[0] != unknown]
         cls, sep, pad = (tokenizer.control(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
-        return Frame(cls, sep, pad, np.array(ends, dtype=np.int64))
+        return SpecialIds(cls, sep, pad, np.array(ends, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Pairs:
 class SentencePairs:
     """Raises `InputError` when there are not two documents to take spans from."""
 
-    def __init__(self, tokens: TokenFile, frame: Frame) -> None:
+    def __init__(self, tokens: TokenFile, frame: SpecialIds) -> None:
         self.tokens, self.frame = tokens, frame
         self.ends = tokens.documents.astype(np.int64)
         self.usable = np.flatnonzero(np.diff(self.ends, prepend=0) > 2)

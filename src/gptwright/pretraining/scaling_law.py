@@ -35,7 +35,7 @@ def loss(parameters: float, tokens: float) -> float:
     return ((N0 / parameters) ** (ALPHA / BETA) + D0 / tokens) ** BETA
 
 
-def worth(tokens: float, unique: float) -> float:
+def effective_tokens(tokens: float, unique: float) -> float:
     """Fresh tokens that `tokens` are as good as, when there are `unique` different ones to read again and again."""
     again = max(tokens / unique - 1, 0.0)
     return min(tokens, unique) + unique * LASTING * (1 - exp(-again / LASTING))
@@ -52,11 +52,11 @@ def best_batch(tokens: float) -> int:
     return round(BATCH * (tokens / BATCH_TOKENS) ** BATCH_GROWTH)
 
 
-def objection(optim: str, width: int, rate: float) -> str | None:
+def rate_warning(optim: str, width: int, rate: float) -> str | None:
     """What is to be said against a rate that is clearly wrong; None when there is nothing."""
     best = best_rate(optim, width)
     if best / TOO_LOW < rate < best * RATES[optim].too_high:
         return None
     way = "high" if rate > best else "low"
     return (f"a rate of {rate:g} is far too {way} for {optim} at a width of {width}: "
-            f"about {best:.1g} is best here (--rate {best:.1g})")  # fmt: skip
+            f"about {best:.1g} is best here (--learning-rate {best:.1g})")  # fmt: skip

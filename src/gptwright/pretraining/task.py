@@ -11,19 +11,19 @@ from torch import Tensor
 
 from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batch_schedule import Ramp
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_schedule import BatchSizeSchedule
+from gptwright.training.batch_shard import BatchShard
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class TaskInputs:
     """A model, its tokenizer, its text, and how much of it a step takes."""
 
     network: Any
     tokenizer: Tokenizer
     train: TokenFile
     heldout: TokenFile
-    ramp: Ramp
+    batch_schedule: BatchSizeSchedule
     """sequences of every step"""
     length: int
     """tokens a sequence"""
@@ -33,15 +33,15 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Look:
+class EvalReport:
     """Figures on a part of the held-out text, and texts that show what the model does with it."""
 
-    figures: dict[str, float]
+    metrics: dict[str, float]
     samples: list[str]
 
 
-class Lesson(Protocol):
-    """Made from `Material`. Raises `InputError` when the text does not suffice, `ArtifactError` when it is of another
+class Task(Protocol):
+    """Made from `TaskInputs`. Raises `InputError` when the text does not suffice, `ArtifactError` when it is of another
     kind."""
 
     fewest_rows: int
@@ -51,7 +51,7 @@ class Lesson(Protocol):
         """What the first `steps` steps read."""
         ...
 
-    def losses(self, step: int, share: Share) -> Iterator[Tensor]:
+    def losses(self, step: int, shard: BatchShard) -> Iterator[Tensor]:
         """This share of the step's loss, a part a piece; those of all shares add up to the mean."""
         ...
 
@@ -59,7 +59,7 @@ class Lesson(Protocol):
         """How often `steps` steps go through the training text."""
         ...
 
-    def look(self, step: int) -> Look: ...
+    def look(self, step: int) -> EvalReport: ...
 
     def measure(self) -> Mapping[str, float | str]:
         """Figures on the held-out text, at the end; words say how a number was found."""

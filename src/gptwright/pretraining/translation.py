@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from gptwright.evaluation.translation import TranslationScores, require_sacrebleu, translation_scores
-from gptwright.foundations.device import device_of, sent
+from gptwright.foundations.device import device_of, to_device
 from gptwright.foundations.intake import Intake
 from gptwright.inference.beam import Search
 from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
 from gptwright.pipelines.translator import Translator
-from gptwright.pretraining.task import Look, Material
+from gptwright.pretraining.task import EvalReport, TaskInputs
 from gptwright.pretraining.translation_batches import PairBatches
-from gptwright.training.batch_shard import WHOLE, Share
+from gptwright.training.batch_shard import WHOLE, BatchShard
 from gptwright.training.batches import key
 
 SMOOTHING = 0.1  # §5.4
@@ -25,7 +25,7 @@ SHOWN = 2
 class Translation:
     """Pairs of like length, `rows` × `length` tokens of each side in a step, padding counted."""
 
-    def __init__(self, material: Material) -> None:
+    def __init__(self, material: TaskInputs) -> None:
         require_sacrebleu()
         self.network, self.seed = material.network, material.seed
         self.translator = Translator(material.network, material.tokenizer, "pretrain")
@@ -33,7 +33,7 @@ class Translation:
             PairBatches(
                 tokens,
                 start=self.translator.start,
-                budget=material.ramp.full * material.length,
+                budget=material.batch_schedule.full * material.length,
                 context=material.network.config.context,
                 seed=material.seed,
             )
@@ -44,13 +44,13 @@ class Translation:
         intake.drop("longer than the context", count=self.train.left_out + self.heldout.left_out)
         intake.tell(f"{len(self.train.pairs):,} pairs to train on, {len(self.heldout.pairs):,} held out")
 
-    def losses(self, step: int, share: Share = WHOLE) -> Iterator[Tensor]:
+    def losses(self, step: int, shard: BatchShard = WHOLE) -> Iterator[Tensor]:
         batch = self.train.batch(step)
         count, device = int((batch.targets != IGNORED).sum()), device_of(self.network)
         self.network.train()
-        for rows in share.slices(len(batch.source)):
+        for rows in shard.slices(len(batch.source)):
             torch.manual_seed(key(self.seed, step, "dropout", rows.start))
-            source, lengths, inputs = (sent(x[rows], device) for x in (batch.source, batch.lengths, batch.inputs))
+            source, lengths, inputs = (to_device(x[rows], device) for x in (batch.source, batch.lengths, batch.inputs))
             states = self.network.decode(inputs, self.network.encode(source, lengths))
             yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count,
                                   self.network.vocabulary)  # fmt: skip
@@ -62,14 +62,14 @@ class Translation:
     def epochs(self, steps: int) -> float:
         return steps / self.train.count
 
-    def look(self, step: int) -> Look:
+    def look(self, step: int) -> EvalReport:
         places = self._places(LOOKED_AT)
         hypotheses, scores = self._scores(places)
         samples = [
             f"{self._text(source)} → {hypothesis} (reference: {self._text(target)})"
             for (source, target), hypothesis in zip(map(self.heldout.pair, places[:SHOWN]), hypotheses, strict=False)
         ]
-        return Look({**self._nats(), "heldout_bleu": scores.bleu, "heldout_chrf": scores.chrf}, samples)
+        return EvalReport({**self._nats(), "heldout_bleu": scores.bleu, "heldout_chrf": scores.chrf}, samples)
 
     def measure(self) -> dict[str, float | str]:
         places = self._places(MEASURED)

@@ -7,18 +7,18 @@ from typing import Any
 
 import torch
 
-from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.ppo import PPOConfig, update
 from gptwright.alignment.rankings import RankedIds, batch_rankings
-from gptwright.alignment.rollout import Judged, read_again, roll_out
+from gptwright.alignment.rollout import ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.foundations.device import fast_dtype
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.objectives.ranking import ranking_loss
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
+from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.throughput import losses, seconds_of, step_seconds
-from gptwright.training.train_state import Course
+from gptwright.training.train_state import TrainState
 
 # Tokens of a batch's width, padding included: conversations to learn, prompts, their sampled answers, ranked answers.
 CONVERSATION, PROMPT, ANSWER, RANKED = 40, 12, 40, 72
@@ -29,17 +29,17 @@ WINDOWS = 16  # that are read at once
 class Shape:
     """What one step of each stage holds."""
 
-    rows: int = 16
-    length: int = 128
+    batch_size: int = 16
+    sequence_length: int = 128
     conversations: int = 20
-    mix_rows: int = 1
+    ptx_batch_size: int = 1
     rankings: int = 16
     answers: int = 4
     episodes: int = 128
     epochs: int = 2
     minibatches: int = 4
-    demonstration_rows: int = 12
-    ppo_mix_rows: int = 1
+    sft_batch_size: int = 12
+    ppo_ptx_batch_size: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +67,9 @@ def measure(model: Any, shape: Shape, pretrain_step: float, seconds: float) -> S
     kinds: dict[str, Callable[[float], float]] = {
         "answer": lambda most: _answer_seconds(model, shape.episodes, most),
         "sft_step": lambda most: step_seconds(model, (shape.conversations, CONVERSATION),
-                                              (shape.mix_rows, shape.length), at_most=most),
+                                              (shape.ptx_batch_size, shape.sequence_length), at_most=most),
         "reward_step": lambda most: _reward_seconds(model, shape, most),
-        "window": lambda most: _window_seconds(model, shape.length, most),
+        "window": lambda most: _window_seconds(model, shape.sequence_length, most),
         "ppo_update": lambda most: _ppo_seconds(model, shape, found["answer"], most),
     }  # fmt: skip
     tried = {"answer": shape.episodes, "window": WINDOWS, "ppo_update": 0.2}  # how many of a kind one try of it is
@@ -83,12 +83,12 @@ def measure(model: Any, shape: Shape, pretrain_step: float, seconds: float) -> S
 
 def pretrain_seconds(model: Any, shape: Shape, at_most: float) -> float:
     """One pretraining step only, to choose a size by."""
-    return step_seconds(model, (shape.rows, shape.length), at_most=at_most)
+    return step_seconds(model, (shape.batch_size, shape.sequence_length), at_most=at_most)
 
 
 def _reward_seconds(model: Any, shape: Shape, at_most: float) -> float:
     reward = RewardModel(build(model))
-    hold_matrices_in(reward.trunk, fast_dtype())
+    cast_linears(reward.trunk, fast_dtype())
     optimizer = Optimizer(reward.named_parameters())
     row = torch.randint(model.vocab, (RANKED,)).tolist()
     item = RankedIds([row] * shape.answers, list(range(1, shape.answers + 1)))
@@ -107,21 +107,23 @@ def _ppo_seconds(model: Any, shape: Shape, answer: float, at_most: float) -> flo
     agent = PolicyAndValue(network)
     reward = RewardModel(build(model))
     optimizer = Optimizer(agent.named_parameters())
-    course = Course()
-    settings = Update(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=1.0)
+    train_state = TrainState()
+    settings = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=1.0)
     prompts = torch.randint(model.vocab, (max(shape.episodes // shape.minibatches, 1), PROMPT)).tolist()
     memories = [
-        torch.randint(model.vocab, (shape.ppo_mix_rows, shape.length)),
-        torch.randint(model.vocab, (shape.demonstration_rows, CONVERSATION)),
+        torch.randint(model.vocab, (shape.ppo_ptx_batch_size, shape.sequence_length)),
+        torch.randint(model.vocab, (shape.sft_batch_size, CONVERSATION)),
     ]
-    rollout = roll_out(Engine(network, [0]), agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), 0)
+    rollout = collect_rollout(
+        Engine(network, [0]), agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), 0
+    )
 
     def step() -> None:
         with torch.no_grad():
             scores = reward(rollout.ids, rollout.last)
-            judged = Judged(rollout, read_again(network, None, rollout, 1.0)[0], scores)
-        update(agent, optimizer, course, judged, settings, rate=1e-5, seed=0,
-               also=lambda number, share: losses(network, memories))  # fmt: skip
+            judged = ScoredRollout(rollout, recompute_logprobs(network, None, rollout, 1.0)[0], scores)
+        update(agent, optimizer, train_state, judged, settings, rate=1e-5, seed=0,
+               auxiliary_losses=lambda number, shard: losses(network, memories))  # fmt: skip
 
     return shape.episodes * answer + shape.epochs * shape.minibatches * seconds_of(step, enough=3, at_most=at_most)
 

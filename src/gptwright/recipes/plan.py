@@ -45,7 +45,7 @@ def choose_size(minutes: float, step_seconds: Mapping[str, float], shape: Shape)
     chosen = "pico"
     for name, seconds in step_seconds.items():
         steps = 60 * minutes * 0.8 * SHARES["pretrain"] / seconds
-        if steps * shape.rows * shape.length >= TOKENS_A_PARAMETER * count(build(SIZES[name])):
+        if steps * shape.batch_size * shape.sequence_length >= TOKENS_A_PARAMETER * count(build(SIZES[name])):
             chosen = name
     return chosen
 
@@ -144,18 +144,22 @@ def plan(wish: Wish, size: str, speeds: Speeds, shape: Shape) -> Recipe:
 def sizes_of(name: str, amount: int) -> dict[str, int]:
     """The settings of the stage that say how much of it there is, and those that follow from that."""
     if name == "rank":
-        return {"prompts": amount * 4 // 5, "heldout": amount // 5}
+        return {"prompts": amount * 4 // 5, "heldout_prompts": amount // 5}
     if name == "ppo":
         return {"updates": amount, "save_every": max(amount // 5, 1)}
     saved = {"steps": amount, "save_every": max(amount // (5 if name in ("pretrain", "sft") else 3), 1)}
     if name == "pretrain":
-        return saved | {"warmup": min(50, amount // 10 + 1), "evaluate_every": max(amount // LOOKS, 1)}
+        return saved | {"warmup": min(50, amount // 10 + 1), "eval_every": max(amount // LOOKS, 1)}
     return saved
 
 
 def amount_of(table: Mapping[str, Any]) -> int:
     """What `sizes_of` was given; 0 of a stage that has no such settings."""
-    return table.get("steps") or table.get("updates") or ("prompts" in table and table["prompts"] + table["heldout"])
+    return (
+        table.get("steps")
+        or table.get("updates")
+        or ("prompts" in table and table["prompts"] + table["heldout_prompts"])
+    )
 
 
 def _tables(wish: Wish, model: GPT2Config, shape: Shape, amounts: Mapping[str, int]) -> dict[str, dict[str, Any]]:
@@ -164,18 +168,19 @@ def _tables(wish: Wish, model: GPT2Config, shape: Shape, amounts: Mapping[str, i
     talk = {"conversations": [TEACHING, *[SMALLTALK] * SMALLTALK_TIMES]}
     sizes = {name: sizes_of(name, count) for name, count in amounts.items()}
     trained = {"dtype": wish.dtype, **threads, **seed}
-    reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "rows": shape.rankings}
+    reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "batch_size": shape.rankings}
     return {
         "prepare": {"data": list(wish.data), "max_characters": wish.max_characters, **seed},
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
-            "tokens": "tokenize", "model": encode(model), "rows": shape.rows, "length": shape.length,
-            "rate": _rate(model), **sizes["pretrain"], **trained,
+            "tokens": "tokenize", "model": encode(model), "batch_size": shape.batch_size,
+            "sequence_length": shape.sequence_length, "learning_rate": _rate(model), **sizes["pretrain"], **trained,
         },
         "sft": {
             "base": "pretrain", **talk, "tokens": "tokenize", "text": "prepare", "rankings": RANKINGS,
-            "questions": QUESTIONS, "rows": shape.conversations, "mix_rows": shape.mix_rows, "length": shape.length,
-            "rate": _rate(model), **sizes["sft"], **trained,
+            "questions": QUESTIONS, "batch_size": shape.conversations,
+            "ptx_batch_size": shape.ptx_batch_size, "sequence_length": shape.sequence_length,
+            "learning_rate": _rate(model), **sizes["sft"], **trained,
         },
         "rank": {
             "model": "sft", "text": "prepare", **sizes["rank"], "answers": shape.answers, **threads, **seed,
@@ -185,9 +190,9 @@ def _tables(wish: Wish, model: GPT2Config, shape: Shape, amounts: Mapping[str, i
         "ppo": {
             "policy": "sft", "reward": "reward", "prompts": "rank/prompts.jsonl", "tokens": "tokenize", **talk,
             "questions": QUESTIONS, **sizes["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
-            "minibatches": shape.minibatches, "mix_rows": shape.ppo_mix_rows,
-            "demonstration_rows": shape.demonstration_rows, "length": shape.length,
-            "rate": _rate(model) / 4, "heldout": HELDOUT_PROMPTS, **threads, **seed,
+            "minibatches": shape.minibatches, "ptx_batch_size": shape.ppo_ptx_batch_size,
+            "sft_batch_size": shape.sft_batch_size, "sequence_length": shape.sequence_length,
+            "learning_rate": _rate(model) / 4, "heldout_prompts": HELDOUT_PROMPTS, **threads, **seed,
         },
     }  # fmt: skip
 

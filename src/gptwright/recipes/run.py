@@ -10,7 +10,7 @@ from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.recipes.read import Recipe, read_recipe, write_recipe
-from gptwright.recipes.stage import carry_out
+from gptwright.recipes.stage import execute_stage
 
 RECIPE = "recipe.toml"
 
@@ -33,7 +33,7 @@ def run_recipe(
                 write_recipe(recipe, out / RECIPE)
             step, config = next(found for found in recipe.configs(out) if found[0].name == name)
             say(f"── {folder.name}")
-            carry_out(step.verb, config, folder, track)
+            execute_stage(step.verb, config, folder, track)
 
 
 def _claim(recipe: Recipe, out: Path) -> None:

@@ -10,7 +10,7 @@ from shutil import rmtree
 from types import ModuleType
 from typing import Any
 
-from gptwright.foundations.atomic_io import explained, read_json
+from gptwright.foundations.atomic_io import read_json, translate_os_errors
 from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.folder_lock import LOCK, lock_folder
 from gptwright.foundations.processes import is_first, several
@@ -51,7 +51,7 @@ def stage(verb: str) -> Stage:
     return Stage(verb, getattr(module, STAGES[verb]), module.run, getattr(module, "inputs", input_paths))
 
 
-def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> StageFolder:
+def execute_stage(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> StageFolder:
     """Makes the stage's folder at `out`, goes on with it, or leaves it alone when it is complete.
 
     Its figures go to the trackers of `track` too.
@@ -68,10 +68,10 @@ def carry_out(verb: str, config: Any, out: Path, track: Sequence[str] = ()) -> S
             return folder
         try:
             folder.metrics.listeners = open_trackers(track if is_first() else (), out, folder.record["config"])
-            with explained(out):
-                figures = chosen.run(config, folder)
+            with translate_os_errors(out):
+                metrics = chosen.run(config, folder)
                 if is_first():
-                    folder.finish(figures)
+                    folder.finish(metrics)
         except GptwrightError:
             _forget_unbegun(folder)
             raise

@@ -169,12 +169,12 @@ def _probes(curves: Sequence[Curve], scale: _Scale, x_name: str, digits: int) ->
     for step in steps:
         x = scale.x(step)
         near = [(curve.name, *min(curve.line(), key=lambda p: abs(p[0] - step))) for curve in curves]
-        figures = ", ".join(f"{name} {value:.{digits}f}" for name, at, value in near if abs(at - step) <= reach)
+        metrics = ", ".join(f"{name} {value:.{digits}f}" for name, at, value in near if abs(at - step) <= reach)
         strips.append(
             Markup(
                 '<g class="probe"><title>{} {:,.0f}: {}</title><rect x="{:.1f}" y="0" width="{:.1f}" height="{:g}"/>'
                 '<line x1="{:.1f}" x2="{:.1f}" y1="0" y2="{:g}"/></g>'
-            ).format(x_name, step, figures.replace("-", "−"), x - width / 2, width, PLOT_HEIGHT, x, x, PLOT_HEIGHT)
+            ).format(x_name, step, metrics.replace("-", "−"), x - width / 2, width, PLOT_HEIGHT, x, x, PLOT_HEIGHT)
         )
     return strips
 

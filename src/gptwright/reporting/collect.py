@@ -40,9 +40,9 @@ class Stage:
     """hashes of what it read, by field"""
     outputs: dict[str, str]
     """hashes of what it wrote, by file; nothing before it is complete"""
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
     machine: dict[str, Any]
-    metrics: list[dict[str, Any]]
+    history: list[dict[str, Any]]
     evaluation: Any
     """content of evaluation.json, or None"""
 
@@ -60,15 +60,15 @@ class Stage:
     @property
     def steps_done(self) -> int:
         """The last step that was measured."""
-        return max((int(number(line.get("step")) or 0) for line in self.metrics), default=0)
+        return max((int(number(line.get("step")) or 0) for line in self.history), default=0)
 
     def figure(self, name: str) -> float | None:
         """A final figure that is a number."""
-        return number(self.figures.get(name))
+        return number(self.metrics.get(name))
 
     def curve(self, name: str) -> Points:
         """(step, value) of a measurement, finite ones only."""
-        pairs = ((number(line.get("step")), number(line.get(name))) for line in self.metrics)
+        pairs = ((number(line.get("step")), number(line.get(name))) for line in self.history)
         return [(int(step), value) for step, value in pairs if step is not None and value is not None]
 
 
@@ -159,7 +159,7 @@ def collect(path: Path) -> Run:
 
 def _stage(path: Path) -> Stage:
     record = table(read_json(path / RECORD))
-    config, figures = table(record.get("config")), table(record.get("figures"))
+    config, metrics = table(record.get("config")), table(record.get("metrics"))
     verb, evaluation = str(record.get("verb", "")), path / "evaluation.json"
     return Stage(
         path=path,
@@ -173,9 +173,9 @@ def _stage(path: Path) -> Stage:
         config=config,
         inputs=hashes(record.get("inputs")),
         outputs=hashes(record.get("outputs")),
-        figures=figures,
+        metrics=metrics,
         machine=table(record.get("machine")),
-        metrics=read_metrics(path / "metrics.jsonl"),
+        history=read_metrics(path / "metrics.jsonl"),
         evaluation=read_json(evaluation) if evaluation.is_file() else None,
     )
 

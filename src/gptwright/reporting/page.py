@@ -87,7 +87,7 @@ def machine(run: Run) -> str:
     """The machine and the version, as the last stage recorded them."""
     last = run.lineage[-1]
     cores, memory = last.machine.get("cores"), last.machine.get("memory_gb")
-    dtype = next((str(stage.figures["dtype"]) for stage in run.lineage if "dtype" in stage.figures), "")
+    dtype = next((str(stage.metrics["dtype"]) for stage in run.lineage if "dtype" in stage.metrics), "")
     parts = [
         str(last.machine.get("system", "")),
         plural(cores, "core") if isinstance(cores, int) else "",

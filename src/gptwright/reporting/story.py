@@ -70,7 +70,7 @@ def key_figure(stage: Stage) -> str:
     known = KEY_FIGURES.get(stage.role)
     if known:
         return known(stage)
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name in list(stage.figures)[:2]
+    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name in list(stage.metrics)[:2]
                      if (value := stage.figure(name)) is not None)  # fmt: skip
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from gptwright.inference.sampler import seed_of
+from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 
 if TYPE_CHECKING:
-    from gptwright.inference.stream import Noted, Piece, Stream
+    from gptwright.inference.stream import Piece, Stream, TokenLogprob
 
 Numbered = tuple[int, "Piece"]
 
@@ -30,7 +30,7 @@ class Replies:
         try:
             for open in prompts:
                 for i in range(sampling.answers):
-                    seed = None if sampling.seed is None else seed_of(sampling.seed, i)
+                    seed = None if sampling.seed is None else derive_seed(sampling.seed, i)
                     self._open[len(self._open)] = open(sampling, seed=seed)
         except BaseException:
             self.close()
@@ -61,7 +61,7 @@ class Choice:
     def __init__(self) -> None:
         self.text = ""
         self.finish: str | None = None
-        self.tokens: list[Noted] = []
+        self.tokens: list[TokenLogprob] = []
         self.mean_logprob: float | None = None
         self.completion_tokens = self.prompt_tokens = 0
 
@@ -72,7 +72,7 @@ class Choice:
         self.tokens += piece.tokens
 
 
-class Gathered:
+class Choices:
     """The replies so far, to so many prompts."""
 
     def __init__(self, sampling: Sampling, prompts: int) -> None:

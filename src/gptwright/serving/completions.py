@@ -17,7 +17,7 @@ from gptwright.serving.messages import turns_of
 from gptwright.serving.replies import answer
 from gptwright.serving.request_body import read_json
 from gptwright.serving.response_format import ChatWording, TextWording, Wording
-from gptwright.serving.schemas import Asked, ChatRequest, CompletionRequest, check_model
+from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest, check_model
 from gptwright.serving.worker import Worker
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Completions:
         return await self._answered(request, asked, TextWording(self._spell), prompts)
 
     async def _answered(
-        self, request: Request, asked: Asked, wording: Wording, prompts: Callable[[Sampling], Sequence[Open]]
+        self, request: Request, asked: CompletionParams, wording: Wording, prompts: Callable[[Sampling], Sequence[Open]]
     ) -> Response:
         check_model(asked.model, self.model.name)
         sampling = asked.sampling(self.model.sampling, self.model.context, self.model.tokenizer.vocab)

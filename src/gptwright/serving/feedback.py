@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from gptwright.foundations.atomic_io import explained
+from gptwright.foundations.atomic_io import translate_os_errors
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 
@@ -53,7 +53,7 @@ class FeedbackFile:
             "model": model,
         }
         line = json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n"
-        with self._lock, explained(self.path):
+        with self._lock, translate_os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b", buffering=0) as file:
                 file.write(b"\n" + line if _is_torn(file.fileno()) else line)

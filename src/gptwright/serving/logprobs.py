@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gptwright.inference.stream import Noted
+    from gptwright.inference.stream import TokenLogprob
     from gptwright.tokenizers.tokenizer import Tokenizer
 
 Spell = Callable[[int], tuple[str, list[int] | None]]
@@ -27,7 +27,7 @@ def spelled(tokenizer: "Tokenizer") -> Spell:
     return spell
 
 
-def chat_logprobs(tokens: "Sequence[Noted]", spell: Spell) -> dict[str, Any]:
+def chat_logprobs(tokens: "Sequence[TokenLogprob]", spell: Spell) -> dict[str, Any]:
     """A list, each token with those that were likeliest in its place."""
 
     def one(id: int, logprob: float) -> dict[str, Any]:
@@ -41,11 +41,11 @@ def chat_logprobs(tokens: "Sequence[Noted]", spell: Spell) -> dict[str, Any]:
     return {"content": content, "refusal": None}
 
 
-def text_logprobs(tokens: "Sequence[Noted]", spell: Spell) -> dict[str, Any]:
+def text_logprobs(tokens: "Sequence[TokenLogprob]", spell: Spell) -> dict[str, Any]:
     """Lists side by side. The token that was drawn is always among the likeliest; of two that read the same, the
     likelier is told."""
 
-    def likeliest(noted: "Noted") -> Mapping[str, float] | None:
+    def likeliest(noted: "TokenLogprob") -> Mapping[str, float] | None:
         if noted.logprob is None:
             return None
         found: dict[str, float] = {}

@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 
 from gptwright.inference.sampling import Sampling
 from gptwright.serving.api_errors import CLIENT_GONE, Refusal, from_model
-from gptwright.serving.choices import Gathered, Numbered, Open, Replies
+from gptwright.serving.choices import Choices, Numbered, Open, Replies
 from gptwright.serving.response_format import Wording
-from gptwright.serving.schemas import Asked
+from gptwright.serving.schemas import CompletionParams
 from gptwright.serving.worker import Closed, Job, LineFull, Worker
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=Fa
 async def answer(
     request: Request,
     worker: "Worker[Numbered]",
-    asked: Asked,
+    asked: CompletionParams,
     prompts: Sequence[Open],
     sampling: Sampling,
     wording: Wording,
@@ -42,7 +42,7 @@ async def answer(
     head = {"id": wording.id, "created": int(time.time()), "model": asked.model}
     try:
         first = await _attended(request, anext(job), wording.given)
-        gathered = Gathered(sampling, len(prompts))
+        gathered = Choices(sampling, len(prompts))
         gathered.add(first)
         if asked.stream:
             head["object"] = wording.part
@@ -55,7 +55,7 @@ async def answer(
     return JSONResponse({**head, "object": wording.whole, "choices": told, "usage": gathered.usage()})
 
 
-async def _gather(job: "Job[Numbered]", gathered: Gathered) -> None:
+async def _gather(job: "Job[Numbered]", gathered: Choices) -> None:
     async for new in job:
         gathered.add(new)
 
@@ -91,7 +91,7 @@ async def _gone(request: Request) -> None:
 
 
 async def _events(
-    job: "Job[Numbered]", first: Sequence[Numbered], gathered: Gathered, teller: "_Teller"
+    job: "Job[Numbered]", first: Sequence[Numbered], gathered: Choices, teller: "_Teller"
 ) -> AsyncIterator[bytes]:
     """Opening, pieces, end of each choice, usage when wanted, `[DONE]`. What is new at once is sent at once."""
     yield teller.openings(len(gathered.choices)) + teller.told(first)
@@ -120,7 +120,7 @@ class _Teller:
     def told(self, new: Sequence[Numbered]) -> bytes:
         return b"".join(self._event(choice) for numbered in new for choice in self._choices(*numbered))
 
-    def end(self, gathered: Gathered) -> bytes:
+    def end(self, gathered: Choices) -> bytes:
         usage = f'{self._before}],"usage":{_JSON.encode(gathered.usage())}}}'
         return (_event(usage) if self.wants_usage else b"") + b"data: [DONE]\n\n"
 

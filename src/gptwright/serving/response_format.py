@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gptwright.serving.logprobs import Spell, chat_logprobs, text_logprobs
 
 if TYPE_CHECKING:
-    from gptwright.inference.stream import Noted
+    from gptwright.inference.stream import TokenLogprob
 
 
 class Wording(Protocol):
@@ -24,11 +24,13 @@ class Wording(Protocol):
         """The choice of a stream's first event, if this kind has one."""
         ...
 
-    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[Noted]" = ()) -> dict[str, Any]:
+    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()) -> dict[str, Any]:
         """The choice of one event of a stream."""
         ...
 
-    def choice(self, index: int, text: str, finish: str | None, tokens: "Sequence[Noted]" = ()) -> dict[str, Any]:
+    def choice(
+        self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
+    ) -> dict[str, Any]:
         """A whole choice."""
         ...
 
@@ -46,14 +48,16 @@ class ChatWording:
         delta = {"role": "assistant", "content": "", "refusal": None}
         return {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
 
-    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[Noted]" = ()) -> dict[str, Any]:
+    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()) -> dict[str, Any]:
         return {"index": index, "delta": {"content": text} if text else {}, **self._rest(finish, tokens)}
 
-    def choice(self, index: int, text: str, finish: str | None, tokens: "Sequence[Noted]" = ()) -> dict[str, Any]:
+    def choice(
+        self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
+    ) -> dict[str, Any]:
         message = {"role": "assistant", "content": text, "refusal": None}
         return {"index": index, "message": message, **self._rest(finish, tokens)}
 
-    def _rest(self, finish: str | None, tokens: "Sequence[Noted]") -> dict[str, Any]:
+    def _rest(self, finish: str | None, tokens: "Sequence[TokenLogprob]") -> dict[str, Any]:
         return {"logprobs": chat_logprobs(tokens, self.spell) if tokens else None, "finish_reason": finish}
 
 
@@ -69,7 +73,7 @@ class TextWording:
     def opening(self, index: int) -> dict[str, Any] | None:
         return None
 
-    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[Noted]" = ()) -> dict[str, Any]:
+    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()) -> dict[str, Any]:
         told = text_logprobs(tokens, self.spell) if tokens else None
         return {"index": index, "text": text, "logprobs": told, "finish_reason": finish}
 

@@ -106,7 +106,7 @@ class CallerFields(Shape):
     service_tier: Literal["auto", "default"] | None = None
 
 
-class Asked(CallerFields):
+class CompletionParams(CallerFields):
     """The fields that both kinds of completion share: OpenAI's, and of vLLM's those that say how tokens are drawn."""
 
     model: str
@@ -170,7 +170,7 @@ class Asked(CallerFields):
             raise from_model(error) from error
 
 
-class ChatRequest(Asked):
+class ChatRequest(CompletionParams):
     """POST /v1/chat/completions."""
 
     messages: list[Message] = Field(min_length=1)
@@ -200,7 +200,7 @@ class ChatRequest(Asked):
         return {"logprobs": (self.top_logprobs or 0) if self.logprobs else None}
 
 
-class CompletionRequest(Asked):
+class CompletionRequest(CompletionParams):
     """POST /v1/completions. Like OpenAI's, it writes 16 tokens when no limit is given."""
 
     prompt: Annotated[list[str | list[int]], BeforeValidator(_as_prompts)]

@@ -9,7 +9,7 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.models.catalogue import config_from_table, family_of
-from gptwright.pretraining.budget import OPTIM, Plan, Text, for_flops, for_seconds, for_tokens
+from gptwright.pretraining.budget import OPTIMIZER, Plan, Text, for_flops, for_seconds, for_tokens
 from gptwright.stages.tokenize import open_tokenizer
 from gptwright.text.pack import TokenFile
 from gptwright.training.distributed.mesh import World
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from gptwright.stages.pretrain import Pretrain
 
 BUDGETS = ("minutes", "total_tokens", "flops")
-DECIDED = ("rows", "steps", "rate", "warmup", "optim", "evaluate_every", "save_every")
+DECIDED = ("batch_size", "steps", "learning_rate", "warmup", "optimizer", "eval_every", "save_every")
 LOOKS, SAVES = 8, 5
 TRAINING = 0.9  # share of the minutes that is for steps: the rest is for looking at the machine and at the results
 
 
-def refuse_two_wills(config: "Pretrain") -> None:
+def check_budget_conflicts(config: "Pretrain") -> None:
     """Raises `ConfigError` unless there is one budget at most, and nothing beside it that it decides."""
     asked = [name for name in BUDGETS if getattr(config, name)]
     beside = [name for name in DECIDED if getattr(config, name) != getattr(type(config), name)]
@@ -47,17 +47,20 @@ def within_budget(config: "Pretrain", folder: StageFolder, together: World) -> "
         folder.save()
     plan = folder.record["plan"]
     model = config_from_table(plan["model"])
-    say(f"pretrain: for {getattr(config, asked):g} {asked}: {model.layers} layers × {model.width}, {plan['steps']} "
-        f"steps of {plan['rows']} × {config.length} tokens, {plan['optim']} at {plan['rate']:g}")  # fmt: skip
+    say(
+        f"pretrain: for {getattr(config, asked):g} {asked}: {model.layers} layers × {model.width}, {plan['steps']} "
+        f"steps of {plan['batch_size']} × {config.sequence_length} tokens, {plan['optimizer']} at "
+        f"{plan['learning_rate']:g}"
+    )
     steps = plan["steps"]
-    decided = {**plan, "model": model, "evaluate_every": -(-steps // LOOKS), "save_every": -(-steps // SAVES)}
+    decided = {**plan, "model": model, "eval_every": -(-steps // LOOKS), "save_every": -(-steps // SAVES)}
     return replace(config, **dict.fromkeys(BUDGETS, 0), **decided)
 
 
 def planned(config: "Pretrain", together: World) -> Plan:
     """What the budget comes to. Raises `ConfigError` for minutes of several processes: one alone is timed."""
     model = replace(config.model, vocab=open_tokenizer(config.tokens).vocab)
-    text = Text(config.length, len(TokenFile.open(config.tokens / "train")))
+    text = Text(config.sequence_length, len(TokenFile.open(config.tokens / "train")))
     if config.total_tokens:
         return for_tokens(config.total_tokens, model, text)
     if config.flops:
@@ -69,6 +72,8 @@ def planned(config: "Pretrain", together: World) -> Plan:
     dtype = matrix_dtype(config.dtype, together.device.type)
 
     def measure(model: Any, rows: int) -> float:
-        return step_seconds(model, (rows, config.length), optim=OPTIM, dtype=dtype, device=together.device)
+        return step_seconds(
+            model, (rows, config.sequence_length), optimizer_name=OPTIMIZER, dtype=dtype, device=together.device
+        )
 
     return for_seconds(60 * config.minutes * TRAINING, model, text, measure)

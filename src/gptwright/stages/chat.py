@@ -73,7 +73,7 @@ def asked_of(config: Chat, sampling: Sampling) -> Sampling:
 
 
 @dataclass
-class Talk:
+class ChatSession:
     """A conversation in the terminal; `answer` and `command` change it."""
 
     model: "Model"
@@ -103,8 +103,8 @@ class Talk:
         """What was written, and whether somebody stopped it. The engine is asked to stop between two steps."""
         written = ""
         try:
-            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as pieces:
-                for piece in pieces:
+            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as micro_batches:
+                for piece in micro_batches:
                     written += piece.text
                     write(piece.text)
                     if stop:
@@ -162,7 +162,7 @@ def converse(model: "Model") -> None:
     if typing:
         with suppress(ImportError):  # there is none on Windows
             import_module("readline")  # from here on arrows move in the line, and through those before it
-    talk, goes_on = Talk(model), True
+    talk, goes_on = ChatSession(model), True
     while goes_on:
         try:
             line = _read(typing).strip()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, text_of
-from gptwright.alignment.rollout import Rollout, read_again
+from gptwright.alignment.rollout import Rollout, recompute_logprobs
 from gptwright.alignment.rule_labeller import RULES
 from gptwright.evaluation.answers import Question, exact_answers
 from gptwright.evaluation.perplexity import text_loss
@@ -62,7 +62,7 @@ def compare(
     judged = {name: _judged(candidate, measures.judge) for name, candidate in candidates.items()}
     wins = win_rate(judged[NEW], judged[OLD], [normalised(text_of(prompt.messages)) for prompt in measures.prompts])
     with torch.no_grad():
-        mine, theirs = (read_again(c.model.network, None, new.rollout, temperature)[0] for c in (new, old))
+        mine, theirs = (recompute_logprobs(c.model.network, None, new.rollout, temperature)[0] for c in (new, old))
     k1, k3 = kl_estimates(mine, theirs, new.rollout.said)
     about = {name: _about(candidate, judged[name], measures) for name, candidate in candidates.items()}
     rise = about[NEW]["heldout_nats"] - about[OLD]["heldout_nats"]

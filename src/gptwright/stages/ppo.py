@@ -11,9 +11,9 @@ from torch import Tensor
 
 from gptwright.alignment.demonstrations import Demonstrations, demonstrations, read_conversations
 from gptwright.alignment.judge import Judge
-from gptwright.alignment.ppo import Update, update
+from gptwright.alignment.ppo import PPOConfig, update
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
-from gptwright.alignment.rollout import Judged, Rollout, read_again, roll_out, score
+from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs, score
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.perplexity import require_window
 from gptwright.foundations.atomic_io import write_file
@@ -34,13 +34,13 @@ from gptwright.stages.comparison import Candidate, Measures, compare
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
 from gptwright.stages.validation import within_context
-from gptwright.text.heldout import assign_sides
+from gptwright.text.heldout import assign_splits
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.memory_check import check_memory
-from gptwright.training.optimizer import Optimizer, release
+from gptwright.training.optimizer import Optimizer, restore_master_weights
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
@@ -80,15 +80,15 @@ class PPO:
     """weight of the KL to the reference"""
     value_weight: Weight = 0.1
     """weight of the value loss"""
-    mix_rows: Rows = 1
+    ptx_batch_size: Rows = 1
     """windows of pretraining text a minibatch"""
-    demonstration_rows: Rows = 12
+    sft_batch_size: Rows = 12
     """conversations a minibatch"""
-    mix_weight: Weight = 0.5
+    ptx_weight: Weight = 0.5
     """weight of the losses of text and conversations"""
-    length: Size = 128
+    sequence_length: Size = 128
     """tokens of such a window"""
-    rate: Rate = 8e-4
+    learning_rate: Rate = 8e-4
     """peak learning rate"""
     threads: Threads = 2
     """processor threads; another number gives slightly other weights"""
@@ -96,11 +96,11 @@ class PPO:
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: Count = 5
     """updates between checkpoints"""
-    keep: Count = 2
+    keep_checkpoints: Count = 2
     """checkpoints that stay"""
-    pieces: Count = 1
+    micro_batches: Count = 1
     """micro-batches of a minibatch, one after the other: more need less memory"""
-    heldout: Count = 256
+    heldout_prompts: Count = 256
     """held-out prompts to judge"""
     seed: Seed = 1
     """order of the prompts, and sampling"""
@@ -118,18 +118,18 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     use_threads(config.threads)
     device = use_device(config.device)
     start, reference = load_decoder(config.policy), load_decoder(config.policy)
-    within_context(config.length, start.context)
+    within_context(config.sequence_length, start.context)
     reward, judge = _reward_model(config.reward, start, device)
     questions = open_questions(config.questions, start, Intake("ppo"))
-    text = require_window(open_tokens(config.tokens, "heldout", start.tokenizer), config.length)
+    text = require_window(open_tokens(config.tokens, "heldout", start.tokenizer), config.sequence_length)
     prompts, heldout = _prompts(config, start, reward.config.context)
-    measures = Measures(heldout, text, config.length, questions, judge)
+    measures = Measures(heldout, text, config.sequence_length, questions, judge)
     memories = _memories(config, start)
     reference.network.to(device)
     agent = PolicyAndValue(start.network).to(device)
-    optimizer = Optimizer(agent.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
+    optimizer = Optimizer(agent.named_parameters(), AdamW(weight_decay=0.0, epsilon=1e-5))
     _check_room(config, start, prompts)
-    settings = Update(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
+    settings = PPOConfig(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
                       value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
     writer, before = (Engine(model.network, model.tokenizer.stop_ids) for model in (start, reference))
@@ -138,25 +138,40 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
 
     def answer(writer: Engine, chosen: Sequence[list[int]], *seed: object) -> Rollout:
         seeded = replace(sampling, seed=key(config.seed, *seed) >> 2)
-        return roll_out(writer, agent.value, chosen, seeded, start.tokenizer.pad)
+        return collect_rollout(writer, agent.value, chosen, seeded, start.tokenizer.pad)
 
     with session(
-        folder, optimizer, steps=config.updates, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+        folder,
+        optimizer,
+        steps=config.updates,
+        save_every=config.save_every,
+        keep_checkpoints=config.keep_checkpoints,
+        micro_batches=config.micro_batches,
     ) as run:
         if "score_mean" not in run.state:
             run.state |= _scale(score(reward, answer(before, _some(prompts, SCALED, config.seed), "scale")))
-        rate = linear(config.rate, config.updates, warmup=2)
-        for number in run.course.steps(config.updates):
-            batch = number + run.course.passed
+        rate = linear(config.learning_rate, config.updates, warmup=2)
+        for number in run.train_state.steps(config.updates):
+            batch = number + run.train_state.skipped_batches
             order = epoch_order(len(prompts), config.episodes, batch, config.seed)
             rollout = answer(writer, [prompts[i] for i in order], batch)
             scores = _scores(reward, rollout, run.state)
             with torch.no_grad():
-                judged = Judged(rollout, read_again(reference.network, None, rollout, config.temperature)[0], scores)
-            figures = update(agent, optimizer, run.course, judged, settings, rate=rate(number),
-                             seed=key(config.seed, batch), also=_mixed(config, start, memories, batch))  # fmt: skip
-            run.record(number + 1, **figures)
-    release(agent, optimizer)
+                judged = ScoredRollout(
+                    rollout, recompute_logprobs(reference.network, None, rollout, config.temperature)[0], scores
+                )
+            metrics = update(
+                agent,
+                optimizer,
+                run.train_state,
+                judged,
+                settings,
+                rate=rate(number),
+                seed=key(config.seed, batch),
+                auxiliary_losses=_mixed(config, start, memories, batch),
+            )
+            run.record(number + 1, **metrics)
+    restore_master_weights(agent, optimizer)
     export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)
     write_file(
         folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path)
@@ -171,14 +186,14 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
 
 def _mixed(
     config: PPO, policy: Model, memories: Sequence[Windows | Demonstrations], update_number: int
-) -> Callable[[int, Share], Iterator[Tensor]]:
+) -> Callable[[int, BatchShard], Iterator[Tensor]]:
     """The losses of text and conversations beside those of each minibatch of an update, weighted."""
 
-    def losses(minibatch: int, share: Share) -> Iterator[Tensor]:
+    def losses(minibatch: int, shard: BatchShard) -> Iterator[Tensor]:
         for source in memories:
             batch = source.batch(update_number * config.epochs * config.minibatches + minibatch)
-            for loss in next_token_losses(policy.network, *batch, share):
-                yield config.mix_weight * loss
+            for loss in next_token_losses(policy.network, *batch, shard):
+                yield config.ptx_weight * loss
 
     return losses
 
@@ -186,15 +201,20 @@ def _mixed(
 def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
     """Of what is kept for the backward pass: a minibatch of episodes, and the windows and conversations beside it."""
     typical = sum(map(len, prompts)) // len(prompts) + config.max_tokens
-    check_memory(model.network, -(-config.episodes // config.minibatches), typical, config.pieces)
-    check_memory(model.network, config.mix_rows, config.length, config.pieces)
-    check_memory(model.network, config.demonstration_rows, config.length, config.pieces)
+    check_memory(model.network, -(-config.episodes // config.minibatches), typical, config.micro_batches)
+    check_memory(model.network, config.ptx_batch_size, config.sequence_length, config.micro_batches)
+    check_memory(model.network, config.sft_batch_size, config.sequence_length, config.micro_batches)
 
 
 def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
     """What the policy goes on learning beside the rewards: pretraining text (PPO-ptx), and conversations."""
     memories: list[Windows | Demonstrations] = [
-        Windows(open_tokens(config.tokens, "train", model.tokenizer), config.length, config.mix_rows, config.seed + 2)
+        Windows(
+            open_tokens(config.tokens, "train", model.tokenizer),
+            config.sequence_length,
+            config.ptx_batch_size,
+            config.seed + 2,
+        )
     ]
     if config.conversations:
         intake = Intake("ppo")
@@ -204,7 +224,7 @@ def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
         intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
         held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
         intake.tell(f"{len(examples):,} conversations mixed in{held}")
-        memories.append(Demonstrations(examples, config.demonstration_rows, config.seed + 3, model.tokenizer.pad))
+        memories.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad))
     return memories
 
 
@@ -235,7 +255,7 @@ def _reward_model(path: Path, policy: Model, device: torch.device) -> tuple[Rewa
         what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
         raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
                             "Train it with reward --base on the model that is the policy.")  # fmt: skip
-    return model.requires_grad_(False).to(device), Judge.of(record["figures"])
+    return model.requires_grad_(False).to(device), Judge.of(record["metrics"])
 
 
 def _prompts(config: PPO, model: Model, context: int | None = None) -> tuple[list[Prompt], list[Prompt]]:
@@ -246,11 +266,11 @@ def _prompts(config: PPO, model: Model, context: int | None = None) -> tuple[lis
     intake = Intake("ppo")
     longest = min(model.context, context or model.context) - config.max_tokens
     found = read_prompts(config.prompts, model.tokenizer, longest, intake)
-    sides = assign_sides([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
+    sides = assign_splits([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
     intake.drop("that are held out too", count=sides.left_out)
     for side in (sides.train, sides.heldout):
         intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
                        f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
-    heldout = _some(sides.heldout, config.heldout, seed=0)
+    heldout = _some(sides.heldout, config.heldout_prompts, seed=0)
     intake.tell(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
     return sides.train, heldout

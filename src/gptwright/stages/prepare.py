@@ -15,14 +15,14 @@ from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import Range, Seed, settings
-from gptwright.text.accounting import Account, Ledger
+from gptwright.text.accounting import Ledger, SourceStats
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_pieces
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.labels import Encoding, encoding
 from gptwright.text.pipeline import Refined, Refiner
 from gptwright.text.read import label, read_file
 from gptwright.text.split import Split, assign_split
-from gptwright.text.split_writer import Sides
+from gptwright.text.split_writer import SplitWriter
 from gptwright.text.subsample import BEYOND, first
 
 MIN_CORPUS = 20_000
@@ -34,7 +34,7 @@ class Prepare:
 
     data: tuple[str, ...] = ("bundled",)
     """Files, folders, globs, `bundled`, or one bundled source such as `bundled:novels`."""
-    heldout: Annotated[float, Range(0, 0.5, above=True)] = 0.05
+    heldout_fraction: Annotated[float, Range(0, 0.5, above=True)] = 0.05
     """Share of the documents that is held out for measuring, where their source has not fixed it."""
     seed: Seed = 1
     """Chooses which documents are held out."""
@@ -63,7 +63,7 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
     found, ledger = find(config.data), Ledger()
 
     def fill(train: Path, heldout: Path) -> None:
-        with Sides({"train": train, "heldout": heldout}, ledger, config.seed) as sides:
+        with SplitWriter({"train": train, "heldout": heldout}, ledger, config.seed) as sides:
             for refined, split in _chosen(config, found.files, ledger, given):
                 sides.add(refined, split)
         _refuse_small(config, ledger.total())
@@ -97,18 +97,18 @@ def _chosen(
     streams = [refiner.read(path) for path in files]
 
     def side_of(refined: Refined) -> Split:
-        return assign_split(refined.document, config.heldout, config.seed)
+        return assign_split(refined.document, config.heldout_fraction, config.seed)
 
     def drop(refined: Refined) -> None:
         ledger.drop(refined.document.source, BEYOND, refined.characters_in)
 
     if config.max_characters is None:
         return ((refined, side_of(refined)) for refined in chain.from_iterable(streams))
-    held = round(config.max_characters * config.heldout)
+    held = round(config.max_characters * config.heldout_fraction)
     return first(streams, {"train": config.max_characters - held, "heldout": held}, side_of, drop)
 
 
-def _refuse_small(config: Prepare, total: Account) -> None:
+def _refuse_small(config: Prepare, total: SourceStats) -> None:
     characters, documents = total.characters.total(), total.documents.total()
     names = ", ".join(config.data)
     if characters < MIN_CORPUS:
@@ -121,7 +121,7 @@ def _refuse_small(config: Prepare, total: Account) -> None:
                          "Give more text, or leave out the field \"split\" so that it can be cut.")  # fmt: skip
 
 
-def _refuse_one_sided(config: Prepare, total: Account) -> None:
+def _refuse_one_sided(config: Prepare, total: SourceStats) -> None:
     """What files hold out is not trained on, even where nothing else is there."""
     if not total.documents["train"]:
         held = f"{_plural(total.documents['heldout'], 'document')}, all held out by their files"
@@ -143,7 +143,7 @@ def _manifest(ledger: Ledger, found: Found) -> dict[str, Any]:
     }
 
 
-def _figures(total: Account) -> dict[str, Any]:
+def _figures(total: SourceStats) -> dict[str, Any]:
     return {
         "documents_in": total.documents_in,
         "characters_in": total.characters_in,
@@ -159,7 +159,7 @@ def _figures(total: Account) -> dict[str, Any]:
     }
 
 
-def _told(total: Account, ledger: Ledger, found: Found) -> Iterator[str]:
+def _told(total: SourceStats, ledger: Ledger, found: Found) -> Iterator[str]:
     """What a person reads: what was kept, what was not, and what was read as something else than UTF-8; a line each."""
     yield (
         f"{_plural(total.documents.total(), 'document')}, {total.bytes.total() / 1e6:.1f} MB; "
@@ -176,7 +176,7 @@ def _told(total: Account, ledger: Ledger, found: Found) -> Iterator[str]:
         yield "not UTF-8, read as " + ", ".join(f"{name}: {summary(paths)}" for name, paths in files.items())
 
 
-def _dropped(total: Account) -> str:
+def _dropped(total: SourceStats) -> str:
     """ "dropped 20 documents (12 duplicate, 8 too short)", or nothing."""
     if not total.dropped:
         return ""
@@ -184,7 +184,7 @@ def _dropped(total: Account) -> str:
     return f"dropped {_plural(total.dropped.total(), 'document')} ({reasons})"
 
 
-def _cut(total: Account) -> str:
+def _cut(total: SourceStats) -> str:
     """ "cut 1,200 characters (900 layout, 300 front matter)", or nothing."""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in total.cut_characters.most_common() if count > 0)
     return f"cut {_plural(total.cut_characters.total(), 'character')} ({reasons})" if reasons else ""

@@ -33,7 +33,7 @@ class Rank:
     """what the labeller prefers; the models never see it"""
     prompts: Annotated[int, Range(1, 10**5)] = 512
     """training prompts to answer and rank"""
-    heldout: Annotated[int, Range(0, 10**5)] = 128
+    heldout_prompts: Annotated[int, Range(0, 10**5)] = 128
     """held-out prompts to answer and rank"""
     answers: Annotated[int, Range(2, 1000)] = 4
     """answers a prompt (K)"""
@@ -55,12 +55,12 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     """Leaves prompts.jsonl (all prompts, with their split) and rankings.jsonl (those that were answered)."""
     use_threads(config.threads)
     model = load_decoder(config.model)
-    counts = {"train": 4 * config.prompts, "heldout": max(512, config.heldout)}
+    counts = {"train": 4 * config.prompts, "heldout": max(512, config.heldout_prompts)}
     pools = {split: _prompts(config, split, count, model) for split, count in counts.items()}
     prompts = ({"messages": p.messages, "split": split} for split, pool in pools.items() for p in pool)
     write_objects(folder / "prompts.jsonl", prompts)
     lines: list[dict[str, Any]] = []
-    for split, count in (("train", config.prompts), ("heldout", config.heldout)):
+    for split, count in (("train", config.prompts), ("heldout", config.heldout_prompts)):
         chosen = pools[split][:count]
         sampling = Sampling(temperature=config.temperature, max_tokens=config.max_tokens, seed=config.seed)
         texts = model.answers([prompt for prompt in chosen for _ in range(config.answers)], sampling)

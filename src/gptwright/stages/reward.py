@@ -8,7 +8,7 @@ from typing import Any
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
-from gptwright.alignment.reward import Ranked, Shuffled
+from gptwright.alignment.reward import RewardTask, ShuffledControl
 from gptwright.evaluation.intervals import Estimate, mean, share_by_group
 from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
@@ -20,10 +20,10 @@ from gptwright.models.heads import RewardModel
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.text.heldout import HeldoutSplit, assign_sides, normalised
+from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.memory_check import check_memory
-from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.train_step import optimise
@@ -41,11 +41,11 @@ class Reward:
     """the control: many heads, each learning ranks dealt anew; their mean on held-out pairs must be a half"""
     steps: Count = 100
     """optimiser steps"""
-    rows: Rows = 16
+    batch_size: Rows = 16
     """prompts a step, each with all its answers"""
-    rate: Rate = 3e-4
+    learning_rate: Rate = 3e-4
     """peak learning rate"""
-    decay: Weight = 0.01
+    weight_decay: Weight = 0.01
     """weight decay of matrices"""
     dtype: str = "fast"
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
@@ -55,9 +55,9 @@ class Reward:
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: Count = 100
     """steps between checkpoints"""
-    keep: Count = 2
+    keep_checkpoints: Count = 2
     """checkpoints that stay"""
-    pieces: Count = 1
+    micro_batches: Count = 1
     """micro-batches a step, one after the other: more need less memory"""
     seed: Seed = 1
     """order of the data, and the control's deals"""
@@ -76,20 +76,29 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     train, heldout = ([ids for _, ids in side] for side in (sides.train, sides.heldout))
     prompts = [normalised(text_of(ranking.messages)) for ranking, _ in sides.heldout]
     typical = sum(len(ids) for ranking in train for ids in ranking.rows) // len(train)
-    check_memory(model, config.rows, typical, config.pieces)
-    learner = (Shuffled if config.shuffled else Ranked)(model, train, config.rows, config.seed, base.tokenizer.pad)
+    check_memory(model, config.batch_size, typical, config.micro_batches)
+    learner = (ShuffledControl if config.shuffled else RewardTask)(
+        model, train, config.batch_size, config.seed, base.tokenizer.pad
+    )
     learner.to(device)
     before = _accuracy(learner, heldout, prompts)
-    hold_matrices_in(model.trunk, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
-    optimizer = Optimizer(learner.named_parameters(), AdamW(decay=config.decay, epsilon=1e-5))
+    cast_linears(
+        model.trunk, matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type)))
+    )
+    optimizer = Optimizer(learner.named_parameters(), AdamW(weight_decay=config.weight_decay, epsilon=1e-5))
     with session(
-        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+        folder,
+        optimizer,
+        steps=config.steps,
+        save_every=config.save_every,
+        keep_checkpoints=config.keep_checkpoints,
+        micro_batches=config.micro_batches,
     ) as run:
-        rate = linear(config.rate, config.steps, warmup=5)
-        for step in optimise(optimizer, learner.losses, rate, run.course, steps=config.steps):
+        rate = linear(config.learning_rate, config.steps, warmup=5)
+        for step in optimise(optimizer, learner.losses, rate, run.train_state, steps=config.steps):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
-    release(learner, optimizer)
-    if isinstance(learner, Ranked):
+    restore_master_weights(learner, optimizer)
+    if isinstance(learner, RewardTask):
         export(model, base.tokenizer, folder / "model")
     after = _accuracy(learner, heldout, prompts)
     write_json(folder / "evaluation.json", {"before": vars(before), "after": vars(after)})
@@ -105,17 +114,17 @@ def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]
     """Both sides, no prompt on both. Raises `InputError` when one of them has nothing to compare."""
     intake = Intake("reward (control)" if config.shuffled else "reward")
     files = [comparable(read_rankings(path), base.tokenizer, base.context, intake) for path in config.rankings]
-    sides = assign_sides(files, lambda pair: text_of(pair[0].messages), lambda pair: pair[0].split)
+    sides = assign_splits(files, lambda pair: text_of(pair[0].messages), lambda pair: pair[0].split)
     intake.drop("whose prompt is held out", count=sides.left_out)
     for side, name in ((sides.train, "to train on"), (sides.heldout, "held out")):
         intake.require(side, f"at least two rankings of other prompts, one {name}, with an untied pair each",
                        "Collect more rankings.")  # fmt: skip
-    times = config.steps * config.rows / len(sides.train)
+    times = config.steps * config.batch_size / len(sides.train)
     intake.tell(f"{len(sides.train):,} rankings to train on, {times:.1f} times each, {len(sides.heldout):,} held out")
     return sides
 
 
-def _accuracy(learner: Ranked | Shuffled, heldout: Sequence[RankedIds], prompts: Sequence[str]) -> Estimate:
+def _accuracy(learner: RewardTask | ShuffledControl, heldout: Sequence[RankedIds], prompts: Sequence[str]) -> Estimate:
     """Of one model by its prompts' pairs; of the control by its heads, whose spread is what chance does."""
     right, pairs = learner.right_pairs(heldout)
     if len(right) == 1:

@@ -15,6 +15,6 @@ def write_samples(folder: StageFolder, step: int, texts: Sequence[str]) -> None:
     path = folder / "samples.md"
     before = path.read_text(encoding="utf-8") if path.exists() else "# Samples\n"
     section = f"\n## Step {step}\n\n" + "".join(f"> {' '.join(text.split())}\n\n" for text in texts)
-    kept = before.split(f"\n## Step {step}\n")[0]
-    write_text(path, kept + section)
+    keep_checkpoints = before.split(f"\n## Step {step}\n")[0]
+    write_text(path, keep_checkpoints + section)
     say(f"  step {step}: “{' '.join(texts[0].split())}”")

@@ -32,15 +32,15 @@ from gptwright.pipelines.model import Model
 from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.tokenize import open_tokens
 from gptwright.stages.validation import within_context
-from gptwright.text.heldout import assign_sides, normalised
+from gptwright.text.heldout import assign_splits, normalised
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.chat_templates.chat import Message
 from gptwright.training.adamw import AdamW
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import Windows
 from gptwright.training.memory_check import check_memory
-from gptwright.training.optimizer import Optimizer, hold_matrices_in, release
+from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.train_step import optimise
@@ -66,17 +66,17 @@ class SFT:
     """JSON Lines of {"messages", "answer", "kind"} to measure exact answers on"""
     steps: Count = 1000
     """optimiser steps"""
-    rows: Rows = 20
+    batch_size: Rows = 20
     """conversations a step"""
     continuations: Annotated[int, Range(0, 10**6)] = 1000
     """"Continue: ..." demonstrations cut from the text"""
-    mix_rows: Rows = 1
+    ptx_batch_size: Rows = 1
     """windows of pretraining text a step"""
-    length: Size = 128
+    sequence_length: Size = 128
     """tokens of such a window"""
-    rate: Rate = 3e-3
+    learning_rate: Rate = 3e-3
     """peak learning rate"""
-    decay: Weight = 0.1
+    weight_decay: Weight = 0.1
     """weight decay of matrices"""
     dtype: str = "fast"
     """format of the matrices: float32, bfloat16, or fast: the faster one here, measured"""
@@ -86,9 +86,9 @@ class SFT:
     """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
     save_every: Count = 400
     """steps between checkpoints"""
-    keep: Count = 2
+    keep_checkpoints: Count = 2
     """checkpoints that stay"""
-    pieces: Count = 1
+    micro_batches: Count = 1
     """micro-batches a step, one after the other: more need less memory"""
     seed: Seed = 1
     """order of the data"""
@@ -99,31 +99,39 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     use_threads(config.threads)
     device = use_device(config.device)
     base = load_decoder(config.base)
-    within_context(config.length, base.context)
+    within_context(config.sequence_length, base.context)
     questions = open_questions(config.questions, base, Intake("sft"))
-    heldout = require_window(open_tokens(config.tokens, "heldout", base.tokenizer), config.length)
+    heldout = require_window(open_tokens(config.tokens, "heldout", base.tokenizer), config.sequence_length)
     windows = Windows(
-        open_tokens(config.tokens, "train", base.tokenizer), config.length, config.mix_rows, config.seed + 1
+        open_tokens(config.tokens, "train", base.tokenizer),
+        config.sequence_length,
+        config.ptx_batch_size,
+        config.seed + 1,
     )
     shown, told = _demonstrations(config, base)
     network: Any = base.network.requires_grad_(True).to(device)  # pyright: ignore
-    hold_matrices_in(network, matrix_dtype(folder.once("dtype", lambda: format_name(config.dtype, device.type))))
-    optimizer = Optimizer(network.named_parameters(), AdamW(decay=config.decay))
+    cast_linears(network, matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))))
+    optimizer = Optimizer(network.named_parameters(), AdamW(weight_decay=config.weight_decay))
     typical = sum(len(example.ids) for example in shown.examples) // len(shown.examples)
-    check_memory(network, config.rows, typical, config.pieces)
-    check_memory(network, config.mix_rows, config.length, config.pieces)
+    check_memory(network, config.batch_size, typical, config.micro_batches)
+    check_memory(network, config.ptx_batch_size, config.sequence_length, config.micro_batches)
 
-    def losses(step: int, share: Share) -> Iterator[Tensor]:
+    def losses(step: int, shard: BatchShard) -> Iterator[Tensor]:
         for ids, targets in (shown.batch(step), windows.batch(step)):
-            yield from next_token_losses(network, ids, targets, share)
+            yield from next_token_losses(network, ids, targets, shard)
 
     with session(
-        folder, optimizer, steps=config.steps, save_every=config.save_every, kept=config.keep, pieces=config.pieces
+        folder,
+        optimizer,
+        steps=config.steps,
+        save_every=config.save_every,
+        keep_checkpoints=config.keep_checkpoints,
+        micro_batches=config.micro_batches,
     ) as run:
-        rate = linear(config.rate, config.steps, warmup=20)
-        for step in optimise(optimizer, losses, rate, run.course, steps=config.steps):
+        rate = linear(config.learning_rate, config.steps, warmup=20)
+        for step in optimise(optimizer, losses, rate, run.train_state, steps=config.steps):
             run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
-    release(network, optimizer)
+    restore_master_weights(network, optimizer)
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)
     tuned = Model(network, base.tokenizer, "sft", CHAT_DEFAULTS)
     return _evaluate(config, folder, tuned, Measures(heldout, told, questions))
@@ -143,11 +151,13 @@ def _demonstrations(config: SFT, base: Model) -> tuple[Demonstrations, Demonstra
     found, intake = _conversations(config)
     train, heldout = (demonstrations(side, base.tokenizer, base.context, intake) for side in _sides(found, intake))
     intake.require(train, "conversations to train on", 'Add lines, or correct their "split" or "language".')
-    times = config.steps * config.rows / len(train)
+    times = config.steps * config.batch_size / len(train)
     held = f", {len(heldout):,} held out" if heldout else ""
     intake.tell(f"{len(train):,} conversations to train on, {times:.1f} times each{held}")
     pad = base.tokenizer.pad
-    return Demonstrations(train, config.rows, config.seed, pad), Demonstrations(heldout, config.rows, config.seed, pad)
+    return Demonstrations(train, config.batch_size, config.seed, pad), Demonstrations(
+        heldout, config.batch_size, config.seed, pad
+    )
 
 
 def _sides(found: list[Conversation], intake: Intake) -> tuple[list[Conversation], list[Conversation]]:
@@ -169,7 +179,7 @@ def _conversations(config: SFT) -> tuple[list[Conversation], Intake]:
     intake = Intake("sft")
     found = [conversation for path in config.conversations for conversation in read_conversations(path, intake)]
     if config.rankings:
-        sides = assign_sides([read_rankings(config.rankings)], lambda r: text_of(r.messages), lambda r: r.split)
+        sides = assign_splits([read_rankings(config.rankings)], lambda r: text_of(r.messages), lambda r: r.split)
         for ranking in sides.train:
             best = Message(role="assistant", content=ranking.best)
             found.append(Conversation([*ranking.messages, best], "train", ranking.where))
@@ -188,7 +198,7 @@ def _evaluate(config: SFT, folder: StageFolder, tuned: Model, measures: Measures
     table: dict[str, Any] = {}
     for name, model in models.items():
         model.network.to(device_of(tuned.network))
-        loss = text_loss(model.network, measures.text, length=config.length, windows=200)
+        loss = text_loss(model.network, measures.text, length=config.sequence_length, windows=200)
         answers = exact_answers(model, measures.questions)
         told = measures.answers
         table[name] = {
@@ -199,13 +209,13 @@ def _evaluate(config: SFT, folder: StageFolder, tuned: Model, measures: Measures
         }
     write_json(folder / "evaluation.json", table)
     rise = table["sft"]["heldout_nats"] - table["pretrained"]["heldout_nats"]
-    figures: dict[str, Any] = {"heldout_nats_rise": rise}
+    metrics: dict[str, Any] = {"heldout_nats_rise": rise}
     if measures.answers.examples:
         before, after = (table[name]["heldout_answer_nats"] for name in ("pretrained", "sft"))
-        figures["heldout_answer_nats"] = after
+        metrics["heldout_answer_nats"] = after
         say(f"sft: held-out answers {after:.2f} nats a token, {before:.2f} before")
     for kind, estimate in table["sft"]["exact_answers"].items():
-        figures[f"exact {kind}"] = estimate["value"]
+        metrics[f"exact {kind}"] = estimate["value"]
         say(f"sft: {kind}: {estimate['value']:.0%} exact ({estimate['low']:.0%} to {estimate['high']:.0%})")
     say(f"sft: held-out text {rise:+.2f} nats a token")
-    return figures
+    return metrics

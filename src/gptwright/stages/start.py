@@ -178,10 +178,10 @@ def _show(recipe: "Recipe") -> None:
     say(f"\nThe plan for {_minutes(plan['minutes'])}: a GPT-2 of {model['layers']} layers × {model['width']}, "
         f"{model['vocab']} tokens known")  # fmt: skip
     notes = {
-        "pretrain": "{steps} steps × {rows} × {length} tokens",
-        "sft": "{steps} steps × {rows} conversations",
+        "pretrain": "{steps} steps × {batch_size} × {sequence_length} tokens",
+        "sft": "{steps} steps × {batch_size} conversations",
         "rank": "{prompts} prompts × {answers} answers",
-        "reward": "{steps} steps × {rows} rankings",
+        "reward": "{steps} steps × {batch_size} rankings",
         "reward-control": "{steps} steps on shuffled ranks",
         "ppo": "{updates} updates × {episodes} answers",
     }

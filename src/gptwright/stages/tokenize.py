@@ -48,7 +48,7 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
     else:
         tokenizer = Tokenizer.load(model_folder(config.model))
     tokenizer.save(folder.path)
-    figures: dict[str, Any] = {"vocab": tokenizer.vocab}
+    metrics: dict[str, Any] = {"vocab": tokenizer.vocab}
     for split in ("train", "heldout"):
         packed = pack(
             documents(split),
@@ -59,13 +59,13 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
             tokenizer.sha256,
             pairs=config.pairs is not None,
         )
-        figures |= {
+        metrics |= {
             f"{split}_tokens": packed.tokens,
             f"{split}_bytes_per_token": round(packed.bytes / packed.tokens, 3),
         }
-    say(f"tokenize: {tokenizer.vocab} tokens of {figures['train_bytes_per_token']} bytes each; "
-        f"{figures['train_tokens']:,} to train on")  # fmt: skip
-    return figures
+    say(f"tokenize: {tokenizer.vocab} tokens of {metrics['train_bytes_per_token']} bytes each; "
+        f"{metrics['train_tokens']:,} to train on")  # fmt: skip
+    return metrics
 
 
 def _documents(config: Tokenize) -> Callable[[Split], Iterator[str]]:

@@ -15,7 +15,7 @@ Dtype = Literal["auto", "float32", "bfloat16", "int8", "int4"]
 def within_context(length: int, context: int) -> None:
     """Raises `ConfigError` for windows that are longer than what a model sees at once."""
     if length > context:
-        raise ConfigError(f"windows of at most the context, {context}", f"length = {length}",
+        raise ConfigError(f"windows of at most the context, {context}", f"sequence_length = {length}",
                           "Lower length or raise the model's context.")  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from gptwright.text.split import Split
 
 
 @dataclass
-class Account:
+class SourceStats:
     """One source's figures. Characters are counted before cleaning (in, dropped) and after it (kept)."""
 
     documents_in: int = 0
@@ -49,12 +49,12 @@ class Ledger:
     """The accounts of all sources, and the files that were read as something else than UTF-8."""
 
     def __init__(self) -> None:
-        self.accounts: dict[str, Account] = {}
+        self.accounts: dict[str, SourceStats] = {}
         self.encodings: dict[str, str] = {}
 
-    def of(self, source: str) -> Account:
+    def of(self, source: str) -> SourceStats:
         """The source's account, opened when it is first asked for."""
-        return self.accounts.setdefault(source, Account())
+        return self.accounts.setdefault(source, SourceStats())
 
     def read_as(self, document: Document) -> None:
         """Notes the encoding of the document's file, when it is not UTF-8."""
@@ -86,9 +86,9 @@ class Ledger:
         self._count(document, old, -1)
         self._count(document, new, 1)
 
-    def total(self) -> Account:
+    def total(self) -> SourceStats:
         """All sources together."""
-        total = Account()
+        total = SourceStats()
         for account in self.accounts.values():
             total.documents_in += account.documents_in
             total.characters_in += account.characters_in

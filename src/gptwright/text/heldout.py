@@ -24,7 +24,7 @@ class HeldoutSplit(Generic[T]):
     left_out: int
 
 
-def assign_sides(
+def assign_splits(
     files: Sequence[Sequence[T]], prompt: Callable[[T], str], split: Callable[[T], Split | None], share: float = SHARE
 ) -> HeldoutSplit[T]:
     """Both sides of all files together; `split` is what a line says of itself.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
-from gptwright.text.heldout import assign_sides
+from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
 
@@ -28,7 +28,7 @@ def read_pairs(path: Path) -> dict[Split, list[Pair]]:
     pair, or when a side stays empty.
     """
     lines = [(line, Pair(_text(line, "source"), _text(line, "target"))) for line in read_objects(path)]
-    sides = assign_sides([lines], lambda item: item[1].source, lambda item: item[0].split, HELD_OUT)
+    sides = assign_splits([lines], lambda item: item[1].source, lambda item: item[0].split, HELD_OUT)
     if sides.left_out:
         say(f"{path}: {sides.left_out:,} pairs for training dropped, whose source is held out")
     found: dict[Split, list[Pair]] = {

@@ -15,7 +15,7 @@ MIN_SIDE = 1_000
 _OTHER: dict[Split, Split] = {"train": "heldout", "heldout": "train"}
 
 
-class Sides:
+class SplitWriter:
     """Writes kept documents, one a line, into the file of their side. A context manager; call `balance` after it."""
 
     def __init__(self, paths: dict[Split, Path], ledger: Ledger, seed: int) -> None:
@@ -26,7 +26,7 @@ class Sides:
         # Documents that could change sides while the other side has too little: (rank, line, characters).
         self._spare: dict[Split, list[tuple[float, int, int]]] = {split: [] for split in paths}
 
-    def __enter__(self) -> "Sides":
+    def __enter__(self) -> "SplitWriter":
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -15,7 +15,7 @@ KEYS = ("step", "exp_avg", "exp_avg_sq")
 class AdamW:
     """Its settings. Only matrices decay."""
 
-    decay: float = 0.1
+    weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.95)
     epsilon: float = 1e-8
 
@@ -31,7 +31,7 @@ class AdamWUpdate:
         self.masters = masters
         matrices = [m for m in masters.values() if m.dim() > 1]
         vectors = [m for m in masters.values() if m.dim() <= 1]
-        groups = [{"params": matrices, "weight_decay": rule.decay}, {"params": vectors, "weight_decay": 0.0}]
+        groups = [{"params": matrices, "weight_decay": rule.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
         groups = [group for group in groups if group["params"]]
         self.adam = torch.optim.AdamW(groups, lr=0.0, betas=rule.betas, eps=rule.epsilon, fused=True)
 

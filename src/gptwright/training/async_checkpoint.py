@@ -22,8 +22,8 @@ from gptwright.training.distributed.sharded_tensors import written_here
 class Saving:
     """Use as a context manager. One save is under way at a time; the copies' memory is kept for the next."""
 
-    def __init__(self, folder: Path, *, every: int, kept: int, layout: Layout = ALL) -> None:
-        self.folder, self.every, self.kept, self.layout = folder, every, kept, layout
+    def __init__(self, folder: Path, *, every: int, keep_checkpoints: int, layout: Layout = ALL) -> None:
+        self.folder, self.every, self.keep_checkpoints, self.layout = folder, every, keep_checkpoints, layout
         self._copies: dict[str, Tensor] = {}
         self._thread: Thread | None = None
         self._error: BaseException | None = None
@@ -80,7 +80,15 @@ class Saving:
 
     def _write(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         try:
-            save_checkpoint(self.folder, step, tensors, state, every=self.every, kept=self.kept, layout=self.layout)
+            save_checkpoint(
+                self.folder,
+                step,
+                tensors,
+                state,
+                every=self.every,
+                keep_checkpoints=self.keep_checkpoints,
+                layout=self.layout,
+            )
         except BaseException as error:
             self._error = error
 

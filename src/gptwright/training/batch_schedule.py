@@ -5,7 +5,7 @@ from bisect import bisect_right
 from gptwright.foundations.errors import ConfigError
 
 
-class Ramp:
+class BatchSizeSchedule:
     """Rows of every step: from `first`, linearly in the rows read so far, to `full`, reached after `over` rows.
 
     Rows are whole numbers, so the ramp is a staircase; it keeps where each stair begins, at most `full` of them.

@@ -12,12 +12,12 @@ from gptwright.foundations.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Share:
-    """Process `rank` of `ranks` takes its rows in `pieces`: more pieces need less memory and change no result."""
+class BatchShard:
+    """Process `rank` of `ranks` takes its rows in `micro_batches`: more need less memory and change no result."""
 
     rank: int = 0
     ranks: int = 1
-    pieces: int = 1
+    micro_batches: int = 1
     asked: list[int] = field(default_factory=list[int], compare=False, repr=False)
     """rows of the batches that were to be cut"""
 
@@ -31,14 +31,18 @@ class Share:
             raise ConfigError(f"a row or more for each of the {self.ranks} processes", f"{rows} rows in a step",
                               "Raise the rows a step, or start fewer processes.")  # fmt: skip
         first, end = (rows * edge // self.ranks for edge in (self.rank, self.rank + 1))
-        pieces = min(self.pieces, rows // self.ranks)
-        cuts = [first + (end - first) * piece // pieces for piece in range(pieces + 1)]
+        micro_batches = min(self.micro_batches, rows // self.ranks)
+        cuts = [first + (end - first) * piece // micro_batches for piece in range(micro_batches + 1)]
         return (slice(*cut) for cut in pairwise(cuts))
 
-    def finer(self) -> "Share | None":
+    def with_more_micro_batches(self) -> "BatchShard | None":
         """The same rows in twice as many pieces; None when every piece that was asked for is one row already."""
         most = max(self.asked, default=0) // self.ranks
-        return replace(self, pieces=min(2 * self.pieces, most), asked=[]) if self.pieces < most else None
+        return (
+            replace(self, micro_batches=min(2 * self.micro_batches, most), asked=[])
+            if self.micro_batches < most
+            else None
+        )
 
 
-WHOLE = Share()
+WHOLE = BatchShard()

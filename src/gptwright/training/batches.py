@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile
-from gptwright.training.batch_schedule import Ramp
+from gptwright.training.batch_schedule import BatchSizeSchedule
 
 WIDTHS = 8  # batches' widths come in multiples of this: for every new shape oneDNN compiles and keeps new kernels
 EXACT = 4096  # so many things are shuffled by a table, more by a formula
@@ -57,9 +57,9 @@ def _feistel(index: int, size: int, seed: int) -> int:
 class Windows:
     """Windows of `length` + 1 tokens from a token file: every epoch in another order and cut at another place."""
 
-    def __init__(self, tokens: TokenFile, length: int, rows: Ramp | int, seed: int) -> None:
+    def __init__(self, tokens: TokenFile, length: int, rows: BatchSizeSchedule | int, seed: int) -> None:
         self.tokens, self.length, self.seed = tokens, length, seed
-        self.ramp = Ramp(rows) if isinstance(rows, int) else rows
+        self.batch_schedule = BatchSizeSchedule(rows) if isinstance(rows, int) else rows
         self.count = (len(tokens) - length - 1) // length
         if self.count < 1:
             raise InputError(f"at least {2 * length + 1} tokens of text to cut windows of {length} from",
@@ -67,7 +67,7 @@ class Windows:
 
     def batch(self, step: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
         """Inputs and the tokens that follow them."""
-        first, count = self.ramp.before(step), self.ramp.rows(step)
+        first, count = self.batch_schedule.before(step), self.batch_schedule.rows(step)
         rows = np.stack([self._window(number) for number in range(first, first + count)])
         data = torch.from_numpy(rows)
         return data[:, :-1], data[:, 1:]

@@ -28,30 +28,31 @@ def save_checkpoint(
     state: dict[str, Any],
     *,
     every: int = 1,
-    kept: int = 2,
+    keep_checkpoints: int = 2,
     layout: Layout = ALL,
 ) -> None:
-    """Writes `step-000123/` whole or not at all, then drops all others but the last `kept` of every `every` steps.
+    """Writes `step-000123/` whole or not at all, then drops all others but the last
+    `keep_checkpoints` of every `every` steps.
 
     What a stop leaves in between is dropped by the next one, so that a run that was stopped keeps the same as another.
     Of several processes each writes its tensors, and the first the rest.
     """
     path, world = folder / f"step-{step:06d}", layout.world
     if not world.first:
-        world.meet()
+        world.barrier()
         write_pieces(tensors, unfinished_folder(path), layout)
-        world.meet()
+        world.barrier()
         return
     with new_folder(path) as unfinished:
-        world.meet()
+        world.barrier()
         write_pieces(tensors, unfinished, layout)
         write_json(unfinished / "state.json", {"step": step, **state})
-        world.meet()
+        world.barrier()
     for killed in folder.glob(".step-*"):
         shutil.rmtree(killed)
     *others, newest = _all(folder)
     regular = [path for path in (*others, newest) if _step(path) % every == 0]
-    for old in set(others) - set(regular[-kept:]):
+    for old in set(others) - set(regular[-keep_checkpoints:]):
         shutil.rmtree(old)
 
 
@@ -71,7 +72,7 @@ def newest_checkpoint(
     layout. Raises `ArtifactError` when there are checkpoints and none of them is whole.
     """
     newest = _newest_whole(folder, every) if layout.world.first else None
-    step = layout.world.told(-1 if newest is None else _step(newest))
+    step = layout.world.broadcast(-1 if newest is None else _step(newest))
     if step < 0:
         return None
     path = folder / f"step-{step:06d}"

@@ -21,7 +21,7 @@ def compile_parts(network: nn.Module, *, alone: bool) -> None:
         part.compile()
 
 
-def as_written() -> AbstractContextManager[None]:
+def force_eager() -> AbstractContextManager[None]:
     """Inside, nothing is compiled: for looks on the way, whose shapes are all different."""
     if "torch._dynamo" not in sys.modules:
         return nullcontext()  # nothing was compiled, and importing the compiler takes seconds

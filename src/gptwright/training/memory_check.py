@@ -8,7 +8,7 @@ from gptwright.foundations.errors import MemoryShort
 ID = 8 + 8  # bytes of a token and its target
 
 
-def check_memory(network: nn.Module, rows: int, length: int, pieces: int = 1) -> None:
+def check_memory(network: nn.Module, rows: int, length: int, micro_batches: int = 1) -> None:
     """Raises `MemoryShort` when a step's `rows` of `length` tokens, in so many pieces, need more than is free.
 
     The least that they need: the ids, and what goes into and out of every linear layer, kept for the backward pass.
@@ -22,9 +22,13 @@ def check_memory(network: nn.Module, rows: int, length: int, pieces: int = 1) ->
         if isinstance(layer, nn.Linear)
     )
     on_processor = device_of(network).type == "cpu"
-    needed = ids + (kept * -(-rows // pieces) * length if on_processor else 0)
+    needed = ids + (kept * -(-rows // micro_batches) * length if on_processor else 0)
     if needed > free:
-        finer = -(-kept * tokens // max(free - ids, 1))
-        more = f", or more pieces: {finer:,}" if on_processor and ids < free / 2 and finer <= rows else ""
+        with_more_micro_batches = -(-kept * tokens // max(free - ids, 1))
+        more = (
+            f", or more pieces: {with_more_micro_batches:,}"
+            if on_processor and ids < free / 2 and with_more_micro_batches <= rows
+            else ""
+        )
         raise MemoryShort(f"memory for a batch of {rows:,} rows × {length:,} tokens, {needed / 1e9:,.1f} GB at least",
                             f"{free / 1e9:.1f} GB free", f"Give fewer rows, a shorter length{more}.")  # fmt: skip

@@ -25,7 +25,7 @@ FUSED = {"qkv.weight": 3}  # matrices of several outputs, equal rows each, that 
 class Muon:
     """Its settings. `dtype` is what its products are computed in: that of the model's matrices."""
 
-    decay: float = 0.1
+    weight_decay: float = 0.1
     momentum: float = 0.95
     dtype: torch.dtype = torch.bfloat16
     others: AdamW = field(default_factory=AdamW)
@@ -54,7 +54,7 @@ class MuonUpdate:
                 momentum = self.momentum[name].lerp_(gradient, 1 - self.rule.momentum)
                 wanted[name] = gradient.lerp(momentum, self.rule.momentum)  # Nesterov
         for name, direction in directions(wanted, self.rule.dtype, self.layout):
-            self.hidden[name].mul_(1 - rate * self.rule.decay).sub_(direction, alpha=rate)
+            self.hidden[name].mul_(1 - rate * self.rule.weight_decay).sub_(direction, alpha=rate)
 
     def tensors(self) -> dict[str, Tensor]:
         """The momentum of every hidden matrix, and what AdamW keeps of the others."""
@@ -81,10 +81,10 @@ def directions(wanted: Mapping[str, Tensor], dtype: torch.dtype, layout: Layout 
     for name, part in wanted.items():
         shapes[layout.shapes.get(name, part.shape)].append(name)
     for names in shapes.values():
-        pieces = [pieces_of(name, layout.whole(name, wanted[name])) for name in names]
-        together = orthogonal(torch.cat(pieces), dtype)
+        micro_batches = [pieces_of(name, layout.whole(name, wanted[name])) for name in names]
+        together = orthogonal(torch.cat(micro_batches), dtype)
         scale = ROOT_MEAN_SQUARE * max(together.shape[1:]) ** 0.5
-        for name, parts in zip(names, together.split([len(piece) for piece in pieces]), strict=True):
+        for name, parts in zip(names, together.split([len(piece) for piece in micro_batches]), strict=True):
             yield name, layout.part(name, parts.float().flatten(0, 1).mul_(scale))
 
 

@@ -32,7 +32,7 @@ class Update(Protocol):
 
 
 @runtime_checkable
-class Rule(Protocol):
+class OptimizerConfig(Protocol):
     """Settings of a way to turn gradients into steps."""
 
     def over(self, masters: Mapping[str, Tensor], layout: Layout) -> Update:
@@ -40,7 +40,7 @@ class Rule(Protocol):
         ...
 
 
-def hold_matrices_in(module: nn.Module, dtype: torch.dtype) -> None:
+def cast_linears(module: nn.Module, dtype: torch.dtype) -> None:
     """Keeps the weights of linear layers in `dtype`; embeddings and norms stay in float32."""
     for part in module.modules():
         if isinstance(part, nn.Linear):
@@ -57,7 +57,10 @@ class Optimizer:
     """The masters of a model's parameters, and a rule that changes them."""
 
     def __init__(
-        self, named_parameters: Iterable[tuple[str, nn.Parameter]], rule: Rule | None = None, layout: Layout = ALL
+        self,
+        named_parameters: Iterable[tuple[str, nn.Parameter]],
+        rule: OptimizerConfig | None = None,
+        layout: Layout = ALL,
     ) -> None:
         self.parameters, self.layout = dict(named_parameters), layout
         self.masters = {name: master_of(parameter) for name, parameter in self.parameters.items()}
@@ -117,7 +120,7 @@ def refuse_lost(weights: Mapping[str, Tensor]) -> None:
                           "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
 
 
-def release(network: nn.Module, optimizer: Optimizer) -> None:
+def restore_master_weights(network: nn.Module, optimizer: Optimizer) -> None:
     """Gives the model its float32 master weights, for evaluation and export.
 
     Raises `ConfigError` when they are no numbers any more.

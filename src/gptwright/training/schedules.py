@@ -23,7 +23,7 @@ def cosine(peak: float, steps: float, warmup: int, floor: float = 0.1) -> Schedu
     return rate
 
 
-def trapezoid(peak: float, steps: float, warmup: int, cooldown: float = 0.4) -> Schedule:
+def wsd(peak: float, steps: float, warmup: int, cooldown: float = 0.4) -> Schedule:
     """Linear up, flat, and linear to 0 over the last `cooldown` share: half-way models are as good as their steps."""
 
     def rate(step: float) -> float:
@@ -36,7 +36,7 @@ def trapezoid(peak: float, steps: float, warmup: int, cooldown: float = 0.4) -> 
 
 def linear(peak: float, steps: float, warmup: int = 0) -> Schedule:
     """Linear up, then linear to 0."""
-    return trapezoid(peak, steps, warmup, cooldown=1.0)
+    return wsd(peak, steps, warmup, cooldown=1.0)
 
 
 def inverse_root(peak: float, steps: float, warmup: int) -> Schedule:
@@ -49,7 +49,7 @@ def inverse_root(peak: float, steps: float, warmup: int) -> Schedule:
 
 
 SCHEDULES: dict[str, Callable[[float, float, int], Schedule]] = {
-    "trapezoid": trapezoid,
+    "wsd": wsd,
     "cosine": cosine,
     "cosine-to-zero": partial(cosine, floor=0.0),
     "linear": linear,

@@ -12,22 +12,22 @@ from gptwright.foundations.shutdown import StopRequest, stop_request
 from gptwright.training.async_checkpoint import Saving
 from gptwright.training.checkpoint import forget_after, newest_checkpoint
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.train_state import PATIENCE, ROLLBACKS, Course
+from gptwright.training.train_state import PATIENCE, ROLLBACKS, TrainState
 
 
 class Session:
-    """Made by `session`. Do the steps of `course`, and call `record` after each."""
+    """Made by `session`. Do the steps of `train_state`, and call `record` after each."""
 
     def __init__(
         self,
         folder: StageFolder,
         optimizer: Optimizer,
-        course: Course,
+        train_state: TrainState,
         saving: Saving,
         line: ProgressLine,
         stop: StopRequest,
     ) -> None:
-        self.folder, self.optimizer, self.course = folder, optimizer, course
+        self.folder, self.optimizer, self.train_state = folder, optimizer, train_state
         self.state: dict[str, Any] = {}
         self._saving, self._line, self._stop = saving, line, stop
         self._restore()
@@ -40,16 +40,16 @@ class Session:
         helped, and what kept the last save from being written.
         """
         self._saving.check()
-        bad = self.course.bad
+        bad = self.train_state.bad
         self.folder.metrics.log(step, **values, **({"skipped_in_a_row": bad} if bad else {}))
         self._line.update(step, **values)
         finished = step >= self._line.total
         if bad >= PATIENCE and not finished:
             self._go_back()
             return
-        self._stop.signal_number = self.optimizer.layout.world.largest(self._stop.signal_number)
+        self._stop.signal_number = self.optimizer.layout.world.all_max(self._stop.signal_number)
         if (self._saving.is_time(step) and not bad) or finished or self._stop:
-            self._saving.save(step, self.optimizer.tensors(), {"course": asdict(self.course), **self.state})
+            self._saving.save(step, self.optimizer.tensors(), {"course": asdict(self.train_state), **self.state})
             self.folder.save()
         if not finished and self._stop:
             self._saving.wait()
@@ -63,46 +63,55 @@ class Session:
         tensors, self.state = found
         self.optimizer.restore(tensors)
         self.state.pop("step")
-        self.course = Course(**self.state.pop("course"))
-        self.folder.metrics.rewind(self.course.done)
-        say(f"{self._line.name} goes on after step {self.course.done}")
-        self._line.update(self.course.done)
+        self.train_state = TrainState(**self.state.pop("course"))
+        self.folder.metrics.rewind(self.train_state.done)
+        say(f"{self._line.name} goes on after step {self.train_state.done}")
+        self._line.update(self.train_state.done)
 
     def _go_back(self) -> None:
         """To a checkpoint that a run leaves which is never stopped, and past the batches that came since."""
         self._saving.wait()
-        course, trouble, skipped = self.course, self.course.done, self.optimizer.skipped
-        why = f"gradients of {course.bad} batches in a row that are not finite or far too long, at step {trouble}"
-        if course.rollbacks >= ROLLBACKS:
+        train_state, trouble, skipped = self.train_state, self.train_state.done, self.optimizer.skipped
+        why = f"gradients of {train_state.bad} batches in a row that are not finite or far too long, at step {trouble}"
+        if train_state.rollbacks >= ROLLBACKS:
             raise ConfigError(f"another outcome after going back {ROLLBACKS} times", why,
                               "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
         found = newest_checkpoint(self._saving.folder, self._saving.every, self.optimizer.layout)
         if found is None:
-            course.back_to(course)
+            train_state.back_to(train_state)
             say(f"{self._line.name}: {why}. Nothing is saved yet to go back to")
             return
         tensors, state = found
         self.optimizer.restore(tensors)
         self.optimizer.skipped = skipped
-        course.back_to(Course(**state["course"]))
+        train_state.back_to(TrainState(**state["course"]))
         if self.optimizer.layout.world.first:
-            forget_after(self._saving.folder, course.done)
-        self.folder.metrics.rewind(course.done)
-        self.folder.metrics.log(course.done + 1, went_back_from_step=trouble)
-        self._line.update(course.done)
-        say(f"{self._line.name}: {why}. Back to step {course.done}, and past the batches since")
+            forget_after(self._saving.folder, train_state.done)
+        self.folder.metrics.rewind(train_state.done)
+        self.folder.metrics.log(train_state.done + 1, went_back_from_step=trouble)
+        self._line.update(train_state.done)
+        say(f"{self._line.name}: {why}. Back to step {train_state.done}, and past the batches since")
 
 
 @contextmanager
 def session(
-    folder: StageFolder, optimizer: Optimizer, *, steps: int, save_every: int, kept: int = 2, pieces: int = 1
+    folder: StageFolder,
+    optimizer: Optimizer,
+    *,
+    steps: int,
+    save_every: int,
+    keep_checkpoints: int = 2,
+    micro_batches: int = 1,
 ) -> Generator[Session]:
     """Restores the newest checkpoint into `optimizer` and its model, shows progress, listens for SIGINT and SIGTERM.
 
-    The last `kept` checkpoints stay, for going on, going back and averaging. `pieces` is what the course begins with.
+    The last `keep_checkpoints` checkpoints stay, for going on, going back and averaging. `micro_batches` is what
+    it begins with.
     `Session.state` is a small JSON-able table that is saved and restored beside the tensors.
     """
     verb = str(folder.record["verb"])
-    saving = Saving(folder / "checkpoints", every=save_every, kept=kept, layout=optimizer.layout)
+    saving = Saving(
+        folder / "checkpoints", every=save_every, keep_checkpoints=keep_checkpoints, layout=optimizer.layout
+    )
     with stop_request() as stop, ProgressLine(verb, steps) as line, saving:
-        yield Session(folder, optimizer, Course(pieces=pieces), saving, line, stop)
+        yield Session(folder, optimizer, TrainState(micro_batches=micro_batches), saving, line, stop)

@@ -11,8 +11,8 @@ from torch import Tensor
 from gptwright.foundations.device import fast_dtype
 from gptwright.models.catalogue import build
 from gptwright.objectives.language import next_token_loss
-from gptwright.training.optimizer import Optimizer, hold_matrices_in
-from gptwright.training.optimizers import RULES
+from gptwright.training.optimizer import Optimizer, cast_linears
+from gptwright.training.optimizers import OPTIMIZERS
 
 CPU = torch.device("cpu")
 
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 def step_seconds(
     model: Any,
     *batches: tuple[int, int],
-    optim: str = "adamw",
+    optimizer_name: str = "adamw",
     dtype: torch.dtype | None = None,
     device: torch.device = CPU,
     at_most: float = 1.5,
@@ -28,8 +28,8 @@ def step_seconds(
     """One training step on batches of (rows, length) tokens drawn at random; `model` is a configuration."""
     dtype = dtype or fast_dtype()
     network: Any = build(model).to(device)
-    hold_matrices_in(network, dtype)
-    optimizer = Optimizer(network.named_parameters(), RULES[optim](0.1, 0.95, 1e-8, dtype))
+    cast_linears(network, dtype)
+    optimizer = Optimizer(network.named_parameters(), OPTIMIZERS[optimizer_name](0.1, 0.95, 1e-8, dtype))
     ids = [torch.randint(model.vocab, shape, device=device) for shape in batches]
 
     def step() -> None:

@@ -17,14 +17,14 @@ ROLLBACKS = 3  # without getting further, before giving up
 
 
 @dataclass
-class Course:
+class TrainState:
     """Plain numbers: a table of JSON holds it whole."""
 
     done: int = 0
     """steps"""
-    passed: int = 0
+    skipped_batches: int = 0
     """batches that were passed over"""
-    pieces: int = 1
+    micro_batches: int = 1
     """of a step's batch, worked on one after the other"""
     bad: int = 0
     """steps in a row whose gradient was not taken"""
@@ -45,7 +45,7 @@ class Course:
         """The norm from which a gradient is not believed. Below `clip` none is large: it is taken as it is."""
         return FACTOR * max(median(self.norms), clip) if len(self.norms) >= ENOUGH else float("inf")
 
-    def note(self, norm: float, limit: float) -> None:
+    def record_norm(self, norm: float, limit: float) -> None:
         """Remembers a gradient's norm; `limit` is what it was held against."""
         if not norm < limit:
             self.bad += 1
@@ -55,9 +55,9 @@ class Course:
         if self.done > self.furthest:
             self.rollbacks = 0
 
-    def back_to(self, saved: "Course") -> None:
+    def back_to(self, saved: "TrainState") -> None:
         """Goes on from `saved`, past all batches that were read since."""
-        self.passed += self.done - saved.done
+        self.skipped_batches += self.done - saved.done
         self.furthest = max(self.furthest, self.done)
         self.rollbacks += 1
         self.done, self.norms, self.bad = saved.done, saved.norms, 0

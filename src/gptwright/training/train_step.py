@@ -10,10 +10,10 @@ from torch import Tensor
 
 from gptwright.foundations.errors import MemoryShort, out_of_memory
 from gptwright.foundations.progress import say
-from gptwright.training.batch_shard import WHOLE, Share
+from gptwright.training.batch_shard import WHOLE, BatchShard
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import Schedule
-from gptwright.training.train_state import Course
+from gptwright.training.train_state import TrainState
 
 
 @dataclass(frozen=True)
@@ -29,39 +29,42 @@ class Step:
 
 def optimise(
     optimizer: Optimizer,
-    losses: Callable[[int, Share], Iterable[Tensor]],
+    losses: Callable[[int, BatchShard], Iterable[Tensor]],
     rate: Schedule,
-    course: Course,
+    train_state: TrainState,
     *,
     steps: int,
     clip: float = 1.0,
-    share: Share = WHOLE,
+    shard: BatchShard = WHOLE,
 ) -> Iterator[Step]:
-    """Runs the steps that `course` has to do up to `steps`.
+    """Runs the steps that `train_state` has to do up to `steps`.
 
     `losses(batch, share)` gives the loss of the batch of that number in parts that add up; each part's graph is freed
     before the next is built, so a large batch needs the memory of one piece only.
     """
-    for number in course.steps(steps):
+    for number in train_state.steps(steps):
         start = time.perf_counter()
-        batch = number + course.passed
-        loss = add_gradients(optimizer, partial(losses, batch), course, share)
+        batch = number + train_state.skipped_batches
+        loss = add_gradients(optimizer, partial(losses, batch), train_state, shard)
         # On its way while the norm is computed, which is all that a step waits for.
         loss = optimizer.layout.world.total(loss).to("cpu", non_blocking=True)
-        norm = take_step(optimizer, rate(number), course, clip)
+        norm = take_step(optimizer, rate(number), train_state, clip)
         yield Step(number + 1, float(loss), norm, rate(number), time.perf_counter() - start)
 
 
-def take_step(optimizer: Optimizer, rate: float, course: Course, clip: float = 1.0) -> float:
+def take_step(optimizer: Optimizer, rate: float, train_state: TrainState, clip: float = 1.0) -> float:
     """Moves the parameters, unless the gradient is not to be believed; returns its norm."""
-    limit = course.limit(clip)
+    limit = train_state.limit(clip)
     norm = optimizer.step(rate, clip, limit)
-    course.note(norm, limit)
+    train_state.record_norm(norm, limit)
     return norm
 
 
 def add_gradients(
-    optimizer: Optimizer, losses: Callable[[Share], Iterable[Tensor]], course: Course, share: Share = WHOLE
+    optimizer: Optimizer,
+    losses: Callable[[BatchShard], Iterable[Tensor]],
+    train_state: TrainState,
+    shard: BatchShard = WHOLE,
 ) -> Tensor:
     """Adds up the gradients of all parts and returns the loss of this share, which nothing waits for.
 
@@ -69,7 +72,7 @@ def add_gradients(
     are all that follow. Raises `MemoryShort` when a piece is one row, or other processes wait for this one's part.
     """
     while True:
-        mine = replace(share, pieces=course.pieces, asked=[])
+        mine = replace(shard, micro_batches=train_state.micro_batches, asked=[])
         try:
             return _backward(losses(mine))
         except (MemoryError, RuntimeError) as error:
@@ -77,15 +80,15 @@ def add_gradients(
                 raise
         # Not inside `except`: the error holds the failed attempt's tensors.
         optimizer.forget_gradients()
-        finer = mine.finer()
-        if finer is None:
+        with_more_micro_batches = mine.with_more_micro_batches()
+        if with_more_micro_batches is None:
             raise MemoryShort("memory for one row of a batch", "less than that",
                                 "Lower the length or the model's width, or end other programs.")  # fmt: skip
-        if share.ranks > 1:
+        if shard.ranks > 1:
             raise MemoryShort("memory for a process's rows of a batch", "less than that",
-                                f"Begin with --pieces {finer.pieces}.")  # fmt: skip
-        course.pieces = finer.pieces
-        say(f"out of memory: from here on a batch is worked on in {course.pieces} pieces")
+                                f"Begin with --micro-batches {with_more_micro_batches.micro_batches}.")  # fmt: skip
+        train_state.micro_batches = with_more_micro_batches.micro_batches
+        say(f"out of memory: from here on a batch is worked on in {train_state.micro_batches} pieces")
 
 
 def _backward(parts: Iterable[Tensor]) -> Tensor:

@@ -25,7 +25,7 @@ def test_the_gravest_come_first(whole_run: Path) -> None:
 
 def test_a_stage_that_stopped_is_not_judged_by_its_beginning(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
     begin = [{"step": 1, "ended": 0.1, "explained_variance": 0.0, "first_ratio_error": 1e-6}]
-    stage_writer(tmp_path / "01-ppo", "ppo", complete=False, config={"updates": 9}, metrics=begin)
+    stage_writer(tmp_path / "01-ppo", "ppo", complete=False, config={"updates": 9}, history=begin)
     assert [verdict.title for verdict in judge(collect(tmp_path))] == [
         "The run is not finished",
         "Sampler and trainer agree",

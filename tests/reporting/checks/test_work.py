@@ -47,7 +47,7 @@ def test_an_unfinished_run_is_held_to_the_plan_of_its_finished_stages(whole_run:
 
 
 def test_a_run_that_stopped_says_where(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
-    stage_writer(tmp_path / "01-pretrain", "pretrain", complete=False, config={"steps": 50}, metrics=[{"step": 7}])
+    stage_writer(tmp_path / "01-pretrain", "pretrain", complete=False, config={"steps": 50}, history=[{"step": 7}])
     (tmp_path / "recipe.toml").write_text("[pretrain]\n[sft]\n")
     verdict = finished(collect(tmp_path))
     assert verdict.level == "watch" and verdict.evidence == "pretrain stopped after 7 of 50; not begun: sft"

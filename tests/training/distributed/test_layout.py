@@ -7,20 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptwright.foundations.processes import Process
-from gptwright.training.distributed.layout import ALL, Layout, Region, dealt, local
+from gptwright.training.distributed.layout import ALL, Layout, ShardRegion, dealt, local
 from gptwright.training.distributed.mesh import Mesh, World
-from gptwright.training.distributed.tensor_parallel import Cut
+from gptwright.training.distributed.tensor_parallel import ShardSpec
 
-CUTS = (None, Cut(0), Cut(0, 3), Cut(1))
+CUTS = (None, ShardSpec(0), ShardSpec(0, 3), ShardSpec(1))
 
 
-def layout(mesh: Mesh, shape: torch.Size, cut: Cut | None) -> Layout:
+def layout(mesh: Mesh, shape: torch.Size, cut: ShardSpec | None) -> Layout:
     world = World(Process(), mesh, torch.device("cpu"))
     return Layout(world, {"w": shape}, {"w": cut} if cut else {})
 
 
 @given(shard=st.integers(1, 5), tensor=st.sampled_from([1, 2, 4]), cut=st.sampled_from(CUTS), height=st.integers(1, 3))
-def test_the_parts_put_together_are_the_whole(shard: int, tensor: int, cut: Cut | None, height: int) -> None:
+def test_the_parts_put_together_are_the_whole(shard: int, tensor: int, cut: ShardSpec | None, height: int) -> None:
     whole = torch.arange(height * 12 * 8).view(-1, 8)
     parts = layout(Mesh(shard=shard, tensor=tensor), whole.shape, cut)
     again, times = torch.full_like(whole, -1), torch.zeros_like(whole)
@@ -35,7 +35,7 @@ def test_the_parts_put_together_are_the_whole(shard: int, tensor: int, cut: Cut 
 
 
 @given(tensor=st.sampled_from([1, 2, 4]), cut=st.sampled_from(CUTS[1:]))
-def test_a_part_is_what_the_cut_takes(tensor: int, cut: Cut) -> None:
+def test_a_part_is_what_the_cut_takes(tensor: int, cut: ShardSpec) -> None:
     whole = torch.arange(12 * 8).view(12, 8)
     parts = layout(Mesh(shard=1, tensor=tensor), whole.shape, cut)
     for part in range(tensor):
@@ -44,7 +44,7 @@ def test_a_part_is_what_the_cut_takes(tensor: int, cut: Cut) -> None:
 
 def test_queries_keys_and_values_are_cut_each_by_itself() -> None:
     qkv = torch.tensor([10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33])
-    assert Cut(0, 3).of(qkv, 1, 2).tolist() == [12, 13, 22, 23, 32, 33]
+    assert ShardSpec(0, 3).of(qkv, 1, 2).tolist() == [12, 13, 22, 23, 32, 33]
 
 
 def test_rows_are_dealt_as_torch_chunks_them() -> None:
@@ -65,4 +65,4 @@ def test_alone_everything_is_whole() -> None:
     x = torch.randn(3, 2)
     assert ALL.whole("w", x) is x and ALL.part("w", x) is x and local(x) is x
     assert torch.equal(ALL.norm({"a": x, "b": 2 * x}), (5 * x.square().sum()).sqrt())
-    assert torch.equal(Region(()).of(x), x[:0])
+    assert torch.equal(ShardRegion(()).of(x), x[:0])

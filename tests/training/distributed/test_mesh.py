@@ -45,10 +45,10 @@ def test_processes_with_the_same_rows_share_nothing() -> None:
 
 
 def test_alone_every_question_has_an_answer() -> None:
-    assert ALONE.first and ALONE.largest(3) == 3 and ALONE.told(4) == 4
+    assert ALONE.first and ALONE.all_max(3) == 3 and ALONE.broadcast(4) == 4
     assert float(ALONE.total(torch.tensor(2.0))) == 2.0
-    assert ALONE.share(2).slices(4) is not None
-    ALONE.meet()
+    assert ALONE.batch_shard(2).slices(4) is not None
+    ALONE.barrier()
     with joined(Mesh(), "cpu"):
         assert in_turn(lambda: 5) == 5
     assert world(Mesh(), "cpu").process.count == 1

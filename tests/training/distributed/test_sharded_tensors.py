@@ -14,13 +14,13 @@ from gptwright.foundations.processes import Process
 from gptwright.training.distributed.layout import ALL, Layout
 from gptwright.training.distributed.mesh import Mesh, World
 from gptwright.training.distributed.sharded_tensors import Pieces, parameter_of, read_pieces, write_pieces
-from gptwright.training.distributed.tensor_parallel import Cut
+from gptwright.training.distributed.tensor_parallel import ShardSpec
 
 MESHES = ("one", "shard 2", "tensor 2", "replicate 2", "shard 2 × tensor 2", "replicate 2 × shard 2")
 TENSORS = {"master.qkv": torch.randn(24, 8), "exp_avg.out": torch.randn(8, 8), "master.norm": torch.randn(7),
            "step.qkv": torch.tensor(3.0), "skipped": torch.tensor(2)}  # fmt: skip
 SHAPES = {parameter_of(name): tensor.shape for name, tensor in TENSORS.items() if tensor.dim()}
-CUTS = {"qkv": Cut(0, 3), "out": Cut(1)}
+CUTS = {"qkv": ShardSpec(0, 3), "out": ShardSpec(1)}
 
 
 def layouts(mesh: Mesh) -> list[Layout]:

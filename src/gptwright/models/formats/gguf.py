@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.models.formats.gguf_config import check_kind, llama_config
-from gptwright.models.formats.gguf_container import Container, Stored, block_sizes, read_container
+from gptwright.models.formats.gguf_container import Container, GGUFTensor, block_sizes, read_container
 
 EMBEDDING, OUTPUT, ROTATION = "token_embd.weight", "output.weight", "rope_freqs.weight"
 MODEL_NAMES = {EMBEDDING: "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
@@ -67,7 +67,7 @@ def read_gguf(path: Path) -> Gguf:
     return Gguf(metadata=container.metadata, config=config, tensors=tensors)
 
 
-def _stored(container: Container, name: str) -> Stored:
+def _stored(container: Container, name: str) -> GGUFTensor:
     found = container.tensors.get(name)
     if found is None:
         raise ArtifactError(f"the tensor {name} in {container.path}", "nothing of that name",
@@ -130,7 +130,7 @@ def _shape(name: str, config: Mapping[str, Any]) -> tuple[int, ...]:
     return shapes.get(name.split(".")[-2], (width,))
 
 
-def _numbers(container: Container, name: str, stored: Stored) -> Tensor:
+def _numbers(container: Container, name: str, stored: GGUFTensor) -> Tensor:
     """The tensor in float32. Raises `ArtifactError` when something in it is no finite number."""
     from gguf import GGMLQuantizationType
     from gguf.quants import dequantize

@@ -33,7 +33,7 @@ MOST_NAME = 255  # bytes of one name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stored:
+class GGUFTensor:
     """Where one tensor lies in the file. `shape` is in torch's order, rows first; `kind` is ggml's number of a type."""
 
     shape: tuple[int, ...]
@@ -51,7 +51,7 @@ class Container:
 
     path: Path
     metadata: dict[str, Any]
-    tensors: dict[str, Stored]
+    tensors: dict[str, GGUFTensor]
     data: np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -264,16 +264,16 @@ def _row(cursor: _Cursor, i: int, count: int) -> _Row:
     return _Row(name, shape[::-1], kind, cursor.number("<Q", f"the place of {name}"))
 
 
-def _placed(table: list[_Row], start: int, alignment: int, blocks: Blocks, cursor: _Cursor) -> dict[str, Stored]:
+def _placed(table: list[_Row], start: int, alignment: int, blocks: Blocks, cursor: _Cursor) -> dict[str, GGUFTensor]:
     """The tensors by name, once each is known to lie in the file and on no other."""
-    stored: dict[str, Stored] = {}
+    stored: dict[str, GGUFTensor] = {}
     for row in table:
         if row.name in stored:
             raise cursor.wrong("each tensor once", f"{row.name} twice")
         if row.place % alignment:
             raise cursor.wrong(f"a multiple of {alignment} as the place of {row.name}", f"{row.place:,}")
         size = _size(row, blocks, cursor)
-        stored[row.name] = Stored(shape=row.shape, kind=row.kind, start=start + row.place, size=size)
+        stored[row.name] = GGUFTensor(shape=row.shape, kind=row.kind, start=start + row.place, size=size)
     at, before = start, "the header"
     for name, one in sorted(stored.items(), key=lambda item: item[1].start):
         if one.start < at:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from gptwright.training.distributed.mesh import ALONE, World
-from gptwright.training.distributed.tensor_parallel import Cut
+from gptwright.training.distributed.tensor_parallel import ShardSpec
 
 
 @dataclass(frozen=True)
-class Region:
+class ShardRegion:
     """A part of a whole tensor: runs of its rows, one after the other, and of each row the `columns`."""
 
     rows: tuple[range, ...]
@@ -54,11 +54,15 @@ class Layout:
     """
 
     def __init__(
-        self, world: World, shapes: Mapping[str, torch.Size], cuts: Mapping[str, Cut], inside: Collection[str] = ()
+        self,
+        world: World,
+        shapes: Mapping[str, torch.Size],
+        cuts: Mapping[str, ShardSpec],
+        inside: Collection[str] = (),
     ) -> None:
         self.world, self.shapes, self.cuts, self.inside = world, shapes, cuts, inside
 
-    def region(self, name: str, shape: Iterable[int], shard: int, part: int) -> Region:
+    def region(self, name: str, shape: Iterable[int], shard: int, part: int) -> ShardRegion:
         """What the process at these places of the mesh holds of a tensor."""
         mesh, (height, *rest) = self.world.mesh, tuple(shape)
         cut = self.cuts.get(name)
@@ -68,12 +72,12 @@ class Layout:
             columns = columns[part * width : (part + 1) * width]
         runs = [range(height)]
         if cut and cut.dim == 0:
-            run, size = height // cut.pieces, height // cut.pieces // mesh.tensor
-            runs = [range(run * i + size * part, run * i + size * (part + 1)) for i in range(cut.pieces)]
+            run, size = height // cut.parts, height // cut.parts // mesh.tensor
+            runs = [range(run * i + size * part, run * i + size * (part + 1)) for i in range(cut.parts)]
         each = ceil(sum(map(len, runs)) / mesh.shard)
-        return Region(tuple(dealt(runs, each * shard, each * (shard + 1))), columns)
+        return ShardRegion(tuple(dealt(runs, each * shard, each * (shard + 1))), columns)
 
-    def mine(self, name: str) -> Region:
+    def mine(self, name: str) -> ShardRegion:
         """What this process holds."""
         return self.region(name, self.shapes[name], self.world.shard, self.world.part)
 

@@ -18,7 +18,7 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.processes import Process, this_process
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Amount, Count, settings
-from gptwright.training.batch_shard import Share
+from gptwright.training.batch_shard import BatchShard
 
 T = TypeVar("T")
 TOGETHER = "Choose mesh sizes whose product is the number of processes."
@@ -74,10 +74,10 @@ class World:
             self.data: Any = self.axes["replicate", "shard"]._flatten("data").get_group()
             self.control, self.background = (_on_processors() for _ in range(2))
 
-    def share(self, pieces: int) -> Share:
+    def batch_shard(self, micro_batches: int) -> BatchShard:
         """This process's part of every step's rows."""
         mesh = self.mesh
-        return Share(self.replica * mesh.shard + self.shard, mesh.replicate * mesh.shard, pieces)
+        return BatchShard(self.replica * mesh.shard + self.shard, mesh.replicate * mesh.shard, micro_batches)
 
     def total(self, number: Tensor) -> Tensor:
         """The sum of what the processes with other rows have, in place."""
@@ -85,7 +85,7 @@ class World:
             torch.distributed.all_reduce(number, group=self.data)
         return number
 
-    def largest(self, number: int) -> int:
+    def all_max(self, number: int) -> int:
         """The largest of what every process says; all wait for all."""
         if self.axes is None:
             return number
@@ -93,7 +93,7 @@ class World:
         torch.distributed.all_reduce(said, torch.distributed.ReduceOp.MAX, group=self.control)
         return int(said)
 
-    def told(self, number: int) -> int:
+    def broadcast(self, number: int) -> int:
         """What the first process says."""
         if self.axes is None:
             return number
@@ -101,7 +101,7 @@ class World:
         torch.distributed.broadcast(said, 0, group=self.control)
         return int(said)
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Returns when every process has come here; for a thread beside the work."""
         if self.axes is not None:
             torch.distributed.barrier(group=self.background)

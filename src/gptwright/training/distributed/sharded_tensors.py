@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gptwright.foundations.atomic_io import write_file
 from gptwright.foundations.errors import ArtifactError
-from gptwright.training.distributed.layout import Layout, Region
+from gptwright.training.distributed.layout import Layout, ShardRegion
 
 WHOLES = "shapes"
 
@@ -62,7 +62,7 @@ def written_here(tensors: Mapping[str, Tensor], layout: Layout) -> dict[str, Ten
     }
 
 
-def _pieces(name: str, tensor: Tensor, region: Region) -> dict[str, Tensor]:
+def _pieces(name: str, tensor: Tensor, region: ShardRegion) -> dict[str, Tensor]:
     column = region.columns.start if region.columns else 0
     starts = [rows.start for rows in region.rows]
     parts = tensor.contiguous().split([len(rows) for rows in region.rows])
@@ -102,12 +102,12 @@ class Pieces:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
-    def read(self, name: str, region: Region | None = None) -> Tensor:
+    def read(self, name: str, region: ShardRegion | None = None) -> Tensor:
         """A tensor, or a region of it. Raises `ArtifactError` when pieces are missing."""
         pieces, shape = self._found[name], self.shapes[name]
         if region is None and len(pieces) == 1 and pieces[0].shape == shape:
             return pieces[0].file.get_tensor(pieces[0].key)
-        region = region or Region((range(shape[0]),))
+        region = region or ShardRegion((range(shape[0]),))
         columns = region.columns or range(shape[1] if len(shape) > 1 else 1)
         width = (len(columns), *shape[2:]) if len(shape) > 1 else ()
         kind = pieces[0].file.get_slice(pieces[0].key)[:0].dtype
@@ -154,6 +154,6 @@ def read_pieces(folder: Path, layout: Layout) -> dict[str, Tensor]:
         return {name: pieces.read(name, _mine(name, shape, layout)) for name, shape in pieces.shapes.items()}
 
 
-def _mine(name: str, shape: Sequence[int], layout: Layout) -> Region | None:
+def _mine(name: str, shape: Sequence[int], layout: Layout) -> ShardRegion | None:
     parameter = parameter_of(name)
     return layout.mine(parameter) if shape and parameter in layout.shapes else None

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gptwright.models.catalogue import family_of
 from gptwright.training.distributed.layout import Layout
 from gptwright.training.distributed.mesh import World
-from gptwright.training.distributed.tensor_parallel import PLANS, Cut, check_parts, take_part
+from gptwright.training.distributed.tensor_parallel import PLANS, ShardSpec, check_parts, shard_layers
 from gptwright.training.optimizer import Optimizer, refuse_lost
 
 STAY_GATHERED = 2**31  # bytes of parameters that stay gathered from forward to backward: half the gathering saved
@@ -22,7 +22,7 @@ WHOLE_MODEL = ("hidden", "encode", "decode")
 METHODS = ("keys_and_values", "look")
 
 
-def spread(network: Any, world: World) -> Layout:
+def shard_model(network: Any, world: World) -> Layout:
     """Moves the model to its device and leaves there what this process holds. Every process has built the same.
 
     Raises `ConfigError` when the model's sizes do not fit the mesh.
@@ -32,9 +32,9 @@ def spread(network: Any, world: World) -> Layout:
         network.to(world.device)
         return Layout(world, shapes, {})
     check_parts(network.config, world.mesh.tensor)
-    cuts, inside = dict[str, Cut](), set[str]()
+    cuts, inside = dict[str, ShardSpec](), set[str]()
     if world.mesh.tensor > 1:
-        cuts, inside = take_part(network, world.part, world.mesh.tensor, world.axes["tensor"].get_group())
+        cuts, inside = shard_layers(network, world.part, world.mesh.tensor, world.axes["tensor"].get_group())
     if world.mesh.replicate * world.mesh.shard > 1:
         _shard(network, world)
     else:
@@ -68,7 +68,7 @@ def _shard(network: Any, world: World) -> None:
                 register_fsdp_forward_method(module, name)  # pyright: ignore[reportArgumentType]
 
 
-def collected(network: Any, optimizer: Optimizer) -> Any:
+def gather_model(network: Any, optimizer: Optimizer) -> Any:
     """The whole model of float32 masters in the first process, on the processor; None in the others, which help."""
     layout, tensors = optimizer.layout, dict[str, Tensor]()
     for name, master in optimizer.masters.items():

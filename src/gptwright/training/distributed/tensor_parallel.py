@@ -15,7 +15,7 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.layers.attention import Attention, CrossAttention, RotaryAttention
 from gptwright.layers.feedforward import FeedForward, SwiGLU
 from gptwright.layers.parallel import PartialEmbedding, PartialLinear, entering
-from gptwright.layers.vocabulary import Slice
+from gptwright.layers.vocabulary import VocabShard
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ PLANS: Mapping[type[nn.Module], Plan] = {
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A tensor in equal parts along `dim`, each of `pieces` equal runs of it taken by itself."""
+class ShardSpec:
+    """A tensor in equal parts along `dim`, each of `parts` equal runs of it taken by itself."""
 
     dim: int
-    pieces: int = 1
+    parts: int = 1
 
     def of(self, tensor: Tensor, part: int, parts: int) -> Tensor:
         """The part that one process holds."""
-        runs = tensor.unflatten(self.dim, (self.pieces, parts, -1))
+        runs = tensor.unflatten(self.dim, (self.parts, parts, -1))
         return runs.select(self.dim + 1, part).flatten(self.dim, self.dim + 1).contiguous()
 
 
@@ -61,13 +61,13 @@ def check_parts(config: Any, parts: int) -> None:
 
 
 @torch.no_grad()
-def take_part(network: Any, part: int, parts: int, group: Any) -> tuple[dict[str, Cut], set[str]]:
+def shard_layers(network: Any, part: int, parts: int, group: Any) -> tuple[dict[str, ShardSpec], set[str]]:
     """Leaves in `network` what this process holds of it.
 
     Returns how each parameter that is no longer whole was cut, and which whole ones see a part of the heads only, so
     that their gradients must be added up: gains of norms inside of layers.
     """
-    cuts, inside = dict[str, Cut](), set[str]()
+    cuts, inside = dict[str, ShardSpec](), set[str]()
     for name, layer in list(network.named_modules()):
         if plan := PLANS.get(type(layer)):
             cuts |= {f"{name}.{key}": cut for key, cut in _cut_layer(layer, plan, part, parts, group).items()}
@@ -76,15 +76,15 @@ def take_part(network: Any, part: int, parts: int, group: Any) -> tuple[dict[str
     return cuts | _cut_vocabulary(network, part, parts, group), inside
 
 
-def _cut_layer(layer: Any, plan: Plan, part: int, parts: int, group: Any) -> dict[str, Cut]:
-    cuts: dict[str, Cut] = {}
+def _cut_layer(layer: Any, plan: Plan, part: int, parts: int, group: Any) -> dict[str, ShardSpec]:
+    cuts: dict[str, ShardSpec] = {}
     for name in plan.outputs:
         linear = getattr(layer, name)
         for key in (key for key, value in linear.named_parameters() if value is not None):
-            cuts[f"{name}.{key}"] = cut = Cut(0, plan.fused.get(name, 1))
+            cuts[f"{name}.{key}"] = cut = ShardSpec(0, plan.fused.get(name, 1))
             setattr(linear, key, nn.Parameter(cut.of(getattr(linear, key), part, parts)))
     whole = getattr(layer, plan.inputs)
-    cuts[f"{plan.inputs}.weight"] = cut = Cut(1)
+    cuts[f"{plan.inputs}.weight"] = cut = ShardSpec(1)
     setattr(layer, plan.inputs, PartialLinear(nn.Parameter(cut.of(whole.weight, part, parts)), whole.bias, group))
     for name in plan.enters:
         layer.get_submodule(name).register_forward_pre_hook(entering(group))
@@ -93,7 +93,7 @@ def _cut_layer(layer: Any, plan: Plan, part: int, parts: int, group: Any) -> dic
     return cuts
 
 
-def _cut_vocabulary(network: Any, part: int, parts: int, group: Any) -> dict[str, Cut]:
+def _cut_vocabulary(network: Any, part: int, parts: int, group: Any) -> dict[str, ShardSpec]:
     """The embedding, an output matrix of its own, and an output bias: rows stand for tokens."""
     size: int = network.config.vocab
     rows = {id(network.embed.weight), id(network.output), id(getattr(network, "output_bias", None))}
@@ -101,8 +101,8 @@ def _cut_vocabulary(network: Any, part: int, parts: int, group: Any) -> dict[str
     for name in names:
         owner, _, key = name.rpartition(".")
         module = network.get_submodule(owner)
-        setattr(module, key, nn.Parameter(Cut(0).of(getattr(module, key), part, parts)))
+        setattr(module, key, nn.Parameter(ShardSpec(0).of(getattr(module, key), part, parts)))
     first = size // parts * part
     network.embed = PartialEmbedding(network.embed.weight, first, group)
-    network.vocabulary = Slice(first, size, group)
-    return dict.fromkeys(names, Cut(0))
+    network.vocabulary = VocabShard(first, size, group)
+    return dict.fromkeys(names, ShardSpec(0))

@@ -15,7 +15,7 @@ import pytest
 from gptwright.foundations.errors import ArtifactError, ConfigError, GptwrightError, InputError, ResourceError
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.recipes import stage as stages_module
-from gptwright.recipes.stage import STAGES, carry_out, stage
+from gptwright.recipes.stage import STAGES, execute_stage, stage
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.tokenize import Tokenize
 from gptwright.stages.validation import within_context
@@ -41,7 +41,7 @@ def test_an_unknown_stage_offers_the_nearest() -> None:
 
 def test_a_complete_stage_is_left_alone(prepared: Path, tokenized: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in tokenized.rglob("*")}
-    carry_out("tokenize", Tokenize(text=prepared, vocab=300), tokenized)
+    execute_stage("tokenize", Tokenize(text=prepared, vocab=300), tokenized)
     assert {path: path.stat().st_mtime_ns for path in tokenized.rglob("*")} == before
     assert "is complete" in capsys.readouterr().err
 
@@ -86,7 +86,7 @@ def test_what_was_refused_before_it_began_leaves_no_folder(refused: Refused, pre
     out = tmp_path / "out"
     refused("tokenize", "--text", prepared, "--vocab", 9999, "--out", out)
     assert not out.exists()
-    carry_out("tokenize", Tokenize(text=prepared, vocab=300), out)
+    execute_stage("tokenize", Tokenize(text=prepared, vocab=300), out)
 
 
 def test_what_had_begun_stays(monkeypatch: pytest.MonkeyPatch, prepared: Path, tmp_path: Path) -> None:
@@ -94,9 +94,11 @@ def test_what_had_begun_stays(monkeypatch: pytest.MonkeyPatch, prepared: Path, t
         (folder / "half").write_text("a line")
         raise InputError("more", "less", "Give it.")
 
-    monkeypatch.setattr(stages_module, "stage", lambda verb: stages_module.Stage(verb, Tokenize, run, lambda config: {}))
+    monkeypatch.setattr(
+        stages_module, "stage", lambda verb: stages_module.Stage(verb, Tokenize, run, lambda config: {})
+    )
     with pytest.raises(InputError):
-        carry_out("tokenize", Tokenize(text=prepared), tmp_path / "out")
+        execute_stage("tokenize", Tokenize(text=prepared), tmp_path / "out")
     assert json.loads((tmp_path / "out/stage.json").read_text())["state"] == "unfinished"
     assert (tmp_path / "out/half").read_text() == "a line"
 
@@ -105,9 +107,11 @@ def test_the_systems_refusals_are_explained(monkeypatch: pytest.MonkeyPatch, pre
     def run(config: Tokenize, folder: Path) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(stages_module, "stage", lambda verb: stages_module.Stage(verb, Tokenize, run, lambda config: {}))
+    monkeypatch.setattr(
+        stages_module, "stage", lambda verb: stages_module.Stage(verb, Tokenize, run, lambda config: {})
+    )
     with pytest.raises(ResourceError, match="can be written"):
-        carry_out("tokenize", Tokenize(text=prepared), tmp_path / "out")
+        execute_stage("tokenize", Tokenize(text=prepared), tmp_path / "out")
 
 
 def test_a_damaged_input_is_named(refused: Refused, tokenized: Path, tmp_path: Path) -> None:
@@ -125,7 +129,7 @@ def test_a_damaged_input_is_named(refused: Refused, tokenized: Path, tmp_path: P
 
 def test_windows_fit_into_the_context() -> None:
     within_context(256, 256)
-    with pytest.raises(ConfigError, match="length = 257"):
+    with pytest.raises(ConfigError, match="sequence_length = 257"):
         within_context(257, 256)
 
 
@@ -146,8 +150,8 @@ def test_a_tracker_gets_the_figures_and_is_no_part_of_the_run(
 
     monkeypatch.setattr(stages_module, "open_trackers", lambda names, folder, config: [Tracker()] if names else [])
     config = replace(pretrain_config, steps=2)
-    carry_out("pretrain", config, tmp_path / "out", ("tensorboard",))
-    carry_out("pretrain", config, tmp_path / "out")
+    execute_stage("pretrain", config, tmp_path / "out", ("tensorboard",))
+    execute_stage("pretrain", config, tmp_path / "out")
     assert told == [1, 2, -1]
     assert not [name for name in finished_stage(tmp_path / "out")["outputs"] if "tracking" in name]
 
@@ -191,8 +195,8 @@ def lasting(folder: Path) -> dict[str, Any]:
     lines = [json.loads(line) for line in files.pop("metrics.jsonl").splitlines()]
     files = {name: data for name, data in files.items() if not name.startswith("checkpoints")}
     return {
-        "figures": record["figures"],
-        "metrics": [{k: v for k, v in line.items() if k != "tokens_per_second"} for line in lines],
+        "metrics": record["metrics"],
+        "history": [{k: v for k, v in line.items() if k != "tokens_per_second"} for line in lines],
         **files,
     }
 
@@ -246,5 +250,5 @@ def test_others_wait_while_the_first_does_what_one_can_do(
             (tmp_path / "out").symlink_to(tokenized)
 
     monkeypatch.setattr(stages_module.time, "sleep", first_ends_its_work)
-    folder = carry_out("tokenize", Tokenize(text=tmp_path), tmp_path / "out")
+    folder = execute_stage("tokenize", Tokenize(text=tmp_path), tmp_path / "out")
     assert folder.state == "complete" and len(looks) == 3
