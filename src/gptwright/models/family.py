@@ -54,8 +54,8 @@ class HuggingFaceMapping:
         names = [ours]
         for mine, others in self.tensors.items():
             if (mine in names[0]) if mine.startswith(".") else names[0].startswith(mine):
-                micro_batches = (others,) if isinstance(others, str) else others
-                names = [name.replace(mine, piece, 1) for name in names for piece in micro_batches]
+                pieces = (others,) if isinstance(others, str) else others
+                names = [name.replace(mine, piece, 1) for name in names for piece in pieces]
         return tuple(names)
 
     def newer(self, theirs: str) -> str:

@@ -103,8 +103,8 @@ class ChatSession:
         """What was written, and whether somebody stopped it. The engine is asked to stop between two steps."""
         written = ""
         try:
-            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as micro_batches:
-                for piece in micro_batches:
+            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as pieces:
+                for piece in pieces:
                     written += piece.text
                     write(piece.text)
                     if stop:
