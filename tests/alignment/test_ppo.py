@@ -29,7 +29,7 @@ class Agent:
         self.both = PolicyAndValue(self.policy)
         self.writer = Engine(self.policy, [END])
         self.train_state = TrainState()
-        self.optimizer = Optimizer(self.both.named_parameters(), AdamW(decay=0.0, epsilon=1e-5))
+        self.optimizer = Optimizer(self.both.named_parameters(), AdamW(weight_decay=0.0, epsilon=1e-5))
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
@@ -113,7 +113,7 @@ def test_an_update_is_a_pure_function_of_its_seed() -> None:
 def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> None:
     agent, alone, asked = Agent(), Agent(), list[int]()
 
-    def also(number: int, shard: BatchShard) -> Iterator[Tensor]:
+    def auxiliary_losses(number: int, shard: BatchShard) -> Iterator[Tensor]:
         asked.append(number)
         yield agent.policy(torch.tensor([[5, 6]])).square().mean()
 

@@ -3,7 +3,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from gptwright.evaluation.intervals import Estimate, mean, share_by_group, student
+from gptwright.evaluation.intervals import Estimate, mean, share, share_by_group, student
 
 
 @pytest.mark.parametrize(
@@ -18,18 +18,18 @@ from gptwright.evaluation.intervals import Estimate, mean, share_by_group, stude
     ],
 )
 def test_shares_have_wilsons_interval(hits: int, count: int, low: float, high: float) -> None:
-    found = shard(hits, count)
+    found = share(hits, count)
     assert (found.value, found.count) == (hits / count, count)
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_nothing_measured_says_nothing() -> None:
-    found = shard(0, 0)
+    found = share(0, 0)
     assert (found.low, found.high, found.count) == (0.0, 1.0, 0)
 
 
 def test_half_wins_count() -> None:
-    assert shard(1.5, 3).value == 0.5
+    assert share(1.5, 3).value == 0.5
 
 
 def test_a_mean_by_hand() -> None:
@@ -68,7 +68,7 @@ def test_the_interval_over_groups_holds_the_truth_in_95_of_100_and_one_over_thin
         return sum(e.low <= p <= e.high for e in found) / len(found)
 
     assert 0.92 <= covered([share_by_group(world) for world in worlds]) <= 0.985
-    naive = [shard(sum(h for _, h, _ in world), sum(c for *_, c in world)) for world in worlds]
+    naive = [share(sum(h for _, h, _ in world), sum(c for *_, c in world)) for world in worlds]
     assert covered(naive) < 0.91
 
 
@@ -85,16 +85,16 @@ def test_it_is_as_wide_as_the_bootstrap_over_groups() -> None:
 
 def test_groups_of_one_are_wilsons_own_and_copies_say_nothing_new() -> None:
     singles = [(n, float(n % 3 > 0), 1) for n in range(60)]
-    assert share_by_group(singles) == shard(40, 60)
+    assert share_by_group(singles) == share(40, 60)
     copies = share_by_group(singles * 5)
     assert copies.count == 300 and copies.value == pytest.approx(40 / 60)
-    assert copies.high - copies.low >= shard(40, 60).high - shard(40, 60).low
+    assert copies.high - copies.low >= share(40, 60).high - share(40, 60).low
 
 
 def test_all_right_all_even_and_a_single_group() -> None:
-    assert share_by_group([]) == shard(0, 0)
+    assert share_by_group([]) == share(0, 0)
     sure = share_by_group([(n, 4.0, 4) for n in range(20)])
-    assert (sure.value, sure.high) == (1.0, 1.0) and sure.low < shard(20, 20).low
+    assert (sure.value, sure.high) == (1.0, 1.0) and sure.low < share(20, 20).low
     even = share_by_group([(n, 2.0, 4) for n in range(20)])
     assert even.value == 0.5 and even.low < 0.5 < even.high
     alone = share_by_group([("a", 30.0, 30)])

@@ -58,8 +58,8 @@ def test_more_of_anything_means_larger_models_and_more_tokens(name: str) -> None
         plans = [way(10**n) for n in range(4)]
         for less, more in pairwise(plans):
             assert more.model.width >= less.model.width
-            assert more.steps * more.rows > less.steps * less.rows
-            assert more.rate <= less.rate
+            assert more.steps * more.batch_size > less.steps * less.batch_size
+            assert more.learning_rate <= less.learning_rate
         assert plans[-1].model.width > plans[0].model.width
 
 

@@ -42,7 +42,7 @@ def material(tokenizer: Tokenizer, folder: Path, **more: Any) -> TaskInputs:
         "tokenizer": tokenizer,
         "train": train,
         "heldout": heldout,
-        "ramp": BatchSizeSchedule(4),
+        "batch_schedule": BatchSizeSchedule(4),
     }
     return TaskInputs(**settings | {"length": 32, "seed": 1} | more)  # type: ignore[arg-type]
 

@@ -158,7 +158,7 @@ def test_keys_that_do_not_fit(key: str, value: Any, says: str, tmp_path: Path) -
 def test_whole_numbers_are_numbers(tmp_path: Path) -> None:
     steps = [Step("prepare", "prepare", {}), Step("pretrain", "pretrain", {"tokens": "prepare", "learning_rate": 1})]
     found: Pretrain = configs(Recipe("x", steps), tmp_path)["pretrain"]
-    assert found.rate == 1.0 and isinstance(found.rate, float)
+    assert found.learning_rate == 1.0 and isinstance(found.learning_rate, float)
 
 
 @pytest.mark.parametrize("content", [b"[prepare", b"a = = 1", b"\xff\xfe", b"[a]\n[a]\n", b'x = "\xc3"'])

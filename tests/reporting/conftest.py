@@ -47,7 +47,7 @@ def scores(nats: float, form: float, **more: Any) -> dict[str, Any]:
 
 
 def write_stage(folder: Path, verb: str, *, seconds: float = 1.0, complete: bool = True, **parts: Any) -> Path:
-    """Writes stage.json; `parts` may be config, figures, metrics (a list), evaluation, and the folders it `reads`."""
+    """Writes stage.json; `parts` may be config, metrics, history (a list), evaluation, and the folders it `reads`."""
     folder.mkdir(parents=True)
     outputs = {"made": _hash(folder.name)}
     state = "complete" if complete else "unfinished"
@@ -62,8 +62,8 @@ def write_stage(folder: Path, verb: str, *, seconds: float = 1.0, complete: bool
             "peak_memory_gb": 1.5,
         }
     (folder / "stage.json").write_text(json.dumps(record))
-    if "metrics" in parts:
-        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in parts["metrics"]))
+    if "history" in parts:
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in parts["history"]))
     if "evaluation" in parts:
         (folder / "evaluation.json").write_text(json.dumps(parts["evaluation"]))
     return folder

@@ -157,7 +157,7 @@ def test_the_same_input_gives_the_same_bytes_and_the_seed_another_split(do: Do, 
 def test_one_book_in_one_file_is_trained_on_and_held_out(do: Do, tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("\n\n".join(story(i) for i in range(60)))
-    metrics, sides, sources = do(book, heldout=0.001)
+    metrics, sides, sources = do(book, heldout_fraction=0.001)
     check_law(metrics, sources)
     assert metrics["heldout_documents"] == 1
     assert len(sides["heldout"]) == 1 and len(sides["train"]) == metrics["train_documents"] >= 4
@@ -165,7 +165,7 @@ def test_one_book_in_one_file_is_trained_on_and_held_out(do: Do, tmp_path: Path)
 
 def test_sides_are_disjoint_and_about_as_large_as_asked(do: Do, tmp_path: Path) -> None:
     data = write_rows(tmp_path / "rows.jsonl", [{"text": story(i, 200)} for i in range(1_000)])
-    metrics, sides, _ = do(data, heldout=0.2)
+    metrics, sides, _ = do(data, heldout_fraction=0.2)
     assert 140 < metrics["heldout_documents"] < 260
     assert not {r["text"] for r in sides["train"]} & {r["text"] for r in sides["heldout"]}
 
@@ -191,7 +191,7 @@ def test_where_nothing_is_held_out_lines_for_training_are_those_first_that_name_
     do: Do, tmp_path: Path, named: int
 ) -> None:
     rows = [{"text": story(i, 400), "split": "train" if i < named else None} for i in range(80)]
-    metrics, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), heldout=1e-9)
+    metrics, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), heldout_fraction=1e-9)
     check_law(metrics, sources)
     assert 1_000 <= sum(len(r["text"]) for r in sides["heldout"]) < 2_000
     assert metrics["heldout_documents"] == len(sides["heldout"])
@@ -217,7 +217,7 @@ def test_what_a_file_holds_out_is_never_trained_on(do: Do, tmp_path: Path, word:
 def test_max_characters_takes_evenly_from_all_sources(do: Do, tmp_path: Path) -> None:
     for name, count in (("a", 200), ("b", 300), ("c", 5)):
         write_rows(tmp_path / f"{name}.jsonl", [{"text": story(ord(name) * 1_000 + i)} for i in range(count)])
-    metrics, _, sources = do(*(tmp_path / f"{n}.jsonl" for n in "abc"), max_characters=60_000, heldout=0.1)
+    metrics, _, sources = do(*(tmp_path / f"{n}.jsonl" for n in "abc"), max_characters=60_000, heldout_fraction=0.1)
     check_law(metrics, sources)
     assert metrics["characters"] <= 60_000
     assert metrics["train_characters"] > 53_900 and metrics["heldout_characters"] > 5_900

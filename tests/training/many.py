@@ -183,8 +183,8 @@ def everything(together: World, name: str, folder: Path) -> dict[str, Any]:
         "went on": {path.name: learned("gpt2", together, begun=path) for path in before},
         "said": said(together),
         "gradients": furthest_gradient(together) if together.axes else {},
-        "largest": together.largest(together.process.rank),
-        "told": together.told(together.process.rank + 5),
+        "all_max": together.all_max(together.process.rank),
+        "broadcast": together.broadcast(together.process.rank + 5),
     }
 
 

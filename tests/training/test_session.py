@@ -190,7 +190,7 @@ def test_the_pieces_of_a_run_are_those_it_was_saved_with(tmp_path: Path) -> None
     with pytest.raises(KeyError):
         train(tmp_path / "run", lambda batch: crash() if batch == 5 else starved(batch))
     state = read_json(tmp_path / "run" / "checkpoints" / "step-000004" / "state.json")
-    assert state["course"]["pieces"] == 2
+    assert state["course"]["micro_batches"] == 2
 
 
 def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(

@@ -11,9 +11,9 @@ from gptwright.training.throughput import losses, seconds_of, step_seconds
 TINY = GPT2Config(vocab=300, context=128, width=16, heads=2, layers=1)
 
 
-@pytest.mark.parametrize("optim", OPTIMIZERS)
-def test_a_step_takes_time(optim: str) -> None:
-    assert 0 < step_seconds(TINY, (2, 16), (1, 8), optim=optim, dtype=torch.float32) < 60
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_step_takes_time(optimizer: str) -> None:
+    assert 0 < step_seconds(TINY, (2, 16), (1, 8), optimizer_name=optimizer, dtype=torch.float32) < 60
 
 
 def test_a_loss_for_each_batch() -> None:

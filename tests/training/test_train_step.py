@@ -182,11 +182,11 @@ def losses(batch, share):
         yield (model(data[rows]).repeat(1, 8192) ** 2).sum() / 2**23
 
 optimizer = Optimizer(model.named_parameters())
-list(optimise(optimizer, losses, lambda step: 0.1, TrainState(pieces=64), steps=1))
+list(optimise(optimizer, losses, lambda step: 0.1, TrainState(micro_batches=64), steps=1))
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))
-print([step.number for step in optimise(optimizer, losses, lambda step: 0.1, course, steps=2)], course.pieces)
+print([step.number for step in optimise(optimizer, losses, lambda step: 0.1, course, steps=2)], course.micro_batches)
 """
 
 

@@ -77,7 +77,7 @@ class _Figures(ProgressColumn):
     def render(self, task: Task) -> Text:
         room = console.width - len(task.description) - BESIDE_FIGURES
         shown: list[str] = []
-        for figure in task.fields["figures"]:
+        for figure in task.fields["metrics"]:
             room -= len(figure) + (2 if shown else 0)
             if room < 0:
                 break

@@ -73,8 +73,7 @@ class Pretrain:
     model: ModelConfig = NANO
     """sizes, all at once by a preset's name (--model gpt2-124m) or one by one; the vocab is the tokenizer's"""
     minutes: Annotated[float, Range(0, 10**6)] = 0.0
-    """how long it may take: width, layers, batch_size, steps and learning_rate are chosen, and Muon; the family is
-    the model's"""
+    """how long it may take: width, layers, batch_size, steps, learning_rate are chosen, and Muon; the model's family"""
     total_tokens: Annotated[int, Range(0, 10**15)] = 0
     """or how many tokens it is to read"""
     flops: Annotated[float, Range(0, 1e30)] = 0.0
@@ -206,7 +205,7 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
                 folder.metrics.log(step.number, **look.metrics)
                 write_samples(folder, step.number, look.samples)
             read = lesson.tokens(step.number) - lesson.tokens(step.number - 1)
-            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate,
+            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, learning_rate=step.rate,
                        tokens_per_second=read / step.seconds)  # fmt: skip
     with force_eager():
         metrics = finished(config, folder, material, optimizer)

@@ -96,7 +96,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     ) as run:
         rate = linear(config.learning_rate, config.steps, warmup=5)
         for step in optimise(optimizer, learner.losses, rate, run.train_state, steps=config.steps):
-            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
+            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, learning_rate=step.rate)
     restore_master_weights(learner, optimizer)
     if isinstance(learner, RewardTask):
         export(model, base.tokenizer, folder / "model")

@@ -130,7 +130,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
     ) as run:
         rate = linear(config.learning_rate, config.steps, warmup=20)
         for step in optimise(optimizer, losses, rate, run.train_state, steps=config.steps):
-            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, rate=step.rate)
+            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm, learning_rate=step.rate)
     restore_master_weights(network, optimizer)
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)
     tuned = Model(network, base.tokenizer, "sft", CHAT_DEFAULTS)

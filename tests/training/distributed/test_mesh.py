@@ -56,7 +56,7 @@ def test_alone_every_question_has_an_answer() -> None:
 
 def test_together_all_agree(found: dict[str, Any]) -> None:
     for mesh, count in (("shard 2", 2), ("tensor 2", 2), ("shard 2 × tensor 2", 4), ("replicate 2 × shard 2", 4)):
-        assert found[mesh]["largest"] == count - 1 and found[mesh]["told"] == 5
+        assert found[mesh]["all_max"] == count - 1 and found[mesh]["broadcast"] == 5
 
 
 def test_a_mesh_is_refused_before_anybody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
