@@ -29,5 +29,5 @@ def block_mask(mask: PositionMask, length: int, device: torch.device) -> BlockMa
 
 @cache
 def compiled() -> Callable[..., Tensor]:
-    """Compiled on first use, which takes seconds."""
-    return torch.compile(flex_attention)
+    """Compiled on first use, which takes seconds, for any length: texts that grow must not compile anew."""
+    return torch.compile(flex_attention, dynamic=True)
