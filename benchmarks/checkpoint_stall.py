@@ -7,22 +7,31 @@ steps beside it. Prints both as shares of the time between two saves and of one 
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.models.catalogue import build, count, preset
-from gptwright.objectives.language import next_token_loss
 from gptwright.training.async_checkpoint import Saving
-from gptwright.training.batch_shard import BatchShard
+from gptwright.training.batches import TokenBatch
+from gptwright.training.next_token import TextMixture
 from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.train_state import TrainState
-from gptwright.training.train_step import optimise
+from gptwright.training.train_step import train_steps
+
+
+class RandomText:
+    """Windows of ids drawn at random."""
+
+    def __init__(self, vocab: int, rows: int, length: int) -> None:
+        self.vocab, self.shape = vocab, (rows, length + 1)
+
+    def batch(self, step: int) -> TokenBatch:
+        ids = torch.randint(self.vocab, self.shape, generator=torch.Generator().manual_seed(step))
+        return TokenBatch(ids[:, :-1], ids[:, 1:])
 
 
 def main() -> None:
@@ -39,18 +48,15 @@ def main() -> None:
     cast_linears(network, fast_dtype())
     optimizer = Optimizer(network.named_parameters())
 
-    def losses(batch: int, shard: BatchShard) -> Iterator[Tensor]:
-        shape = (given.batch_size, given.sequence_length + 1)
-        ids = torch.randint(network.config.vocab, shape, generator=torch.Generator().manual_seed(batch))
-        yield next_token_loss(network.hidden(ids[:, :-1]), network.output, ids[:, 1:])
-
+    text = RandomText(network.config.vocab, given.batch_size, given.sequence_length)
     plain, beside, copies, writing = [], [], [], False
-    total = given.save_every * given.saves
+    total, task = given.save_every * given.saves, TextMixture(network, [text])
+    steps = total + given.save_every // 2
     with (
         tempfile.TemporaryDirectory() as folder,
         Saving(Path(folder), every=given.save_every, keep_checkpoints=2) as saving,
     ):
-        for step in optimise(optimizer, losses, lambda step: 1e-4, TrainState(), steps=total + given.save_every // 2):
+        for step in train_steps(task, optimizer, lambda step: 1e-4, TrainState(), steps=steps):
             if step.number > 2:
                 (beside if writing else plain).append(step.seconds)
             if saving.is_time(step.number):

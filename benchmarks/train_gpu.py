@@ -31,8 +31,9 @@ from gptwright.models.gpt2 import PRESETS, GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.training.adamw import AdamW
 from gptwright.training.compile import compile_parts
-from gptwright.training.distributed.mesh import Mesh, World, joined, world
+from gptwright.training.distributed.mesh import Mesh
 from gptwright.training.distributed.sharding import shard_model
+from gptwright.training.distributed.world import World, joined, world
 from gptwright.training.optimizer import Optimizer, cast_linears
 
 VOCAB, CONTEXT, TOKENS_A_STEP = 50_304, 1024, 524_288

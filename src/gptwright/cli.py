@@ -205,7 +205,8 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
     import tyro
 
     options = [word for option in options for word in _parts(option)]
-    default = next((f.default for f in fields(config_type) if f.name == "model"), None)
+    model = next((f for f in fields(config_type) if f.name == "model"), None)
+    default = model.default_factory() if model and callable(model.default_factory) else None
     if not is_dataclass(default):
         return tyro.cli(config_type, args=options, prog=f"gptwright {verb}")
     if "--model" in options:

@@ -17,7 +17,7 @@ from gptwright.pretraining.translation_batches import PairBatch
 from gptwright.text.pack import TokenFile, pack
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batch_schedule import BatchSizeSchedule
-from gptwright.training.batch_shard import BatchShard
+from gptwright.training.batch_shard import WHOLE, BatchShard
 
 WORDS = {"the": "le", "cat": "chat", "dog": "chien", "sea": "mer", "warm": "chaud", "mat": "tapis", "free": "libre"}
 
@@ -48,59 +48,59 @@ def material(tokenizer: Tokenizer, folder: Path, **more: Any) -> TaskInputs:
 
 
 @pytest.fixture
-def lesson(tokenizer: Tokenizer, tmp_path: Path) -> Translation:
+def task(tokenizer: Tokenizer, tmp_path: Path) -> Translation:
     return Translation(material(tokenizer, tmp_path))
 
 
-def test_the_loss_is_smoothed_over_the_real_target_tokens(lesson: Translation) -> None:
-    batch = lesson.train.batch(5)
-    found = sum(lesson.losses(5))
+def test_the_loss_is_smoothed_over_the_real_target_tokens(task: Translation) -> None:
+    batch = task.train.batch(5)
+    found = sum(task.loss(task.batch(5), WHOLE))
     torch.manual_seed(0)
-    lesson.network.eval()
-    logits = lesson.network(batch.source, batch.lengths, batch.inputs)
+    task.network.eval()
+    logits = task.network(batch.source, batch.lengths, batch.inputs)
     still = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, label_smoothing=0.1)
     assert isinstance(found, torch.Tensor)
     assert found.item() == pytest.approx(still.item(), abs=0.5), "but for dropout"
     assert found.item() != pytest.approx(still.item(), abs=1e-4)
 
 
-def test_a_step_is_a_pure_function_of_seed_and_number_dropout_too(lesson: Translation) -> None:
-    one = [float(sum(lesson.losses(step)).detach()) for step in (3, 4)]  # type: ignore[union-attr]
-    lesson.look(3)
+def test_a_step_is_a_pure_function_of_seed_and_number_dropout_too(task: Translation) -> None:
+    one = [float(sum(task.loss(task.batch(step), WHOLE)).detach()) for step in (3, 4)]  # type: ignore[union-attr]
+    task.evaluate(3)
     torch.manual_seed(99)
-    two = [float(sum(lesson.losses(step)).detach()) for step in (4, 3)]  # type: ignore[union-attr]
+    two = [float(sum(task.loss(task.batch(step), WHOLE)).detach()) for step in (4, 3)]  # type: ignore[union-attr]
     assert one == two[::-1]
 
 
 def test_pieces_and_shares_add_up(tokenizer: Tokenizer, tmp_path: Path, split_as_whole: Callable[..., None]) -> None:
     config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=16, heads=2, layers=1, hidden=32, dropout=0.0)
-    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), batch_schedule=BatchSizeSchedule(6)))
-    split_as_whole(lesson.network, lambda shard: lesson.losses(3, shard))
+    task = Translation(material(tokenizer, tmp_path, network=build(config, 1), batch_schedule=BatchSizeSchedule(6)))
+    split_as_whole(task.network, lambda shard: task.loss(task.batch(3), shard))
 
 
 def test_pieces_drop_out_differently(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    lesson = Translation(material(tokenizer, tmp_path))
-    batch = lesson.train.batch(3)
-    lesson.train.batch = lambda step: PairBatch(
+    task = Translation(material(tokenizer, tmp_path))
+    batch = task.train.batch(3)
+    task.train.batch = lambda step: PairBatch(
         *(part[:1].repeat(2, *[1] * (part.dim() - 1)) for part in vars(batch).values())
     )  # type: ignore[method-assign]
-    one, two = (part.item() for part in lesson.losses(3, BatchShard(micro_batches=2)))
+    one, two = (part.item() for part in task.loss(task.batch(3), BatchShard(micro_batches=2)))
     assert one != two
 
 
-def test_tokens_and_epochs(lesson: Translation) -> None:
-    assert lesson.epochs(3 * lesson.train.count) == 3
-    assert lesson.tokens(lesson.train.count) == lesson.train.tokens.meta.tokens
+def test_tokens_and_epochs(task: Translation) -> None:
+    assert task.epochs(3 * task.train.count) == 3
+    assert task.tokens(task.train.count) == task.train.tokens.meta.tokens
 
 
-def test_figures_are_those_of_the_held_out_pairs(lesson: Translation) -> None:
-    metrics = lesson.measure()
+def test_figures_are_those_of_the_held_out_pairs(task: Translation) -> None:
+    metrics = task.measure()
     plain: list[torch.Tensor] = []
     smoothed: list[torch.Tensor] = []
-    lesson.network.eval()
+    task.network.eval()
     for place in range(70):
-        source, target = lesson.heldout.pair(place)
-        logits = lesson.network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[0, *target]]))[0]
+        source, target = task.heldout.pair(place)
+        logits = task.network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([[0, *target]]))[0]
         wanted = torch.tensor([*target, 0])
         plain.append(F.cross_entropy(logits, wanted, reduction="none").detach())
         smoothed.append(F.cross_entropy(logits, wanted, reduction="none", label_smoothing=0.1).detach())
@@ -109,27 +109,27 @@ def test_figures_are_those_of_the_held_out_pairs(lesson: Translation) -> None:
     assert metrics["heldout_pairs_translated"] == 70
     assert metrics["pairs_left_out"] == metrics["heldout_pairs_left_out"] == 0
     assert "tok:13a" in str(metrics["bleu_signature"]) and "nc:6" in str(metrics["chrf_signature"])
-    assert metrics == lesson.measure()
+    assert metrics == task.measure()
 
 
-def test_a_look_shows_source_translation_and_reference(lesson: Translation) -> None:
-    look = lesson.look(4)
-    assert look.metrics.keys() == {"heldout_nats", "heldout_smoothed_nats", "heldout_bleu", "heldout_chrf"}
+def test_a_look_shows_source_translation_and_reference(task: Translation) -> None:
+    found = task.evaluate(4)
+    assert found.metrics.keys() == {"heldout_nats", "heldout_smoothed_nats", "heldout_bleu", "heldout_chrf"}
     source, target = sentences(70, 300)[:2]
-    assert look.samples[0].startswith(f"{source} → ") and look.samples[0].endswith(f" (reference: {target})")
-    assert len(look.samples) == 2
+    assert found.samples[0].startswith(f"{source} → ") and found.samples[0].endswith(f" (reference: {target})")
+    assert len(found.samples) == 2
 
 
 def test_it_learns_to_translate(tokenizer: Tokenizer, tmp_path: Path) -> None:
     config = TransformerConfig(vocab=tokenizer.vocab, context=40, width=48, heads=4, layers=1, hidden=96, dropout=0.0)
-    lesson = Translation(material(tokenizer, tmp_path, network=build(config, 1), batch_schedule=BatchSizeSchedule(16)))
-    optimizer = torch.optim.Adam(lesson.network.parameters(), 5e-3)
+    task = Translation(material(tokenizer, tmp_path, network=build(config, 1), batch_schedule=BatchSizeSchedule(16)))
+    optimizer = torch.optim.Adam(task.network.parameters(), 5e-3)
     for step in range(200):
-        for part in lesson.losses(step):
+        for part in task.loss(task.batch(step), WHOLE):
             part.backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert float(lesson.measure()["heldout_bleu"]) > 80
+    assert float(task.measure()["heldout_bleu"]) > 80
 
 
 def test_pairs_beyond_the_context_are_counted(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from gptwright.foundations.config import decode
 from gptwright.foundations.errors import GptwrightError
 from gptwright.foundations.settings import FINITE, WHOLE, Range, numbers_of
 from gptwright.layers.positions import RopeScaling
-from gptwright.models.catalogue import FAMILIES, ModelConfig, config_from_table
+from gptwright.models.catalogue import FAMILIES, config_from_table
+from gptwright.models.config import ModelConfig
 from gptwright.recipes.stage import STAGES
 from gptwright.stages.pretrain import Pretrain
 from gptwright.training.distributed.mesh import Mesh

@@ -13,10 +13,10 @@ from typing import Any, get_args
 import pytest
 import tyro
 
+from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ConfigError, InputError, ResourceError
 from gptwright.inference.packed_model import KERNELS
 from gptwright.stages.serve import Serve, feedback_path, run
-from gptwright.stages.validation import Dtype
 
 
 def test_the_command_line() -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from gptwright.configs.validation import within_context
 from gptwright.foundations.errors import ArtifactError, ConfigError, GptwrightError, InputError, ResourceError
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.recipes import stage as stages_module
 from gptwright.recipes.stage import STAGES, execute_stage, stage
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.tokenize import Tokenize
-from gptwright.stages.validation import within_context
 
 Refused = Callable[..., str]
 

@@ -18,6 +18,7 @@ import gptwright
 from gptwright.foundations.atomic_io import write_text
 
 SCRIPT = Path(__file__).with_name("many.py")
+SOURCE = Path(gptwright.__file__).parents[1]
 
 
 def free_port() -> int:
@@ -30,7 +31,7 @@ def start(count: int, folder: Path) -> None:
     """`count` processes that run many.py; fails with what they said."""
     everywhere = {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
                   "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1",
-                  "PYTHONPATH": str(Path(gptwright.__file__).parents[1])}  # fmt: skip
+                  "PYTHONPATH": os.pathsep.join(map(str, (SOURCE, SCRIPT.parents[1])))}  # fmt: skip
     processes = [
         subprocess.Popen([sys.executable, str(SCRIPT), str(folder)], stderr=subprocess.PIPE, text=True,
                          env=os.environ | everywhere | {"RANK": str(rank), "LOCAL_RANK": str(rank)})

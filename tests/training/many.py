@@ -31,12 +31,14 @@ from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import WHOLE, BatchShard
 from gptwright.training.checkpoint import newest_checkpoint, save_checkpoint
 from gptwright.training.distributed.layout import local
-from gptwright.training.distributed.mesh import ALONE, Mesh, World, joined, world
+from gptwright.training.distributed.mesh import Mesh
 from gptwright.training.distributed.sharding import gather_model, shard_model
+from gptwright.training.distributed.world import ALONE, World, joined, world
 from gptwright.training.muon import Muon
 from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.train_state import TrainState
-from gptwright.training.train_step import optimise
+from gptwright.training.train_step import train_steps
+from step_task import StepTask
 
 # A vocabulary that no number of shards divides, and few enough rows for four processes.
 SIZES = {"vocab": 50, "context": 16, "width": 16, "layers": 2}
@@ -148,8 +150,9 @@ def learned(name: str, together: World, saved: Path | None = None, begun: Path |
         assert newest is not None
         optimizer.restore(newest[0])
         train_state.done = newest[1]["step"]
-    for step in optimise(optimizer, lambda number, shard: losses(network, number, shard), lambda _: 0.01, train_state,
-                         steps=STEPS, shard=together.batch_shard(1) if together.axes else WHOLE):  # fmt: skip
+    task = StepTask(lambda number, shard: losses(network, number, shard), ROWS)
+    shard = together.batch_shard(1) if together.axes else WHOLE
+    for step in train_steps(task, optimizer, lambda _: 0.01, train_state, steps=STEPS, shard=shard):
         found += [step.loss, step.gradient_norm]
         if saved and step.number == SAVED:
             save_checkpoint(saved, SAVED, optimizer.tensors(), {}, layout=optimizer.layout)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from gptwright.configs.training import TrainingOptions
 from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ConfigError, Interrupted, ResourceError
 from gptwright.foundations.metrics import read_metrics
@@ -20,7 +21,8 @@ from gptwright.training.distributed.layout import Layout
 from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.schedules import cosine
 from gptwright.training.session import session
-from gptwright.training.train_step import optimise
+from gptwright.training.train_step import train_steps
+from step_task import StepTask
 
 STEPS = 9
 
@@ -39,11 +41,12 @@ def train(path: Path, disturb: Callable[[int], object] = lambda batch: None, eve
             loss = next_token_loss(network.hidden(ids[rows, :-1]), network.embed.weight, ids[rows, 1:], count=32)
             yield loss * size if isinstance(size, float) else loss
 
-    with session(folder, optimizer, steps=STEPS, save_every=every) as run:
+    task, options = StepTask(losses, rows=4), TrainingOptions(save_every=every)
+    with session(folder, optimizer, options, steps=STEPS) as run:
         if "noted" not in run.state:
             run.state["noted"] = run.train_state.done
-        for step in optimise(optimizer, losses, cosine(0.01, STEPS, 2), run.train_state, steps=STEPS):
-            run.record(step.number, loss_nats=step.loss, gradient_norm=step.gradient_norm)
+        for step in train_steps(task, optimizer, cosine(0.01, STEPS, 2), run.train_state, steps=STEPS):
+            run.record(step.number, **step.metrics)
         assert run.state == {"noted": 0}
     for name, parameter in network.named_parameters():
         assert torch.equal(parameter, optimizer.masters[name].to(parameter.dtype))
@@ -190,7 +193,7 @@ def test_the_pieces_of_a_run_are_those_it_was_saved_with(tmp_path: Path) -> None
     with pytest.raises(KeyError):
         train(tmp_path / "run", lambda batch: crash() if batch == 5 else starved(batch))
     state = read_json(tmp_path / "run" / "checkpoints" / "step-000004" / "state.json")
-    assert state["course"]["micro_batches"] == 2
+    assert state["train_state"]["micro_batches"] == 2
 
 
 def test_a_disk_that_is_full_stops_the_run_and_leaves_the_last_checkpoint(

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from gptwright.foundations.errors import ResourceError
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.train_state import ENOUGH, FACTOR, TrainState
-from gptwright.training.train_step import Step, optimise
+from gptwright.training.train_step import Step, train_steps
+from step_task import StepTask
 
+TESTS = Path(__file__).parents[1]
 DATA = torch.randn(12, 3, generator=torch.Generator().manual_seed(1))
 NO_MEMORY = {
     "Python": MemoryError(),
@@ -47,8 +50,13 @@ def run(
                 raise error
 
     optimizer = Optimizer(model.named_parameters())
-    done = optimise(
-        optimizer, losses, lambda step: 0.1 / (step + 1), train_state, steps=steps, shard=shard or BatchShard()
+    done = train_steps(
+        StepTask(losses, len(DATA)),
+        optimizer,
+        lambda step: 0.1 / (step + 1),
+        train_state,
+        steps=steps,
+        shard=shard or BatchShard(),
     )
     return model, list(done)
 
@@ -86,7 +94,9 @@ def test_a_caller_may_stop_between_steps() -> None:
         asked.append(batch)
         yield model(torch.ones(1, 1)).sum()
 
-    for step in optimise(Optimizer(model.named_parameters()), losses, lambda step: 0.1, TrainState(), steps=100):
+    for step in train_steps(
+        StepTask(losses, len(DATA)), Optimizer(model.named_parameters()), lambda step: 0.1, TrainState(), steps=100
+    ):
         if step.number == 3:
             break
     assert asked == [0, 1, 2]
@@ -102,7 +112,7 @@ def test_without_memory_the_same_batch_is_done_in_smaller_pieces(
     assert same(model, run(TrainState(micro_batches=4))[0]), "what the failed attempts added is dropped"
     assert len(steps) == 5
     said = capsys.readouterr().err.splitlines()
-    assert said == [f"out of memory: from here on a batch is worked on in {n} pieces" for n in (2, 4)]
+    assert said == [f"out of memory: from here on a batch is worked on in {n} micro-batches" for n in (2, 4)]
 
 
 def test_what_was_decided_once_is_kept() -> None:
@@ -143,7 +153,15 @@ def test_the_failed_attempt_is_freed_before_the_next() -> None:
             yield big.mean()
 
     try:
-        list(optimise(Optimizer(model.named_parameters()), losses, lambda step: 0.1, TrainState(), steps=1))
+        list(
+            train_steps(
+                StepTask(losses, len(DATA)),
+                Optimizer(model.named_parameters()),
+                lambda step: 0.1,
+                TrainState(),
+                steps=1,
+            )
+        )
     finally:
         gc.enable()
     assert len(set(alive)) == 1
@@ -160,7 +178,7 @@ def test_a_spike_changes_nothing_and_is_counted() -> None:
 
     weights = [model.weight.item()]
     bad: list[int] = []
-    for _ in optimise(optimizer, losses, lambda step: 0.1, train_state, steps=4):
+    for _ in train_steps(StepTask(losses), optimizer, lambda step: 0.1, train_state, steps=4):
         weights.append(model.weight.item())
         bad.append(train_state.bad)
     assert [a != b for a, b in pairwise(weights)] == [True, False, False, True]
@@ -169,31 +187,33 @@ def test_a_spike_changes_nothing_and_is_counted() -> None:
 
 LIMITED = """
 import resource, torch
+from step_task import StepTask
 from gptwright.training.train_state import TrainState
-from gptwright.training.train_step import optimise
+from gptwright.training.train_step import train_steps
 from gptwright.training.optimizer import Optimizer
 torch.set_num_threads(1)
 model = torch.nn.Linear(8, 8)
 data = torch.ones(1024, 8)
-course = TrainState()
+train_state = TrainState()
 
-def losses(batch, share):
-    for rows in share.slices(1024):
+def loss(step, shard):
+    for rows in shard.slices(1024):
         yield (model(data[rows]).repeat(1, 8192) ** 2).sum() / 2**23
 
-optimizer = Optimizer(model.named_parameters())
-list(optimise(optimizer, losses, lambda step: 0.1, TrainState(micro_batches=64), steps=1))
+task, optimizer = StepTask(loss, 1024), Optimizer(model.named_parameters())
+list(train_steps(task, optimizer, lambda step: 0.1, TrainState(micro_batches=64), steps=1))
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))
-print([step.number for step in optimise(optimizer, losses, lambda step: 0.1, course, steps=2)], course.micro_batches)
+done = [step.number for step in train_steps(task, optimizer, lambda step: 0.1, train_state, steps=2)]
+print(done, train_state.micro_batches)
 """
 
 
 def test_a_process_that_may_not_have_more_memory_gets_through() -> None:
     """The batch needs some GiB in one piece, and may have half of one."""
-    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", LIMITED], cwd=TESTS, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     steps, micro_batches = done.stdout.rsplit(" ", 1)
     assert steps == "[1, 2]" and 2 <= int(micro_batches) <= 32
-    assert "out of memory: from here on a batch is worked on in 2 pieces" in done.stderr
+    assert "out of memory: from here on a batch is worked on in 2 micro-batches" in done.stderr

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
@@ -18,7 +16,7 @@ from gptwright.text.jsonl import read_objects
 from gptwright.text.split import Split
 from gptwright.tokenizers.chat_templates.chat import Message, read_messages, render
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import WIDTHS, epoch_order, padded
+from gptwright.training.batches import WIDTHS, TokenBatch, epoch_order, padded
 
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)]*(?=\s|$)|[。！？]+[”’」』]*|$)")
 UNIT = re.compile(r"[\u3400-\u9fff]\W*|\s*[^\s\u3400-\u9fff]+")
@@ -139,7 +137,7 @@ class Demonstrations:
     def __init__(self, examples: Sequence[Demonstration], rows: int, seed: int, pad: int) -> None:
         self.examples, self.rows, self.seed, self.pad = examples, rows, seed, pad
 
-    def batch(self, step: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+    def batch(self, step: int) -> TokenBatch:
         """Inputs and targets; what pads is IGNORED."""
         block, place = divmod(step, GROUP)
         order = epoch_order(len(self.examples), self.rows * GROUP, block, self.seed)
@@ -147,16 +145,13 @@ class Demonstrations:
         place = epoch_order(GROUP, GROUP, block, self.seed)[place]
         return self._collated(order[place * self.rows : (place + 1) * self.rows])
 
-    def in_order(self) -> Iterator[tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]]:
+    def in_order(self) -> Iterator[TokenBatch]:
         """All of them once, the shortest first."""
         order = sorted(range(len(self.examples)), key=lambda i: len(self.examples[i].ids))
         for start in range(0, len(order), self.rows):
             yield self._collated(order[start : start + self.rows])
 
-    def _collated(self, numbers: Sequence[int]) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
+    def _collated(self, numbers: Sequence[int]) -> TokenBatch:
         chosen = [self.examples[i] for i in numbers]
-        ids, targets = (
-            padded([e.ids for e in chosen], self.pad, WIDTHS),
-            padded([e.targets for e in chosen], IGNORED, WIDTHS),
-        )
-        return ids, targets.to(torch.long)
+        ids = padded([e.ids for e in chosen], self.pad, WIDTHS)
+        return TokenBatch(ids, padded([e.targets for e in chosen], IGNORED, WIDTHS).to(torch.long))

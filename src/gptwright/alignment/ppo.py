@@ -42,6 +42,10 @@ class Episodes:
     advantage: Float[Tensor, "B A"]
     returns: Float[Tensor, "B A"]
 
+    @property
+    def rows(self) -> int:
+        return len(self.rollout)
+
     def at(self, rows: Int[Tensor, "R"]) -> "Episodes":
         """Some of them."""
         return Episodes(self.rollout.rows(rows), self.advantage[rows], self.returns[rows])
@@ -69,14 +73,14 @@ def update(
     episodes = Episodes(rollout, objective.whiten(advantage, said), returns)
     metrics = _about(judged, returns)
 
-    def everything(
-        number: int, minibatch: Episodes, seen: dict[str, float]
-    ) -> Callable[[BatchShard], Iterator[Tensor]]:
-        return lambda shard: chain(losses(agent, minibatch, settings, shard, seen), auxiliary_losses(number, shard))
+    def everything(number: int, seen: dict[str, float]) -> Callable[[Episodes, BatchShard], Iterator[Tensor]]:
+        return lambda minibatch, shard: chain(
+            losses(agent, minibatch, settings, shard, seen), auxiliary_losses(number, shard)
+        )
 
     for number, rows in enumerate(_minibatches(len(rollout), settings, seed)):
         seen: dict[str, float] = {}
-        add_gradients(optimizer, everything(number, episodes.at(rows), seen), train_state)
+        add_gradients(optimizer, everything(number, seen), episodes.at(rows), train_state)
         metrics["gradient_norm"] = take_step(optimizer, rate, train_state)
         metrics["value_loss"] = seen.pop("value_loss")
         if number == 0:

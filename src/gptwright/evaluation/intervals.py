@@ -6,20 +6,11 @@ as many independent ones. Their spread is therefore taken over prompts.
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from math import sqrt
 
+from gptwright.training.evaluation import Estimate
+
 Z = 1.959964
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure, the interval that holds the truth in 95 of 100 such measurements, and how many things were measured."""
-
-    value: float
-    low: float
-    high: float
-    count: int
 
 
 def share(hits: float, count: int) -> Estimate:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from math import log
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
@@ -14,6 +12,7 @@ from gptwright.layers.masks import Documents
 from gptwright.models.decoder import Decoder
 from gptwright.objectives.language import IGNORED, token_nats
 from gptwright.text.pack import TokenFile
+from gptwright.training.batches import TokenBatch
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int, o
 
 
 @torch.inference_mode()
-def answer_loss(model: Decoder, batches: Iterable[tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]]) -> float:
+def answer_loss(model: Decoder, batches: Iterable[TokenBatch]) -> float:
     """Mean nats of the targets of all batches together; those that are IGNORED do not count."""
     total, seen = 0.0, 0
     for ids, targets in batches:

@@ -177,20 +177,20 @@ def wait_for(result: "torch.Tensor") -> None:
 
 
 def matrix_dtype(name: str, device: str = "cpu") -> "torch.dtype":
-    """The format called `name`: float32, bfloat16, or "fast" for the faster one on `device`.
+    """The format called `name`: float32, bfloat16, or "auto" for the faster one on `device`.
 
     Raises `ConfigError` for another name. A recipe names the format, so that a run goes on in the one it began with.
     """
     import torch
 
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "fast": None}
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": None}
     if name not in known:
         raise ConfigError("a number format", f"'{name}'", nearest(name, known))
     return known[name] or fast_dtype(device)
 
 
 def format_name(name: str, device: str = "cpu") -> str:
-    """float32 or bfloat16, also for "fast"."""
+    """float32 or bfloat16, also for "auto"."""
     return str(matrix_dtype(name, device)).removeprefix("torch.")
 
 

@@ -8,6 +8,7 @@
 Every number is finite without saying so, in a recipe, on the command line and in Python alike.
 """
 
+import inspect
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -79,17 +80,21 @@ Layers = Annotated[int, Range(1, 1000)]
 def settings(cls: type[T]) -> type[T]:
     """A frozen, keyword-only dataclass whose numbers are checked before its own `__post_init__` looks at them.
 
+    Its fields come before those that it inherits.
+
     Making one raises `ConfigError` for the first number that is not finite, out of its range, or no number.
     """
-    own = cast("Any", cls.__dict__.get("__post_init__"))
+    more = getattr(cls, "__post_init__", None)
 
     def __post_init__(self: Any) -> None:
         check_numbers(self)
-        if own:
-            own(self)
+        if more:
+            more(self)
 
     cast("Any", cls).__post_init__ = __post_init__
-    return dataclass(frozen=True, kw_only=True)(cls)
+    own, made = inspect.get_annotations(cls), cast("Any", dataclass(frozen=True, kw_only=True)(cls))
+    made.__dataclass_fields__ = dict(sorted(made.__dataclass_fields__.items(), key=lambda named: named[0] not in own))
+    return made
 
 
 def check_numbers(config: Any) -> None:

@@ -1,6 +1,7 @@
-"""An encoder's lesson: find masked words, and say whether the second text follows the first (BERT §3.1)."""
+"""An encoder's task: find masked words, and say whether the second text follows the first (BERT §3.1)."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,13 +11,25 @@ from gptwright.objectives.language import IGNORED
 from gptwright.objectives.masked import MaskedIds, chosen_states, mask_tokens, masked_loss, next_sentence_loss
 from gptwright.pipelines.encoder import MASK, Encoder
 from gptwright.pretraining.nsp_pairs import Pairs, SentencePairs, SpecialIds
-from gptwright.pretraining.task import EvalReport, TaskInputs
-from gptwright.training.batch_shard import WHOLE, BatchShard
+from gptwright.pretraining.task import TaskInputs
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import key
+from gptwright.training.evaluation import Evaluation
 
 LONG_EVERY = 10
 SAMPLES = 2
 WORDS = 16  # of a sample
+
+
+class MaskedBatch(NamedTuple):
+    """Pairs of texts, and their ids with the masks in."""
+
+    pairs: Pairs
+    masked: MaskedIds
+
+    @property
+    def rows(self) -> int:
+        return len(self.masked.ids)
 
 
 class MaskedWords:
@@ -26,23 +39,18 @@ class MaskedWords:
     is the same, positions far out are never untrained, and a step does not depend on how many there will be.
     """
 
-    def __init__(self, material: TaskInputs) -> None:
-        self.network, self.seed = material.network, material.seed
-        self.batch_schedule, self.length, self.context = (
-            material.batch_schedule,
-            material.length,
-            material.network.config.context,
-        )
-        self.encoder = Encoder(material.network, material.tokenizer, "pretrain")
+    def __init__(self, inputs: TaskInputs) -> None:
+        self.network, self.seed, self.batch_schedule = inputs.network, inputs.seed, inputs.batch_schedule
+        self.length, self.context = inputs.length, inputs.network.config.context
+        self.encoder = Encoder(inputs.network, inputs.tokenizer, "pretrain")
         self.fewest_rows = self._rows_of_long(self.batch_schedule.rows(0))
-        frame = SpecialIds.of(material.tokenizer)
-        self.train, self.heldout = SentencePairs(material.train, frame), SentencePairs(material.heldout, frame)
+        special = SpecialIds.of(inputs.tokenizer)
+        self.train, self.heldout = SentencePairs(inputs.train, special), SentencePairs(inputs.heldout, special)
 
-    def losses(self, step: int, shard: BatchShard = WHOLE) -> Iterator[Tensor]:
-        pairs, masked = self.batch(step)
-        network, device = self.network, device_of(self.network)
-        chosen, count = int((masked.targets != IGNORED).sum()), len(masked.ids)
-        for rows in shard.slices(count):
+    def loss(self, batch: MaskedBatch, shard: BatchShard) -> Iterator[Tensor]:
+        (pairs, masked), network, device = batch, self.network, device_of(self.network)
+        chosen = int((masked.targets != IGNORED).sum())
+        for rows in shard.slices(batch.rows):
             read = (masked.ids, pairs.segments, pairs.lengths)
             states = network.encode(*(to_device(part[rows], device) for part in read))
             words, targets = chosen_states(states, masked.targets[rows])
@@ -50,10 +58,9 @@ class MaskedWords:
             found = masked_loss(states_of_words, network.output, network.output_bias, targets, chosen,
                                 network.vocabulary)  # fmt: skip
             follows = to_device(pairs.follows[rows], device)
-            yield found + next_sentence_loss(network.next_logits(states), follows, count)
+            yield found + next_sentence_loss(network.next_logits(states), follows, batch.rows)
 
-    def batch(self, step: int) -> tuple[Pairs, MaskedIds]:
-        """What the step reads: a pure function of seed and step."""
+    def batch(self, step: int) -> MaskedBatch:
         rows, length = self.batch_schedule.rows(step), self.length
         if step % LONG_EVERY == LONG_EVERY - 1:
             rows, length = self._rows_of_long(rows), self.context
@@ -68,22 +75,22 @@ class MaskedWords:
     def epochs(self, steps: int) -> float:
         return self.tokens(steps) / len(self.train.tokens)
 
-    def look(self, step: int) -> EvalReport:
-        return EvalReport(self._figures(batches=6), [self._sample(i) for i in range(SAMPLES)])
+    def evaluate(self, step: int) -> Evaluation:
+        return Evaluation(metrics=self._metrics(batches=6), samples=[self._sample(i) for i in range(SAMPLES)])
 
     def measure(self) -> dict[str, float]:
-        return self._figures(batches=40)
+        return self._metrics(batches=40)
 
-    def _some(self, pairs: SentencePairs, seed: int, rows: int, length: int) -> tuple[Pairs, MaskedIds]:
-        batch = pairs.batch(seed, rows=rows, length=length)
-        vocab = self.network.config.vocab
-        return batch, mask_tokens(
-            batch.ids, batch.ordinary, mask=self.encoder.mask, vocab=vocab, seed=key(seed, "hide")
+    def _some(self, pairs: SentencePairs, seed: int, rows: int, length: int) -> MaskedBatch:
+        found = pairs.batch(seed, rows=rows, length=length)
+        vocab, hide = self.network.config.vocab, key(seed, "hide")
+        return MaskedBatch(
+            found, mask_tokens(found.ids, found.ordinary, mask=self.encoder.mask, vocab=vocab, seed=hide)
         )
 
     @torch.inference_mode()
-    def _figures(self, batches: int) -> dict[str, float]:
-        """Over the same pairs of the held-out text at every look."""
+    def _metrics(self, batches: int) -> dict[str, float]:
+        """Over the same pairs of the held-out text at every evaluation."""
         nats = right = count = together = 0.0
         for number in range(batches):
             pairs, masked = self._some(self.heldout, key("heldout", number), 16, self.length)

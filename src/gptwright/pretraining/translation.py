@@ -1,4 +1,4 @@
-"""The lesson of an encoder with a decoder: say the target of a source, token by token (Vaswani et al. 2017, §5)."""
+"""The task of an encoder with a decoder: say the target of a source, token by token (Vaswani et al. 2017, §5)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +12,11 @@ from gptwright.foundations.intake import Intake
 from gptwright.inference.beam import Search
 from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
 from gptwright.pipelines.translator import Translator
-from gptwright.pretraining.task import EvalReport, TaskInputs
-from gptwright.pretraining.translation_batches import PairBatches
-from gptwright.training.batch_shard import WHOLE, BatchShard
+from gptwright.pretraining.task import TaskInputs
+from gptwright.pretraining.translation_batches import PairBatch, PairBatches
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import key
+from gptwright.training.evaluation import Evaluation
 
 SMOOTHING = 0.1  # §5.4
 LOOKED_AT, MEASURED = 64, 1000  # held-out pairs that are translated
@@ -25,31 +26,33 @@ SHOWN = 2
 class Translation:
     """Pairs of like length, `rows` × `length` tokens of each side in a step, padding counted."""
 
-    def __init__(self, material: TaskInputs) -> None:
+    def __init__(self, inputs: TaskInputs) -> None:
         require_sacrebleu()
-        self.network, self.seed = material.network, material.seed
-        self.translator = Translator(material.network, material.tokenizer, "pretrain")
+        self.network, self.seed = inputs.network, inputs.seed
+        self.translator = Translator(inputs.network, inputs.tokenizer, "pretrain")
         self.train, self.heldout = (
             PairBatches(
                 tokens,
                 start=self.translator.start,
-                budget=material.batch_schedule.full * material.length,
-                context=material.network.config.context,
-                seed=material.seed,
+                budget=inputs.batch_schedule.full * inputs.length,
+                context=inputs.network.config.context,
+                seed=inputs.seed,
             )
-            for tokens in (material.train, material.heldout)
+            for tokens in (inputs.train, inputs.heldout)
         )
         self.fewest_rows = int(np.diff(self.train.cuts).min())
         intake = Intake("pretrain")
         intake.drop("longer than the context", count=self.train.left_out + self.heldout.left_out)
         intake.tell(f"{len(self.train.pairs):,} pairs to train on, {len(self.heldout.pairs):,} held out")
 
-    def losses(self, step: int, shard: BatchShard = WHOLE) -> Iterator[Tensor]:
-        batch = self.train.batch(step)
+    def batch(self, step: int) -> PairBatch:
+        return self.train.batch(step)
+
+    def loss(self, batch: PairBatch, shard: BatchShard) -> Iterator[Tensor]:
         count, device = int((batch.targets != IGNORED).sum()), device_of(self.network)
         self.network.train()
-        for rows in shard.slices(len(batch.source)):
-            torch.manual_seed(key(self.seed, step, "dropout", rows.start))
+        for rows in shard.slices(batch.rows):
+            torch.manual_seed(key(self.seed, batch.step, "dropout", rows.start))
             source, lengths, inputs = (to_device(x[rows], device) for x in (batch.source, batch.lengths, batch.inputs))
             states = self.network.decode(inputs, self.network.encode(source, lengths))
             yield next_token_loss(states, self.network.output, batch.targets[rows], SMOOTHING, count,
@@ -62,14 +65,15 @@ class Translation:
     def epochs(self, steps: int) -> float:
         return steps / self.train.count
 
-    def look(self, step: int) -> EvalReport:
+    def evaluate(self, step: int) -> Evaluation:
         places = self._places(LOOKED_AT)
         hypotheses, scores = self._scores(places)
         samples = [
             f"{self._text(source)} → {hypothesis} (reference: {self._text(target)})"
             for (source, target), hypothesis in zip(map(self.heldout.pair, places[:SHOWN]), hypotheses, strict=False)
         ]
-        return EvalReport({**self._nats(), "heldout_bleu": scores.bleu, "heldout_chrf": scores.chrf}, samples)
+        metrics = {**self._nats(), "heldout_bleu": scores.bleu, "heldout_chrf": scores.chrf}
+        return Evaluation(metrics=metrics, samples=samples)
 
     def measure(self) -> dict[str, float | str]:
         places = self._places(MEASURED)

@@ -25,6 +25,12 @@ class PairBatch:
     lengths: Int[Tensor, "B"]
     inputs: Int[Tensor, "B T"]
     targets: Int[Tensor, "B T"]
+    step: int = 0
+    """of training; dropout is drawn for it"""
+
+    @property
+    def rows(self) -> int:
+        return len(self.source)
 
 
 class PairBatches:
@@ -57,7 +63,7 @@ class PairBatches:
         if self._epoch[0] != epoch:
             self._epoch = epoch, self._order(epoch)
         place = shuffled(index, self.count, key(self.seed, epoch, "batches"))
-        return self._collated(self._epoch[1][self.cuts[place] : self.cuts[place + 1]])
+        return self._collated(self._epoch[1][self.cuts[place] : self.cuts[place + 1]], step)
 
     def in_order(self) -> list[PairBatch]:
         """All pairs once, always in the same batches."""
@@ -81,7 +87,7 @@ class PairBatches:
         length = int(self.lengths[number, side])
         return self.tokens.window(int(self.tokens.documents[document]) - length, length)
 
-    def _collated(self, places: Integers) -> PairBatch:
+    def _collated(self, places: Integers, step: int = 0) -> PairBatch:
         sources, targets = self.widths[places].max(0)
         source = np.zeros((len(places), sources), np.int64)
         inputs = np.zeros((len(places), targets), np.int64)
@@ -93,7 +99,8 @@ class PairBatches:
             inputs[row, 1 : len(to)] = to[:-1]
             wanted[row, : len(to)] = to
         lengths = self.lengths[places, 0]
-        return PairBatch(*(torch.from_numpy(array) for array in (source, lengths, inputs, wanted)))
+        arrays: tuple[Any, ...] = (source, lengths, inputs, wanted)
+        return PairBatch(*(torch.from_numpy(array) for array in arrays), step=step)
 
 
 def _cuts(widths: Integers, budget: int) -> list[int]:

@@ -23,7 +23,8 @@ import tomli_w
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import ConfigError, InputError, nearest
-from gptwright.models.catalogue import ModelConfig, config_from_table
+from gptwright.models.catalogue import config_from_table
+from gptwright.models.config import ModelConfig
 from gptwright.recipes.stage import stage
 from gptwright.text.bundled import bundled_folder
 

@@ -97,7 +97,7 @@ def joined(config: Any) -> AbstractContextManager[None]:
     only then."""
     if not several() or not is_shared(config):
         return nullcontext()
-    from gptwright.training.distributed.mesh import joined
+    from gptwright.training.distributed.world import joined
 
     return joined(config.mesh, config.device)
 
@@ -106,7 +106,7 @@ def in_turn(config: Any, open_folder: Callable[[], StageFolder]) -> StageFolder:
     """The first process opens the folder, and then the others that have joined."""
     if not several() or not is_shared(config):
         return open_folder()
-    from gptwright.training.distributed.mesh import in_turn
+    from gptwright.training.distributed.world import in_turn
 
     return in_turn(open_folder)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ArtifactError, GptwrightError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Count, settings
 from gptwright.foundations.shutdown import stop_request
 from gptwright.inference.sampling import Sampling
 from gptwright.stages.resolve import resolve_model, warn_of_base
-from gptwright.stages.validation import Dtype
 
 if TYPE_CHECKING:
     from gptwright.pipelines.model import Model

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import tyro
 
+from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Range, settings
-from gptwright.stages.validation import known
 
 FORMATS = ("hf", "gguf")
 DTYPES = ("float32", "bfloat16", "float16")

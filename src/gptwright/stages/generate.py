@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Count, Range, settings
 from gptwright.inference.sampling import Sampling
 from gptwright.stages.resolve import resolve_model
-from gptwright.stages.validation import Dtype
 
 if TYPE_CHECKING:
     from gptwright.inference.stream import Piece

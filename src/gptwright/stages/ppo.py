@@ -14,6 +14,7 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.ppo import PPOConfig, update
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs, score
+from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.perplexity import require_window
 from gptwright.foundations.atomic_io import write_file
@@ -29,17 +30,16 @@ from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.pretraining.next_token import next_token_losses
 from gptwright.stages.comparison import Candidate, Measures, compare
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.stages.tokenize import open_tokens
-from gptwright.stages.validation import within_context
 from gptwright.text.heldout import assign_splits
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.memory_check import check_memory
+from gptwright.training.next_token import TextMixture
 from gptwright.training.optimizer import Optimizer, restore_master_weights
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
@@ -140,14 +140,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
         seeded = replace(sampling, seed=key(config.seed, *seed) >> 2)
         return collect_rollout(writer, agent.value, chosen, seeded, start.tokenizer.pad)
 
-    with session(
-        folder,
-        optimizer,
-        steps=config.updates,
-        save_every=config.save_every,
-        keep_checkpoints=config.keep_checkpoints,
-        micro_batches=config.micro_batches,
-    ) as run:
+    with session(folder, optimizer, config, steps=config.updates) as run:
         if "score_mean" not in run.state:
             run.state |= _scale(score(reward, answer(before, _some(prompts, SCALED, config.seed), "scale")))
         rate = linear(config.learning_rate, config.updates, warmup=2)
@@ -189,11 +182,10 @@ def _mixed(
 ) -> Callable[[int, BatchShard], Iterator[Tensor]]:
     """The losses of text and conversations beside those of each minibatch of an update, weighted."""
 
+    mixture = TextMixture(policy.network, memories, config.ptx_weight)
+
     def losses(minibatch: int, shard: BatchShard) -> Iterator[Tensor]:
-        for source in memories:
-            batch = source.batch(update_number * config.epochs * config.minibatches + minibatch)
-            for loss in next_token_losses(policy.network, *batch, shard):
-                yield config.ptx_weight * loss
+        yield from mixture.loss(mixture.batch(update_number * config.epochs * config.minibatches + minibatch), shard)
 
     return losses
 

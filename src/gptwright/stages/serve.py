@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.foundations.settings import Port, Range, settings
 from gptwright.stages.resolve import resolve_model, warn_of_base
-from gptwright.stages.validation import Dtype
 
 if TYPE_CHECKING:
     from socket import socket

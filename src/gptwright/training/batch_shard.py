@@ -1,11 +1,11 @@
-"""Whose part of a step's batch: the rows of one process among several, and the pieces it works on one by one.
+"""Which rows of a step's batch a process works on, and how it splits them into micro-batches.
 
-Every process makes the whole batch, which is integers and cheap, and reads its rows only. A piece's loss is the sum of
-its nats divided by the targets of the whole batch, so that all pieces of all processes add up to exactly the mean.
+Every process makes the whole batch, which is integers and cheap, and reads its rows only. The loss of a micro-batch is
+the sum of its nats divided by the targets of the whole batch, so that all of all processes add up to exactly the mean.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from gptwright.foundations.errors import ConfigError
@@ -18,31 +18,28 @@ class BatchShard:
     rank: int = 0
     ranks: int = 1
     micro_batches: int = 1
-    asked: list[int] = field(default_factory=list[int], compare=False, repr=False)
-    """rows of the batches that were to be cut"""
 
-    def slices(self, rows: int) -> Iterator[slice]:
-        """The rows of each piece: consecutive, none empty, and as many pieces in every process.
-
-        Where there are fewer rows than pieces, a piece is one row. Raises `ConfigError` when a process gets no row.
-        """
-        self.asked.append(rows)
+    def check_rows(self, rows: int) -> None:
+        """Raises `ConfigError` when a batch of so many rows has none for some process."""
         if rows < self.ranks:
             raise ConfigError(f"a row or more for each of the {self.ranks} processes", f"{rows} rows in a step",
                               "Raise the rows a step, or start fewer processes.")  # fmt: skip
+
+    def slices(self, rows: int) -> Iterator[slice]:
+        """The rows of each micro-batch: consecutive, none empty, and as many micro-batches in every process.
+
+        Where there are fewer rows than micro-batches, each has one row. Raises as `check_rows` does.
+        """
+        self.check_rows(rows)
         first, end = (rows * edge // self.ranks for edge in (self.rank, self.rank + 1))
         micro_batches = min(self.micro_batches, rows // self.ranks)
-        cuts = [first + (end - first) * piece // micro_batches for piece in range(micro_batches + 1)]
+        cuts = [first + (end - first) * number // micro_batches for number in range(micro_batches + 1)]
         return (slice(*cut) for cut in pairwise(cuts))
 
-    def with_more_micro_batches(self) -> "BatchShard | None":
-        """The same rows in twice as many pieces; None when every piece that was asked for is one row already."""
-        most = max(self.asked, default=0) // self.ranks
-        return (
-            replace(self, micro_batches=min(2 * self.micro_batches, most), asked=[])
-            if self.micro_batches < most
-            else None
-        )
+    def with_more_micro_batches(self, rows: int) -> "BatchShard | None":
+        """The same rows in twice as many micro-batches; None when each of a batch of `rows` has one row already."""
+        most = rows // self.ranks
+        return replace(self, micro_batches=min(2 * self.micro_batches, most)) if self.micro_batches < most else None
 
 
 WHOLE = BatchShard()

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -54,6 +55,17 @@ def _feistel(index: int, size: int, seed: int) -> int:
             return index
 
 
+class TokenBatch(NamedTuple):
+    """Ids to read, and at every place the id that is to be predicted there, or IGNORED."""
+
+    ids: Int[Tensor, "B T"]
+    targets: Int[Tensor, "B T"]
+
+    @property
+    def rows(self) -> int:
+        return len(self.ids)
+
+
 class Windows:
     """Windows of `length` + 1 tokens from a token file: every epoch in another order and cut at another place."""
 
@@ -65,12 +77,12 @@ class Windows:
             raise InputError(f"at least {2 * length + 1} tokens of text to cut windows of {length} from",
                              f"{len(tokens)}", "Add text, or choose a shorter context.")  # fmt: skip
 
-    def batch(self, step: int) -> tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]:
-        """Inputs and the tokens that follow them."""
+    def batch(self, step: int) -> TokenBatch:
+        """The step's windows; the target of every token is the one that follows it."""
         first, count = self.batch_schedule.before(step), self.batch_schedule.rows(step)
         rows = np.stack([self._window(number) for number in range(first, first + count)])
         data = torch.from_numpy(rows)
-        return data[:, :-1], data[:, 1:]
+        return TokenBatch(data[:, :-1], data[:, 1:])
 
     def _window(self, number: int) -> np.ndarray:
         epoch, index = divmod(number, self.count)

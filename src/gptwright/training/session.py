@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import ProgressLine, say
@@ -12,7 +12,7 @@ from gptwright.foundations.shutdown import StopRequest, stop_request
 from gptwright.training.async_checkpoint import Saving
 from gptwright.training.checkpoint import forget_after, newest_checkpoint
 from gptwright.training.optimizer import Optimizer
-from gptwright.training.train_state import PATIENCE, ROLLBACKS, TrainState
+from gptwright.training.train_state import PATIENCE, ROLLBACKS, TrainState, take_train_state
 
 
 class Session:
@@ -35,8 +35,8 @@ class Session:
     def record(self, step: int, **values: float) -> None:
         """Notes that `step` steps are done.
 
-        Saves when it is time. Goes back to an earlier checkpoint when gradients were bad for long, so that the course's
-        next step is another. Raises `Interrupted` when a stop was asked for, `ConfigError` when going back has not
+        Saves when it is time. Goes back to an earlier checkpoint when gradients were bad for long, so that the next
+        step is another. Raises `Interrupted` when a stop was asked for, `ConfigError` when going back has not
         helped, and what kept the last save from being written.
         """
         self._saving.check()
@@ -49,7 +49,7 @@ class Session:
             return
         self._stop.signal_number = self.optimizer.layout.world.all_max(self._stop.signal_number)
         if (self._saving.is_time(step) and not bad) or finished or self._stop:
-            self._saving.save(step, self.optimizer.tensors(), {"course": asdict(self.train_state), **self.state})
+            self._saving.save(step, self.optimizer.tensors(), {"train_state": asdict(self.train_state), **self.state})
             self.folder.save()
         if not finished and self._stop:
             self._saving.wait()
@@ -63,7 +63,7 @@ class Session:
         tensors, self.state = found
         self.optimizer.restore(tensors)
         self.state.pop("step")
-        self.train_state = TrainState(**self.state.pop("course"))
+        self.train_state = take_train_state(self.state)
         self.folder.metrics.rewind(self.train_state.done)
         say(f"{self._line.name} goes on after step {self.train_state.done}")
         self._line.update(self.train_state.done)
@@ -84,7 +84,7 @@ class Session:
         tensors, state = found
         self.optimizer.restore(tensors)
         self.optimizer.skipped = skipped
-        train_state.back_to(TrainState(**state["course"]))
+        train_state.back_to(take_train_state(state))
         if self.optimizer.layout.world.first:
             forget_after(self._saving.folder, train_state.done)
         self.folder.metrics.rewind(train_state.done)
@@ -93,25 +93,30 @@ class Session:
         say(f"{self._line.name}: {why}. Back to step {train_state.done}, and past the batches since")
 
 
+@runtime_checkable
+class SessionOptions(Protocol):
+    """How often to save, how many checkpoints stay, and the micro-batches to begin with (`TrainingOptions`)."""
+
+    @property
+    def save_every(self) -> int: ...
+    @property
+    def keep_checkpoints(self) -> int: ...
+    @property
+    def micro_batches(self) -> int: ...
+
+
 @contextmanager
-def session(
-    folder: StageFolder,
-    optimizer: Optimizer,
-    *,
-    steps: int,
-    save_every: int,
-    keep_checkpoints: int = 2,
-    micro_batches: int = 1,
-) -> Generator[Session]:
+def session(folder: StageFolder, optimizer: Optimizer, options: SessionOptions, *, steps: int) -> Generator[Session]:
     """Restores the newest checkpoint into `optimizer` and its model, shows progress, listens for SIGINT and SIGTERM.
 
-    The last `keep_checkpoints` checkpoints stay, for going on, going back and averaging. `micro_batches` is what
-    it begins with.
     `Session.state` is a small JSON-able table that is saved and restored beside the tensors.
     """
     verb = str(folder.record["verb"])
     saving = Saving(
-        folder / "checkpoints", every=save_every, keep_checkpoints=keep_checkpoints, layout=optimizer.layout
+        folder / "checkpoints",
+        every=options.save_every,
+        keep_checkpoints=options.keep_checkpoints,
+        layout=optimizer.layout,
     )
     with stop_request() as stop, ProgressLine(verb, steps) as line, saving:
-        yield Session(folder, optimizer, TrainState(micro_batches=micro_batches), saving, line, stop)
+        yield Session(folder, optimizer, TrainState(micro_batches=options.micro_batches), saving, line, stop)

@@ -1,19 +1,22 @@
-"""Where a run stands besides its weights: steps done, gradients not believed, batches passed over, pieces of a batch.
+"""Where a run stands besides its weights: steps done, gradients not believed, batches passed over, micro-batches.
 
 All of it is saved with every checkpoint, so that a run that was killed decides as one that was not. A gradient that is
 not finite, or far longer than usual, is not taken (as in OLMo-core, but against a median, which one outlier cannot
 move). When several in a row are not, the run goes back to a checkpoint and passes over the batches that came since
-(Chowdhery et al. 2022, §5.1): the batch of a step is `done + passed`, still a pure function of what is saved.
+(Chowdhery et al. 2022, §5.1): the batch of a step is
+`done + skipped_batches`, still a pure function of what is saved.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 LAST, ENOUGH = 128, 64  # norms that are remembered, and how many tell what is usual: the first steps are unlike others
 FACTOR = 20.0  # times the usual norm; healthy runs stay below 9
 PATIENCE = 5  # bad steps in a row before going back
 ROLLBACKS = 3  # without getting further, before giving up
+RENAMED = {"passed": "skipped_batches", "pieces": "micro_batches"}  # what 0.1 called them in "course"
 
 
 @dataclass
@@ -61,3 +64,9 @@ class TrainState:
         self.furthest = max(self.furthest, self.done)
         self.rollbacks += 1
         self.done, self.norms, self.bad = saved.done, saved.norms, 0
+
+
+def take_train_state(saved: dict[str, Any]) -> TrainState:
+    """Takes it out of the state that a checkpoint holds."""
+    table: dict[str, Any] = saved.pop("course" if "course" in saved else "train_state")
+    return TrainState(**{RENAMED.get(name, name): value for name, value in table.items()})

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.processes import Process
 from gptwright.training.distributed.layout import ALL, Layout, ShardRegion, dealt, local
-from gptwright.training.distributed.mesh import Mesh, World
+from gptwright.training.distributed.mesh import Mesh
 from gptwright.training.distributed.tensor_parallel import ShardSpec
+from gptwright.training.distributed.world import World
 
 CUTS = (None, ShardSpec(0), ShardSpec(0, 3), ShardSpec(1))
 

@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.processes import Process
 from gptwright.training.distributed.layout import ALL, Layout
-from gptwright.training.distributed.mesh import Mesh, World
+from gptwright.training.distributed.mesh import Mesh
 from gptwright.training.distributed.sharded_tensors import Pieces, parameter_of, read_pieces, write_pieces
 from gptwright.training.distributed.tensor_parallel import ShardSpec
+from gptwright.training.distributed.world import World
 
 MESHES = ("one", "shard 2", "tensor 2", "replicate 2", "shard 2 × tensor 2", "replicate 2 × shard 2")
 TENSORS = {"master.qkv": torch.randn(24, 8), "exp_avg.out": torch.randn(8, 8), "master.norm": torch.randn(7),

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gptwright.training.distributed.mesh import ALONE, World
 from gptwright.training.distributed.tensor_parallel import ShardSpec
+from gptwright.training.distributed.world import ALONE, World
 
 
 @dataclass(frozen=True)

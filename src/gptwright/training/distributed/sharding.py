@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from gptwright.models.catalogue import family_of
 from gptwright.training.distributed.layout import Layout
-from gptwright.training.distributed.mesh import World
 from gptwright.training.distributed.tensor_parallel import PLANS, ShardSpec, check_parts, shard_layers
+from gptwright.training.distributed.world import World
 from gptwright.training.optimizer import Optimizer, refuse_lost
 
 STAY_GATHERED = 2**31  # bytes of parameters that stay gathered from forward to backward: half the gathering saved

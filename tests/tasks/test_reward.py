@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from gptwright.alignment.rankings import RankedIds
-from gptwright.alignment.reward import DEALS, RewardTask, ShuffledControl
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.heads import RewardModel
+from gptwright.tasks.reward import SHUFFLES, RewardTask, ShuffledControl
 from gptwright.training.adamw import AdamW
+from gptwright.training.batch_shard import WHOLE
 from gptwright.training.optimizer import Optimizer
 
 CONFIG = GPT2Config(vocab=16, context=16, width=16, heads=2, layers=1)
@@ -24,7 +25,7 @@ def learned(kind: type[RewardTask] | type[ShuffledControl]) -> RewardTask | Shuf
     learner = kind(RewardModel(build(CONFIG, seed=2)), ITEMS[:32], 8, 1, 0)
     optimizer = Optimizer(learner.named_parameters(), AdamW(weight_decay=0.0))
     for step in range(40):
-        for loss in learner.losses(step):
+        for loss in learner.loss(learner.batch(step), WHOLE):
             loss.backward()
         optimizer.step(0.01, 1.0)
     return learner
@@ -43,9 +44,9 @@ def test_ranks_are_learned() -> None:
 def test_the_mean_of_the_control_is_a_half_though_its_heads_differ() -> None:
     right, pairs = learned(ShuffledControl).right_pairs(ITEMS[32:])
     accuracies = (right.sum(1) / pairs.sum()).tolist()
-    assert len(accuracies) == DEALS
+    assert len(accuracies) == SHUFFLES
     assert max(accuracies) - min(accuracies) > 0.2, "the heads learn something, only nothing true"
-    assert sum(accuracies) / DEALS == pytest.approx(0.5, abs=0.15)
+    assert sum(accuracies) / SHUFFLES == pytest.approx(0.5, abs=0.15)
 
 
 @pytest.mark.parametrize("kind", [RewardTask, ShuffledControl])
@@ -58,10 +59,10 @@ def test_pieces_and_shares_add_up(
     with torch.no_grad():
         for parameter in learner.parameters():
             parameter.normal_(0.0, 0.3)
-    split_as_whole(learner, lambda shard: learner.losses(1, shard))
+    split_as_whole(learner, lambda shard: learner.loss(learner.batch(1), shard))
 
 
-def test_every_head_has_its_own_deal() -> None:
+def test_every_head_has_its_own_shuffle() -> None:
     control = ShuffledControl(RewardModel(build(CONFIG)), ITEMS, 8, 1, 0)
-    assert len({str([item.ranks for item in deal]) for deal in control.deals}) == DEALS
-    assert torch.equal(control.heads.weight, torch.zeros(DEALS, 16))
+    assert len({str([item.ranks for item in items]) for items in control.shuffles}) == SHUFFLES
+    assert torch.equal(control.heads.weight, torch.zeros(SHUFFLES, 16))

@@ -1,0 +1,61 @@
+"""Next-token loss of a decoder on batches of text: pretraining windows, conversations, or both in one step."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from gptwright.foundations.device import device_of, to_device
+from gptwright.layers.masks import Documents
+from gptwright.models.decoder import Decoder
+from gptwright.objectives.language import IGNORED, next_token_loss
+from gptwright.training.batch_shard import BatchShard
+from gptwright.training.batches import TokenBatch
+
+
+def next_token_losses(
+    network: Decoder, batch: TokenBatch, shard: BatchShard, separator: int | None = None
+) -> Iterator[Tensor]:
+    """The mean loss of a batch in parts, one for each micro-batch of `shard`.
+
+    With the id of a `separator` between documents, each document of a window is read as if it stood alone.
+    """
+    count = int((batch.targets != IGNORED).sum())
+    device = device_of(network)
+    for rows in shard.slices(batch.rows):
+        ids = to_device(batch.ids[rows], device)
+        documents = None if separator is None else Documents.begun_by(separator, ids)
+        hidden = network.hidden(ids, documents=documents)
+        yield next_token_loss(hidden, network.output, batch.targets[rows], 0.0, count, network.vocabulary)
+
+
+@runtime_checkable
+class TokenSource(Protocol):
+    """Where batches come from: `Windows` of running text, `Demonstrations` of conversations."""
+
+    def batch(self, step: int) -> TokenBatch: ...
+
+
+class MixedBatch(NamedTuple):
+    """One batch of each source."""
+
+    parts: list[TokenBatch]
+
+    @property
+    def rows(self) -> int:
+        return max(part.rows for part in self.parts)
+
+
+class TextMixture:
+    """Batches of several sources in one step; the loss is the sum of their mean losses, times `weight`."""
+
+    def __init__(self, network: Decoder, sources: Sequence[TokenSource], weight: float = 1.0) -> None:
+        self.network, self.sources, self.weight = network, sources, weight
+
+    def batch(self, step: int) -> MixedBatch:
+        return MixedBatch([source.batch(step) for source in self.sources])
+
+    def loss(self, batch: MixedBatch, shard: BatchShard) -> Iterator[Tensor]:
+        for part in batch.parts:
+            for loss in next_token_losses(self.network, part, shard):
+                yield self.weight * loss
