@@ -100,28 +100,28 @@ def test_a_verbs_help_says_what_it_is_and_explains_every_option(
     assert (done.code, done.err) == (0, "")
     config = getattr(import_module(f"gptwright.stages.{verb}"), cli.VERBS[verb][0])
     assert config.__doc__ in done.out
-    documented = docstrings(verb, config.__name__)
+    documented = docstrings(config)
     names = [field.name for field in fields(config)]
-    assert list(documented) == names
+    assert documented.keys() == set(names)
     for name, text in documented.items():
         assert text in done.out, name
     if verb in cli.LEAVES_A_FOLDER:
         assert "--out PATH" in done.out and "folder to leave the result in" in done.out
 
 
-def docstrings(verb: str, name: str) -> dict[str, str]:
-    """The text below each field of a verb's class, as it stands in the source."""
+def docstrings(config: type) -> dict[str, str]:
+    """The text below each field of a verb's class, as it stands in the source; of what it inherits too."""
     import ast
 
-    tree = ast.parse(Path(import_module(f"gptwright.stages.{verb}").__file__ or "").read_text(encoding="utf-8"))
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
     found: dict[str, str] = {}
-    for field, text in pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-            assert isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant), (
-                f"{field.target.id} is not explained"
-            )
-            found[field.target.id] = str(text.value.value)
+    for cls in reversed(config.__mro__[:-1]):
+        tree = ast.parse(Path(import_module(cls.__module__).__file__ or "").read_text(encoding="utf-8"))
+        body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == cls.__name__)
+        for field, text in pairwise([*body, ast.Pass()]):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                    found[field.target.id] = str(text.value.value)
+                assert field.target.id in found, f"{field.target.id} is not explained"
     return found
 
 

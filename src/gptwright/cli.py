@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from dataclasses import field, fields, is_dataclass, make_dataclass
+from dataclasses import field, fields, is_dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -23,6 +23,7 @@ from gptwright.foundations.errors import (
     out_of_memory,
 )
 from gptwright.foundations.processes import is_first, several
+from gptwright.foundations.settings import with_fields
 from gptwright.foundations.version import __version__
 
 # verb → (its class, what it does); the module has the verb's name.
@@ -193,9 +194,7 @@ def _with_folder(config_type: Any, verb: str, options: list[str]) -> tuple[Any, 
     more: list[Any] = [("out", Path, field(metadata={"help": "folder to leave the result in"}))]
     if verb in TRAINS:
         more.append(("track", tuple[str, ...], field(default=(), metadata={"help": TRACK})))
-    both = make_dataclass(config_type.__name__, more, bases=(config_type,), frozen=True, kw_only=True)
-    both.__doc__ = config_type.__doc__
-    given = _parse(both, verb, options)
+    given = _parse(with_fields(config_type, more), verb, options)
     config = config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)})
     return config, given.out, getattr(given, "track", ())
 
@@ -214,9 +213,9 @@ def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
         default = _preset("".join(options[at + 1 : at + 2]))
         options = options[:at] + options[at + 2 :]
     sizes = ("model", type(default), field(default=default))
-    narrowed = make_dataclass(config_type.__name__, [sizes], bases=(config_type,), frozen=True, kw_only=True)
-    narrowed.__doc__ = config_type.__doc__
-    given = tyro.cli(narrowed, args=options, prog=f"gptwright {verb}", config=(tyro.conf.AvoidSubcommands,))
+    given = tyro.cli(
+        with_fields(config_type, [sizes]), args=options, prog=f"gptwright {verb}", config=(tyro.conf.AvoidSubcommands,)
+    )
     return config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)})
 
 

@@ -31,7 +31,9 @@ THREE_PARTS = re.compile(r"needed .+; got .+\.\n  .+", re.DOTALL)
 
 def needed(verb: str) -> dict[str, Any]:
     """The least that a verb must be given, besides numbers."""
-    must = {field.name: field.type for field in fields(CLASSES[verb]) if field.default is MISSING}
+    must = {
+        field.name: field.type for field in fields(CLASSES[verb]) if field.default is field.default_factory is MISSING
+    }
     given: dict[str, Any] = {name: (Path("x"),) if "tuple" in str(kind) else Path("x") for name, kind in must.items()}
     return given | {"generate": {"prompt": "x"}, "tokenize": {"text": Path("x")}}.get(verb, {})
 

@@ -11,7 +11,7 @@ Every number is finite without saying so, in a recipe, on the command line and i
 import inspect
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, make_dataclass
 from functools import cache
 from sys import float_info
 from typing import (
@@ -94,6 +94,15 @@ def settings(cls: type[T]) -> type[T]:
     cast("Any", cls).__post_init__ = __post_init__
     own, made = inspect.get_annotations(cls), cast("Any", dataclass(frozen=True, kw_only=True)(cls))
     made.__dataclass_fields__ = dict(sorted(made.__dataclass_fields__.items(), key=lambda named: named[0] not in own))
+    return made
+
+
+def with_fields(cls: type[T], more: list[tuple[str, Any, Any]]) -> type[T]:
+    """The dataclass with more fields behind its own, or with another type for some of them."""
+    made = cast("Any", make_dataclass(cls.__name__, more, bases=(cls,), frozen=True, kw_only=True))
+    made.__doc__ = cls.__doc__
+    order = dict.fromkeys([*cast("Any", cls).__dataclass_fields__, *made.__dataclass_fields__])
+    made.__dataclass_fields__ = {name: made.__dataclass_fields__[name] for name in order}
     return made
 
 
