@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,21 @@ def test_a_model_is_a_pure_function_of_its_seed() -> None:
     one, same, other = (catalogue.build(config, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["embed.weight"], other["embed.weight"])
+
+
+@pytest.mark.parametrize("name", catalogue.presets())
+def test_a_preset_with_one_size_changed_is_that_preset_but_for_the_size(name: str) -> None:
+    start = catalogue.preset(name)
+    assert catalogue.config_from_table({"preset": name, "vocab": 77}) == replace(start, vocab=77)
+    assert catalogue.config_from_table({"preset": name, "width": start.width, "layers": 1}) == replace(start, layers=1)
+
+
+def test_what_is_not_there_is_left_out_or_given_whole() -> None:
+    scaled = catalogue.config_from_table({"preset": "llama3.1-8b", "layers": 2})
+    assert scaled.scaling == catalogue.preset("llama3.1-8b").scaling is not None
+    assert catalogue.config_from_table({"family": "llama", "layers": 2}).scaling is None
+    with pytest.raises(ConfigError, match=r"model\.scaling"):
+        catalogue.config_from_table({"preset": "llama-nano", "scaling": 4})
 
 
 def test_a_configuration_from_a_recipe() -> None:

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.models.heads import HEADS, Classifier, RewardModel, ScalarHead, with_head
 
 
 def test_a_new_head_is_indifferent() -> None:
@@ -25,3 +25,19 @@ def test_the_reward_is_read_at_the_last_real_token(network: GPT2) -> None:
 def test_only_a_decoder_can_be_the_trunk() -> None:
     with pytest.raises(AssertionError):
         RewardModel(nn.Linear(2, 2))
+
+
+def test_classes_are_read_at_the_last_real_token(network: GPT2) -> None:
+    model = Classifier(network, ("a", "b", "c"))
+    ids, last = torch.tensor([[5, 6, 7, 0, 0], [5, 6, 7, 8, 9]]), torch.tensor([2, 4])
+    assert torch.equal(model(ids, last), torch.zeros(2, 3))  # all are equally likely before it learns
+    nn.init.normal_(model.head.score.weight)
+    hidden = network.hidden(ids)
+    expected = torch.stack([hidden[0, 2], hidden[1, 4]]) @ model.head.score.weight.T
+    torch.testing.assert_close(model(ids, last), expected)
+
+
+def test_the_labels_say_which_model_it_is(network: GPT2) -> None:
+    for labels, kind in ((("reward",), "reward"), (("toxic",), "reward"), (("no", "yes"), "classifier")):
+        model = with_head(network, labels)
+        assert type(model) is HEADS[kind] and model.labels == labels

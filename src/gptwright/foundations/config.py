@@ -55,6 +55,8 @@ def _read(hint: Any, value: Any, where: str, decoders: Decoders) -> Any:
         return decoders[hint](value)
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
+        if value is None and types.NoneType in get_args(hint):
+            return None
         return _read(next(a for a in get_args(hint) if a is not types.NoneType), value, where, decoders)
     if origin is tuple:
         _expect(isinstance(value, list | tuple), "a list", value, where)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from gptwright.foundations.config import decode
+from gptwright.foundations.config import decode, encode
 from gptwright.foundations.device import free_memory
 from gptwright.foundations.errors import ConfigError, MemoryShort, nearest
 from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern, transformer
@@ -53,7 +53,7 @@ def config_from_table(value: Any) -> Any:
     if family not in FAMILIES:
         raise ConfigError("a family in the model's table", f"'{family}'", nearest(family, FAMILIES))
     config_type = FAMILIES[family].config
-    sizes = dict(vars(start)) if start else {}
+    sizes = {name: encode(value) for name, value in vars(start).items()} if start else {}
     return decode(config_type, sizes | table, "model")
 
 

@@ -1,5 +1,6 @@
-"""One number from a trunk: the reward of a whole answer, the value of every position."""
+"""What is read from a decoder's states besides the next token: a value everywhere, labels at the end of a sequence."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,6 +22,18 @@ class ScalarHead(nn.Module):
         return self.score(hidden.float()).squeeze(-1)
 
 
+class ClassHead(nn.Module):
+    """hidden → one logit for each class. Starts at zero: all are equally likely."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(width, classes, bias=False)
+        nn.init.zeros_(self.score.weight)
+
+    def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B N"]:
+        return self.score(hidden.float())
+
+
 class PolicyAndValue(nn.Module):
     """A policy and its value head on a shared trunk."""
 
@@ -30,21 +43,53 @@ class PolicyAndValue(nn.Module):
         self.value = ScalarHead(policy.config.width)
 
 
-class RewardModel(nn.Module):
-    """A decoder whose last state is read as one number: how good the answer is (Ouyang et al. 2022, §3.5)."""
+class SequenceModel(nn.Module):
+    """A decoder whose state at the last token of each row is read by a head, as `…ForSequenceClassification` has it."""
 
-    def __init__(self, trunk: nn.Module) -> None:
+    head: nn.Module
+
+    def __init__(self, trunk: nn.Module, labels: Sequence[str]) -> None:
         super().__init__()
         assert isinstance(trunk, Decoder)
         self.trunk = trunk
         self.config = trunk.config
-        self.head = ScalarHead(trunk.config.width)
-
-    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B"]:
-        """`last` is the position of each row's final real token; what stands behind it changes nothing."""
-        return self.head(self.states(ids, last))
+        self.labels = tuple(labels)
+        """names of what the head gives, in order"""
 
     def states(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B C"]:
         """What the head sees: the trunk's state at each row's last token, in float32."""
         hidden = self.trunk.hidden(ids)  # pyright: ignore[reportCallIssue]
         return hidden[torch.arange(len(ids), device=hidden.device), last].float()
+
+
+class RewardModel(SequenceModel):
+    """How good a whole response is, as one number (Ouyang et al. 2022, §3.5)."""
+
+    def __init__(self, trunk: nn.Module, labels: Sequence[str] = ("reward",)) -> None:
+        super().__init__(trunk, labels)
+        self.head = ScalarHead(self.config.width)
+
+    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B"]:
+        """`last` is the position of each row's final real token; what stands behind it changes nothing."""
+        return self.head(self.states(ids, last))
+
+
+class Classifier(SequenceModel):
+    """Which of the `labels` a sequence has (Radford et al. 2018, §3.2, the head alone)."""
+
+    def __init__(self, trunk: nn.Module, labels: Sequence[str]) -> None:
+        super().__init__(trunk, labels)
+        self.head = ClassHead(self.config.width, len(labels))
+
+    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B N"]:
+        """Logits of the classes; `last` is the position of each row's final real token."""
+        return self.head(self.states(ids, last))
+
+
+# Every model that a folder can hold with a head of its own; where a new one belongs, `with_head` tells them apart.
+HEADS: Mapping[str, type[SequenceModel]] = {"reward": RewardModel, "classifier": Classifier}
+
+
+def with_head(trunk: nn.Module, labels: Sequence[str]) -> SequenceModel:
+    """The model that has these labels: a reward model has one, a classifier more."""
+    return HEADS["reward" if len(labels) == 1 else "classifier"](trunk, labels)

@@ -22,6 +22,8 @@ ROWS = 32
 class Encoder(LoadedModel):
     """A BERT and its tokenizer. Raises `ArtifactError` when the tokenizer is not one for encoders."""
 
+    kind = "an encoder"
+
     def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:
         super().__init__(network, tokenizer, name)
         self.cls = self.sep = self.pad = self.unknown = self.mask = -1

@@ -11,17 +11,18 @@ from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.models.catalogue import family_of, presets
 from gptwright.models.formats.gguf import read_gguf
 from gptwright.models.formats.huggingface import build_model, read_model
-from gptwright.models.heads import RewardModel
+from gptwright.models.heads import SequenceModel
 from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.generation_config import defaults_of, read_defaults
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
+from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.pipelines.translator import Translator, told_by
 from gptwright.tokenizers.formats.folder import end_ids, has_tokenizer
 from gptwright.tokenizers.formats.gguf import tokenizer_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-AnyModel = Model | Encoder | Translator
+AnyModel = Model | Encoder | Translator | SequenceScorer
 
 
 def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
@@ -48,8 +49,7 @@ def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:
     """`load` for what must write. Raises `ArtifactError` when it is a model of another kind."""
     model = load(source, dtype=dtype)
     if not isinstance(model, Model):
-        kind = family_of(model.network.config).kind
-        raise ArtifactError(f"a decoder in {source}", f"an {kind}", "Give a GPT or a LLaMA.")
+        raise ArtifactError(f"a decoder in {source}", model.kind, "Give the folder of pretrain, sft or ppo.")
     return model
 
 
@@ -70,12 +70,11 @@ def find(source: str | Path) -> Path:
 
 def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
     network: Any = read_model(folder)
-    if isinstance(network, RewardModel):
-        got = "a reward model, which scores answers and writes none"
-        raise ArtifactError(f"a model that reads or writes in {name}", got, "Give the folder of pretrain, sft or ppo.")
     tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
     if tokenizer:
         _fits(network, tokenizer, name)
+    if isinstance(network, SequenceModel):
+        return SequenceScorer(network, tokenizer, name)
     match family_of(network.config).kind:
         case "decoder":
             found = read_defaults(folder, network.config.context)

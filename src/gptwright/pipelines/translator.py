@@ -22,6 +22,8 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 class Translator(LoadedModel):
     """Sources end with the token `end`, as in training; targets begin after `start` and end with `end`."""
 
+    kind = "an encoder-decoder"
+
     def __init__(
         self,
         network: Transformer,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from gptwright.configs.validation import Dtype
-from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.settings import Count, Range, settings
 from gptwright.inference.sampling import Sampling
@@ -74,13 +74,16 @@ def run(config: Generate) -> None:
     """
     from gptwright.pipelines.load import load, load_decoder
     from gptwright.pipelines.model import Model
+    from gptwright.pipelines.translator import Translator
 
     sampling = sampling_of(config)
-    opened = load_decoder if config.prompts else load
-    model = opened(resolve_model(config.model), dtype=config.dtype)
-    if not isinstance(model, Model):
+    source = resolve_model(config.model)
+    model = load_decoder(source, dtype=config.dtype) if config.prompts else load(source, dtype=config.dtype)
+    if isinstance(model, Translator):
         print(model.generate(config.prompt))
         return
+    if not isinstance(model, Model):
+        raise ArtifactError(f"a model that writes in {config.model}", model.kind, "Give a decoder, or a translator.")
     if config.prompts:
         _answer_file(config, model, sampling)
         return

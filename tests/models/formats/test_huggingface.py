@@ -16,7 +16,7 @@ from gptwright.foundations.errors import ArtifactError, GptwrightError
 from gptwright.models.catalogue import count
 from gptwright.models.formats.huggingface import read_model, write_model
 from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import RewardModel
+from gptwright.models.heads import Classifier, RewardModel
 
 IDS = torch.arange(48).reshape(2, 24) * 7 % 280
 
@@ -81,6 +81,36 @@ def test_a_reward_model_is_their_sequence_classifier(network: GPT2, tmp_path: Pa
             expected = oracle(row[None]).logits[:, 0]
             for model in (ours, again):
                 torch.testing.assert_close(model(row[None], torch.tensor([23])), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama", "gpt1"])
+def test_a_classifier_is_theirs_both_ways(kind: str, tmp_path: Path, made: Callable[..., Any]) -> None:
+    config = made(kind, tmp_path / "model").config
+    config.num_labels, config.id2label, config.label2id = 3, {0: "no", 1: "maybe", 2: "yes"}, {}
+    theirs = transformers.AutoModelForSequenceClassification.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():
+            parameter.normal_(0.0, 0.25)
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = read_model(tmp_path / "theirs")
+    assert isinstance(ours, Classifier) and ours.labels == ("no", "maybe", "yes")
+    (tmp_path / "back").mkdir()
+    write_model(ours, tmp_path / "back", {"eos_token_id": 1, "pad_token_id": 0})
+    back = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "back").eval()
+    assert back.config.id2label == {0: "no", 1: "maybe", 2: "yes"} and back.config.label2id["yes"] == 2
+    row = IDS[:1] % 58 + 2
+    with torch.no_grad():
+        expected = theirs(row).logits
+        for logits in (ours(row, torch.tensor([row.shape[1] - 1])), back(row).logits):
+            torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("named", [{"0": "a", "2": "b"}, {"0": "a", "1": "a"}, {}, ["a", "b"], {"0": 1, "1": "b"}])
+def test_labels_that_name_no_classes_are_refused(network: GPT2, tmp_path: Path, named: Any) -> None:
+    write_model(Classifier(network, ("a", "b")), tmp_path, {})
+    change_config(id2label=named)(tmp_path)
+    with pytest.raises(ArtifactError, match="as 'id2label'"):
+        read_model(tmp_path)
 
 
 def change_config(**changes: Any) -> Callable[[Path], None]:

@@ -4,10 +4,10 @@
 No pickle: a `.bin` is refused.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import torch
 from safetensors.torch import save_file
@@ -22,7 +22,7 @@ from gptwright.models.config_fields import check_fields
 from gptwright.models.extra_tensors import check_extra_tensors
 from gptwright.models.family import Family
 from gptwright.models.formats.weights import WEIGHTS, Weights, narrowed
-from gptwright.models.heads import RewardModel
+from gptwright.models.heads import SequenceModel, with_head
 
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
 
@@ -35,11 +35,10 @@ def write_model(
     `token_ids` go into config.json: `eos_token_id`, `pad_token_id`, …
     """
     family = family_of(model.config)
-    scores = isinstance(model, RewardModel)
     config = config_table(model.config) | dict(token_ids)
     config |= {"architectures": [_architecture(model, family)], "dtype": str(dtype).removeprefix("torch.")}
-    if scores:
-        config |= {"num_labels": 1, "id2label": {"0": "reward"}, "label2id": {"reward": 0}}
+    if isinstance(model, SequenceModel):
+        config |= _label_fields(model.labels)
     write_json(folder / "config.json", config)
     tensors = dict(_their_tensors(model, family, dtype))
     parts = list(_shards(tensors, shard))
@@ -66,7 +65,7 @@ def config_table(config: Any) -> dict[str, Any]:
 
 
 def read_model(folder: Path) -> nn.Module:
-    """The folder's model in float32; a `RewardModel` when it holds one.
+    """The folder's model in float32; a `SequenceModel`, of reward or of classes, when it holds one.
 
     Raises `ArtifactError` naming what is missing, damaged, unknown or of the wrong shape, `ConfigError` for sizes that
     contradict each other.
@@ -84,12 +83,15 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
     family, config = understood(table, where)
     weights = load()
     found = {family.folder.newer(name): name for name in weights}
+    has_head = bool(family.folder.scorer) and table.get("architectures") == [family.folder.scorer]
     config = _with_own_output(config, family, found, weights, where)
+    if has_head and not getattr(config, "tied", True) and _output_name(family) not in found:
+        config = replace(config, tied=True)  # nothing is read from the output matrix of a trunk under a head
     with torch.device("meta"):
         model: nn.Module = family.model(config)
         _leave_out_absent_parts(model, family, found)
-        if family.folder.scorer and table.get("architectures") == [family.folder.scorer]:
-            model = RewardModel(model)
+        if has_head:
+            model = with_head(model, _labels(table, where))
     model.load_state_dict(_our_tensors(model, family, found, weights, where), assign=True)
     return model.eval()
 
@@ -99,7 +101,7 @@ def _with_own_output(
 ) -> Any:
     """The configuration, no longer tied where the weights hold an output matrix that is not the embedding: as
     `transformers` has it, what lies in the file counts."""
-    output = next((theirs for theirs, ours in family.folder.tied.items() if ours == "embed.weight"), "")
+    output = _output_name(family)
     embedding = _place(_their_names("embed.weight", family)[0], family, found)
     if not getattr(config, "tied", False) or not {output, embedding} <= found.keys():
         return config
@@ -107,6 +109,11 @@ def _with_own_output(
         return config
     say(f"{where}: it says that the output matrix is the embedding, but {output} is another; that one is used")
     return replace(config, tied=False)
+
+
+def _output_name(family: Family) -> str:
+    """What the output matrix is called in their folders; empty where it is always the embedding."""
+    return next((theirs for theirs, ours in family.folder.tied.items() if ours == "embed.weight"), "")
 
 
 def understood(table: Any, path: Path) -> tuple[Family, Any]:
@@ -141,8 +148,29 @@ def _read(family: Family, table: Any, path: Path) -> dict[str, Any]:
                             "Restore the file from its source.") from error  # fmt: skip
 
 
+def _label_fields(labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "num_labels": len(labels),
+        "id2label": {str(id): label for id, label in enumerate(labels)},
+        "label2id": {label: id for id, label in enumerate(labels)},
+    }
+
+
+def _labels(table: Mapping[str, Any], where: Path) -> list[str]:
+    """Names of the classes by their ids. Folders that name none have two, as `transformers` has it."""
+    named = table.get("id2label")
+    if named is None:
+        return [f"LABEL_{id}" for id in range(table.get("num_labels", 2))]
+    known = cast("dict[str, Any]", named) if isinstance(named, dict) else {}
+    labels = [label for id in range(len(known)) if isinstance(label := known.get(str(id)), str)]
+    if not labels or len({*labels}) < len(known):
+        raise ArtifactError(f"a different word for each id from 0 as 'id2label' in {where}", repr(named)[:60],
+                            "Restore the file from its source.")  # fmt: skip
+    return labels
+
+
 def _architecture(model: nn.Module, family: Family) -> str:
-    if isinstance(model, RewardModel):
+    if isinstance(model, SequenceModel):
         return family.folder.scorer
     absent = {part for parts in family.folder.without for part in parts if getattr(model, part) is None}
     name = family.folder.architecture(absent)
