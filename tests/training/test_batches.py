@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gptwright.foundations.errors import InputError
 from gptwright.text.pack import TokenFile, pack
 from gptwright.training.batch_schedule import BatchSizeSchedule
-from gptwright.training.batches import EXACT, Windows, epoch_order, key, padded, permutation, shuffled
+from gptwright.training.batches import EXACT, Windows, epoch_order, key, permutation, shuffled
 
 
 @settings(max_examples=40)
@@ -111,10 +111,6 @@ def test_too_little_text(tmp_path: Path) -> None:
     assert Windows(token_file(tmp_path, 13), length=6, rows=2, seed=0).count == 1
     with pytest.raises(InputError, match=r"at least 13 tokens.* got 12"):
         Windows(token_file(tmp_path, 12), length=6, rows=2, seed=0)
-
-
-def test_rows_are_padded_on_the_right() -> None:
-    assert padded([[1], [2, 3, 4]], -1).tolist() == [[1, -1, -1], [2, 3, 4]]
 
 
 def test_a_growing_batch_reads_the_same_windows_in_the_same_order(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from gptwright.objectives.language import IGNORED
 from gptwright.text.jsonl import read_objects
 from gptwright.text.split import Split
 from gptwright.tokenizers.chat_templates.chat import Message, read_messages, render
+from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import WIDTHS, TokenBatch, epoch_order, padded
+from gptwright.training.batches import WIDTHS, TokenBatch, epoch_order
 
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)]*(?=\s|$)|[。！？]+[”’」』]*|$)")
 UNIT = re.compile(r"[\u3400-\u9fff]\W*|\s*[^\s\u3400-\u9fff]+")

@@ -14,8 +14,9 @@ from gptwright.foundations.intake import Intake
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
 from gptwright.tokenizers.chat_templates.chat import Message, read_messages, read_prompt, render, same_history
+from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import WIDTHS, epoch_order, key, padded, permutation
+from gptwright.training.batches import WIDTHS, epoch_order, key, permutation
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs
-from gptwright.training.batches import padded
+from gptwright.tokenizers.padding import padded
 
 
 @dataclass(frozen=True)

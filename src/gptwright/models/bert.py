@@ -18,6 +18,7 @@ from gptwright.layers.init import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
+from gptwright.models.config import ModelConfig
 from gptwright.models.family import Family, HuggingFaceMapping
 
 EPSILON = 1e-12
@@ -26,7 +27,7 @@ Part = TypeVar("Part", bound=nn.Module)
 
 
 @settings
-class BERTConfig:
+class BERTConfig(ModelConfig):
     """Sizes of a BERT. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
     family: ClassVar = "bert"

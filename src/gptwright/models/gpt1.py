@@ -13,12 +13,13 @@ from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import LayerNorm
+from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
-class GPT1Config:
+class GPT1Config(ModelConfig):
     """Sizes of a GPT-1. The feed-forward width is 4 × `width`; the output matrix is the embedding."""
 
     family: ClassVar = "gpt1"

@@ -13,6 +13,7 @@ from gptwright.layers.embedding import Embedding
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
 from gptwright.layers.norms import LayerNorm
+from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, HuggingFaceMapping
 from gptwright.models.gpt2 import Block
@@ -21,7 +22,7 @@ SPARSE = {"banded": Banded, "strided": Strided}
 
 
 @settings
-class GPT3Config:
+class GPT3Config(ModelConfig):
     """Sizes of a GPT-3. Even layers see everything before them, odd ones a sparse part of it."""
 
     family: ClassVar = "gpt3"

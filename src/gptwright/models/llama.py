@@ -17,12 +17,13 @@ from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.norms import RMSNorm
 from gptwright.layers.positions import Angles, Base, RopeScaling, rotary_angles
+from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
-class LlamaConfig:
+class LlamaConfig(ModelConfig):
     """Sizes of a LLaMA."""
 
     family: ClassVar = "llama"

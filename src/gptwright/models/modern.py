@@ -19,12 +19,13 @@ from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.positions import Angles, Base, rotary_angles
+from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
-class ModernConfig:
+class ModernConfig(ModelConfig):
     """Sizes of a modern decoder. The feed-forward width is 4 × `width`."""
 
     family: ClassVar = "modern"

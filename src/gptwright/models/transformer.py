@@ -25,11 +25,12 @@ from gptwright.layers.masks import CAUSAL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
+from gptwright.models.config import ModelConfig
 from gptwright.models.family import Family, HuggingFaceMapping
 
 
 @settings
-class TransformerConfig:
+class TransformerConfig(ModelConfig):
     """Sizes of a Transformer; encoder and decoder have the same."""
 
     family: ClassVar = "transformer"

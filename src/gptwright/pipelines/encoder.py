@@ -12,8 +12,8 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.pipelines.export import export
 from gptwright.pipelines.loaded_model import LoadedModel
+from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import padded
 
 MASK = "[MASK]"
 ROWS = 32

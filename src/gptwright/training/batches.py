@@ -1,7 +1,6 @@
 """The order of the data as a pure function of (seed, step): nothing to save, nothing to lose."""
 
 import hashlib
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -95,9 +94,3 @@ def epoch_order(count: int, take: int, step: int, seed: int) -> list[int]:
     """Indices of the `take` things that step uses, when epochs of `count` things follow each other, each shuffled."""
     numbers = range(step * take, (step + 1) * take)
     return [shuffled(n % count, count, key(seed, n // count)) for n in numbers]
-
-
-def padded(rows: Sequence[Sequence[int]], value: int, multiple: int = 1) -> Int[Tensor, "B T"]:
-    """Rows of different lengths as one tensor, `value` on the right up to a multiple of `multiple`."""
-    width = -(-max(len(row) for row in rows) // multiple) * multiple
-    return torch.tensor([[*row, *[value] * (width - len(row))] for row in rows])
