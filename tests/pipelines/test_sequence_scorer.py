@@ -17,10 +17,10 @@ from gptwright.models.heads import Classifier, RewardModel
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load, load_decoder
 from gptwright.pipelines.sequence_scorer import SequenceScorer
+from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import WHOLE, BatchShard
-from gptwright.training.batches import padded
 from gptwright.training.evaluation import Evaluation
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.task import Task

@@ -13,8 +13,8 @@ from gptwright.foundations.errors import InputError
 from gptwright.models.heads import SequenceModel
 from gptwright.pipelines.export import export
 from gptwright.pipelines.loaded_model import LoadedModel
+from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import padded
 
 ROWS = 32
 
