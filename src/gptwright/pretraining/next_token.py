@@ -24,7 +24,7 @@ class NextToken:
 
     def __init__(self, material: TaskInputs) -> None:
         self.network, self.heldout, self.length = material.network, material.heldout, material.length
-        self.opening = material.tokenizer.end if material.by_document else None
+        self.opening = material.tokenizer.eos_id if material.by_document else None
         self.model = Model(material.network, material.tokenizer, "pretrain", dtype=format_of(material.network))
         self.windows = Windows(material.train, material.length, material.batch_schedule, material.seed)
         require_window(material.heldout, material.length)

@@ -78,7 +78,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     typical = sum(len(ids) for ranking in train for ids in ranking.rows) // len(train)
     check_memory(model, config.batch_size, typical, config.micro_batches)
     learner = (ShuffledControl if config.shuffled else RewardTask)(
-        model, train, config.batch_size, config.seed, base.tokenizer.pad
+        model, train, config.batch_size, config.seed, base.tokenizer.pad_id
     )
     learner.to(device)
     before = _accuracy(learner, heldout, prompts)

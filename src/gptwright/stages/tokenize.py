@@ -11,9 +11,9 @@ from gptwright.foundations.settings import Size, settings
 from gptwright.pipelines.load import model_folder
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile, pack
-from gptwright.text.pairs import read_pairs, texts
+from gptwright.text.pairs import interleaved, read_pairs
 from gptwright.text.split import Split
-from gptwright.tokenizers.registry import KINDS
+from gptwright.tokenizers.registry import TRAINERS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -36,15 +36,15 @@ class Tokenize:
         if (self.text is None) == (self.pairs is None):
             raise ConfigError("either text or pairs", "neither" if self.text is None else "both",
                               "Give one of them.")  # fmt: skip
-        if self.kind not in KINDS:
-            raise ConfigError("a kind of tokenizer", f"'{self.kind}'", nearest(self.kind, KINDS))
+        if self.kind not in TRAINERS:
+            raise ConfigError("a kind of tokenizer", f"'{self.kind}'", nearest(self.kind, TRAINERS))
 
 
 def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
     """Leaves tokenizer.json and, for training and held-out text, token files (.bin, .idx, .json)."""
     documents = _documents(config)
     if config.model is None:
-        tokenizer = KINDS[config.kind](documents("train"), config.vocab)
+        tokenizer = TRAINERS[config.kind](documents("train"), config.vocab)
     else:
         tokenizer = Tokenizer.load(model_folder(config.model))
     tokenizer.save(folder.path)
@@ -53,7 +53,7 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
         packed = pack(
             documents(split),
             tokenizer.encode_many,
-            tokenizer.end,
+            tokenizer.eos_id,
             folder / split,
             tokenizer.vocab,
             tokenizer.sha256,
@@ -72,7 +72,7 @@ def _documents(config: Tokenize) -> Callable[[Split], Iterator[str]]:
     """The texts of a side, as often as asked."""
     if config.pairs is not None:
         sides = read_pairs(config.pairs)
-        return lambda split: texts(sides[split])
+        return lambda split: interleaved(sides[split])
     assert config.text is not None
     files: dict[str, Path] = {s: stage_file(config.text, f"{s}.jsonl", "prepare") for s in ("train", "heldout")}
     return lambda split: (str(line["text"]) for line in read_objects(files[split]))

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from gptwright.text.labels import Encoding, decode_as, of_codec
+from gptwright.text.encoding_labels import Encoding, decode_as, of_codec
 
 SAMPLE = 200_000
 LEAST_CONFIDENCE, LEAST_OF_LONG, LONG, CLEAR, ALIKE = 0.2, 0.35, 1_000, 0.1, 0.05
@@ -45,7 +45,7 @@ _WORDS = re.compile(rb"[\xa0-\xff]{4}")
 _BORDERS = re.compile("[ \n\u3000\u3001\u3002\uff0c]")
 
 
-def shifted(data: bytes, said: Encoding | None = None) -> tuple[str, str] | None:
+def detect_shifted(data: bytes, said: Encoding | None = None) -> tuple[str, str] | None:
     """The text and its encoding when the bytes are ASCII that shifts to other characters: ISO-2022-JP and -KR, and HZ;
     else None."""
     first = _SHIFTS.search(data)
@@ -67,7 +67,7 @@ def _is_chinese(text: str) -> bool:
     return len(common) >= max(3, len(beyond) / 2)
 
 
-def wide(data: bytes) -> tuple[str, str] | None:
+def detect_wide(data: bytes) -> tuple[str, str] | None:
     """The text when the bytes are UTF-16 or UTF-32 without their mark, of either order; else None."""
     for codec in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
         meant = of_codec(codec)
@@ -79,7 +79,7 @@ def wide(data: bytes) -> tuple[str, str] | None:
     return None
 
 
-def detected(data: bytes) -> tuple[str, str] | None:
+def detect_encoding(data: bytes) -> tuple[str, str] | None:
     """The text and its encoding when the bytes leave little doubt, else None: text read wrongly is worse than none.
 
     Text with few bytes beyond ASCII is read in the likeliest encoding of the Latin alphabet.

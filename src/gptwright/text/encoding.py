@@ -10,9 +10,9 @@ from pathlib import Path
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.binary import refuse_binary
-from gptwright.text.detection import SAMPLE, detected, is_sparse, shifted, wide
+from gptwright.text.detection import SAMPLE, detect_encoding, detect_shifted, detect_wide, is_sparse
 from gptwright.text.documents import UTF8
-from gptwright.text.labels import Encoding, decode_as, encoding
+from gptwright.text.encoding_labels import Encoding, decode_as, lookup_encoding
 
 # UTF-32's mark of the one order begins with UTF-16's.
 _MARKS = (
@@ -40,7 +40,7 @@ def decode(data: bytes, path: Path, given: Encoding | None = None) -> tuple[str,
     fault = _first_fault(data)
     if _is_damaged_utf8(data):
         raise _not_in(path, UTF8, data, fault)
-    if found := detected(data):
+    if found := detect_encoding(data):
         return found
     raise InputError(f"text in {path} in UTF-8 or in an encoding that can be told",
                      f"bytes that are neither (the first is {data[fault]:#04x} at offset {fault})",
@@ -61,7 +61,7 @@ def decode_html(data: bytes, path: Path, given: Encoding | None = None) -> tuple
         return decode_as(data, said), said.name
     except UnicodeDecodeError:
         text = decode_as(data, said, replace=True)
-        found = None if given or _is_mostly_sound(text) or _is_damaged_utf8(data) else detected(data)
+        found = None if given or _is_mostly_sound(text) or _is_damaged_utf8(data) else detect_encoding(data)
         return found or (text, f"{said.name} with bad bytes")
 
 
@@ -73,7 +73,7 @@ def _plain(data: bytes, path: Path, said: Encoding | None) -> tuple[str, str] | 
     for mark, name in _MARKS:
         if data.startswith(mark):
             return _strict(data, Encoding(name.removesuffix("-sig"), name), path)
-    found = wide(data) if b"\0" in data else shifted(data, said) if data.isascii() else None
+    found = detect_wide(data) if b"\0" in data else detect_shifted(data, said) if data.isascii() else None
     if found is None:
         refuse_binary(data, path)
         with suppress(UnicodeDecodeError):
@@ -85,7 +85,7 @@ def _declared(data: bytes) -> Encoding | None:
     """What a page says of itself. It could not say it in UTF-16, so that means UTF-8, as in browsers."""
     head = _COMMENT.sub(b"", data[:4096])
     said = _DECLARED.search(head) or _DECLARED_XML.search(head)
-    found = encoding(said[1].decode("ascii")) if said else None
+    found = lookup_encoding(said[1].decode("ascii")) if said else None
     return Encoding(UTF8, UTF8) if found and found.name.startswith("utf-16") else found
 
 

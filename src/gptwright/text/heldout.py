@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from gptwright.text.split import Split, position
+from gptwright.text.split import Split, uniform_hash
 
 T = TypeVar("T")
-SHARE = 0.1
+HELDOUT_FRACTION = 0.1
 SEED = 0
 
 
@@ -25,7 +25,10 @@ class HeldoutSplit(Generic[T]):
 
 
 def assign_splits(
-    files: Sequence[Sequence[T]], prompt: Callable[[T], str], split: Callable[[T], Split | None], share: float = SHARE
+    files: Sequence[Sequence[T]],
+    prompt: Callable[[T], str],
+    split: Callable[[T], Split | None],
+    share: float = HELDOUT_FRACTION,
 ) -> HeldoutSplit[T]:
     """Both sides of all files together; `split` is what a line says of itself.
 
@@ -33,14 +36,14 @@ def assign_splits(
     are held out, chosen by a hash; so they are from lines that say "train" when otherwise no line would be held out.
     With two prompts or more, neither side stays empty by the hash alone.
     """
-    lines = [(line, normalised(prompt(line)), said) for file in files for line, said in _said(file, split)]
+    lines = [(line, normalised(prompt(line)), said) for file in files for line, said in _declared_splits(file, split)]
     fixed = {name for _, name, said in lines if said == "heldout"}
     open_ = {name for _, name, said in lines if said is None} - fixed
     learned = {name for _, name, said in lines if said == "train"} - fixed
-    held = fixed | _chosen(open_, share, keep=not learned, need=not fixed and not learned)
+    held = fixed | _choose_heldout(open_, share, keep=not learned, need=not fixed and not learned)
     if not held:
         lines = [(line, name, None) for line, name, _ in lines]
-        held = _chosen(open_ | learned, share, keep=True, need=True)
+        held = _choose_heldout(open_ | learned, share, keep=True, need=True)
     return HeldoutSplit(
         [line for line, name, _ in lines if name not in held],
         [line for line, name, said in lines if name in held and said != "train"],
@@ -53,7 +56,7 @@ def normalised(prompt: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", prompt).casefold().split())
 
 
-def _said(file: Sequence[T], split: Callable[[T], Split | None]) -> list[tuple[T, Split | None]]:
+def _declared_splits(file: Sequence[T], split: Callable[[T], Split | None]) -> list[tuple[T, Split | None]]:
     """What each line says of itself; where others are held out, a line that says nothing is for training."""
     said = [split(line) for line in file]
     if "heldout" in said:
@@ -61,9 +64,9 @@ def _said(file: Sequence[T], split: Callable[[T], Split | None]) -> list[tuple[T
     return list(zip(file, said, strict=True))
 
 
-def _chosen(prompts: set[str], share: float, *, keep: bool, need: bool) -> set[str]:
+def _choose_heldout(prompts: set[str], share: float, *, keep: bool, need: bool) -> set[str]:
     """Those to hold out: some at least where there is `need`, never all where some are to be kept for training."""
-    order = sorted(prompts, key=lambda prompt: (position(prompt, SEED), prompt))
-    count = sum(position(prompt, SEED) < share for prompt in order)
+    order = sorted(prompts, key=lambda prompt: (uniform_hash(prompt, SEED), prompt))
+    count = sum(uniform_hash(prompt, SEED) < share for prompt in order)
     most = len(order) - 1 if keep else len(order)
     return set(order[: max(min(count, most), min(int(need), most), 0)])

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import InputError
-from gptwright.text.compression import lines, opened
-from gptwright.text.labels import Encoding, decode_as
+from gptwright.text.compression import open_compressed, read_lines
+from gptwright.text.encoding_labels import Encoding, decode_as
 from gptwright.text.split import Split
 from gptwright.text.split_words import read_split
 
@@ -35,10 +35,10 @@ def read_objects(path: Path) -> list[Line]:
     """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
     if not path.is_file():
         raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
-    with opened(path) as file:
+    with open_compressed(path) as file:
         found = [
             read_object(line, number, path, constant=_no_number)
-            for number, line in enumerate(lines(file, path), 1)
+            for number, line in enumerate(read_lines(file, path), 1)
             if line.strip()
         ]
     if not found:

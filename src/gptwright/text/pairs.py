@@ -10,7 +10,7 @@ from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
 
-HELD_OUT = 1 / 50
+HELDOUT_FRACTION = 1 / 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def read_pairs(path: Path) -> dict[Split, list[Pair]]:
     pair, or when a side stays empty.
     """
     lines = [(line, Pair(_text(line, "source"), _text(line, "target"))) for line in read_objects(path)]
-    sides = assign_splits([lines], lambda item: item[1].source, lambda item: item[0].split, HELD_OUT)
+    sides = assign_splits([lines], lambda item: item[1].source, lambda item: item[0].split, HELDOUT_FRACTION)
     if sides.left_out:
         say(f"{path}: {sides.left_out:,} pairs for training dropped, whose source is held out")
     found: dict[Split, list[Pair]] = {
@@ -41,7 +41,7 @@ def read_pairs(path: Path) -> dict[Split, list[Pair]]:
     return found
 
 
-def texts(pairs: list[Pair]) -> Iterator[str]:
+def interleaved(pairs: list[Pair]) -> Iterator[str]:
     """Sources and targets alternately: text 2k is a source, 2k + 1 its target."""
     for pair in pairs:
         yield pair.source

@@ -18,7 +18,7 @@ class Token(NamedTuple):
     end: int
 
 
-def plain(backend: Backend, template: str | None) -> tuple[Backend, frozenset[int]]:
+def text_only(backend: Backend, template: str | None) -> tuple[Backend, frozenset[int]]:
     """The backend that never reads a control token in text, and the ids of all control tokens.
 
     Control tokens are those that the vocabulary calls special, and those that the chat template writes. Raises
@@ -49,7 +49,7 @@ def _model(backend: Backend) -> str:
     return type(backend.model).__name__
 
 
-def inside(plain: Backend) -> Backend:
+def without_prefix_space(plain: Backend) -> Backend:
     """The same, for text that stands in the middle of another: no space is put in front of it."""
     state: dict[str, Any] = json.loads(plain.to_str())
     parts = {name: _without_prefix(state[name]) for name in ("normalizer", "pre_tokenizer")}
@@ -60,14 +60,14 @@ def inside(plain: Backend) -> Backend:
     return copy
 
 
-def reading_controls(plain: Backend) -> Backend:
+def parsing_special_tokens(plain: Backend) -> Backend:
     """The same, for rendered templates: control tokens in the text become their ids."""
     copy = _copy(plain)
     copy.encode_special_tokens = False
     return copy
 
 
-def finding_controls(plain: Backend) -> Backend:
+def special_token_finder(plain: Backend) -> Backend:
     """The same for finding control tokens in a rendered template: whatever stands between them is one `NO_TOKEN`."""
     state: dict[str, Any] = json.loads(plain.to_str())
     special = [token for token in plain.get_added_tokens_decoder().values() if token.special]
@@ -78,10 +78,10 @@ def finding_controls(plain: Backend) -> Backend:
     return finder
 
 
-def after_control(plain: Backend, token: str) -> Backend:
+def after_special_token(plain: Backend, token: str) -> Backend:
     """The backend for text that follows a control token; some vocabularies put a space in front there, some do not."""
-    rendered = reading_controls(plain).encode(f"{token}a", add_special_tokens=False).ids[1:]
-    return plain if rendered == plain.encode("a", add_special_tokens=False).ids else inside(plain)
+    rendered = parsing_special_tokens(plain).encode(f"{token}a", add_special_tokens=False).ids[1:]
+    return plain if rendered == plain.encode("a", add_special_tokens=False).ids else without_prefix_space(plain)
 
 
 def _copy(backend: Backend) -> Backend:

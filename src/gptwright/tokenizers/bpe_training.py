@@ -18,7 +18,7 @@ ASCII = tuple(chr(code) for code in range(0x21, 0x7F) if not chr(code).isupper()
 Merges = list[tuple[str, str]]
 
 
-def learn(
+def train_bpe(
     backend: Backend, texts: Iterable[str], vocab: int, first: Sequence[str], alphabet: Sequence[str]
 ) -> tuple[dict[str, int], Merges]:
     """Learns merges until there are `vocab` tokens, `first` and `alphabet` included; gives the vocabulary and them.
@@ -44,10 +44,10 @@ def learn(
     if backend.get_vocab_size() < vocab:
         raise ConfigError(f"text with enough different words for a vocab of {vocab}",
                           f"one that yields {backend.get_vocab_size()} tokens", "Lower vocab.")  # fmt: skip
-    return _learned(backend)
+    return _vocab_and_merges(backend)
 
 
-def _learned(backend: Backend) -> tuple[dict[str, int], Merges]:
+def _vocab_and_merges(backend: Backend) -> tuple[dict[str, int], Merges]:
     state: dict[str, Any] = json.loads(backend.to_str())["model"]
     return state["vocab"], [(left, right) for left, right in state["merges"]]
 
@@ -68,7 +68,7 @@ def common_characters(backend: Backend, texts: Iterable[str], most: int | None =
     return sorted(chosen)
 
 
-def at_least(vocab: int, least: int, what: str) -> None:
+def check_vocab(vocab: int, least: int, what: str) -> None:
     """Raises `ConfigError` for a vocab that cannot hold what every vocabulary of the kind holds."""
     if vocab < least:
         raise ConfigError(f"a vocab of at least {least} ({what})", str(vocab), "Raise vocab.")

@@ -2,36 +2,36 @@
 
 from collections.abc import Iterable, Sequence
 
-from gptwright.tokenizers.bpe_training import Merges, at_least, learn
-from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.bpe_training import Merges, check_vocab, train_bpe
+from gptwright.tokenizers.chat_templates.chat import CHAT_TOKENS, SPECIAL_TOKENS
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Regex, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
-SMALLEST_VOCAB = 256 + len(CONTROL_TOKENS)
+SMALLEST_VOCAB = 256 + len(SPECIAL_TOKENS)
 
 
 def train(texts: Iterable[str], vocab: int) -> Tokenizer:
     """Learns merges until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
-    at_least(vocab, SMALLEST_VOCAB, "256 bytes and the control tokens")
+    check_vocab(vocab, SMALLEST_VOCAB, "256 bytes and the control tokens")
     backend = Backend(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    return build(*learn(backend, texts, vocab, CONTROL_TOKENS, pre_tokenizers.ByteLevel.alphabet()), CONTROLS)
+    return build(*train_bpe(backend, texts, vocab, SPECIAL_TOKENS, pre_tokenizers.ByteLevel.alphabet()), CHAT_TOKENS)
 
 
 def build(
     vocab: dict[str, int],
     merges: Merges,
-    controls: Controls,
+    special_tokens: SpecialTokens,
     *,
     pattern: str = GPT2_PATTERN,
     special: Sequence[str] = (),
 ) -> Tokenizer:
     """The tokenizer of a vocabulary in GPT-2's letters.
 
-    `pattern` says what a word is; `special` are control tokens besides those that `controls` names.
+    `pattern` says what a word is; `special` are control tokens besides those that `special_tokens` names.
     """
     backend = Backend(models.BPE(vocab, merges))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -41,4 +41,4 @@ def build(
         backend.pre_tokenizer = pre_tokenizers.Sequence([cut, letters])
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(list(special))
-    return Tokenizer(backend, controls)
+    return Tokenizer(backend, special_tokens)

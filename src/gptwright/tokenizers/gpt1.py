@@ -6,9 +6,9 @@ ours are the same. What was never seen is the unknown token; capitals and the wi
 
 from collections.abc import Iterable
 
-from gptwright.tokenizers.bpe_training import ASCII, Merges, at_least, common_characters, learn
-from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.bpe_training import ASCII, Merges, check_vocab, common_characters, train_bpe
+from gptwright.tokenizers.chat_templates.chat import CHAT_TOKENS, SPECIAL_TOKENS
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers
@@ -22,16 +22,16 @@ def train(texts: Iterable[str], vocab: int) -> Tokenizer:
     texts = list(texts)
     backend = _backend({}, [])
     characters = sorted({*ASCII, *common_characters(backend, texts)})
-    first = [UNKNOWN, *CONTROL_TOKENS, *characters, *(c + END_OF_WORD for c in characters)]
-    at_least(vocab, len(first), "control tokens, and each common character inside and at the end of a word")
-    return build(*learn(backend, texts, vocab, first, characters), CONTROLS)
+    first = [UNKNOWN, *SPECIAL_TOKENS, *characters, *(c + END_OF_WORD for c in characters)]
+    check_vocab(vocab, len(first), "control tokens, and each common character inside and at the end of a word")
+    return build(*train_bpe(backend, texts, vocab, first, characters), CHAT_TOKENS)
 
 
-def build(vocab: dict[str, int], merges: Merges, controls: Controls) -> Tokenizer:
+def build(vocab: dict[str, int], merges: Merges, special_tokens: SpecialTokens) -> Tokenizer:
     """The tokenizer of a vocabulary whose words end in `</w>`."""
     backend = _backend(vocab, merges)
     backend.add_special_tokens([UNKNOWN])
-    return Tokenizer(backend, controls)
+    return Tokenizer(backend, special_tokens)
 
 
 def _backend(vocab: dict[str, int], merges: Merges) -> Backend:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from gptwright.tokenizers import bytefallback, bytelevel, gpt1, wordpiece
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-KINDS: dict[str, Callable[[Iterable[str], int], Tokenizer]] = {
+TRAINERS: dict[str, Callable[[Iterable[str], int], Tokenizer]] = {
     "byte-level": bytelevel.train,
     "byte-fallback": bytefallback.train,
     "gpt1": gpt1.train,

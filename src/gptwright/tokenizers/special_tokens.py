@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
-class Controls:
+class SpecialTokens:
     """Control tokens by their use, and the chat template. Text never becomes one of them."""
 
-    begin: str | None
+    bos: str | None
     """put before a text; None where nothing is"""
-    end: str
+    eos: str
     """closes a document, ends a text"""
     pad: str
     """fills rows of a batch"""
-    stops: tuple[str, ...]
+    stop: tuple[str, ...]
     """a reply ends with any of them"""
-    template: str | None
+    chat_template: str | None
     """Jinja chat template; None: it cannot chat"""
     names: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
     """as other tools know them, by bos_token, eos_token and so on; what is said above, where nobody named them"""
@@ -24,5 +24,5 @@ class Controls:
     @property
     def named(self) -> Mapping[str, str]:
         """The tokens that a chat template may ask for by name."""
-        said = {"bos_token": self.begin, "eos_token": (*self.stops, self.end)[0], "pad_token": self.pad}
+        said = {"bos_token": self.bos, "eos_token": (*self.stop, self.eos)[0], "pad_token": self.pad}
         return self.names or {name: token for name, token in said.items() if token}

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from gptwright.tokenizers import edge_cases
-from gptwright.tokenizers.byte_unicode import bytes_of
+from gptwright.tokenizers.byte_unicode import unicode_to_bytes
 from tokenizers import Tokenizer as Backend
 
 # GPT-2's words, as its released encoder.py cuts them.
@@ -20,7 +20,7 @@ GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s
 LONGEST = 200_000  # characters; where a million spaces follow each other, tiktoken's search for words fails
 
 
-def rank_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
+def tiktoken_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
     """A function that encodes as `backend` does; None when tiktoken is missing or cannot be told to give equal ids.
 
     The function raises `UnicodeEncodeError` for halves of surrogate pairs.
@@ -73,5 +73,5 @@ def _ranks(state: dict[str, Any]) -> dict[bytes, int] | None:
     made = [learned.get(token, -1) for token in merged]
     if made != sorted(made) or learned.keys() - set(merged) != {token for token in learned if len(token) == 1}:
         return None
-    ranks = {data: i for token, i in learned.items() if (data := bytes_of(token)) is not None}
+    ranks = {data: i for token, i in learned.items() if (data := unicode_to_bytes(token)) is not None}
     return ranks if len(ranks) == len(learned) and all(bytes([byte]) in ranks for byte in range(256)) else None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
 from gptwright.tokenizers.chat_templates import special_token_escaping
-from gptwright.tokenizers.chat_templates.special_token_escaping import EscapedText, Escaping, joined, plain
+from gptwright.tokenizers.chat_templates.special_token_escaping import EscapedText, Escaping, joined, unescape
 
 TOKENS = ["<|user|>", "</s>", "</think>", "\n\n"]
 pieces = st.sampled_from([*TOKENS, "<|us", "er|>", "<", "|", "user", " ", "\n", "\r\n", "a", "é", "", "7", "\ue000"])
@@ -32,7 +32,7 @@ METHODS: dict[str, Any] = {
 
 
 def shown(value: Any) -> Any:
-    value = plain(value)
+    value = unescape(value)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -69,7 +69,7 @@ def test_texts_put_together() -> None:
     twins = Escaping(TOKENS, [])
     assert (
         isinstance(joined(["a", twins.escape("user"), 3]), EscapedText)
-        and plain(joined(["a", twins.escape("user"), 3])) == "auser3"
+        and unescape(joined(["a", twins.escape("user"), 3])) == "auser3"
     )
     assert type(joined(["a", "b"])) is str
 

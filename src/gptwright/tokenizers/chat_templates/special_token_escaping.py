@@ -73,13 +73,13 @@ class EscapedText(str):
         return hash(self.true)
 
     def __eq__(self, other: object) -> bool:
-        return self.true == _true(other)
+        return self.true == _unescaped(other)
 
     def __ne__(self, other: object) -> bool:
-        return self.true != _true(other)
+        return self.true != _unescaped(other)
 
     def __contains__(self, other: Any) -> bool:
-        return _true(other) in self.true
+        return _unescaped(other) in self.true
 
     def __int__(self) -> int:
         return int(self.true)
@@ -109,30 +109,30 @@ class EscapedText(str):
         return EscapedText.of(str.join(self, texts), self.escaping)
 
     def lstrip(self, chars: str | None = None, /) -> "EscapedText":
-        return self._cut(len(self) - len(self.true.lstrip(_true(chars))), len(self))
+        return self._cut(len(self) - len(self.true.lstrip(_unescaped(chars))), len(self))
 
     def rstrip(self, chars: str | None = None, /) -> "EscapedText":
-        return self._cut(0, len(self.true.rstrip(_true(chars))))
+        return self._cut(0, len(self.true.rstrip(_unescaped(chars))))
 
     def strip(self, chars: str | None = None, /) -> "EscapedText":
         return self.lstrip(chars).rstrip(chars)
 
     def removeprefix(self, prefix: str, /) -> "EscapedText":
-        return self._cut(len(self) - len(self.true.removeprefix(_true(prefix))), len(self))
+        return self._cut(len(self) - len(self.true.removeprefix(_unescaped(prefix))), len(self))
 
     def removesuffix(self, suffix: str, /) -> "EscapedText":
-        return self._cut(0, len(self.true.removesuffix(_true(suffix))))
+        return self._cut(0, len(self.true.removesuffix(_unescaped(suffix))))
 
     def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> "list[EscapedText]":  # pyright: ignore
-        return self._between(self.true.split(_true(sep), maxsplit), sep)
+        return self._between(self.true.split(_unescaped(sep), maxsplit), sep)
 
     def rsplit(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> "list[EscapedText]":  # pyright: ignore
-        return self._between(self.true.rsplit(_true(sep), maxsplit), sep)
+        return self._between(self.true.rsplit(_unescaped(sep), maxsplit), sep)
 
     def _between(self, pieces: list[str], sep: str | None) -> "list[EscapedText]":
         if sep is None:
             return self._pieces(pieces)
-        whole = [text for piece in pieces for text in (piece, _true(sep))][:-1]
+        whole = [text for piece in pieces for text in (piece, _unescaped(sep))][:-1]
         return self._pieces(whole)[::2]
 
     def splitlines(self, keepends: bool = False) -> "list[EscapedText]":  # pyright: ignore
@@ -140,53 +140,55 @@ class EscapedText(str):
         return lines if keepends else [line._cut(0, len(line.true.splitlines()[0])) for line in lines]
 
     def partition(self, sep: str, /) -> "tuple[EscapedText, EscapedText, EscapedText]":  # pyright: ignore
-        before, middle, after = self._pieces(self.true.partition(_true(sep)))
+        before, middle, after = self._pieces(self.true.partition(_unescaped(sep)))
         return before, middle, after
 
     def rpartition(self, sep: str, /) -> "tuple[EscapedText, EscapedText, EscapedText]":  # pyright: ignore
-        before, middle, after = self._pieces(self.true.rpartition(_true(sep)))
+        before, middle, after = self._pieces(self.true.rpartition(_unescaped(sep)))
         return before, middle, after
 
     def replace(self, old: str, new: str, count: SupportsIndex = -1, /) -> "EscapedText":
-        if not _true(old):
-            return self.escaping.escape(self.true.replace("", _true(new), count))
+        if not _unescaped(old):
+            return self.escaping.escape(self.true.replace("", _unescaped(new), count))
         return EscapedText.of(str(new), self.escaping).join(self.split(old, count))
 
 
-def _true(value: Any) -> Any:
+def _unescaped(value: Any) -> Any:
     return value.true if isinstance(value, EscapedText) else value
 
 
-def _seen(name: str) -> Callable[..., Any]:
+def _on_unescaped(name: str) -> Callable[..., Any]:
     """A method of `str` that looks at the true text; a text that it makes is people's again."""
     method = getattr(str, name)
 
     def look(self: EscapedText, *args: Any, **kwargs: Any) -> Any:
         # startswith takes several texts as a tuple
-        shown = [tuple(map(_true, cast("tuple[Any, ...]", a))) if isinstance(a, tuple) else _true(a) for a in args]
-        found = method(self.true, *shown, **{key: _true(value) for key, value in kwargs.items()})
+        shown = [
+            tuple(map(_unescaped, cast("tuple[Any, ...]", a))) if isinstance(a, tuple) else _unescaped(a) for a in args
+        ]
+        found = method(self.true, *shown, **{key: _unescaped(value) for key, value in kwargs.items()})
         return self.escaping.escape(found) if isinstance(found, str) else found
 
     look.__name__ = name
     return look
 
 
-_LOOKING = """
+_METHODS = """
     __lt__ __le__ __gt__ __ge__ startswith endswith find rfind index rindex count isalnum isalpha isascii isdecimal
     isdigit isidentifier islower isnumeric isprintable isspace istitle isupper lower upper title capitalize swapcase
     casefold center ljust rjust zfill expandtabs
 """
-for _name in _LOOKING.split():
-    setattr(EscapedText, _name, _seen(_name))
+for _name in _METHODS.split():
+    setattr(EscapedText, _name, _on_unescaped(_name))
 
 
-def plain(value: Any) -> Any:
+def unescape(value: Any) -> Any:
     """The value with the true texts in it."""
     if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in cast("Mapping[Any, Any]", value).items()}
+        return {unescape(key): unescape(item) for key, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in cast("Sequence[Any]", value)]
-    return _true(value)
+        return [unescape(item) for item in cast("Sequence[Any]", value)]
+    return _unescaped(value)
 
 
 def escaping_of(value: Any) -> Escaping | None:
@@ -197,7 +199,7 @@ def escaping_of(value: Any) -> Escaping | None:
     return next((found for part in parts if (found := escaping_of(part))), None)
 
 
-def on_true_text(function: Callable[..., Any]) -> Callable[..., Any]:
+def on_unescaped_text(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of texts that sees the true ones; a text that it makes of people's is people's again."""
 
     @wraps(function)
@@ -205,7 +207,7 @@ def on_true_text(function: Callable[..., Any]) -> Callable[..., Any]:
         twins = escaping_of([*args, *kwargs.values()])
         if twins is None:
             return function(*args, **kwargs)
-        found = function(*map(plain, args), **{key: plain(value) for key, value in kwargs.items()})
+        found = function(*map(unescape, args), **{key: unescape(value) for key, value in kwargs.items()})
         return twins.escape(str(found)) if isinstance(found, str) else found
 
     return look

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.tokenizers.backend_variants import Token
 from gptwright.tokenizers.chat_templates.special_token_escaping import Escaping
-from gptwright.tokenizers.chat_templates.template import Message, knows, passed_over, render_text
+from gptwright.tokenizers.chat_templates.template import Message, knows_role, render_text, skipped_message
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -20,10 +20,10 @@ class Rendering:
 
     def __init__(self, messages: Sequence[Message], tokenizer: Tokenizer, template: str) -> None:
         self._tokenizer, self._template = tokenizer, template
-        self._names = tokenizer.controls.named
+        self._names = tokenizer.special_tokens.named
         self._check_roles(messages)
         contents = [_HALVES.sub("\ufffd", message["content"]) for message in messages]
-        self._escaping = Escaping(tokenizer.control_tokens, [template, *self._names.values(), *contents])
+        self._escaping = Escaping(tokenizer.all_special_tokens, [template, *self._names.values(), *contents])
         self._messages = [
             Message(role=message["role"], content=self._escaping.escape(content))
             for message, content in zip(messages, contents, strict=True)
@@ -63,11 +63,13 @@ class Rendering:
 
     def _check_roles(self, messages: Sequence[Message]) -> None:
         for role in dict.fromkeys(message["role"] for message in messages):
-            if not knows(self._template, role, tuple(self._names.items())):
+            if not knows_role(self._template, role, tuple(self._names.items())):
                 raise InputError("roles that the model's chat template knows", f"'{role}'",
                                  "Leave those messages out, or put their text into the user's.")  # fmt: skip
 
-        place = passed_over(self._template, tuple(message["role"] for message in messages), tuple(self._names.items()))
+        place = skipped_message(
+            self._template, tuple(message["role"] for message in messages), tuple(self._names.items())
+        )
         if place is not None:
             raise InputError("messages that the model's chat template writes",
                              f"a message of the {messages[place]['role']}, number {place + 1}, which it passes over",
@@ -76,7 +78,7 @@ class Rendering:
     def _tokens(self, text: str) -> list[Token]:
         """The template's control tokens, and between them what any text becomes, twins turned back."""
         true = text.translate(self._escaping.show)
-        found, result, at = self._tokenizer.controls_in(text), list[Token](), 0
+        found, result, at = self._tokenizer.find_special_tokens(text), list[Token](), 0
         for control in [*found, None]:
             start, end = (control.start, control.end) if control else (len(text), len(text))
             result += self._words(true, at, start, first=not result)
@@ -88,6 +90,6 @@ class Rendering:
     def _words(self, true: str, start: int, end: int, *, first: bool) -> list[Token]:
         if start == end:
             return []
-        backend = self._tokenizer.plain if first else self._tokenizer.after_control
+        backend = self._tokenizer.text_backend if first else self._tokenizer.after_special_token
         found = backend.encode(true[start:end], add_special_tokens=False)
         return [Token(i, start + a, start + b) for i, (a, b) in zip(found.ids, found.offsets, strict=True)]

@@ -13,39 +13,39 @@ from typing import Any, cast
 
 from gptwright.foundations.atomic_io import read_json, write_json, write_text
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.post_processor import stating, surrounding, unstated
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.post_processor import tokens_around, with_bos, without_bos
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from tokenizers import Tokenizer as Backend
 from tokenizers import normalizers
 
 LARGEST = 100 << 20  # bytes; the largest vocabularies in use take a third of it
-BEGINS = ("<s>", "<|endoftext|>")
-ENDS = ("</s>", "<|endoftext|>", "[SEP]", "<unk>")
+BOS_TOKENS = ("<s>", "<|endoftext|>")
+EOS_TOKENS = ("</s>", "<|endoftext|>", "[SEP]", "<unk>")
 OURS = "gptwright"
 _TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 _NAMELESS = ("PreTrainedTokenizerFast", "TokenizersBackend")  # classes that know no token unless they are told
 _NAMES = {"unk_token": ("<unk>", "[UNK]"), "cls_token": ("[CLS]",), "sep_token": ("[SEP]",), "mask_token": ("[MASK]",)}
 
 
-def write_folder(folder: Path, backend: Backend, controls: Controls, context: int | None) -> None:
+def write_folder(folder: Path, backend: Backend, special_tokens: SpecialTokens, context: int | None) -> None:
     """Writes both files; `context` is the most tokens that the model sees at once."""
-    write_text(folder / "tokenizer.json", stating(backend, controls.begin).to_str())
-    stops = list(controls.stops)
+    write_text(folder / "tokenizer.json", with_bos(backend, special_tokens.bos).to_str())
+    stops = list(special_tokens.stop)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "chat_template": controls.template,
-        "bos_token": controls.begin,
-        "eos_token": (stops or [controls.end])[0],
-        "pad_token": controls.pad,
-        "unk_token": None if controls.names else controls.end,  # GPT-2's habit, as CTranslate2 needs one
+        "chat_template": special_tokens.chat_template,
+        "bos_token": special_tokens.bos,
+        "eos_token": (stops or [special_tokens.eos])[0],
+        "pad_token": special_tokens.pad,
+        "unk_token": None if special_tokens.names else special_tokens.eos,  # GPT-2's habit, as CTranslate2 needs one
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
-        OURS: {"begin": controls.begin, "end": controls.end, "pad": controls.pad, "stops": stops},
+        OURS: {"begin": special_tokens.bos, "end": special_tokens.eos, "pad": special_tokens.pad, "stops": stops},
     }
     special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
     config |= {name: token for name, tokens in _NAMES.items() for token in tokens if token in special}
-    config |= {name: token for name, token in controls.names.items() if name in _TOKENS}
-    if further := {name: token for name, token in controls.names.items() if name not in _TOKENS}:
+    config |= {name: token for name, token in special_tokens.names.items() if name in _TOKENS}
+    if further := {name: token for name, token in special_tokens.names.items() if name not in _TOKENS}:
         config["extra_special_tokens"] = further
     if "[MASK]" in special:
         config["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
@@ -53,9 +53,9 @@ def write_folder(folder: Path, backend: Backend, controls: Controls, context: in
 
 
 READERS = {
-    "vocab.json": "read_gpt2 of gptwright.tokenizers.formats.files",
-    "vocab.bpe": "read_gpt2 of gptwright.tokenizers.formats.files",
-    "vocab.txt": "read_bert of gptwright.tokenizers.formats.files",
+    "vocab.json": "read_gpt2 of gptwright.tokenizers.formats.vocab_files",
+    "vocab.bpe": "read_gpt2 of gptwright.tokenizers.formats.vocab_files",
+    "vocab.txt": "read_bert of gptwright.tokenizers.formats.vocab_files",
     "tokenizer.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
     "spiece.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
     "sentencepiece.bpe.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
@@ -63,33 +63,35 @@ READERS = {
 """what reads the vocabulary files that lie in folders without a tokenizer.json"""
 
 
-def read_folder(folder: Path) -> tuple[Backend, Controls]:
+def read_folder(folder: Path) -> tuple[Backend, SpecialTokens]:
     """Opens a folder. Raises `ArtifactError` naming what is missing, damaged or unsaid."""
-    backend, said = _backend(folder / "tokenizer.json"), _Said(folder)
-    _clean_as_said(backend, said)
+    backend, said = _backend(folder / "tokenizer.json"), _TokenizerConfig(folder)
+    _apply_normalizer_config(backend, said)
     template = _template(folder, said)
     special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
     own = said.table.get(OURS)
     if isinstance(own, dict):
-        controls = _own(cast("dict[str, Any]", own), template, folder)
-        return unstated(backend, controls.begin), replace(controls, names=_names(said, special, controls.end))
-    further = _further_stops(folder, backend)
-    end = said.token("eos_token", "sep_token") or next(iter(further), None) or _first(ENDS, special)
+        special_tokens = _own(cast("dict[str, Any]", own), template, folder)
+        return without_bos(backend, special_tokens.bos), replace(
+            special_tokens, names=_names(said, special, special_tokens.eos)
+        )
+    further = _generation_stops(folder, backend)
+    end = said.token("eos_token", "sep_token") or next(iter(further), None) or _first(EOS_TOKENS, special)
     if end is None:
         raise ArtifactError(f"the token that ends a text, 'eos_token' in {said.path}", "none",
                             "Add it to that file.")  # fmt: skip
-    begin = _begin(said.path, backend)
-    return unstated(backend, begin), Controls(
-        begin=begin,
-        end=end,
+    begin = _bos(said.path, backend)
+    return without_bos(backend, begin), SpecialTokens(
+        bos=begin,
+        eos=end,
         pad=said.token("pad_token") or _first(("[PAD]",), special) or end,
-        stops=tuple(dict.fromkeys([end, *further])),
-        template=template,
+        stop=tuple(dict.fromkeys([end, *further])),
+        chat_template=template,
         names=_names(said, special, end),
     )
 
 
-def end_ids(folder: Path) -> list[int]:
+def eos_ids(folder: Path) -> list[int]:
     """The ids that end a text by what a model folder says: its generation_config.json, or else its config.json."""
     for file in ("generation_config.json", "config.json"):
         ids = _table(folder / file).get("eos_token_id")
@@ -99,7 +101,7 @@ def end_ids(folder: Path) -> list[int]:
     return []
 
 
-def _clean_as_said(backend: Backend, said: "_Said") -> None:
+def _apply_normalizer_config(backend: Backend, said: "_TokenizerConfig") -> None:
     """BERT's class follows tokenizer_config.json in what it keeps of capitals, accents and Chinese characters."""
     state: dict[str, Any] = json.loads(backend.normalizer.__getstate__()) if backend.normalizer else {}
     if state.get("type") != "BertNormalizer" or said.table.get("tokenizer_class") in (None, *_NAMELESS):
@@ -122,21 +124,21 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("tokenizer.json", *READERS))
 
 
-def _begin(path: Path, backend: Backend) -> str | None:
+def _bos(path: Path, backend: Backend) -> str | None:
     """What is put before a text. `transformers` 5 does not read add_bos_token beside a tokenizer.json, whose
     post-processor decides. Raises `ArtifactError` when that is more than one token."""
-    before, _ = surrounding(backend)
+    before, _ = tokens_around(backend)
     if len(before) > 1:
         raise ArtifactError(f"at most one token put before a text in {path.parent}", " ".join(before)[:60],
                             "Such a tokenizer cannot be used here.")  # fmt: skip
     return next(iter(before), None)
 
 
-def _names(said: "_Said", special: list[str], end: str) -> dict[str, str]:
+def _names(said: "_TokenizerConfig", special: list[str], end: str) -> dict[str, str]:
     """The tokens that a chat template may ask for by name, as the tokenizer's class knows them."""
     named = {name: said.token(name) for name in _TOKENS}
     if said.table.get("tokenizer_class") not in _NAMELESS:
-        usual = {"bos_token": _first(BEGINS, special), "eos_token": end}
+        usual = {"bos_token": _first(BOS_TOKENS, special), "eos_token": end}
         named |= {name: token for name, token in usual.items() if not said.says(name)}
     further = said.table.get("extra_special_tokens")
     if isinstance(further, dict):
@@ -166,7 +168,7 @@ def _backend(path: Path) -> Backend:
     return backend
 
 
-class _Said:
+class _TokenizerConfig:
     """What tokenizer_config.json and special_tokens_map.json say; the first counts more."""
 
     def __init__(self, folder: Path) -> None:
@@ -196,18 +198,18 @@ def _table(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def _own(table: dict[str, Any], template: str | None, folder: Path) -> Controls:
+def _own(table: dict[str, Any], template: str | None, folder: Path) -> SpecialTokens:
     match table:
         case {"begin": str() | None as begin, "end": str(end), "pad": str(pad), "stops": [*stops]} if all(
             isinstance(stop, str) for stop in stops
         ):
-            return Controls(begin=begin, end=end, pad=pad, stops=tuple(map(str, stops)), template=template)
+            return SpecialTokens(bos=begin, eos=end, pad=pad, stop=tuple(map(str, stops)), chat_template=template)
         case _:
             raise ArtifactError(f"begin, end, pad and stops under '{OURS}' in {folder / 'tokenizer_config.json'}",
                                 repr(table)[:80], "Restore the file.")  # fmt: skip
 
 
-def _template(folder: Path, said: _Said) -> str | None:
+def _template(folder: Path, said: _TokenizerConfig) -> str | None:
     path = folder / "chat_template.jinja"
     if path.is_file():
         try:
@@ -223,11 +225,11 @@ def _template(folder: Path, said: _Said) -> str | None:
     return found
 
 
-def _further_stops(folder: Path, backend: Backend) -> list[str]:
+def _generation_stops(folder: Path, backend: Backend) -> list[str]:
     """Tokens that a model folder's settings end a text with, besides the tokenizer's own. A word of the vocabulary is
     none of them: it may stand in a text, and ends a reply by its id alone."""
     added = backend.get_added_tokens_decoder()
-    return [added[i].content for i in end_ids(folder) if i in added]
+    return [added[i].content for i in eos_ids(folder) if i in added]
 
 
 def _first(known: Iterable[str], special: list[str]) -> str | None:

@@ -14,7 +14,7 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers import bytefallback
 from gptwright.tokenizers.bpe_training import Merges
 from gptwright.tokenizers.formats.folder import LARGEST
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 LONGEST = 256  # characters of a piece; sentencepiece's own limit is 16 by default
@@ -48,7 +48,7 @@ def read_sentencepiece(path: Path) -> Tokenizer:
     names = {use: _name(trainer.get(field), usual) for use, (field, usual) in _NAMES.items()}
     begin, end, pad = (names[use] if names[use] in controls else None for use in _NAMES)
     end = end or bytefallback.UNKNOWN
-    named = Controls(begin=begin, end=end, pad=pad or end, stops=(end,), template=None)
+    named = SpecialTokens(bos=begin, eos=end, pad=pad or end, stop=(end,), chat_template=None)
     return bytefallback.build(vocab, _merges(pieces), named, controls, spaced=bool(normalizer.get(3, 1)))
 
 

@@ -15,9 +15,9 @@ from typing import Any, cast
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers import bytelevel, gpt1, wordpiece
 from gptwright.tokenizers.bpe_training import Merges
-from gptwright.tokenizers.byte_unicode import LETTER_OF_BYTE, bytes_of, spelled
+from gptwright.tokenizers.byte_unicode import BYTE_TO_UNICODE, bytes_to_unicode, unicode_to_bytes
 from gptwright.tokenizers.formats.folder import LARGEST
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -33,9 +33,9 @@ CL100K_PATTERN = (
 def read_gpt2(encoder: Path, merges: Path) -> Tokenizer:
     """GPT-2's encoder.json and vocab.bpe, or vocab.json and merges.txt as other tools call them."""
     vocab = _read_vocab(encoder)
-    missing = [letter for letter in LETTER_OF_BYTE.values() if letter not in vocab]
+    missing = [letter for letter in BYTE_TO_UNICODE.values() if letter not in vocab]
     if missing:
-        raise _fault(encoder, "a token for every byte", f"none for byte {bytes_of(missing[0])!r}")
+        raise _fault(encoder, "a token for every byte", f"none for byte {unicode_to_bytes(missing[0])!r}")
     return bytelevel.build(vocab, _read_merges(merges, vocab), _ends_with(END_OF_TEXT, vocab, encoder))
 
 
@@ -61,7 +61,7 @@ def read_bert(vocab: Path) -> Tokenizer:
         if token in ids:
             raise _fault(vocab, f"a new token on line {number}", f"{token!r} of line {ids[token] + 1}")
         ids[token] = number - 1
-    for token in wordpiece.CONTROL_TOKENS:
+    for token in wordpiece.SPECIAL_TOKENS:
         if token not in ids:
             raise _fault(vocab, f"the token {token}", "a vocabulary without it")
     said = _read_config(vocab.parent / "tokenizer_config.json")
@@ -82,7 +82,7 @@ def read_tiktoken(ranks: Path, pattern: str = GPT2_PATTERN, special: Mapping[str
     """
     table = _read_ranks(ranks)
     controls = dict(special) if special else {END_OF_TEXT: max(table.values()) + 1}
-    vocab = {spelled(token): rank for token, rank in table.items()}
+    vocab = {bytes_to_unicode(token): rank for token, rank in table.items()}
     for token, i in controls.items():
         if token in vocab or i in table.values() or not 0 <= i <= 2 * len(table) + 1000:
             raise _fault(ranks, f"room for {token} at id {i}", "an id that is taken or far away")
@@ -90,10 +90,10 @@ def read_tiktoken(ranks: Path, pattern: str = GPT2_PATTERN, special: Mapping[str
     return bytelevel.build(vocab | controls, _merges_of(table, ranks), ends, pattern=pattern, special=list(controls))
 
 
-def _ends_with(token: str, vocab: Mapping[str, int], path: Path, *, begins: bool = True) -> Controls:
+def _ends_with(token: str, vocab: Mapping[str, int], path: Path, *, begins: bool = True) -> SpecialTokens:
     if token not in vocab:
         raise _fault(path, f"the token {token}", "a vocabulary without it")
-    return Controls(begin=token if begins else None, end=token, pad=token, stops=(token,), template=None)
+    return SpecialTokens(bos=token if begins else None, eos=token, pad=token, stop=(token,), chat_template=None)
 
 
 def _read_config(path: Path) -> dict[str, bool]:
@@ -185,7 +185,7 @@ def _merges_of(ranks: Mapping[bytes, int], path: Path) -> Merges:
             parts = _merged(token, ranks, rank)
             if len(parts) != 2:
                 raise _fault(path, f"two earlier tokens that make {token!r:.60}", f"{len(parts)}")
-            merges.append((spelled(parts[0]), spelled(parts[1])))
+            merges.append((bytes_to_unicode(parts[0]), bytes_to_unicode(parts[1])))
     return merges
 
 
