@@ -37,7 +37,8 @@ from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.packaged import packaged_path
 from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.byte_unicode import BYTE_TO_UNICODE
-from gptwright.tokenizers.chat_templates.chat import CHAT_TOKENS, SPECIAL_TOKENS, prompt_ids
+from gptwright.tokenizers.chat_templates.chat import prompt_ids
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 SHAPES: dict[str, Any] = {
@@ -274,7 +275,7 @@ def write_shape(name: str, folder: Path) -> None:
 def full_tokenizer(vocab: int) -> Tokenizer:
     """One with a token for every row of the embedding: CTranslate2 converts no GPT-2 that has more rows."""
     space = BYTE_TO_UNICODE[32]
-    tokens = [*SPECIAL_TOKENS, *BYTE_TO_UNICODE.values(), f"{space}t"]
+    tokens = [*CHAT_TOKENS.tokens, *BYTE_TO_UNICODE.values(), f"{space}t"]
     tokens += [f"{space}filler{i}" for i in range(len(tokens), vocab)]
     return bytelevel.build({token: i for i, token in enumerate(tokens)}, [(space, "t")], CHAT_TOKENS)
 

@@ -19,7 +19,8 @@ from gptwright.alignment.demonstrations import (
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
-from gptwright.tokenizers.chat_templates.chat import END_OF_TURN, Message
+from gptwright.tokenizers.chat_templates.chat import Message
+from gptwright.tokenizers.special_tokens import END_OF_TURN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALK: list[Message] = [

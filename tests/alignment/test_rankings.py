@@ -18,7 +18,8 @@ from gptwright.alignment.rankings import (
 )
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
-from gptwright.tokenizers.chat_templates.chat import END_OF_TURN, Message, render
+from gptwright.tokenizers.chat_templates.chat import Message, render
+from gptwright.tokenizers.special_tokens import END_OF_TURN
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS
 

@@ -16,7 +16,8 @@ from gptwright.models.gpt2 import GPT2
 from gptwright.models.llama import Llama, LlamaConfig
 from gptwright.pipelines.export import export, export_gguf
 from gptwright.pipelines.load import load_decoder as load
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT, END_OF_TURN, Message, prompt_ids
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.special_tokens import END_OF_TEXT, END_OF_TURN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALKS: list[list[Message]] = [

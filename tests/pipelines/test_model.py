@@ -20,7 +20,8 @@ from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.pipelines.model import Model
 from gptwright.tokenizers import bytefallback
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT, Message, prompt_ids
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.special_tokens import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 CHAT: list[Message] = [{"role": "user", "content": "the cat"}]

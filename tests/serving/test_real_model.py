@@ -19,7 +19,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT
+from gptwright.tokenizers.special_tokens import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 HELLO: Any = [{"role": "user", "content": "the cat"}]

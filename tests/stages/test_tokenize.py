@@ -15,8 +15,8 @@ from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT
 from gptwright.tokenizers.registry import TRAINERS
+from gptwright.tokenizers.special_tokens import END_OF_TEXT
 
 
 def texts(prepared: Path, split: str) -> list[str]:

@@ -7,8 +7,7 @@ and decoding takes it off. Digits stand alone. Only ▁ itself does not come bac
 from collections.abc import Iterable, Sequence
 
 from gptwright.tokenizers.bpe_training import Merges, check_vocab, common_characters, train_bpe
-from gptwright.tokenizers.chat_templates.chat import CHAT_TOKENS, SPECIAL_TOKENS
-from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS, SpecialTokens
 from gptwright.tokenizers.token_bytes import SPACE
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
@@ -20,15 +19,18 @@ BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 WORDS = rf"{SPACE}?\p{{L}}+|{SPACE}?[^\s\p{{L}}\p{{N}}{SPACE}]+|\p{{N}}|\s|{SPACE}"
 
 
-def train(texts: Iterable[str], vocab: int) -> Tokenizer:
-    """Learns merges until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
+def train(texts: Iterable[str], vocab: int, special_tokens: SpecialTokens = CHAT_TOKENS) -> Tokenizer:
+    """Learns merges until there are `vocab` tokens, to which the additional special ones are added.
+
+    Raises `ConfigError` when the text cannot fill so many, or when an additional one is already known.
+    """
     texts = list(texts)
-    first = [UNKNOWN, *SPECIAL_TOKENS, *BYTES]
-    check_vocab(vocab, len(first) + 2, "control tokens, 256 bytes, ▁ and a character")
+    first = [UNKNOWN, *special_tokens.tokens, *BYTES]
+    check_vocab(vocab, len(first) + 2, "special tokens, 256 bytes, ▁ and a character")
     backend = _backend({}, [])
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS), "isolated")
     characters = sorted({SPACE, *common_characters(backend, texts, (vocab - len(first)) // 2)})
-    return build(*train_bpe(backend, texts, vocab, first, characters), CHAT_TOKENS)
+    return build(*train_bpe(backend, texts, vocab, first, characters, special_tokens.additional), special_tokens)
 
 
 def build(
@@ -41,8 +43,8 @@ def build(
 ) -> Tokenizer:
     """The tokenizer of a vocabulary with a token `<0xNN>` for every byte.
 
-    `special` are further special tokens besides `<unk>` and those in `special_tokens`; with `spaced` off no space is
-    put before a text.
+    `special` are further special tokens of the vocabulary, without a use; with `spaced` off no space is put before a
+    text.
     """
     backend = _backend(vocab, merges, spaced)
     backend.add_special_tokens([UNKNOWN, *special])

@@ -7,8 +7,7 @@ ours are the same. What was never seen is the unknown token; capitals and the wi
 from collections.abc import Iterable
 
 from gptwright.tokenizers.bpe_training import ASCII, Merges, check_vocab, common_characters, train_bpe
-from gptwright.tokenizers.chat_templates.chat import CHAT_TOKENS, SPECIAL_TOKENS
-from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS, SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers
@@ -17,14 +16,17 @@ UNKNOWN = "<unk>"
 END_OF_WORD = "</w>"
 
 
-def train(texts: Iterable[str], vocab: int) -> Tokenizer:
-    """Learns merges until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
+def train(texts: Iterable[str], vocab: int, special_tokens: SpecialTokens = CHAT_TOKENS) -> Tokenizer:
+    """Learns merges until there are `vocab` tokens, to which the additional special ones are added.
+
+    Raises `ConfigError` when the text cannot fill so many, or when an additional one is already known.
+    """
     texts = list(texts)
     backend = _backend({}, [])
     characters = sorted({*ASCII, *common_characters(backend, texts)})
-    first = [UNKNOWN, *SPECIAL_TOKENS, *characters, *(c + END_OF_WORD for c in characters)]
-    check_vocab(vocab, len(first), "control tokens, and each common character inside and at the end of a word")
-    return build(*train_bpe(backend, texts, vocab, first, characters), CHAT_TOKENS)
+    first = [UNKNOWN, *special_tokens.tokens, *characters, *(c + END_OF_WORD for c in characters)]
+    check_vocab(vocab, len(first), "special tokens, and each common character inside and at the end of a word")
+    return build(*train_bpe(backend, texts, vocab, first, characters, special_tokens.additional), special_tokens)
 
 
 def build(vocab: dict[str, int], merges: Merges, special_tokens: SpecialTokens) -> Tokenizer:

@@ -48,14 +48,9 @@ class Tokenizer:
         self.backend, self.special_tokens = backend, special_tokens
         backend.no_truncation()
         backend.no_padding()
-        named = [
-            token
-            for token in (special_tokens.bos, special_tokens.eos, special_tokens.pad, *special_tokens.stop)
-            if token
-        ]
-        for token in named:
+        for token in special_tokens.tokens:
             self.special_id(token)
-        backend.add_special_tokens(list(dict.fromkeys(named)))
+        backend.add_special_tokens([*special_tokens.tokens, *special_tokens.additional])
         backend.encode_special_tokens = True
         self.text_backend, self.all_special_ids = text_only(backend, special_tokens.chat_template)
         self._token_bytes = token_bytes_of(backend)

@@ -19,27 +19,36 @@ BERT_TOKENS = SpecialTokens(bos=CLS, eos=SEP, pad=PAD, stop=(SEP,), chat_templat
 CONTINUES = "##"
 
 
-def train(texts: Iterable[str], vocab: int) -> Tokenizer:
-    """Learns pieces until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
+def train(texts: Iterable[str], vocab: int, special_tokens: SpecialTokens = BERT_TOKENS) -> Tokenizer:
+    """Learns pieces until there are `vocab` tokens, to which the additional special ones are added.
+
+    Raises `ConfigError` when the text cannot fill so many, or when an additional one is already known.
+    """
     texts = list(texts)
     backend = Backend(models.BPE(continuing_subword_prefix=CONTINUES))
-    _cut(backend)
+    _split_words(backend)
     characters = sorted({*ASCII, *common_characters(backend, texts)})
     first = [*SPECIAL_TOKENS, *characters, *(CONTINUES + c for c in characters)]
-    check_vocab(vocab, len(first), "control tokens, and each common character at the beginning and inside of a word")
-    return build(train_bpe(backend, texts, vocab, first, characters)[0])
+    check_vocab(vocab, len(first), "special tokens, and each common character at the beginning and inside of a word")
+    learned, _ = train_bpe(backend, texts, vocab, first, characters, special_tokens.additional)
+    return build(learned, special_tokens)
 
 
 def build(
-    vocab: dict[str, int], *, lowercase: bool = True, strip_accents: bool | None = None, chinese: bool = True
+    vocab: dict[str, int],
+    special_tokens: SpecialTokens = BERT_TOKENS,
+    *,
+    lowercase: bool = True,
+    strip_accents: bool | None = None,
+    chinese: bool = True,
 ) -> Tokenizer:
-    """The tokenizer of a vocabulary with BERT's five control tokens.
+    """The tokenizer of a vocabulary with BERT's five special tokens.
 
     Uncased unless `lowercase` is off; accents go with the capitals unless said. With `chinese`, every Chinese character
     is a word.
     """
     backend = Backend(models.WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=100))
-    _cut(backend)
+    _split_words(backend)
     backend.normalizer = normalizers.BertNormalizer(
         lowercase=lowercase, strip_accents=strip_accents, handle_chinese_chars=chinese
     )
@@ -50,9 +59,9 @@ def build(
         pair=f"{CLS}:0 $A:0 {SEP}:0 $B:1 {SEP}:1",
         special_tokens=[(token, vocab[token]) for token in (CLS, SEP)],
     )
-    return Tokenizer(backend, BERT_TOKENS)
+    return Tokenizer(backend, special_tokens)
 
 
-def _cut(backend: Backend) -> None:
+def _split_words(backend: Backend) -> None:
     backend.normalizer = normalizers.BertNormalizer(lowercase=True)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

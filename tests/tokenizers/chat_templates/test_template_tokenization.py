@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.chat_templates.chat import SPECIAL_TOKENS, Message, prompt_ids, render
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, render
 from gptwright.tokenizers.edge_cases import TEXTS
-from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS, SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import AddedToken, pre_tokenizers
 from tokenizers import Tokenizer as Backend
@@ -23,7 +23,7 @@ STOPS = {"chatml": "<|im_end|>", "llama2": "</s>", "zephyr": "</s>", "gemma": "<
 BACKENDS = ["byte-level", "byte-fallback", "metaspace"]
 
 words = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
-harmless = words.filter(lambda text: not any(token in text for token in [*SPECIAL, *SPECIAL_TOKENS, "<unk>"]))
+harmless = words.filter(lambda text: not any(token in text for token in [*SPECIAL, *CHAT_TOKENS.tokens, "<unk>"]))
 spelt = st.lists(
     st.one_of(st.sampled_from([*SPECIAL, "<|im_", "start|>", "<|im_end|", ">", "<", "s>", "\ue000", "\ue001"]), words),
     max_size=4,

@@ -9,10 +9,9 @@ import pytest
 import transformers
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.chat_templates.chat import CHAT_TEMPLATE
 from gptwright.tokenizers.edge_cases import TEXTS
 from gptwright.tokenizers.formats.folder import READERS, eos_ids
-from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 

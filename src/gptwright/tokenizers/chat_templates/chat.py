@@ -10,23 +10,8 @@ from typing import Any, cast
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.tokenizers.chat_templates.template import Message
 from gptwright.tokenizers.chat_templates.template_tokenization import Rendering
-from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, END_OF_TURN, ROLES
 from gptwright.tokenizers.tokenizer import Tokenizer
-
-END_OF_TEXT = "<|endoftext|>"
-PAD = "<|pad|>"
-END_OF_TURN = "<|end|>"
-ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
-SPECIAL_TOKENS = (END_OF_TEXT, PAD, END_OF_TURN, *ROLES.values())
-STOP_TOKENS = (END_OF_TURN, END_OF_TEXT, *ROLES.values())  # a reply ends where another would begin to speak
-
-# The same in Jinja, for other tools; it goes into tokenizer_config.json.
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
-)
-CHAT_TOKENS = SpecialTokens(bos=END_OF_TEXT, eos=END_OF_TEXT, pad=PAD, stop=STOP_TOKENS, chat_template=CHAT_TEMPLATE)
-"""Of every decoder's tokenizer that is learned here, so that each family can be taught to chat."""
 
 
 def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
