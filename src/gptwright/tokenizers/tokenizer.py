@@ -50,7 +50,8 @@ class Tokenizer:
         backend.no_padding()
         for token in special_tokens.tokens:
             self.special_id(token)
-        backend.add_special_tokens([*special_tokens.tokens, *special_tokens.additional])
+        new = [token for token in special_tokens.additional if backend.token_to_id(token) is None]
+        backend.add_special_tokens([*special_tokens.tokens, *new])
         backend.encode_special_tokens = True
         self.text_backend, self.all_special_ids = text_only(backend, special_tokens.chat_template)
         self._token_bytes = token_bytes_of(backend)

@@ -16,6 +16,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import AddedToken, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
+OUR_TOKENS = CHAT_TOKENS.tokens
 SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "[X]"]
 STOPS = {"chatml": "<|im_end|>", "llama2": "</s>", "zephyr": "</s>", "gemma": "<|im_end|>"}
 # How the reference continues behind a control token: with a space of its own (LLaMA's first files), without one (its
@@ -23,7 +24,7 @@ STOPS = {"chatml": "<|im_end|>", "llama2": "</s>", "zephyr": "</s>", "gemma": "<
 BACKENDS = ["byte-level", "byte-fallback", "metaspace"]
 
 words = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
-harmless = words.filter(lambda text: not any(token in text for token in [*SPECIAL, *CHAT_TOKENS.tokens, "<unk>"]))
+harmless = words.filter(lambda text: not any(token in text for token in [*SPECIAL, *OUR_TOKENS, "<unk>"]))
 spelt = st.lists(
     st.one_of(st.sampled_from([*SPECIAL, "<|im_", "start|>", "<|im_end|", ">", "<", "s>", "\ue000", "\ue001"]), words),
     max_size=4,

@@ -1,7 +1,6 @@
 """Folders of other tools open here, ours open there, and what is missing is named."""
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import transformers
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.edge_cases import TEXTS
-from gptwright.tokenizers.formats.folder import READERS, eos_ids
+from gptwright.tokenizers.formats.folder import VOCAB_FILES, eos_ids
+from gptwright.tokenizers.formats.vocab_files import vocab_files
 from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -207,10 +207,10 @@ def test_a_missing_and_a_damaged_tokenizer(folder: Path, tmp_path: Path) -> None
         Tokenizer.load(tmp_path / "none")
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "vocab.txt").write_text("a\n")
-    with pytest.raises(ArtifactError, match=r"vocab.txt only(.|\n)*gptwright.tokenizers.formats.vocab_files"):
+    with pytest.raises(ArtifactError, match=r"vocab.txt only(.|\n)*gptwright import .*vocab.txt"):
         Tokenizer.load(tmp_path / "old")
     (tmp_path / "old" / "vocab.txt").rename(tmp_path / "old" / "tokenizer.model")
-    with pytest.raises(ArtifactError, match=r"tokenizer.model only(.|\n)*gptwright.tokenizers.formats.sentencepiece"):
+    with pytest.raises(ArtifactError, match=r"tokenizer.model only(.|\n)*gptwright import .*tokenizer.model"):
         Tokenizer.load(tmp_path / "old")
     path = folder / "tokenizer.json"
     path.write_text(path.read_text("utf-8")[:-50], "utf-8")
@@ -218,13 +218,13 @@ def test_a_missing_and_a_damaged_tokenizer(folder: Path, tmp_path: Path) -> None
         Tokenizer.load(folder)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", VOCAB_FILES)
 def test_what_reads_another_vocabulary_is_there(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(ArtifactError) as error:
         Tokenizer.load(tmp_path)
-    function, module = READERS[name].split(" of ")
-    assert hasattr(import_module(module), function) and READERS[name] in error.value.remedy
+    assert f"gptwright import {tmp_path / name}" in error.value.remedy
+    assert tmp_path / name in vocab_files(tmp_path / name) and tmp_path / name in vocab_files(tmp_path)
 
 
 def test_ids_with_large_gaps(folder: Path) -> None:

@@ -1,8 +1,8 @@
-"""A tokenizer on disk: `tokenizer.json`, and `tokenizer_config.json` that says what its control tokens are for.
+"""A tokenizer on disk: `tokenizer.json`, and `tokenizer_config.json` that says what its special tokens are for.
 
 Folders of other tools are read too. What they leave unsaid (GPT-2's and BERT's say nothing) follows from the token's
-name; further stops come from `generation_config.json`, or else `config.json`, a template from `chat_template.jinja`.
-A text begins as their tokenizer begins it.
+name; further stop tokens come from `generation_config.json`, or else `config.json`, a template from
+`chat_template.jinja`. A text begins as their tokenizer begins it.
 """
 
 import json
@@ -22,6 +22,8 @@ LARGEST = 100 << 20  # bytes; the largest vocabularies in use take a third of it
 BOS_TOKENS = ("<s>", "<|endoftext|>")
 EOS_TOKENS = ("</s>", "<|endoftext|>", "[SEP]", "<unk>")
 OURS = "gptwright"
+VOCAB_FILES = ("vocab.json", "vocab.bpe", "vocab.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
+"""in folders without a tokenizer.json; `vocab_files` reads them"""
 _TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
 _NAMELESS = ("PreTrainedTokenizerFast", "TokenizersBackend")  # classes that know no token unless they are told
 _NAMES = {"unk_token": ("<unk>", "[UNK]"), "cls_token": ("[CLS]",), "sep_token": ("[SEP]",), "mask_token": ("[MASK]",)}
@@ -30,64 +32,60 @@ _NAMES = {"unk_token": ("<unk>", "[UNK]"), "cls_token": ("[CLS]",), "sep_token":
 def write_folder(folder: Path, backend: Backend, special_tokens: SpecialTokens, context: int | None) -> None:
     """Writes both files; `context` is the most tokens that the model sees at once."""
     write_text(folder / "tokenizer.json", with_bos(backend, special_tokens.bos).to_str())
-    stops = list(special_tokens.stop)
+    bos, eos, pad, stop = special_tokens.bos, special_tokens.eos, special_tokens.pad, list(special_tokens.stop)
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "chat_template": special_tokens.chat_template,
-        "bos_token": special_tokens.bos,
-        "eos_token": (stops or [special_tokens.eos])[0],
-        "pad_token": special_tokens.pad,
-        "unk_token": None if special_tokens.names else special_tokens.eos,  # GPT-2's habit, as CTranslate2 needs one
+        "bos_token": bos,
+        "eos_token": (stop or [eos])[0],
+        "pad_token": pad,
+        "unk_token": None if special_tokens.names else eos,  # GPT-2's habit, as CTranslate2 needs one
         "clean_up_tokenization_spaces": False,
         "model_max_length": context,
-        OURS: {"begin": special_tokens.bos, "end": special_tokens.eos, "pad": special_tokens.pad, "stops": stops},
+        "additional_special_tokens": list(special_tokens.additional) or None,
+        OURS: {"begin": bos, "end": eos, "pad": pad, "stops": stop},
     }
-    special = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    special = _special(backend)
     config |= {name: token for name, tokens in _NAMES.items() for token in tokens if token in special}
     config |= {name: token for name, token in special_tokens.names.items() if name in _TOKENS}
-    if further := {name: token for name, token in special_tokens.names.items() if name not in _TOKENS}:
-        config["extra_special_tokens"] = further
+    if others := {name: token for name, token in special_tokens.names.items() if name not in _TOKENS}:
+        config["extra_special_tokens"] = others
     if "[MASK]" in special:
         config["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     write_json(folder / "tokenizer_config.json", {name: value for name, value in config.items() if value is not None})
 
 
-READERS = {
-    "vocab.json": "read_gpt2 of gptwright.tokenizers.formats.vocab_files",
-    "vocab.bpe": "read_gpt2 of gptwright.tokenizers.formats.vocab_files",
-    "vocab.txt": "read_bert of gptwright.tokenizers.formats.vocab_files",
-    "tokenizer.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
-    "spiece.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
-    "sentencepiece.bpe.model": "read_sentencepiece of gptwright.tokenizers.formats.sentencepiece",
-}
-"""what reads the vocabulary files that lie in folders without a tokenizer.json"""
-
-
 def read_folder(folder: Path) -> tuple[Backend, SpecialTokens]:
     """Opens a folder. Raises `ArtifactError` naming what is missing, damaged or unsaid."""
-    backend, said = _backend(folder / "tokenizer.json"), _TokenizerConfig(folder)
-    _apply_normalizer_config(backend, said)
-    template = _template(folder, said)
-    special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
-    own = said.table.get(OURS)
-    if isinstance(own, dict):
-        special_tokens = _own(cast("dict[str, Any]", own), template, folder)
-        return without_bos(backend, special_tokens.bos), replace(
-            special_tokens, names=_names(said, special, special_tokens.eos)
-        )
-    further = _generation_stops(folder, backend)
-    end = said.token("eos_token", "sep_token") or next(iter(further), None) or _first(EOS_TOKENS, special)
-    if end is None:
-        raise ArtifactError(f"the token that ends a text, 'eos_token' in {said.path}", "none",
+    backend, config = _backend(folder / "tokenizer.json"), _TokenizerConfig(folder)
+    _apply_normalizer_config(backend, config)
+    found = _own(config) or _derived(folder, backend, config)
+    special = _special(backend)
+    return without_bos(backend, found.bos), replace(
+        found,
+        chat_template=_chat_template(folder, config),
+        additional=tuple(token for token in config.additional() if token in special and token not in found.tokens),
+        names=_names(config, special, found.eos),
+    )
+
+
+def _special(backend: Backend) -> list[str]:
+    return [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
+
+
+def _derived(folder: Path, backend: Backend, config: "_TokenizerConfig") -> SpecialTokens:
+    """What the files of another tool say, and where they say nothing, what the names of its tokens say."""
+    special, stops = _special(backend), _generation_stops(folder, backend)
+    eos = config.token("eos_token", "sep_token") or next(iter(stops), None) or _first(EOS_TOKENS, special)
+    if eos is None:
+        raise ArtifactError(f"the token that ends a text, 'eos_token' in {config.path}", "none",
                             "Add it to that file.")  # fmt: skip
-    begin = _bos(said.path, backend)
-    return without_bos(backend, begin), SpecialTokens(
-        bos=begin,
-        eos=end,
-        pad=said.token("pad_token") or _first(("[PAD]",), special) or end,
-        stop=tuple(dict.fromkeys([end, *further])),
-        chat_template=template,
-        names=_names(said, special, end),
+    return SpecialTokens(
+        bos=_bos(config.path, backend),
+        eos=eos,
+        pad=config.token("pad_token") or _first(("[PAD]",), special) or eos,
+        stop=tuple(dict.fromkeys([eos, *stops])),
+        chat_template=None,
     )
 
 
@@ -101,19 +99,19 @@ def eos_ids(folder: Path) -> list[int]:
     return []
 
 
-def _apply_normalizer_config(backend: Backend, said: "_TokenizerConfig") -> None:
+def _apply_normalizer_config(backend: Backend, config: "_TokenizerConfig") -> None:
     """BERT's class follows tokenizer_config.json in what it keeps of capitals, accents and Chinese characters."""
     state: dict[str, Any] = json.loads(backend.normalizer.__getstate__()) if backend.normalizer else {}
-    if state.get("type") != "BertNormalizer" or said.table.get("tokenizer_class") in (None, *_NAMELESS):
+    if state.get("type") != "BertNormalizer" or config.table.get("tokenizer_class") in (None, *_NAMELESS):
         return
     fields = {"do_lower_case": "lowercase", "strip_accents": "strip_accents",
               "tokenize_chinese_chars": "handle_chinese_chars"}  # fmt: skip
     kept = {ours: state.get(ours) for ours in ("clean_text", *fields.values())}
     for theirs, ours in fields.items():
-        value = said.table.get(theirs)
+        value = config.table.get(theirs)
         if not isinstance(value, bool | None):
-            raise ArtifactError(f"true or false as {theirs} in {said.path}", repr(value)[:40], "Restore the file.")
-        if said.says(theirs) and not (value is None and ours != "strip_accents"):
+            raise ArtifactError(f"true or false as {theirs} in {config.path}", repr(value)[:40], "Restore the file.")
+        if config.has(theirs) and not (value is None and ours != "strip_accents"):
             kept[ours] = value
     if any(kept[name] != state.get(name) for name in kept):
         backend.normalizer = normalizers.BertNormalizer(**kept)  # pyright: ignore[reportArgumentType]
@@ -121,7 +119,7 @@ def _apply_normalizer_config(backend: Backend, said: "_TokenizerConfig") -> None
 
 def has_tokenizer(folder: Path) -> bool:
     """Whether the folder holds a tokenizer of any kind, readable or not."""
-    return any((folder / name).exists() for name in ("tokenizer.json", *READERS))
+    return any((folder / name).exists() for name in ("tokenizer.json", *VOCAB_FILES))
 
 
 def _bos(path: Path, backend: Backend) -> str | None:
@@ -134,23 +132,23 @@ def _bos(path: Path, backend: Backend) -> str | None:
     return next(iter(before), None)
 
 
-def _names(said: "_TokenizerConfig", special: list[str], end: str) -> dict[str, str]:
+def _names(config: "_TokenizerConfig", special: list[str], eos: str) -> dict[str, str]:
     """The tokens that a chat template may ask for by name, as the tokenizer's class knows them."""
-    named = {name: said.token(name) for name in _TOKENS}
-    if said.table.get("tokenizer_class") not in _NAMELESS:
-        usual = {"bos_token": _first(BOS_TOKENS, special), "eos_token": end}
-        named |= {name: token for name, token in usual.items() if not said.says(name)}
-    further = said.table.get("extra_special_tokens")
-    if isinstance(further, dict):
-        named |= {name: token for name, token in cast("dict[str, Any]", further).items() if isinstance(token, str)}
+    named = {name: config.token(name) for name in _TOKENS}
+    if config.table.get("tokenizer_class") not in _NAMELESS:
+        usual = {"bos_token": _first(BOS_TOKENS, special), "eos_token": eos}
+        named |= {name: token for name, token in usual.items() if not config.has(name)}
+    others = config.table.get("extra_special_tokens")
+    if isinstance(others, dict):
+        named |= {name: token for name, token in cast("dict[str, Any]", others).items() if isinstance(token, str)}
     return {name: token for name, token in named.items() if token is not None}
 
 
 def _backend(path: Path) -> Backend:
     if not path.is_file():
-        others = [name for name in READERS if (path.parent / name).is_file()]
+        others = [name for name in VOCAB_FILES if (path.parent / name).is_file()]
         raise ArtifactError(f"a tokenizer at {path}", f"{others[0]} only" if others else "nothing there",
-                            f"Read that file with {READERS[others[0]]} and save the result." if others else
+                            f"gptwright import {path.parent / others[0]} makes one of it." if others else
                             "Run the tokenize stage first.")  # fmt: skip
     remedy = "Restore it, or run the tokenize stage again."
     if path.stat().st_size > LARGEST:
@@ -175,7 +173,7 @@ class _TokenizerConfig:
         self.path = folder / "tokenizer_config.json"
         self.table: dict[str, Any] = _table(folder / "special_tokens_map.json") | _table(self.path)
 
-    def says(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         return name in self.table
 
     def token(self, *names: str) -> str | None:
@@ -190,6 +188,14 @@ class _TokenizerConfig:
                 raise ArtifactError(f"a token as {name} in {self.path}", repr(value)[:60], "Write it as a string.")
         return None
 
+    def additional(self) -> list[str]:
+        """The special tokens without a use of their own, each once; version 5 of `transformers` calls them extra."""
+        for name in ("additional_special_tokens", "extra_special_tokens"):
+            if isinstance(found := self.table.get(name), list):
+                tokens = [item.get("content") if isinstance(item, dict) else item for item in cast("list[Any]", found)]
+                return list(dict.fromkeys(token for token in tokens if isinstance(token, str)))
+        return []
+
 
 def _table(path: Path) -> dict[str, Any]:
     found = read_json(path) if path.is_file() else {}
@@ -198,30 +204,33 @@ def _table(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def _own(table: dict[str, Any], template: str | None, folder: Path) -> SpecialTokens:
-    match table:
-        case {"begin": str() | None as begin, "end": str(end), "pad": str(pad), "stops": [*stops]} if all(
-            isinstance(stop, str) for stop in stops
+def _own(config: _TokenizerConfig) -> SpecialTokens | None:
+    """What we wrote; None in a folder of another tool."""
+    match config.table.get(OURS):
+        case {"begin": str() | None as bos, "end": str(eos), "pad": str(pad), "stops": [*stop]} if all(
+            isinstance(token, str) for token in stop
         ):
-            return SpecialTokens(bos=begin, eos=end, pad=pad, stop=tuple(map(str, stops)), chat_template=template)
+            return SpecialTokens(bos=bos, eos=eos, pad=pad, stop=tuple(map(str, stop)), chat_template=None)
+        case dict() as table:
+            raise ArtifactError(f"begin, end, pad and stops under '{OURS}' in {config.path}", repr(table)[:80],
+                                "Restore the file.")  # fmt: skip
         case _:
-            raise ArtifactError(f"begin, end, pad and stops under '{OURS}' in {folder / 'tokenizer_config.json'}",
-                                repr(table)[:80], "Restore the file.")  # fmt: skip
+            return None
 
 
-def _template(folder: Path, said: _TokenizerConfig) -> str | None:
+def _chat_template(folder: Path, config: _TokenizerConfig) -> str | None:
     path = folder / "chat_template.jinja"
     if path.is_file():
         try:
             return path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise ArtifactError(f"a chat template in UTF-8 at {path}", str(error), "Restore the file.") from error
-    found = said.table.get("chat_template")
+    found = config.table.get("chat_template")
     if isinstance(found, list):
         named = [cast("dict[str, Any]", item) for item in cast("list[Any]", found) if isinstance(item, dict)]
         found = next((item.get("template") for item in named if item.get("name") == "default"), None)
     if found is not None and not isinstance(found, str):
-        raise ArtifactError(f"a chat template in {said.path}", repr(found)[:60], "Write it as a string.")
+        raise ArtifactError(f"a chat template in {config.path}", repr(found)[:60], "Write it as a string.")
     return found
 
 

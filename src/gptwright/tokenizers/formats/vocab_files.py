@@ -1,13 +1,13 @@
 """Vocabularies as they were released: GPT-2's encoder.json and vocab.bpe, tiktoken's ranks, GPT-1's, BERT's vocab.txt.
 
-Each function gives a `Tokenizer`; `save` it, and the folder opens everywhere. Files may come from anywhere, so each is
-checked before anything is built from it. For sentencepiece's .model see `sentencepiece`.
+`read_vocab` knows them by their names, sentencepiece's .model too. Files may come from anywhere, so each is checked
+before anything is built from it.
 """
 
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -16,18 +16,60 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers import bytelevel, gpt1, wordpiece
 from gptwright.tokenizers.bpe_training import Merges
 from gptwright.tokenizers.byte_unicode import BYTE_TO_UNICODE, bytes_to_unicode, unicode_to_bytes
-from gptwright.tokenizers.formats.folder import LARGEST
-from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.formats.folder import LARGEST, VOCAB_FILES
+from gptwright.tokenizers.formats.sentencepiece import read_sentencepiece
+from gptwright.tokenizers.special_tokens import END_OF_TEXT, SpecialTokens
 from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-END_OF_TEXT = "<|endoftext|>"
 LONGEST = 1024  # bytes of a token; released vocabularies stay below 200
 # How GPT-3.5's and GPT-4's vocabulary, cl100k_base, cuts words.
 CL100K_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
+PAIRS = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"), ("encoder_bpe_40000.json", "vocab_40000.bpe"))
+"""a vocabulary and its merges lie side by side"""
+TIKTOKEN: dict[str, tuple[str, dict[str, int]]] = {
+    "r50k_base": (GPT2_PATTERN, {END_OF_TEXT: 50256}),
+    "p50k_base": (GPT2_PATTERN, {END_OF_TEXT: 50256}),
+    "cl100k_base": (
+        CL100K_PATTERN,
+        {END_OF_TEXT: 100257, "<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260,
+         "<|endofprompt|>": 100276},
+    ),
+}  # fmt: skip
+"""how OpenAI's vocabularies split words, and the ids of their special tokens, by the names of their files"""
+
+
+def vocab_files(source: Path) -> list[Path]:
+    """The files of the vocabulary at a path, which is one of them or a folder with one; none where there is no such.
+
+    A folder with a tokenizer.json or a config.json is opened as it is, and so has none.
+    """
+    if source.is_dir():
+        whole = any((source / name).exists() for name in ("tokenizer.json", "config.json"))
+        found = [] if whole else [file for name in VOCAB_FILES if (file := source / name).is_file()]
+        return vocab_files(found[0]) if found else []
+    for pair in PAIRS:
+        if source.name in pair:
+            return [source.with_name(name) for name in pair]
+    return [source] if source.name == "vocab.txt" or source.suffix in (".model", ".tiktoken") else []
+
+
+def read_vocab(files: Sequence[Path]) -> Tokenizer:
+    """The tokenizer of the files that `vocab_files` found. Raises `ArtifactError` for what is missing or damaged."""
+    file = files[0]
+    if len(files) == 2:
+        return read_gpt1(*files) if gpt1.END_OF_WORD in _read_text(file) else read_gpt2(*files)
+    if file.suffix == ".model":
+        return read_sentencepiece(file)
+    if file.suffix != ".tiktoken":
+        return read_bert(file)
+    if file.stem not in TIKTOKEN:
+        raise ArtifactError(f"the name of a known vocabulary, {', '.join(TIKTOKEN)}, which says how it splits words",
+                            file.name, "Take its tokenizer.json, or give the file its first name.")  # fmt: skip
+    return read_tiktoken(file, *TIKTOKEN[file.stem])
 
 
 def read_gpt2(encoder: Path, merges: Path) -> Tokenizer:
