@@ -6,7 +6,7 @@ and a character without a piece becomes its bytes. Either way text never becomes
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gptwright.foundations.errors import ArtifactError
@@ -169,39 +169,41 @@ def _implied_merges(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary) -> 
 def _special_tokens(
     metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec
 ) -> tuple[SpecialTokens, GGUFVocabulary]:
-    """The control tokens, and the vocabulary with all of them marked as such."""
-    bos, eos = _token(metadata, "bos_token_id", vocabulary), _token(metadata, "eos_token_id", vocabulary)
+    """The special tokens by their use, and the vocabulary with all of those marked as special."""
+    # The file's own spelling of separator.
+    ids = {"bos": "bos", "eos": "eos", "unk": "unknown", "sep": "seperator", "pad": "padding", "cls": "cls",
+           "mask": "mask"}  # fmt: skip
+    found = {ours: _token(metadata, f"{theirs}_token_id", vocabulary) for ours, theirs in ids.items()}
+    bos, eos = found["bos"], found["eos"]
     if eos is None:
         raise ArtifactError("tokenizer.ggml.eos_token_id", "no such value", REMEDY)
-    add_bos = metadata.get(f"{GGML}add_bos_token", spec.add_bos) is True
-    special = set(vocabulary.of(CONTROL, USER))
-    turns = [_token(metadata, name, vocabulary) for name in ("eot_token_id", "eom_token_id")]
-    stops = dict.fromkeys(
-        [eos, *(token for token in turns if token), *(token for token in EOS_TOKENS if token in special)]
-    )
-    named = {token for token in (bos, *stops) if token}
-    for token in named:
-        if vocabulary.types[vocabulary.ids[token]] not in (CONTROL, USER, UNKNOWN):
-            raise ArtifactError("special tokens to begin and end texts", f"the ordinary {ascii(token)[:60]}", REMEDY)
+    stop = _stop_tokens(metadata, vocabulary, eos)
+    named = {*stop, bos or eos}
     template = metadata.get("tokenizer.chat_template")
     if template is not None and not isinstance(template, str):
         raise ArtifactError("a text as tokenizer.chat_template", ascii(template)[:60], REMEDY)
-    ids = {"unk": "unknown", "sep": "seperator", "pad": "padding", "cls": "cls", "mask": "mask"}  # its own spelling
-    named_tokens = {"bos_token": bos, "eos_token": eos} | {
-        f"{name}_token": _token(metadata, f"{theirs}_token_id", vocabulary) for name, theirs in ids.items()
-    }
-    types = tuple(
-        CONTROL if token in named else type_ for token, type_ in zip(vocabulary.tokens, vocabulary.types, strict=True)
-    )
+    types = [CONTROL if token in named else type_
+             for token, type_ in zip(vocabulary.tokens, vocabulary.types, strict=True)]  # fmt: skip
     special_tokens = SpecialTokens(
-        bos=bos if add_bos else None,
+        bos=bos if metadata.get(f"{GGML}add_bos_token", spec.add_bos) is True else None,
         eos=eos,
-        pad=_token(metadata, "padding_token_id", vocabulary) or eos,
-        stop=tuple(stops),
+        pad=found["pad"] or eos,
+        stop=stop,
         chat_template=template,
-        names={name: token for name, token in named_tokens.items() if token},
+        names={f"{name}_token": token for name, token in found.items() if token},
     )
-    return special_tokens, GGUFVocabulary(tokens=vocabulary.tokens, types=types, ids=vocabulary.ids)
+    for token in named:
+        if vocabulary.types[vocabulary.ids[token]] not in (CONTROL, USER, UNKNOWN):
+            raise ArtifactError("special tokens to begin and end texts", f"the ordinary {ascii(token)[:60]}", REMEDY)
+    return special_tokens, replace(vocabulary, types=tuple(types))
+
+
+def _stop_tokens(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, eos: str) -> tuple[str, ...]:
+    """What ends a text and what ends a turn: as the file says, and tokens with the usual names."""
+    turns = [_token(metadata, name, vocabulary) for name in ("eot_token_id", "eom_token_id")]
+    special = set(vocabulary.of(CONTROL, USER))
+    known = [token for token in EOS_TOKENS if token in special]
+    return tuple(dict.fromkeys([eos, *(token for token in turns if token), *known]))
 
 
 def _token(metadata: Mapping[str, Any], name: str, vocabulary: GGUFVocabulary) -> str | None:
