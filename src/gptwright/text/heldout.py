@@ -5,8 +5,8 @@ The choice depends on nothing but the prompt: a prompt that measures in one file
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from gptwright.text.split import Split, uniform_hash
 
@@ -24,7 +24,8 @@ class HeldoutSplit(Generic[T]):
     left_out: int
 
 
-class _Line(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class _Line(Generic[T]):
     item: T
     prompt: str
     declared: Split | None
@@ -46,7 +47,7 @@ def assign_splits(
              for file in files for item, declared in _declared_splits(file, split)]  # fmt: skip
     heldout = _declared_or_chosen(lines, heldout_fraction)
     if not heldout:
-        lines = [line._replace(declared=None) for line in lines]
+        lines = [replace(line, declared=None) for line in lines]
         heldout = _choose_heldout({line.prompt for line in lines}, heldout_fraction, keep=True, need=True)
     inside = [line for line in lines if line.prompt in heldout]
     return HeldoutSplit(
@@ -57,7 +58,7 @@ def assign_splits(
 
 
 def _declared_or_chosen(lines: Sequence[_Line[T]], heldout_fraction: float) -> set[str]:
-    """The prompts that a line holds out, and those that the hash chooses among prompts of which no line says a split."""
+    """The prompts that a line holds out, and those that the hash chooses among the undeclared ones."""
     heldout = {line.prompt for line in lines if line.declared == "heldout"}
     train = {line.prompt for line in lines if line.declared == "train"} - heldout
     undeclared = {line.prompt for line in lines if line.declared is None} - heldout
@@ -73,8 +74,9 @@ def normalised(prompt: str) -> str:
 def _declared_splits(file: Sequence[T], split: Callable[[T], Split | None]) -> list[tuple[T, Split | None]]:
     """What each line says of itself; where others are held out, a line that says nothing is for training."""
     declared = [split(line) for line in file]
-    usual: Split | None = "train" if "heldout" in declared else None
-    return [(line, name or usual) for line, name in zip(file, declared, strict=True)]
+    if "heldout" in declared:
+        declared: list[Split | None] = [name or "train" for name in declared]
+    return list(zip(file, declared, strict=True))
 
 
 def _choose_heldout(prompts: set[str], heldout_fraction: float, *, keep: bool, need: bool) -> set[str]:

@@ -179,9 +179,6 @@ def _special_tokens(
         raise ArtifactError("tokenizer.ggml.eos_token_id", "no such value", REMEDY)
     stop = _stop_tokens(metadata, vocabulary, eos)
     named = {*stop, bos or eos}
-    template = metadata.get("tokenizer.chat_template")
-    if template is not None and not isinstance(template, str):
-        raise ArtifactError("a text as tokenizer.chat_template", ascii(template)[:60], REMEDY)
     types = [CONTROL if token in named else type_
              for token, type_ in zip(vocabulary.tokens, vocabulary.types, strict=True)]  # fmt: skip
     special_tokens = SpecialTokens(
@@ -189,13 +186,20 @@ def _special_tokens(
         eos=eos,
         pad=found["pad"] or eos,
         stop=stop,
-        chat_template=template,
+        chat_template=_chat_template(metadata),
         names={f"{name}_token": token for name, token in found.items() if token},
     )
     for token in named:
         if vocabulary.types[vocabulary.ids[token]] not in (CONTROL, USER, UNKNOWN):
             raise ArtifactError("special tokens to begin and end texts", f"the ordinary {ascii(token)[:60]}", REMEDY)
     return special_tokens, replace(vocabulary, types=tuple(types))
+
+
+def _chat_template(metadata: Mapping[str, Any]) -> str | None:
+    found = metadata.get("tokenizer.chat_template")
+    if found is not None and not isinstance(found, str):
+        raise ArtifactError("a text as tokenizer.chat_template", ascii(found)[:60], REMEDY)
+    return found
 
 
 def _stop_tokens(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, eos: str) -> tuple[str, ...]:
