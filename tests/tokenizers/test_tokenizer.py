@@ -204,13 +204,13 @@ def test_truncation_and_padding_of_a_foreign_file_are_off() -> None:
 
 
 def test_a_tokenizer_without_its_control_tokens() -> None:
-    with pytest.raises(ArtifactError, match="the control token <end>"):
+    with pytest.raises(ArtifactError, match="the special token <end>"):
         Tokenizer(backend_of([]), ending())
 
 
 def test_a_tokenizer_that_reads_control_in_text() -> None:
     backend = Backend(models.WordLevel({"<end>": 0, "a": 1}, unk_token="a"))
-    with pytest.raises(ArtifactError, match="keeps text and control tokens apart"):
+    with pytest.raises(ArtifactError, match="keeps text and special tokens apart"):
         Tokenizer(backend, ending())
 
 

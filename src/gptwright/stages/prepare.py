@@ -55,7 +55,7 @@ def inputs(config: Prepare) -> dict[str, Path]:
 
 
 def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
-    """Writes the two sides and sources.json; returns the stage's figures.
+    """Writes both splits and sources.json; returns the stage's metrics.
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
@@ -63,12 +63,12 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
     found, accounting = find(config.data), Accounting()
 
     def fill(train: Path, heldout: Path) -> None:
-        with SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as sides:
+        with SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as writer:
             for cleaned, split in _chosen(config, found.files, accounting, given):
-                sides.add(cleaned, split)
+                writer.add(cleaned, split)
         _refuse_small(config, accounting.total())
-        sides.balance()
-        _refuse_one_sided(config, accounting.total())
+        writer.balance()
+        _refuse_no_training_text(config, accounting.total())
 
     train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
     write_file(train, lambda new_train: write_file(heldout, lambda new_heldout: fill(new_train, new_heldout)))
@@ -91,7 +91,7 @@ def _encoding(config: Prepare) -> Encoding | None:
 def _chosen(
     config: Prepare, files: list[Path], accounting: Accounting, given: Encoding | None
 ) -> Iterator[tuple[CleanedDocument, Split]]:
-    """The documents to keep and their sides: all, or as many as `max_characters` allows."""
+    """The documents to keep and their splits: all, or as many as `max_characters` allows."""
     in_turns = config.max_characters is not None and len(files) > MOST_OPEN
     pipeline = CleaningPipeline(accounting, partial(read_in_chunks if in_turns else read_file, given=given))
     streams = [pipeline.read(path) for path in files]
@@ -121,7 +121,7 @@ def _refuse_small(config: Prepare, total: SourceStats) -> None:
                          "Give more text, or leave out the field \"split\" so that it can be cut.")  # fmt: skip
 
 
-def _refuse_one_sided(config: Prepare, total: SourceStats) -> None:
+def _refuse_no_training_text(config: Prepare, total: SourceStats) -> None:
     """What files hold out is not trained on, even where nothing else is there."""
     if not total.documents["train"]:
         held = f"{_plural(total.documents['heldout'], 'document')}, all held out by their files"

@@ -1,4 +1,4 @@
-"""What became of the text: for every source, what came in, what was kept where, and why the rest was not.
+"""Accounting of the text: for every source, what came in, what was kept where, and why the rest was not.
 
 Law: documents in = to train on + held out + dropped, and the same for characters with those cut out of kept texts.
 """
@@ -82,7 +82,7 @@ class Accounting:
         self._count(document, split, 1)
 
     def move(self, document: Document, old: Split, new: Split) -> None:
-        """A kept document changes sides."""
+        """A kept document changes splits."""
         self._count(document, old, -1)
         self._count(document, new, 1)
 

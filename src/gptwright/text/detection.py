@@ -45,14 +45,14 @@ _WORDS = re.compile(rb"[\xa0-\xff]{4}")
 _BORDERS = re.compile("[ \n\u3000\u3001\u3002\uff0c]")
 
 
-def detect_shifted(data: bytes, said: Encoding | None = None) -> tuple[str, str] | None:
+def detect_shifted(data: bytes, declared: Encoding | None = None) -> tuple[str, str] | None:
     """The text and its encoding when the bytes are ASCII that shifts to other characters: ISO-2022-JP and -KR, and HZ;
     else None."""
     first = _SHIFTS.search(data)
     if not first:
         return None
     likely = [of_codec(found["encoding"]) for found in _ranked(_sample(data, first.start()), _SHIFTED)]
-    for meant in [said, *likely] if said else likely:
+    for meant in [declared, *likely] if declared else likely:
         text = _sound(data, meant) if meant.codec in _SHIFTED else None
         if text is not None and (_is_chinese(text) if meant.codec == "hz" else not text.isascii()):
             return text, meant.name
@@ -68,7 +68,7 @@ def _is_chinese(text: str) -> bool:
 
 
 def detect_wide(data: bytes) -> tuple[str, str] | None:
-    """The text when the bytes are UTF-16 or UTF-32 without their mark, of either order; else None."""
+    """The text when the bytes are UTF-16 or UTF-32 without byte order mark, of either order; else None."""
     for codec in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
         meant = of_codec(codec)
         text = _sound(data, meant)
@@ -160,8 +160,8 @@ def _sample(data: bytes, start: int) -> bytes:
     start = max(0, start - 1_000)
     if len(data) - start <= SAMPLE:
         return data[start:]
-    piece = data[start : start + SAMPLE]
-    return piece[: piece.rfind(b"\n") + 1] or piece
+    sample = data[start : start + SAMPLE]
+    return sample[: sample.rfind(b"\n") + 1] or sample
 
 
 def _sound(data: bytes, meant: Encoding) -> str | None:

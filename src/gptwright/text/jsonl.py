@@ -27,7 +27,7 @@ class Line(dict[str, Any]):
 
     @property
     def split(self) -> Split | None:
-        """The side that the line names. Raises `InputError` for an unknown word."""
+        """The split that the line names. Raises `InputError` for an unknown word."""
         return read_split(self.get("split"), self.where)
 
 
@@ -82,7 +82,7 @@ def _decoded(line: bytes, where: str, first: bool, given: Encoding | None) -> st
         return line.decode("utf-8-sig" if first else "utf-8")
     except UnicodeDecodeError as error:
         if first and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and line.count(0) > len(line) / 4:
-            got, remedy = "the mark of UTF-16", "Save the file as UTF-8."
+            got, remedy = "the byte order mark of UTF-16", "Save the file as UTF-8."
         else:
             got = f"a byte that is not ({line[error.start]:#04x}) at offset {error.start} of the line"
             remedy = "Mend the line, or save the file as UTF-8."

@@ -57,9 +57,9 @@ class CleaningPipeline:
         texts = texts_between_separators(text)
         cuts["signs between texts"] += len(text) - sum(map(len, texts))
         title = " ".join(normalise(document.title).split())
-        pieces = [piece for part in texts for piece in sections(replace(document, text=part, title=title))]
-        for piece in pieces:
-            kept = CleanedDocument(replace(piece, text=self._without_repeated_lines(piece, cuts)), cuts)
+        parts = [part for each in texts for part in sections(replace(document, text=each, title=title))]
+        for part in parts:
+            kept = CleanedDocument(replace(part, text=self._without_repeated_lines(part, cuts)), cuts)
             cuts = Counter[str]()
             if reason := self._fault(kept.document.text):
                 self.accounting.drop(document.source, reason, kept.characters_in)

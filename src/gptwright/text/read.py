@@ -20,7 +20,7 @@ from gptwright.text.html import read_page
 from gptwright.text.jsonl import Line, read_object
 
 Skip = Callable[[str, str], None]
-"""Told the source and the reason for every record that is no document."""
+"""Called with the source and the reason for every record that is no document."""
 
 
 def read_file(
@@ -116,7 +116,7 @@ def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | Non
 
 @contextmanager
 def _arrow(path: Path) -> Generator[Any]:
-    """pyarrow's reader of parquet, its errors told as what they are."""
+    """pyarrow's reader of parquet, its errors as ours."""
     try:
         parquet: Any = import_module("pyarrow.parquet")
         arrow: Any = import_module("pyarrow")

@@ -1,6 +1,6 @@
 """Cutting long texts into documents, and choosing which documents are held out.
 
-Held-out text is never trained on; it measures what was learnt. A whole book in one file could only be on one side,
+Held-out text is never trained on; it measures what was learned. A whole book in one file could only be in one split,
 so it is cut first: at its chapters where they are clearly there, else at paragraphs.
 """
 
@@ -27,12 +27,12 @@ _HEADING = re.compile(
     r")$",
     re.MULTILINE,
 )
-# From the best place to end a piece to the worst: paragraph, line, sentence, word.
+# From the best place to end a section to the worst: paragraph, line, sentence, word.
 _BORDERS = tuple(re.compile(p) for p in (r"\n\s*\n", r"\n", r"[.!?][\"'”’)]* |[。！？][”』」]?", r"\s"))
 
 
 def sections(document: Document) -> list[Document]:
-    """The document's chapters or pieces of about 8,000 characters; joined again they are its text.
+    """The document's chapters or sections of about 8,000 characters; joined again they are its text.
 
     A short document, and one whose split its source fixed, stays whole.
     """
@@ -78,18 +78,18 @@ def _stands_alone(text: str, heading: re.Match[str]) -> bool:
 
 
 def _shortened(part: str) -> list[str]:
-    """A part that is short enough stays whole; a long one becomes pieces."""
+    """A part that is short enough stays whole; a long one is cut at borders."""
     return [part] if len(part) <= MAX_SECTION and _HEADING.match(part) else _cut_at_borders(part)
 
 
 def _cut_at_borders(text: str) -> list[str]:
-    pieces: list[str] = []
+    found: list[str] = []
     start = 0
     while len(text) - start >= 1.5 * SECTION:
         end = _border(text, start + SECTION, start + SECTION + SECTION // 2)
-        pieces.append(text[start:end])
+        found.append(text[start:end])
         start = end
-    return [*pieces, text[start:]]
+    return [*found, text[start:]]
 
 
 def _border(text: str, earliest: int, latest: int) -> int:

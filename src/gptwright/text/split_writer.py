@@ -1,4 +1,4 @@
-"""train.jsonl and heldout.jsonl while they are written; neither side may end up without text.
+"""train.jsonl and heldout.jsonl while they are written; neither split may end up without text.
 
 What a file holds out is never moved into training, however little there is to train on.
 """
@@ -16,14 +16,14 @@ _OTHER: dict[Split, Split] = {"train": "heldout", "heldout": "train"}
 
 
 class SplitWriter:
-    """Writes kept documents, one a line, into the file of their side. A context manager; call `balance` after it."""
+    """Writes kept documents, one a line, into the file of their split. A context manager; call `balance` after it."""
 
     def __init__(self, paths: dict[Split, Path], accounting: Accounting, seed: int) -> None:
         self._paths, self._accounting, self._seed = paths, accounting, seed
         self._files = {split: path.open("w", encoding="utf-8", newline="\n") for split, path in paths.items()}
         self._documents: dict[Split, int] = dict.fromkeys(paths, 0)
         self._characters: dict[Split, int] = dict.fromkeys(paths, 0)
-        # Documents that could change sides while the other side has too little: (rank, line, characters).
+        # Documents that could change splits while the other has too little: (rank, line, characters).
         self._spare: dict[Split, list[tuple[float, int, int]]] = {split: [] for split in paths}
 
     def __enter__(self) -> "SplitWriter":
@@ -51,7 +51,7 @@ class SplitWriter:
         self._characters[split] += len(document.text)
 
     def balance(self) -> None:
-        """Moves the documents nearest to the border until each side has `MIN_SPLIT` characters, if there are enough."""
+        """Moves the documents nearest to the border until both have `MIN_SPLIT` characters, if there are enough."""
         for rich, poor in _OTHER.items():
             moved: set[int] = set()
             lacking = MIN_SPLIT - self._characters[poor]

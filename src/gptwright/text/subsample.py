@@ -33,9 +33,9 @@ def interleave(streams: Sequence[Iterator[T]], taken: Mapping[int, int]) -> Iter
 def subsample(
     streams: Sequence[Iterator[CleanedDocument]], room: Mapping[Split, int], split_of: SplitOf, drop: Drop
 ) -> Iterator[tuple[CleanedDocument, Split]]:
-    """Fills the training side's room, then the held-out side's (in characters).
+    """Fills the room of the training split, then that of the held-out one (in characters).
 
-    A document longer than its file's even share, or than the room that is left, is cut to it. `drop` is told of every
+    A document longer than its file's even part, or than the room that is left, is cut to it. `drop` is told of every
     document that was read and found no room. Files are read no further than needed.
     """
     files = [_File(stream, split_of, drop) for stream in streams]
@@ -62,7 +62,7 @@ def _fill(streams: Sequence[Iterator[CleanedDocument]], room: int) -> Iterator[C
 
 
 class _File:
-    """One file's documents, each side for itself; held-out ones wait while training ones are asked for."""
+    """One file's documents, each split for itself; held-out ones wait while training ones are asked for."""
 
     def __init__(self, documents: Iterator[CleanedDocument], split_of: SplitOf, drop: Drop) -> None:
         self._documents, self._split_of, self._drop = documents, split_of, drop

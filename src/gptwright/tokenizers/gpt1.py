@@ -1,6 +1,6 @@
-"""GPT-1's byte-pair encoding: lower case, words cut at spaces and signs, `</w>` on the last piece of a word.
+"""GPT-1's byte-pair encoding: lower case, words split at spaces and punctuation, `</w>` on the last token of a word.
 
-The reference library stands in for ftfy and spaCy, which the paper used to clean and cut, with BERT's simple rules;
+The reference library stands in for ftfy and spaCy, which the paper used to clean and split, with BERT's simple rules;
 ours are the same. What was never seen is the unknown token; capitals and the width of spaces do not come back.
 """
 

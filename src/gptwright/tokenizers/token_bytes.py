@@ -21,7 +21,7 @@ _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 @dataclass(frozen=True)
 class TokenBytes:
-    """The bytes of every id (control tokens have none), and what encoding adds in front of a text or behind it."""
+    """The bytes of every id (special tokens have none), and what encoding adds in front of a text or behind it."""
 
     by_id: Mapping[int, bytes]
     id_of_byte: Mapping[int, int]

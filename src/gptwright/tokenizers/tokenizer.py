@@ -1,7 +1,7 @@
 """Text to ids and back, over any `tokenizer.json`.
 
-Text never becomes a control token: those are ids that only the chat template and the packer insert. What bytes an id
-stands for is in `spelling`, what the control tokens are for in `special_tokens`.
+Text never becomes a special token: those are ids that only the chat template and the packer insert. What bytes an id
+stands for is in `token_bytes`, what the special tokens are for in `special_tokens`.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class Tokenizer:
-    """Made by a kind's `train`, by `files`, or by `load`. `encode` and `decode` are inverses as far as the kind can.
+    """Made by a kind's `train`, by `read_vocab` or by `load`. `decode` undoes `encode` as far as its kind can.
 
     Byte-level vocabularies give back every text and all bytes. Byte fallback does too, but that sentencepiece's sign
     for a space, ▁, comes back as a space. GPT-1 and WordPiece give readable text in lower case, with an unknown token
@@ -43,7 +43,7 @@ class Tokenizer:
     def __init__(self, backend: Backend, special_tokens: SpecialTokens) -> None:
         """Takes over `backend`.
 
-        Raises `ArtifactError` when it lacks a control token, reads one in plain text, or is of no kind known here.
+        Raises `ArtifactError` when it lacks a special token, reads one in plain text, or is of an unknown kind.
         """
         self.backend, self.special_tokens = backend, special_tokens
         backend.no_truncation()
@@ -86,10 +86,10 @@ class Tokenizer:
         return hashlib.sha256(self.backend.to_str().encode()).hexdigest()
 
     def special_id(self, token: str) -> int:
-        """The id of a control token. Raises `ArtifactError` when the tokenizer lacks it."""
+        """The id of a special token. Raises `ArtifactError` when the tokenizer lacks it."""
         found = self.backend.token_to_id(token)
         if found is None:
-            raise ArtifactError(f"the control token {token}", "a tokenizer without it",
+            raise ArtifactError(f"the special token {token}", "a tokenizer without it",
                                 "Use a tokenizer that has it.")  # fmt: skip
         return found
 
@@ -120,7 +120,7 @@ class Tokenizer:
         return [self.special_id(token) for token in self.special_tokens.stop]
 
     def encode(self, text: str) -> list[int]:
-        """Never yields a control token, whatever the text says."""
+        """Never yields a special token, whatever the text says."""
         try:
             return self.text_backend.encode(text, add_special_tokens=False).ids
         except TypeError:  # halves of surrogate pairs
@@ -155,15 +155,15 @@ class Tokenizer:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of the ids, control tokens left out; bytes that are not UTF-8 become U+FFFD."""
+        """Text of the ids, special tokens left out; bytes that are not UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes of the ids, control tokens and ids beyond the vocabulary left out."""
+        """The bytes of the ids, special tokens and ids beyond the vocabulary left out."""
         return self._token_bytes.decode(ids)
 
     def token_bytes(self, id: int) -> bytes | None:
-        """The bytes that an id says by itself; None for a control token and an id beyond the vocabulary."""
+        """The bytes that an id says by itself; None for a special token and an id beyond the vocabulary."""
         return self._token_bytes.by_id.get(id)
 
     def streaming_decoder(self, begins: bool = True) -> StreamingDecoder:
@@ -181,17 +181,17 @@ class Tokenizer:
 
     @cached_property
     def after_special_token(self) -> Backend:
-        """The backend for text that follows a control token."""
+        """The backend for text that follows a special token."""
         return after_special_token(self.text_backend, self.special_tokens.eos)
 
     @cached_property
     def all_special_tokens(self) -> list[str]:
-        """The texts of all control tokens."""
+        """The texts of all special tokens."""
         added = self.text_backend.get_added_tokens_decoder().values()
         return [token.content for token in added if token.special]
 
     def find_special_tokens(self, text: str) -> list[Token]:
-        """The control tokens that a rendered chat template holds, and where."""
+        """The special tokens that a rendered chat template holds, and where."""
         found = self._finder.encode(text, add_special_tokens=False)
         names = map(self._finder.id_to_token, found.ids)
         tokens = zip(names, found.offsets, strict=True)

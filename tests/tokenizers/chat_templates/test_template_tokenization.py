@@ -19,7 +19,7 @@ from tokenizers import Tokenizer as Backend
 OUR_TOKENS = CHAT_TOKENS.tokens
 SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "[X]"]
 STOPS = {"chatml": "<|im_end|>", "llama2": "</s>", "zephyr": "</s>", "gemma": "<|im_end|>"}
-# How the reference continues behind a control token: with a space of its own (LLaMA's first files), without one (its
+# How the reference continues behind a special token: with a space of its own (LLaMA's first files), without one (its
 # class today), and byte-level, which never has one.
 BACKENDS = ["byte-level", "byte-fallback", "metaspace"]
 
@@ -89,7 +89,7 @@ def test_the_reference_renders_the_same_ids(every: Every, kind: str, name: str, 
 @settings(max_examples=30)
 @given(messages=turns(spelt))
 def test_nobody_speaks_in_anothers_role(every: Every, kind: str, name: str, messages: list[Message]) -> None:
-    """The same control tokens in the same places as when everybody says something harmless."""
+    """The same special tokens in the same places as when everybody says something harmless."""
     both = every[kind, name]
     plain: list[Message] = [{"role": m["role"], "content": "a"} for m in messages]
     ids = render(messages, both.ours)[0]
@@ -282,7 +282,7 @@ def lookers(learned: dict[str, Tokenizer]) -> dict[tuple[str, str], Both]:
 @pytest.mark.parametrize("kind", BACKENDS)
 @pytest.mark.parametrize("name", LOOKING)
 def test_a_template_that_looks_at_what_was_said(lookers: dict[tuple[str, str], Both], kind: str, name: str) -> None:
-    """It decides as the reference's, of whatever is said; what is said and stays becomes no control token."""
+    """It decides as the reference's, of whatever is said; what is said and stays becomes no special token."""
     both = lookers[kind, name]
     plain = [text for text in THINKING if "think>" not in text]
     for said in THINKING:

@@ -255,7 +255,7 @@ def test_a_folder_that_does_not_say_what_ends_a_text(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"eos_token": "<|gone|>"}, r"the control token <\|gone\|>"),
+        ({"eos_token": "<|gone|>"}, r"the special token <\|gone\|>"),
         ({"eos_token": 7}, "a token as eos_token"),
         ({"chat_template": 7}, "a chat template in"),
         ({"gptwright": {"end": "<|end|>"}}, "begin, end, pad and stops"),

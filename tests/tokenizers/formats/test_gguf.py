@@ -165,7 +165,7 @@ def test_text_never_becomes_a_control_token(text: str) -> None:
 
 
 def test_not_even_when_the_merges_say_so() -> None:
-    """Merges and pieces that spell a control token out of letters are not taken."""
+    """Merges and pieces that spell a special token out of letters are not taken."""
     metadata = byte_level("gpt-2")
     tokens, merges = metadata["tokenizer.ggml.tokens"], metadata["tokenizer.ggml.merges"]
     spelled = ("<|", "<|i", "<|im", "<|im_", "<|im_end", "end")
@@ -290,10 +290,10 @@ def test_values_that_cannot_be_are_named(name: str) -> None:
         tokenizer_of(metadata)
 
 
-def test_tokens_that_are_not_spelled_in_letters_of_bytes_are_named() -> None:
+def test_tokens_that_are_not_characters_of_bytes_are_named() -> None:
     metadata = byte_level("smollm")
     kinds = (*metadata["tokenizer.ggml.token_type"][:-1], NORMAL)
-    with pytest.raises(ArtifactError, match=r"letters of bytes; got '\\n\\n\\n'"):
+    with pytest.raises(ArtifactError, match=r"characters of bytes; got '\\n\\n\\n'"):
         tokenizer_of(metadata | {"tokenizer.ggml.token_type": kinds})
 
 

@@ -41,7 +41,7 @@ def merges_text(tokenizer: Tokenizer) -> str:
 
 
 def ranks_of(tokenizer: Tokenizer) -> dict[bytes, int]:
-    """The vocabulary numbered as OpenAI does: bytes and merges from 0 on, control tokens behind them."""
+    """The vocabulary numbered as OpenAI does: bytes and merges from 0 on, special tokens behind them."""
     learned = sorted((i, t) for t, i in model_of(tokenizer)["vocab"].items() if i not in tokenizer.all_special_ids)
     return {unicode_to_bytes(token) or b"": rank for rank, (_, token) in enumerate(learned)}
 

@@ -1,6 +1,6 @@
 """The chat template: `<|user|>text<|end|><|assistant|>text<|end|>`, or what a foreign model's folder brings.
 
-Roles and ends of turn are control tokens, inserted as ids; what people write is encoded as plain text, so nobody can
+Roles and ends of turn are special tokens, inserted as ids; what people write is encoded as plain text, so nobody can
 speak in another's role. Training, evaluation, PPO and serving all come through `render`.
 """
 
@@ -22,7 +22,7 @@ def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int]
     """
     template = _template(tokenizer)
     if template != CHAT_TEMPLATE:
-        return Rendering(messages, tokenizer, template).learned()
+        return Rendering(messages, tokenizer, template).with_mask()
     ids: list[int] = []
     learned: list[bool] = []
     for message in messages:

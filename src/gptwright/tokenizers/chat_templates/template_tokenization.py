@@ -1,4 +1,4 @@
-"""Rendered chat templates to ids: the template's control tokens become control ids, what people wrote never does."""
+"""Rendered chat templates to ids: the template's special tokens become ids, what people wrote never does."""
 
 import re
 from collections.abc import Sequence
@@ -33,15 +33,17 @@ class Rendering:
         """Ids up to where the assistant is to speak."""
         return [token.id for token in self._tokens(self._text(len(self._messages), prompt=True))]
 
-    def learned(self) -> tuple[list[int], list[bool]]:
+    def with_mask(self) -> tuple[list[int], list[bool]]:
         """Ids, and which of them the assistant says. Raises `ArtifactError` when the template does not show it."""
         text = self._text(len(self._messages), prompt=False)
         tokens = self._tokens(text)
-        spans = [self._said(i, text, tokens) for i, m in enumerate(self._messages) if m["role"] == "assistant"]
-        said = [any(start <= token.start and token.end <= end for start, end in spans) for token in tokens]
-        return [token.id for token in tokens], said
+        spans = [
+            self._assistant_span(i, text, tokens) for i, m in enumerate(self._messages) if m["role"] == "assistant"
+        ]
+        mask = [any(start <= token.start and token.end <= end for start, end in spans) for token in tokens]
+        return [token.id for token in tokens], mask
 
-    def _said(self, i: int, text: str, tokens: list[Token]) -> tuple[int, int]:
+    def _assistant_span(self, i: int, text: str, tokens: list[Token]) -> tuple[int, int]:
         """From where message `i` was to begin to the end of its turn, found by rendering what leads there."""
         if i == 0:
             raise InputError("a conversation that a user or the system begins", "one that the assistant begins",
@@ -59,7 +61,7 @@ class Rendering:
 
     def _text(self, count: int, *, prompt: bool) -> str:
         written = render_text(self._template, self._messages[:count], self._names, prompt=prompt)
-        return "".join([written])  # a plain str, as its twins stand there
+        return "".join([written])  # a plain str, as it stands escaped
 
     def _check_roles(self, messages: Sequence[Message]) -> None:
         for role in dict.fromkeys(message["role"] for message in messages):
@@ -76,20 +78,20 @@ class Rendering:
                              "Put it first, or put its text into the user's.")  # fmt: skip
 
     def _tokens(self, text: str) -> list[Token]:
-        """The template's control tokens, and between them what any text becomes, twins turned back."""
-        true = text.translate(self._escaping.show)
+        """The template's special tokens, and between them what any text becomes, unescaped."""
+        unescaped = text.translate(self._escaping.originals)
         found, result, at = self._tokenizer.find_special_tokens(text), list[Token](), 0
-        for control in [*found, None]:
-            start, end = (control.start, control.end) if control else (len(text), len(text))
-            result += self._words(true, at, start, first=not result)
-            if control:
-                result.append(control)
+        for special in [*found, None]:
+            start, end = (special.start, special.end) if special else (len(text), len(text))
+            result += self._words(unescaped, at, start, first=not result)
+            if special:
+                result.append(special)
             at = end
         return result
 
-    def _words(self, true: str, start: int, end: int, *, first: bool) -> list[Token]:
+    def _words(self, unescaped: str, start: int, end: int, *, first: bool) -> list[Token]:
         if start == end:
             return []
         backend = self._tokenizer.text_backend if first else self._tokenizer.after_special_token
-        found = backend.encode(true[start:end], add_special_tokens=False)
+        found = backend.encode(unescaped[start:end], add_special_tokens=False)
         return [Token(i, start + a, start + b) for i, (a, b) in zip(found.ids, found.offsets, strict=True)]

@@ -1,7 +1,7 @@
 """The tokenizer inside a GGUF file: its values say every token, what kind it is, and how texts are cut and merged.
 
 Two kinds: "gpt2", byte-level merges in order, and "llama", SentencePiece's pieces, where the better score merges first
-and a character without a piece becomes its bytes. Either way text never becomes a control token.
+and a character without a piece becomes its bytes. Either way text never becomes a special token.
 """
 
 import math
@@ -47,9 +47,9 @@ class GGUFVocabulary:
 
 
 def tokenizer_of(metadata: Mapping[str, Any]) -> tuple[Backend, SpecialTokens]:
-    """The tokenizer that a file's values describe, and its control tokens.
+    """The tokenizer that a file's values describe, and its special tokens.
 
-    Bytes that a "gpt2" vocabulary has no letter for are left out of a text, as its makers' tokenizer leaves them out.
+    Bytes that a "gpt2" vocabulary has no character for are left out of a text, as in the original.
     Raises `ArtifactError` naming the value that is missing, damaged or unknown.
     """
     name = metadata.get(f"{GGML}model")
@@ -111,10 +111,10 @@ def _pre_tokenizer(metadata: Mapping[str, Any]) -> PreTokenizerSpec:
 
 
 def _byte_level(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec) -> Backend:
-    letters = set(pre_tokenizers.ByteLevel.alphabet())
+    characters = set(pre_tokenizers.ByteLevel.alphabet())
     for token, type_ in zip(vocabulary.tokens, vocabulary.types, strict=True):
-        if type_ == NORMAL and not letters.issuperset(token):
-            raise ArtifactError("ordinary tokens in the letters of bytes", ascii(token)[:60], REMEDY)
+        if type_ == NORMAL and not characters.issuperset(token):
+            raise ArtifactError("ordinary tokens in the characters of bytes", ascii(token)[:60], REMEDY)
     special = set(vocabulary.of(CONTROL, UNKNOWN))
     merges: list[tuple[str, str]] = []
     for i, text in enumerate(_array(metadata, "merges", str)):
@@ -170,7 +170,7 @@ def _special_tokens(
     metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec
 ) -> tuple[SpecialTokens, GGUFVocabulary]:
     """The special tokens by their use, and the vocabulary with all of those marked as special."""
-    # The file's own spelling of separator.
+    # The file spells separator so.
     ids = {"bos": "bos", "eos": "eos", "unk": "unknown", "sep": "seperator", "pad": "padding", "cls": "cls",
            "mask": "mask"}  # fmt: skip
     found = {ours: _token(metadata, f"{theirs}_token_id", vocabulary) for ours, theirs in ids.items()}
@@ -221,9 +221,9 @@ def _token(metadata: Mapping[str, Any], name: str, vocabulary: GGUFVocabulary) -
 
 
 def _check_special_tokens(backend: Backend, vocabulary: GGUFVocabulary) -> None:
-    """No text may become a control token: not even that token's own text."""
+    """No text may become a special token: not even that token's own text."""
     backend.encode_special_tokens = True
     for token in vocabulary.of(CONTROL):
         if vocabulary.ids[token] in backend.encode(token, add_special_tokens=False).ids:
-            raise ArtifactError("control tokens that no text can become", f"{ascii(token)[:60]}, a word of its own",
+            raise ArtifactError("special tokens that no text can become", f"{ascii(token)[:60]}, a word of its own",
                                 REMEDY)  # fmt: skip

@@ -1,7 +1,7 @@
-"""How byte-level vocabularies cut a text before they merge inside the pieces, by the names that llama.cpp gives them.
+"""How byte-level vocabularies split a text into words before they merge inside them, by llama.cpp's names for it.
 
-A vocabulary cut otherwise than it was learned gives other ids and a worse model, without any error: so an unknown name
-is refused.
+Another splitting than a vocabulary was learned with gives other ids and a worse model, without any error: so an unknown
+name is refused.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _TEKKEN = (
 
 @dataclass(frozen=True, kw_only=True)
 class PreTokenizerSpec:
-    """`pattern` finds the pieces; without one they are GPT-2's, with every digit on its own if `digits`.
+    """`pattern` finds the words; without one they are GPT-2's, with every digit alone if `individual_digits`.
 
-    A piece that is `whole` a token stays one, whatever the merges say. `begins`: a text has the begin token before it
+    With `ignore_merges` a word that is a token stays one, whatever the merges say. `add_bos`: a text has bos before it
     unless the file says otherwise.
     """
 

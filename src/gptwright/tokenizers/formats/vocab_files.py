@@ -75,7 +75,7 @@ def read_vocab(files: Sequence[Path]) -> Tokenizer:
 def read_gpt2(encoder: Path, merges: Path) -> Tokenizer:
     """GPT-2's encoder.json and vocab.bpe, or vocab.json and merges.txt as other tools call them."""
     vocab = _read_vocab(encoder)
-    missing = [letter for letter in BYTE_TO_UNICODE.values() if letter not in vocab]
+    missing = [character for character in BYTE_TO_UNICODE.values() if character not in vocab]
     if missing:
         raise _fault(encoder, "a token for every byte", f"none for byte {unicode_to_bytes(missing[0])!r}")
     return bytelevel.build(vocab, _read_merges(merges, vocab), _ends_with(END_OF_TEXT, vocab, encoder))
@@ -106,30 +106,32 @@ def read_bert(vocab: Path) -> Tokenizer:
     for token in wordpiece.SPECIAL_TOKENS:
         if token not in ids:
             raise _fault(vocab, f"the token {token}", "a vocabulary without it")
-    said = _read_config(vocab.parent / "tokenizer_config.json")
+    config = _read_config(vocab.parent / "tokenizer_config.json")
     cased = any(token != token.lower() for token in ids if not (token.startswith("[") and token.endswith("]")))
     return wordpiece.build(
         ids,
-        lowercase=said.get("do_lower_case", not cased),
-        strip_accents=said.get("strip_accents"),
-        chinese=said.get("tokenize_chinese_chars", True),
+        lowercase=config.get("do_lower_case", not cased),
+        strip_accents=config.get("strip_accents"),
+        chinese=config.get("tokenize_chinese_chars", True),
     )
 
 
 def read_tiktoken(ranks: Path, pattern: str = GPT2_PATTERN, special: Mapping[str, int] | None = None) -> Tokenizer:
     """A .tiktoken file: a token in base64 and its rank on each line; ranks are ids.
 
-    `special` are the control tokens with their ids, the first of which ends texts; by default `<|endoftext|>` with the
+    `special` are the special tokens with their ids, the first of which ends texts; by default `<|endoftext|>` with the
     first id above all ranks, as in r50k_base. p50k_base has it at 50256; cl100k_base at 100257, with `CL100K_PATTERN`.
     """
     table = _read_ranks(ranks)
-    controls = dict(special) if special else {END_OF_TEXT: max(table.values()) + 1}
+    ids_of_special = dict(special) if special else {END_OF_TEXT: max(table.values()) + 1}
     vocab = {bytes_to_unicode(token): rank for token, rank in table.items()}
-    for token, i in controls.items():
+    for token, i in ids_of_special.items():
         if token in vocab or i in table.values() or not 0 <= i <= 2 * len(table) + 1000:
             raise _fault(ranks, f"room for {token} at id {i}", "an id that is taken or far away")
-    ends = _ends_with(next(iter(controls)), controls, ranks)
-    return bytelevel.build(vocab | controls, _merges_of(table, ranks), ends, pattern=pattern, special=list(controls))
+    special_tokens = _ends_with(next(iter(ids_of_special)), ids_of_special, ranks)
+    return bytelevel.build(
+        vocab | ids_of_special, _merges_of(table, ranks), special_tokens, pattern=pattern, special=list(ids_of_special)
+    )
 
 
 def _ends_with(token: str, vocab: Mapping[str, int], path: Path, *, begins: bool = True) -> SpecialTokens:
