@@ -36,8 +36,9 @@ from gptwright.models.llama import LlamaConfig
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.packaged import packaged_path
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.byte_unicode import LETTER_OF_BYTE
-from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS, prompt_ids
+from gptwright.tokenizers.byte_unicode import BYTE_TO_UNICODE
+from gptwright.tokenizers.chat_templates.chat import prompt_ids
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 SHAPES: dict[str, Any] = {
@@ -273,10 +274,10 @@ def write_shape(name: str, folder: Path) -> None:
 
 def full_tokenizer(vocab: int) -> Tokenizer:
     """One with a token for every row of the embedding: CTranslate2 converts no GPT-2 that has more rows."""
-    space = LETTER_OF_BYTE[32]
-    tokens = [*CONTROL_TOKENS, *LETTER_OF_BYTE.values(), f"{space}t"]
+    space = BYTE_TO_UNICODE[32]
+    tokens = [*CHAT_TOKENS.tokens, *BYTE_TO_UNICODE.values(), f"{space}t"]
     tokens += [f"{space}filler{i}" for i in range(len(tokens), vocab)]
-    return bytelevel.build({token: i for i, token in enumerate(tokens)}, [(space, "t")], CONTROLS)
+    return bytelevel.build({token: i for i, token in enumerate(tokens)}, [(space, "t")], CHAT_TOKENS)
 
 
 def work(given: argparse.Namespace) -> None:

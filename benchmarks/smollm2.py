@@ -27,8 +27,8 @@ from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 from gptwright.models.formats.gguf import Gguf, read_gguf
 from gptwright.pipelines.packaged import packaged_path
 from gptwright.tokenizers.formats.gguf import tokenizer_of
-from gptwright.tokenizers.formats.pretokenizers import CUTS
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.formats.pretokenizers import PRETOKENIZERS
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from tokenizers import Tokenizer as Backend
 
 TEXTS = [
@@ -86,7 +86,7 @@ def differing(backend: Backend, path: Path) -> list[str]:
     model's own tokenizer.json has it. So its cut is put right before comparing.
     """
     theirs: Any = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name).backend_tokenizer
-    theirs.pre_tokenizer = CUTS["smollm"].pre_tokenizer()
+    theirs.pre_tokenizer = PRETOKENIZERS["smollm"].pre_tokenizer()
     theirs.encode_special_tokens = True
     return [
         text
@@ -104,13 +104,13 @@ def ids_of(text: str, backend: Backend, controls: Sequence[str]) -> list[int]:
     return backend.encode(text, add_special_tokens=False).ids
 
 
-def talk(model: Gguf, backend: Backend, controls: Controls) -> None:
+def talk(model: Gguf, backend: Backend, controls: SpecialTokens) -> None:
     """Prints greedy replies."""
     network = transformers.LlamaForCausalLM(transformers.LlamaConfig(**model.config)).eval()
     network.load_state_dict(model.tensors | {"lm_head.weight": model.tensors["model.embed_tokens.weight"]})
-    assert controls.template is not None
-    template = ImmutableSandboxedEnvironment().from_string(controls.template)
-    stops = [backend.token_to_id(token) for token in controls.stops]
+    assert special_tokens.chat_template is not None
+    template = ImmutableSandboxedEnvironment().from_string(special_tokens.chat_template)
+    stops = [backend.token_to_id(token) for token in special_tokens.stop]
     for questions in CONVERSATIONS:
         messages: list[dict[str, str]] = []
         for question in questions:

@@ -39,7 +39,7 @@ from gptwright.models.bert import BERT, BERTConfig  # noqa: E402
 from gptwright.models.gpt2 import GPT2, GPT2Config  # noqa: E402
 from gptwright.tokenizers import bytelevel  # noqa: E402
 from gptwright.tokenizers.tokenizer import Tokenizer  # noqa: E402
-from gptwright.tokenizers.wordpiece import CONTROL_TOKENS, build  # noqa: E402
+from gptwright.tokenizers.wordpiece import SPECIAL_TOKENS, build  # noqa: E402
 from gptwright.training.batch_shard import BatchShard  # noqa: E402
 
 pytest_plugins = ["choice"]  # tests/choice.py
@@ -80,7 +80,7 @@ def network(tokenizer: Tokenizer) -> Iterator[GPT2]:
 @pytest.fixture(scope="session")
 def wordpiece() -> Tokenizer:
     """BERT's kind: every word of the tests, and every letter."""
-    words = [*CONTROL_TOKENS, *".,!?", *sorted(set(WORDS.split()))]
+    words = [*SPECIAL_TOKENS, *".,!?", *sorted(set(WORDS.split()))]
     letters = [mark + chr(ord("a") + i) for mark in ("", "##") for i in range(26)]
     return build({word: i for i, word in enumerate(dict.fromkeys(words + letters))})
 

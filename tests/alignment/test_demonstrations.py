@@ -19,7 +19,8 @@ from gptwright.alignment.demonstrations import (
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
-from gptwright.tokenizers.chat_templates.chat import END_OF_TURN, Message
+from gptwright.tokenizers.chat_templates.chat import Message
+from gptwright.tokenizers.special_tokens import END_OF_TURN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALK: list[Message] = [
@@ -33,7 +34,7 @@ TALK: list[Message] = [
 
 def test_only_what_the_assistant_says_is_learned(tokenizer: Tokenizer) -> None:
     shown = Demonstration.of(TALK, tokenizer, 64)
-    end = tokenizer.control(END_OF_TURN)
+    end = tokenizer.special_id(END_OF_TURN)
     learned = [target for target in shown.targets if target != IGNORED]
     assert learned == [*tokenizer.encode("sat on"), end, *tokenizer.encode("ran"), end]
     assert len(shown.ids) == len(shown.targets)
@@ -85,7 +86,7 @@ def test_what_a_foreign_template_cannot_write_is_dropped_with_its_reason(tokeniz
         "{% for m in messages %}{% if m.role != 'system' or loop.first %}{{ '<|' + m.role + '|>' + m.content }}"
         "{{ '<|end|>' }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
     )
-    foreign = Tokenizer(tokenizer.backend, replace(tokenizer.controls, template=template))
+    foreign = Tokenizer(tokenizer.backend, replace(tokenizer.special_tokens, chat_template=template))
     later = [*TALK[1:3], TALK[0], *TALK[3:]]
     intake = Intake("sft")
     assert len(demonstrations([Conversation(TALK), Conversation(later, where="line 2")], foreign, 64, intake)) == 1

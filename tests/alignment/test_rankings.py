@@ -18,7 +18,8 @@ from gptwright.alignment.rankings import (
 )
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
-from gptwright.tokenizers.chat_templates.chat import END_OF_TURN, Message, render
+from gptwright.tokenizers.chat_templates.chat import Message, render
+from gptwright.tokenizers.special_tokens import END_OF_TURN
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import WIDTHS
 
@@ -214,7 +215,7 @@ def test_what_cannot_be_compared_is_dropped_with_its_reason(tokenizer: Tokenizer
     assert "1 all tied, the first on line 1" in str(intake.dropped)
     assert "3 without two answers to compare" in str(intake.dropped) and "the first on line 2" in str(intake.dropped)
     whole = ranked_ids(found[1][0], tokenizer, 24)
-    assert all(row[-1] == tokenizer.control(END_OF_TURN) for row in whole.rows) and not whole.cut
+    assert all(row[-1] == tokenizer.special_id(END_OF_TURN) for row in whole.rows) and not whole.cut
 
 
 def test_answers_become_whole_conversations_and_long_prompts_lose_their_beginning(tokenizer: Tokenizer) -> None:
@@ -223,7 +224,7 @@ def test_answers_become_whole_conversations_and_long_prompts_lose_their_beginnin
     assert ranked_ids(ranking, tokenizer, 64).rows[0] == whole
     cut = ranked_ids(ranking, tokenizer, 12)
     assert cut.rows[0] == whole[-12:]
-    assert all(row[-1] == tokenizer.control(END_OF_TURN) for row in cut.rows)
+    assert all(row[-1] == tokenizer.special_id(END_OF_TURN) for row in cut.rows)
 
 
 def test_rows_end_where_the_assistant_does_though_a_template_goes_on(tokenizer: Tokenizer) -> None:
@@ -231,12 +232,12 @@ def test_rows_end_where_the_assistant_does_though_a_template_goes_on(tokenizer: 
         "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content + '<|end|>\\n' }}{% endfor %}"
         "{% if add_generation_prompt %}<|assistant|>{% endif %}"
     )
-    foreign = Tokenizer(tokenizer.backend, replace(tokenizer.controls, template=template))
+    foreign = Tokenizer(tokenizer.backend, replace(tokenizer.special_tokens, chat_template=template))
     ranking = Ranking([{"role": "user", "content": "x"}], ["good", "y"], [1, 2])
     found = ranked_ids(ranking, foreign, 64).rows
     newline = tokenizer.encode("\n")
     for row, own in zip(found, ranked_ids(ranking, tokenizer, 64).rows, strict=True):
-        end = own.index(tokenizer.control(END_OF_TURN)) + 1
+        end = own.index(tokenizer.special_id(END_OF_TURN)) + 1
         assert row == [*own[:end], *newline, *own[end:]]
 
 

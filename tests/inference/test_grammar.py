@@ -9,7 +9,7 @@ import pytest
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.inference.grammar import GrammarCompiler, Matcher
 from gptwright.inference.sampling import Sampling, SettingError
-from gptwright.tokenizers.registry import KINDS
+from gptwright.tokenizers.registry import TRAINERS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TEXT = (
@@ -25,9 +25,9 @@ SCHEMA: dict[str, Any] = {
 VOCAB = {"byte-level": 310, "byte-fallback": 310, "gpt1": 160, "wordpiece": 150}
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
+@pytest.fixture(scope="module", params=list(TRAINERS))
 def kind(request: pytest.FixtureRequest) -> Tokenizer:
-    return KINDS[request.param]([TEXT], VOCAB[request.param])
+    return TRAINERS[request.param]([TEXT], VOCAB[request.param])
 
 
 def follow(matcher: Matcher, tokenizer: Tokenizer, seed: int) -> list[int]:
@@ -69,8 +69,8 @@ def test_whatever_is_drawn_matches_the_regex(kind: Tokenizer) -> None:
 @pytest.mark.parametrize("schema", [SCHEMA, {"type": "object"}, {"type": "array", "items": {"type": "integer"}}, {}])
 def test_nothing_blank_may_come_between_the_parts_of_a_json_text(schema: dict[str, Any]) -> None:
     """A model that likes blanks would write them until its tokens are spent."""
-    tokenizer = KINDS["byte-level"]([TEXT], VOCAB["byte-level"])
-    blank = [i for i in range(tokenizer.vocab) if (said := tokenizer.said(i)) and not said.strip()]
+    tokenizer = TRAINERS["byte-level"]([TEXT], VOCAB["byte-level"])
+    blank = [i for i in range(tokenizer.vocab) if (said := tokenizer.token_bytes(i)) and not said.strip()]
     assert blank
     for text in ("", "{", '{"a":', '{"a":1,', "[", "[1,") if schema != SCHEMA else ("", "{", '{"a":', '{"a":1,'):
         matcher = GrammarCompiler(tokenizer).matcher(Sampling(schema=schema))
@@ -81,7 +81,7 @@ def test_nothing_blank_may_come_between_the_parts_of_a_json_text(schema: dict[st
 
 
 def test_a_schema_may_say_itself_which_blanks_it_wants() -> None:
-    tokenizer = KINDS["byte-level"]([TEXT], VOCAB["byte-level"])
+    tokenizer = TRAINERS["byte-level"]([TEXT], VOCAB["byte-level"])
     own = {"x-guidance": {"whitespace_flexible": True}}
     (open_,), (space, *_) = tokenizer.encode("{"), tokenizer.encode(" ")
     for schema, blanks in ((SCHEMA, False), (SCHEMA | own, True)):
@@ -92,7 +92,7 @@ def test_a_schema_may_say_itself_which_blanks_it_wants() -> None:
 
 
 def test_an_answer_that_may_end_need_not() -> None:
-    tokenizer = KINDS["byte-level"]([TEXT], 310)
+    tokenizer = TRAINERS["byte-level"]([TEXT], 310)
     matcher = GrammarCompiler(tokenizer).matcher(Sampling(regex="[ab]{1,3}"))
     assert matcher and not matcher.may_end
     for token, must in zip(tokenizer.encode("aba"), (False, False, True), strict=False):
@@ -102,7 +102,7 @@ def test_an_answer_that_may_end_need_not() -> None:
 
 
 def test_what_continues_a_text_keeps_the_space_of_its_kind() -> None:
-    tokenizer = KINDS["byte-fallback"]([TEXT], 310)
+    tokenizer = TRAINERS["byte-fallback"]([TEXT], 310)
     space, word = tokenizer.encode("yes")[0], Sampling(regex="yes")
     for begins in (True, False):
         matcher = GrammarCompiler(tokenizer).matcher(word, begins=begins)
@@ -112,7 +112,7 @@ def test_what_continues_a_text_keeps_the_space_of_its_kind() -> None:
 
 
 def test_drafts_are_looked_at_and_not_taken() -> None:
-    tokenizer = KINDS["byte-level"]([TEXT], 310)
+    tokenizer = TRAINERS["byte-level"]([TEXT], 310)
     a, b, x = (tokenizer.encode(letter)[0] for letter in "abx")
     matcher = GrammarCompiler(tokenizer).matcher(Sampling(regex="[ab][ax]"))
     assert matcher
@@ -128,8 +128,8 @@ def test_drafts_are_looked_at_and_not_taken() -> None:
 
 
 def test_other_stop_ids_come_only_at_the_end_too() -> None:
-    tokenizer = KINDS["byte-level"]([TEXT], 310)
-    a, pad = tokenizer.encode("a")[0], tokenizer.pad
+    tokenizer = TRAINERS["byte-level"]([TEXT], 310)
+    a, pad = tokenizer.encode("a")[0], tokenizer.pad_id
     matcher = GrammarCompiler(tokenizer).matcher(Sampling(regex="aa?", stop_ids=(a, pad, 99_999)))
     assert matcher
     with pytest.raises(InputError):  # the only way to begin would be to end
@@ -155,14 +155,14 @@ def test_other_stop_ids_come_only_at_the_end_too() -> None:
 )
 def test_what_cannot_be_met_is_refused(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError, match=said) as error:
-        matcher = GrammarCompiler(KINDS["gpt1"]([TEXT], VOCAB["gpt1"])).matcher(Sampling(**settings))
+        matcher = GrammarCompiler(TRAINERS["gpt1"]([TEXT], VOCAB["gpt1"])).matcher(Sampling(**settings))
         assert matcher
-        follow(matcher, KINDS["gpt1"]([TEXT], VOCAB["gpt1"]), 0)
+        follow(matcher, TRAINERS["gpt1"]([TEXT], VOCAB["gpt1"]), 0)
     assert [error.value.setting] == list(settings)
 
 
 def test_a_grammar_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    grammars, compiled = GrammarCompiler(KINDS["byte-level"]([TEXT], 310)), list[str]()
+    grammars, compiled = GrammarCompiler(TRAINERS["byte-level"]([TEXT], 310)), list[str]()
     compile_ = grammars._library.LLMatcher  # pyright: ignore[reportPrivateUsage]
 
     class Library:
@@ -183,13 +183,13 @@ def test_a_grammar_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_answers_are_free_where_nothing_is_asked_for() -> None:
-    assert GrammarCompiler(KINDS["byte-level"]([TEXT], 310)).matcher(Sampling()) is None
+    assert GrammarCompiler(TRAINERS["byte-level"]([TEXT], 310)).matcher(Sampling()) is None
 
 
 def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llguidance", None)
     with pytest.raises(ConfigError, match=re.escape("gptwright[grammar]")):
-        GrammarCompiler(KINDS["byte-level"]([TEXT], 310))
+        GrammarCompiler(TRAINERS["byte-level"]([TEXT], 310))
 
 
 class Narrow:

@@ -16,7 +16,8 @@ from gptwright.models.gpt2 import GPT2
 from gptwright.models.llama import Llama, LlamaConfig
 from gptwright.pipelines.export import export, export_gguf
 from gptwright.pipelines.load import load_decoder as load
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT, END_OF_TURN, Message, prompt_ids
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.special_tokens import END_OF_TEXT, END_OF_TURN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TALKS: list[list[Message]] = [
@@ -52,7 +53,7 @@ def test_greedy_text_is_the_same_token_for_token(folder: Path, tokenizer: Tokeni
     theirs: Any = transformers.AutoModelForCausalLM.from_pretrained(folder)
     ours = load(folder)
     for text in ("the cat", "x", "dog ran to the sea where"):
-        ids = torch.tensor([[tokenizer.control(END_OF_TEXT), *tokenizer.encode(text)]])
+        ids = torch.tensor([[tokenizer.special_id(END_OF_TEXT), *tokenizer.encode(text)]])
         said = theirs.generate(ids, attention_mask=torch.ones_like(ids))[0, ids.shape[1] :]
         assert ours.generate(text, temperature=0, max_tokens=25) == tokenizer.decode(said.tolist())
 
@@ -76,7 +77,7 @@ def test_defaults_are_read_by_us_and_by_transformers(
     assert found.do_sample == (sampling.temperature > 0)
     assert found.max_new_tokens == sampling.max_tokens
     assert found.repetition_penalty == sampling.repetition_penalty
-    assert tokenizer.control(END_OF_TURN) in found.eos_token_id
+    assert tokenizer.special_id(END_OF_TURN) in found.eos_token_id
     if found.do_sample:
         assert (found.temperature, found.top_k) == (sampling.temperature, sampling.top_k)
         assert (found.top_p, found.min_p) == (sampling.top_p, sampling.min_p)
@@ -88,7 +89,7 @@ def test_a_base_model_ends_with_the_text_and_a_chat_model_with_the_turn(
     for name, sampling, end in (("base", None, END_OF_TEXT), ("chat", Sampling(), END_OF_TURN)):
         export(network, tokenizer, tmp_path / name, sampling)
         config = transformers.AutoConfig.from_pretrained(tmp_path / name)
-        assert config.eos_token_id == tokenizer.control(end)
+        assert config.eos_token_id == tokenizer.special_id(end)
 
 
 def random_llama(tokenizer: Tokenizer) -> Llama:
@@ -108,7 +109,7 @@ def either(request: pytest.FixtureRequest, network: GPT2, tokenizer: Tokenizer) 
 
 def prompts_of(tokenizer: Tokenizer) -> list[list[int]]:
     texts = ("the cat", "x", "dog ran to the sea where")
-    return [[tokenizer.control(END_OF_TEXT), *tokenizer.encode(text)] for text in texts]
+    return [[tokenizer.special_id(END_OF_TEXT), *tokenizer.encode(text)] for text in texts]
 
 
 def test_ctranslate2_says_the_same_token_for_token(either: Decoder, tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -119,9 +120,9 @@ def test_ctranslate2_says_the_same_token_for_token(either: Decoder, tokenizer: T
     prompts = prompts_of(tokenizer)
     tokens = [[names[i] for i in prompt] for prompt in prompts]
     said = theirs.generate_batch(tokens, max_length=25, sampling_topk=1, include_prompt_in_result=False)
-    ours = Engine(either, [tokenizer.end]).generate(prompts, Sampling(temperature=0, max_tokens=25))
+    ours = Engine(either, [tokenizer.eos_id]).generate(prompts, Sampling(temperature=0, max_tokens=25))
     for answer, other in zip(ours, said, strict=True):
-        assert [i for i in answer.answer if i != tokenizer.end] == other.sequences_ids[0]
+        assert [i for i in answer.answer if i != tokenizer.eos_id] == other.sequences_ids[0]
     assert sum(len(answer.answer) for answer in ours) > 30
 
 

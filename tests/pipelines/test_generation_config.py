@@ -145,7 +145,7 @@ def test_a_word_that_ends_a_text_ends_it_and_stays_a_word(network: GPT2, tokeniz
     tell(tmp_path / "model", do_sample=False, eos_token_id=word)
     model = load(tmp_path / "model")
     assert model.generate_ids(text) == written[: written.index(word) + 1]
-    assert model.tokenizer.encode(tokenizer.decode([word]) + "x") and word not in model.tokenizer.control_ids
+    assert model.tokenizer.encode(tokenizer.decode([word]) + "x") and word not in model.tokenizer.all_special_ids
 
 
 def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:

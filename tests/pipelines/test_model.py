@@ -20,7 +20,8 @@ from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.pipelines.model import Model
 from gptwright.tokenizers import bytefallback
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT, Message, prompt_ids
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.special_tokens import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 CHAT: list[Message] = [{"role": "user", "content": "the cat"}]
@@ -72,7 +73,7 @@ def scripted(model: Model, *said: str | bytes | int) -> Model:
 
 
 def test_a_reply_comes_in_pieces_and_the_last_says_why_it_ended(model: Model) -> None:
-    end = model.tokenizer.control(END_OF_TEXT)
+    end = model.tokenizer.special_id(END_OF_TEXT)
     pieces = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("abc", Sampling()))
     assert [piece.text for piece in pieces] == ["x", "猫", "y", ""]
     assert [piece.finish for piece in pieces] == [None, None, None, "stop"]
@@ -102,14 +103,14 @@ def test_half_a_character_at_the_end_is_shown_as_such(model: Model) -> None:
 def test_a_text_begins_as_the_family_begins_texts(model: Model) -> None:
     tokens = list(model.stream("the cat", Sampling(max_tokens=1)))[-1].prompt_tokens
     assert tokens == 1 + len(model.tokenizer.encode("the cat"))
-    without = replace(model.tokenizer.controls, begin=None)
+    without = replace(model.tokenizer.special_tokens, bos=None)
     bare = Model(model.network, Tokenizer(model.tokenizer.backend, without), "bare")
     assert list(bare.stream("the cat", Sampling(max_tokens=1)))[-1].prompt_tokens == tokens - 1
     with pytest.raises(InputError, match="at least one token"):
         bare.generate("")
     names = replace(without, names={"bos_token": "<|endoftext|>"})
     known = Model(model.network, Tokenizer(model.tokenizer.backend, names), "known")
-    assert known.text_ids("") == [known.tokenizer.end] and known.text_ids("the") == known.tokenizer.encode("the")
+    assert known.text_ids("") == [known.tokenizer.eos_id] and known.text_ids("the") == known.tokenizer.encode("the")
 
 
 def test_what_continues_a_text_keeps_its_space_and_a_reply_does_not(network: GPT2) -> None:
@@ -141,7 +142,7 @@ def test_what_is_not_given_is_as_the_folder_says(model: Model) -> None:
 
 
 def test_a_full_context_ends_with_length(network: GPT2, tokenizer: Tokenizer) -> None:
-    endless = Tokenizer(tokenizer.backend, replace(tokenizer.controls, stops=()))
+    endless = Tokenizer(tokenizer.backend, replace(tokenizer.special_tokens, stop=()))
     model = Model(network, endless, "tiny")
     last = list(model.stream("x" * 50, Sampling(max_tokens=500, seed=1)))[-1]
     assert last.finish == "length"

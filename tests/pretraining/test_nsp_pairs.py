@@ -31,7 +31,7 @@ WORDS = (
 
 
 def packed(texts: list[str], tokenizer: Tokenizer, folder: Path) -> TokenFile:
-    pack(texts, tokenizer.encode_many, tokenizer.control("[SEP]"), folder / "x", tokenizer.vocab, tokenizer.sha256)
+    pack(texts, tokenizer.encode_many, tokenizer.special_id("[SEP]"), folder / "x", tokenizer.vocab, tokenizer.sha256)
     return TokenFile.open(folder / "x")
 
 
@@ -62,7 +62,7 @@ def places(tokens: TokenFile, span: list[int]) -> list[tuple[int, int]]:
 
 def test_the_frame_of_a_pair(pairs: SentencePairs, wordpiece: Tokenizer) -> None:
     batch = pairs.batch(3, rows=20, length=48)
-    cls, sep, pad = (wordpiece.control(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
+    cls, sep, pad = (wordpiece.special_id(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
     for row in range(20):
         first, second = spans(batch, row)
         end = int(batch.lengths[row])

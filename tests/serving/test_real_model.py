@@ -19,7 +19,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT
+from gptwright.tokenizers.special_tokens import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 HELLO: Any = [{"role": "user", "content": "the cat"}]
@@ -93,7 +93,7 @@ def test_completion_logprobs_with_echo(ai: openai.OpenAI, real: Model) -> None:
     assert told and told.tokens and told.token_logprobs and told.text_offset and told.top_logprobs
     assert choice.text.startswith(PROMPT) and reply.usage and reply.usage.completion_tokens == 4
     ids = real.text_ids(PROMPT)
-    assert ids[0] == real.tokenizer.begin
+    assert ids[0] == real.tokenizer.bos_id
     assert told.token_logprobs[: len(ids) - 1] == pytest.approx(expected(real, ids), abs=1e-4)
     assert "".join(told.tokens[: len(ids) - 1]) == PROMPT
     for token, offset, likeliest in zip(told.tokens, told.text_offset, told.top_logprobs, strict=True):
@@ -152,7 +152,7 @@ def test_prompts_of_ids_are_told_token_by_token(base: str, real: Model) -> None:
 
 def test_the_token_that_ends_a_text_is_told_and_counted(ai: openai.OpenAI, real: Model) -> None:
     """lm-eval leaves out the last entry as the one that was written: without it a token of the text would go."""
-    ask: Any = {"model": "real", "logit_bias": {str(real.tokenizer.end): 100}, "max_tokens": 1}
+    ask: Any = {"model": "real", "logit_bias": {str(real.tokenizer.eos_id): 100}, "max_tokens": 1}
     ids = real.text_ids(PROMPT)
     for stream in (False, True):
         reply = ai.completions.create(**ask, prompt=[ids], logprobs=1, echo=True, temperature=0, stream=stream)
@@ -162,7 +162,7 @@ def test_the_token_that_ends_a_text_is_told_and_counted(ai: openai.OpenAI, real:
         scores = [score for one in told for score in one.token_logprobs or []]
         assert (choices[-1].finish_reason, "".join(choice.text for choice in choices)) == ("stop", PROMPT)
         assert len(tokens) == len(ids) + 1 and tokens[-1] == END_OF_TEXT
-        assert scores[1:] == pytest.approx(expected(real, [*ids, real.tokenizer.end]), abs=1e-4)
+        assert scores[1:] == pytest.approx(expected(real, [*ids, real.tokenizer.eos_id]), abs=1e-4)
         assert (told[-1].text_offset or [])[-1] == len(PROMPT)
     chat = ai.chat.completions.create(**ask, messages=HELLO, logprobs=True).choices[0]
     assert (chat.finish_reason, chat.message.content) == ("stop", "") and not (chat.logprobs and chat.logprobs.content)
@@ -238,7 +238,7 @@ def test_echo_alone_and_in_a_stream(ai: openai.OpenAI) -> None:
 
 
 def test_tokens_of_a_stop_text_are_not_told(ai: openai.OpenAI, real: Model) -> None:
-    never = {str(id): -100 for id in real.tokenizer.control_ids}
+    never = {str(id): -100 for id in real.tokenizer.all_special_ids}
     ask: Any = {"model": "real", "prompt": PROMPT, "logprobs": 0, "seed": 4, "max_tokens": 12, "logit_bias": never}
     free = ai.completions.create(**ask).choices[0]
     assert free.logprobs and free.logprobs.tokens and len(free.logprobs.tokens) > 6
@@ -316,7 +316,7 @@ def test_a_refused_prompt_does_not_hurt_the_others(base: str, ai: openai.OpenAI,
 
 def test_a_caller_who_leaves_stops_what_was_written_for_him(ai: openai.OpenAI, real: Model) -> None:
     """All three replies, while the others are written on."""
-    never = {str(id): -100 for id in real.tokenizer.control_ids}
+    never = {str(id): -100 for id in real.tokenizer.all_special_ids}
     ask: Any = {"model": "real", "prompt": PROMPT, "max_tokens": 50, "logit_bias": never, "stream": True}
     left = ai.completions.create(**ask, n=3)
     next(iter(left))

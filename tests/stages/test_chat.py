@@ -279,7 +279,7 @@ def test_a_model_without_a_template_is_refused_before_the_first_word(
     refused: Refused, tuned: Path, tmp_path: Path
 ) -> None:
     model = load(tuned)
-    bare = Tokenizer(model.tokenizer.backend, replace(model.tokenizer.controls, template=None))
+    bare = Tokenizer(model.tokenizer.backend, replace(model.tokenizer.special_tokens, chat_template=None))
     Model(model.network, bare, "bare").save(tmp_path / "bare")
     assert "a model with a chat template" in refused("chat", tmp_path / "bare")
 

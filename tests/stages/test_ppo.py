@@ -240,10 +240,10 @@ def test_a_reward_model_that_reads_otherwise_is_refused(
     if part == "merges":
         table = json.loads(tokenizer.backend.to_str())
         table["model"]["merges"] = table["model"]["merges"][::-1]
-        changed = Tokenizer(Backend.from_str(json.dumps(table)), tokenizer.controls)
+        changed = Tokenizer(Backend.from_str(json.dumps(table)), tokenizer.special_tokens)
     else:
-        template = (tokenizer.controls.template or "") + "\n"
-        changed = Tokenizer(tokenizer.backend, replace(tokenizer.controls, template=template))
+        template = (tokenizer.special_tokens.chat_template or "") + "\n"
+        changed = Tokenizer(tokenizer.backend, replace(tokenizer.special_tokens, chat_template=template))
     assert changed.vocab == tokenizer.vocab
     changed.save(other / "model")
     (other / "model/manifest.json").unlink()

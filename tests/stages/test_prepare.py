@@ -48,12 +48,12 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def check_law(metrics: dict[str, Any], sources: dict[str, Any]) -> None:
     """Everything that came in is either kept or dropped, in each source and in all."""
-    for account in (sources["total"], *sources["sources"].values()):
-        sides = (account["train"], account["heldout"])
-        dropped = account["dropped"].values()
-        assert account["documents_in"] == sum(p["documents"] for p in (*sides, *dropped))
-        characters = sum(p["characters"] for p in (*sides, *dropped)) + account["cut"]["characters"]
-        assert account["characters_in"] == characters
+    for stats in (sources["total"], *sources["sources"].values()):
+        sides = (stats["train"], stats["heldout"])
+        dropped = stats["dropped"].values()
+        assert stats["documents_in"] == sum(p["documents"] for p in (*sides, *dropped))
+        characters = sum(p["characters"] for p in (*sides, *dropped)) + stats["cut"]["characters"]
+        assert stats["characters_in"] == characters
     assert metrics["documents_in"] == metrics["documents"] + metrics["dropped_documents"]
     assert metrics["documents"] == metrics["train_documents"] + metrics["heldout_documents"]
 
@@ -122,7 +122,7 @@ def test_many_files_are_read_by_turns_to_the_same_end(do: Do, tmp_path: Path, mo
         write_rows(tmp_path / "data" / f"{i}.jsonl", [*rows, {"messages": []}, {"text": story(100 * i)}])
     metrics, sides, sources = do(tmp_path / "data", max_characters=60_000)
     monkeypatch.setattr(prepare, "MOST_OPEN", 2)
-    monkeypatch.setattr(chunked_reading, "FIRST_PIECE", 2_000)
+    monkeypatch.setattr(chunked_reading, "FIRST_CHUNK", 2_000)
     assert do(tmp_path / "data", max_characters=60_000) == (metrics, sides, sources)
     check_law(metrics, sources)
 

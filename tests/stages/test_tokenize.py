@@ -15,8 +15,8 @@ from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT
-from gptwright.tokenizers.registry import KINDS
+from gptwright.tokenizers.registry import TRAINERS
+from gptwright.tokenizers.special_tokens import END_OF_TEXT
 
 
 def texts(prepared: Path, split: str) -> list[str]:
@@ -29,7 +29,7 @@ def test_the_tokens_are_the_text(prepared: Path, tokenized: Path, split: str) ->
     wanted = texts(prepared, split)
     assert [tokenizer.decode(tokens.document(i).tolist()) for i in range(len(tokens.documents))] == wanted
     assert tokens.meta.bytes == sum(len(text.encode()) for text in wanted)
-    assert tokens.window(int(tokens.documents[0]) - 1, 1)[0] == tokenizer.control(END_OF_TEXT)
+    assert tokens.window(int(tokens.documents[0]) - 1, 1)[0] == tokenizer.special_id(END_OF_TEXT)
 
 
 def test_the_figures(tokenized: Path) -> None:
@@ -66,8 +66,8 @@ def test_other_kinds(prepared: Path, tmp_path: Path, kind: str, vocab: int) -> N
     wanted = texts(prepared, "heldout")
     assert tokenizer.vocab == vocab and len(tokens.documents) == len(wanted)
     assert [tokens.document(i).tolist() for i in range(len(wanted))] == [tokenizer.encode(text) for text in wanted]
-    assert tokens.window(int(tokens.documents[0]) - 1, 1)[0] == tokenizer.end
-    assert tokenizer.sha256 == KINDS[kind](texts(prepared, "train"), vocab).sha256
+    assert tokens.window(int(tokens.documents[0]) - 1, 1)[0] == tokenizer.eos_id
+    assert tokenizer.sha256 == TRAINERS[kind](texts(prepared, "train"), vocab).sha256
 
 
 def test_an_unknown_kind(refused: Callable[..., str], prepared: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.llama import LlamaConfig
 from gptwright.pipelines.export import export_gguf
-from gptwright.tokenizers.registry import KINDS
+from gptwright.tokenizers.registry import TRAINERS
 
 pytestmark = pytest.mark.llama_cpp
 
@@ -52,7 +52,7 @@ def said_by(llama_cpp: Any, path: Path, prompts: list[list[int]], tokens: int) -
 @pytest.mark.parametrize("kind", ["byte-level", "byte-fallback"])
 def test_llama_cpp_opens_what_we_export(llama_cpp: Any, family: str, kind: str, tmp_path: Path) -> None:
     """Both architectures with both kinds of tokenizer: the same ids of a text, and the same greedy text."""
-    tokenizer = KINDS[kind]([*PROMPTS, TEXT], 420)
+    tokenizer = TRAINERS[kind]([*PROMPTS, TEXT], 420)
     sizes: dict[str, Any] = {"vocab": tokenizer.vocab + 2, "context": 128, "width": 64, "heads": 4, "layers": 2}
     config = GPT2Config(**sizes) if family == "gpt2" else LlamaConfig(**sizes, kv_heads=2, hidden=96)
     model = build(config)

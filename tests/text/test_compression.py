@@ -8,7 +8,7 @@ import zstandard
 
 from gptwright.foundations.errors import InputError
 from gptwright.text import compression
-from gptwright.text.compression import lines, opened, read_all
+from gptwright.text.compression import open_compressed, read_all, read_lines
 
 TEXT = b"Once more unto the breach, dear friends, once more;\n" * 2_000
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -19,7 +19,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def read(path: Path) -> bytes:
-    with opened(path) as file:
+    with open_compressed(path) as file:
         return read_all(file, path)
 
 
@@ -28,8 +28,8 @@ def test_every_compression_gives_the_same_bytes(tmp_path: Path, suffix: str) -> 
     path = tmp_path / f"a.txt{suffix}"
     path.write_bytes(PACKERS[suffix](TEXT) if suffix else TEXT)
     assert read(path) == TEXT
-    with opened(path) as file:
-        assert b"".join(lines(file, path)) == TEXT
+    with open_compressed(path) as file:
+        assert b"".join(read_lines(file, path)) == TEXT
 
 
 @pytest.mark.parametrize("suffix", PACKERS)
@@ -63,8 +63,8 @@ def test_what_grows_beyond_the_limit_is_refused(tmp_path: Path, suffix: str, mon
     path.write_bytes(PACKERS[suffix](bomb) if suffix else bomb)
     with pytest.raises(InputError, match="at most"):
         read(path)
-    with pytest.raises(InputError, match="at most"), opened(path) as file:
-        list(lines(file, path))
+    with pytest.raises(InputError, match="at most"), open_compressed(path) as file:
+        list(read_lines(file, path))
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

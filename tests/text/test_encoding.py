@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.encoding import decode, decode_html
-from gptwright.text.labels import encoding
+from gptwright.text.encoding_labels import lookup_encoding
 
 HERE = Path("book.txt")
 CHINESE = "话说天下大势,分久必合,合久必分。周末七国分争,并入于秦。及秦灭之后,楚、汉分争,又并入于汉。\n" * 5
@@ -150,12 +150,12 @@ def test_utf16_that_is_cut_short_is_refused() -> None:
 
 
 def test_an_encoding_that_was_given_is_for_what_does_not_show_its_own() -> None:
-    given = encoding("latin1")
+    given = lookup_encoding("latin1")
     assert decode(b"caf\xe9 \x80", HERE, given) == ("café €", "windows-1252")
     assert decode("café".encode(), HERE, given) == ("café", "utf-8")
     assert decode("café".encode("utf-16"), HERE, given) == ("café", "utf-16")
     with pytest.raises(InputError, match=r"EUC-KR text in book\.txt; got a byte that is not \(0xff at offset 1\)"):
-        decode(b"a\xff", HERE, encoding("euc-kr"))
+        decode(b"a\xff", HERE, lookup_encoding("euc-kr"))
 
 
 def page(label: str, body: str = "Größe") -> str:

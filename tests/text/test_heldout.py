@@ -69,7 +69,7 @@ def test_where_all_lines_say_train_a_tenth_is_held_out_all_the_same() -> None:
 @pytest.mark.parametrize("count", range(2, 12))
 def test_neither_side_stays_empty(count: int) -> None:
     for share in (0.001, 0.1, 0.999):
-        found = sides([{"p": f"{count}.{i}"} for i in range(count)], share=share)
+        found = sides([{"p": f"{count}.{i}"} for i in range(count)], heldout_fraction=share)
         assert found.train and found.heldout
 
 

@@ -53,7 +53,7 @@ def test_half_a_pair_becomes_the_sign_for_it(tmp_path: Path, escape: str, text: 
     [
         (b'{"a": 1}\n\xff\xfe{"a": "b"}\n', r"UTF-8 in line 2 of .*; got a byte that is not \(0xff\) at offset 0"),
         (b'{"a": "caf\xe9"}', r"UTF-8 in line 1 of .*; got a byte that is not \(0xe9\) at offset 10"),
-        ('{"a": 1}\n'.encode("utf-16"), "UTF-8 in line 1 of .*; got the mark of UTF-16"),
+        ('{"a": 1}\n'.encode("utf-16"), "UTF-8 in line 1 of .*; got the byte order mark of UTF-16"),
         (b"[1]", "a JSON object in line 1 of .*; got a list"),
         (b"{'a': 1}", "a JSON object in line 1 of"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.text import pack as packing
-from gptwright.text.pack import Packed, TokenFile, pack
+from gptwright.text.pack import TokenFile, TokenFileMeta, pack
 
 END = 0x110000
 
@@ -38,7 +38,7 @@ def test_documents_and_windows_come_back(texts: list[str], batch: int, data: st.
         assert (
             packed
             == file.meta
-            == Packed(len(flat), len(texts), "uint32", "ab" * 32, sum(len(t.encode()) for t in texts))
+            == TokenFileMeta(len(flat), len(texts), "uint32", "ab" * 32, sum(len(t.encode()) for t in texts))
         )
         assert [file.document(k).tolist() for k in range(len(texts))] == code_points(texts)
         start = data.draw(st.integers(0, len(flat)))

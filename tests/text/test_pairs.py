@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
-from gptwright.text.pairs import Pair, read_pairs, texts
+from gptwright.text.pairs import Pair, interleaved, read_pairs
 
 
 def write(path: Path, lines: list[Any]) -> Path:
@@ -26,7 +26,7 @@ def test_sides_as_the_file_says(tmp_path: Path) -> None:
         {"source": "five", "target": "f\u00fcnf", "split": None},
     ]
     sides = read_pairs(write(tmp_path / "pairs.jsonl", lines))
-    assert list(texts(sides["train"])) == ["one", "eins", "three", "drei", "five", "f\u00fcnf"]
+    assert list(interleaved(sides["train"])) == ["one", "eins", "three", "drei", "five", "f\u00fcnf"]
     assert sides["heldout"] == [Pair("two", "zwei"), Pair("four", "vier")]
 
 

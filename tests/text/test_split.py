@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptwright.text.documents import Document
-from gptwright.text.split import MAX_SECTION, PIECE, assign_split, position, sections
+from gptwright.text.split import MAX_SECTION, SECTION, assign_split, sections, uniform_hash
 
 PROSE = "It was a bright cold day in April. The clocks were striking thirteen.\n\n" * 60
 
@@ -17,7 +17,7 @@ def test_sections_joined_are_the_text_and_none_is_far_too_long(parts: list[str],
     text = "".join(parts) * times
     cut = of(text)
     assert "".join(cut) == text
-    assert all(len(part) <= 1.5 * PIECE for part in cut)
+    assert all(len(part) <= 1.5 * SECTION for part in cut)
 
 
 def test_a_book_is_cut_at_its_chapters() -> None:
@@ -45,7 +45,7 @@ def test_a_chapter_that_is_too_long_is_cut_on() -> None:
 def test_without_chapters_it_is_cut_at_paragraphs() -> None:
     cut = of(PROSE * 10)
     assert all(part.endswith("\n\n") for part in cut)
-    assert all(PIECE <= len(part) < 1.5 * PIECE for part in cut[:-1])
+    assert all(SECTION <= len(part) < 1.5 * SECTION for part in cut[:-1])
 
 
 def test_a_short_text_and_one_with_a_fixed_split_stay_whole() -> None:
@@ -61,7 +61,7 @@ def test_the_sources_own_split_wins() -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers())
 def test_the_choice_is_monotone_in_the_share(text: str, seed: int) -> None:
-    place = position(text, seed)
+    place = uniform_hash(text, seed)
     assert 0 <= place < 1
     assert assign_split(Document(text, "x"), place, seed) == "train"
     assert assign_split(Document(text, "y", "other title"), place + 1e-9, seed) == "heldout"

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gptwright.text.documents import Document
-from gptwright.text.pipeline import Refined
+from gptwright.text.pipeline import CleanedDocument
 from gptwright.text.split import Split
-from gptwright.text.subsample import evenly, first
+from gptwright.text.subsample import interleave, subsample
 
 
 @given(st.lists(st.lists(st.integers(1, 9), max_size=30), max_size=6))
@@ -15,7 +15,7 @@ def test_every_item_comes_and_no_stream_runs_ahead(sizes: list[list[int]]) -> No
     taken: Counter[int] = Counter()
     left = [len(s) for s in sizes]
     came: list[list[int]] = [[] for _ in sizes]
-    for number, size in evenly([iter(s) for s in sizes], taken):
+    for number, size in interleave([iter(s) for s in sizes], taken):
         assert all(taken[number] <= taken[other] for other in range(len(sizes)) if left[other])
         taken[number] += size
         left[number] -= 1
@@ -23,23 +23,23 @@ def test_every_item_comes_and_no_stream_runs_ahead(sizes: list[list[int]]) -> No
     assert came == sizes
 
 
-def file(name: str, documents: int, length: int) -> Iterator[Refined]:
+def file(name: str, documents: int, length: int) -> Iterator[CleanedDocument]:
     for i in range(documents):
         split = "heldout" if i % 4 == 3 else "train"
-        yield Refined(Document(f"{name}{i:03}".ljust(length, "."), name, split=split), Counter())
+        yield CleanedDocument(Document(f"{name}{i:03}".ljust(length, "."), name, split=split), Counter())
 
 
-def side(refined: Refined) -> Split:
-    return "heldout" if refined.document.split == "heldout" else "train"
+def side(cleaned: CleanedDocument) -> Split:
+    return "heldout" if cleaned.document.split == "heldout" else "train"
 
 
-def take(train: int, heldout: int, *streams: Iterator[Refined]) -> tuple[dict[str, Counter[str]], list[str]]:
+def take(train: int, heldout: int, *streams: Iterator[CleanedDocument]) -> tuple[dict[str, Counter[str]], list[str]]:
     """Characters by side and source, and the texts that found no room."""
     came: dict[str, Counter[str]] = {"train": Counter(), "heldout": Counter()}
-    dropped: list[Refined] = []
-    for refined, split in first(streams, {"train": train, "heldout": heldout}, side, dropped.append):
-        assert refined.document.split == split
-        came[split][refined.document.source] += len(refined.document.text)
+    dropped: list[CleanedDocument] = []
+    for cleaned, split in subsample(streams, {"train": train, "heldout": heldout}, side, dropped.append):
+        assert cleaned.document.split == split
+        came[split][cleaned.document.source] += len(cleaned.document.text)
     return came, [d.document.text.rstrip(".") for d in dropped]
 
 

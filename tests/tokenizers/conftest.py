@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptwright.tokenizers.registry import KINDS
+from gptwright.tokenizers.registry import TRAINERS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 TEXT = (
@@ -22,10 +22,10 @@ def text() -> str:
 @pytest.fixture(scope="session")
 def learned() -> dict[str, Tokenizer]:
     """A tokenizer by the name of its kind."""
-    return {kind: train([TEXT], VOCAB[kind]) for kind, train in KINDS.items()}
+    return {kind: train([TEXT], VOCAB[kind]) for kind, train in TRAINERS.items()}
 
 
-@pytest.fixture(params=list(KINDS))
+@pytest.fixture(params=list(TRAINERS))
 def any_kind(request: pytest.FixtureRequest, learned: dict[str, Tokenizer]) -> Tokenizer:
     """Each kind in turn."""
     return learned[request.param]

@@ -46,7 +46,7 @@ def original(tokenizer: Tokenizer) -> sentencepiece.SentencePieceProcessor:
     """The same vocabulary as a sentencepiece model: a merge's score is minus its id."""
     model = b""
     for token, i in sorted(tokenizer.backend.get_vocab().items(), key=lambda item: item[1]):
-        kind = 2 if token == "<unk>" else 6 if token in BYTES else 3 if i in tokenizer.control_ids else 1
+        kind = 2 if token == "<unk>" else 6 if token in BYTES else 3 if i in tokenizer.all_special_ids else 1
         score = struct.pack("<f", -float(i))
         model += field(1, 2, field(1, 2, token.encode()) + field(2, 5, score) + field(3, 0, kind))
     none = [byte for part in (41, 42, 43) for byte in field(part, 0, 0)[:2] + b"\xff" * 9 + b"\x01"]

@@ -9,7 +9,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.tokenizers.byte_unicode import bytes_of
+from gptwright.tokenizers.byte_unicode import unicode_to_bytes
 from gptwright.tokenizers.edge_cases import TEXTS
 from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -31,7 +31,7 @@ def reference(tokenizer: Tokenizer) -> Any:
 @pytest.fixture(scope="module")
 def encoding(tokenizer: Tokenizer) -> tiktoken.Encoding:
     vocab = tokenizer.backend.get_vocab().items()
-    ranks = {data: i for token, i in vocab if i not in tokenizer.control_ids and (data := bytes_of(token))}
+    ranks = {data: i for token, i in vocab if i not in tokenizer.all_special_ids and (data := unicode_to_bytes(token))}
     return tiktoken.Encoding("ours", pat_str=GPT2_PATTERN, mergeable_ranks=ranks, special_tokens={})
 
 

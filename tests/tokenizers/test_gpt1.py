@@ -39,6 +39,6 @@ def test_words_end_in_their_own_tokens(tokenizer: Tokenizer) -> None:
 
 
 def test_every_ascii_sign_is_known_and_what_is_not_is_unknown(tokenizer: Tokenizer) -> None:
-    unknown = tokenizer.control("<unk>")
+    unknown = tokenizer.special_id("<unk>")
     assert unknown not in tokenizer.encode("".join(map(chr, range(0x20, 0x7F))))
     assert tokenizer.encode("\u1200") == [unknown]

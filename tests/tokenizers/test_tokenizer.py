@@ -9,16 +9,15 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
 from gptwright.tokenizers.edge_cases import TEXTS
-from gptwright.tokenizers.registry import KINDS
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.registry import TRAINERS
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS, SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import AddedToken, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
 EXACT = ["byte-level", "byte-fallback"]
-SPELT = [*CONTROL_TOKENS, "[CLS]", "[SEP]", "[MASK]", "<unk>", "<0x0A>"]
+SPELT = [*CHAT_TOKENS.tokens, "[CLS]", "[SEP]", "[MASK]", "<unk>", "<0x0A>"]
 
 # Running text, any character, and attempts to speak in another's role, also ones that a careless removal would join.
 texts = st.lists(
@@ -36,14 +35,14 @@ byte_strings = st.one_of(st.binary(), encoded, st.tuples(encoded, st.binary(), e
 @hostile
 def test_no_hostile_text_becomes_control(any_kind: Tokenizer, text: str) -> None:
     ids = any_kind.encode(text)
-    assert any_kind.control_ids.isdisjoint(ids)
+    assert any_kind.all_special_ids.isdisjoint(ids)
     assert all(0 <= i < any_kind.vocab for i in ids)
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(TRAINERS))
 @given(text=texts)
 def test_no_text_becomes_control(learned: dict[str, Tokenizer], kind: str, text: str) -> None:
-    assert learned[kind].control_ids.isdisjoint(learned[kind].encode(text))
+    assert learned[kind].all_special_ids.isdisjoint(learned[kind].encode(text))
 
 
 @pytest.mark.parametrize("kind", EXACT)
@@ -61,7 +60,7 @@ def test_every_byte_string_comes_back(learned: dict[str, Tokenizer], kind: str, 
     ids = tokenizer.encode_bytes(data)
     assert tokenizer.decode_bytes(ids) == data
     assert tokenizer.decode(ids) == data.decode("utf-8", "replace")
-    assert tokenizer.control_ids.isdisjoint(ids)
+    assert tokenizer.all_special_ids.isdisjoint(ids)
 
 
 @hostile
@@ -76,7 +75,7 @@ def test_what_kinds_without_capitals_give_back(learned: dict[str, Tokenizer]) ->
     assert learned["wordpiece"].decode(learned["wordpiece"].encode(said)) == "the cat sat, on the mat! 12"
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(TRAINERS))
 @given(many=st.lists(st.one_of(texts, st.text()), max_size=4))
 def test_many_texts_are_encoded_as_one_by_one(learned: dict[str, Tokenizer], kind: str, many: list[str]) -> None:
     assert learned[kind].encode_many(many) == [learned[kind].encode(text) for text in many]
@@ -92,7 +91,7 @@ def test_halves_of_surrogate_pairs(any_kind: Tokenizer) -> None:
     assert any_kind.encode("") == []
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(TRAINERS))
 @given(text=texts, data=st.binary(max_size=6))
 def test_a_stream_of_tokens_gives_the_whole_text(
     learned: dict[str, Tokenizer], kind: str, text: str, data: bytes
@@ -123,7 +122,7 @@ def test_what_continues_a_text_keeps_its_space(learned: dict[str, Tokenizer], ki
 
 def test_control_tokens_have_no_text(any_kind: Tokenizer) -> None:
     ids = any_kind.encode("the cat")
-    every = [any_kind.end, any_kind.pad, *any_kind.stop_ids, *any_kind.control_ids]
+    every = [any_kind.eos_id, any_kind.pad_id, *any_kind.stop_ids, *any_kind.all_special_ids]
     assert any_kind.decode([*every, *ids, *every, any_kind.vocab + 7]) == "the cat"
     decoder = any_kind.streaming_decoder()
     assert "".join([*map(decoder, [*every, *ids, *every]), decoder.flush()]) == "the cat"
@@ -131,39 +130,45 @@ def test_control_tokens_have_no_text(any_kind: Tokenizer) -> None:
 
 def test_ids_by_their_use(learned: dict[str, Tokenizer]) -> None:
     tokenizer = learned["byte-level"]
-    assert [tokenizer.control(token) for token in CONTROL_TOKENS] == list(range(len(CONTROL_TOKENS)))
-    assert (tokenizer.begin, tokenizer.end, tokenizer.pad, tokenizer.stop_ids) == (0, 0, 1, [2, 0, 3, 4, 5])
+    assert [tokenizer.special_id(token) for token in CHAT_TOKENS.tokens] == list(range(len(CHAT_TOKENS.tokens)))
+    assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id, tokenizer.stop_ids) == (0, 0, 1, [2, 0, 3, 4, 5])
     bert = learned["wordpiece"]
-    assert [bert.pad, bert.control("[UNK]"), bert.begin, bert.end, bert.control("[MASK]")] == [0, 1, 2, 3, 4]
+    assert [bert.pad_id, bert.special_id("[UNK]"), bert.bos_id, bert.eos_id, bert.special_id("[MASK]")] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
     for kind in ("byte-fallback", "gpt1"):
-        assert learned[kind].controls == CONTROLS
-        assert [learned[kind].control(token) for token in ("<unk>", *CONTROL_TOKENS)] == list(range(7))
+        assert learned[kind].special_tokens == CHAT_TOKENS
+        assert [learned[kind].special_id(token) for token in ("<unk>", *CHAT_TOKENS.tokens)] == list(range(7))
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(TRAINERS))
 def test_training_is_deterministic_and_fills_the_vocab(learned: dict[str, Tokenizer], kind: str, text: str) -> None:
     vocab = learned[kind].vocab
-    again = KINDS[kind](iter([text]), vocab)
+    again = TRAINERS[kind](iter([text]), vocab)
     assert again.vocab == vocab and again.sha256 == learned[kind].sha256
-    assert again.sha256 != KINDS[kind]([text], vocab - 1).sha256
+    assert again.sha256 != TRAINERS[kind]([text], vocab - 1).sha256
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", list(TRAINERS))
 def test_a_vocab_that_cannot_be(kind: str, text: str) -> None:
     with pytest.raises(ConfigError, match="a vocab of at least"):
-        KINDS[kind]([text], 100)
+        TRAINERS[kind]([text], 100)
     with pytest.raises(ConfigError, match="enough different words"):
-        KINDS[kind]([text], 9000)
+        TRAINERS[kind]([text], 9000)
 
 
 def test_the_smallest_vocab_knows_bytes_only() -> None:
-    assert len(bytelevel.train(["abc"], bytelevel.SMALLEST_VOCAB).encode("猫 cat")) == 7
+    assert len(bytelevel.train(["abc"], 262).encode("猫 cat")) == 7
 
 
 def test_a_saved_tokenizer_is_the_same(any_kind: Tokenizer, text: str, tmp_path: Path) -> None:
     any_kind.save(tmp_path, context=64)
     again = Tokenizer.load(tmp_path)
-    assert again.sha256 == any_kind.sha256 and again.controls == any_kind.controls
+    assert again.sha256 == any_kind.sha256 and again.special_tokens == any_kind.special_tokens
     assert again.encode(text + "<|end|>") == any_kind.encode(text + "<|end|>")
     assert json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))["model_max_length"] == 64
 
@@ -176,18 +181,18 @@ def backend_of(added: list[AddedToken]) -> Backend:
     return backend
 
 
-def ending(template: str | None = None) -> Controls:
-    return Controls(begin=None, end="<end>", pad="<end>", stops=("<end>",), template=template)
+def ending(template: str | None = None) -> SpecialTokens:
+    return SpecialTokens(bos=None, eos="<end>", pad="<end>", stop=("<end>",), chat_template=template)
 
 
 def test_control_tokens_that_the_vocabulary_did_not_call_special() -> None:
     """As GGUF files have them, and templates that write tokens such as <think>."""
     tokens = [AddedToken(t, special=False) for t in ("<end>", "<think>", "<tool>", "\n\n")]
     tokenizer = Tokenizer(backend_of(tokens), ending("{{ '<think>' }}\n\n"))
-    assert tokenizer.control_ids == {tokenizer.control("<end>"), tokenizer.control("<think>")}
-    assert tokenizer.control_ids.isdisjoint(tokenizer.encode("<end><think>"))
-    assert tokenizer.encode("<tool>\n\n") == [tokenizer.control("<tool>"), tokenizer.control("\n\n")]
-    shown = [tokenizer.control(token) for token in ("<end>", "<think>", "\n\n", "<tool>")]
+    assert tokenizer.all_special_ids == {tokenizer.special_id("<end>"), tokenizer.special_id("<think>")}
+    assert tokenizer.all_special_ids.isdisjoint(tokenizer.encode("<end><think>"))
+    assert tokenizer.encode("<tool>\n\n") == [tokenizer.special_id("<tool>"), tokenizer.special_id("\n\n")]
+    shown = [tokenizer.special_id(token) for token in ("<end>", "<think>", "\n\n", "<tool>")]
     assert tokenizer.decode(shown) == "<think>\n\n<tool>"
 
 
@@ -199,13 +204,13 @@ def test_truncation_and_padding_of_a_foreign_file_are_off() -> None:
 
 
 def test_a_tokenizer_without_its_control_tokens() -> None:
-    with pytest.raises(ArtifactError, match="the control token <end>"):
+    with pytest.raises(ArtifactError, match="the special token <end>"):
         Tokenizer(backend_of([]), ending())
 
 
 def test_a_tokenizer_that_reads_control_in_text() -> None:
     backend = Backend(models.WordLevel({"<end>": 0, "a": 1}, unk_token="a"))
-    with pytest.raises(ArtifactError, match="keeps text and control tokens apart"):
+    with pytest.raises(ArtifactError, match="keeps text and special tokens apart"):
         Tokenizer(backend, ending())
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.edge_cases import TEXTS
-from gptwright.tokenizers.formats.files import read_bert
+from gptwright.tokenizers.formats.vocab_files import read_bert
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 texts = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"])))
@@ -51,7 +51,7 @@ def test_the_longest_known_piece_comes_first(tokenizer: Tokenizer) -> None:
 
 
 def test_a_word_with_an_unknown_character_is_unknown(tokenizer: Tokenizer) -> None:
-    assert tokenizer.encode("the c\u1200t") == [*tokenizer.encode("the"), tokenizer.control("[UNK]")]
+    assert tokenizer.encode("the c\u1200t") == [*tokenizer.encode("the"), tokenizer.special_id("[UNK]")]
 
 
 CASED = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "Paris", "paris", "is", "Big", "big", "caf\u00e9", "cafe",

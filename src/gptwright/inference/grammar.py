@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.inference.sampling import Sampling, SettingError
-from gptwright.tokenizers.token_bytes import spelling_of
+from gptwright.tokenizers.token_bytes import token_bytes_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 COMPACT = {"x-guidance": {"whitespace_flexible": False}}
@@ -33,9 +33,9 @@ class GrammarCompiler:
         except ImportError as error:
             raise ConfigError("llguidance for answers that keep to a schema or regex", "no such package here",
                               "pip install 'gptwright[grammar]'") from error  # fmt: skip
-        self._spelling = spelling_of(tokenizer.backend)
+        self._token_bytes = token_bytes_of(tokenizer.backend)
         self._stops, self._vocab = frozenset(tokenizer.stop_ids), tokenizer.vocab
-        words = _Words(tokenizer, self._spelling.pieces)
+        words = _Words(tokenizer, self._token_bytes.by_id)
         self._words = self._library.LLTokenizer(words, n_vocab=self._vocab, eos_token=tokenizer.stop_ids)
         self._compiled = lru_cache(maxsize=64)(self._compile)
 
@@ -55,8 +55,8 @@ class GrammarCompiler:
         return Matcher(fresh, self._vocab, self._stops, frozenset(sampling.stop_ids), setting)
 
     def _compile(self, setting: str, rule: str, begins: bool) -> Any:
-        before = f"{json.dumps(self._spelling.before.decode())}? " if begins and self._spelling.before else ""
-        after = f" {json.dumps(self._spelling.after.decode())}?" if self._spelling.after else ""
+        before = f"{json.dumps(self._token_bytes.prefix.decode())}? " if begins and self._token_bytes.prefix else ""
+        after = f" {json.dumps(self._token_bytes.suffix.decode())}?" if self._token_bytes.suffix else ""
         limits = self._library.LLParserLimits(verbose_errors=False)
         text = f"{_OPTIONS}start: {before}main{after}\nmain: {rule}\n"
         found = self._library.LLMatcher(self._words, text, log_level=0, limits=limits)

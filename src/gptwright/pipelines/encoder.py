@@ -31,7 +31,7 @@ class Encoder(LoadedModel):
             return
         controls = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", MASK)
         try:
-            self.cls, self.sep, self.pad, self.unknown, self.mask = (tokenizer.control(name) for name in controls)
+            self.cls, self.sep, self.pad, self.unknown, self.mask = (tokenizer.special_id(name) for name in controls)
         except ArtifactError as error:
             raise ArtifactError(f"a tokenizer for encoders, with {', '.join(controls)}", "one without",
                                 "Run tokenize with --kind wordpiece.") from error  # fmt: skip

@@ -32,11 +32,13 @@ def export(
     a text, a chat model (with `sampling`, its defaults, ours or as a generation_config.json said them) at the end of
     its turn. `model` is one of the catalogue or a reward model."""
     if family_of(model.config).kind == "encoder-decoder":
-        export_translator(model, tokenizer, folder, tokenizer.end, tokenizer.end, Search(), dtype=dtype, shard=shard)
+        export_translator(
+            model, tokenizer, folder, tokenizer.eos_id, tokenizer.eos_id, Search(), dtype=dtype, shard=shard
+        )
         return
-    end = tokenizer.stop_ids[0] if sampling else tokenizer.end
-    begin = {} if tokenizer.bos is None else {"bos_token_id": tokenizer.bos}
-    ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad}
+    end = tokenizer.stop_ids[0] if sampling else tokenizer.eos_id
+    begin = {} if tokenizer.declared_bos_id is None else {"bos_token_id": tokenizer.declared_bos_id}
+    ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad_id}
     with new_folder(folder) as unfinished:
         write_model(model, unfinished, ids, dtype, shard)
         tokenizer.save(unfinished, model.config.context)
@@ -70,10 +72,10 @@ def export_translator(
 
     The length penalty of `transformers` is length^α, ours GNMT's: the same for one beam, near otherwise.
     """
-    ids = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": tokenizer.pad}
+    ids = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": tokenizer.pad_id}
     with new_folder(folder) as unfinished:
         write_model(model, unfinished, ids, dtype, shard)
-        tokenizer.closing().save(unfinished, model.config.context)
+        tokenizer.with_eos().save(unfinished, model.config.context)
         write_json(unfinished / "generation_config.json", ids | {
             "do_sample": False, "num_beams": search.beams, "length_penalty": search.alpha, "early_stopping": True,
             "max_length": model.config.context + 1,  # the start token counts

@@ -18,7 +18,7 @@ from gptwright.pipelines.model import Model
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.pipelines.translator import Translator, told_by
-from gptwright.tokenizers.formats.folder import end_ids, has_tokenizer
+from gptwright.tokenizers.formats.folder import eos_ids, has_tokenizer
 from gptwright.tokenizers.formats.gguf import tokenizer_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -78,7 +78,7 @@ def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
     match family_of(network.config).kind:
         case "decoder":
             found = read_defaults(folder, network.config.context)
-            ends = set(end_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
+            ends = set(eos_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
             sampling = replace(found.sampling, stop_ids=tuple(sorted(ends)))
             return Model(network, tokenizer, name, sampling, said=found.said, dtype=dtype)
         case "encoder":

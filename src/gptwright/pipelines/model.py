@@ -99,8 +99,10 @@ class Model(LoadedModel):
 
     def text_ids(self, prompt: str) -> list[int]:
         """What is read of a text that is to be continued."""
-        begin = [] if self.tokenizer.begin is None else [self.tokenizer.begin]
-        return [*begin, *self.tokenizer.encode(prompt)] or ([] if self.tokenizer.bos is None else [self.tokenizer.bos])
+        begin = [] if self.tokenizer.bos_id is None else [self.tokenizer.bos_id]
+        return [*begin, *self.tokenizer.encode(prompt)] or (
+            [] if self.tokenizer.declared_bos_id is None else [self.tokenizer.declared_bos_id]
+        )
 
     def text_prompt(self, prompt: str | Sequence[int]) -> Prompt:
         """A text, given as text or as ids, to be continued; ids are read as they are."""

@@ -35,7 +35,7 @@ class Translator(LoadedModel):
         search: Search | None = None,
     ) -> None:
         super().__init__(network, tokenizer, name)
-        self.end = self.tokenizer.end if end is None else end
+        self.end = self.tokenizer.eos_id if end is None else end
         self.start = self.end if start is None else start
         self.search = search or Search()
 

@@ -21,7 +21,7 @@ class NextToken:
 
     def __init__(self, inputs: TaskInputs) -> None:
         self.network, self.heldout, self.length = inputs.network, inputs.heldout, inputs.length
-        self.separator = inputs.tokenizer.end if inputs.by_document else None
+        self.separator = inputs.tokenizer.eos_id if inputs.by_document else None
         self.model = Model(inputs.network, inputs.tokenizer, "pretrain", dtype=format_of(inputs.network))
         self.windows = Windows(inputs.train, inputs.length, inputs.batch_schedule, inputs.seed)
         require_window(inputs.heldout, inputs.length)

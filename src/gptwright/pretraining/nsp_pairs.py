@@ -38,9 +38,9 @@ class SpecialIds:
     @staticmethod
     def of(tokenizer: Tokenizer) -> "SpecialIds":
         """Raises `ArtifactError` when the tokenizer is not one for encoders."""
-        unknown = tokenizer.control("[UNK]")
+        unknown = tokenizer.special_id("[UNK]")
         ends = [ids[0] for mark in ENDS if len(ids := tokenizer.encode(mark)) == 1 and ids[0] != unknown]
-        cls, sep, pad = (tokenizer.control(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
+        cls, sep, pad = (tokenizer.special_id(f"[{name}]") for name in ("CLS", "SEP", "PAD"))
         return SpecialIds(cls, sep, pad, np.array(ends, dtype=np.int64))
 
 

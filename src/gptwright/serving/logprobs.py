@@ -19,7 +19,7 @@ def spelled(tokenizer: "Tokenizer") -> Spell:
     """Control tokens are called by their names, and have no bytes."""
 
     def spell(id: int) -> tuple[str, list[int] | None]:
-        said = tokenizer.said(id)
+        said = tokenizer.token_bytes(id)
         if said is None:
             return tokenizer.backend.id_to_token(id) or "", None
         return said.decode("utf-8", "replace"), list(said)

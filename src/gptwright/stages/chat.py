@@ -58,7 +58,7 @@ def run(config: Chat) -> None:
 
     folder = resolve_model(config.model)
     model = load_decoder(folder, dtype=config.dtype)
-    if model.tokenizer.controls.template is None:
+    if model.tokenizer.special_tokens.chat_template is None:
         raise ArtifactError("a model with a chat template", f"{folder}, which has none: it was not taught to chat",
                             "Use one that was, or continue texts with gptwright generate.")  # fmt: skip
     warn_of_base(folder)

@@ -1,4 +1,4 @@
-"""import: take in a model that another tool made, so that every stage can go on from it."""
+"""import: take in a model or a vocabulary that another tool made, so that every stage can go on from it."""
 
 from pathlib import Path
 from typing import Any
@@ -10,23 +10,30 @@ from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import settings
 from gptwright.models.catalogue import count, family_of
 from gptwright.pipelines.load import find, load
+from gptwright.tokenizers.formats.vocab_files import read_vocab, vocab_files
 
 
 @settings
 class Import:
-    """Take in a Hugging Face folder, a GGUF file, or a model that an installed package carries."""
+    """Take in a Hugging Face folder, a GGUF file, a model that an installed package carries, or a vocabulary."""
 
     source: tyro.conf.Positional[Path]
-    """folder, file, or name (smollm2-135m, minilm-l6)"""
+    """folder, file or name (smollm2-135m, minilm-l6); or vocab.json, vocab.bpe, vocab.txt, *.model, *.tiktoken"""
 
 
 def inputs(config: Import) -> dict[str, Path]:
-    """The file or folder that the name stands for."""
-    return {"source": find(config.source)}
+    """The file or folder that the name stands for; a vocabulary may be two files."""
+    path = find(config.source)
+    return {file.name: file for file in vocab_files(path)} or {"source": path}
 
 
 def run(config: Import, folder: StageFolder) -> dict[str, Any]:
-    """Leaves `model/`, in float32."""
+    """Leaves `model/`, in float32; of a vocabulary the files of a tokenizer, which `tokenize --model` takes."""
+    if files := vocab_files(find(config.source)):
+        tokenizer = read_vocab(files)
+        tokenizer.save(folder.path)
+        say(f"import: a vocabulary of {tokenizer.vocab:,} tokens")
+        return {"vocab": tokenizer.vocab}
     model = load(config.source)
     model.save(folder / "model")
     family, parameters = family_of(model.network.config).name, count(model.network)

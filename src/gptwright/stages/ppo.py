@@ -138,7 +138,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
 
     def answer(writer: Engine, chosen: Sequence[list[int]], *seed: object) -> Rollout:
         seeded = replace(sampling, seed=key(config.seed, *seed) >> 2)
-        return collect_rollout(writer, agent.value, chosen, seeded, start.tokenizer.pad)
+        return collect_rollout(writer, agent.value, chosen, seeded, start.tokenizer.pad_id)
 
     with session(folder, optimizer, config, steps=config.updates) as run:
         if "score_mean" not in run.state:
@@ -216,7 +216,7 @@ def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
         intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
         held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
         intake.tell(f"{len(examples):,} conversations mixed in{held}")
-        memories.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad))
+        memories.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad_id))
     return memories
 
 
@@ -243,7 +243,7 @@ def _reward_model(path: Path, policy: Model, device: torch.device) -> tuple[Rewa
     if not isinstance(model, RewardModel):
         raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
     mine, theirs = policy.tokenizer, Tokenizer.load(path / "model")
-    if mine.sha256 != theirs.sha256 or mine.controls.template != theirs.controls.template:
+    if mine.sha256 != theirs.sha256 or mine.special_tokens.chat_template != theirs.special_tokens.chat_template:
         what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
         raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
                             "Train it with reward --base on the model that is the policy.")  # fmt: skip

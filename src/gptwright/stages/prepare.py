@@ -15,15 +15,15 @@ from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.foundations.settings import Range, Seed, settings
-from gptwright.text.accounting import Ledger, SourceStats
-from gptwright.text.chunked_reading import MOST_OPEN, read_in_pieces
+from gptwright.text.accounting import Accounting, SourceStats
+from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
+from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
-from gptwright.text.labels import Encoding, encoding
-from gptwright.text.pipeline import Refined, Refiner
+from gptwright.text.pipeline import CleanedDocument, CleaningPipeline
 from gptwright.text.read import label, read_file
 from gptwright.text.split import Split, assign_split
 from gptwright.text.split_writer import SplitWriter
-from gptwright.text.subsample import BEYOND, first
+from gptwright.text.subsample import BEYOND, subsample
 
 MIN_CORPUS = 20_000
 
@@ -55,57 +55,57 @@ def inputs(config: Prepare) -> dict[str, Path]:
 
 
 def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
-    """Writes the two sides and sources.json; returns the stage's figures.
+    """Writes both splits and sources.json; returns the stage's metrics.
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    given = _given(config)
-    found, ledger = find(config.data), Ledger()
+    given = _encoding(config)
+    found, accounting = find(config.data), Accounting()
 
     def fill(train: Path, heldout: Path) -> None:
-        with SplitWriter({"train": train, "heldout": heldout}, ledger, config.seed) as sides:
-            for refined, split in _chosen(config, found.files, ledger, given):
-                sides.add(refined, split)
-        _refuse_small(config, ledger.total())
-        sides.balance()
-        _refuse_one_sided(config, ledger.total())
+        with SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as writer:
+            for cleaned, split in _chosen(config, found.files, accounting, given):
+                writer.add(cleaned, split)
+        _refuse_small(config, accounting.total())
+        writer.balance()
+        _refuse_no_training_text(config, accounting.total())
 
     train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
     write_file(train, lambda new_train: write_file(heldout, lambda new_heldout: fill(new_train, new_heldout)))
-    write_json(folder / "sources.json", _manifest(ledger, found))
-    total = ledger.total()
-    for line in _told(total, ledger, found):
+    write_json(folder / "sources.json", _manifest(accounting, found))
+    total = accounting.total()
+    for line in _summary(total, accounting, found):
         say(f"prepare: {line}")
-    return _figures(total)
+    return _metrics(total)
 
 
-def _given(config: Prepare) -> Encoding | None:
+def _encoding(config: Prepare) -> Encoding | None:
     if config.encoding is None:
         return None
-    if (found := encoding(config.encoding)) is None:
+    if (found := lookup_encoding(config.encoding)) is None:
         raise ConfigError("the name of an encoding", f"'{config.encoding}'",
                           "The web's names are known, such as windows-1252, koi8-r, shift_jis and euc-kr.")  # fmt: skip
     return found
 
 
 def _chosen(
-    config: Prepare, files: list[Path], ledger: Ledger, given: Encoding | None
-) -> Iterator[tuple[Refined, Split]]:
-    """The documents to keep and their sides: all, or as many as `max_characters` allows."""
+    config: Prepare, files: list[Path], accounting: Accounting, given: Encoding | None
+) -> Iterator[tuple[CleanedDocument, Split]]:
+    """The documents to keep and their splits: all, or as many as `max_characters` allows."""
     in_turns = config.max_characters is not None and len(files) > MOST_OPEN
-    refiner = Refiner(ledger, partial(read_in_pieces if in_turns else read_file, given=given))
-    streams = [refiner.read(path) for path in files]
+    pipeline = CleaningPipeline(accounting, partial(read_in_chunks if in_turns else read_file, given=given))
+    streams = [pipeline.read(path) for path in files]
 
-    def side_of(refined: Refined) -> Split:
-        return assign_split(refined.document, config.heldout_fraction, config.seed)
+    def split_of(cleaned: CleanedDocument) -> Split:
+        return assign_split(cleaned.document, config.heldout_fraction, config.seed)
 
-    def drop(refined: Refined) -> None:
-        ledger.drop(refined.document.source, BEYOND, refined.characters_in)
+    def drop(cleaned: CleanedDocument) -> None:
+        accounting.drop(cleaned.document.source, BEYOND, cleaned.characters_in)
 
     if config.max_characters is None:
-        return ((refined, side_of(refined)) for refined in chain.from_iterable(streams))
+        return ((cleaned, split_of(cleaned)) for cleaned in chain.from_iterable(streams))
     held = round(config.max_characters * config.heldout_fraction)
-    return first(streams, {"train": config.max_characters - held, "heldout": held}, side_of, drop)
+    return subsample(streams, {"train": config.max_characters - held, "heldout": held}, split_of, drop)
 
 
 def _refuse_small(config: Prepare, total: SourceStats) -> None:
@@ -121,7 +121,7 @@ def _refuse_small(config: Prepare, total: SourceStats) -> None:
                          "Give more text, or leave out the field \"split\" so that it can be cut.")  # fmt: skip
 
 
-def _refuse_one_sided(config: Prepare, total: SourceStats) -> None:
+def _refuse_no_training_text(config: Prepare, total: SourceStats) -> None:
     """What files hold out is not trained on, even where nothing else is there."""
     if not total.documents["train"]:
         held = f"{_plural(total.documents['heldout'], 'document')}, all held out by their files"
@@ -129,13 +129,13 @@ def _refuse_one_sided(config: Prepare, total: SourceStats) -> None:
                          'Add text with --data, or correct the field "split".')  # fmt: skip
 
 
-def _manifest(ledger: Ledger, found: Found) -> dict[str, Any]:
+def _manifest(accounting: Accounting, found: Found) -> dict[str, Any]:
     return {
-        "total": ledger.total().record(),
-        "sources": {name: account.record() for name, account in ledger.accounts.items()},
+        "total": accounting.total().as_dict(),
+        "sources": {name: stats.as_dict() for name, stats in accounting.sources.items()},
         "files": [
             {"file": label(f), "bytes": f.stat().st_size, "sha256": sha256(f)}
-            | ({"encoding": ledger.encodings[label(f)]} if label(f) in ledger.encodings else {})
+            | ({"encoding": accounting.encodings[label(f)]} if label(f) in accounting.encodings else {})
             for f in found.files
         ],
         "ignored_files": len(found.passed_over.get(OTHER_KIND, [])),
@@ -143,7 +143,7 @@ def _manifest(ledger: Ledger, found: Found) -> dict[str, Any]:
     }
 
 
-def _figures(total: SourceStats) -> dict[str, Any]:
+def _metrics(total: SourceStats) -> dict[str, Any]:
     return {
         "documents_in": total.documents_in,
         "characters_in": total.characters_in,
@@ -159,7 +159,7 @@ def _figures(total: SourceStats) -> dict[str, Any]:
     }
 
 
-def _told(total: SourceStats, ledger: Ledger, found: Found) -> Iterator[str]:
+def _summary(total: SourceStats, accounting: Accounting, found: Found) -> Iterator[str]:
     """What a person reads: what was kept, what was not, and what was read as something else than UTF-8; a line each."""
     yield (
         f"{_plural(total.documents.total(), 'document')}, {total.bytes.total() / 1e6:.1f} MB; "
@@ -169,9 +169,9 @@ def _told(total: SourceStats, ledger: Ledger, found: Found) -> Iterator[str]:
     if found.passed_over:
         names = (f"{summary(paths)} {reason}" for reason, paths in found.passed_over.items())
         yield f"passed over, not read: {', '.join(names)}"
-    if ledger.encodings:
+    if accounting.encodings:
         files: dict[str, list[Path]] = {}
-        for file, name in ledger.encodings.items():
+        for file, name in accounting.encodings.items():
             files.setdefault(name, []).append(Path(file))
         yield "not UTF-8, read as " + ", ".join(f"{name}: {summary(paths)}" for name, paths in files.items())
 

@@ -35,7 +35,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
     base = load_decoder(config.base)
     model = RewardModel(base.network)
     sides = _read(config, base)
-    task = task_of(config, model, sides, base.tokenizer.pad)
+    task = task_of(config, model, sides, base.tokenizer.pad_id)
     check_memory(model, config.batch_size, task.typical_length, config.micro_batches)
     before = task.to(device).evaluate(0)
     dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))

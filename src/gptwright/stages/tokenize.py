@@ -6,14 +6,15 @@ from typing import Any
 
 from gptwright.foundations.errors import ArtifactError, ConfigError, nearest
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.foundations.runs import RECORD, StageFolder, stage_file
 from gptwright.foundations.settings import Size, settings
 from gptwright.pipelines.load import model_folder
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile, pack
-from gptwright.text.pairs import read_pairs, texts
+from gptwright.text.pairs import interleaved, read_pairs
 from gptwright.text.split import Split
-from gptwright.tokenizers.registry import KINDS
+from gptwright.tokenizers.registry import TRAINERS, train
+from gptwright.tokenizers.special_tokens import check_additional
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -26,34 +27,40 @@ class Tokenize:
     pairs: Path | None = None
     """JSON Lines of {"source", "target"} to translate, instead of text"""
     vocab: Size = 2048
-    """tokens to know, control tokens included, and the 256 bytes where the kind has them"""
+    """tokens to learn, the usual special tokens included, and the 256 bytes where the kind has them"""
     kind: str = "byte-level"
     """byte-level (GPT-2, GPT-3), byte-fallback (LLaMA), gpt1 or wordpiece (BERT)"""
     model: Path | None = None
-    """model whose tokenizer is taken instead of learning one: to go on training what was imported"""
+    """model or imported vocabulary whose tokenizer is taken instead of learning one"""
+    special_tokens: tuple[str, ...] = ()
+    """further special tokens, for fill-in-the-middle or images: their ids follow those of vocab, which stay the same"""
 
     def __post_init__(self) -> None:
         if (self.text is None) == (self.pairs is None):
             raise ConfigError("either text or pairs", "neither" if self.text is None else "both",
                               "Give one of them.")  # fmt: skip
-        if self.kind not in KINDS:
-            raise ConfigError("a kind of tokenizer", f"'{self.kind}'", nearest(self.kind, KINDS))
+        check_additional(self.special_tokens)
+        if self.special_tokens and self.model is not None:
+            raise ConfigError("special_tokens where a tokenizer is learned", f"the model {self.model}",
+                              "Leave one of them out: its model has no weights for new tokens.")  # fmt: skip
+        if self.kind not in TRAINERS:
+            raise ConfigError("a kind of tokenizer", f"'{self.kind}'", nearest(self.kind, TRAINERS))
 
 
 def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
     """Leaves tokenizer.json and, for training and held-out text, token files (.bin, .idx, .json)."""
     documents = _documents(config)
     if config.model is None:
-        tokenizer = KINDS[config.kind](documents("train"), config.vocab)
+        tokenizer = train(config.kind, documents("train"), config.vocab, config.special_tokens)
     else:
-        tokenizer = Tokenizer.load(model_folder(config.model))
+        tokenizer = _existing(config.model)
     tokenizer.save(folder.path)
     metrics: dict[str, Any] = {"vocab": tokenizer.vocab}
     for split in ("train", "heldout"):
         packed = pack(
             documents(split),
             tokenizer.encode_many,
-            tokenizer.end,
+            tokenizer.eos_id,
             folder / split,
             tokenizer.vocab,
             tokenizer.sha256,
@@ -68,11 +75,17 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
     return metrics
 
 
+def _existing(folder: Path) -> Tokenizer:
+    """The tokenizer of a model, or of the finished stage that imported or learned it."""
+    is_vocabulary = (folder / RECORD).is_file() and (folder / "tokenizer.json").is_file()
+    return Tokenizer.load(stage_file(folder, "tokenizer.json").parent if is_vocabulary else model_folder(folder))
+
+
 def _documents(config: Tokenize) -> Callable[[Split], Iterator[str]]:
-    """The texts of a side, as often as asked."""
+    """A function that gives the texts of a split, as often as it is called."""
     if config.pairs is not None:
-        sides = read_pairs(config.pairs)
-        return lambda split: texts(sides[split])
+        splits = read_pairs(config.pairs)
+        return lambda split: interleaved(splits[split])
     assert config.text is not None
     files: dict[str, Path] = {s: stage_file(config.text, f"{s}.jsonl", "prepare") for s in ("train", "heldout")}
     return lambda split: (str(line["text"]) for line in read_objects(files[split]))

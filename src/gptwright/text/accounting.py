@@ -1,4 +1,4 @@
-"""What became of the text: for every source, what came in, what was kept where, and why the rest was not.
+"""Accounting of the text: for every source, what came in, what was kept where, and why the rest was not.
 
 Law: documents in = to train on + held out + dropped, and the same for characters with those cut out of kept texts.
 """
@@ -26,7 +26,7 @@ class SourceStats:
     cut_lines: Counter[str] = field(default_factory=Counter[str])
     cut_characters: Counter[str] = field(default_factory=Counter[str])
 
-    def record(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The figures as they stand in sources.json."""
         kept = {"documents": self.documents, "characters": self.characters, "bytes": self.bytes}
         return {
@@ -45,18 +45,18 @@ class SourceStats:
         }
 
 
-class Ledger:
-    """The accounts of all sources, and the files that were read as something else than UTF-8."""
+class Accounting:
+    """The sources of all sources, and the files that were read as something else than UTF-8."""
 
     def __init__(self) -> None:
-        self.accounts: dict[str, SourceStats] = {}
+        self.sources: dict[str, SourceStats] = {}
         self.encodings: dict[str, str] = {}
 
-    def of(self, source: str) -> SourceStats:
-        """The source's account, opened when it is first asked for."""
-        return self.accounts.setdefault(source, SourceStats())
+    def source(self, source: str) -> SourceStats:
+        """The source's stats, opened when it is first asked for."""
+        return self.sources.setdefault(source, SourceStats())
 
-    def read_as(self, document: Document) -> None:
+    def record_encoding(self, document: Document) -> None:
         """Notes the encoding of the document's file, when it is not UTF-8."""
         if document.encoding != UTF8:
             self.encodings[document.file] = document.encoding
@@ -67,38 +67,38 @@ class Ledger:
 
     def drop(self, source: str, reason: str, characters: int) -> None:
         """A document of `characters` came in and is not kept."""
-        account = self.of(source)
-        account.documents_in += 1
-        account.characters_in += characters
-        account.dropped[reason] += 1
-        account.dropped_characters[reason] += characters
+        stats = self.source(source)
+        stats.documents_in += 1
+        stats.characters_in += characters
+        stats.dropped[reason] += 1
+        stats.dropped_characters[reason] += characters
 
     def keep(self, document: Document, split: Split, cuts: Mapping[str, int]) -> None:
         """A document is kept as it now stands; `cuts` has the characters that it came in with besides, by reason."""
-        account = self.of(document.source)
-        account.documents_in += 1
-        account.characters_in += len(document.text) + sum(cuts.values())
-        account.cut_characters.update(cuts)
+        stats = self.source(document.source)
+        stats.documents_in += 1
+        stats.characters_in += len(document.text) + sum(cuts.values())
+        stats.cut_characters.update(cuts)
         self._count(document, split, 1)
 
     def move(self, document: Document, old: Split, new: Split) -> None:
-        """A kept document changes sides."""
+        """A kept document changes splits."""
         self._count(document, old, -1)
         self._count(document, new, 1)
 
     def total(self) -> SourceStats:
         """All sources together."""
         total = SourceStats()
-        for account in self.accounts.values():
-            total.documents_in += account.documents_in
-            total.characters_in += account.characters_in
+        for stats in self.sources.values():
+            total.documents_in += stats.documents_in
+            total.characters_in += stats.characters_in
             for name in ("documents", "characters", "bytes", "dropped", "dropped_characters", "cut_lines",
                          "cut_characters"):  # fmt: skip
-                getattr(total, name).update(getattr(account, name))
+                getattr(total, name).update(getattr(stats, name))
         return total
 
     def _count(self, document: Document, split: Split, sign: int) -> None:
-        account = self.of(document.source)
-        account.documents[split] += sign
-        account.characters[split] += sign * len(document.text)
-        account.bytes[split] += sign * len(document.text.encode())
+        stats = self.source(document.source)
+        stats.documents[split] += sign
+        stats.characters[split] += sign * len(document.text)
+        stats.bytes[split] += sign * len(document.text.encode())

@@ -8,10 +8,6 @@ WORD = "bundled"
 TEXTS = ("novels", "plays", "wordnet", "verse")
 CONVERSATIONS = "conversations.jsonl.xz"
 TRANSLATION = "translation.jsonl.xz"
-TEACHING = "teaching"
-TEACHING_CONVERSATIONS = f"{TEACHING}/conversations.jsonl"
-TEACHING_QUESTIONS = f"{TEACHING}/questions.jsonl"
-TEACHING_RANKINGS = f"{TEACHING}/rankings.jsonl"
 
 # An installed wheel carries the data inside the package; a checkout has it beside src/.
 PLACES = (Path(__file__).parents[1] / "data", Path(__file__).parents[3] / "data")

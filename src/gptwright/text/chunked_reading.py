@@ -1,47 +1,47 @@
-"""Reading many files by turns, more than may be open at once: each is closed between the pieces that are read of it."""
+"""Reading many files by turns, more than may be open at once: each is closed between the chunks that are read of it."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 from gptwright.text.documents import Document
-from gptwright.text.labels import Encoding
+from gptwright.text.encoding_labels import Encoding
 from gptwright.text.read import Skip, read_file
 
 MOST_OPEN = 64
-FIRST_PIECE, LARGEST_PIECE = 2**14, 2**20  # characters
+FIRST_CHUNK, LARGEST_CHUNK = 2**14, 2**20  # characters
 
 
-def read_in_pieces(path: Path, skip: Skip, given: Encoding | None = None) -> Iterator[Document]:
+def read_in_chunks(path: Path, skip: Skip, given: Encoding | None = None) -> Iterator[Document]:
     """The documents of a file, as `read_file` gives them.
 
-    Each piece is twice as large as the one before, so that what is read again to come to its place stays little.
+    Each chunk is twice as large as the one before, so that little is read again to come to its place.
     """
     start: int | None = 0
-    size = FIRST_PIECE
+    size = FIRST_CHUNK
     while start is not None:
-        piece, start = _piece(path, skip, given, start, size)
-        yield from piece
-        size = min(2 * size, LARGEST_PIECE)
+        chunk, start = _chunk(path, skip, given, start, size)
+        yield from chunk
+        size = min(2 * size, LARGEST_CHUNK)
 
 
-def _piece(path: Path, skip: Skip, given: Encoding | None, start: int, size: int) -> tuple[list[Document], int | None]:
+def _chunk(path: Path, skip: Skip, given: Encoding | None, start: int, size: int) -> tuple[list[Document], int | None]:
     """Documents from number `start` on, one more than make up `size` characters, and the number of the next one; None
     when the file has ended, which that one more has shown."""
-    passed, characters = 0, 0
-    piece: list[Document] = []
+    seen, characters = 0, 0
+    chunk: list[Document] = []
 
-    def told(source: str, reason: str) -> None:
-        if passed >= start:
+    def skip_new(source: str, reason: str) -> None:
+        if seen >= start:
             skip(source, reason)
 
-    with closing(read_file(path, told, given)) as documents:
+    with closing(read_file(path, skip_new, given)) as documents:
         for document in documents:
-            passed += 1
-            if passed <= start:
+            seen += 1
+            if seen <= start:
                 continue
-            piece.append(document)
+            chunk.append(document)
             if characters >= size:
-                return piece, passed
+                return chunk, seen
             characters += len(document.text)
-    return piece, None
+    return chunk, None

@@ -51,8 +51,8 @@ def _drop_gutenberg(text: str) -> str:
     # A header stands in the first half and a footer in the second, or it is the text talking about them.
     if start := _START.search(text, 0, max(30_000, len(text) // 2)):
         text = text[start.end() :]
-    for mark in (_END, _LICENCE):
-        ends = [match.start() for match in mark.finditer(text) if match.start() >= len(text) // 2]
+    for pattern in (_END, _LICENCE):
+        ends = [match.start() for match in pattern.finditer(text) if match.start() >= len(text) // 2]
         text = text[: ends[0]] if ends else text
     return _CREDITS.sub("", text, count=1)
 
@@ -113,7 +113,7 @@ _GLUED = re.compile(
 
 
 def texts_between_separators(text: str) -> list[str]:
-    """The texts of a file in which other models' sign for the end of a text stands on a line of its own, or where a
+    """The texts of a file in which another model's end-of-text token stands on a line of its own, or where a
     text ends. Inside of a sentence, or beside what it closes (`<s>`), it is text itself.
     """
     if not any(end in text for end in _ENDS) or "<s>" in text:

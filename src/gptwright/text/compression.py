@@ -25,7 +25,7 @@ _DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zstandard.Zst
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Generator[BinaryIO]:
+def open_compressed(path: Path) -> Generator[BinaryIO]:
     """The file's bytes, decompressed while reading.
 
     Raises `InputError`, also from reads inside the block, when the file cannot be read or its compression is damaged.
@@ -65,7 +65,7 @@ def read_all(file: IO[bytes], path: Path) -> bytes:
     return data
 
 
-def lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
+def read_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
     """The file's lines, one in memory at a time. Raises `InputError` when one line is longer than a text may be."""
     while line := file.readline(MAX_BYTES + 1):
         if len(line) > MAX_BYTES:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from gptwright.text.labels import Encoding, decode_as, of_codec
+from gptwright.text.encoding_labels import Encoding, decode_as, of_codec
 
 SAMPLE = 200_000
 LEAST_CONFIDENCE, LEAST_OF_LONG, LONG, CLEAR, ALIKE = 0.2, 0.35, 1_000, 0.1, 0.05
@@ -45,14 +45,14 @@ _WORDS = re.compile(rb"[\xa0-\xff]{4}")
 _BORDERS = re.compile("[ \n\u3000\u3001\u3002\uff0c]")
 
 
-def shifted(data: bytes, said: Encoding | None = None) -> tuple[str, str] | None:
+def detect_shifted(data: bytes, declared: Encoding | None = None) -> tuple[str, str] | None:
     """The text and its encoding when the bytes are ASCII that shifts to other characters: ISO-2022-JP and -KR, and HZ;
     else None."""
     first = _SHIFTS.search(data)
     if not first:
         return None
     likely = [of_codec(found["encoding"]) for found in _ranked(_sample(data, first.start()), _SHIFTED)]
-    for meant in [said, *likely] if said else likely:
+    for meant in [declared, *likely] if declared else likely:
         text = _sound(data, meant) if meant.codec in _SHIFTED else None
         if text is not None and (_is_chinese(text) if meant.codec == "hz" else not text.isascii()):
             return text, meant.name
@@ -67,8 +67,8 @@ def _is_chinese(text: str) -> bool:
     return len(common) >= max(3, len(beyond) / 2)
 
 
-def wide(data: bytes) -> tuple[str, str] | None:
-    """The text when the bytes are UTF-16 or UTF-32 without their mark, of either order; else None."""
+def detect_wide(data: bytes) -> tuple[str, str] | None:
+    """The text when the bytes are UTF-16 or UTF-32 without byte order mark, of either order; else None."""
     for codec in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
         meant = of_codec(codec)
         text = _sound(data, meant)
@@ -79,7 +79,7 @@ def wide(data: bytes) -> tuple[str, str] | None:
     return None
 
 
-def detected(data: bytes) -> tuple[str, str] | None:
+def detect_encoding(data: bytes) -> tuple[str, str] | None:
     """The text and its encoding when the bytes leave little doubt, else None: text read wrongly is worse than none.
 
     Text with few bytes beyond ASCII is read in the likeliest encoding of the Latin alphabet.
@@ -160,8 +160,8 @@ def _sample(data: bytes, start: int) -> bytes:
     start = max(0, start - 1_000)
     if len(data) - start <= SAMPLE:
         return data[start:]
-    piece = data[start : start + SAMPLE]
-    return piece[: piece.rfind(b"\n") + 1] or piece
+    sample = data[start : start + SAMPLE]
+    return sample[: sample.rfind(b"\n") + 1] or sample
 
 
 def _sound(data: bytes, meant: Encoding) -> str | None:

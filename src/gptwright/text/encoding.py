@@ -1,4 +1,4 @@
-"""Bytes to text: UTF-8 and what says what it is; else the encoding that was given or found, else a refusal.
+"""Bytes to text: UTF-8, and text with a byte order mark; else the encoding that was given or found, else a refusal.
 
 Every text comes with the name of its encoding, so that nothing is read as something else without a word.
 """
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.binary import refuse_binary
-from gptwright.text.detection import SAMPLE, detected, is_sparse, shifted, wide
+from gptwright.text.detection import SAMPLE, detect_encoding, detect_shifted, detect_wide, is_sparse
 from gptwright.text.documents import UTF8
-from gptwright.text.labels import Encoding, decode_as, encoding
+from gptwright.text.encoding_labels import Encoding, decode_as, lookup_encoding
 
-# UTF-32's mark of the one order begins with UTF-16's.
-_MARKS = (
+# The little-endian mark of UTF-32 begins with UTF-16's.
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -40,7 +40,7 @@ def decode(data: bytes, path: Path, given: Encoding | None = None) -> tuple[str,
     fault = _first_fault(data)
     if _is_damaged_utf8(data):
         raise _not_in(path, UTF8, data, fault)
-    if found := detected(data):
+    if found := detect_encoding(data):
         return found
     raise InputError(f"text in {path} in UTF-8 or in an encoding that can be told",
                      f"bytes that are neither (the first is {data[fault]:#04x} at offset {fault})",
@@ -53,27 +53,27 @@ def decode_html(data: bytes, path: Path, given: Encoding | None = None) -> tuple
     As in a browser, one bad byte does not hide a page: what means nothing in the declared encoding, or in UTF-8 for a
     page without one, becomes U+FFFD where no other encoding fits.
     """
-    said = given or _declared(data)
-    if found := _plain(data, path, said):
+    declared = given or _declared(data)
+    if found := _plain(data, path, declared):
         return found
-    said = said or Encoding(UTF8, UTF8)
+    declared = declared or Encoding(UTF8, UTF8)
     try:
-        return decode_as(data, said), said.name
+        return decode_as(data, declared), declared.name
     except UnicodeDecodeError:
-        text = decode_as(data, said, replace=True)
-        found = None if given or _is_mostly_sound(text) or _is_damaged_utf8(data) else detected(data)
-        return found or (text, f"{said.name} with bad bytes")
+        text = decode_as(data, declared, replace=True)
+        found = None if given or _is_mostly_sound(text) or _is_damaged_utf8(data) else detect_encoding(data)
+        return found or (text, f"{declared.name} with bad bytes")
 
 
-def _plain(data: bytes, path: Path, said: Encoding | None) -> tuple[str, str] | None:
+def _plain(data: bytes, path: Path, declared: Encoding | None) -> tuple[str, str] | None:
     """What needs no guess: marked text and UTF-8, and text in which zero bytes or shifts show what it is.
 
     Raises `InputError` for binary data.
     """
-    for mark, name in _MARKS:
-        if data.startswith(mark):
+    for bom, name in _BYTE_ORDER_MARKS:
+        if data.startswith(bom):
             return _strict(data, Encoding(name.removesuffix("-sig"), name), path)
-    found = wide(data) if b"\0" in data else shifted(data, said) if data.isascii() else None
+    found = detect_wide(data) if b"\0" in data else detect_shifted(data, declared) if data.isascii() else None
     if found is None:
         refuse_binary(data, path)
         with suppress(UnicodeDecodeError):
@@ -84,8 +84,8 @@ def _plain(data: bytes, path: Path, said: Encoding | None) -> tuple[str, str] | 
 def _declared(data: bytes) -> Encoding | None:
     """What a page says of itself. It could not say it in UTF-16, so that means UTF-8, as in browsers."""
     head = _COMMENT.sub(b"", data[:4096])
-    said = _DECLARED.search(head) or _DECLARED_XML.search(head)
-    found = encoding(said[1].decode("ascii")) if said else None
+    declared = _DECLARED.search(head) or _DECLARED_XML.search(head)
+    found = lookup_encoding(declared[1].decode("ascii")) if declared else None
     return Encoding(UTF8, UTF8) if found and found.name.startswith("utf-16") else found
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.runs import RECORD
 from gptwright.text.bundled import bundled_texts, is_bundled
-from gptwright.text.read import KINDS, kind
+from gptwright.text.read import SUFFIXES, suffix_of
 
 OTHER_KIND, HIDDEN, NOWHERE, STAGE = "of another kind", "hidden", "linked to nothing", "of a stage"
 
@@ -39,7 +39,7 @@ class _Search:
         """A file is read when its kind is known, and only once, by whatever name it comes."""
         if not path.exists():
             self.pass_over(path, NOWHERE)
-        elif kind(path) and path.is_file():
+        elif suffix_of(path) and path.is_file():
             self.files.setdefault(path.resolve(), path)
         else:
             self.pass_over(path, OTHER_KIND)
@@ -85,7 +85,9 @@ def find(patterns: Sequence[str]) -> Found:
     passed_over = {reason: sorted(paths) for reason, paths in search.passed_over.items()}
     if not search.files:
         names = "; ".join(f"passed over {summary(paths)} {reason}" for reason, paths in passed_over.items())
-        raise InputError(f"files with text in {', '.join(patterns) or 'nothing'}", names or "none", f"Known: {KINDS}.")
+        raise InputError(
+            f"files with text in {', '.join(patterns) or 'nothing'}", names or "none", f"Known: {SUFFIXES}."
+        )
     return Found(list(search.files.values()), passed_over)
 
 
@@ -109,8 +111,8 @@ def _search(pattern: str, search: _Search) -> None:
             search.take(text)
         return
     path = Path(pattern).expanduser()
-    if path.is_file() and not kind(path):
-        raise InputError(f"a text file of a known kind, not {path}", f"'{path.suffix}'", f"Known: {KINDS}.")
+    if path.is_file() and not suffix_of(path):
+        raise InputError(f"a text file of a known kind, not {path}", f"'{path.suffix}'", f"Known: {SUFFIXES}.")
     if (path / RECORD).is_file():
         raise InputError(f"a file or folder with text at {path}", "the folder of a stage",
                          f"Give its files by name, such as {path / 'train.jsonl'}.")  # fmt: skip

@@ -92,11 +92,15 @@ def _text(root: LexborNode) -> tuple[str, int]:
             blocks.words.append(node.text_content or "")
         elif node.tag in PREFORMATTED:
             blocks.preformatted(node.text())
-        elif node.tag in SKIPPED or (node.tag in FURNITURE and not in_section):
+        elif _is_skipped(node, in_section):
             left_out += 0 if node.tag in UNSEEN else _seen(node)
         elif node.is_element_node:
             _enter(node, blocks, waiting, in_section or node.tag in SECTIONS)
     return "\n".join(blocks.done), left_out
+
+
+def _is_skipped(node: LexborNode, in_section: bool) -> bool:
+    return node.tag in SKIPPED or (node.tag in FURNITURE and not in_section)
 
 
 def _enter(node: LexborNode, blocks: _Blocks, waiting: list[tuple[LexborNode | str, bool]], in_section: bool) -> None:

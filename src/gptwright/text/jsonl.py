@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import InputError
-from gptwright.text.compression import lines, opened
-from gptwright.text.labels import Encoding, decode_as
+from gptwright.text.compression import open_compressed, read_lines
+from gptwright.text.encoding_labels import Encoding, decode_as
 from gptwright.text.split import Split
 from gptwright.text.split_words import read_split
 
@@ -27,7 +27,7 @@ class Line(dict[str, Any]):
 
     @property
     def split(self) -> Split | None:
-        """The side that the line names. Raises `InputError` for an unknown word."""
+        """The split that the line names. Raises `InputError` for an unknown word."""
         return read_split(self.get("split"), self.where)
 
 
@@ -35,10 +35,10 @@ def read_objects(path: Path) -> list[Line]:
     """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
     if not path.is_file():
         raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
-    with opened(path) as file:
+    with open_compressed(path) as file:
         found = [
             read_object(line, number, path, constant=_no_number)
-            for number, line in enumerate(lines(file, path), 1)
+            for number, line in enumerate(read_lines(file, path), 1)
             if line.strip()
         ]
     if not found:
@@ -82,7 +82,7 @@ def _decoded(line: bytes, where: str, first: bool, given: Encoding | None) -> st
         return line.decode("utf-8-sig" if first else "utf-8")
     except UnicodeDecodeError as error:
         if first and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and line.count(0) > len(line) / 4:
-            got, remedy = "the mark of UTF-16", "Save the file as UTF-8."
+            got, remedy = "the byte order mark of UTF-16", "Save the file as UTF-8."
         else:
             got = f"a byte that is not ({line[error.start]:#04x}) at offset {error.start} of the line"
             remedy = "Mend the line, or save the file as UTF-8."

@@ -27,7 +27,7 @@ Integers = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
-class Packed:
+class TokenFileMeta:
     """What NAME.json holds. `bytes` counts the UTF-8 bytes of the text; end-of-text tokens stand for none.
 
     With `pairs`, document 2k is a text and document 2k + 1 its translation.
@@ -50,7 +50,7 @@ def pack(
     tokenizer_sha256: str,
     *,
     pairs: bool = False,
-) -> Packed:
+) -> TokenFileMeta:
     """Encodes documents in batches and writes the three files; NAME.json comes last, so it is there only when all are.
 
     `encode` maps texts to ids without special tokens. Raises `InputError` when there are no documents, `ArtifactError`
@@ -70,18 +70,18 @@ def pack(
         if not ends:
             raise InputError(f"at least one document for {path_stem}", "none", "Give more text.")
 
-    _part(path_stem, "json").unlink(missing_ok=True)
-    write_file(_part(path_stem, "bin"), fill)
-    write_file(_part(path_stem, "idx"), lambda path: np.array(ends, dtype="<u8").tofile(path))
-    packed = Packed(ends[-1], len(ends), np.dtype(dtype).name, tokenizer_sha256, text_bytes, pairs)
-    write_json(_part(path_stem, "json"), dataclasses.asdict(packed))
+    _file(path_stem, "json").unlink(missing_ok=True)
+    write_file(_file(path_stem, "bin"), fill)
+    write_file(_file(path_stem, "idx"), lambda path: np.array(ends, dtype="<u8").tofile(path))
+    packed = TokenFileMeta(ends[-1], len(ends), np.dtype(dtype).name, tokenizer_sha256, text_bytes, pairs)
+    write_json(_file(path_stem, "json"), dataclasses.asdict(packed))
     return packed
 
 
 class TokenFile:
     """Packed tokens on disk, read where asked. Made by `TokenFile.open`."""
 
-    def __init__(self, tokens: Integers, documents: Integers, meta: Packed) -> None:
+    def __init__(self, tokens: Integers, documents: Integers, meta: TokenFileMeta) -> None:
         self._tokens = tokens
         self.documents = documents
         self.meta = meta
@@ -89,17 +89,17 @@ class TokenFile:
     @classmethod
     def open(cls, stem: Path) -> "TokenFile":
         """Raises `ArtifactError` when a file is missing or its size is not what NAME.json says."""
-        table = read_json(_part(stem, "json"))
-        names = {field.name for field in dataclasses.fields(Packed)}
+        table = read_json(_file(stem, "json"))
+        names = {field.name for field in dataclasses.fields(TokenFileMeta)}
         if not isinstance(table, dict) or cast("dict[str, Any]", table).keys() != names:
-            raise ArtifactError(f"the figures of a token file in {_part(stem, 'json')}", "something else", _AGAIN)
-        meta = Packed(**cast("dict[str, Any]", table))
+            raise ArtifactError(f"the figures of a token file in {_file(stem, 'json')}", "something else", _AGAIN)
+        meta = TokenFileMeta(**cast("dict[str, Any]", table))
         if meta.dtype not in ("uint16", "uint32"):
-            raise ArtifactError(f"uint16 or uint32 tokens in {_part(stem, 'json')}", str(meta.dtype), _AGAIN)
-        tokens = _mapped(_part(stem, "bin"), np.dtype(meta.dtype).newbyteorder("<"), meta.tokens)
-        documents = _mapped(_part(stem, "idx"), np.dtype("<u8"), meta.documents)
+            raise ArtifactError(f"uint16 or uint32 tokens in {_file(stem, 'json')}", str(meta.dtype), _AGAIN)
+        tokens = _mapped(_file(stem, "bin"), np.dtype(meta.dtype).newbyteorder("<"), meta.tokens)
+        documents = _mapped(_file(stem, "idx"), np.dtype("<u8"), meta.documents)
         if int(documents[-1]) != meta.tokens:
-            raise ArtifactError(f"{_part(stem, 'idx')} to end at {meta.tokens:,} tokens", f"{documents[-1]:,}", _AGAIN)
+            raise ArtifactError(f"{_file(stem, 'idx')} to end at {meta.tokens:,} tokens", f"{documents[-1]:,}", _AGAIN)
         return cls(tokens, documents, meta)
 
     def __len__(self) -> int:
@@ -126,7 +126,7 @@ class TokenFile:
 _AGAIN = "Delete the folder and run 'tokenize' again."
 
 
-def _part(stem: Path, suffix: str) -> Path:
+def _file(stem: Path, suffix: str) -> Path:
     return stem.with_name(f"{stem.name}.{suffix}")
 
 

@@ -10,7 +10,7 @@ from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
 
-HELD_OUT = 1 / 50
+HELDOUT_FRACTION = 1 / 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +22,18 @@ class Pair:
 
 
 def read_pairs(path: Path) -> dict[Split, list[Pair]]:
-    """Both sides of a file. A line without a split is for training; when no line is held out, 1 in 50 is, by a hash.
+    """Both splits of a file. A line without a split is for training; when no line is held out, 1 in 50 is, by a hash.
 
-    Equal sources stay on one side: what is held out is not trained on. Raises `InputError` naming the line that is no
-    pair, or when a side stays empty.
+    Equal sources stay in one split: what is held out is not trained on. Raises `InputError` naming the line that is no
+    pair, or when a split stays empty.
     """
     lines = [(line, Pair(_text(line, "source"), _text(line, "target"))) for line in read_objects(path)]
-    sides = assign_splits([lines], lambda item: item[1].source, lambda item: item[0].split, HELD_OUT)
-    if sides.left_out:
-        say(f"{path}: {sides.left_out:,} pairs for training dropped, whose source is held out")
+    splits = assign_splits([lines], lambda item: item[1].source, lambda item: item[0].split, HELDOUT_FRACTION)
+    if splits.left_out:
+        say(f"{path}: {splits.left_out:,} pairs for training dropped, whose source is held out")
     found: dict[Split, list[Pair]] = {
-        "train": [pair for _, pair in sides.train],
-        "heldout": [pair for _, pair in sides.heldout],
+        "train": [pair for _, pair in splits.train],
+        "heldout": [pair for _, pair in splits.heldout],
     }
     for split, pairs in found.items():
         if not pairs:
@@ -41,7 +41,7 @@ def read_pairs(path: Path) -> dict[Split, list[Pair]]:
     return found
 
 
-def texts(pairs: list[Pair]) -> Iterator[str]:
+def interleaved(pairs: list[Pair]) -> Iterator[str]:
     """Sources and targets alternately: text 2k is a source, 2k + 1 its target."""
     for pair in pairs:
         yield pair.source

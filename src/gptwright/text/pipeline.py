@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gptwright.text.accounting import Ledger
+from gptwright.text.accounting import Accounting
 from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
 from gptwright.text.dedup import MIN_DOCUMENT, ExactDuplicates, LineDuplicates
 from gptwright.text.documents import Document
@@ -17,7 +17,7 @@ Read = Callable[[Path, Skip], Iterator[Document]]
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
+class CleanedDocument:
     """A document as it will be kept, and the characters that it came in with besides, by the reason of their loss."""
 
     document: Document
@@ -28,41 +28,41 @@ class Refined:
         """The characters it had when it came in."""
         return len(self.document.text) + self.cuts.total()
 
-    def shortened(self, length: int, reason: str) -> "Refined":
+    def shortened(self, length: int, reason: str) -> "CleanedDocument":
         """Its first so many characters."""
         text = self.document.text[:length]
         cuts = Counter({**self.cuts, reason: len(self.document.text) - len(text)})
-        return Refined(replace(self.document, text=text), cuts)
+        return CleanedDocument(replace(self.document, text=text), cuts)
 
 
-class Refiner:
-    """Remembers what it saw, so one refiner reads all files; what it drops is written into the ledger."""
+class CleaningPipeline:
+    """Remembers what it saw, so one pipeline reads all files; what it drops is written into the accounting."""
 
-    def __init__(self, ledger: Ledger, read: Read) -> None:
-        self.ledger = ledger
+    def __init__(self, accounting: Accounting, read: Read) -> None:
+        self.accounting = accounting
         self._read = read
         self._documents = ExactDuplicates()
         self._lines = LineDuplicates()
 
-    def read(self, path: Path) -> Iterator[Refined]:
+    def read(self, path: Path) -> Iterator[CleanedDocument]:
         """The documents of a file that are worth keeping."""
-        for document in self._read(path, self.ledger.skip):
-            self.ledger.read_as(document)
-            yield from self._refine(document)
+        for document in self._read(path, self.accounting.skip):
+            self.accounting.record_encoding(document)
+            yield from self._clean(document)
 
-    def _refine(self, document: Document) -> Iterator[Refined]:
+    def _clean(self, document: Document) -> Iterator[CleanedDocument]:
         cuts = Counter(document.cut)
-        text = _noted(cuts, "layout", document.text, normalise(document.text))
-        text = _noted(cuts, "licences and page furniture", text, drop_boilerplate(text))
+        text = _count_cut(cuts, "layout", document.text, normalise(document.text))
+        text = _count_cut(cuts, "licences and page furniture", text, drop_boilerplate(text))
         texts = texts_between_separators(text)
         cuts["signs between texts"] += len(text) - sum(map(len, texts))
         title = " ".join(normalise(document.title).split())
-        pieces = [piece for part in texts for piece in sections(replace(document, text=part, title=title))]
-        for piece in pieces:
-            kept = Refined(replace(piece, text=self._without_repeated_lines(piece, cuts)), cuts)
+        parts = [part for each in texts for part in sections(replace(document, text=each, title=title))]
+        for part in parts:
+            kept = CleanedDocument(replace(part, text=self._without_repeated_lines(part, cuts)), cuts)
             cuts = Counter[str]()
             if reason := self._fault(kept.document.text):
-                self.ledger.drop(document.source, reason, kept.characters_in)
+                self.accounting.drop(document.source, reason, kept.characters_in)
             else:
                 yield kept
 
@@ -70,8 +70,8 @@ class Refiner:
         before = self._lines.dropped
         text = self._lines.clean(section.text).strip("\n")
         if cut := self._lines.dropped - before:
-            self.ledger.of(section.source).cut_lines[REPEATED] += cut
-        _noted(cuts, REPEATED if cut else "layout", section.text, text)
+            self.accounting.source(section.source).cut_lines[REPEATED] += cut
+        _count_cut(cuts, REPEATED if cut else "layout", section.text, text)
         return text
 
     def _fault(self, text: str) -> str | None:
@@ -82,7 +82,7 @@ class Refiner:
         return None if self._documents.is_new(text) else "duplicate"
 
 
-def _noted(cuts: Counter[str], reason: str, before: str, after: str) -> str:
+def _count_cut(cuts: Counter[str], reason: str, before: str, after: str) -> str:
     """The text after a step, its loss counted."""
     cuts[reason] += len(before) - len(after)
     return after

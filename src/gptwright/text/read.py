@@ -11,16 +11,16 @@ from typing import IO, Any
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.text.binary import is_utf8
 from gptwright.text.bundled import bundled_name
-from gptwright.text.compression import COMPRESSED, lines, opened, read_all
+from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
 from gptwright.text.documents import Document
 from gptwright.text.encoding import decode, decode_html
+from gptwright.text.encoding_labels import Encoding
 from gptwright.text.frontmatter import without_front_matter
 from gptwright.text.html import read_page
 from gptwright.text.jsonl import Line, read_object
-from gptwright.text.labels import Encoding
 
 Skip = Callable[[str, str], None]
-"""Told the source and the reason for every record that is no document."""
+"""Called with the source and the reason for every record that is no document."""
 
 
 def read_file(
@@ -30,11 +30,11 @@ def read_file(
 
     Raises `InputError` naming the file (and line) that cannot be read.
     """
-    with opened(path) as file:
-        yield from _READERS[kind(path)](file, path, skip, given)
+    with open_compressed(path) as file:
+        yield from _READERS[suffix_of(path)](file, path, skip, given)
 
 
-def kind(path: Path) -> str:
+def suffix_of(path: Path) -> str:
     """The suffix that says how a file is read, without compression: ".txt" for BOOK.TXT.gz; "" when unknown."""
     name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     suffix = name.suffix.lower()
@@ -79,7 +79,7 @@ def _read_html(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) 
 
 
 def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
-    for number, line in enumerate(lines(file, path), 1):
+    for number, line in enumerate(read_lines(file, path), 1):
         if not line.strip():
             continue
         row = read_object(line, number, path, given=given)
@@ -116,7 +116,7 @@ def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | Non
 
 @contextmanager
 def _arrow(path: Path) -> Generator[Any]:
-    """pyarrow's reader of parquet, its errors told as what they are."""
+    """pyarrow's reader of parquet, its errors as ours."""
     try:
         parquet: Any = import_module("pyarrow.parquet")
         arrow: Any = import_module("pyarrow")
@@ -144,4 +144,4 @@ _READERS: dict[str, Callable[[IO[bytes], Path, Skip, Encoding | None], Iterator[
     ".jsonl": _read_lines,
     ".parquet": _read_parquet,
 }
-KINDS = f"{' '.join(_READERS)}, each also with {' '.join(COMPRESSED)}"
+SUFFIXES = f"{' '.join(_READERS)}, each also with {' '.join(COMPRESSED)}"

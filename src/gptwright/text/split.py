@@ -1,6 +1,6 @@
 """Cutting long texts into documents, and choosing which documents are held out.
 
-Held-out text is never trained on; it measures what was learnt. A whole book in one file could only be on one side,
+Held-out text is never trained on; it measures what was learned. A whole book in one file could only be in one split,
 so it is cut first: at its chapters where they are clearly there, else at paragraphs.
 """
 
@@ -14,9 +14,9 @@ from gptwright.text.documents import Document
 
 Split = Literal["train", "heldout"]
 
-PIECE = 8_000
+SECTION = 8_000
 MIN_SECTION = 1_000
-MAX_SECTION = 5 * PIECE
+MAX_SECTION = 5 * SECTION
 MIN_HEADINGS = 3
 
 _HEADING = re.compile(
@@ -27,20 +27,20 @@ _HEADING = re.compile(
     r")$",
     re.MULTILINE,
 )
-# From the best place to end a piece to the worst: paragraph, line, sentence, word.
+# From the best place to end a section to the worst: paragraph, line, sentence, word.
 _BORDERS = tuple(re.compile(p) for p in (r"\n\s*\n", r"\n", r"[.!?][\"'”’)]* |[。！？][”』」]?", r"\s"))
 
 
 def sections(document: Document) -> list[Document]:
-    """The document's chapters or pieces of about 8,000 characters; joined again they are its text.
+    """The document's chapters or sections of about 8,000 characters; joined again they are its text.
 
     A short document, and one whose split its source fixed, stays whole.
     """
     text = document.text
-    if document.split is not None or len(text) < 1.5 * PIECE:
+    if document.split is not None or len(text) < 1.5 * SECTION:
         return [document]
     starts = _chapters(text)
-    parts = [part for start, end in pairwise([*starts, len(text)]) for part in _halved(text[start:end])]
+    parts = [part for start, end in pairwise([*starts, len(text)]) for part in _shortened(text[start:end])]
     return [replace(document, text=part, title=_title(document, part, i)) for i, part in enumerate(parts, 1)]
 
 
@@ -48,10 +48,10 @@ def assign_split(document: Document, share: float, seed: int) -> Split:
     """What the source fixed; else "heldout" for about `share` of all texts, chosen by a hash of seed and text."""
     if document.split is not None:
         return cast(Split, document.split)
-    return "heldout" if position(document.text, seed) < share else "train"
+    return "heldout" if uniform_hash(document.text, seed) < share else "train"
 
 
-def position(text: str, seed: int) -> float:
+def uniform_hash(text: str, seed: int) -> float:
     """A number in [0, 1) that depends on nothing but the text and the seed."""
     digest = blake2b(f"{seed}\n{text}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
@@ -77,19 +77,19 @@ def _stands_alone(text: str, heading: re.Match[str]) -> bool:
     return not before.strip() or before.endswith("\n\n") or (is_chinese and before.endswith("\n"))
 
 
-def _halved(part: str) -> list[str]:
-    """A part that is short enough stays whole; a long one becomes pieces."""
-    return [part] if len(part) <= MAX_SECTION and _HEADING.match(part) else _pieces(part)
+def _shortened(part: str) -> list[str]:
+    """A part that is short enough stays whole; a long one is cut at borders."""
+    return [part] if len(part) <= MAX_SECTION and _HEADING.match(part) else _cut_at_borders(part)
 
 
-def _pieces(text: str) -> list[str]:
-    pieces: list[str] = []
+def _cut_at_borders(text: str) -> list[str]:
+    found: list[str] = []
     start = 0
-    while len(text) - start >= 1.5 * PIECE:
-        end = _border(text, start + PIECE, start + PIECE + PIECE // 2)
-        pieces.append(text[start:end])
+    while len(text) - start >= 1.5 * SECTION:
+        end = _border(text, start + SECTION, start + SECTION + SECTION // 2)
+        found.append(text[start:end])
         start = end
-    return [*pieces, text[start:]]
+    return [*found, text[start:]]
 
 
 def _border(text: str, earliest: int, latest: int) -> int:

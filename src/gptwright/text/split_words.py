@@ -1,4 +1,4 @@
-"""The words by which files say on which side a line stands. An unknown word is refused: it must never come to mean
+"""The words by which files say in which split a line is. An unknown word is refused: it must never come to mean
 "train" by itself."""
 
 import re
@@ -14,7 +14,7 @@ SPLITS: dict[str, Split] = {**dict.fromkeys(TRAIN, "train"), **dict.fromkeys(HEL
 
 
 def read_split(value: Any, where: str) -> Split | None:
-    """The side that a field "split" names, in any letter case; None for null and empty text, which name none.
+    """The split that a field "split" names, in any letter case; None for null and empty text, which name none.
 
     Raises `InputError` naming the line for anything else.
     """

@@ -1,4 +1,4 @@
-"""train.jsonl and heldout.jsonl while they are written; neither side may end up without text.
+"""train.jsonl and heldout.jsonl while they are written; neither split may end up without text.
 
 What a file holds out is never moved into training, however little there is to train on.
 """
@@ -6,24 +6,24 @@ What a file holds out is never moved into training, however little there is to t
 import json
 from pathlib import Path
 
-from gptwright.text.accounting import Ledger
+from gptwright.text.accounting import Accounting
 from gptwright.text.documents import Document
-from gptwright.text.pipeline import Refined
-from gptwright.text.split import Split, position
+from gptwright.text.pipeline import CleanedDocument
+from gptwright.text.split import Split, uniform_hash
 
-MIN_SIDE = 1_000
+MIN_SPLIT = 1_000
 _OTHER: dict[Split, Split] = {"train": "heldout", "heldout": "train"}
 
 
 class SplitWriter:
-    """Writes kept documents, one a line, into the file of their side. A context manager; call `balance` after it."""
+    """Writes kept documents, one a line, into the file of their split. A context manager; call `balance` after it."""
 
-    def __init__(self, paths: dict[Split, Path], ledger: Ledger, seed: int) -> None:
-        self._paths, self._ledger, self._seed = paths, ledger, seed
+    def __init__(self, paths: dict[Split, Path], accounting: Accounting, seed: int) -> None:
+        self._paths, self._accounting, self._seed = paths, accounting, seed
         self._files = {split: path.open("w", encoding="utf-8", newline="\n") for split, path in paths.items()}
         self._documents: dict[Split, int] = dict.fromkeys(paths, 0)
         self._characters: dict[Split, int] = dict.fromkeys(paths, 0)
-        # Documents that could change sides while the other side has too little: (rank, line, characters).
+        # Documents that could change splits while the other has too little: (rank, line, characters).
         self._spare: dict[Split, list[tuple[float, int, int]]] = {split: [] for split in paths}
 
     def __enter__(self) -> "SplitWriter":
@@ -33,15 +33,15 @@ class SplitWriter:
         for file in self._files.values():
             file.close()
 
-    def add(self, refined: Refined, split: Split) -> None:
-        """Writes one document and enters it in the ledger."""
-        document = refined.document
+    def add(self, cleaned: CleanedDocument, split: Split) -> None:
+        """Writes one document and enters it in the accounting."""
+        document = cleaned.document
         self._files[split].write(_line(document))
-        self._ledger.keep(document, split, refined.cuts)
+        self._accounting.keep(document, split, cleaned.cuts)
         if split == "heldout" and document.split is not None:
             pass  # its file holds it out
-        elif self._characters[_OTHER[split]] < MIN_SIDE:
-            place = position(document.text, self._seed)
+        elif self._characters[_OTHER[split]] < MIN_SPLIT:
+            place = uniform_hash(document.text, self._seed)
             named = document.split is not None  # such a line goes last
             rank = place + named if split == "train" else -place
             self._spare[split].append((rank, self._documents[split], len(document.text)))
@@ -51,10 +51,10 @@ class SplitWriter:
         self._characters[split] += len(document.text)
 
     def balance(self) -> None:
-        """Moves the documents nearest to the border until each side has `MIN_SIDE` characters, if there are enough."""
+        """Moves the documents nearest to the border until both have `MIN_SPLIT` characters, if there are enough."""
         for rich, poor in _OTHER.items():
             moved: set[int] = set()
-            lacking = MIN_SIDE - self._characters[poor]
+            lacking = MIN_SPLIT - self._characters[poor]
             for _, line, characters in sorted(self._spare[rich]) if lacking > 0 else ():
                 if lacking <= 0 or self._documents[rich] - len(moved) < 2:
                     break
@@ -74,7 +74,7 @@ class SplitWriter:
                 (gained if number in numbers else kept).write(line)
                 if number in numbers:
                     row = json.loads(line)
-                    self._ledger.move(Document(row["text"], row["source"]), old, new)
+                    self._accounting.move(Document(row["text"], row["source"]), old, new)
         rest.replace(self._paths[old])
 
 

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from gptwright.text.dedup import MIN_DOCUMENT
-from gptwright.text.pipeline import Refined
+from gptwright.text.pipeline import CleanedDocument
 from gptwright.text.split import Split
 
 SHORT = 2_000
 BEYOND = "beyond max_characters"
 T = TypeVar("T")
-SideOf = Callable[[Refined], Split]
-Drop = Callable[[Refined], None]
+SplitOf = Callable[[CleanedDocument], Split]
+Drop = Callable[[CleanedDocument], None]
 
 
-def evenly(streams: Sequence[Iterator[T]], taken: Mapping[int, int]) -> Iterator[tuple[int, T]]:
+def interleave(streams: Sequence[Iterator[T]], taken: Mapping[int, int]) -> Iterator[tuple[int, T]]:
     """Items with the number of their stream, until all streams end.
 
     `taken` says how much was taken of each stream; its owner brings it up to date after every item.
@@ -30,56 +30,56 @@ def evenly(streams: Sequence[Iterator[T]], taken: Mapping[int, int]) -> Iterator
             break
 
 
-def first(
-    streams: Sequence[Iterator[Refined]], room: Mapping[Split, int], side_of: SideOf, drop: Drop
-) -> Iterator[tuple[Refined, Split]]:
-    """Fills the training side's room, then the held-out side's (in characters).
+def subsample(
+    streams: Sequence[Iterator[CleanedDocument]], room: Mapping[Split, int], split_of: SplitOf, drop: Drop
+) -> Iterator[tuple[CleanedDocument, Split]]:
+    """Fills the room of the training split, then that of the held-out one (in characters).
 
-    A document longer than its file's even share, or than the room that is left, is cut to it. `drop` is told of every
+    A document longer than its file's even part, or than the room that is left, is cut to it. `drop` is told of every
     document that was read and found no room. Files are read no further than needed.
     """
-    files = [_File(stream, side_of, drop) for stream in streams]
-    for refined in _fill([file.training() for file in files], room["train"]):
-        yield refined, "train"
-    for refined in _fill([file.heldout() for file in files], room["heldout"]):
-        yield refined, "heldout"
+    files = [_File(stream, split_of, drop) for stream in streams]
+    for cleaned in _fill([file.training() for file in files], room["train"]):
+        yield cleaned, "train"
+    for cleaned in _fill([file.heldout() for file in files], room["heldout"]):
+        yield cleaned, "heldout"
     for file in files:
-        for refined in file.waiting:
-            drop(refined)
+        for cleaned in file.waiting:
+            drop(cleaned)
 
 
-def _fill(streams: Sequence[Iterator[Refined]], room: int) -> Iterator[Refined]:
+def _fill(streams: Sequence[Iterator[CleanedDocument]], room: int) -> Iterator[CleanedDocument]:
     # One chapter of a novel must not take the room of all other sources.
     longest = max(room // max(len(streams), 1), SHORT)
     taken = Counter[int]()
-    for number, refined in evenly(streams, taken):
-        refined = refined.shortened(min(room, longest), BEYOND)
-        taken[number] += len(refined.document.text)
-        room -= len(refined.document.text)
-        yield refined
+    for number, cleaned in interleave(streams, taken):
+        cleaned = cleaned.shortened(min(room, longest), BEYOND)
+        taken[number] += len(cleaned.document.text)
+        room -= len(cleaned.document.text)
+        yield cleaned
         if room < MIN_DOCUMENT:
             return
 
 
 class _File:
-    """One file's documents, each side for itself; held-out ones wait while training ones are asked for."""
+    """One file's documents, each split for itself; held-out ones wait while training ones are asked for."""
 
-    def __init__(self, documents: Iterator[Refined], side_of: SideOf, drop: Drop) -> None:
-        self._documents, self._side_of, self._drop = documents, side_of, drop
-        self.waiting: deque[Refined] = deque()
+    def __init__(self, documents: Iterator[CleanedDocument], split_of: SplitOf, drop: Drop) -> None:
+        self._documents, self._split_of, self._drop = documents, split_of, drop
+        self.waiting: deque[CleanedDocument] = deque()
 
-    def training(self) -> Iterator[Refined]:
-        for refined in self._documents:
-            if self._side_of(refined) == "train":
-                yield refined
+    def training(self) -> Iterator[CleanedDocument]:
+        for cleaned in self._documents:
+            if self._split_of(cleaned) == "train":
+                yield cleaned
             else:
-                self.waiting.append(refined)
+                self.waiting.append(cleaned)
 
-    def heldout(self) -> Iterator[Refined]:
+    def heldout(self) -> Iterator[CleanedDocument]:
         while self.waiting:
             yield self.waiting.popleft()
-        for refined in self._documents:
-            if self._side_of(refined) == "heldout":
-                yield refined
+        for cleaned in self._documents:
+            if self._split_of(cleaned) == "heldout":
+                yield cleaned
             else:
-                self._drop(refined)
+                self._drop(cleaned)

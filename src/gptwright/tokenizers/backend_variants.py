@@ -18,10 +18,10 @@ class Token(NamedTuple):
     end: int
 
 
-def plain(backend: Backend, template: str | None) -> tuple[Backend, frozenset[int]]:
-    """The backend that never reads a control token in text, and the ids of all control tokens.
+def text_only(backend: Backend, template: str | None) -> tuple[Backend, frozenset[int]]:
+    """The backend that never reads a special token in text, and the ids of all special tokens.
 
-    Control tokens are those that the vocabulary calls special, and those that the chat template writes. Raises
+    Special tokens are those that the vocabulary calls special, and those that the chat template writes. Raises
     `ArtifactError` when plain text still becomes one.
     """
     added = backend.get_added_tokens_decoder()
@@ -35,21 +35,21 @@ def plain(backend: Backend, template: str | None) -> tuple[Backend, frozenset[in
         backend.add_special_tokens(written)
     backend.encode_special_tokens = True
     unknown: str | None = getattr(backend.model, "unk_token", None)
-    controls = {i: t.content for i, t in added.items() if (t.special or t.content in written) and t.content != unknown}
-    for token in controls.values():
+    special = {i: t.content for i, t in added.items() if (t.special or t.content in written) and t.content != unknown}
+    for token in special.values():
         for text in (token, f" {token}", f"a{token}a"):
-            if not controls.keys().isdisjoint(backend.encode(text, add_special_tokens=False).ids):
-                raise ArtifactError("a tokenizer that keeps text and control tokens apart",
-                                    f"a {_model(backend)} vocabulary that reads '{token}' in a text as control",
+            if not special.keys().isdisjoint(backend.encode(text, add_special_tokens=False).ids):
+                raise ArtifactError("a tokenizer that keeps text and special tokens apart",
+                                    f"a {_model(backend)} vocabulary that reads '{token}' in a text as special",
                                     "Use a model whose tokenizer is a BPE or WordPiece.")  # fmt: skip
-    return backend, frozenset(controls)
+    return backend, frozenset(special)
 
 
 def _model(backend: Backend) -> str:
     return type(backend.model).__name__
 
 
-def inside(plain: Backend) -> Backend:
+def without_prefix_space(plain: Backend) -> Backend:
     """The same, for text that stands in the middle of another: no space is put in front of it."""
     state: dict[str, Any] = json.loads(plain.to_str())
     parts = {name: _without_prefix(state[name]) for name in ("normalizer", "pre_tokenizer")}
@@ -60,15 +60,15 @@ def inside(plain: Backend) -> Backend:
     return copy
 
 
-def reading_controls(plain: Backend) -> Backend:
-    """The same, for rendered templates: control tokens in the text become their ids."""
+def parsing_special_tokens(plain: Backend) -> Backend:
+    """The same, for rendered templates: special tokens in the text become their ids."""
     copy = _copy(plain)
     copy.encode_special_tokens = False
     return copy
 
 
-def finding_controls(plain: Backend) -> Backend:
-    """The same for finding control tokens in a rendered template: whatever stands between them is one `NO_TOKEN`."""
+def special_token_finder(plain: Backend) -> Backend:
+    """The same for finding special tokens in a rendered template: whatever stands between them is one `NO_TOKEN`."""
     state: dict[str, Any] = json.loads(plain.to_str())
     special = [token for token in plain.get_added_tokens_decoder().values() if token.special]
     finder = Backend(models.WordLevel({NO_TOKEN: 0}, unk_token=NO_TOKEN))
@@ -78,10 +78,10 @@ def finding_controls(plain: Backend) -> Backend:
     return finder
 
 
-def after_control(plain: Backend, token: str) -> Backend:
-    """The backend for text that follows a control token; some vocabularies put a space in front there, some do not."""
-    rendered = reading_controls(plain).encode(f"{token}a", add_special_tokens=False).ids[1:]
-    return plain if rendered == plain.encode("a", add_special_tokens=False).ids else inside(plain)
+def after_special_token(plain: Backend, token: str) -> Backend:
+    """The backend for text that follows a special token; some vocabularies put a space in front there, some do not."""
+    rendered = parsing_special_tokens(plain).encode(f"{token}a", add_special_tokens=False).ids[1:]
+    return plain if rendered == plain.encode("a", add_special_tokens=False).ids else without_prefix_space(plain)
 
 
 def _copy(backend: Backend) -> Backend:

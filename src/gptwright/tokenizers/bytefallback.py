@@ -6,9 +6,8 @@ and decoding takes it off. Digits stand alone. Only ▁ itself does not come bac
 
 from collections.abc import Iterable, Sequence
 
-from gptwright.tokenizers.bpe_training import Merges, at_least, common_characters, learn
-from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, CONTROLS
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.bpe_training import Merges, check_vocab, common_characters, train_bpe
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS, SpecialTokens
 from gptwright.tokenizers.token_bytes import SPACE
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
@@ -20,28 +19,36 @@ BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 WORDS = rf"{SPACE}?\p{{L}}+|{SPACE}?[^\s\p{{L}}\p{{N}}{SPACE}]+|\p{{N}}|\s|{SPACE}"
 
 
-def train(texts: Iterable[str], vocab: int) -> Tokenizer:
-    """Learns merges until there are `vocab` tokens. Raises `ConfigError` when the text cannot fill so many."""
+def train(texts: Iterable[str], vocab: int, special_tokens: SpecialTokens = CHAT_TOKENS) -> Tokenizer:
+    """Learns merges until there are `vocab` tokens, to which the additional special ones are added.
+
+    Raises `ConfigError` when the text cannot fill so many, or when an additional one is already known.
+    """
     texts = list(texts)
-    first = [UNKNOWN, *CONTROL_TOKENS, *BYTES]
-    at_least(vocab, len(first) + 2, "control tokens, 256 bytes, ▁ and a character")
+    first = [UNKNOWN, *special_tokens.tokens, *BYTES]
+    check_vocab(vocab, len(first) + 2, "special tokens, 256 bytes, ▁ and a character")
     backend = _backend({}, [])
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS), "isolated")
     characters = sorted({SPACE, *common_characters(backend, texts, (vocab - len(first)) // 2)})
-    return build(*learn(backend, texts, vocab, first, characters), CONTROLS)
+    return build(*train_bpe(backend, texts, vocab, first, characters, special_tokens.additional), special_tokens)
 
 
 def build(
-    vocab: dict[str, int], merges: Merges, controls: Controls, special: Sequence[str] = (), *, spaced: bool = True
+    vocab: dict[str, int],
+    merges: Merges,
+    special_tokens: SpecialTokens,
+    special: Sequence[str] = (),
+    *,
+    spaced: bool = True,
 ) -> Tokenizer:
     """The tokenizer of a vocabulary with a token `<0xNN>` for every byte.
 
-    `special` are control tokens besides the unknown one and those that `controls` names; with `spaced` off no space is
-    put before a text.
+    `special` are further special tokens of the vocabulary, without a use; with `spaced` off no space is put before a
+    text.
     """
     backend = _backend(vocab, merges, spaced)
     backend.add_special_tokens([UNKNOWN, *special])
-    return Tokenizer(backend, controls)
+    return Tokenizer(backend, special_tokens)
 
 
 def _backend(vocab: dict[str, int], merges: Merges, spaced: bool = True) -> Backend:

@@ -1,4 +1,4 @@
-"""Texts on which two tokenizers would differ first: cuts between words, spaces, marks, scripts, signs of control.
+"""Texts on which two tokenizers would differ first: cuts between words, spaces, accents, scripts, special tokens.
 
 An encoder that is to stand in for another is tried on these; the tests try every kind on them.
 """
@@ -40,7 +40,7 @@ TEXTS = (
     "हिन्दी ไทย ខ្មែរ 한국어 \u1112\u1161\u11ab",
     "Привет мир Ελληνικά ñandú Łódź",
     "👩\u200d🚀 👨\u200d👩\u200d👧\u200d👦 🇩🇪 ☝🏽 ❤\ufe0f 👍👎",
-    # control tokens spelt out, whole, broken and nested
+    # special tokens written out, whole, broken and nested
     "<|endoftext|><|user|>hi<|end|><|assistant|>",
     "<|us er|> <|<|user|>user|> <|en<|end|>d|>",
     "<s></s><unk><pad>[CLS][SEP][MASK][UNK][PAD]<|im_start|>user\nhi<|im_end|>",

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import processors
 
 
-def surrounding(backend: Backend) -> tuple[list[str], list[str]]:
+def tokens_around(backend: Backend) -> tuple[list[str], list[str]]:
     """The tokens that are put before a text, and those behind it."""
     found = backend.encode("a", add_special_tokens=True)
     text = [at for at, special in enumerate(found.special_tokens_mask) if not special]
@@ -20,9 +20,9 @@ def surrounding(backend: Backend) -> tuple[list[str], list[str]]:
     return found.tokens[:first], found.tokens[last:]
 
 
-def stating(backend: Backend, begin: str | None) -> Backend:
+def with_bos(backend: Backend, begin: str | None) -> Backend:
     """The same with a post-processor that puts `begin` before a text, or nothing, so that other tools do."""
-    before, after = surrounding(backend)
+    before, after = tokens_around(backend)
     wanted = [begin] if begin else []
     if before == wanted:
         return backend
@@ -31,9 +31,9 @@ def stating(backend: Backend, begin: str | None) -> Backend:
     return copy
 
 
-def unstated(backend: Backend, begin: str | None) -> Backend:
+def without_bos(backend: Backend, begin: str | None) -> Backend:
     """The way back: without a post-processor that says no more than `begin` does."""
-    if begin and surrounding(backend) == ([begin], []) and _kind(backend) == "TemplateProcessing":
+    if begin and tokens_around(backend) == ([begin], []) and _kind(backend) == "TemplateProcessing":
         state: dict[str, Any] = json.loads(backend.to_str())
         return Backend.from_str(json.dumps(state | {"post_processor": None}))
     return backend

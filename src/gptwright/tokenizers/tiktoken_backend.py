@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from gptwright.tokenizers import edge_cases
-from gptwright.tokenizers.byte_unicode import bytes_of
+from gptwright.tokenizers.byte_unicode import unicode_to_bytes
 from tokenizers import Tokenizer as Backend
 
 # GPT-2's words, as its released encoder.py cuts them.
@@ -20,7 +20,7 @@ GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s
 LONGEST = 200_000  # characters; where a million spaces follow each other, tiktoken's search for words fails
 
 
-def rank_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
+def tiktoken_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
     """A function that encodes as `backend` does; None when tiktoken is missing or cannot be told to give equal ids.
 
     The function raises `UnicodeEncodeError` for halves of surrogate pairs.
@@ -68,10 +68,15 @@ def _ranks(state: dict[str, Any]) -> dict[bytes, int] | None:
     model, added = state["model"], {token["content"] for token in state["added_tokens"]}
     if model["type"] != "BPE" or model.get("dropout") or model.get("end_of_word_suffix"):
         return None
-    learned = {token: i for token, i in model["vocab"].items() if token not in added}
-    merged = ["".join(pair.split(" ") if isinstance(pair, str) else pair) for pair in model["merges"]]
-    made = [learned.get(token, -1) for token in merged]
-    if made != sorted(made) or learned.keys() - set(merged) != {token for token in learned if len(token) == 1}:
+    learned: dict[str, int] = {token: i for token, i in model["vocab"].items() if token not in added}
+    if not _rise_with_merges(learned, model["merges"]):
         return None
-    ranks = {data: i for token, i in learned.items() if (data := bytes_of(token)) is not None}
+    ranks = {data: i for token, i in learned.items() if (data := unicode_to_bytes(token)) is not None}
     return ranks if len(ranks) == len(learned) and all(bytes([byte]) in ranks for byte in range(256)) else None
+
+
+def _rise_with_merges(learned: dict[str, int], merges: list[str | list[str]]) -> bool:
+    """Whether the merges make all tokens but the single characters, in the order of their ids."""
+    merged = ["".join(pair.split(" ") if isinstance(pair, str) else pair) for pair in merges]
+    ids = [learned.get(token, -1) for token in merged]
+    return ids == sorted(ids) and learned.keys() - {*merged} == {token for token in learned if len(token) == 1}

@@ -1,7 +1,7 @@
 """Text to ids and back, over any `tokenizer.json`.
 
-Text never becomes a control token: those are ids that only the chat template and the packer insert. What bytes an id
-stands for is in `spelling`, what the control tokens are for in `controls`.
+Text never becomes a special token: those are ids that only the chat template and the packer insert. What bytes an id
+stands for is in `token_bytes`, what the special tokens are for in `special_tokens`.
 """
 
 import hashlib
@@ -12,11 +12,18 @@ from functools import cached_property
 from pathlib import Path
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.backend_variants import NO_TOKEN, Token, after_control, finding_controls, inside, plain
+from gptwright.tokenizers.backend_variants import (
+    NO_TOKEN,
+    Token,
+    after_special_token,
+    special_token_finder,
+    text_only,
+    without_prefix_space,
+)
 from gptwright.tokenizers.formats.folder import read_folder, write_folder
-from gptwright.tokenizers.special_tokens import Controls
-from gptwright.tokenizers.tiktoken_backend import rank_encoder
-from gptwright.tokenizers.token_bytes import StreamingDecoder, spelling_of
+from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.tiktoken_backend import tiktoken_encoder
+from gptwright.tokenizers.token_bytes import StreamingDecoder, token_bytes_of
 from tokenizers import Tokenizer as Backend
 from tokenizers import processors
 
@@ -26,28 +33,28 @@ _HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 class Tokenizer:
-    """Made by a kind's `train`, by `files`, or by `load`. `encode` and `decode` are inverses as far as the kind can.
+    """Made by a kind's `train`, by `read_vocab` or by `load`. `decode` undoes `encode` as far as its kind can.
 
     Byte-level vocabularies give back every text and all bytes. Byte fallback does too, but that sentencepiece's sign
     for a space, ▁, comes back as a space. GPT-1 and WordPiece give readable text in lower case, with an unknown token
     for what they never saw.
     """
 
-    def __init__(self, backend: Backend, controls: Controls) -> None:
+    def __init__(self, backend: Backend, special_tokens: SpecialTokens) -> None:
         """Takes over `backend`.
 
-        Raises `ArtifactError` when it lacks a control token, reads one in plain text, or is of no kind known here.
+        Raises `ArtifactError` when it lacks a special token, reads one in plain text, or is of an unknown kind.
         """
-        self.backend, self.controls = backend, controls
+        self.backend, self.special_tokens = backend, special_tokens
         backend.no_truncation()
         backend.no_padding()
-        named = [token for token in (controls.begin, controls.end, controls.pad, *controls.stops) if token]
-        for token in named:
-            self.control(token)
-        backend.add_special_tokens(list(dict.fromkeys(named)))
+        for token in special_tokens.tokens:
+            self.special_id(token)
+        new = [token for token in special_tokens.additional if backend.token_to_id(token) is None]
+        backend.add_special_tokens([*special_tokens.tokens, *new])
         backend.encode_special_tokens = True
-        self.plain, self.control_ids = plain(backend, controls.template)
-        self._spelling = spelling_of(backend)
+        self.text_backend, self.all_special_ids = text_only(backend, special_tokens.chat_template)
+        self._token_bytes = token_bytes_of(backend)
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizer":
@@ -59,14 +66,14 @@ class Tokenizer:
 
     def save(self, folder: Path, context: int | None = None) -> None:
         """Writes `tokenizer.json` and `tokenizer_config.json`, which `transformers` opens, template included."""
-        write_folder(folder, self.backend, self.controls, context)
+        write_folder(folder, self.backend, self.special_tokens, context)
 
-    def closing(self) -> "Tokenizer":
+    def with_eos(self) -> "Tokenizer":
         """The same for texts to translate: other tools put the end token behind each, and there is no chat."""
         backend = Backend.from_str(self.backend.to_str())
-        end = self.controls.end
-        backend.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, self.end)])
-        return Tokenizer(backend, replace(self.controls, begin=None, stops=(end,), template=None))
+        end = self.special_tokens.eos
+        backend.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, self.eos_id)])
+        return Tokenizer(backend, replace(self.special_tokens, bos=None, stop=(end,), chat_template=None))
 
     @cached_property
     def vocab(self) -> int:
@@ -78,53 +85,53 @@ class Tokenizer:
         """Identity of the mapping, to notice token files made by another tokenizer."""
         return hashlib.sha256(self.backend.to_str().encode()).hexdigest()
 
-    def control(self, token: str) -> int:
-        """The id of a control token. Raises `ArtifactError` when the tokenizer lacks it."""
+    def special_id(self, token: str) -> int:
+        """The id of a special token. Raises `ArtifactError` when the tokenizer lacks it."""
         found = self.backend.token_to_id(token)
         if found is None:
-            raise ArtifactError(f"the control token {token}", "a tokenizer without it",
+            raise ArtifactError(f"the special token {token}", "a tokenizer without it",
                                 "Use a tokenizer that has it.")  # fmt: skip
         return found
 
     @cached_property
-    def begin(self) -> int | None:
+    def bos_id(self) -> int | None:
         """The id put before a text; None where nothing is."""
-        return self.control(self.controls.begin) if self.controls.begin else None
+        return self.special_id(self.special_tokens.bos) if self.special_tokens.bos else None
 
     @cached_property
-    def bos(self) -> int | None:
+    def declared_bos_id(self) -> int | None:
         """The id that other tools call bos_token, put before a text or not: an empty text begins with it."""
-        token = self.controls.named.get("bos_token")
-        return None if token is None else self.control(token)
+        token = self.special_tokens.named.get("bos_token")
+        return None if token is None else self.special_id(token)
 
     @cached_property
-    def end(self) -> int:
+    def eos_id(self) -> int:
         """The id that closes a document."""
-        return self.control(self.controls.end)
+        return self.special_id(self.special_tokens.eos)
 
     @cached_property
-    def pad(self) -> int:
+    def pad_id(self) -> int:
         """The id that fills rows of a batch."""
-        return self.control(self.controls.pad)
+        return self.special_id(self.special_tokens.pad)
 
     @cached_property
     def stop_ids(self) -> list[int]:
         """A reply ends with any of these ids."""
-        return [self.control(token) for token in self.controls.stops]
+        return [self.special_id(token) for token in self.special_tokens.stop]
 
     def encode(self, text: str) -> list[int]:
-        """Never yields a control token, whatever the text says."""
+        """Never yields a special token, whatever the text says."""
         try:
-            return self.plain.encode(text, add_special_tokens=False).ids
+            return self.text_backend.encode(text, add_special_tokens=False).ids
         except TypeError:  # halves of surrogate pairs
             return self._encode_halves(text)
 
     def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
         """`encode` of each text, in the fastest way that is known to give the same ids."""
         try:
-            if self._ranks:
-                return [self._ranks(text) for text in texts]
-            return [e.ids for e in self.plain.encode_batch_fast(list(texts), add_special_tokens=False)]
+            if self._tiktoken:
+                return [self._tiktoken(text) for text in texts]
+            return [e.ids for e in self.text_backend.encode_batch_fast(list(texts), add_special_tokens=False)]
         except (TypeError, UnicodeEncodeError):
             return [self._encode_halves(text) for text in texts]
 
@@ -134,62 +141,62 @@ class Tokenizer:
 
     def _encode_halves(self, text: str) -> list[int]:
         text = _HALVES.sub("\ufffd", text)
-        byte_ids = self._spelling.id_of_byte
+        byte_ids = self._token_bytes.id_of_byte
         if not byte_ids:
-            return self.plain.encode(_ESCAPED.sub("\ufffd", text), add_special_tokens=False).ids
+            return self.text_backend.encode(_ESCAPED.sub("\ufffd", text), add_special_tokens=False).ids
         ids: list[int] = []
-        backend = self.plain
+        backend = self.text_backend
         for number, part in enumerate(_ESCAPED.split(text)):
             if number % 2:
                 ids += [byte_ids[byte] for byte in part.encode("ascii", "surrogateescape")]
             elif part:
                 ids += backend.encode(part, add_special_tokens=False).ids
-            backend = self._inside
+            backend = self._continuing
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of the ids, control tokens left out; bytes that are not UTF-8 become U+FFFD."""
+        """Text of the ids, special tokens left out; bytes that are not UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes of the ids, control tokens and ids beyond the vocabulary left out."""
-        return self._spelling.text(ids)
+        """The bytes of the ids, special tokens and ids beyond the vocabulary left out."""
+        return self._token_bytes.decode(ids)
 
-    def said(self, id: int) -> bytes | None:
-        """The bytes that an id says by itself; None for a control token and an id beyond the vocabulary."""
-        return self._spelling.pieces.get(id)
+    def token_bytes(self, id: int) -> bytes | None:
+        """The bytes that an id says by itself; None for a special token and an id beyond the vocabulary."""
+        return self._token_bytes.by_id.get(id)
 
     def streaming_decoder(self, begins: bool = True) -> StreamingDecoder:
         """Ids to text, one by one; with `begins` off, the ids continue a text instead of being one."""
-        return StreamingDecoder(self._spelling, begins)
+        return StreamingDecoder(self._token_bytes, begins)
 
     @cached_property
-    def _ranks(self) -> Callable[[str], list[int]] | None:
-        return rank_encoder(self.plain)
+    def _tiktoken(self) -> Callable[[str], list[int]] | None:
+        return tiktoken_encoder(self.text_backend)
 
     @cached_property
-    def _inside(self) -> Backend:
+    def _continuing(self) -> Backend:
         """The backend for text that stands in the middle of another: nothing is put in front."""
-        return inside(self.plain)
+        return without_prefix_space(self.text_backend)
 
     @cached_property
-    def after_control(self) -> Backend:
-        """The backend for text that follows a control token."""
-        return after_control(self.plain, self.controls.end)
+    def after_special_token(self) -> Backend:
+        """The backend for text that follows a special token."""
+        return after_special_token(self.text_backend, self.special_tokens.eos)
 
     @cached_property
-    def control_tokens(self) -> list[str]:
-        """The texts of all control tokens."""
-        added = self.plain.get_added_tokens_decoder().values()
+    def all_special_tokens(self) -> list[str]:
+        """The texts of all special tokens."""
+        added = self.text_backend.get_added_tokens_decoder().values()
         return [token.content for token in added if token.special]
 
-    def controls_in(self, text: str) -> list[Token]:
-        """The control tokens that a rendered chat template holds, and where."""
+    def find_special_tokens(self, text: str) -> list[Token]:
+        """The special tokens that a rendered chat template holds, and where."""
         found = self._finder.encode(text, add_special_tokens=False)
         names = map(self._finder.id_to_token, found.ids)
         tokens = zip(names, found.offsets, strict=True)
-        return [Token(self.control(token), *span) for token, span in tokens if token and token != NO_TOKEN]
+        return [Token(self.special_id(token), *span) for token, span in tokens if token and token != NO_TOKEN]
 
     @cached_property
     def _finder(self) -> Backend:
-        return finding_controls(self.plain)
+        return special_token_finder(self.text_backend)

@@ -1,4 +1,4 @@
-"""To whoever looks, the true text; to whoever writes, one that spells no control token."""
+"""To whoever looks, the true text; to whoever writes, one that spells no special token."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import InputError
 from gptwright.tokenizers.chat_templates import special_token_escaping
-from gptwright.tokenizers.chat_templates.special_token_escaping import EscapedText, Escaping, joined, plain
+from gptwright.tokenizers.chat_templates.special_token_escaping import EscapedText, Escaping, joined, unescape
 
 TOKENS = ["<|user|>", "</s>", "</think>", "\n\n"]
-pieces = st.sampled_from([*TOKENS, "<|us", "er|>", "<", "|", "user", " ", "\n", "\r\n", "a", "é", "", "7", "\ue000"])
-texts = st.lists(pieces, max_size=6).map("".join)
+parts = st.sampled_from([*TOKENS, "<|us", "er|>", "<", "|", "user", " ", "\n", "\r\n", "a", "é", "", "7", "\ue000"])
+texts = st.lists(parts, max_size=6).map("".join)
 METHODS: dict[str, Any] = {
     "split": lambda t, u: t.split(u) if u else t.split(), "rsplit": lambda t, u: t.rsplit(None, 1),
     "rsplit by": lambda t, u: t.rsplit(u or "a", 1), "partition": lambda t, u: t.partition(u or "a"),
@@ -32,17 +32,17 @@ METHODS: dict[str, Any] = {
 
 
 def shown(value: Any) -> Any:
-    value = plain(value)
+    value = unescape(value)
     return tuple(value) if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("name", METHODS)
 @given(text=texts, other=texts, both=st.booleans())
 def test_it_looks_like_the_text(name: str, text: str, other: str, both: bool) -> None:
-    method, twins = METHODS[name], Escaping(TOKENS, [text, other])
+    method, escaping = METHODS[name], Escaping(TOKENS, [text, other])
     use = (lambda t, _: list(t)) if name == "characters" else method
     expected = use(text, other)
-    found = use(twins.escape(text), twins.escape(other) if both else other)
+    found = use(escaping.escape(text), escaping.escape(other) if both else other)
     assert shown(found) == shown(expected)
     parts = found if isinstance(found, (list, tuple)) else [found]
     assert not any(type(part) is str and part.strip() for part in parts), "nothing is forgotten"
@@ -50,14 +50,14 @@ def test_it_looks_like_the_text(name: str, text: str, other: str, both: bool) ->
 
 @given(texts, texts, texts)
 def test_nothing_that_is_written_of_it_spells_a_control_token(before: str, text: str, after: str) -> None:
-    twins = Escaping(TOKENS, [before, text, after])
-    hidden = str.__str__(twins.escape(text))
+    escaping = Escaping(TOKENS, [before, text, after])
+    hidden = str.__str__(escaping.escape(text))
     for part in (hidden, "%s" % hidden, "".join([hidden]), f"{hidden}", hidden.encode().decode()):  # noqa: UP031
         whole = before + str.translate(part, {}) + after
         for token in (t for t in TOKENS if not t.isspace()):
             spelt = [at for at in range(len(whole)) if str.startswith(whole, token, at)]
             assert all(at + len(token) <= len(before) or at >= len(before) + len(part) for at in spelt)
-    assert hidden.translate(twins.show) == text
+    assert hidden.translate(escaping.originals) == text
 
 
 def test_numbers_in_it() -> None:
@@ -66,16 +66,16 @@ def test_numbers_in_it() -> None:
 
 
 def test_texts_put_together() -> None:
-    twins = Escaping(TOKENS, [])
+    escaping = Escaping(TOKENS, [])
     assert (
-        isinstance(joined(["a", twins.escape("user"), 3]), EscapedText)
-        and plain(joined(["a", twins.escape("user"), 3])) == "auser3"
+        isinstance(joined(["a", escaping.escape("user"), 3]), EscapedText)
+        and unescape(joined(["a", escaping.escape("user"), 3])) == "auser3"
     )
     assert type(joined(["a", "b"])) is str
 
 
-def test_twins_that_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(Escaping(["ab"], ["\ue000", "x\ue002"]).show) == {0xE001, 0xE003}
+def test_escapes_that_are_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(Escaping(["ab"], ["\ue000", "x\ue002"]).originals) == {0xE001, 0xE003}
     monkeypatch.setattr(special_token_escaping, "_CANDIDATES", [0xE000, 0xE001])
     with pytest.raises(InputError, match="private-use"):
         Escaping(["ab"], ["\ue001"])

@@ -6,7 +6,7 @@ import pytest
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.chat_templates.template import Message, knows, passed_over, render_text
+from gptwright.tokenizers.chat_templates.template import Message, knows_role, render_text, skipped_message
 
 MESSAGES: list[Message] = [
     {"role": "system", "content": '<b> & "quotes" é 猫'},
@@ -74,9 +74,9 @@ def test_a_template_cannot_change_the_messages() -> None:
 def test_roles_a_template_knows(templates: dict[str, str]) -> None:
     names = tuple(NAMES.items())
     for name, template in templates.items():
-        assert knows(template, "user", names) and knows(template, "assistant", names)
-        assert knows(template, "system", names) == (name != "gemma")
-    assert not knows("{% for m in messages %}{{ m.role }}{% endfor %}", "user", names)
+        assert knows_role(template, "user", names) and knows_role(template, "assistant", names)
+        assert knows_role(template, "system", names) == (name != "gemma")
+    assert not knows_role("{% for m in messages %}{{ m.role }}{% endfor %}", "user", names)
 
 
 FIRST_SYSTEM_ONLY = (
@@ -100,4 +100,4 @@ LAST_USER_HAS_IT = (
     ],
 )
 def test_a_message_that_is_passed_over_is_found(template: str, roles: tuple[str, ...], place: int | None) -> None:
-    assert passed_over(template, roles, ()) == place
+    assert skipped_message(template, roles, ()) == place

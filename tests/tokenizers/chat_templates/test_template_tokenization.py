@@ -9,21 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.chat_templates.chat import CONTROL_TOKENS, Message, prompt_ids, render
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, render
 from gptwright.tokenizers.edge_cases import TEXTS
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.special_tokens import CHAT_TOKENS, SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import AddedToken, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
+OUR_TOKENS = CHAT_TOKENS.tokens
 SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", "[X]"]
 STOPS = {"chatml": "<|im_end|>", "llama2": "</s>", "zephyr": "</s>", "gemma": "<|im_end|>"}
-# How the reference continues behind a control token: with a space of its own (LLaMA's first files), without one (its
+# How the reference continues behind a special token: with a space of its own (LLaMA's first files), without one (its
 # class today), and byte-level, which never has one.
 BACKENDS = ["byte-level", "byte-fallback", "metaspace"]
 
 words = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
-harmless = words.filter(lambda text: not any(token in text for token in [*SPECIAL, *CONTROL_TOKENS, "<unk>"]))
+harmless = words.filter(lambda text: not any(token in text for token in [*SPECIAL, *OUR_TOKENS, "<unk>"]))
 spelt = st.lists(
     st.one_of(st.sampled_from([*SPECIAL, "<|im_", "start|>", "<|im_end|", ">", "<", "s>", "\ue000", "\ue001"]), words),
     max_size=4,
@@ -55,8 +56,8 @@ class Both:
             tokenizer_object=backend, chat_template=template, bos_token="<s>", eos_token="</s>", pad_token="</s>"
         )
         stops = tuple(dict.fromkeys(["</s>", stop]))
-        controls = Controls(begin="<s>", end="</s>", pad="</s>", stops=stops, template=template)
-        self.ours = Tokenizer(backend, controls)
+        special_tokens = SpecialTokens(bos="<s>", eos="</s>", pad="</s>", stop=stops, chat_template=template)
+        self.ours = Tokenizer(backend, special_tokens)
 
     def reference(self, messages: list[Message], *, prompt: bool = False) -> list[int]:
         return self.theirs.apply_chat_template(messages, add_generation_prompt=prompt, return_dict=False)
@@ -88,11 +89,11 @@ def test_the_reference_renders_the_same_ids(every: Every, kind: str, name: str, 
 @settings(max_examples=30)
 @given(messages=turns(spelt))
 def test_nobody_speaks_in_anothers_role(every: Every, kind: str, name: str, messages: list[Message]) -> None:
-    """The same control tokens in the same places as when everybody says something harmless."""
+    """The same special tokens in the same places as when everybody says something harmless."""
     both = every[kind, name]
     plain: list[Message] = [{"role": m["role"], "content": "a"} for m in messages]
     ids = render(messages, both.ours)[0]
-    control = both.ours.control_ids
+    control = both.ours.all_special_ids
     assert [i for i in ids if i in control] == [i for i in render(plain, both.ours)[0] if i in control]
     said = "".join(message["content"] for message in messages)
     if kind == "byte-level":
@@ -109,7 +110,7 @@ def test_exactly_the_assistants_words_and_end_of_turn_are_learned(
 ) -> None:
     tokenizer = every[kind, name].ours
     ids, said = render(messages, tokenizer)
-    stop, turn, found = tokenizer.control(STOPS[name]), list[int](), list[list[int]]()
+    stop, turn, found = tokenizer.special_id(STOPS[name]), list[int](), list[list[int]]()
     for i, learned in zip(ids, said, strict=True):
         if learned:
             turn.append(i)
@@ -129,7 +130,7 @@ def test_exactly_the_assistants_words_and_end_of_turn_are_learned(
 
 def test_chatml_by_hand(every: Every) -> None:
     tokenizer = every["byte-level", "chatml"].ours
-    start, end = tokenizer.control("<|im_start|>"), tokenizer.control("<|im_end|>")
+    start, end = tokenizer.special_id("<|im_start|>"), tokenizer.special_id("<|im_end|>")
     say = tokenizer.encode
     messages: list[Message] = [
         {"role": "system", "content": "Be"},
@@ -159,7 +160,7 @@ def test_a_control_token_that_takes_the_space_behind_it(learned: dict[str, Token
         if said == "the cat":
             assert prompt_ids(messages, both.ours) == both.reference(messages)
             assert text in ("the catthe cat ", "the cat the cat ")
-        assert both.ours.control("<s>") not in prompt_ids(messages, both.ours)
+        assert both.ours.special_id("<s>") not in prompt_ids(messages, both.ours)
 
 
 def test_roles_that_a_template_does_not_know(every: Every) -> None:
@@ -217,8 +218,8 @@ def test_a_control_token_of_one_character(learned: dict[str, Tokenizer]) -> None
     backend.add_special_tokens(["\u1200"])
     tokenizer = Both(backend, "{{ messages[0].content }}</s>", "</s>").ours
     ids = prompt_ids([{"role": "user", "content": "a \u1200"}], tokenizer)
-    assert ids == [*tokenizer.encode("a \u1200"), tokenizer.control("</s>")]
-    assert tokenizer.control("\u1200") not in ids
+    assert ids == [*tokenizer.encode("a \u1200"), tokenizer.special_id("</s>")]
+    assert tokenizer.special_id("\u1200") not in ids
 
 
 def test_tokens_that_only_the_template_makes_control(learned: dict[str, Tokenizer]) -> None:
@@ -231,7 +232,7 @@ def test_tokens_that_only_the_template_makes_control(learned: dict[str, Tokenize
     messages: list[Message] = [{"role": "user", "content": "a\n\n\nb"}]
     assert prompt_ids(messages, both.ours) == both.reference(messages, prompt=True)
     ids = prompt_ids([{"role": "user", "content": "<think>\n\n\n"}], both.ours)
-    assert ids.count(both.ours.control("<think>")) == 1 and ids.count(both.ours.control("\n\n\n")) == 2
+    assert ids.count(both.ours.special_id("<think>")) == 1 and ids.count(both.ours.special_id("\n\n\n")) == 2
     assert json.loads(both.ours.backend.to_str())["added_tokens"][-2]["special"] is False
 
 
@@ -281,7 +282,7 @@ def lookers(learned: dict[str, Tokenizer]) -> dict[tuple[str, str], Both]:
 @pytest.mark.parametrize("kind", BACKENDS)
 @pytest.mark.parametrize("name", LOOKING)
 def test_a_template_that_looks_at_what_was_said(lookers: dict[tuple[str, str], Both], kind: str, name: str) -> None:
-    """It decides as the reference's, of whatever is said; what is said and stays becomes no control token."""
+    """It decides as the reference's, of whatever is said; what is said and stays becomes no special token."""
     both = lookers[kind, name]
     plain = [text for text in THINKING if "think>" not in text]
     for said in THINKING:
@@ -296,5 +297,5 @@ def test_a_template_that_looks_at_what_was_said(lookers: dict[tuple[str, str], B
         if kind == "byte-level":
             assert both.theirs.decode(ours) == written
             spelt = sum(said.count(token) for token in ("<think>", "</think>")) * 2
-            think = [both.ours.control(token) for token in ("<think>", "</think>")]
+            think = [both.ours.special_id(token) for token in ("<think>", "</think>")]
             assert sum(i in think for i in ours) <= sum(i in think for i in theirs) <= spelt + 8

@@ -1,7 +1,6 @@
 """Folders of other tools open here, ours open there, and what is missing is named."""
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,10 @@ import pytest
 import transformers
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.chat_templates.chat import CHAT_TEMPLATE
 from gptwright.tokenizers.edge_cases import TEXTS
-from gptwright.tokenizers.formats.folder import READERS, end_ids
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.formats.folder import VOCAB_FILES, eos_ids
+from gptwright.tokenizers.formats.vocab_files import vocab_files
+from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -47,10 +46,10 @@ def test_other_tools_open_ours_with_equal_ids(any_kind: Tokenizer, tmp_path: Pat
         ids = theirs(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         assert any_kind.encode(text) == ids
         assert any_kind.decode(ids) == theirs.decode(ids, skip_special_tokens=True)
-    assert theirs.model_max_length == 100_000 and theirs.pad_token_id == any_kind.pad
+    assert theirs.model_max_length == 100_000 and theirs.pad_token_id == any_kind.pad_id
     theirs.save_pretrained(tmp_path / "again")
     again = Tokenizer.load(tmp_path / "again")
-    assert again.controls == any_kind.controls and again.encode(TEXTS[8]) == any_kind.encode(TEXTS[8])
+    assert again.special_tokens == any_kind.special_tokens and again.encode(TEXTS[8]) == any_kind.encode(TEXTS[8])
 
 
 def test_other_tools_know_berts_control_tokens(learned: dict[str, Tokenizer], tmp_path: Path) -> None:
@@ -85,28 +84,30 @@ def test_folders_of_other_tools(
         (tmp_path / "tokenizer_config.json").write_text('{"model_max_length": 1024}')
     tokenizer = Tokenizer.load(tmp_path)
     begin, end, pad, stop = expected
-    assert tokenizer.controls == Controls(begin=begin, end=str(end), pad=str(pad), stops=(str(stop),), template=None)
+    assert tokenizer.special_tokens == SpecialTokens(
+        bos=begin, eos=str(end), pad=str(pad), stop=(str(stop),), chat_template=None
+    )
     for text in TEXTS:
         assert tokenizer.encode(text) == theirs(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     tokenizer.save(tmp_path / "again")
-    assert Tokenizer.load(tmp_path / "again").controls == tokenizer.controls
+    assert Tokenizer.load(tmp_path / "again").special_tokens == tokenizer.special_tokens
 
 
 def test_what_a_folder_says_counts_more_than_names(folder: Path) -> None:
     added = {"__type": "AddedToken", "content": "<|end|>", "special": True}
     configure(folder, bos_token=None, eos_token=added, pad_token="<|pad|>", chat_template="{{ messages }}")
     (folder / "generation_config.json").write_text('{"eos_token_id": [2, 0, 4294967296, "x", 399999]}')
-    found = Tokenizer.load(folder).controls
-    assert found == Controls(begin="<|endoftext|>", end="<|end|>", pad="<|pad|>", stops=("<|end|>", "<|endoftext|>"),
-                             template="{{ messages }}")  # fmt: skip
+    found = Tokenizer.load(folder).special_tokens
+    assert found == SpecialTokens(bos="<|endoftext|>", eos="<|end|>", pad="<|pad|>", stop=("<|end|>", "<|endoftext|>"),
+                             chat_template="{{ messages }}")  # fmt: skip
     assert found.named == {"eos_token": "<|end|>", "pad_token": "<|pad|>"}
 
 
 def test_the_map_of_special_tokens_fills_what_the_configuration_leaves(folder: Path) -> None:
     (folder / "special_tokens_map.json").write_text('{"eos_token": {"content": "<|end|>"}, "bos_token": "<|user|>"}')
     configure(folder, bos_token="<|pad|>")
-    found = Tokenizer.load(folder).controls
-    assert (found.named["bos_token"], found.end, found.pad) == ("<|pad|>", "<|end|>", "<|end|>")
+    found = Tokenizer.load(folder).special_tokens
+    assert (found.named["bos_token"], found.eos, found.pad) == ("<|pad|>", "<|end|>", "<|end|>")
 
 
 BEFORE: dict[str, Any] = {
@@ -131,17 +132,17 @@ def test_a_text_begins_as_in_transformers(folder: Path, flags: str, kept: bool, 
         (folder / "tokenizer.json").write_text(json.dumps(state | {"post_processor": None}), "utf-8")
     theirs = transformers.AutoTokenizer.from_pretrained(folder)
     ours = Tokenizer.load(folder)
-    begin = [] if ours.begin is None else [ours.begin]
+    begin = [] if ours.bos_id is None else [ours.bos_id]
     assert [*begin, *ours.encode("the cat")] == theirs("the cat")["input_ids"]
     ours.save(folder / "again")
     again = transformers.AutoTokenizer.from_pretrained(folder / "again")
     assert again("the cat")["input_ids"] == theirs("the cat")["input_ids"]
-    assert Tokenizer.load(folder / "again").controls == ours.controls
+    assert Tokenizer.load(folder / "again").special_tokens == ours.special_tokens
 
 
 def test_ours_begins_in_transformers_as_here(any_kind: Tokenizer, tmp_path: Path) -> None:
     any_kind.save(tmp_path)
-    begin = [] if any_kind.begin is None else [any_kind.begin]
+    begin = [] if any_kind.bos_id is None else [any_kind.bos_id]
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)("the cat", split_special_tokens=True)["input_ids"]
     ours = [*begin, *any_kind.encode("the cat")]
     assert theirs[: len(ours)] == ours
@@ -178,27 +179,27 @@ def test_ends_that_the_model_names(folder: Path, config: Any, generation: Any, s
     (folder / "config.json").write_text(json.dumps({"eos_token_id": config}))
     if generation is not None:
         (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": generation}))
-    assert list(Tokenizer.load(folder).controls.stops) == stops
+    assert list(Tokenizer.load(folder).special_tokens.stop) == stops
     said = config if generation is None else generation
-    assert end_ids(folder) == ([] if said is None else said if isinstance(said, list) else [said])
+    assert eos_ids(folder) == ([] if said is None else said if isinstance(said, list) else [said])
 
 
 def test_where_templates_stand(folder: Path) -> None:
     configure(folder, chat_template=[{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}])
-    assert Tokenizer.load(folder).controls.template == "d"
+    assert Tokenizer.load(folder).special_tokens.chat_template == "d"
     configure(folder, chat_template=[{"name": "rag", "template": "r"}])
-    assert Tokenizer.load(folder).controls.template is None
+    assert Tokenizer.load(folder).special_tokens.chat_template is None
     (folder / "chat_template.jinja").write_text("{{ 'j' }}\n")
-    assert Tokenizer.load(folder).controls.template == "{{ 'j' }}\n"
+    assert Tokenizer.load(folder).special_tokens.chat_template == "{{ 'j' }}\n"
 
 
 def test_ours_comes_back_whole(learned: dict[str, Tokenizer], tmp_path: Path) -> None:
     tokenizer = learned["byte-level"]
-    odd = Controls(begin=None, end="<|pad|>", pad="<|end|>", stops=(), template=None)
-    for controls in (tokenizer.controls, odd):
-        Tokenizer(tokenizer.backend, controls).save(tmp_path)
-        assert Tokenizer.load(tmp_path).controls == controls
-    assert tokenizer.controls.template == CHAT_TEMPLATE
+    odd = SpecialTokens(bos=None, eos="<|pad|>", pad="<|end|>", stop=(), chat_template=None)
+    for special_tokens in (tokenizer.special_tokens, odd):
+        Tokenizer(tokenizer.backend, special_tokens).save(tmp_path)
+        assert Tokenizer.load(tmp_path).special_tokens == special_tokens
+    assert tokenizer.special_tokens.chat_template == CHAT_TEMPLATE
 
 
 def test_a_missing_and_a_damaged_tokenizer(folder: Path, tmp_path: Path) -> None:
@@ -206,10 +207,10 @@ def test_a_missing_and_a_damaged_tokenizer(folder: Path, tmp_path: Path) -> None
         Tokenizer.load(tmp_path / "none")
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "vocab.txt").write_text("a\n")
-    with pytest.raises(ArtifactError, match=r"vocab.txt only(.|\n)*gptwright.tokenizers.formats.files"):
+    with pytest.raises(ArtifactError, match=r"vocab.txt only(.|\n)*gptwright import .*vocab.txt"):
         Tokenizer.load(tmp_path / "old")
     (tmp_path / "old" / "vocab.txt").rename(tmp_path / "old" / "tokenizer.model")
-    with pytest.raises(ArtifactError, match=r"tokenizer.model only(.|\n)*gptwright.tokenizers.formats.sentencepiece"):
+    with pytest.raises(ArtifactError, match=r"tokenizer.model only(.|\n)*gptwright import .*tokenizer.model"):
         Tokenizer.load(tmp_path / "old")
     path = folder / "tokenizer.json"
     path.write_text(path.read_text("utf-8")[:-50], "utf-8")
@@ -217,13 +218,13 @@ def test_a_missing_and_a_damaged_tokenizer(folder: Path, tmp_path: Path) -> None
         Tokenizer.load(folder)
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", VOCAB_FILES)
 def test_what_reads_another_vocabulary_is_there(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(ArtifactError) as error:
         Tokenizer.load(tmp_path)
-    function, module = READERS[name].split(" of ")
-    assert hasattr(import_module(module), function) and READERS[name] in error.value.remedy
+    assert f"gptwright import {tmp_path / name}" in error.value.remedy
+    assert tmp_path / name in vocab_files(tmp_path / name) and tmp_path / name in vocab_files(tmp_path)
 
 
 def test_ids_with_large_gaps(folder: Path) -> None:
@@ -248,13 +249,13 @@ def test_a_folder_that_does_not_say_what_ends_a_text(folder: Path) -> None:
     with pytest.raises(ArtifactError, match="'eos_token'"):
         Tokenizer.load(folder)
     configure(folder, eos_token="<|done|>")
-    assert Tokenizer.load(folder).decode([Tokenizer.load(folder).end]) == ""
+    assert Tokenizer.load(folder).decode([Tokenizer.load(folder).eos_id]) == ""
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"eos_token": "<|gone|>"}, r"the control token <\|gone\|>"),
+        ({"eos_token": "<|gone|>"}, r"the special token <\|gone\|>"),
         ({"eos_token": 7}, "a token as eos_token"),
         ({"chat_template": 7}, "a chat template in"),
         ({"gptwright": {"end": "<|end|>"}}, "begin, end, pad and stops"),

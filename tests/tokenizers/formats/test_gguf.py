@@ -13,8 +13,8 @@ from transformers.integrations.gguf import convert_gguf_tokenizer
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.formats.gguf import BYTE, CONTROL, NORMAL, UNKNOWN, USER, tokenizer_of
-from gptwright.tokenizers.formats.pretokenizers import CUTS
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.formats.pretokenizers import PRETOKENIZERS
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from tokenizers import Tokenizer as Backend
 from tokenizers import models, pre_tokenizers, trainers
 
@@ -36,7 +36,7 @@ HOSTILE = [
 def byte_level(pre: str, **changes: Any) -> dict[str, Any]:
     """The values of a small "gpt2" vocabulary that was learned with this cut."""
     backend = Backend(models.BPE())
-    backend.pre_tokenizer = CUTS[pre].pre_tokenizer()
+    backend.pre_tokenizer = PRETOKENIZERS[pre].build()
     letters = pre_tokenizers.ByteLevel.alphabet()
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     trainer = trainers.BpeTrainer(vocab_size=330, special_tokens=special, initial_alphabet=letters, show_progress=False)
@@ -57,7 +57,7 @@ def byte_level(pre: str, **changes: Any) -> dict[str, Any]:
 
 
 def pieces(**changes: Any) -> dict[str, Any]:
-    """The values of a small "llama" vocabulary: controls, bytes, then pieces, each with another score."""
+    """The values of a small "llama" vocabulary: special_tokens, bytes, then pieces, each with another score."""
     words = ["▁the", "▁cat", "▁sat", "▁on", "▁mat", "he", "th", "▁t", "ca", "at", "▁c", "▁ca", "is", "his", "▁s"]
     words += ["▁▁", "▁▁▁▁", "你好", "ll", "''", "ab", "abc", "bc", "bcd", "abcd"]
     single = sorted(set("".join(words)) | set("thecatsonmdxyz.,?!'0123456789"))
@@ -93,7 +93,7 @@ def ids(backend: Backend, text: str) -> list[int]:
     return backend.encode(text, add_special_tokens=False).ids
 
 
-KNOWN_TO_THEM = [pre for pre in CUTS if pre not in ("smollm", "starcoder")]
+KNOWN_TO_THEM = [pre for pre in PRETOKENIZERS if pre not in ("smollm", "starcoder")]
 BACKENDS = {pre: (tokenizer_of(byte_level(pre))[0], theirs(byte_level(pre))) for pre in KNOWN_TO_THEM}
 PIECES = (tokenizer_of(pieces())[0], theirs(pieces()))
 SMOL = tokenizer_of(byte_level("smollm"))[0]
@@ -165,7 +165,7 @@ def test_text_never_becomes_a_control_token(text: str) -> None:
 
 
 def test_not_even_when_the_merges_say_so() -> None:
-    """Merges and pieces that spell a control token out of letters are not taken."""
+    """Merges and pieces that spell a special token out of letters are not taken."""
     metadata = byte_level("gpt-2")
     tokens, merges = metadata["tokenizer.ggml.tokens"], metadata["tokenizer.ggml.merges"]
     spelled = ("<|", "<|i", "<|im", "<|im_", "<|im_end", "end")
@@ -205,29 +205,29 @@ def test_a_control_token_that_is_a_word_is_refused() -> None:
 
 
 def test_control_tokens_and_the_template_of_a_chat_model() -> None:
-    _, controls = tokenizer_of(byte_level("smollm"))
-    assert controls == Controls(
-        begin=None,
-        end="<|im_end|>",
+    _, special_tokens = tokenizer_of(byte_level("smollm"))
+    assert special_tokens == SpecialTokens(
+        bos=None,
+        eos="<|im_end|>",
         pad="<|im_end|>",
-        stops=("<|im_end|>", "<|endoftext|>"),
-        template="{{ messages }}",
+        stop=("<|im_end|>", "<|endoftext|>"),
+        chat_template="{{ messages }}",
     )
     named = {"tokenizer.ggml.add_bos_token": True, "tokenizer.ggml.padding_token_id": 0}
-    _, controls = tokenizer_of(byte_level("smollm", **named))
-    assert (controls.begin, controls.pad) == ("<|im_start|>", "<|endoftext|>")
-    _, controls = tokenizer_of(byte_level("gpt-2", **{"tokenizer.ggml.eot_token_id": 1}))
-    assert controls.stops == ("<|im_end|>", "<|im_start|>", "<|endoftext|>")
+    _, special_tokens = tokenizer_of(byte_level("smollm", **named))
+    assert (special_tokens.bos, special_tokens.pad) == ("<|im_start|>", "<|endoftext|>")
+    _, special_tokens = tokenizer_of(byte_level("gpt-2", **{"tokenizer.ggml.eot_token_id": 1}))
+    assert special_tokens.stop == ("<|im_end|>", "<|im_start|>", "<|endoftext|>")
 
 
 def test_where_a_text_begins_is_said_by_the_file_or_by_custom() -> None:
-    assert tokenizer_of(byte_level("llama-bpe"))[1].begin == "<|im_start|>"
-    assert tokenizer_of(byte_level("llama-bpe", **{"tokenizer.ggml.add_bos_token": False}))[1].begin is None
-    assert tokenizer_of(byte_level("qwen2"))[1].begin is None
-    _, controls = tokenizer_of(pieces())
-    assert controls == Controls(begin="<s>", end="</s>", pad="</s>", stops=("</s>",), template=None)
+    assert tokenizer_of(byte_level("llama-bpe"))[1].bos == "<|im_start|>"
+    assert tokenizer_of(byte_level("llama-bpe", **{"tokenizer.ggml.add_bos_token": False}))[1].bos is None
+    assert tokenizer_of(byte_level("qwen2"))[1].bos is None
+    _, special_tokens = tokenizer_of(pieces())
+    assert special_tokens == SpecialTokens(bos="<s>", eos="</s>", pad="</s>", stop=("</s>",), chat_template=None)
     without = {key: value for key, value in pieces().items() if not key.endswith("bos_token_id")}
-    assert tokenizer_of(without)[1].begin is None
+    assert tokenizer_of(without)[1].bos is None
 
 
 def test_a_user_defined_token_stays_whole_and_one_that_ends_texts_is_a_control() -> None:
@@ -235,8 +235,8 @@ def test_a_user_defined_token_stays_whole_and_one_that_ends_texts_is_a_control()
     backend, _ = tokenizer_of(metadata)
     assert backend.encode("a\n\n\n b").tokens[1] == "\n\n\n"
     last = len(metadata["tokenizer.ggml.tokens"]) - 1
-    backend, controls = tokenizer_of(metadata | {"tokenizer.ggml.eos_token_id": last})
-    assert controls.end == "\n\n\n"
+    backend, special_tokens = tokenizer_of(metadata | {"tokenizer.ggml.eos_token_id": last})
+    assert special_tokens.eos == "\n\n\n"
     assert last not in ids(backend, "a\n\n\n b")
 
 
@@ -276,7 +276,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "broken end": ({"eos_token_id": 2.0}, "an id below 312"),
     "true begin": ({"bos_token_id": True}, "an id below 312 as tokenizer.ggml.bos_token_id"),
     "pad beyond": ({"padding_token_id": 2**32 - 1}, "tokenizer.ggml.padding_token_id"),
-    "an ordinary end": ({"eos_token_id": 40}, "control tokens to begin and end texts; got the ordinary"),
+    "an ordinary end": ({"eos_token_id": 40}, "special tokens to begin and end texts; got the ordinary"),
     "template of numbers": ({"../chat_template": (1, 2)}, "a text as tokenizer.chat_template"),
 }
 
@@ -290,10 +290,10 @@ def test_values_that_cannot_be_are_named(name: str) -> None:
         tokenizer_of(metadata)
 
 
-def test_tokens_that_are_not_spelled_in_letters_of_bytes_are_named() -> None:
+def test_tokens_that_are_not_characters_of_bytes_are_named() -> None:
     metadata = byte_level("smollm")
     kinds = (*metadata["tokenizer.ggml.token_type"][:-1], NORMAL)
-    with pytest.raises(ArtifactError, match=r"letters of bytes; got '\\n\\n\\n'"):
+    with pytest.raises(ArtifactError, match=r"characters of bytes; got '\\n\\n\\n'"):
         tokenizer_of(metadata | {"tokenizer.ggml.token_type": kinds})
 
 
@@ -331,8 +331,8 @@ def test_values_of_any_kind_are_an_error_or_a_tokenizer() -> None:
                     entries[draw.randrange(len(entries))] = draw.choice([*strange, *entries[:40]])
                 metadata[key] = tuple(entries)
         try:
-            backend, controls = tokenizer_of(metadata)
+            backend, special_tokens = tokenizer_of(metadata)
         except ArtifactError:
             continue
-        assert backend.token_to_id(controls.end) is not None
+        assert backend.token_to_id(special_tokens.eos) is not None
         backend.decode(ids(backend, WORDS))

@@ -62,9 +62,9 @@ def test_the_original_gives_the_same_ids(
 
 
 def test_its_control_tokens(tokenizer: Tokenizer, original: sentencepiece.SentencePieceProcessor) -> None:
-    assert (tokenizer.begin, tokenizer.end) == (original.bos_id(), original.eos_id()) == (1, 2)
+    assert (tokenizer.bos_id, tokenizer.eos_id) == (original.bos_id(), original.eos_id()) == (1, 2)
     assert tokenizer.vocab == original.vocab_size()
-    assert tokenizer.control_ids == {1, 2}
+    assert tokenizer.all_special_ids == {1, 2}
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_settings_that_are_followed(name: str, text: str, tmp_path: Path) -> Non
     for some in TEXTS:
         assert ours.encode(some) == theirs.encode(some)
         assert ours.decode(ours.encode(some)) == theirs.decode(theirs.encode(some))
-    assert (-1 if ours.begin is None else ours.begin, ours.end) == (theirs.bos_id(), theirs.eos_id())
-    assert theirs.pad_id() in (-1, ours.pad)
+    assert (-1 if ours.bos_id is None else ours.bos_id, ours.eos_id) == (theirs.bos_id(), theirs.eos_id())
+    assert theirs.pad_id() in (-1, ours.pad_id)
 
 
 def test_a_missing_model(tmp_path: Path) -> None:

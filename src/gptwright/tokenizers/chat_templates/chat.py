@@ -1,6 +1,6 @@
 """The chat template: `<|user|>text<|end|><|assistant|>text<|end|>`, or what a foreign model's folder brings.
 
-Roles and ends of turn are control tokens, inserted as ids; what people write is encoded as plain text, so nobody can
+Roles and ends of turn are special tokens, inserted as ids; what people write is encoded as plain text, so nobody can
 speak in another's role. Training, evaluation, PPO and serving all come through `render`.
 """
 
@@ -10,23 +10,8 @@ from typing import Any, cast
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.tokenizers.chat_templates.template import Message
 from gptwright.tokenizers.chat_templates.template_tokenization import Rendering
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, END_OF_TURN, ROLES
 from gptwright.tokenizers.tokenizer import Tokenizer
-
-END_OF_TEXT = "<|endoftext|>"
-PAD = "<|pad|>"
-END_OF_TURN = "<|end|>"
-ROLES = {"system": "<|system|>", "user": "<|user|>", "assistant": "<|assistant|>"}
-CONTROL_TOKENS = (END_OF_TEXT, PAD, END_OF_TURN, *ROLES.values())
-STOP_TOKENS = (END_OF_TURN, END_OF_TEXT, *ROLES.values())  # a reply ends where another would begin to speak
-
-# The same in Jinja, for other tools; it goes into tokenizer_config.json.
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
-)
-CONTROLS = Controls(begin=END_OF_TEXT, end=END_OF_TEXT, pad=PAD, stops=STOP_TOKENS, template=CHAT_TEMPLATE)
-"""Of every decoder's tokenizer that is learned here, so that each family can be taught to chat."""
 
 
 def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
@@ -37,14 +22,14 @@ def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int]
     """
     template = _template(tokenizer)
     if template != CHAT_TEMPLATE:
-        return Rendering(messages, tokenizer, template).learned()
+        return Rendering(messages, tokenizer, template).with_mask()
     ids: list[int] = []
     learned: list[bool] = []
     for message in messages:
         if message["role"] not in ROLES:
             raise InputError("a role of a conversation", f"'{message['role']}'", nearest(message["role"], ROLES))
-        words = [*tokenizer.encode(message["content"]), tokenizer.control(END_OF_TURN)]
-        ids += [tokenizer.control(ROLES[message["role"]]), *words]
+        words = [*tokenizer.encode(message["content"]), tokenizer.special_id(END_OF_TURN)]
+        ids += [tokenizer.special_id(ROLES[message["role"]]), *words]
         learned += [False, *[message["role"] == "assistant"] * len(words)]
     return ids, learned
 
@@ -54,14 +39,14 @@ def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer) -> list[int]:
     template = _template(tokenizer)
     if template != CHAT_TEMPLATE:
         return Rendering(messages, tokenizer, template).prompt()
-    return [*render(messages, tokenizer)[0], tokenizer.control(ROLES["assistant"])]
+    return [*render(messages, tokenizer)[0], tokenizer.special_id(ROLES["assistant"])]
 
 
 def _template(tokenizer: Tokenizer) -> str:
-    if tokenizer.controls.template is None:
+    if tokenizer.special_tokens.chat_template is None:
         raise ArtifactError("a model with a chat template", "one without",
                             "Use a model that was taught to chat.")  # fmt: skip
-    return tokenizer.controls.template
+    return tokenizer.special_tokens.chat_template
 
 
 def read_messages(value: Any, where: str) -> list[Message]:

@@ -16,10 +16,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_eval_context
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.tokenizers.chat_templates.special_token_escaping import joined, on_true_text
+from gptwright.tokenizers.chat_templates.special_token_escaping import joined, on_unescaped_text
 
-# Filters of Jinja's that look at letters by other ways than the methods of a text.
-_OF_LETTERS = ("title", "wordcount", "wordwrap", "escape", "e", "forceescape", "striptags", "urlencode", "urlize",
+# Filters of Jinja's that look at characters by other ways than the methods of a text.
+_FILTERS = ("title", "wordcount", "wordwrap", "escape", "e", "forceescape", "striptags", "urlencode", "urlize",
                "indent", "truncate", "format", "pprint", "filesizeformat")  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def render_text(template: str, messages: Sequence[Message], names: Mapping[str, 
 
 
 @lru_cache
-def knows(template: str, role: str, names: tuple[tuple[str, str], ...]) -> bool:
+def knows_role(template: str, role: str, names: tuple[tuple[str, str], ...]) -> bool:
     """Whether the template writes what this role says; some pass over system messages in silence."""
     probe = "\ue000probe\ue000"
     user = [Message(role="user", content="a")]
@@ -65,12 +65,12 @@ def knows(template: str, role: str, names: tuple[tuple[str, str], ...]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def passed_over(template: str, roles: tuple[str, ...], names: tuple[tuple[str, str], ...]) -> int | None:
+def skipped_message(template: str, roles: tuple[str, ...], names: tuple[tuple[str, str], ...]) -> int | None:
     """The place of the first message that the template does not write in a conversation of these roles, if any.
 
     Some write a system message only at the beginning. One that refuses the conversation will say so itself.
     """
-    probes = [chr(0xF0000 + place) for place in range(len(roles))]  # letters of nobody's language
+    probes = [chr(0xF0000 + place) for place in range(len(roles))]  # characters of no language
     messages = [Message(role=role, content=3 * probe) for role, probe in zip(roles, probes, strict=True)]
     try:
         text = render_text(template, messages, dict(names), prompt=False)
@@ -85,8 +85,8 @@ def _compiled(template: str) -> jinja2.Template:
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, loopcontrols]
     )
     filters: dict[str, Any] = environment.filters  # pyright: ignore[reportAssignmentType]
-    filters |= {"tojson": on_true_text(_tojson), "join": _join} | {
-        name: on_true_text(filters[name]) for name in _OF_LETTERS
+    filters |= {"tojson": on_unescaped_text(_tojson), "join": _join} | {
+        name: on_unescaped_text(filters[name]) for name in _FILTERS
     }
     environment.code_generator_class = _Generator
     environment.concat = joined  # pyright: ignore[reportAttributeAccessIssue]
@@ -136,7 +136,7 @@ def _join(context: EvalContext, value: Any, d: str = "", attribute: Any = None) 
 
 
 class _Generator(CodeGenerator):
-    """Jinja's, but that `a ~ b` keeps what people said."""
+    """Jinja's, but that `a ~ b` keeps escaped text escaped."""
 
     def visit_Concat(self, node: Any, frame: Any) -> None:
         self.write("environment.concat((")

@@ -1,4 +1,4 @@
-"""Rendered chat templates to ids: the template's control tokens become control ids, what people wrote never does."""
+"""Rendered chat templates to ids: the template's special tokens become ids, what people wrote never does."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.tokenizers.backend_variants import Token
 from gptwright.tokenizers.chat_templates.special_token_escaping import Escaping
-from gptwright.tokenizers.chat_templates.template import Message, knows, passed_over, render_text
+from gptwright.tokenizers.chat_templates.template import Message, knows_role, render_text, skipped_message
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -20,10 +20,10 @@ class Rendering:
 
     def __init__(self, messages: Sequence[Message], tokenizer: Tokenizer, template: str) -> None:
         self._tokenizer, self._template = tokenizer, template
-        self._names = tokenizer.controls.named
+        self._names = tokenizer.special_tokens.named
         self._check_roles(messages)
         contents = [_HALVES.sub("\ufffd", message["content"]) for message in messages]
-        self._escaping = Escaping(tokenizer.control_tokens, [template, *self._names.values(), *contents])
+        self._escaping = Escaping(tokenizer.all_special_tokens, [template, *self._names.values(), *contents])
         self._messages = [
             Message(role=message["role"], content=self._escaping.escape(content))
             for message, content in zip(messages, contents, strict=True)
@@ -33,15 +33,17 @@ class Rendering:
         """Ids up to where the assistant is to speak."""
         return [token.id for token in self._tokens(self._text(len(self._messages), prompt=True))]
 
-    def learned(self) -> tuple[list[int], list[bool]]:
+    def with_mask(self) -> tuple[list[int], list[bool]]:
         """Ids, and which of them the assistant says. Raises `ArtifactError` when the template does not show it."""
         text = self._text(len(self._messages), prompt=False)
         tokens = self._tokens(text)
-        spans = [self._said(i, text, tokens) for i, m in enumerate(self._messages) if m["role"] == "assistant"]
-        said = [any(start <= token.start and token.end <= end for start, end in spans) for token in tokens]
-        return [token.id for token in tokens], said
+        spans = [
+            self._assistant_span(i, text, tokens) for i, m in enumerate(self._messages) if m["role"] == "assistant"
+        ]
+        mask = [any(start <= token.start and token.end <= end for start, end in spans) for token in tokens]
+        return [token.id for token in tokens], mask
 
-    def _said(self, i: int, text: str, tokens: list[Token]) -> tuple[int, int]:
+    def _assistant_span(self, i: int, text: str, tokens: list[Token]) -> tuple[int, int]:
         """From where message `i` was to begin to the end of its turn, found by rendering what leads there."""
         if i == 0:
             raise InputError("a conversation that a user or the system begins", "one that the assistant begins",
@@ -59,35 +61,37 @@ class Rendering:
 
     def _text(self, count: int, *, prompt: bool) -> str:
         written = render_text(self._template, self._messages[:count], self._names, prompt=prompt)
-        return "".join([written])  # a plain str, as its twins stand there
+        return "".join([written])  # a plain str, as it stands escaped
 
     def _check_roles(self, messages: Sequence[Message]) -> None:
         for role in dict.fromkeys(message["role"] for message in messages):
-            if not knows(self._template, role, tuple(self._names.items())):
+            if not knows_role(self._template, role, tuple(self._names.items())):
                 raise InputError("roles that the model's chat template knows", f"'{role}'",
                                  "Leave those messages out, or put their text into the user's.")  # fmt: skip
 
-        place = passed_over(self._template, tuple(message["role"] for message in messages), tuple(self._names.items()))
+        place = skipped_message(
+            self._template, tuple(message["role"] for message in messages), tuple(self._names.items())
+        )
         if place is not None:
             raise InputError("messages that the model's chat template writes",
                              f"a message of the {messages[place]['role']}, number {place + 1}, which it passes over",
                              "Put it first, or put its text into the user's.")  # fmt: skip
 
     def _tokens(self, text: str) -> list[Token]:
-        """The template's control tokens, and between them what any text becomes, twins turned back."""
-        true = text.translate(self._escaping.show)
-        found, result, at = self._tokenizer.controls_in(text), list[Token](), 0
-        for control in [*found, None]:
-            start, end = (control.start, control.end) if control else (len(text), len(text))
-            result += self._words(true, at, start, first=not result)
-            if control:
-                result.append(control)
+        """The template's special tokens, and between them what any text becomes, unescaped."""
+        unescaped = text.translate(self._escaping.originals)
+        found, result, at = self._tokenizer.find_special_tokens(text), list[Token](), 0
+        for special in [*found, None]:
+            start, end = (special.start, special.end) if special else (len(text), len(text))
+            result += self._words(unescaped, at, start, first=not result)
+            if special:
+                result.append(special)
             at = end
         return result
 
-    def _words(self, true: str, start: int, end: int, *, first: bool) -> list[Token]:
+    def _words(self, unescaped: str, start: int, end: int, *, first: bool) -> list[Token]:
         if start == end:
             return []
-        backend = self._tokenizer.plain if first else self._tokenizer.after_control
-        found = backend.encode(true[start:end], add_special_tokens=False)
+        backend = self._tokenizer.text_backend if first else self._tokenizer.after_special_token
+        found = backend.encode(unescaped[start:end], add_special_tokens=False)
         return [Token(i, start + a, start + b) for i, (a, b) in zip(found.ids, found.offsets, strict=True)]

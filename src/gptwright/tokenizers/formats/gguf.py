@@ -1,17 +1,17 @@
 """The tokenizer inside a GGUF file: its values say every token, what kind it is, and how texts are cut and merged.
 
 Two kinds: "gpt2", byte-level merges in order, and "llama", SentencePiece's pieces, where the better score merges first
-and a character without a piece becomes its bytes. Either way text never becomes a control token.
+and a character without a piece becomes its bytes. Either way text never becomes a special token.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.formats.pretokenizers import CUTS, Cut
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.formats.pretokenizers import PRETOKENIZERS, PreTokenizerSpec
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 from tokenizers import Tokenizer as Backend
 
@@ -19,7 +19,7 @@ GGML = "tokenizer.ggml."
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 LONGEST_PIECE = 256  # characters; the merges that a piece implies cost its length squared
 # Where a reply ends, under the names that models gave it; a file names one or two of them at most.
-ENDS = (
+EOS_TOKENS = (
     "<|im_end|>",
     "<|eot_id|>",
     "<|eom_id|>",
@@ -34,51 +34,51 @@ REMEDY = "Make the file anew with llama.cpp's converter, or fetch it again."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Vocabulary:
-    """Every token with its kind, in the order of their ids, and the ids by token."""
+class GGUFVocabulary:
+    """Every token with its type, in the order of their ids, and the ids by token."""
 
     tokens: tuple[str, ...]
-    kinds: tuple[int, ...]
+    types: tuple[int, ...]
     ids: dict[str, int]
 
-    def of(self, *kinds: int) -> list[str]:
-        """The tokens of these kinds."""
-        return [token for token, kind in zip(self.tokens, self.kinds, strict=True) if kind in kinds]
+    def of(self, *types: int) -> list[str]:
+        """The tokens of these types."""
+        return [token for token, type_ in zip(self.tokens, self.types, strict=True) if type_ in types]
 
 
-def tokenizer_of(metadata: Mapping[str, Any]) -> tuple[Backend, Controls]:
-    """The tokenizer that a file's values describe, and its control tokens.
+def tokenizer_of(metadata: Mapping[str, Any]) -> tuple[Backend, SpecialTokens]:
+    """The tokenizer that a file's values describe, and its special tokens.
 
-    Bytes that a "gpt2" vocabulary has no letter for are left out of a text, as its makers' tokenizer leaves them out.
+    Bytes that a "gpt2" vocabulary has no character for are left out of a text, as in the original.
     Raises `ArtifactError` naming the value that is missing, damaged or unknown.
     """
     name = metadata.get(f"{GGML}model")
-    makers = {"gpt2": _byte_level, "llama": _pieces}
+    makers = {"gpt2": _byte_level, "llama": _byte_fallback}
     if not isinstance(name, str) or name not in makers:
         raise ArtifactError(f"a tokenizer.ggml.model among {', '.join(makers)}", ascii(name)[:60],
                             "Fetch the model as a Hugging Face folder.")  # fmt: skip
-    cut = _cut(metadata) if name == "gpt2" else Cut(begins=True)
+    spec = _pre_tokenizer(metadata) if name == "gpt2" else PreTokenizerSpec(add_bos=True)
     vocabulary = _vocabulary(metadata)
-    controls, vocabulary = _controls(metadata, vocabulary, cut)
+    special_tokens, vocabulary = _special_tokens(metadata, vocabulary, spec)
     try:
-        backend = makers[name](metadata, vocabulary, cut)
-        backend.add_special_tokens([_whole(token, True) for token in vocabulary.of(CONTROL, UNKNOWN)])
-        backend.add_tokens([_whole(token, False) for token in vocabulary.of(USER)])
+        backend = makers[name](metadata, vocabulary, spec)
+        backend.add_special_tokens([_added_token(token, True) for token in vocabulary.of(CONTROL, UNKNOWN)])
+        backend.add_tokens([_added_token(token, False) for token in vocabulary.of(USER)])
     except ArtifactError:
         raise
     except Exception as error:  # the Rust library raises plain Exception
         raise ArtifactError("a vocabulary that tokenizers can hold", str(error)[:200], REMEDY) from error
-    _check_controls(backend, vocabulary)
-    return backend, controls
+    _check_special_tokens(backend, vocabulary)
+    return backend, special_tokens
 
 
-def _whole(token: str, special: bool) -> AddedToken:
+def _added_token(token: str, special: bool) -> AddedToken:
     return AddedToken(token, normalized=False, special=special)
 
 
-def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
+def _vocabulary(metadata: Mapping[str, Any]) -> GGUFVocabulary:
     tokens = _array(metadata, "tokens", str)
-    kinds = _array(metadata, "token_type", int, len(tokens))
+    types = _array(metadata, "token_type", int, len(tokens))
     ids = {token: i for i, token in enumerate(tokens)}
     if len(ids) < len(tokens):
         i, token = next((i, token) for i, token in enumerate(tokens) if ids[token] != i)
@@ -86,9 +86,9 @@ def _vocabulary(metadata: Mapping[str, Any]) -> Vocabulary:
                             REMEDY)  # fmt: skip
     if "" in ids:
         raise ArtifactError("no empty token in tokenizer.ggml.tokens", f"one as {ids['']}", REMEDY)
-    if strange := set(kinds) - {NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE}:
+    if strange := set(types) - {NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE}:
         raise ArtifactError("numbers from 1 to 6 as tokenizer.ggml.token_type", str(min(strange)), REMEDY)
-    return Vocabulary(tokens=tokens, kinds=kinds, ids=ids)
+    return GGUFVocabulary(tokens=tokens, types=types, ids=ids)
 
 
 def _array(metadata: Mapping[str, Any], name: str, kind: type, length: int | None = None) -> tuple[Any, ...]:
@@ -101,20 +101,20 @@ def _array(metadata: Mapping[str, Any], name: str, kind: type, length: int | Non
     return found
 
 
-def _cut(metadata: Mapping[str, Any]) -> Cut:
+def _pre_tokenizer(metadata: Mapping[str, Any]) -> PreTokenizerSpec:
     name = metadata.get(f"{GGML}pre")
-    if not isinstance(name, str) or name not in CUTS:
+    if not isinstance(name, str) or name not in PRETOKENIZERS:
         got = "none" if name is None else ascii(name)[:60]
         raise ArtifactError("a known way to cut texts as tokenizer.ggml.pre", got,
-                            f"Known: {', '.join(CUTS)}. Fetch the model as a Hugging Face folder.")  # fmt: skip
-    return CUTS[name]
+                            f"Known: {', '.join(PRETOKENIZERS)}. Fetch a Hugging Face folder.")  # fmt: skip
+    return PRETOKENIZERS[name]
 
 
-def _byte_level(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> Backend:
-    letters = set(pre_tokenizers.ByteLevel.alphabet())
-    for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True):
-        if kind == NORMAL and not letters.issuperset(token):
-            raise ArtifactError("ordinary tokens in the letters of bytes", ascii(token)[:60], REMEDY)
+def _byte_level(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec) -> Backend:
+    characters = set(pre_tokenizers.ByteLevel.alphabet())
+    for token, type_ in zip(vocabulary.tokens, vocabulary.types, strict=True):
+        if type_ == NORMAL and not characters.issuperset(token):
+            raise ArtifactError("ordinary tokens in the characters of bytes", ascii(token)[:60], REMEDY)
     special = set(vocabulary.of(CONTROL, UNKNOWN))
     merges: list[tuple[str, str]] = []
     for i, text in enumerate(_array(metadata, "merges", str)):
@@ -123,13 +123,13 @@ def _byte_level(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -
             raise ArtifactError(f"two tokens that make a third as merge {i}", ascii(text)[:60], REMEDY)
         if left + right not in special:
             merges.append((left, right))
-    backend = Backend(models.BPE(vocab=vocabulary.ids, merges=merges, ignore_merges=cut.whole))
-    backend.pre_tokenizer = cut.pre_tokenizer()
+    backend = Backend(models.BPE(vocab=vocabulary.ids, merges=merges, ignore_merges=spec.ignore_merges))
+    backend.pre_tokenizer = spec.build()
     backend.decoder = decoders.ByteLevel()
     return backend
 
 
-def _pieces(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> Backend:
+def _byte_fallback(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec) -> Backend:
     # A space before every text, as SentencePiece and llama.cpp put it; transformers leaves it out before another space.
     spaced = metadata.get(f"{GGML}add_space_prefix", True) is not False
     unknown = vocabulary.of(UNKNOWN)
@@ -149,12 +149,12 @@ def _pieces(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> Ba
     return backend
 
 
-def _implied_merges(metadata: Mapping[str, Any], vocabulary: Vocabulary) -> list[tuple[str, str]]:
+def _implied_merges(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary) -> list[tuple[str, str]]:
     """Every way to make a piece of two others: the best score first, as SentencePiece merges."""
     scores = _array(metadata, "scores", float, len(vocabulary.tokens))
     if not all(math.isfinite(score) for score in scores):
         raise ArtifactError("finite numbers as tokenizer.ggml.scores", "others", REMEDY)
-    ids = {vocabulary.tokens[i]: i for i, kind in enumerate(vocabulary.kinds) if kind in (NORMAL, USER)}
+    ids = {vocabulary.tokens[i]: i for i, type_ in enumerate(vocabulary.types) if type_ in (NORMAL, USER)}
     found: list[tuple[float, int, int, str, str]] = []
     for piece, i in ids.items():
         if len(piece) > LONGEST_PIECE:
@@ -166,41 +166,51 @@ def _implied_merges(metadata: Mapping[str, Any], vocabulary: Vocabulary) -> list
     return [(left, right) for *_, left, right in found]
 
 
-def _controls(metadata: Mapping[str, Any], vocabulary: Vocabulary, cut: Cut) -> tuple[Controls, Vocabulary]:
-    """The control tokens, and the vocabulary with all of them marked as such."""
-    begin, end = _token(metadata, "bos_token_id", vocabulary), _token(metadata, "eos_token_id", vocabulary)
-    if end is None:
+def _special_tokens(
+    metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec
+) -> tuple[SpecialTokens, GGUFVocabulary]:
+    """The special tokens by their use, and the vocabulary with all of those marked as special."""
+    # The file spells separator so.
+    ids = {"bos": "bos", "eos": "eos", "unk": "unknown", "sep": "seperator", "pad": "padding", "cls": "cls",
+           "mask": "mask"}  # fmt: skip
+    found = {ours: _token(metadata, f"{theirs}_token_id", vocabulary) for ours, theirs in ids.items()}
+    bos, eos = found["bos"], found["eos"]
+    if eos is None:
         raise ArtifactError("tokenizer.ggml.eos_token_id", "no such value", REMEDY)
-    begins = metadata.get(f"{GGML}add_bos_token", cut.begins) is True
-    special = set(vocabulary.of(CONTROL, USER))
-    turns = [_token(metadata, name, vocabulary) for name in ("eot_token_id", "eom_token_id")]
-    stops = dict.fromkeys([end, *(token for token in turns if token), *(token for token in ENDS if token in special)])
-    named = {token for token in (begin, *stops) if token}
+    stop = _stop_tokens(metadata, vocabulary, eos)
+    named = {*stop, bos or eos}
+    types = [CONTROL if token in named else type_
+             for token, type_ in zip(vocabulary.tokens, vocabulary.types, strict=True)]  # fmt: skip
+    special_tokens = SpecialTokens(
+        bos=bos if metadata.get(f"{GGML}add_bos_token", spec.add_bos) is True else None,
+        eos=eos,
+        pad=found["pad"] or eos,
+        stop=stop,
+        chat_template=_chat_template(metadata),
+        names={f"{name}_token": token for name, token in found.items() if token},
+    )
     for token in named:
-        if vocabulary.kinds[vocabulary.ids[token]] not in (CONTROL, USER, UNKNOWN):
-            raise ArtifactError("control tokens to begin and end texts", f"the ordinary {ascii(token)[:60]}", REMEDY)
-    template = metadata.get("tokenizer.chat_template")
-    if template is not None and not isinstance(template, str):
-        raise ArtifactError("a text as tokenizer.chat_template", ascii(template)[:60], REMEDY)
-    ids = {"unk": "unknown", "sep": "seperator", "pad": "padding", "cls": "cls", "mask": "mask"}  # its own spelling
-    named_tokens = {"bos_token": begin, "eos_token": end} | {
-        f"{name}_token": _token(metadata, f"{theirs}_token_id", vocabulary) for name, theirs in ids.items()
-    }
-    kinds = tuple(
-        CONTROL if token in named else kind for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True)
-    )
-    controls = Controls(
-        begin=begin if begins else None,
-        end=end,
-        pad=_token(metadata, "padding_token_id", vocabulary) or end,
-        stops=tuple(stops),
-        template=template,
-        names={name: token for name, token in named_tokens.items() if token},
-    )
-    return controls, Vocabulary(tokens=vocabulary.tokens, kinds=kinds, ids=vocabulary.ids)
+        if vocabulary.types[vocabulary.ids[token]] not in (CONTROL, USER, UNKNOWN):
+            raise ArtifactError("special tokens to begin and end texts", f"the ordinary {ascii(token)[:60]}", REMEDY)
+    return special_tokens, replace(vocabulary, types=tuple(types))
 
 
-def _token(metadata: Mapping[str, Any], name: str, vocabulary: Vocabulary) -> str | None:
+def _chat_template(metadata: Mapping[str, Any]) -> str | None:
+    found = metadata.get("tokenizer.chat_template")
+    if found is not None and not isinstance(found, str):
+        raise ArtifactError("a text as tokenizer.chat_template", ascii(found)[:60], REMEDY)
+    return found
+
+
+def _stop_tokens(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, eos: str) -> tuple[str, ...]:
+    """What ends a text and what ends a turn: as the file says, and tokens with the usual names."""
+    turns = [_token(metadata, name, vocabulary) for name in ("eot_token_id", "eom_token_id")]
+    special = set(vocabulary.of(CONTROL, USER))
+    known = [token for token in EOS_TOKENS if token in special]
+    return tuple(dict.fromkeys([eos, *(token for token in turns if token), *known]))
+
+
+def _token(metadata: Mapping[str, Any], name: str, vocabulary: GGUFVocabulary) -> str | None:
     """The token whose id the file gives under this name."""
     i = metadata.get(GGML + name)
     if i is None:
@@ -210,10 +220,10 @@ def _token(metadata: Mapping[str, Any], name: str, vocabulary: Vocabulary) -> st
     return vocabulary.tokens[i]
 
 
-def _check_controls(backend: Backend, vocabulary: Vocabulary) -> None:
-    """No text may become a control token: not even that token's own text."""
+def _check_special_tokens(backend: Backend, vocabulary: GGUFVocabulary) -> None:
+    """No text may become a special token: not even that token's own text."""
     backend.encode_special_tokens = True
     for token in vocabulary.of(CONTROL):
         if vocabulary.ids[token] in backend.encode(token, add_special_tokens=False).ids:
-            raise ArtifactError("control tokens that no text can become", f"{ascii(token)[:60]}, a word of its own",
+            raise ArtifactError("special tokens that no text can become", f"{ascii(token)[:60]}, a word of its own",
                                 REMEDY)  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers.formats.gguf import BYTE, CONTROL, GGML, NORMAL, UNKNOWN, UNUSED, USER
-from gptwright.tokenizers.formats.pretokenizers import CUTS
+from gptwright.tokenizers.formats.pretokenizers import PRETOKENIZERS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 REMEDY = "Export it with --to hf."
@@ -28,14 +28,14 @@ def values_of(tokenizer: Tokenizer, vocab: int) -> dict[str, Any]:
         values = {"model": "llama", "scores": _scores(tokens, model["merges"]),
                   "add_space_prefix": "Strip" in decoder or "Metaspace" in decoder}  # fmt: skip
     elif model["type"] == "BPE" and '"ByteLevel"' in decoder:
-        values = {"model": "gpt2", "pre": _cut(state["pre_tokenizer"]),
+        values = {"model": "gpt2", "pre": _pre_tokenizer_name(state["pre_tokenizer"]),
                   "merges": tuple(f"{left} {right}" for left, right in model["merges"])}  # fmt: skip
     else:
         raise ArtifactError("a byte-level or byte-fallback tokenizer, to leave as GGUF", "another kind", REMEDY)
-    kinds = _kinds(tokenizer, tokens, model)
-    values |= {"tokens": tuple(tokens), "token_type": kinds, **_controls(tokenizer)}
+    kinds = _token_types(tokenizer, tokens, model)
+    values |= {"tokens": tuple(tokens), "token_type": kinds, **_special_ids(tokenizer)}
     named = {GGML + key: value for key, value in values.items()}
-    template = tokenizer.controls.template
+    template = tokenizer.special_tokens.chat_template
     return named if template is None else named | {"tokenizer.chat_template": template}
 
 
@@ -44,14 +44,14 @@ def _tokens(tokenizer: Tokenizer, vocab: int) -> list[str]:
     return [known.get(i, f"[PAD{i}]") for i in range(vocab)]
 
 
-def _kinds(tokenizer: Tokenizer, tokens: list[str], model: Mapping[str, Any]) -> tuple[int, ...]:
+def _token_types(tokenizer: Tokenizer, tokens: list[str], model: Mapping[str, Any]) -> tuple[int, ...]:
     added = tokenizer.backend.get_added_tokens_decoder()
     bytes_ = {f"<0x{byte:02X}>" for byte in range(256)} if model.get("byte_fallback") else set[str]()
 
     def kind(i: int, token: str) -> int:
         if bytes_ and token == model["unk_token"]:
             return UNKNOWN
-        if i in tokenizer.control_ids or (i in added and added[i].special):
+        if i in tokenizer.all_special_ids or (i in added and added[i].special):
             return CONTROL
         if i in added:
             return USER
@@ -62,15 +62,15 @@ def _kinds(tokenizer: Tokenizer, tokens: list[str], model: Mapping[str, Any]) ->
     return tuple(kind(i, token) for i, token in enumerate(tokens))
 
 
-def _controls(tokenizer: Tokenizer) -> dict[str, Any]:
+def _special_ids(tokenizer: Tokenizer) -> dict[str, Any]:
     """A reply ends with either of two tokens: what ends a text, and what ends a turn."""
-    values: dict[str, Any] = {"eos_token_id": tokenizer.end, "padding_token_id": tokenizer.pad}
-    if tokenizer.stop_ids[0] != tokenizer.end:
+    values: dict[str, Any] = {"eos_token_id": tokenizer.eos_id, "padding_token_id": tokenizer.pad_id}
+    if tokenizer.stop_ids[0] != tokenizer.eos_id:
         values["eot_token_id"] = tokenizer.stop_ids[0]
-    begin = tokenizer.controls.begin or tokenizer.controls.named.get("bos_token")
+    begin = tokenizer.special_tokens.bos or tokenizer.special_tokens.named.get("bos_token")
     if begin is not None:
-        values["bos_token_id"] = tokenizer.control(begin)
-    return values | {"add_bos_token": tokenizer.begin is not None}
+        values["bos_token_id"] = tokenizer.special_id(begin)
+    return values | {"add_bos_token": tokenizer.bos_id is not None}
 
 
 def _scores(tokens: list[str], merges: list[list[str]]) -> tuple[float, ...]:
@@ -81,12 +81,12 @@ def _scores(tokens: list[str], merges: list[list[str]]) -> tuple[float, ...]:
     return tuple(-float(order.get(token, len(order) + i)) for i, token in enumerate(tokens))
 
 
-def _cut(pre_tokenizer: Any) -> str:
+def _pre_tokenizer_name(pre_tokenizer: Any) -> str:
     found = _without_offsets(pre_tokenizer)
-    for name, cut in CUTS.items():
-        if _without_offsets(json.loads(cut.pre_tokenizer().__getstate__())) == found:
+    for name, spec in PRETOKENIZERS.items():
+        if _without_offsets(json.loads(spec.build().__getstate__())) == found:
             return name
-    raise ArtifactError(f"a way to cut texts among {', '.join(CUTS)}, to leave as GGUF", "another", REMEDY)
+    raise ArtifactError(f"a way to cut texts among {', '.join(PRETOKENIZERS)}, to leave as GGUF", "another", REMEDY)
 
 
 def _without_offsets(part: Any) -> Any:

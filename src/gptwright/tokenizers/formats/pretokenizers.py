@@ -1,7 +1,7 @@
-"""How byte-level vocabularies cut a text before they merge inside the pieces, by the names that llama.cpp gives them.
+"""How byte-level vocabularies split a text into words before they merge inside them, by llama.cpp's names for it.
 
-A vocabulary cut otherwise than it was learned gives other ids and a worse model, without any error: so an unknown name
-is refused.
+Another splitting than a vocabulary was learned with gives other ids and a worse model, without any error: so an unknown
+name is refused.
 """
 
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ _TEKKEN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
-    """`pattern` finds the pieces; without one they are GPT-2's, with every digit on its own if `digits`.
+class PreTokenizerSpec:
+    """`pattern` finds the words; without one they are GPT-2's, with every digit alone if `individual_digits`.
 
-    A piece that is `whole` a token stays one, whatever the merges say. `begins`: a text has the begin token before it
+    With `ignore_merges` a word that is a token stays one, whatever the merges say. `add_bos`: a text has bos before it
     unless the file says otherwise.
     """
 
     pattern: str | None = None
-    digits: bool = False
-    whole: bool = False
-    begins: bool = False
+    individual_digits: bool = False
+    ignore_merges: bool = False
+    add_bos: bool = False
 
-    def pre_tokenizer(self) -> pre_tokenizers.PreTokenizer:
+    def build(self) -> pre_tokenizers.PreTokenizer:
         """The same as a part of `tokenizers`."""
         if self.pattern is not None:
             return pre_tokenizers.Sequence(
@@ -42,22 +42,22 @@ class Cut:
                 ]
             )
         words = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        if not self.digits:
+        if not self.individual_digits:
             return words
         return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), words])
 
 
-LLAMA3 = Cut(pattern=_LLAMA3, whole=True, begins=True)
-QWEN2 = Cut(pattern=_QWEN2)
-CUTS: dict[str, Cut] = {
-    "gpt-2": Cut(),
-    "smollm": Cut(digits=True),
-    "starcoder": Cut(digits=True),
+LLAMA3 = PreTokenizerSpec(pattern=_LLAMA3, ignore_merges=True, add_bos=True)
+QWEN2 = PreTokenizerSpec(pattern=_QWEN2)
+PRETOKENIZERS: dict[str, PreTokenizerSpec] = {
+    "gpt-2": PreTokenizerSpec(),
+    "smollm": PreTokenizerSpec(individual_digits=True),
+    "starcoder": PreTokenizerSpec(individual_digits=True),
     "llama-bpe": LLAMA3,
     "llama3": LLAMA3,
     "llama-v3": LLAMA3,
     "falcon3": LLAMA3,
-    "tekken": Cut(pattern=_TEKKEN, whole=True, begins=True),
+    "tekken": PreTokenizerSpec(pattern=_TEKKEN, ignore_merges=True, add_bos=True),
     "qwen2": QWEN2,
     "deepseek-r1-qwen": QWEN2,
 }

@@ -1,8 +1,8 @@
 """sentencepiece's .model, in which LLaMA 1 and 2 were released: pieces with scores, in a Protocol Buffers message.
 
 Only byte-pair models that leave the text as it is are read, as LLaMA's do; what another would do is refused by its
-name. Of two neighbours whose union is a piece
-those with the best score are merged first, so every way to put a piece together becomes a merge.
+name. Of two neighbours whose union is a piece those with the best score are merged first, so every way to put a piece
+together becomes a merge.
 """
 
 import struct
@@ -14,13 +14,13 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers import bytefallback
 from gptwright.tokenizers.bpe_training import Merges
 from gptwright.tokenizers.formats.folder import LARGEST
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.special_tokens import SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 LONGEST = 256  # characters of a piece; sentencepiece's own limit is 16 by default
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED, _BYTE = 1, 2, 3, 4, 5, 6
 _KINDS: dict[int | bytes, str] = {1: "unigram", 2: "bpe", 3: "word", 4: "char"}
-_NAMES = {"begin": (46, "<s>"), "end": (47, "</s>"), "pad": (48, "<pad>")}  # fields of the trainer's settings
+_NAMES = ((46, "<s>"), (47, "</s>"), (48, "<pad>"))  # bos, eos, pad: fields of the trainer's settings, usual names
 _Field = tuple[int, int | bytes]
 _Fields = dict[int, int | bytes]
 
@@ -37,6 +37,16 @@ def read_sentencepiece(path: Path) -> Tokenizer:
     pieces, trainer, normalizer, denormalizer = _read(path)
     _check_settings(path, trainer, normalizer, denormalizer)
     vocab = {piece.text: i for i, piece in enumerate(pieces)}
+    _check_pieces(path, pieces, vocab)
+    special = [piece.text for piece in pieces if piece.type == _CONTROL]
+    names = [_name(trainer.get(field), usual) for field, usual in _NAMES]
+    bos, eos, pad = (name if name in special else None for name in names)
+    eos = eos or bytefallback.UNKNOWN
+    special_tokens = SpecialTokens(bos=bos, eos=eos, pad=pad or eos, stop=(eos,), chat_template=None)
+    return bytefallback.build(vocab, _merges(pieces), special_tokens, special, spaced=bool(normalizer.get(3, 1)))
+
+
+def _check_pieces(path: Path, pieces: list[_Piece], vocab: dict[str, int]) -> None:
     if len(vocab) < len(pieces) or not vocab.keys() >= {*bytefallback.BYTES, bytefallback.UNKNOWN}:
         raise _unlike(path, "each piece once, with <unk> and 256 bytes", "others")
     for piece in pieces:
@@ -44,12 +54,6 @@ def read_sentencepiece(path: Path) -> Tokenizer:
             raise _unlike(path, "no symbols of its user's", f"{piece.text!r}, which is cut out of every text")
         if piece.type == _UNUSED and len(piece.text) == 1:
             raise _unlike(path, "no characters that are switched off", repr(piece.text))
-    controls = [piece.text for piece in pieces if piece.type == _CONTROL]
-    names = {use: _name(trainer.get(field), usual) for use, (field, usual) in _NAMES.items()}
-    begin, end, pad = (names[use] if names[use] in controls else None for use in _NAMES)
-    end = end or bytefallback.UNKNOWN
-    named = Controls(begin=begin, end=end, pad=pad or end, stops=(end,), template=None)
-    return bytefallback.build(vocab, _merges(pieces), named, controls, spaced=bool(normalizer.get(3, 1)))
 
 
 def _check_settings(path: Path, trainer: _Fields, normalizer: _Fields, denormalizer: _Fields) -> None:
@@ -69,7 +73,7 @@ def _check_settings(path: Path, trainer: _Fields, normalizer: _Fields, denormali
 
 
 def _name(value: int | bytes | None, usual: str) -> str:
-    """The name that a model gives to one of its control pieces."""
+    """The name that a model gives to one of its special pieces."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) and value else usual
 
 

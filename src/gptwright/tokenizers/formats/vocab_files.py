@@ -1,13 +1,13 @@
 """Vocabularies as they were released: GPT-2's encoder.json and vocab.bpe, tiktoken's ranks, GPT-1's, BERT's vocab.txt.
 
-Each function gives a `Tokenizer`; `save` it, and the folder opens everywhere. Files may come from anywhere, so each is
-checked before anything is built from it. For sentencepiece's .model see `sentencepiece`.
+`read_vocab` knows them by their names, sentencepiece's .model too. Files may come from anywhere, so each is checked
+before anything is built from it.
 """
 
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -15,27 +15,69 @@ from typing import Any, cast
 from gptwright.foundations.errors import ArtifactError
 from gptwright.tokenizers import bytelevel, gpt1, wordpiece
 from gptwright.tokenizers.bpe_training import Merges
-from gptwright.tokenizers.byte_unicode import LETTER_OF_BYTE, bytes_of, spelled
-from gptwright.tokenizers.formats.folder import LARGEST
-from gptwright.tokenizers.special_tokens import Controls
+from gptwright.tokenizers.byte_unicode import BYTE_TO_UNICODE, bytes_to_unicode, unicode_to_bytes
+from gptwright.tokenizers.formats.folder import LARGEST, VOCAB_FILES
+from gptwright.tokenizers.formats.sentencepiece import read_sentencepiece
+from gptwright.tokenizers.special_tokens import END_OF_TEXT, SpecialTokens
 from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-END_OF_TEXT = "<|endoftext|>"
 LONGEST = 1024  # bytes of a token; released vocabularies stay below 200
 # How GPT-3.5's and GPT-4's vocabulary, cl100k_base, cuts words.
 CL100K_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
+PAIRS = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"), ("encoder_bpe_40000.json", "vocab_40000.bpe"))
+"""a vocabulary and its merges lie side by side"""
+TIKTOKEN: dict[str, tuple[str, dict[str, int]]] = {
+    "r50k_base": (GPT2_PATTERN, {END_OF_TEXT: 50256}),
+    "p50k_base": (GPT2_PATTERN, {END_OF_TEXT: 50256}),
+    "cl100k_base": (
+        CL100K_PATTERN,
+        {END_OF_TEXT: 100257, "<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260,
+         "<|endofprompt|>": 100276},
+    ),
+}  # fmt: skip
+"""how OpenAI's vocabularies split words, and the ids of their special tokens, by the names of their files"""
+
+
+def vocab_files(source: Path) -> list[Path]:
+    """The files of the vocabulary at a path, which is one of them or a folder with one; none where there is no such.
+
+    A folder with a tokenizer.json or a config.json is opened as it is, and so has none.
+    """
+    if source.is_dir():
+        whole = any((source / name).exists() for name in ("tokenizer.json", "config.json"))
+        found = [] if whole else [file for name in VOCAB_FILES if (file := source / name).is_file()]
+        return vocab_files(found[0]) if found else []
+    for pair in PAIRS:
+        if source.name in pair:
+            return [source.with_name(name) for name in pair]
+    return [source] if source.name == "vocab.txt" or source.suffix in (".model", ".tiktoken") else []
+
+
+def read_vocab(files: Sequence[Path]) -> Tokenizer:
+    """The tokenizer of the files that `vocab_files` found. Raises `ArtifactError` for what is missing or damaged."""
+    file = files[0]
+    if len(files) == 2:
+        return read_gpt1(*files) if gpt1.END_OF_WORD in _read_text(file) else read_gpt2(*files)
+    if file.suffix == ".model":
+        return read_sentencepiece(file)
+    if file.suffix != ".tiktoken":
+        return read_bert(file)
+    if file.stem not in TIKTOKEN:
+        raise ArtifactError(f"the name of a known vocabulary, {', '.join(TIKTOKEN)}, which says how it splits words",
+                            file.name, "Take its tokenizer.json, or give the file its first name.")  # fmt: skip
+    return read_tiktoken(file, *TIKTOKEN[file.stem])
 
 
 def read_gpt2(encoder: Path, merges: Path) -> Tokenizer:
     """GPT-2's encoder.json and vocab.bpe, or vocab.json and merges.txt as other tools call them."""
     vocab = _read_vocab(encoder)
-    missing = [letter for letter in LETTER_OF_BYTE.values() if letter not in vocab]
+    missing = [character for character in BYTE_TO_UNICODE.values() if character not in vocab]
     if missing:
-        raise _fault(encoder, "a token for every byte", f"none for byte {bytes_of(missing[0])!r}")
+        raise _fault(encoder, "a token for every byte", f"none for byte {unicode_to_bytes(missing[0])!r}")
     return bytelevel.build(vocab, _read_merges(merges, vocab), _ends_with(END_OF_TEXT, vocab, encoder))
 
 
@@ -61,39 +103,41 @@ def read_bert(vocab: Path) -> Tokenizer:
         if token in ids:
             raise _fault(vocab, f"a new token on line {number}", f"{token!r} of line {ids[token] + 1}")
         ids[token] = number - 1
-    for token in wordpiece.CONTROL_TOKENS:
+    for token in wordpiece.SPECIAL_TOKENS:
         if token not in ids:
             raise _fault(vocab, f"the token {token}", "a vocabulary without it")
-    said = _read_config(vocab.parent / "tokenizer_config.json")
+    config = _read_config(vocab.parent / "tokenizer_config.json")
     cased = any(token != token.lower() for token in ids if not (token.startswith("[") and token.endswith("]")))
     return wordpiece.build(
         ids,
-        lowercase=said.get("do_lower_case", not cased),
-        strip_accents=said.get("strip_accents"),
-        chinese=said.get("tokenize_chinese_chars", True),
+        lowercase=config.get("do_lower_case", not cased),
+        strip_accents=config.get("strip_accents"),
+        chinese=config.get("tokenize_chinese_chars", True),
     )
 
 
 def read_tiktoken(ranks: Path, pattern: str = GPT2_PATTERN, special: Mapping[str, int] | None = None) -> Tokenizer:
     """A .tiktoken file: a token in base64 and its rank on each line; ranks are ids.
 
-    `special` are the control tokens with their ids, the first of which ends texts; by default `<|endoftext|>` with the
+    `special` are the special tokens with their ids, the first of which ends texts; by default `<|endoftext|>` with the
     first id above all ranks, as in r50k_base. p50k_base has it at 50256; cl100k_base at 100257, with `CL100K_PATTERN`.
     """
     table = _read_ranks(ranks)
-    controls = dict(special) if special else {END_OF_TEXT: max(table.values()) + 1}
-    vocab = {spelled(token): rank for token, rank in table.items()}
-    for token, i in controls.items():
+    ids_of_special = dict(special) if special else {END_OF_TEXT: max(table.values()) + 1}
+    vocab = {bytes_to_unicode(token): rank for token, rank in table.items()}
+    for token, i in ids_of_special.items():
         if token in vocab or i in table.values() or not 0 <= i <= 2 * len(table) + 1000:
             raise _fault(ranks, f"room for {token} at id {i}", "an id that is taken or far away")
-    ends = _ends_with(next(iter(controls)), controls, ranks)
-    return bytelevel.build(vocab | controls, _merges_of(table, ranks), ends, pattern=pattern, special=list(controls))
+    special_tokens = _ends_with(next(iter(ids_of_special)), ids_of_special, ranks)
+    return bytelevel.build(
+        vocab | ids_of_special, _merges_of(table, ranks), special_tokens, pattern=pattern, special=list(ids_of_special)
+    )
 
 
-def _ends_with(token: str, vocab: Mapping[str, int], path: Path, *, begins: bool = True) -> Controls:
+def _ends_with(token: str, vocab: Mapping[str, int], path: Path, *, begins: bool = True) -> SpecialTokens:
     if token not in vocab:
         raise _fault(path, f"the token {token}", "a vocabulary without it")
-    return Controls(begin=token if begins else None, end=token, pad=token, stops=(token,), template=None)
+    return SpecialTokens(bos=token if begins else None, eos=token, pad=token, stop=(token,), chat_template=None)
 
 
 def _read_config(path: Path) -> dict[str, bool]:
@@ -185,7 +229,7 @@ def _merges_of(ranks: Mapping[bytes, int], path: Path) -> Merges:
             parts = _merged(token, ranks, rank)
             if len(parts) != 2:
                 raise _fault(path, f"two earlier tokens that make {token!r:.60}", f"{len(parts)}")
-            merges.append((spelled(parts[0]), spelled(parts[1])))
+            merges.append((bytes_to_unicode(parts[0]), bytes_to_unicode(parts[1])))
     return merges
 
 

@@ -31,7 +31,7 @@ class Encoding:
     codec: str
 
 
-def encoding(label: str) -> Encoding | None:
+def lookup_encoding(label: str) -> Encoding | None:
     """What a label stands for, by the table of the WHATWG and then by Python's; None when neither knows it."""
     found = webencodings.lookup(label)
     # The web reads some old encodings as nothing at all, and any byte as a private character; Python knows better.
@@ -47,7 +47,7 @@ def encoding(label: str) -> Encoding | None:
 
 def of_codec(codec: str) -> Encoding:
     """The encoding that one of Python's codecs stands for."""
-    return encoding(_LABELS.get(codec, codec)) or Encoding(codec, codec)
+    return lookup_encoding(_LABELS.get(codec, codec)) or Encoding(codec, codec)
 
 
 _LABELS = {

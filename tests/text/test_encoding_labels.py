@@ -1,6 +1,6 @@
 import pytest
 
-from gptwright.text.labels import decode_as, encoding, of_codec
+from gptwright.text.encoding_labels import decode_as, lookup_encoding, of_codec
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ from gptwright.text.labels import decode_as, encoding, of_codec
     ],
 )
 def test_labels_mean_what_browsers_take_them_for(label: str, name: str) -> None:
-    found = encoding(label)
+    found = lookup_encoding(label)
     assert found is not None and found.name == name
 
 
 @pytest.mark.parametrize("label", ["martian", "", "base64", "rot13", "undefined", "a\0b"])
 def test_what_is_no_encoding_of_text_is_unknown(label: str) -> None:
-    assert encoding(label) is None
+    assert lookup_encoding(label) is None
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_what_is_no_encoding_of_text_is_unknown(label: str) -> None:
     ],
 )
 def test_what_browsers_know_beyond_the_codecs(label: str, data: bytes, text: str) -> None:
-    found = encoding(label)
+    found = lookup_encoding(label)
     assert found is not None and decode_as(data, found) == text
 
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.tokenizers.byte_unicode import bytes_of
+from gptwright.tokenizers.byte_unicode import unicode_to_bytes
 from gptwright.tokenizers.edge_cases import TEXTS
-from gptwright.tokenizers.formats.files import CL100K_PATTERN, read_bert, read_gpt1, read_gpt2, read_tiktoken
+from gptwright.tokenizers.formats.vocab_files import CL100K_PATTERN, read_bert, read_gpt1, read_gpt2, read_tiktoken
 from gptwright.tokenizers.tiktoken_backend import GPT2_PATTERN
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -41,9 +41,9 @@ def merges_text(tokenizer: Tokenizer) -> str:
 
 
 def ranks_of(tokenizer: Tokenizer) -> dict[bytes, int]:
-    """The vocabulary numbered as OpenAI does: bytes and merges from 0 on, control tokens behind them."""
-    learned = sorted((i, t) for t, i in model_of(tokenizer)["vocab"].items() if i not in tokenizer.control_ids)
-    return {bytes_of(token) or b"": rank for rank, (_, token) in enumerate(learned)}
+    """The vocabulary numbered as OpenAI does: bytes and merges from 0 on, special tokens behind them."""
+    learned = sorted((i, t) for t, i in model_of(tokenizer)["vocab"].items() if i not in tokenizer.all_special_ids)
+    return {unicode_to_bytes(token) or b"": rank for rank, (_, token) in enumerate(learned)}
 
 
 def ranks_text(ranks: dict[bytes, int]) -> str:
@@ -57,8 +57,8 @@ def test_gpt2(learned: dict[str, Tokenizer], write: Write) -> None:
     reference = transformers.GPT2Tokenizer(*map(str, files))
     for text in TEXTS:
         assert tokenizer.encode(text) == reference(text, split_special_tokens=True)["input_ids"]
-    assert (tokenizer.begin, tokenizer.end, tokenizer.pad, tokenizer.stop_ids) == (0, 0, 0, [0])
-    assert tokenizer.controls.template is None
+    assert (tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id, tokenizer.stop_ids) == (0, 0, 0, [0])
+    assert tokenizer.special_tokens.chat_template is None
 
 
 @pytest.mark.parametrize("pattern", [GPT2_PATTERN, CL100K_PATTERN])
@@ -69,13 +69,13 @@ def test_tiktoken(learned: dict[str, Tokenizer], write: Write, pattern: str) -> 
     reference = tiktoken.Encoding("ours", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
     for text in TEXTS:
         assert tokenizer.encode(text) == reference.encode_ordinary(text)
-    assert tokenizer.control_ids == set(special.values())
-    assert (tokenizer.end, tokenizer.vocab) == (len(ranks) + 7, len(ranks) + 9)
+    assert tokenizer.all_special_ids == set(special.values())
+    assert (tokenizer.eos_id, tokenizer.vocab) == (len(ranks) + 7, len(ranks) + 9)
 
 
 def test_tiktoken_puts_the_end_of_text_behind_all_ranks(learned: dict[str, Tokenizer], write: Write) -> None:
     ranks = ranks_of(learned["byte-level"])
-    assert read_tiktoken(write("ours.tiktoken", ranks_text(ranks))).end == len(ranks)
+    assert read_tiktoken(write("ours.tiktoken", ranks_text(ranks))).eos_id == len(ranks)
 
 
 def test_gpt1(learned: dict[str, Tokenizer], write: Write) -> None:
@@ -84,7 +84,7 @@ def test_gpt1(learned: dict[str, Tokenizer], write: Write) -> None:
     tokenizer, reference = read_gpt1(*files), transformers.OpenAIGPTTokenizer(*map(str, files))
     for text in TEXTS:
         assert tokenizer.encode(text) == reference(text, split_special_tokens=True)["input_ids"]
-    assert (tokenizer.begin, tokenizer.end) == (None, tokenizer.control("<unk>"))
+    assert (tokenizer.bos_id, tokenizer.eos_id) == (None, tokenizer.special_id("<unk>"))
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
