@@ -73,30 +73,30 @@ def scripted(model: Model, *said: str | bytes | int) -> Model:
 
 def test_a_reply_comes_in_pieces_and_the_last_says_why_it_ended(model: Model) -> None:
     end = model.tokenizer.control(END_OF_TEXT)
-    pieces = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("abc", Sampling()))
-    assert [piece.text for piece in pieces] == ["x", "猫", "y", ""]
-    assert [piece.finish for piece in pieces] == [None, None, None, "stop"]
-    assert [piece.completion_tokens for piece in pieces] == [1, 4, 5, 6]
-    assert {piece.prompt_tokens for piece in pieces} == {4}
+    chunks = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("abc", Sampling()))
+    assert [chunk.text for chunk in chunks] == ["x", "猫", "y", ""]
+    assert [chunk.finish for chunk in chunks] == [None, None, None, "stop"]
+    assert [chunk.completion_tokens for chunk in chunks] == [1, 4, 5, 6]
+    assert {chunk.prompt_tokens for chunk in chunks} == {4}
 
 
 def test_a_stop_text_ends_the_reply_and_is_no_part_of_it(model: Model) -> None:
-    pieces = list(scripted(model, "q", "\n", "\n", "z").stream("abc", Sampling(stop=("\n\n",))))
-    assert "".join(piece.text for piece in pieces) == "q"
-    assert (pieces[-1].finish, pieces[-1].completion_tokens) == ("stop", 3)
+    chunks = list(scripted(model, "q", "\n", "\n", "z").stream("abc", Sampling(stop=("\n\n",))))
+    assert "".join(chunk.text for chunk in chunks) == "q"
+    assert (chunks[-1].finish, chunks[-1].completion_tokens) == ("stop", 3)
 
 
 def test_half_a_stop_text_is_given_out_at_the_end(model: Model) -> None:
-    pieces = list(scripted(model, "q", "\n").stream("abc", Sampling(stop=("\n\n",))))
-    assert "".join(piece.text for piece in pieces) == "q\n"
-    assert pieces[-1].finish == "length"
+    chunks = list(scripted(model, "q", "\n").stream("abc", Sampling(stop=("\n\n",))))
+    assert "".join(chunk.text for chunk in chunks) == "q\n"
+    assert chunks[-1].finish == "length"
 
 
 def test_half_a_character_at_the_end_is_shown_as_such(model: Model) -> None:
-    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling()))
-    assert "".join(piece.text for piece in pieces) == "q\ufffd"
-    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling(stop=("\ufffd",))))
-    assert "".join(piece.text for piece in pieces) == "q"
+    chunks = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling()))
+    assert "".join(chunk.text for chunk in chunks) == "q\ufffd"
+    chunks = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling(stop=("\ufffd",))))
+    assert "".join(chunk.text for chunk in chunks) == "q"
 
 
 def test_a_text_begins_as_the_family_begins_texts(model: Model) -> None:
@@ -136,8 +136,8 @@ def test_streamed_chat_and_batched_answers_say_the_same(model: Model) -> None:
 
 
 def test_what_is_not_given_is_as_the_folder_says(model: Model) -> None:
-    pieces = list(model.stream_chat(CHAT, model.sampling))
-    assert pieces[-1].completion_tokens <= 9
+    chunks = list(model.stream_chat(CHAT, model.sampling))
+    assert chunks[-1].completion_tokens <= 9
 
 
 def test_a_full_context_ends_with_length(network: GPT2, tokenizer: Tokenizer) -> None:

@@ -14,8 +14,8 @@ from fastapi import FastAPI
 
 from gptwright.inference.engine import PromptTooLong
 from gptwright.inference.sampling import Sampling
-from gptwright.inference.stream import Piece, Prompt
-from gptwright.pipelines.truncation import room_for_prompt, without_oldest
+from gptwright.inference.stream import Chunk, Prompt
+from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.serving.api import create_app
 from gptwright.serving.server import take_port
 
@@ -35,7 +35,7 @@ class FakeModel:
 
     name: str = "tiny"
     context: int = 64
-    at_once: int = 1
+    max_requests: int = 1
     reply: str = "Hello there, my friend."
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=32))
     tokenizer: FakeTokenizer = field(default_factory=FakeTokenizer)
@@ -62,24 +62,24 @@ class FakeModel:
         text = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
         return Prompt(self.text_ids(text), text)
 
-    def fitted(self, messages: Any, sampling: Sampling) -> Any:
-        return without_oldest(messages, lambda some: sum(len(m["content"].split()) for m in some),
+    def truncated(self, messages: Any, sampling: Sampling) -> Any:
+        return drop_oldest_turns(messages, lambda some: sum(len(m["content"].split()) for m in some),
                               room_for_prompt(self.context, sampling.max_tokens))  # fmt: skip
 
-    def matcher(self, sampling: Sampling, *, begins: bool) -> None:
+    def matcher(self, sampling: Sampling, *, starts_text: bool) -> None:
         pass
 
     def _kept(self, prompt: Any, words: int) -> list[int]:
         self.read.append(prompt)
         return [len(self.read) - 1] * words
 
-    def open(
+    def open_stream(
         self,
         ids: list[int],
         sampling: Sampling,
         *,
         seed: int | None,
-        begins: bool = True,
+        starts_text: bool = True,
         echo: Prompt | None = None,
     ) -> "FakeStream":
         self.asked.append((self.read[ids[0]] if ids else "", sampling))
@@ -109,15 +109,15 @@ class FakeStream:
         self.cut = len(words) >= most
         self.said = self.told = 0
 
-    def next(self) -> Piece | None:
+    def next(self) -> Chunk | None:
         if self.said == self.told:
             return None
         self.told += 1
         text = " ".join(["", *self.words[self.told - 1 : self.told]][self.told == 1 :])
         if self.told < len(self.words):
-            return Piece(text, None, self.prompt, self.told)
+            return Chunk(text, None, self.prompt, self.told)
         self.close()
-        return Piece(text, "length" if self.cut else "stop", self.prompt, self.told)
+        return Chunk(text, "length" if self.cut else "stop", self.prompt, self.told)
 
     def close(self) -> None:
         self.model.open_now.remove(self)

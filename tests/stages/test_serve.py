@@ -24,7 +24,7 @@ def test_the_command_line() -> None:
     assert config == Serve(model=Path("runs/start/06-ppo"), port=9000, key="secret")
 
 
-@pytest.mark.parametrize("wrong", [{"memory_gb": 0.0}, {"at_once": 0}])
+@pytest.mark.parametrize("wrong", [{"kv_cache_gb": 0.0}, {"max_requests": 0}])
 def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"above 0|from 1 to"):
         Serve(model=Path("x"), **wrong)
@@ -49,7 +49,7 @@ def test_no_model_there(tmp_path: Path) -> None:
         run(Serve(model=tmp_path / "nothing", port=0))
 
 
-def test_thumbs_lie_beside_the_stage(tmp_path: Path) -> None:
+def test_ratings_lie_beside_the_stage(tmp_path: Path) -> None:
     stage = tmp_path / "start" / "06-ppo"
     (stage / "model").mkdir(parents=True)
     (stage / "stage.json").write_text("{}")
@@ -62,24 +62,24 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import gptwright.pipelines.load as opening
-from gptwright.inference.stream import Piece
+from gptwright.inference.stream import Chunk
 from gptwright.inference.sampling import Sampling
 from gptwright.stages.serve import Serve, run
 
 class Fake:
-    name, context, sampling, at_once, vocab = "tiny", 64, Sampling(), 1, 9
+    name, context, sampling, max_requests, vocab = "tiny", 64, Sampling(), 1, 9
     tokenizer = property(lambda self: self)
     engine = property(lambda self: self)
     def matcher(self, sampling, begins):
         pass
     def chat_ids(self, messages):
         return [1]
-    def open(self, ids, sampling, **_):
+    def open_stream(self, ids, sampling, **_):
         return self
     def step(self):
         pass
     def next(self):
-        return Piece("hello", "stop", 1, 1)
+        return Chunk("hello", "stop", 1, 1)
 
 opening.load_decoder = lambda path, **_: Fake()
 run(Serve(model=Path(sys.argv[1]), port=0))

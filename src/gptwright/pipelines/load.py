@@ -13,10 +13,10 @@ from gptwright.models.formats.gguf import read_gguf
 from gptwright.models.formats.huggingface import build_model, read_model
 from gptwright.models.heads import RewardModel
 from gptwright.pipelines.encoder import Encoder
-from gptwright.pipelines.generation_config import defaults_of, read_defaults
+from gptwright.pipelines.generation_config import parse_generation_config, read_generation_config
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
-from gptwright.pipelines.translator import Translator, told_by
+from gptwright.pipelines.translator import Translator, read_translator_config
 from gptwright.tokenizers.formats.folder import end_ids, has_tokenizer
 from gptwright.tokenizers.formats.gguf import tokenizer_of
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -40,8 +40,8 @@ def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
     tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
     _fits(network, tokenizer, name)
-    said = packaged.said if packaged else {}
-    return Model(network, tokenizer, name, defaults_of(said, path).sampling, said=said, dtype=dtype)
+    said = packaged.fields if packaged else {}
+    return Model(network, tokenizer, name, parse_generation_config(said, path).sampling, said=said, dtype=dtype)
 
 
 def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:
@@ -78,14 +78,14 @@ def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
         _fits(network, tokenizer, name)
     match family_of(network.config).kind:
         case "decoder":
-            found = read_defaults(folder, network.config.context)
+            found = read_generation_config(folder, network.config.context)
             ends = set(end_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
             sampling = replace(found.sampling, stop_ids=tuple(sorted(ends)))
-            return Model(network, tokenizer, name, sampling, said=found.said, dtype=dtype)
+            return Model(network, tokenizer, name, sampling, said=found.fields, dtype=dtype)
         case "encoder":
             return Encoder(network, tokenizer, name)
         case "encoder-decoder":
-            return Translator(network, tokenizer, name, **told_by(folder, network.config.vocab))
+            return Translator(network, tokenizer, name, **read_translator_config(folder, network.config.vocab))
 
 
 def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:

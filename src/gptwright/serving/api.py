@@ -1,4 +1,4 @@
-"""The server: OpenAI's routes, the chat page, the thumbs. Everything it needs is given to `create_app`."""
+"""The server: OpenAI's routes, the chat page, the ratings. Everything it needs is given to `create_app`."""
 
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -14,12 +14,12 @@ from starlette.responses import JSONResponse, Response
 
 from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
-from gptwright.serving.api_errors import Refusal
-from gptwright.serving.choices import Numbered
+from gptwright.serving.api_errors import APIError
+from gptwright.serving.choices import IndexedChunk
 from gptwright.serving.completions import Completions
 from gptwright.serving.feedback import FeedbackFile
-from gptwright.serving.messages import turns_of
-from gptwright.serving.middleware import LOOPBACK, Guard
+from gptwright.serving.messages import to_chat_messages
+from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
 from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
 from gptwright.serving.schemas import FeedbackRequest, check_model
@@ -42,11 +42,11 @@ def create_app(
 ) -> FastAPI:
     """The application that serves `model`.
 
-    `feedback`: the JSON Lines file for thumbs. `examples`: questions that the page offers. `key`: what a caller must
+    `feedback`: the JSON Lines file for ratings. `examples`: questions that the page offers. `key`: what a caller must
     send as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes sense with a key.
     `app.state.worker` runs the model; it is closed when the application ends.
     """
-    worker: Worker[Numbered] = Worker(model.engine.step, most=model.at_once)
+    worker: Worker[IndexedChunk] = Worker(model.engine.step, max_running=model.max_requests)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -57,7 +57,7 @@ def create_app(
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.worker = worker
     files = page_files()
-    app.add_middleware(Guard, key=key, hosts=hosts, open_paths=frozenset({*files, "/health"}))
+    app.add_middleware(AccessMiddleware, key=key, hosts=hosts, open_paths=frozenset({*files, "/health"}))
     app.add_exception_handler(HTTPException, _not_routed)
     _add_page(app, files, examples)
     _add_models(app, model)
@@ -103,18 +103,20 @@ def _add_feedback(app: FastAPI, store: FeedbackFile, model: str) -> None:
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         rated = FeedbackRequest.read(await read_json(request))
         try:
-            id = await run_in_threadpool(store.add, turns_of(rated.conversation), rated.thumb, model, rated.id)
+            id = await run_in_threadpool(store.add, to_chat_messages(rated.conversation), rated.rating, model, rated.id)
         except ResourceError as error:
             say(str(error))
-            raise Refusal(503, "The rating was not saved; the server's terminal says why.", code="not_saved") from error
-        return JSONResponse({"id": id, "thumb": rated.thumb})
+            raise APIError(
+                503, "The rating was not saved; the server's terminal says why.", code="not_saved"
+            ) from error
+        return JSONResponse({"id": id, "rating": rated.rating})
 
 
 async def _not_routed(request: Request, error: Any) -> Response:
     if error.status_code == 405:
         allowed = ", ".join(sorted(error.headers["Allow"].split(", ")))
         message = f"{request.method} is not what this address answers to. It answers to {allowed}."
-        return Refusal(405, message, code="method_not_allowed", headers={"allow": allowed}).response()
+        return APIError(405, message, code="method_not_allowed", headers={"allow": allowed}).response()
     if error.status_code == 404:
-        return Refusal(404, "There is nothing at this address.", code="unknown_url").response()
-    return Refusal(error.status_code, str(error.detail)).response()
+        return APIError(404, "There is nothing at this address.", code="unknown_url").response()
+    return APIError(error.status_code, str(error.detail)).response()

@@ -1,7 +1,7 @@
-"""What people thought of the answers: one JSON line a thumb, appended and flushed to the disk.
+"""What people thought of the answers: one JSON line a rating, appended and flushed to the disk.
 
-`{"id", "time", "thumb": "up"|"down", "messages": [...], "model"}`; the last message is the rated answer. A changed mind
-is a further line with the same id: the newest counts.
+`{"id", "time", "rating": "up"|"down", "messages": [...], "model"}`; the last message is the rated answer. A later line
+with the same id replaces an earlier one.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from gptwright.foundations.progress import say
 if TYPE_CHECKING:
     from gptwright.tokenizers.chat_templates.chat import Message
 
-Thumb = Literal["up", "down"]
+Rating = Literal["up", "down"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,25 +30,25 @@ class Feedback:
 
     id: str
     time: str
-    thumb: Thumb
+    rating: Rating
     messages: "tuple[Message, ...]"
     model: str
 
 
 class FeedbackFile:
-    """Appends to the file at `path`, which is made with the first thumb."""
+    """Appends to the file at `path`, which is made with the first rating."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
 
-    def add(self, messages: "Sequence[Message]", thumb: Thumb, model: str, id: str | None = None) -> str:
-        """Stores one thumb durably and returns its id. Raises `ResourceError` when the disk refuses."""
+    def add(self, messages: "Sequence[Message]", rating: Rating, model: str, id: str | None = None) -> str:
+        """Stores one rating durably and returns its id. Raises `ResourceError` when the disk refuses."""
         id = id or _identity(messages)
         record = {
             "id": id,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "thumb": thumb,
+            "rating": rating,
             "messages": list(messages),
             "model": model,
         }
@@ -62,7 +62,7 @@ class FeedbackFile:
 
 
 def read_feedback(path: Path) -> tuple[Feedback, ...]:
-    """The newest thumb for each rated answer, in the order in which they were given; nothing when there is no file.
+    """The newest rating for each rated answer, in the order in which they were given; nothing when there is no file.
 
     A line cut short by a crash is passed over with a message. Raises `ArtifactError` naming a line of another kind.
     """
@@ -77,9 +77,9 @@ def read_feedback(path: Path) -> tuple[Feedback, ...]:
         except ValueError:
             say(f"{path}, line {number}: cut short, passed over")
             continue
-        thumb = _decode(value, f"{path}, line {number}")
-        found.pop(thumb.id, None)
-        found[thumb.id] = thumb
+        rating = _decode(value, f"{path}, line {number}")
+        found.pop(rating.id, None)
+        found[rating.id] = rating
     return tuple(found.values())
 
 
@@ -87,15 +87,15 @@ def _decode(value: Any, where: str) -> Feedback:
     try:
         record = cast("dict[str, Any]", value)
         messages = tuple(cast("Message", {"role": m["role"], "content": m["content"]}) for m in record["messages"])
-        id, time, thumb, model = (str(record[name]) for name in ("id", "time", "thumb", "model"))
+        id, time, rating, model = (str(record[name]) for name in ("id", "time", "rating", "model"))
     except (KeyError, TypeError) as error:
-        raise _not_a_thumb(where) from error
-    if thumb not in ("up", "down") or not messages:
-        raise _not_a_thumb(where)
-    return Feedback(id=id, time=time, thumb=thumb, messages=messages, model=model)
+        raise _not_feedback(where) from error
+    if rating not in ("up", "down") or not messages:
+        raise _not_feedback(where)
+    return Feedback(id=id, time=time, rating=rating, messages=messages, model=model)
 
 
-def _not_a_thumb(where: str) -> ArtifactError:
+def _not_feedback(where: str) -> ArtifactError:
     return ArtifactError(f"a rated answer in {where}", "a line of another kind", "Correct or delete that line.")
 
 

@@ -103,10 +103,10 @@ class ChatSession:
         """What was written, and whether somebody stopped it. The engine is asked to stop between two steps."""
         written = ""
         try:
-            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as pieces:
-                for piece in pieces:
-                    written += piece.text
-                    write(piece.text)
+            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as chunks:
+                for chunk in chunks:
+                    written += chunk.text
+                    write(chunk.text)
                     if stop:
                         break
         except KeyboardInterrupt:
@@ -117,7 +117,7 @@ class ChatSession:
 
     def _fitted(self, messages: "list[Message]") -> "list[Message]":
         """The conversation, or as much of it as the model can read; what is left out is told once."""
-        shown = self.model.fitted(messages, self.model.sampling)
+        shown = self.model.truncated(messages, self.model.sampling)
         fits = len(self.model.chat_ids(shown)) < self.model.context  # else it is the question that is too long
         if len(shown) < len(messages) and fits and not self.shortened:
             self.shortened = True

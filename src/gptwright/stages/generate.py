@@ -15,7 +15,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.stages.resolve import resolve_model
 
 if TYPE_CHECKING:
-    from gptwright.inference.stream import Piece
+    from gptwright.inference.stream import Chunk
     from gptwright.pipelines.model import Model
     from gptwright.text.jsonl import Line
 
@@ -84,8 +84,8 @@ def run(config: Generate) -> None:
     if config.prompts:
         _answer_file(config, model, sampling)
         return
-    for piece in model.stream(config.prompt, sampling):
-        _show(piece, model, sampling)
+    for chunk in model.stream(config.prompt, sampling):
+        _show(chunk, model, sampling)
     if sampling.logprobs is None:
         print()
 
@@ -98,14 +98,14 @@ def sampling_of(config: Generate) -> Sampling:
                     stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
 
 
-def _show(piece: "Piece", model: "Model", sampling: Sampling) -> None:
+def _show(chunk: "Chunk", model: "Model", sampling: Sampling) -> None:
     """The piece's text, or its tokens, one a line."""
     if sampling.logprobs is None:
-        print(piece.text, end="", flush=True)
+        print(chunk.text, end="", flush=True)
         return
-    from gptwright.serving.logprobs import chat_logprobs, spelled
+    from gptwright.serving.logprobs import chat_logprobs, token_speller
 
-    for token in chat_logprobs(piece.tokens, spelled(model.tokenizer))["content"]:
+    for token in chat_logprobs(chunk.tokens, token_speller(model.tokenizer))["content"]:
         print(json.dumps(token, ensure_ascii=False), flush=True)
 
 

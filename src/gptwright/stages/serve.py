@@ -41,9 +41,9 @@ class Serve:
     """prompts that the page offers; examples.jsonl beside the model's stage folder when it is there"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
-    memory_gb: Annotated[float, Range(0, 10**6, above=True)] = 1.0
+    kv_cache_gb: Annotated[float, Range(0, 10**6, above=True)] = 1.0
     """memory for keys and values of the texts that are written, and of beginnings that may come again"""
-    at_once: Annotated[int, Range(1, 10**5)] = 128
+    max_requests: Annotated[int, Range(1, 10**5)] = 128
     """texts written side by side; further ones wait"""
 
 
@@ -84,7 +84,7 @@ def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
     from gptwright.serving.middleware import LOOPBACK
 
     model = load_decoder(folder, dtype=config.dtype)
-    model.memory_gb, model.at_once = config.memory_gb, config.at_once
+    model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
     warn_of_base(folder)
     hosts = LOOPBACK if is_loopback(config.host) else None
     app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
@@ -92,7 +92,7 @@ def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
 
 
 def feedback_path(config: Serve) -> Path:
-    """Where the thumbs go, of a model that is known."""
+    """Where the ratings go, of a model that is known."""
     assert config.model
     return config.feedback or run_folder(config.model) / "feedback.jsonl"
 
