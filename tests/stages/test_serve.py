@@ -70,7 +70,7 @@ class Fake:
     name, context, sampling, max_requests, vocab = "tiny", 64, Sampling(), 1, 9
     tokenizer = property(lambda self: self)
     engine = property(lambda self: self)
-    def matcher(self, sampling, begins):
+    def matcher(self, sampling, starts_text):
         pass
     def chat_ids(self, messages):
         return [1]
