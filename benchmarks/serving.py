@@ -50,7 +50,7 @@ class Instant:
     def said(self, id: int) -> bytes:
         return b"x"
 
-    def matcher(self, sampling: Sampling, *, begins: bool) -> None: ...
+    def matcher(self, sampling: Sampling, *, starts_text: bool) -> None: ...
 
     def chat_ids(self, messages: Any) -> list[int]:
         return [1]

@@ -36,7 +36,7 @@ def layout(allocator: ContiguousAllocator) -> str:
     """One letter an address: rented ones in capitals, gaps as dots."""
     parts: list[str] = []
     for part in allocator.slots:
-        text = "".join(map(chr, part.request.ids)) if part.request else "".join(map(chr, part.cached_ids))
+        text = "".join(map(chr, part.request.ids)) if part.request else "".join(map(chr, part.cached))
         parts.append((text.upper() if part.request else text).ljust(part.room, "." if part.is_gap else "_"))
     return "".join(parts)
 

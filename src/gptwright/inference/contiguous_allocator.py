@@ -5,7 +5,7 @@ or a gap (free and empty). A slot grows into the free slots behind it, or moves.
 is taken over. The least recently used is overwritten first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from gptwright.inference.kv_allocator import Copy, Node, PrefixCache
@@ -17,7 +17,7 @@ class Slot:
 
     def __init__(self, start: int, room: int, request: Request | None = None) -> None:
         self.start, self.room, self.request = start, room, request
-        self.cached_ids: list[int] = []
+        self.cached: Sequence[Hashable] = ()
         self.nodes: list[Node[Slot]] = []
         self.last_used = 0
 
@@ -33,13 +33,13 @@ class Slot:
     @property
     def is_gap(self) -> bool:
         """Whether it is free and empty."""
-        return self.request is None and not self.cached_ids
+        return self.request is None and not self.cached
 
-    def common_prefix(self, ids: Sequence[int], known: int, most: int) -> int:
-        """Length of the common prefix of its tokens and ids[:most]; the first `known` are known to be equal."""
-        text, length = (self.request.ids, self.request.computed) if self.request else (self.cached_ids, self.room)
+    def common_prefix(self, keys: Sequence[Hashable], known: int, most: int) -> int:
+        """Length of the common prefix of its tokens and keys[:most]; the first `known` are known to be equal."""
+        text, length = (self.request.keys, self.request.computed) if self.request else (self.cached, self.room)
         most = min(most, length)
-        while known < most and text[known] == ids[known]:
+        while known < most and text[known] == keys[known]:
             known += 1
         return known
 
@@ -85,7 +85,7 @@ class ContiguousAllocator:
     def admit(self, request: Request) -> bool:
         """A slot for all its ids and a margin, with the longest cached prefix in it."""
         source, found = self._longest_prefix(request)
-        whole = source is not None and not source.request and found == len(source.cached_ids)
+        whole = source is not None and not source.request and found == len(source.cached)
         room = self._with_margin(request, len(request.ids))
         return self._place(request, room, source, found, current=source if whole else None)
 
@@ -104,11 +104,11 @@ class ContiguousAllocator:
         slot = self._slot(request)
         self._register_blocks(request, slot)
         self._clock += 1
-        slot.request, slot.cached_ids, slot.last_used = None, request.ids[: request.computed], self._clock
+        slot.request, slot.cached, slot.last_used = None, request.keys[: request.computed], self._clock
         request.allocation, request.computed = None, 0
         end = slot.end
-        self._shorten(slot, len(slot.cached_ids))
-        slot.room = len(slot.cached_ids)
+        self._shorten(slot, len(slot.cached))
+        slot.room = len(slot.cached)
         self._replace(self.slots.index(slot), 1, [slot, Slot(slot.end, end - slot.end)])
 
     def _slot(self, request: Request) -> Slot:
@@ -120,13 +120,13 @@ class ContiguousAllocator:
 
     def _longest_prefix(self, request: Request) -> tuple[Slot | None, int]:
         """The slot with the longest cached prefix, preferably one that can be taken over, and the prefix length."""
-        nodes = self.prefix_cache.find(request.ids, request.reusable)
+        nodes = self.prefix_cache.find(request.keys, request.reusable)
         if not nodes:
             return None, 0
         known = len(nodes) * self.block_size
         most = min(request.reusable, known + self.block_size)
-        lengths = {slot: slot.common_prefix(request.ids, known, most) for slot in nodes[-1].locations}
-        best = max(lengths, key=lambda slot: (lengths[slot], len(slot.cached_ids) == lengths[slot]))
+        lengths = {slot: slot.common_prefix(request.keys, known, most) for slot in nodes[-1].locations}
+        best = max(lengths, key=lambda slot: (lengths[slot], len(slot.cached) == lengths[slot]))
         self._clock += 1
         best.last_used = self._clock
         return best, lengths[best]
@@ -212,11 +212,11 @@ class ContiguousAllocator:
         """Keeps the first tokens of a text. Less than a block cannot be found again, so it is dropped."""
         while len(slot.nodes) * self.block_size > tokens:
             self.prefix_cache.discard(slot.nodes.pop(), slot)
-        slot.cached_ids = slot.cached_ids[:tokens] if slot.nodes else []
+        slot.cached = slot.cached[:tokens] if slot.nodes else ()
         slot.last_used = slot.last_used if slot.nodes else 0
 
     def _register_blocks(self, request: Request, slot: Slot) -> None:
         """Adds the blocks that became full to the prefix cache."""
         while (end := (len(slot.nodes) + 1) * self.block_size) <= request.computed:
             before = slot.nodes[-1] if slot.nodes else None
-            slot.nodes.append(self.prefix_cache.add(before, request.ids[end - self.block_size : end], slot))
+            slot.nodes.append(self.prefix_cache.add(before, request.keys[end - self.block_size : end], slot))

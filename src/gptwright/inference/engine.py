@@ -9,10 +9,10 @@ The network may be trained between two steps; `refresh` then packs its matrices 
 """
 
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.inference import packed_model
+from gptwright.inference.content import Content, ContentDecoder, embeddings_of
 from gptwright.inference.contiguous_allocator import ContiguousAllocator
 from gptwright.inference.decode_state import DecodeState, Listener
 from gptwright.inference.grammar import Matcher
@@ -113,15 +114,20 @@ class Engine:
         seed: int | None = None,
         listener: Listener | None = None,
         matcher: Matcher | None = None,
+        content: Mapping[int, Content] | None = None,
     ) -> Request:
         """Queues a request. Its `listener` is given every token and may end the response; its `matcher` says which
-        tokens are allowed.
+        tokens are allowed; `content` stands at placeholder positions of the prompt.
 
         Raises `InputError` for an empty prompt, one that fills the context, and one too large for the cache (memory).
         """
         check_prompt(ids, sampling, self.context, self.network.config.vocab)
+        if content and not getattr(self.network, "reads_content", False):
+            raise InputError("a model that reads images", "one that reads text alone", "Leave the image out.")
         chosen = next((given for given in (seed, sampling.seed) if given is not None), secrets.randbits(62))
-        request = Request(list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context))
+        request = Request(
+            list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context), content=content or {}
+        )
         if sampling.prompt_logprobs is not None:
             request.logprobs_from, request.max_reused = 1, 0
         self._add(request, listener, matcher)
@@ -232,7 +238,11 @@ class Engine:
             assert request.allocation
             ids += request.ids[request.computed : request.computed + work.count] + work.drafts
             spans.append(Span(request.allocation, request.computed, work.count + len(work.drafts), request.prompt))
-        return self.view.hidden(torch.tensor([ids], device=self.device), self.kv_cache.step(spans))[0]
+        row, step = torch.tensor([ids], device=self.device), self.kv_cache.step(spans)
+        content = ((work.request.content, span.first, span.count) for work, span in zip(works, spans, strict=True))
+        if embeddings := embeddings_of(content, self.device):
+            return cast(ContentDecoder, self.view).hidden(row, step, embeddings=embeddings)[0]
+        return self.view.hidden(row, step)[0]
 
     def _sample(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> list[Request]:
         """Samples where a prompt is read to its end, and advances every request."""

@@ -4,7 +4,7 @@ The cache holds the keys and values of a fixed number of tokens. A request is al
 stays after it ended until the addresses are needed, and a request with the same prefix does not compute it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import count
 from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -65,7 +65,7 @@ class KVAllocator(Protocol):
 class Node(Generic[Location]):
     """A cached prefix: a whole number of blocks, and the locations of the keys and values of its last block."""
 
-    def __init__(self, number: int, key: tuple[int, tuple[int, ...]]) -> None:
+    def __init__(self, number: int, key: tuple[int, tuple[Hashable, ...]]) -> None:
         self.number, self.key = number, key
         self.locations: dict[Location, None] = {}
 
@@ -73,29 +73,29 @@ class Node(Generic[Location]):
 class PrefixCache(Generic[Location]):
     """The tree of all cached prefixes.
 
-    A node's key is the number of its parent and the tokens of its own block, so a dict finds it by a hash and then
-    compares the tokens: two prefixes match only if they are equal from the first token on. Numbers are never reused,
+    A node's key is the number of its parent and the keys (`Request.keys`) of its own block, so a dict finds it by a
+    hash and then compares them: two prefixes match only if they are equal from the first token on, content included. Numbers are never reused,
     so a child of a dropped node is not found below another.
     """
 
     def __init__(self, block_size: int) -> None:
         self.block_size = block_size
         self._numbers = count(1)
-        self._nodes: dict[tuple[int, tuple[int, ...]], Node[Location]] = {}
+        self._nodes: dict[tuple[int, tuple[Hashable, ...]], Node[Location]] = {}
 
-    def find(self, ids: Sequence[int], most: int) -> list[Node[Location]]:
-        """The nodes of the longest cached prefix of ids[:most], block by block."""
+    def find(self, keys: Sequence[Hashable], most: int) -> list[Node[Location]]:
+        """The nodes of the longest cached prefix of keys[:most], block by block."""
         nodes: list[Node[Location]] = []
         number = 0
         for start in range(0, most - self.block_size + 1, self.block_size):
-            node = self._nodes.get((number, tuple(ids[start : start + self.block_size])))
+            node = self._nodes.get((number, tuple(keys[start : start + self.block_size])))
             if node is None:
                 break
             nodes.append(node)
             number = node.number
         return nodes
 
-    def add(self, before: Node[Location] | None, block: Sequence[int], location: Location) -> Node[Location]:
+    def add(self, before: Node[Location] | None, block: Sequence[Hashable], location: Location) -> Node[Location]:
         """Records that the keys and values of `block`, which follows the prefix `before`, lie at `location`."""
         key = (before.number if before else 0, tuple(block))
         node = self._nodes.get(key)

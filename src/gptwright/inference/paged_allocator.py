@@ -57,7 +57,7 @@ class PagedAllocator:
 
     def admit(self, request: Request) -> bool:
         """Blocks for all its ids; those of a cached prefix are shared. One more stays free for each request."""
-        found = [next(iter(node.locations)) for node in self.prefix_cache.find(request.ids, request.reusable)]
+        found = [next(iter(node.locations)) for node in self.prefix_cache.find(request.keys, request.reusable)]
         needed = self._count(len(request.ids)) - len(found)
         revived = sum(self._ref_counts[block] == 0 for block in found)
         if needed + revived + self._tables > len(self._free):
@@ -107,7 +107,7 @@ class PagedAllocator:
         while (end := (table.registered + 1) * self.block_size) <= request.computed:
             before = self._nodes[table.blocks[table.registered - 1]] if table.registered else None
             block = table.blocks[table.registered]
-            self._nodes[block] = self.prefix_cache.add(before, request.ids[end - self.block_size : end], block)
+            self._nodes[block] = self.prefix_cache.add(before, request.keys[end - self.block_size : end], block)
             table.registered += 1
 
     def _acquire(self, block: int) -> None:

@@ -1,10 +1,11 @@
 """A generation request: its prompt, its sampling settings, and its progress."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from gptwright.foundations.errors import GptwrightError
+from gptwright.inference.content import Content
 from gptwright.inference.sampling import Sampling
 
 FinishReason = Literal["stop", "length", "abort", "error"]
@@ -36,6 +37,8 @@ class Request:
     max_reused: int | None = None
     """at most so many of the first ids may come from the prefix cache; None: no limit. Prompt log-probabilities need
     their tokens computed."""
+    content: Mapping[int, Content] = field(default_factory=dict[int, Content])
+    """what stands at placeholder positions of the prompt, such as an image's embeddings"""
     computed: int = 0
     """tokens whose keys and values are in the cache"""
     allocation: Allocation | None = None
@@ -63,7 +66,16 @@ class Request:
 
     def __post_init__(self) -> None:
         self.prompt = self.prompt or len(self.ids)
+        self._prompt_keys: list[Hashable] = [
+            (id, self.content[i].key) if i in self.content else id
+            for i, id in enumerate(self.ids if self.content else ())
+        ]
         self.limit = self.limit or self.prompt + self.sampling.max_tokens
+
+    @property
+    def keys(self) -> Sequence[Hashable]:
+        """What the prefix cache compares: the ids, and at placeholder positions the hash of their content too."""
+        return self._prompt_keys + self.ids[self.prompt :] if self.content else self.ids
 
     @property
     def mean_logprob(self) -> float:

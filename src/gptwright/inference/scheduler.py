@@ -127,7 +127,7 @@ class Scheduler:
                 block = (
                     other.computed // self.allocator.block_size * self.allocator.block_size + self.allocator.block_size
                 )
-                if block <= request.reusable and other.ids[:block] == request.ids[:block]:
+                if block <= request.reusable and other.keys[:block] == request.keys[:block]:
                     return True
         return False
 
