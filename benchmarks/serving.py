@@ -23,6 +23,7 @@ import psutil
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.stream import Chunk
 from gptwright.serving.api import create_app
+from gptwright.serving.feedback import FeedbackFile
 from gptwright.serving.server import serve_until_stopped, take_port
 
 TEXT = " word"
@@ -55,7 +56,7 @@ class Instant:
     def chat_ids(self, messages: Any) -> list[int]:
         return [1]
 
-    def open(self, ids: Sequence[int], sampling: Sampling, **_: Any) -> "InstantStream":
+    def open_stream(self, ids: Sequence[int], sampling: Sampling, **_: Any) -> "InstantStream":
         return InstantStream(self, sampling.max_tokens)
 
 
@@ -93,7 +94,7 @@ def serve(told: Connection, pace: float | None) -> None:
     model: Any = tiny() if pace is None else Instant(pace)
     held = take_port("127.0.0.1", 0)
     with TemporaryDirectory() as folder:
-        app = create_app(model, Path(folder) / "feedback.jsonl")
+        app = create_app({model.name: model}, FeedbackFile(Path(folder) / "feedback.jsonl"))
         serve_until_stopped(app, held, lambda: told.send(held.getsockname()[1]))
 
 

@@ -17,7 +17,8 @@ from gptwright.inference.sampling import Sampling
 from gptwright.inference.stream import Chunk, Prompt
 from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.serving.api import create_app
-from gptwright.serving.server import take_port
+from gptwright.serving.feedback import FeedbackFile
+from gptwright.serving.server import close_workers, take_port
 
 
 class FakeTokenizer:
@@ -141,8 +142,10 @@ Client = Callable[..., httpx.AsyncClient]
 def client(model: FakeModel, feedback: Path) -> Client:
     """A client of the application itself, without a network; keyword arguments go to `create_app`."""
 
-    def make(**options: Any) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(create_app(model, feedback, **options), raise_app_exceptions=False)
+    def make(more: dict[str, Any] = {}, **options: Any) -> httpx.AsyncClient:  # noqa: B006
+        transport = httpx.ASGITransport(
+            create_app({model.name: model}, FeedbackFile(feedback), **options), raise_app_exceptions=False
+        )
         return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     return make
@@ -158,7 +161,7 @@ def running(app: FastAPI) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
     finally:
-        app.state.worker.close()
+        close_workers(app)
         server.should_exit = True
         thread.join(20)
         held.close()
@@ -172,7 +175,9 @@ def serve() -> Callable[[FastAPI], AbstractContextManager[str]]:
 
 @pytest.fixture
 def app(model: FakeModel, feedback: Path) -> FastAPI:
-    return create_app(model, feedback, examples=("What is a cat?", "Tell me about the sea."))
+    return create_app(
+        {model.name: model}, FeedbackFile(feedback), examples=("What is a cat?", "Tell me about the sea.")
+    )
 
 
 @pytest.fixture

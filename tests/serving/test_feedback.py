@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError, ResourceError
-from gptwright.serving.feedback import FeedbackFile, read_feedback
+from gptwright.serving.feedback import FeedbackFile
 
 CHAT = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello\n“你好” \u2028 </script>"}]
 
@@ -30,14 +30,14 @@ def test_a_rating_is_one_line_that_reads_back(client: Any, feedback: Path) -> No
     assert answer.status_code == 200 and answer.json() == {"id": "m1", "rating": "up"}
     [line] = feedback.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     assert set(json.loads(line)) == {"id", "time", "rating", "messages", "model"}
-    [rating] = read_feedback(feedback)
+    [rating] = FeedbackFile(feedback).read()
     assert (rating.rating, rating.model, list(rating.messages)) == ("up", "tiny", CHAT)
 
 
 def test_a_changed_mind_replaces(client: Any, feedback: Path) -> None:
     for id, rating in (("a", "up"), ("b", "up"), ("a", "down"), ("a", "down")):
         post(client, {"conversation": CHAT, "rating": rating, "id": id})
-    assert [(t.id, t.rating) for t in read_feedback(feedback)] == [("b", "up"), ("a", "down")]
+    assert [(t.id, t.rating) for t in FeedbackFile(feedback).read()] == [("b", "up"), ("a", "down")]
     assert len(feedback.read_text(encoding="utf-8").splitlines()) >= 4
 
 
@@ -45,7 +45,7 @@ def test_without_an_id_the_text_is_the_id(client: Any, feedback: Path) -> None:
     first = post(client, {"conversation": CHAT, "rating": "up"}).json()["id"]
     assert post(client, {"conversation": CHAT, "rating": "down"}).json()["id"] == first
     assert post(client, {"conversation": [CHAT[0], {**CHAT[1], "content": "x"}], "rating": "up"}).json()["id"] != first
-    assert [t.rating for t in read_feedback(feedback)] == ["down", "up"]
+    assert [t.rating for t in FeedbackFile(feedback).read()] == ["down", "up"]
 
 
 WRONG = [
@@ -72,7 +72,7 @@ def test_a_line_cut_short_costs_only_itself(tmp_path: Path, capsys: pytest.Captu
     with path.open("ab") as file:
         file.write(b'{"id": "b", "rating": "u')
     store.add(CHAT, "down", "tiny", "c")
-    assert [t.id for t in read_feedback(path)] == ["a", "c"]
+    assert [t.id for t in FeedbackFile(path).read()] == ["a", "c"]
     assert "line 2" in " ".join(capsys.readouterr().err.split())
 
 
@@ -83,11 +83,11 @@ def test_a_line_of_another_kind_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "feedback.jsonl"
     path.write_text(f"\n{line}\n")
     with pytest.raises(ArtifactError, match="line 2"):
-        read_feedback(path)
+        FeedbackFile(path).read()
 
 
 def test_no_file_is_no_ratings(tmp_path: Path) -> None:
-    assert read_feedback(tmp_path / "nothing.jsonl") == ()
+    assert FeedbackFile(tmp_path / "nothing.jsonl").read() == ()
 
 
 def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_many_at_once_lose_nothing(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(read_feedback(tmp_path / "feedback.jsonl")) == 40
+    assert len(FeedbackFile(tmp_path / "feedback.jsonl").read()) == 40
 
 
 def test_a_refusing_disk_is_told_without_the_path(client: Any, feedback: Path) -> None:
@@ -120,4 +120,4 @@ def test_any_text_survives(tmp_path: Path, text: str, rating: Any) -> None:
     path = tmp_path / "feedback.jsonl"
     path.unlink(missing_ok=True)
     FeedbackFile(path).add([{"role": "assistant", "content": text}], rating, "tiny")
-    assert [(t.messages[0]["content"], t.rating) for t in read_feedback(path)] == [(text, rating)]
+    assert [(t.messages[0]["content"], t.rating) for t in FeedbackFile(path).read()] == [(text, rating)]

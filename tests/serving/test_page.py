@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from gptwright.serving.api import create_app
+from gptwright.serving.feedback import FeedbackFile
 
 pytestmark = pytest.mark.browser
 
@@ -289,7 +290,7 @@ def test_a_server_that_has_gone(visit: Visit) -> None:
 
 
 def test_the_page_asks_for_the_key(browser: Browser, serve: Any, model: Any, feedback: Path) -> None:
-    with serve(create_app(model, feedback, key="secret")) as address:
+    with serve(create_app({model.name: model}, FeedbackFile(feedback), keys={"anna": "secret"})) as address:
         visit = Visit(browser, address)
         expect(visit.page.locator("#settings")).to_be_visible()
         visit.page.locator("#key").fill("secret")

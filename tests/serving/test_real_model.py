@@ -19,6 +19,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
+from gptwright.serving.feedback import FeedbackFile
 from gptwright.tokenizers.chat_templates.chat import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -33,7 +34,7 @@ def real(network: GPT2, tokenizer: Tokenizer) -> Model:
 
 @pytest.fixture
 def base(real: Model, serve: Any, feedback: Path) -> Iterator[str]:
-    with serve(create_app(real, feedback)) as address:
+    with serve(create_app({real.name: real}, FeedbackFile(feedback))) as address:
         yield f"{address}/v1"
 
 

@@ -74,8 +74,8 @@ class PrefixCache(Generic[Location]):
     """The tree of all cached prefixes.
 
     A node's key is the number of its parent and the keys (`Request.keys`) of its own block, so a dict finds it by a
-    hash and then compares them: two prefixes match only if they are equal from the first token on, content included. Numbers are never reused,
-    so a child of a dropped node is not found below another.
+    hash and then compares them: two prefixes match only if they are equal from the first token on, content included.
+    Numbers are never reused, so a child of a dropped node is not found below another.
     """
 
     def __init__(self, block_size: int) -> None:

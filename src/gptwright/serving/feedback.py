@@ -1,7 +1,7 @@
-"""What people thought of the answers: one JSON line a rating, appended and flushed to the disk.
+"""Ratings of answers, and where they are stored: by default a JSON Lines file, one line a rating.
 
-`{"id", "time", "rating": "up"|"down", "messages": [...], "model"}`; the last message is the rated answer. A later line
-with the same id replaces an earlier one.
+`{"id", "time", "rating": "up"|"down", "messages": [...], "model", "user"}`; the last message is the rated answer. A
+later line with the same id replaces an earlier one.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, runtime_checkable
 
 from gptwright.foundations.atomic_io import translate_os_errors
 from gptwright.foundations.errors import ArtifactError
@@ -33,16 +33,35 @@ class Feedback:
     rating: Rating
     messages: "tuple[Message, ...]"
     model: str
+    user: str | None = None
+    """name of the API key with which it was sent"""
+
+
+@runtime_checkable
+class FeedbackStore(Protocol):
+    """Where ratings are kept. A database fills the same two methods."""
+
+    def add(
+        self, messages: "Sequence[Message]", rating: Rating, model: str, id: str | None = None, user: str | None = None
+    ) -> str:
+        """Stores one rating durably and returns its id. Raises `ResourceError` when it cannot."""
+        ...
+
+    def read(self) -> tuple[Feedback, ...]:
+        """The newest rating of each answer, in the order in which they were given."""
+        ...
 
 
 class FeedbackFile:
-    """Appends to the file at `path`, which is made with the first rating."""
+    """A `FeedbackStore` that appends to the file at `path`, flushed to the disk. The first rating makes the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
 
-    def add(self, messages: "Sequence[Message]", rating: Rating, model: str, id: str | None = None) -> str:
+    def add(
+        self, messages: "Sequence[Message]", rating: Rating, model: str, id: str | None = None, user: str | None = None
+    ) -> str:
         """Stores one rating durably and returns its id. Raises `ResourceError` when the disk refuses."""
         id = id or _identity(messages)
         record = {
@@ -51,8 +70,14 @@ class FeedbackFile:
             "rating": rating,
             "messages": list(messages),
             "model": model,
+            "user": user,
         }
-        line = json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n"
+        line = (
+            json.dumps({name: value for name, value in record.items() if value is not None}, ensure_ascii=False).encode(
+                "utf-8"
+            )
+            + b"\n"
+        )
         with self._lock, translate_os_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b", buffering=0) as file:
@@ -60,39 +85,37 @@ class FeedbackFile:
                 os.fsync(file.fileno())
         return id
 
+    def read(self) -> tuple[Feedback, ...]:
+        """The newest rating of each answer, in the order in which they were given; nothing when there is no file.
 
-def read_feedback(path: Path) -> tuple[Feedback, ...]:
-    """The newest rating for each rated answer, in the order in which they were given; nothing when there is no file.
-
-    A line cut short by a crash is passed over with a message. Raises `ArtifactError` naming a line of another kind.
-    """
-    found: dict[str, Feedback] = {}
-    if not path.exists():
-        return ()
-    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError:
-            say(f"{path}, line {number}: cut short, passed over")
-            continue
-        rating = _decode(value, f"{path}, line {number}")
-        found.pop(rating.id, None)
-        found[rating.id] = rating
-    return tuple(found.values())
+        A line cut short by a crash is passed over with a message. Raises `ArtifactError` naming a line of another kind.
+        """
+        found: dict[str, Feedback] = {}
+        lines = self.path.read_bytes().split(b"\n") if self.path.exists() else []
+        for number, line in enumerate(lines, start=1):
+            where = f"{self.path}, line {number}"
+            try:
+                feedback = _decode(json.loads(line), where) if line.strip() else None
+            except ValueError:
+                say(f"{where}: cut short, passed over")
+                continue
+            if feedback:
+                found.pop(feedback.id, None)
+                found[feedback.id] = feedback
+        return tuple(found.values())
 
 
 def _decode(value: Any, where: str) -> Feedback:
     try:
         record = cast("dict[str, Any]", value)
         messages = tuple(cast("Message", {"role": m["role"], "content": m["content"]}) for m in record["messages"])
-        id, time, rating, model = (str(record[name]) for name in ("id", "time", "rating", "model"))
+        id, time, model = (str(record[name]) for name in ("id", "time", "model"))
+        rating = record["rating"] if "rating" in record else record["thumb"]  # "thumb" is what it was called before
     except (KeyError, TypeError) as error:
         raise _not_feedback(where) from error
     if rating not in ("up", "down") or not messages:
         raise _not_feedback(where)
-    return Feedback(id=id, time=time, rating=rating, messages=messages, model=model)
+    return Feedback(id=id, time=time, rating=rating, messages=messages, model=model, user=record.get("user"))
 
 
 def _not_feedback(where: str) -> ArtifactError:

@@ -10,6 +10,7 @@ import hmac
 import logging
 import re
 import secrets
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -33,13 +34,14 @@ log = logging.getLogger(__name__)
 
 
 class AccessMiddleware:
-    """ASGI middleware. `hosts` None lets any Host in (then a key must be set); `open_paths` need no key."""
+    """ASGI middleware. `keys`: the API keys by name, none where none is needed; the name of a caller's key is then
+    `request.state.user`. `hosts` None lets any Host in (then there must be a key); `open_paths` need no key."""
 
     def __init__(
-        self, app: ASGIApp, *, key: str | None, hosts: frozenset[str] | None, open_paths: frozenset[str]
+        self, app: ASGIApp, *, keys: Mapping[str, str], hosts: frozenset[str] | None, open_paths: frozenset[str]
     ) -> None:
         self.app, self.hosts, self.open_paths = app, hosts, open_paths
-        self.key = _digest(key.encode("utf-8")) if key is not None else None
+        self.names = {_digest(key.encode("utf-8")): name for name, key in keys.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,12 +73,13 @@ class AccessMiddleware:
             raise APIError(403, "This server answers only to the name it was started with.", code="host_not_allowed")
         if scope["method"] not in ("GET", "HEAD"):
             _check_origin(headers, host)
-        if self.key is not None and scope["path"] not in self.open_paths:
+        if self.names and scope["path"] not in self.open_paths:
             scheme, _, given = headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(
-                _digest(given.strip().encode("latin-1")), self.key
-            ):
+            digest = _digest(given.strip().encode("latin-1"))
+            user = next((name for known, name in self.names.items() if hmac.compare_digest(digest, known)), None)
+            if scheme.lower() != "bearer" or user is None:
                 raise APIError(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
+            scope.setdefault("state", {})["user"] = user
 
 
 def _check_origin(headers: Headers, host: str) -> None:

@@ -235,6 +235,8 @@ class FeedbackRequest(RequestFields):
     `id` names the rated message, so that a changed mind replaces the earlier rating; without it the text does.
     """
 
+    model: str | None = None
+    """the model that answered; not needed where the server has one"""
     conversation: list[Message] = Field(min_length=1)
     rating: Literal["up", "down"]
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
@@ -244,10 +246,3 @@ class FeedbackRequest(RequestFields):
         if self.conversation[-1].role != "assistant":
             refuse("conversation", "must end with the assistant's answer that is rated")
         return self
-
-
-def check_model(asked: str, served: str) -> None:
-    """Raises `APIError` (404) when another model is asked for than the one that is served."""
-    if asked != served:
-        raise APIError(404, f"The model '{asked[:80]}' does not exist here; this server has '{served}'.",
-                      param="model", code="model_not_found")  # fmt: skip
