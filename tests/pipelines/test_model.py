@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from gptwright.foundations.atomic_io import new_folder
-from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.runs import open_stage
 from gptwright.inference.decode_state import Listener
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import Matcher
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
+from gptwright.inference.speculative import DraftModel
 from gptwright.models.formats.huggingface import write_model
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel
@@ -189,3 +190,22 @@ def test_what_cannot_be_loaded_is_said(model: Model, tmp_path: Path) -> None:
     export(RewardModel(model.network), model.tokenizer, tmp_path / "reward")
     with pytest.raises(ArtifactError, match="a reward model, which scores answers and writes none"):
         load(tmp_path / "reward")
+
+
+def test_a_draft_model_changes_no_text(network: GPT2, tokenizer: Tokenizer) -> None:
+    def text(draft: Model | None) -> str:
+        model = Model(network, tokenizer, "tiny", Sampling(temperature=0.9, max_tokens=20, seed=3))
+        if draft:
+            model.use_draft(draft)
+            assert isinstance(model.engine.proposer, DraftModel)
+        return "".join(chunk.text for chunk in model.stream("the cat", model.sampling))
+
+    smaller = GPT2(replace(network.config, layers=1))
+    smaller.initialise(5)
+    assert text(None) == text(Model(network, tokenizer, "same")) == text(Model(smaller, tokenizer, "smaller"))
+
+
+def test_a_draft_model_with_another_tokenizer_is_refused(model: Model) -> None:
+    other = bytefallback.train(["abc " * 50], 270)
+    with pytest.raises(ConfigError, match="a draft model with the tokenizer of tiny"):
+        model.use_draft(Model(GPT2(replace(model.network.config, vocab=other.vocab)), other, "other"))

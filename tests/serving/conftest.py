@@ -1,7 +1,7 @@
 """A model that says what it is told to, and a server for it on a free port."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,12 +140,11 @@ Client = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 def client(model: FakeModel, feedback: Path) -> Client:
-    """A client of the application itself, without a network; keyword arguments go to `create_app`."""
+    """A client of the application, without a network. `more` models are served too; options go to `create_app`."""
 
-    def make(more: dict[str, Any] = {}, **options: Any) -> httpx.AsyncClient:  # noqa: B006
-        transport = httpx.ASGITransport(
-            create_app({model.name: model}, FeedbackFile(feedback), **options), raise_app_exceptions=False
-        )
+    def make(more: Mapping[str, Any] | None = None, **options: Any) -> httpx.AsyncClient:
+        app = create_app({model.name: model, **(more or {})}, FeedbackFile(feedback), **options)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     return make

@@ -56,7 +56,8 @@ def test_feedback_says_which_model_and_whose_key(client: Any, feedback: Path) ->
 
 def test_another_store_may_keep_the_feedback(model: FakeModel) -> None:
     class Listed:
-        kept: list[tuple[Any, ...]] = []
+        def __init__(self) -> None:
+            self.kept: list[tuple[Any, ...]] = []
 
         def add(self, *rated: Any) -> str:
             self.kept.append(rated)

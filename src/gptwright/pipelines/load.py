@@ -44,12 +44,15 @@ def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     return Model(network, tokenizer, name, parse_generation_config(said, path).sampling, said=said, dtype=dtype)
 
 
-def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:
-    """`load` for what must write. Raises `ArtifactError` when it is a model of another kind."""
+def load_decoder(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model:
+    """`load` for what must generate, with a draft model if one is given (`Model.use_draft`). Raises `ArtifactError` for
+    a model of another kind."""
     model = load(source, dtype=dtype)
     if not isinstance(model, Model):
         kind = family_of(model.network.config).kind
         raise ArtifactError(f"a decoder in {source}", f"an {kind}", "Give a GPT or a LLaMA.")
+    if draft is not None:
+        model.use_draft(load_decoder(draft))
     return model
 
 

@@ -12,11 +12,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.foundations.device import device_of
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import GrammarCompiler, Matcher
 from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
+from gptwright.inference.speculative import check_draft
 from gptwright.inference.stream import Chunk, Prompt, Stream
 from gptwright.models.decoder import Decoder
 from gptwright.pipelines.export import export
@@ -52,7 +53,20 @@ class Model(LoadedModel):
         self.dtype = dtype
         self.kv_cache_gb, self.max_requests = kv_cache_gb, max_requests
         self.sampling = sampling or Sampling()
+        self.draft: Decoder | None = None
         self._said = said if said is not None else to_fields(sampling) if sampling else {}
+
+    def use_draft(self, draft: "Model") -> None:
+        """From now on a smaller model proposes tokens: the texts stay the same and come sooner where it is often right.
+
+        Raises `ConfigError` unless it has the same tokenizer.
+        """
+        ours, theirs = (model.tokenizer.backend.get_vocab() for model in (self, draft))
+        if ours != theirs:
+            raise ConfigError(f"a draft model with the tokenizer of {self.name}", f"{draft.name}, which has another",
+                              "Use one that was trained with the same tokenizer.")  # fmt: skip
+        check_draft(self.network, draft.network)
+        self.draft = draft.network
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
@@ -175,5 +189,6 @@ class Model(LoadedModel):
     def engine(self) -> Engine:
         """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
         stops = self.tokenizer.stop_ids if self._tokenizer else []
+        drafts = 0 if self.draft else DRAFTS  # the engine's own number for a draft model
         return Engine(self.network, stops, dtype=self.dtype, kv_cache_gb=self.kv_cache_gb,
-                      max_requests=self.max_requests, drafts=DRAFTS)  # fmt: skip
+                      max_requests=self.max_requests, drafts=drafts, draft=self.draft)  # fmt: skip

@@ -47,6 +47,8 @@ class Chat:
     """the same seed and the same words give the same replies"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
+    draft: Path | None = None
+    """a smaller model with the same tokenizer: the text is the same, and comes sooner where it is often right"""
 
     def __post_init__(self) -> None:
         asked_of(self, Sampling())
@@ -57,7 +59,7 @@ def run(config: Chat) -> None:
     from gptwright.pipelines.load import load_decoder
 
     folder = resolve_model(config.model)
-    model = load_decoder(folder, dtype=config.dtype)
+    model = load_decoder(folder, dtype=config.dtype, draft=config.draft)
     if model.tokenizer.controls.template is None:
         raise ArtifactError("a model with a chat template", f"{folder}, which has none: it was not taught to chat",
                             "Use one that was, or continue texts with gptwright generate.")  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,6 +58,8 @@ class Generate:
     """of a PROMPT: every token as JSON, with the model's own log-probability and so many of the likeliest"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
+    draft: Path | None = None
+    """a smaller model with the same tokenizer: the text is the same, and comes sooner where it is often right"""
 
     def __post_init__(self) -> None:
         if bool(self.prompt) == bool(self.prompts):
@@ -76,7 +79,7 @@ def run(config: Generate) -> None:
     from gptwright.pipelines.model import Model
 
     sampling = sampling_of(config)
-    opened = load_decoder if config.prompts else load
+    opened = partial(load_decoder, draft=config.draft) if config.prompts or config.draft else load
     model = opened(resolve_model(config.model), dtype=config.dtype)
     if not isinstance(model, Model):
         print(model.generate(config.prompt))
