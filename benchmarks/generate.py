@@ -188,7 +188,7 @@ def planning(_: Any, draw: Draw) -> Spent:
 
     def step() -> tuple[int, float]:
         start = time.process_time()
-        works = scheduler.plan()
+        works = scheduler.schedule()
         memory.copies()
         taken = time.process_time() - start
         for work in works:

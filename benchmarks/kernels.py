@@ -155,7 +155,7 @@ def refreshing() -> None:
     """What an engine pays after every change of the weights."""
     network = build(GPT2Config(), seed=0)
     for form in ("bfloat16", "int8"):
-        engine = Engine(network, dtype=form, memory_gb=0.1)
+        engine = Engine(network, dtype=form, kv_cache_gb=0.1)
         print(f"  packing GPT-2 124M anew, {form:9} {fastest(engine.refresh, 3) * 1e3:7.0f} ms")
 
 

@@ -31,7 +31,7 @@ def config(line: Line) -> LlamaConfig:
                        layers=line["layers"], hidden=-(-8 * width // 96) * 32, tied=True)  # fmt: skip
 
 
-def fitted(lines: list[Line]) -> tuple[float, ...]:
+def truncated(lines: list[Line]) -> tuple[float, ...]:
     """ALPHA, BETA, N0, D0, and the root mean square of what they miss, in nats."""
     sizes = np.array([multiplied(config(line)) for line in lines], float)
     tokens = np.array([line["kilotokens"] * 1024 for line in lines], float)
@@ -125,7 +125,7 @@ def main() -> None:
     of_law = [line for line in lines if line["family"] == "llama" and line["optimizer"] == "muon" and line["rows"] == 8]
     sizes = [line for line in of_law if abs(line["rate"] / best_rate("muon", line["width"]) - 1) < 0.01]
     names = ("ALPHA", "BETA", "N0", "D0", "missed")
-    print("  ".join(f"{name} {value:.5g}" for name, value in zip(names, fitted(sizes), strict=True)))
+    print("  ".join(f"{name} {value:.5g}" for name, value in zip(names, truncated(sizes), strict=True)))
     for line in sizes:
         tokens = line["kilotokens"] * 1024
         law = loss(multiplied(config(line)), tokens)

@@ -34,12 +34,12 @@ def requests(random: Random, shortest: int) -> Iterator[Request]:
 def step(scheduler: Scheduler) -> tuple[list[Request], bool]:
     """Plans and carries out one step without a model; who ended, and whether all there was were answers."""
     ended: list[Request] = []
-    works = scheduler.plan()
-    scheduler.memory.copies()
+    works = scheduler.schedule()
+    scheduler.allocator.take_copies()
     steady = all(work.count == 1 for work in works)
     for work in works:
         request = work.request
-        draws = work.count == request.unread
+        draws = work.count == request.uncomputed
         request.computed += work.count
         if draws:
             request.ids.append(7)
@@ -50,7 +50,7 @@ def step(scheduler: Scheduler) -> tuple[list[Request], bool]:
 
 
 def measure(memory: KVAllocator, sequences: int, steps: int) -> None:
-    scheduler, source = Scheduler(memory, most=sequences), requests(Random(0), ANSWER // 4)
+    scheduler, source = Scheduler(memory, max_running=sequences), requests(Random(0), ANSWER // 4)
     for request in islice(source, sequences):
         scheduler.add(request)
     times: dict[bool, list[float]] = {True: [], False: []}

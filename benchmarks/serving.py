@@ -21,8 +21,9 @@ from typing import Any
 import psutil
 
 from gptwright.inference.sampling import Sampling
-from gptwright.inference.stream import Piece
+from gptwright.inference.stream import Chunk
 from gptwright.serving.api import create_app
+from gptwright.serving.feedback import FeedbackFile
 from gptwright.serving.server import serve_until_stopped, take_port
 
 TEXT = " word"
@@ -31,7 +32,7 @@ TEXT = " word"
 class Instant:
     """Stands for a model, its tokenizer and its engine: every step says a word in every stream."""
 
-    name, context, at_once, vocab = "fake", 1 << 20, 128, 100
+    name, context, max_requests, vocab = "fake", 1 << 20, 128, 100
     sampling = Sampling(max_tokens=1 << 19)
 
     def __init__(self, pace: float) -> None:
@@ -50,27 +51,27 @@ class Instant:
     def said(self, id: int) -> bytes:
         return b"x"
 
-    def matcher(self, sampling: Sampling, *, begins: bool) -> None: ...
+    def matcher(self, sampling: Sampling, *, starts_text: bool) -> None: ...
 
     def chat_ids(self, messages: Any) -> list[int]:
         return [1]
 
-    def open(self, ids: Sequence[int], sampling: Sampling, **_: Any) -> "InstantStream":
+    def open_stream(self, ids: Sequence[int], sampling: Sampling, **_: Any) -> "InstantStream":
         return InstantStream(self, sampling.max_tokens)
 
 
 class InstantStream:
     """One reply: a word a step."""
 
-    def __init__(self, model: Instant, most: int) -> None:
-        self.model, self.most, self.made, self.seen = model, most, 0, model.steps
+    def __init__(self, model: Instant, max_running: int) -> None:
+        self.model, self.max_running, self.made, self.seen = model, max_running, 0, model.steps
 
-    def next(self) -> Piece | None:
+    def next(self) -> Chunk | None:
         if self.seen == self.model.steps:
             return None
         self.seen = self.model.steps
         self.made += 1
-        return Piece(TEXT, "length" if self.made == self.most else None, 1, self.made)
+        return Chunk(TEXT, "length" if self.made == self.max_running else None, 1, self.made)
 
     def close(self) -> None: ...
 
@@ -93,7 +94,7 @@ def serve(told: Connection, pace: float | None) -> None:
     model: Any = tiny() if pace is None else Instant(pace)
     held = take_port("127.0.0.1", 0)
     with TemporaryDirectory() as folder:
-        app = create_app(model, Path(folder) / "feedback.jsonl")
+        app = create_app({model.name: model}, FeedbackFile(Path(folder) / "feedback.jsonl"))
         serve_until_stopped(app, held, lambda: told.send(held.getsockname()[1]))
 
 
@@ -191,8 +192,8 @@ def main() -> None:
     given = parser.parse_args()
     for name, pace in (("paced", given.pace / 1000), ("flat out", 0.0)):
         print(f"{name:9} {overhead(given.streams, given.tokens, pace):6.1f} µs a token of {given.streams} streams")
-    alone, at_once, batch = together(16, 200)
-    print(f"16 texts of 200 tokens: one by one {alone:.2f} s, at once {at_once:.2f} s, as a batch {batch:.2f} s")
+    alone, max_requests, batch = together(16, 200)
+    print(f"16 texts of 200 tokens: one by one {alone:.2f} s, at once {max_requests:.2f} s, as a batch {batch:.2f} s")
 
 
 if __name__ == "__main__":

@@ -43,19 +43,19 @@ def answer(prompt: list[int], tokens: int) -> list[int]:
 class Machine:
     """A scheduler, its memory, and the arena as a list of the text that was read at each address."""
 
-    def __init__(self, memory: KVAllocator, **settings: int) -> None:
-        self.memory, self.scheduler = memory, Scheduler(memory, **settings)
-        self.cells = [-1] * memory.most_tokens
+    def __init__(self, allocator: KVAllocator, **settings: int) -> None:
+        self.allocator, self.scheduler = allocator, Scheduler(allocator, **settings)
+        self.cells = [-1] * allocator.capacity
         self.histories, self.version = Histories(), 0
         self.texts: dict[Request, list[int]] = {}
         self.live: list[Request] = []
         self.lost: list[Request] = []
-        release = memory.release
-        memory.release = lambda request: (self.lost.append(request), release(request))
+        release = allocator.release
+        allocator.release = lambda request: (self.lost.append(request), release(request))
         self.preempted = self.found = self.read = self.drafted = 0
 
-    def add(self, ids: list[int], tokens: int, recall: int | None = None) -> Request:
-        request = Request(ids[:], Sampling(max_tokens=tokens), 0, recall=recall)
+    def add(self, ids: list[int], tokens: int, max_reused: int | None = None) -> Request:
+        request = Request(ids[:], Sampling(max_tokens=tokens), 0, max_reused=max_reused)
         self.scheduler.add(request)
         self.live.append(request)
         return request
@@ -63,18 +63,18 @@ class Machine:
     def end(self, request: Request) -> None:
         self.scheduler.remove(request)
         self.live.remove(request)
-        assert request.lease is None
+        assert request.allocation is None
 
     def forget(self) -> None:
         self.version += 1
         self.texts = {}
-        self.scheduler.forget()
+        self.scheduler.preempt_all()
 
     def step(self) -> list[ScheduledWork]:
         before = list(self.scheduler.running)
-        writing = [request for request in before if request.unread == 1]
+        writing = [request for request in before if request.uncomputed == 1]
         self.lost = []
-        works = self.scheduler.plan()
+        works = self.scheduler.schedule()
         self.check_plan(works, [request for request in writing if request not in self.lost])
         newcomers = [request for request in self.scheduler.running if request not in before or request in self.lost]
         assert self.live == [] or self.live[0] in [w.request for w in works] or not newcomers, (
@@ -82,7 +82,7 @@ class Machine:
         )
         self.preempted += len(self.lost)
         self.found += sum(request.computed for request in newcomers)
-        self.copy(self.memory.copies())
+        self.copy(self.allocator.take_copies())
         for request in self.scheduler.running:
             self.check_memory(request)
         self.check_owners()
@@ -96,7 +96,7 @@ class Machine:
         while self.live:
             steps -= 1
             assert steps and self.step()
-        assert self.scheduler.plan() == [] and not self.scheduler.line and not self.scheduler.running
+        assert self.scheduler.schedule() == [] and not self.scheduler.waiting and not self.scheduler.running
 
     def copy(self, copies: list[Copy]) -> None:
         for source, target, tokens in copies:
@@ -113,13 +113,13 @@ class Machine:
         numbers = self.text(request)[: start + work.count + 1]
         self.histories.extend(numbers, request.ids[: start + work.count] + work.drafts)
         for position, number in enumerate(numbers[start + 1 :], start):
-            self.cells[request.lease.addresses(position, position + 1)[0]] = number
+            self.cells[request.allocation.addresses(position, position + 1)[0]] = number
         self.read += work.count + len(work.drafts)
 
     def advance(self, work: ScheduledWork) -> None:
         """What the engine does: draws where the ids are read to their end, and goes on while drafts were right."""
         request = work.request
-        draws = work.count == request.unread
+        draws = work.count == request.uncomputed
         request.computed += work.count
         if not draws:
             return
@@ -141,49 +141,49 @@ class Machine:
         scheduler, planned = self.scheduler, [work.request for work in works]
         assert planned[: len(answers)] == answers and all(work.count > 0 for work in works)
         assert len(set(planned)) == len(planned) and set(planned) <= set(scheduler.running)
-        limit = scheduler.budget if answers else scheduler.wide
+        limit = scheduler.budget if answers else scheduler.unwatched_budget
         prompts = sum(work.count for work in works[len(answers) :])
         assert prompts <= max(limit - len(answers), limit // 4, 1)
         drafts = sum(len(work.drafts) for work in works)
         assert not drafts or len(answers) + prompts + drafts <= limit
-        assert all(work.request.unread == work.count for work in works if work.drafts)
-        orders = [[request.arrival for request in some] for some in (scheduler.running, scheduler.line, self.live)]
-        assert len(orders[0]) <= scheduler.most and sorted(orders[0] + orders[1]) == orders[2], "nobody is lost"
+        assert all(work.request.uncomputed == work.count for work in works if work.drafts)
+        orders = [[request.arrival for request in some] for some in (scheduler.running, scheduler.waiting, self.live)]
+        assert len(orders[0]) <= scheduler.max_running and sorted(orders[0] + orders[1]) == orders[2], "nobody is lost"
         assert all(order == sorted(order) for order in orders)
 
     def check_memory(self, request: Request) -> None:
         """What the request counts as computed was read from exactly its ids, under these weights."""
-        lease, computed = request.lease, request.computed
-        if isinstance(lease, Slot):
-            there = self.cells[lease.start : lease.start + computed]
+        allocation, computed = request.allocation, request.computed
+        if isinstance(allocation, Slot):
+            there = self.cells[allocation.start : allocation.start + computed]
         else:
-            there = [self.cells[address] for address in lease.addresses(0, computed)]
+            there = [self.cells[address] for address in allocation.addresses(0, computed)]
         assert there == self.text(request)[1 : computed + 1]
         assert computed < len(request.ids)
 
     def check_owners(self) -> None:
         """No address is written by two, or by one while another has it; whoever stands in line has none."""
-        leases = [request.lease for request in self.scheduler.running]
-        if isinstance(self.memory, ContiguousAllocator):
-            slots = sorted(leases, key=lambda slot: slot.start)
+        allocations = [request.allocation for request in self.scheduler.running]
+        if isinstance(self.allocator, ContiguousAllocator):
+            slots = sorted(allocations, key=lambda slot: slot.start)
             assert all(before.end <= slot.start for before, slot in pairwise(slots))
-            assert all(before.end == slot.start for before, slot in pairwise(self.memory.slots))
-            assert not any(before.gap and slot.gap for before, slot in pairwise(self.memory.slots))
+            assert all(before.end == slot.start for before, slot in pairwise(self.allocator.slots))
+            assert not any(before.is_gap and slot.is_gap for before, slot in pairwise(self.allocator.slots))
         else:
-            users = Counter(block for table in leases for block in table.blocks)
+            users = Counter(block for table in allocations for block in table.blocks)
             for request in self.scheduler.running:
-                full = request.computed // self.memory.size
-                assert all(users[block] == 1 for block in request.lease.blocks[full:])
-        assert all(request.lease is None and not request.computed for request in self.scheduler.line)
+                full = request.computed // self.allocator.block_size
+                assert all(users[block] == 1 for block in request.allocation.blocks[full:])
+        assert all(request.allocation is None and not request.computed for request in self.scheduler.waiting)
 
     def check_all_free(self) -> None:
         """Whether nothing leaked: all is free, and one who asks for everything gets it."""
-        most = self.memory.most_tokens
-        assert self.memory.free == most
-        everything = Request([7] * most, Sampling(max_tokens=1), 0)
-        assert self.memory.admit(everything) and self.memory.free == 0
-        assert sorted(everything.lease.addresses(0, most)) == list(range(most))
-        self.memory.release(everything)
+        max_running = self.allocator.capacity
+        assert self.allocator.free == max_running
+        everything = Request([7] * max_running, Sampling(max_tokens=1), 0)
+        assert self.allocator.admit(everything) and self.allocator.free == 0
+        assert sorted(everything.allocation.addresses(0, max_running)) == list(range(max_running))
+        self.allocator.release(everything)
 
 
 @pytest.fixture(scope="session")
@@ -198,14 +198,14 @@ def alone() -> Callable[[list[int], int], list[int]]:
 
 
 @pytest.fixture(scope="session", params=["slots", "blocks"])
-def memory(request: pytest.FixtureRequest) -> Callable[[Random], KVAllocator]:
+def allocator(request: pytest.FixtureRequest) -> Callable[[Random], KVAllocator]:
     """Makes little memories of one kind, for texts of at least 24 tokens."""
 
     def slots(random: Random) -> KVAllocator:
         return ContiguousAllocator(random.randint(24, 72), random.choice((0, 1, 8)), random.choice((1, 4)))
 
     def blocks(random: Random) -> KVAllocator:
-        size = random.choice((1, 4))
-        return PagedAllocator(random.randint(24, 72) // size, size)
+        block_size = random.choice((1, 4))
+        return PagedAllocator(random.randint(24, 72) // block_size, block_size)
 
     return slots if request.param == "slots" else blocks

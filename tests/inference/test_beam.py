@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from gptwright.foundations.errors import InputError
 from gptwright.inference import beam
-from gptwright.inference.beam import Search, search_all
+from gptwright.inference.beam import BeamSearch, beam_search
 from gptwright.models.formats.huggingface import write_model
 from gptwright.models.transformer import Transformer, TransformerConfig
 from gptwright.objectives.language import IGNORED, next_token_loss
@@ -90,15 +90,15 @@ def sources(count: int, vocab: int, seed: int = 0) -> list[list[int]]:
 
 
 def test_the_penalty_by_hand() -> None:
-    assert [Search().divisor(n) for n in (1, 7, 25)] == pytest.approx([1.0, 1.515717, 2.626528])
-    assert Search(alpha=0.0).divisor(40) == 1.0
+    assert [BeamSearch().divisor(n) for n in (1, 7, 25)] == pytest.approx([1.0, 1.515717, 2.626528])
+    assert BeamSearch(alpha=0.0).divisor(40) == 1.0
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])
 @pytest.mark.parametrize("seed", range(4))
 def test_with_beams_enough_it_is_a_search_through_everything(seed: int, alpha: float) -> None:
-    model, source, search = random_model(4, seed), [2, 3], Search(beams=256, alpha=alpha, extra=2)
-    found = search_all(model, [source], search, start=START, end=END)[0]
+    model, source, search = random_model(4, seed), [2, 3], BeamSearch(beams=256, alpha=alpha, max_extra_tokens=2)
+    found = beam_search(model, [source], search, bos=START, eos=END)[0]
     scores = {tuple(t): likely(model, source, t) / search.divisor(len(t)) for t in every_target(4, 4)}
     best = max(scores, key=scores.__getitem__)
     assert len(scores) == 3**3 * 4 + 3**2 + 3 + 1
@@ -109,7 +109,7 @@ def test_with_beams_enough_it_is_a_search_through_everything(seed: int, alpha: f
 @pytest.mark.parametrize("alpha", [0.0, 0.6])
 def test_one_beam_is_greedy(model: Transformer, alpha: float) -> None:
     given = sources(12, 30)
-    found = search_all(model, given, Search(beams=1, alpha=alpha, extra=6), start=START, end=END)
+    found = beam_search(model, given, BeamSearch(beams=1, alpha=alpha, max_extra_tokens=6), bos=START, eos=END)
     assert [each.ids for each in found] == [greedy(model, source, len(source) + 6) for source in given]
     assert len({len(each.ids) for each in found}) > 2
 
@@ -124,8 +124,8 @@ def test_token_for_token_what_transformers_finds(model: Transformer, tmp_path: P
     # Their penalty is length^α, not GNMT's, so it is what we search with here.
     given = sources(9, 30)
     oracle = theirs(model, tmp_path)
-    search = Search(beams=beams, alpha=alpha, penalty=lambda length, alpha: length**alpha, extra=0)
-    found = [each.ids for each in search_all(model, given, search, start=START, end=END)]
+    search = BeamSearch(beams=beams, alpha=alpha, penalty=lambda length, alpha: length**alpha, max_extra_tokens=0)
+    found = [each.ids for each in beam_search(model, given, search, bos=START, eos=END)]
     for ids, source in zip(found, given, strict=True):
         expected = oracle.generate(
             input_ids=torch.tensor([source]), num_beams=beams, length_penalty=alpha, early_stopping=True,
@@ -137,25 +137,25 @@ def test_token_for_token_what_transformers_finds(model: Transformer, tmp_path: P
 
 
 def test_sources_searched_together_find_what_each_finds_alone(model: Transformer) -> None:
-    given, search = sources(15, 30), Search(extra=9)
-    together = search_all(model, given, search, start=START, end=END)
-    alone = [search_all(model, [source], search, start=START, end=END)[0] for source in given]
+    given, search = sources(15, 30), BeamSearch(max_extra_tokens=9)
+    together = beam_search(model, given, search, bos=START, eos=END)
+    alone = [beam_search(model, [source], search, bos=START, eos=END)[0] for source in given]
     assert [each.ids for each in together] == [each.ids for each in alone]
     assert [each.score for each in together] == pytest.approx([each.score for each in alone], abs=1e-4)
-    assert together == search_all(model, given, search, start=START, end=END)
+    assert together == beam_search(model, given, search, bos=START, eos=END)
 
 
 def test_more_sources_than_fit_at_once_come_back_in_order(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
-    given, search = sources(11, 30), Search(beams=3)
-    whole = search_all(model, given, search, start=START, end=END)
-    monkeypatch.setattr(beam, "ROWS", 10)
-    assert [each.ids for each in search_all(model, given, search, start=START, end=END)] == [each.ids for each in whole]
+    given, search = sources(11, 30), BeamSearch(beams=3)
+    whole = beam_search(model, given, search, bos=START, eos=END)
+    monkeypatch.setattr(beam, "MAX_ROWS", 10)
+    assert [each.ids for each in beam_search(model, given, search, bos=START, eos=END)] == [each.ids for each in whole]
 
 
 def test_scores_are_those_of_the_model(model: Transformer) -> None:
-    search = Search(extra=5)
+    search = BeamSearch(max_extra_tokens=5)
     for source, found in zip(
-        given := sources(6, 30), search_all(model, given, search, start=START, end=END), strict=True
+        given := sources(6, 30), beam_search(model, given, search, bos=START, eos=END), strict=True
     ):
         target = [*found.ids, END] if len(found.ids) < len(source) + 5 else found.ids
         assert found.score == pytest.approx(likely(model, source, target) / search.divisor(len(target)), abs=1e-4)
@@ -164,7 +164,7 @@ def test_scores_are_those_of_the_model(model: Transformer) -> None:
 def test_more_beams_find_nothing_worse_on_the_whole(model: Transformer) -> None:
     given = sources(20, 30)
     scores = [
-        sum(each.score for each in search_all(model, given, Search(beams=beams), start=START, end=END))
+        sum(each.score for each in beam_search(model, given, BeamSearch(beams=beams), bos=START, eos=END))
         for beams in (1, 4, 16)
     ]
     assert scores == sorted(scores)
@@ -175,21 +175,23 @@ def test_a_target_ends_with_its_allowance_or_the_context() -> None:
     model.decoder[-1].norm2.bias.zero_()  # pyright: ignore
     model.embed.weight[END] = 0.0
     model.embed.weight[2:] *= 5.0
-    lengths = [len(each.ids) for each in search_all(model, [[2], [2] * 9], Search(extra=6), start=START, end=END)]
+    lengths = [
+        len(each.ids) for each in beam_search(model, [[2], [2] * 9], BeamSearch(max_extra_tokens=6), bos=START, eos=END)
+    ]
     assert lengths == [7, 12]
 
 
 def test_nothing_to_translate() -> None:
-    assert search_all(random_model(30, 1), [], Search(), start=START, end=END) == []
+    assert beam_search(random_model(30, 1), [], BeamSearch(), bos=START, eos=END) == []
 
 
 @pytest.mark.parametrize(("source", "got"), [([], "got 0"), ([2] * 25, "got 25")])
 def test_a_source_that_cannot_be_read(source: list[int], got: str) -> None:
     with pytest.raises(InputError, match=got):
-        search_all(random_model(30, 1), [[2], source], Search(), start=START, end=END)
+        beam_search(random_model(30, 1), [[2], source], BeamSearch(), bos=START, eos=END)
 
 
-@pytest.mark.parametrize("settings", [{"beams": 0}, {"extra": -1}, {"alpha": 1e9}, {"alpha": float("nan")}])
+@pytest.mark.parametrize("settings", [{"beams": 0}, {"max_extra_tokens": -1}, {"alpha": 1e9}, {"alpha": float("nan")}])
 def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError):
-        Search(**settings)
+        BeamSearch(**settings)

@@ -23,9 +23,9 @@ from gptwright.models.gpt2 import GPT2, GPT2Config
 
 GREEDY = Sampling(temperature=0, max_tokens=12)
 PROMPTS = [[5, 6, 7], [9], [4, 8, 15, 16, 23, 42], [108, 200], [4, 8, 15, 16, 23, 42, 7], [9] * 40]
-MEMORIES: dict[str, Callable[[int], KVAllocator]] = {
+ALLOCATORS: dict[str, Callable[[int], KVAllocator]] = {
     "slots": ContiguousAllocator,
-    "blocks": lambda n: PagedAllocator(n // 4, size=4),
+    "blocks": lambda n: PagedAllocator(n // 4, block_size=4),
 }
 
 
@@ -41,13 +41,13 @@ def answers(requests: list[Request]) -> list[list[int]]:
     return [request.answer for request in requests]
 
 
-def engine(network: Any, memory: str = "slots", addresses: int = 512, **how: Any) -> Engine:
-    """An engine over one kind of memory; `budget`, `wide` and `most` go to its scheduler."""
-    planning = {name: how.pop(name) for name in ("budget", "wide", "most") if name in how}
+def engine(network: Any, allocator: str = "slots", addresses: int = 512, **how: Any) -> Engine:
+    """An engine over one kind of memory; `budget`, `unwatched_budget` and `max_running` go to its scheduler."""
+    planning = {name: how.pop(name) for name in ("budget", "unwatched_budget", "max_running") if name in how}
     made = Engine(network, **how)
-    made.memory = MEMORIES[memory](addresses)
-    made.arena = KVCache.of(made.view, addresses)
-    made.scheduler = Scheduler(made.memory, **planning)
+    made.allocator = ALLOCATORS[allocator](addresses)
+    made.kv_cache = KVCache.of(made.view, addresses)
+    made.scheduler = Scheduler(made.allocator, **planning)
     return made
 
 
@@ -60,18 +60,24 @@ def family(request: pytest.FixtureRequest) -> Any:
     return built
 
 
-@pytest.mark.parametrize("memory", MEMORIES)
-def test_every_family_writes_what_the_plain_loop_writes(family: Any, memory: str) -> None:
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_every_family_writes_what_the_plain_loop_writes(family: Any, allocator: str) -> None:
     prompts = [[5, 6, 7], [9], [4, 8, 15, 16, 23, 42], [4, 8, 15, 16, 23, 42, 7]]
-    found = engine(family, memory, budget=4, wide=5).generate(prompts, Sampling(temperature=0, max_tokens=9))
+    found = engine(family, allocator, budget=4, unwatched_budget=5).generate(
+        prompts, Sampling(temperature=0, max_tokens=9)
+    )
     assert answers(found) == [plainly(family, prompt, 9) for prompt in prompts]
 
 
 @pytest.mark.parametrize("drafts", [0, 5])
 @pytest.mark.parametrize("addresses", [512, 64])
-@pytest.mark.parametrize("memory", MEMORIES)
-def test_greedy_text_depends_on_nothing_but_the_prompt(network: GPT2, memory: str, addresses: int, drafts: int) -> None:
-    found = engine(network, memory, addresses, drafts=drafts, budget=8, wide=16, most=4).generate(PROMPTS, GREEDY)
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_greedy_text_depends_on_nothing_but_the_prompt(
+    network: GPT2, allocator: str, addresses: int, drafts: int
+) -> None:
+    found = engine(network, allocator, addresses, drafts=drafts, budget=8, unwatched_budget=16, max_running=4).generate(
+        PROMPTS, GREEDY
+    )
     assert answers(found) == [plainly(network, prompt, 12) for prompt in PROMPTS]
     assert [request.finish for request in found] == ["length"] * len(PROMPTS)
 
@@ -81,7 +87,7 @@ def test_greedy_text_depends_on_nothing_but_the_prompt(network: GPT2, memory: st
 def test_in_every_format_a_text_does_not_depend_on_its_company(form: str, drafts: int) -> None:
     model = build(GPT2Config(vocab=300, context=64, width=64, heads=4, layers=2), seed=3)
     sampling = Sampling(temperature=1.0, max_tokens=20)
-    together = engine(model, addresses=90, dtype=form, drafts=drafts, budget=8, wide=16, most=4)
+    together = engine(model, addresses=90, dtype=form, drafts=drafts, budget=8, unwatched_budget=16, max_running=4)
     requests = [together.submit(prompt, sampling, seed=i) for i, prompt in enumerate(PROMPTS)]
     together.run(requests)
     for i, (prompt, request) in enumerate(zip(PROMPTS, requests, strict=True)):
@@ -91,14 +97,16 @@ def test_in_every_format_a_text_does_not_depend_on_its_company(form: str, drafts
         assert again.answer == request.answer
 
 
-@pytest.mark.parametrize("memory", MEMORIES)
+@pytest.mark.parametrize("allocator", ALLOCATORS)
 @pytest.mark.parametrize("temperature", [0, 1.0])
-def test_a_draft_network_changes_nothing_but_the_number_of_steps(memory: str, temperature: float) -> None:
+def test_a_draft_network_changes_nothing_but_the_number_of_steps(allocator: str, temperature: float) -> None:
     model, other = (build(GPT2Config(vocab=300, context=64, width=32, heads=2, layers=n), seed=n) for n in (2, 1))
     sampling = Sampling(temperature=temperature, max_tokens=20, seed=3, presence_penalty=0.5)
-    plain = answers(engine(model, memory).generate(PROMPTS, sampling))
+    plain = answers(engine(model, allocator).generate(PROMPTS, sampling))
     for draft, tight in ((other, 512), (model, 512), (other, 72)):
-        found = engine(model, memory, tight, draft=draft, drafts=3, budget=16, most=4).generate(PROMPTS, sampling)
+        found = engine(model, allocator, tight, draft=draft, drafts=3, budget=16, max_running=4).generate(
+            PROMPTS, sampling
+        )
         assert answers(found) == plain
 
 
@@ -159,18 +167,18 @@ def test_a_prompts_log_probabilities_are_the_models_own(network: GPT2, sampling:
     prompt = [4, 8, 15, 16, 23, 42]
     (request,) = Engine(network).generate([prompt], replace(sampling, max_tokens=1, prompt_logprobs=2))
     scores = network(torch.tensor([prompt]))[0, :-1].log_softmax(-1)
-    assert request.given_logprobs == pytest.approx(scores[torch.arange(5), prompt[1:]].tolist(), abs=1e-5)
-    assert [list(top) for top in request.given_top] == scores.topk(2).indices.tolist()
+    assert request.prompt_logprobs == pytest.approx(scores[torch.arange(5), prompt[1:]].tolist(), abs=1e-5)
+    assert [list(top) for top in request.prompt_top_logprobs] == scores.topk(2).indices.tolist()
 
 
-@pytest.mark.parametrize("memory", MEMORIES)
-def test_without_tokens_to_write_a_prompt_is_only_read_up_to_the_whole_context(network: GPT2, memory: str) -> None:
-    writer = engine(network, memory)
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_without_tokens_to_write_a_prompt_is_only_read_up_to_the_whole_context(network: GPT2, allocator: str) -> None:
+    writer = engine(network, allocator)
     only_read = Sampling(max_tokens=0, prompt_logprobs=0)
     length = network.config.context
     whole, short = writer.generate([[5] * length, [6, 7]], only_read)
-    assert (whole.answer, whole.finish, len(whole.given_logprobs)) == ([], "length", length - 1)
-    assert short.given_logprobs == pytest.approx(writer.score([[6, 7]], [1])[0], abs=1e-5)
+    assert (whole.answer, whole.finish, len(whole.prompt_logprobs)) == ([], "length", length - 1)
+    assert short.prompt_logprobs == pytest.approx(writer.score([[6, 7]], [1])[0], abs=1e-5)
     with pytest.raises(PromptTooLong, match=f"at most {length} tokens"):
         writer.submit([5] * (length + 1), only_read)
     with pytest.raises(PromptTooLong, match=f"fewer than {length} tokens") as error:
@@ -178,9 +186,9 @@ def test_without_tokens_to_write_a_prompt_is_only_read_up_to_the_whole_context(n
     assert (error.value.tokens, error.value.context) == (length, length)
 
 
-@pytest.mark.parametrize("memory", MEMORIES)
-def test_what_is_given_is_scored_as_by_a_whole_reading(network: GPT2, memory: str) -> None:
-    reader = engine(network, memory, budget=4, wide=7)
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_what_is_given_is_scored_as_by_a_whole_reading(network: GPT2, allocator: str) -> None:
+    reader = engine(network, allocator, budget=4, unwatched_budget=7)
     rows = [[4, 8, 15, 16, 23, 42, *tail] for tail in ([1, 2, 3], [3, 2], [5, 5, 5, 5])]
     requests = [reader.read(row, start=6) for row in rows]
     reader.run(requests)
@@ -188,19 +196,19 @@ def test_what_is_given_is_scored_as_by_a_whole_reading(network: GPT2, memory: st
         hidden = network.hidden(torch.tensor([row]))[0]
         scores = network.logits(hidden).log_softmax(-1)
         expected = scores[torch.arange(5, len(row) - 1), torch.tensor(row[6:])]
-        torch.testing.assert_close(torch.tensor(request.given_logprobs), expected, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(torch.tensor(request.prompt_logprobs), expected, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(request.state, hidden[-1], atol=1e-5, rtol=1e-5)
         assert request.answer == []
     for found, request in zip(reader.score(rows, [6] * 3), requests, strict=True):
-        assert found == pytest.approx(request.given_logprobs, abs=1e-5)
+        assert found == pytest.approx(request.prompt_logprobs, abs=1e-5)
 
 
 def test_a_prompts_log_probabilities_survive_its_loss_of_memory(network: GPT2) -> None:
     sampling = Sampling(temperature=0, max_tokens=12, prompt_logprobs=0)
-    roomy, tight = (engine(network, addresses=addresses, budget=8, wide=8) for addresses in (512, 60))
+    roomy, tight = (engine(network, addresses=addresses, budget=8, unwatched_budget=8) for addresses in (512, 60))
     for one, other in zip(*(made.generate(PROMPTS, sampling) for made in (roomy, tight)), strict=True):
-        torch.testing.assert_close(one.given_logprobs, other.given_logprobs, atol=1e-5, rtol=1e-5)
-        assert len(one.given_logprobs) == one.prompt - 1
+        torch.testing.assert_close(one.prompt_logprobs, other.prompt_logprobs, atol=1e-5, rtol=1e-5)
+        assert len(one.prompt_logprobs) == one.prompt - 1
 
 
 def test_equal_beginnings_are_read_once(network: GPT2, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +311,7 @@ def test_what_fails_leaves_nobody_in_line(network: GPT2) -> None:
         writer.generate([[1, 2], [1] * 99], GREEDY)
     with pytest.raises(InputError, match="ids from 0 to"):
         writer.generate([[1, 2], [1, network.config.vocab]], GREEDY)
-    assert not writer.scheduler.line
+    assert not writer.scheduler.waiting
     good = network.norm.weight.clone()
     for temperature in (0, 1.0):
         with torch.no_grad():
@@ -314,7 +322,7 @@ def test_what_fails_leaves_nobody_in_line(network: GPT2) -> None:
         with torch.no_grad():
             network.norm.weight.copy_(good)
         writer.refresh()
-        assert not writer.scheduler.line and not writer.scheduler.running
+        assert not writer.scheduler.waiting and not writer.scheduler.running
     assert answers(writer.generate(PROMPTS, GREEDY)) == [plainly(network, prompt, 12) for prompt in PROMPTS]
 
 

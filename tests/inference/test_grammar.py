@@ -104,11 +104,11 @@ def test_an_answer_that_may_end_need_not() -> None:
 def test_what_continues_a_text_keeps_the_space_of_its_kind() -> None:
     tokenizer = TRAINERS["byte-fallback"]([TEXT], 310)
     space, word = tokenizer.encode("yes")[0], Sampling(regex="yes")
-    for begins in (True, False):
-        matcher = GrammarCompiler(tokenizer).matcher(word, begins=begins)
+    for starts_text in (True, False):
+        matcher = GrammarCompiler(tokenizer).matcher(word, starts_text=starts_text)
         assert matcher
         assert tokenizer.backend.id_to_token(space).startswith("▁")
-        assert matcher.allowed()[0][space] == begins
+        assert matcher.allowed()[0][space] == starts_text
 
 
 def test_drafts_are_looked_at_and_not_taken() -> None:

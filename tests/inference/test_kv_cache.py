@@ -4,7 +4,7 @@ import torch
 from gptwright.inference.contiguous_allocator import Slot
 from gptwright.inference.kv_allocator import Copy
 from gptwright.inference.kv_cache import KVCache, Span
-from gptwright.inference.paged_allocator import Table
+from gptwright.inference.paged_allocator import BlockTable
 from gptwright.layers.attend import attend
 from gptwright.layers.masks import CAUSAL, Banded, Mask, Strided
 from gptwright.models.llama import Llama, LlamaConfig
@@ -18,11 +18,11 @@ def test_it_has_the_shape_of_the_attention() -> None:
 
 @pytest.mark.parametrize(("source", "target"), [(0, 4), (4, 0), (0, 2), (2, 0)])
 def test_copies_read_before_they_write(source: int, target: int) -> None:
-    arena = KVCache(2, 8, 1, 3, torch.float32, torch.device("cpu"))
-    arena.keys.copy_(torch.arange(8.0)[:, None, None])
-    arena.values.copy_(arena.keys)
-    arena.carry_out([Copy(source, target, 4)])
-    for kept in (arena.keys, arena.values):
+    cache = KVCache(2, 8, 1, 3, torch.float32, torch.device("cpu"))
+    cache.keys.copy_(torch.arange(8.0)[:, None, None])
+    cache.values.copy_(cache.keys)
+    cache.apply_copies([Copy(source, target, 4)])
+    for kept in (cache.keys, cache.values):
         assert kept[1, target : target + 4, 0, 0].tolist() == list(range(source, source + 4))
 
 
@@ -32,15 +32,19 @@ def test_copies_read_before_they_write(source: int, target: int) -> None:
 @pytest.mark.parametrize("cuts", [(11, 7), (1, 1, 9, 7), (5, 1, 1, 1, 10)])
 def test_two_requests_in_steps_see_what_each_sees_alone(mask: Mask, width: int, paged: bool, cuts: tuple[int]) -> None:
     """Prompts of 11 and 7 tokens, whose answers go on to 18: read in pieces, side by side."""
-    arena = KVCache(1, 64, 2, width, torch.float32, torch.device("cpu"))
-    leases = (Table([4, 1, 6, 3, 0], 4, 0), Table([2, 5, 7, 8, 9], 4, 0)) if paged else (Slot(3, 18), Slot(30, 18))
+    cache = KVCache(1, 64, 2, width, torch.float32, torch.device("cpu"))
+    allocations = (
+        (BlockTable([4, 1, 6, 3, 0], 4, 0), BlockTable([2, 5, 7, 8, 9], 4, 0)) if paged else (Slot(3, 18), Slot(30, 18))
+    )
     q, k, v = (torch.randn(2, heads, 18, width) for heads in (4, 2, 2))
     whole = attend(q, k, v, mask)
     found = torch.empty_like(whole)
     first = 0
     for count in cuts:
-        spans = [Span(lease, first, count, prompt) for lease, prompt in zip(leases, (11, 7), strict=True)]
-        step = arena.step(spans)
+        spans = [
+            Span(allocation, first, count, prompt) for allocation, prompt in zip(allocations, (11, 7), strict=True)
+        ]
+        step = cache.step(spans)
         assert step.positions(2 * count)[0].tolist() == [*range(first, first + count)] * 2
         flat = (torch.cat([x[0, :, first : first + count], x[1, :, first : first + count]], 1)[None] for x in (q, k, v))
         y = step.layer(0).attend(*flat, mask)

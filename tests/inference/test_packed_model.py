@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gptwright.foundations.errors import ConfigError
-from gptwright.inference.packed_model import KERNELS, chosen_format, format_of, prepared, refresh
+from gptwright.inference.packed_model import KERNELS, auto_dtype, dtype_of, pack_model, refresh
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.llama import LlamaConfig
@@ -21,7 +21,7 @@ def model(request: pytest.FixtureRequest) -> Any:
 
 @pytest.mark.parametrize("form", KERNELS)
 def test_every_format_says_nearly_the_same_and_follows_the_weights(model: Any, form: str) -> None:
-    ids, view = torch.randint(300, (2, 20)), prepared(model, form)
+    ids, view = torch.randint(300, (2, 20)), pack_model(model, form)
     for _ in range(2):
         with torch.inference_mode():
             exact, found = model.logits(model.hidden(ids)), view.logits(view.hidden(ids))
@@ -34,24 +34,24 @@ def test_every_format_says_nearly_the_same_and_follows_the_weights(model: Any, f
 
 @pytest.mark.parametrize("form", KERNELS)
 def test_what_is_not_packed_is_shared(network: GPT2, form: str) -> None:
-    view: Any = prepared(network, form)
+    view: Any = pack_model(network, form)
     assert view.embed.weight is network.embed.weight
     assert dict(view.named_parameters()).keys() == dict(network.named_parameters()).keys()
     assert all(a is b for a, b in zip(view.parameters(), network.parameters(), strict=True))
 
 
 def test_a_small_model_keeps_its_own_format(network: GPT2) -> None:
-    assert chosen_format(network) == format_of(network) == "float32"
+    assert auto_dtype(network) == dtype_of(network) == "float32"
 
 
 def test_matrices_in_bf16_are_written_with_in_float32_too(network: GPT2) -> None:
     cast_linears(network, torch.bfloat16)
-    assert format_of(network) == "bfloat16"
-    view = prepared(network, "float32")
+    assert dtype_of(network) == "bfloat16"
+    view = pack_model(network, "float32")
     assert view.matrix_dtype == torch.float32
     assert view.hidden(torch.tensor([[1, 2, 3]])).dtype == torch.float32
 
 
 def test_an_unknown_format_is_refused(network: GPT2) -> None:
     with pytest.raises(ConfigError, match="Did you mean"):
-        prepared(network, "int9")
+        pack_model(network, "int9")

@@ -14,7 +14,7 @@ tokens = st.lists(st.integers(0, VOCAB - 1), max_size=30)
 def changed(sampling: Sampling, prompt: list[int], answer: list[int], drafts: list[int]) -> torch.Tensor:
     penalties = Penalties(sampling, prompt)
     for token in answer:
-        penalties.said(token)
+        penalties.add(token)
     logits = torch.linspace(-3, 3, VOCAB).repeat(3, 1)
     penalise(logits, [(1, sampling, penalties.after(drafts))])
     assert torch.equal(logits[0], logits[2]) and torch.equal(logits[0], torch.linspace(-3, 3, VOCAB))
@@ -24,12 +24,12 @@ def changed(sampling: Sampling, prompt: list[int], answer: list[int], drafts: li
 @given(tokens, tokens, tokens)
 def test_penalties_are_those_of_their_papers(prompt: list[int], answer: list[int], drafts: list[int]) -> None:
     sampling = Sampling(repetition_penalty=1.3, presence_penalty=0.4, frequency_penalty=-0.2, logit_bias={2: 1, 5: -7})
-    found, said = changed(sampling, prompt, answer, drafts), answer + drafts
+    found, add = changed(sampling, prompt, answer, drafts), answer + drafts
     for token, logit in enumerate(torch.linspace(-3, 3, VOCAB).tolist()):
         logit += {2: 1, 5: -7}.get(token, 0)
-        if token in prompt + said:
+        if token in prompt + add:
             logit = logit / 1.3 if logit > 0 else logit * 1.3
-        logit -= -0.2 * said.count(token) + 0.4 * (token in said)
+        logit -= -0.2 * add.count(token) + 0.4 * (token in add)
         assert found[token].item() == pytest.approx(logit, abs=1e-5)
 
 
@@ -56,7 +56,7 @@ def test_many_rows_are_changed_at_once_and_each_by_its_own() -> None:
 
 def test_drafts_are_only_imagined() -> None:
     penalties = Penalties(Sampling(frequency_penalty=1.0), [1])
-    penalties.said(2)
+    penalties.add(2)
     before = penalties.after([]).copy()
     assert len(penalties.after([2, 3, 3])) == 3
     assert (penalties.after([]) == before).all()
@@ -65,7 +65,7 @@ def test_drafts_are_only_imagined() -> None:
 def test_more_tokens_than_there_was_room_for() -> None:
     penalties = Penalties(Sampling(frequency_penalty=1.0), range(100))
     for token in range(1000):
-        penalties.said(token)
+        penalties.add(token)
     logits = torch.zeros(1, 1200)
     penalise(logits, [(0, Sampling(frequency_penalty=1.0), penalties.after([]))])
     assert logits[0].tolist() == [-1.0] * 1000 + [0.0] * 200

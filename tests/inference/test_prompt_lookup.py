@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.inference.prompt_lookup import Lookup
+from gptwright.inference.prompt_lookup import RequestLookup
 
 texts = st.lists(st.integers(0, 3), max_size=60)
 
@@ -23,7 +23,7 @@ def plainly(ids: list[int], many: int) -> list[int]:
 
 @given(texts, st.lists(st.integers(1, 9), max_size=9))
 def test_what_is_proposed_is_what_a_search_of_the_whole_text_finds(ids: list[int], steps: list[int]) -> None:
-    lookup, end = Lookup(4), 0
+    lookup, end = RequestLookup(4), 0
     for step in [*steps, len(ids)]:
         end = min(end + step, len(ids))
         assert lookup.propose(ids[:end]) == plainly(ids[:end], 4)
@@ -42,16 +42,16 @@ def test_what_is_proposed_is_what_a_search_of_the_whole_text_finds(ids: list[int
     ],
 )
 def test_by_hand(ids: list[int], proposed: list[int]) -> None:
-    assert Lookup(4).propose(ids) == proposed
+    assert RequestLookup(4).propose(ids) == proposed
 
 
 def written(text: list[int], start: int, most: int = 8) -> tuple[int, int]:
     """Steps that writing text[start:] took, and proposals made."""
-    lookup, end, steps, made = Lookup(most), start, 0, 0
+    lookup, end, steps, made = RequestLookup(most), start, 0, 0
     while end < len(text):
         drafts = lookup.propose(text[:end])
         right = next((i for i, draft in enumerate(drafts) if text[end + i : end + i + 1] != [draft]), len(drafts))
-        lookup.told(len(drafts), right)
+        lookup.record_acceptance(len(drafts), right)
         steps, made, end = steps + 1, made + len(drafts), end + right + 1
     return steps, made
 
@@ -68,30 +68,30 @@ def test_where_guesses_are_wrong_little_is_proposed() -> None:
     text = [numbers.randrange(3) for _ in range(2000)]  # every pair came before; what follows is left to chance
     _, made = written([(x + i * i) % 7 if i % 3 else x for i, x in enumerate(text)], 100)
     assert made < 0.2 * 1900
-    endless = Lookup()
+    endless = RequestLookup()
     proposals = 0
     for end in range(10, 2000):
         drafts = endless.propose([1, 2] * 5 + [1] * (end - 10))
-        endless.told(len(drafts), 0)
+        endless.record_acceptance(len(drafts), 0)
         proposals += len(drafts)
     assert proposals < 0.02 * 2000
 
 
 def test_it_begins_again_when_guesses_come_true() -> None:
-    lookup, ids = Lookup(8), [1, 2] * 20
+    lookup, ids = RequestLookup(8), [1, 2] * 20
     for _ in range(9):
-        lookup.told(len(lookup.propose(ids)), 0)
+        lookup.record_acceptance(len(lookup.propose(ids)), 0)
         ids += [1, 2] * 64
     found: list[int] = []
     for _ in range(4):
         drafts = lookup.propose(ids)
         found.append(len(drafts))
-        lookup.told(len(drafts), len(drafts))
+        lookup.record_acceptance(len(drafts), len(drafts))
         ids += [1, 2] * 8
     assert found == [1, 2, 4, 8]
 
 
 def test_nothing_was_proposed_and_nothing_changes() -> None:
-    lookup = Lookup(4)
-    lookup.told(0, 0)
+    lookup = RequestLookup(4)
+    lookup.record_acceptance(0, 0)
     assert lookup.propose([1, 2, 3, 1, 2]) == [3, 1, 2, 3]

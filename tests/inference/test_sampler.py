@@ -18,12 +18,12 @@ from gptwright.inference.penalties import Penalties
 from gptwright.inference.request import Request
 from gptwright.inference.sampler import (
     SampleRow,
-    checked,
+    accepted_tokens,
     derive_seed,
-    draw,
-    inverse,
+    inverse_cdf,
     prompt_logprobs,
-    rows_of,
+    sample,
+    sample_rows,
     uniform,
 )
 from gptwright.inference.sampling import Sampling
@@ -46,7 +46,7 @@ def fair(found: Tensor, probabilities: Tensor) -> bool:
 def frequencies(logits: Tensor, sampling: Sampling, **more: Any) -> Tensor:
     """How often each token is drawn from the same logits, by as many seeds."""
     rows = [SampleRow(sampling, seed, seed % 7, **more) for seed in range(DRAWN)]
-    return torch.bincount(torch.tensor(draw(logits.repeat(DRAWN, 1), rows).tokens), minlength=len(logits))
+    return torch.bincount(torch.tensor(sample(logits.repeat(DRAWN, 1), rows).tokens), minlength=len(logits))
 
 
 def by_transformers(logits: Tensor, sampling: Sampling) -> Tensor:
@@ -101,7 +101,7 @@ def test_no_token_is_drawn_that_was_cut_and_every_other_can_be(values: list[int]
     sampling = Sampling(**{"temperature": 1.0} | settings)
     logits = torch.tensor(values) / 100
     expected = by_transformers(logits, sampling)
-    drawn = set(draw(logits.repeat(200, 1), [SampleRow(sampling, 1, number) for number in range(200)]).tokens)
+    drawn = set(sample(logits.repeat(200, 1), [SampleRow(sampling, 1, number) for number in range(200)]).tokens)
     assert drawn <= set(expected.nonzero()[:, 0].tolist())
     assert drawn >= set((expected > 0.1).nonzero()[:, 0].tolist())
 
@@ -132,9 +132,9 @@ def mixed(count: int) -> list[SampleRow]:
 def test_a_row_draws_the_same_whatever_stands_beside_it(threads: int) -> None:
     torch.set_num_threads(threads)
     logits, rows = torch.randn(45, 50_257) * 2, mixed(45)
-    alone = [draw(logits[i : i + 1].clone(), [rows[i]]) for i in range(45)]
+    alone = [sample(logits[i : i + 1].clone(), [rows[i]]) for i in range(45)]
     order = torch.randperm(45).tolist()
-    together = draw(logits[order], [rows[i] for i in order])
+    together = sample(logits[order], [rows[i] for i in order])
     assert together.tokens == [alone[i].tokens[0] for i in order]
     assert together.logprobs == [alone[i].logprobs[0] for i in order]
     assert together.top == [alone[i].top[0] for i in order]
@@ -144,11 +144,11 @@ def test_noted_log_probabilities_are_the_models_own() -> None:
     logits, rows = torch.randn(45, 60), mixed(45)
     settings = [replace(row.sampling, logprobs=i % 3, sampled_logprobs=i % 2 == 0) for i, row in enumerate(rows)]
     rows = [replace(row, sampling=sampling) for row, sampling in zip(rows, settings, strict=True)]
-    drawn = draw(logits.clone(), rows)
+    drawn = sample(logits.clone(), rows)
     for i, row in enumerate(rows):
         tempered = (logits[i] / (row.sampling.temperature or 1.0)).log_softmax(-1)
         wanted = tempered[drawn.tokens[i]].item() if i % 2 == 0 else 0.0
-        assert drawn.sampled[i] == pytest.approx(wanted, abs=1e-6)
+        assert drawn.sampled_logprobs[i] == pytest.approx(wanted, abs=1e-6)
         scores = logits[i].log_softmax(-1)
         assert drawn.logprobs[i] == pytest.approx(scores[drawn.tokens[i]].item(), abs=1e-6)
         assert list(drawn.top[i]) == scores.topk(i % 3).indices.tolist()
@@ -156,7 +156,7 @@ def test_noted_log_probabilities_are_the_models_own() -> None:
 
 
 def test_nothing_is_noted_where_nothing_is_asked_for() -> None:
-    drawn = draw(
+    drawn = sample(
         torch.randn(3, 9), [SampleRow(s, 1, 1) for s in (WARM, replace(WARM, logprobs=0), Sampling(temperature=0))]
     )
     assert drawn.logprobs[0] == drawn.logprobs[2] == 0.0 != drawn.logprobs[1]
@@ -167,13 +167,13 @@ def test_temperature_0_takes_the_likeliest_and_a_low_one_comes_near_it() -> None
     logits = torch.randn(20, 9)
     for temperature in (0, 1e-4, 1e-5, 1e-9, 1e-300, 5e-324):
         rows = [SampleRow(Sampling(temperature=temperature), i, 0) for i in range(20)]
-        assert draw(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
+        assert sample(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
 
 
 def test_top_p_0_takes_the_likeliest() -> None:
     logits = torch.randn(20, 300)
     rows = [SampleRow(Sampling(temperature=1.0, top_p=0.0), i, 0) for i in range(20)]
-    assert draw(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
+    assert sample(logits.clone(), rows).tokens == logits.argmax(-1).tolist()
 
 
 def test_proposals_leave_the_distribution_as_it_is() -> None:
@@ -184,8 +184,8 @@ def test_proposals_leave_the_distribution_as_it_is() -> None:
         request = Request([0], WARM, seed)
         while len(request.ids) < 4:
             request.drafts = list(proposals[: 3 - len(request.ids)])
-            drawn = draw(chain[[request.ids[-1], *request.drafts]], rows_of(request, request.drafts, None, None))
-            request.ids += checked(drawn.tokens, request.drafts)
+            drawn = sample(chain[[request.ids[-1], *request.drafts]], sample_rows(request, request.drafts, None, None))
+            request.ids += accepted_tokens(drawn.tokens, request.drafts)
         return tuple(request.ids[1:4])
 
     step, found = chain.softmax(-1), torch.zeros(27)
@@ -210,10 +210,10 @@ def test_proposals_are_drawn_as_if_they_had_been_said() -> None:
             assert matcher and penalties
             while len(request.ids) < 10:
                 request.drafts = text[len(request.ids) - 1 :][: min(most, 9 - len(request.ids))]
-                rows = rows_of(request, request.drafts, penalties, matcher)
-                assert [row.number for row in rows] == [len(request.ids) - 1 + i for i in range(len(rows))]
-                for token in checked(draw(vocab.repeat(len(rows), 1), rows).tokens, request.drafts):
-                    penalties.said(token)
+                rows = sample_rows(request, request.drafts, penalties, matcher)
+                assert [row.index for row in rows] == [len(request.ids) - 1 + i for i in range(len(rows))]
+                for token in accepted_tokens(sample(vocab.repeat(len(rows), 1), rows).tokens, request.drafts):
+                    penalties.add(token)
                     matcher.accept(token)
                     request.ids.append(token)
             text = request.ids[1:]
@@ -229,7 +229,7 @@ def test_proposals_are_drawn_as_if_they_had_been_said() -> None:
 def test_what_was_drawn_is_certain_up_to_the_first_wrong_proposal(
     tokens: list[int], drafts: list[int], certain: list[int]
 ) -> None:
-    assert checked(tokens, drafts) == certain
+    assert accepted_tokens(tokens, drafts) == certain
 
 
 def test_uniform_numbers_are_uniform_along_a_text_and_across_seeds() -> None:
@@ -263,12 +263,12 @@ def test_the_ends_of_the_cumulative_distribution(vocab: int) -> None:
     weights = torch.rand(3, vocab).softmax(-1)
     weights[:, vocab // 2 + 1 :] = 0
     last = 1 - 2.0**-52
-    assert inverse(weights, [0.0, 0.0, 0.0]) == [0, 0, 0]
-    assert inverse(weights, [last, last, last]) == [vocab // 2] * 3
+    assert inverse_cdf(weights, [0.0, 0.0, 0.0]) == [0, 0, 0]
+    assert inverse_cdf(weights, [last, last, last]) == [vocab // 2] * 3
     weights[:, : vocab // 2] = 0
-    assert inverse(weights, [0.0, 0.5, last]) == [vocab // 2] * 3
+    assert inverse_cdf(weights, [0.0, 0.5, last]) == [vocab // 2] * 3
     weights[:, vocab // 2] = 1e-44
-    assert inverse(weights, [0.0, 0.5, last]) == [vocab // 2] * 3
+    assert inverse_cdf(weights, [0.0, 0.5, last]) == [vocab // 2] * 3
 
 
 def test_the_inverse_is_that_of_the_exact_sums() -> None:
@@ -276,7 +276,7 @@ def test_the_inverse_is_that_of_the_exact_sums() -> None:
     numbers = torch.rand(40, dtype=torch.float64)
     ends = weights.cumsum(-1) / weights.sum(-1, keepdim=True)
     expected = torch.searchsorted(ends, numbers[:, None], right=True)[:, 0].tolist()
-    assert inverse(weights.float(), numbers.tolist()) == expected
+    assert inverse_cdf(weights.float(), numbers.tolist()) == expected
 
 
 def test_logits_that_are_no_numbers_are_said_to_be_none() -> None:
@@ -284,7 +284,7 @@ def test_logits_that_are_no_numbers_are_said_to_be_none() -> None:
         logits = torch.zeros(2, 5)
         logits[1, 3] = bad
         with pytest.raises(ArtifactError, match="logits that are numbers"):
-            draw(logits, [SampleRow(WARM, 0, 0)] * 2)
+            sample(logits, [SampleRow(WARM, 0, 0)] * 2)
 
 
 def test_a_prompts_log_probabilities() -> None:

@@ -62,10 +62,19 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
 
 def test_what_is_to_be_done_is_said() -> None:
     assert (Sampling(n=3).answers, Sampling(n=2, best_of=5).answers) == (3, 5)
-    assert [Sampling().notes, Sampling(logprobs=0).notes, Sampling(best_of=2).notes] == [False, True, True]
-    assert [Sampling(n=2).notes, Sampling(n=2, best_of=2).notes] == [False, False]
-    assert not Sampling(logit_bias={1: 1}).penalised and Sampling(frequency_penalty=0.1).penalised
-    assert [Sampling().cuts, Sampling(top_k=1).cuts, Sampling(top_p=0.9).cuts, Sampling(min_p=0.1).cuts] == [
+    assert [Sampling().needs_logprobs, Sampling(logprobs=0).needs_logprobs, Sampling(best_of=2).needs_logprobs] == [
+        False,
+        True,
+        True,
+    ]
+    assert [Sampling(n=2).needs_logprobs, Sampling(n=2, best_of=2).needs_logprobs] == [False, False]
+    assert not Sampling(logit_bias={1: 1}).has_penalties and Sampling(frequency_penalty=0.1).has_penalties
+    assert [
+        Sampling().truncates,
+        Sampling(top_k=1).truncates,
+        Sampling(top_p=0.9).truncates,
+        Sampling(min_p=0.1).truncates,
+    ] == [
         False,
         True,
         True,

@@ -15,11 +15,15 @@ from gptwright.inference.scheduler import ScheduledWork, Scheduler
 SCHEDULES = 5000
 
 
-def play(random: Random, machine, memory: KVAllocator, alone):
+def play(random: Random, machine, allocator: KVAllocator, alone):
     """One schedule: texts that begin alike come, are aborted, have drafts right and wrong; sometimes weights change."""
     texts = [random.choices((0, 1), k=14) for _ in range(random.randint(1, 3))]
-    limits = {"budget": random.choice((1, 4, 12)), "wide": random.choice((4, 24)), "most": random.choice((1, 2, 4, 8))}
-    it, asked, aborted, eager = machine(memory, **limits), [], [], random.random()
+    limits = {
+        "budget": random.choice((1, 4, 12)),
+        "unwatched_budget": random.choice((4, 24)),
+        "max_running": random.choice((1, 2, 4, 8)),
+    }
+    it, asked, aborted, eager = machine(allocator, **limits), [], [], random.random()
     for _ in range(random.randint(1, 7)):
         for _ in range(random.choice((0, 1, 1, 3))):
             ids = random.choice(texts)[: random.randint(1, 14)] + random.choices((0, 1), k=random.choice((0, 2)))
@@ -48,12 +52,12 @@ def drafts(random: Random, alone, request: Request) -> list[int]:
     return random.choice((right, [right[0], 1 - right[1]], [1 - right[0]]))
 
 
-def test_ten_thousand_random_schedules_lose_and_leak_nothing(machine, memory, alone) -> None:
+def test_ten_thousand_random_schedules_lose_and_leak_nothing(machine, allocator, alone) -> None:
     """Every text is the one that is written alone, whatever came in between; the machine checks the rest."""
     seen = dict.fromkeys(("preempted", "found", "drafted"), 0)
     for seed in range(SCHEDULES):
         random = Random(seed)
-        it = play(random, machine, memory(random), alone)
+        it = play(random, machine, allocator(random), alone)
         for what in seen:
             seen[what] += getattr(it, what)
     assert all(number > SCHEDULES // 10 for number in seen.values()), seen
@@ -61,8 +65,8 @@ def test_ten_thousand_random_schedules_lose_and_leak_nothing(machine, memory, al
 
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=50)
-def test_hypothesis_finds_no_schedule_that_goes_wrong(machine, memory, alone, random: Random) -> None:
-    play(random, machine, memory(random), alone)
+def test_hypothesis_finds_no_schedule_that_goes_wrong(machine, allocator, alone, random: Random) -> None:
+    play(random, machine, allocator(random), alone)
 
 
 def counts(works: list[ScheduledWork]) -> list[tuple[int, int]]:
@@ -71,7 +75,7 @@ def counts(works: list[ScheduledWork]) -> list[tuple[int, int]]:
 
 
 def test_answers_come_first_and_prompts_take_what_the_budget_leaves(machine) -> None:
-    it = machine(ContiguousAllocator(1000), budget=8, wide=20)
+    it = machine(ContiguousAllocator(1000), budget=8, unwatched_budget=20)
     it.add([1, 2], 9)
     it.add([3, 4, 5], 9)
     assert counts(it.step()) == [(0, 2), (1, 3)]
@@ -82,7 +86,7 @@ def test_answers_come_first_and_prompts_take_what_the_budget_leaves(machine) -> 
 
 
 def test_a_step_is_wide_while_nobody_waits_for_a_word(machine) -> None:
-    it = machine(PagedAllocator(100, 16), budget=8, wide=20)
+    it = machine(PagedAllocator(100, 16), budget=8, unwatched_budget=20)
     it.add(list(range(50)), 9)
     it.add([1, 2, 3], 9)
     assert counts(it.step()) == [(0, 20)]
@@ -92,7 +96,7 @@ def test_a_step_is_wide_while_nobody_waits_for_a_word(machine) -> None:
 
 
 def test_a_quarter_of_the_budget_is_for_prompts_however_many_write(machine) -> None:
-    it = machine(PagedAllocator(100, 16), budget=8, wide=100)
+    it = machine(PagedAllocator(100, 16), budget=8, unwatched_budget=100)
     for token in range(12):
         it.add([token, 1], 9)
     it.step()
@@ -101,7 +105,7 @@ def test_a_quarter_of_the_budget_is_for_prompts_however_many_write(machine) -> N
 
 
 def test_prompts_are_read_one_after_another_and_so_many_run_at_once(machine) -> None:
-    it = machine(PagedAllocator(100, 16), wide=10, most=2)
+    it = machine(PagedAllocator(100, 16), unwatched_budget=10, max_running=2)
     for token in range(3):
         it.add([token] * 12, 1)
     assert counts(it.step()) == [(0, 10)]
@@ -110,7 +114,7 @@ def test_prompts_are_read_one_after_another_and_so_many_run_at_once(machine) -> 
 
 
 def test_drafts_have_what_the_others_leave(machine) -> None:
-    it = machine(PagedAllocator(100, 16), budget=8, wide=100)
+    it = machine(PagedAllocator(100, 16), budget=8, unwatched_budget=100)
     writers = [it.add([token, 1], 90) for token in range(2)]
     it.step()
     for request in writers:
@@ -131,7 +135,7 @@ def test_drafts_go_where_memory_is_short_and_push_nobody_out(machine) -> None:
 
 @pytest.mark.parametrize("make", [lambda: ContiguousAllocator(500), lambda: PagedAllocator(40, 16)])
 def test_answers_of_one_prompt_share_its_reading(machine, make) -> None:
-    it = machine(make(), wide=20)
+    it = machine(make(), unwatched_budget=20)
     prompt = list(range(48))
     for _ in range(5):
         it.add([*prompt, 50], 2)
@@ -146,34 +150,34 @@ def test_answers_of_one_prompt_share_its_reading(machine, make) -> None:
 
 
 def test_who_waits_for_a_reader_goes_on_without_it(machine) -> None:
-    it = machine(PagedAllocator(40, 16), wide=20)
+    it = machine(PagedAllocator(40, 16), unwatched_budget=20)
     first, second = it.add(list(range(60)), 2), it.add(list(range(60)), 2)
     it.step()
-    assert second.lease is None
+    assert second.allocation is None
     it.end(first)
     assert counts(it.step()) == [(1, 20)] and it.found == 16
     it.finish()
 
 
 def test_nobody_waits_for_one_who_came_later_or_for_what_it_must_read_itself(machine) -> None:
-    it = machine(PagedAllocator(40, 16), wide=80)
+    it = machine(PagedAllocator(40, 16), unwatched_budget=80)
     first, second = it.add(list(range(60)), 2), it.add(list(range(60)), 2)
-    third = it.add(list(range(60)), 2, recall=0)
+    third = it.add(list(range(60)), 2, max_reused=0)
     assert counts(it.step()) == [(0, 60), (2, 20)], "the third may not use what the first reads"
     it.end(first)
     it.step()
-    assert second.lease and third.unread > 0, "the third is about to read the same, but it came later"
+    assert second.allocation and third.uncomputed > 0, "the third is about to read the same, but it came later"
 
 
 def test_nobody_waits_for_what_is_read_already(machine) -> None:
-    it = machine(ContiguousAllocator(500, size=16), wide=25)
+    it = machine(ContiguousAllocator(500, block_size=16), unwatched_budget=25)
     it.add(list(range(60)), 2)
     second = it.add([*range(20), *range(80, 90)], 2)
     it.step()
     it.step()
-    assert second.lease is None, "the first has the whole budget"
+    assert second.allocation is None, "the first has the whole budget"
     it.step()
-    assert second.lease and it.found == 20
+    assert second.allocation and it.found == 20
 
 
 def test_the_newest_loses_its_memory_and_is_read_again(machine, alone) -> None:
@@ -181,20 +185,20 @@ def test_the_newest_loses_its_memory_and_is_read_again(machine, alone) -> None:
     first, second = it.add([1, 2], 6), it.add([3, 4], 6)
     third = it.add([5, 6], 2)
     it.step()
-    assert second.lease and third.lease is None
+    assert second.allocation and third.allocation is None
     for _ in range(3):
         it.step()
-    assert it.preempted == 1 and it.scheduler.line == [second, third] and len(second.ids) > 2
+    assert it.preempted == 1 and it.scheduler.waiting == [second, third] and len(second.ids) > 2
     it.finish()
     assert first.ids == alone([1, 2], 6) and second.ids == alone([3, 4], 6)
 
 
 def test_other_weights_read_everybody_anew_and_keep_what_was_written(machine) -> None:
-    it = machine(ContiguousAllocator(500), wide=100)
+    it = machine(ContiguousAllocator(500), unwatched_budget=100)
     first, second = it.add(list(range(40)), 5), it.add(list(range(50, 90)), 5)
     it.step()
     it.forget()
-    assert it.scheduler.running == [] and it.scheduler.line == [first, second]
+    assert it.scheduler.running == [] and it.scheduler.waiting == [first, second]
     assert counts(it.step()) == [(0, 41), (1, 41)]
     it.finish()
 
@@ -217,4 +221,4 @@ def test_to_remove_twice_is_to_remove_once() -> None:
     scheduler.add(request)
     scheduler.remove(request)
     scheduler.remove(request)
-    assert scheduler.plan() == []
+    assert scheduler.schedule() == []

@@ -15,7 +15,7 @@ from gptwright.models.formats.huggingface import write_model
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.llama import Llama, LlamaConfig
 from gptwright.pipelines.export import export
-from gptwright.pipelines.generation_config import fields_of, read_defaults
+from gptwright.pipelines.generation_config import read_generation_config, to_fields
 from gptwright.pipelines.load import load
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -51,14 +51,14 @@ def folder(network: GPT2, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tell(folder: Path, **said: Any) -> None:
-    (folder / "generation_config.json").write_text(json.dumps(said))
+def tell(folder: Path, **fields: Any) -> None:
+    (folder / "generation_config.json").write_text(json.dumps(fields))
 
 
 @pytest.mark.parametrize("name", FOLLOWED)
 def test_greedy_ids_are_those_of_transformers(folder: Path, name: str) -> None:
-    said = {"do_sample": False, "max_new_tokens": 20, "eos_token_id": 1, "pad_token_id": 0} | FOLLOWED[name]
-    tell(folder, **said)
+    fields = {"do_sample": False, "max_new_tokens": 20, "eos_token_id": 1, "pad_token_id": 0} | FOLLOWED[name]
+    tell(folder, **fields)
     theirs: Any = transformers.AutoModelForCausalLM.from_pretrained(folder)
     ids = torch.tensor(IDS)
     expected = theirs.generate(ids, attention_mask=torch.ones_like(ids))[0, ids.shape[1] :].tolist()
@@ -78,16 +78,16 @@ def test_what_cannot_be_followed_is_refused_by_name(folder: Path, field: str) ->
 @pytest.mark.parametrize("field", NEUTRAL)
 def test_what_asks_for_nothing(folder: Path, field: str) -> None:
     tell(folder, **{field: NEUTRAL[field]})
-    assert read_defaults(folder, 64).sampling == Sampling()
+    assert read_generation_config(folder, 64).sampling == Sampling()
 
 
 def test_every_field_of_theirs_is_followed_neutral_or_refused(folder: Path) -> None:
     tell(folder, **transformers.GenerationConfig().to_dict())
-    assert read_defaults(folder, 64).sampling == Sampling()
+    assert read_generation_config(folder, 64).sampling == Sampling()
 
 
 def test_how_a_text_is_drawn(folder: Path) -> None:
-    for said, expected in (
+    for fields, expected in (
         ({"do_sample": True}, Sampling(temperature=1.0)),
         ({"do_sample": True, "temperature": 0.6, "top_p": 0.9, "top_k": 20, "min_p": 0.1}, Sampling(
             temperature=0.6, top_p=0.9, top_k=20, min_p=0.1)),
@@ -95,20 +95,20 @@ def test_how_a_text_is_drawn(folder: Path) -> None:
         ({"stop_strings": "x"}, Sampling(stop=("x",))),
         ({"stop_strings": ["x"], "max_new_tokens": 9, "max_length": 12}, Sampling(stop=("x",), max_tokens=9)),
     ):  # fmt: skip
-        tell(folder, **said)
-        assert read_defaults(folder, 64).sampling == expected
+        tell(folder, **fields)
+        assert read_generation_config(folder, 64).sampling == expected
 
 
 def test_config_json_counts_where_there_is_no_other(folder: Path) -> None:
     path = folder / "config.json"
     table = read_json(path)
     path.write_text(json.dumps(table | {"repetition_penalty": 1.3, "max_length": 20, "do_sample": False, "top_k": 50}))
-    assert read_defaults(folder, 64).sampling == Sampling(repetition_penalty=1.3)
+    assert read_generation_config(folder, 64).sampling == Sampling(repetition_penalty=1.3)
     path.write_text(json.dumps(table | {"no_repeat_ngram_size": 3}))
     with pytest.raises(ArtifactError, match="no_repeat_ngram_size"):
         load(folder)
     tell(folder, eos_token_id=1)
-    assert read_defaults(folder, 64).sampling == Sampling()
+    assert read_generation_config(folder, 64).sampling == Sampling()
 
 
 def test_what_was_said_is_written_again_and_nothing_else(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -116,19 +116,19 @@ def test_what_was_said_is_written_again_and_nothing_else(network: GPT2, tokenize
     ids = {"bos_token_id", "eos_token_id", "pad_token_id"}
     assert read_json(tmp_path / "base/generation_config.json").keys() == ids
     (tmp_path / "base/manifest.json").unlink()
-    said = {"temperature": 0.3, "do_sample": True, "output_scores": True, "eos_token_id": [2, 77]}
-    tell(tmp_path / "base", **said)
+    fields = {"temperature": 0.3, "do_sample": True, "output_scores": True, "eos_token_id": [2, 77]}
+    tell(tmp_path / "base", **fields)
     model = load(tmp_path / "base")
     model.save(tmp_path / "again")
     again = read_json(tmp_path / "again/generation_config.json")
-    assert again.keys() == ids | said.keys() and again["temperature"] == 0.3
+    assert again.keys() == ids | fields.keys() and again["temperature"] == 0.3
     assert set(again["eos_token_id"]) == {*tokenizer.stop_ids, 77}
     load(tmp_path / "again").save(tmp_path / "third")
     assert read_json(tmp_path / "third/generation_config.json") == again
 
 
 def test_settings_of_ours_are_said_in_full() -> None:
-    assert fields_of(Sampling(temperature=0.3)) == {
+    assert to_fields(Sampling(temperature=0.3)) == {
         "do_sample": True, "max_new_tokens": 256, "repetition_penalty": 1.0, "temperature": 0.3, "top_k": 0,
         "top_p": 1.0, "min_p": 0.0,
     }  # fmt: skip

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from gptwright.foundations.atomic_io import new_folder
-from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.runs import open_stage
 from gptwright.inference.decode_state import Listener
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import Matcher
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
+from gptwright.inference.speculative import DraftModel
 from gptwright.models.formats.huggingface import write_model
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel
@@ -74,30 +75,30 @@ def scripted(model: Model, *said: str | bytes | int) -> Model:
 
 def test_a_reply_comes_in_pieces_and_the_last_says_why_it_ended(model: Model) -> None:
     end = model.tokenizer.special_id(END_OF_TEXT)
-    pieces = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("abc", Sampling()))
-    assert [piece.text for piece in pieces] == ["x", "猫", "y", ""]
-    assert [piece.finish for piece in pieces] == [None, None, None, "stop"]
-    assert [piece.completion_tokens for piece in pieces] == [1, 4, 5, 6]
-    assert {piece.prompt_tokens for piece in pieces} == {4}
+    chunks = list(scripted(model, "x", "猫".encode()[:1], "猫".encode()[1:], "y", end).stream("abc", Sampling()))
+    assert [chunk.text for chunk in chunks] == ["x", "猫", "y", ""]
+    assert [chunk.finish for chunk in chunks] == [None, None, None, "stop"]
+    assert [chunk.completion_tokens for chunk in chunks] == [1, 4, 5, 6]
+    assert {chunk.prompt_tokens for chunk in chunks} == {4}
 
 
 def test_a_stop_text_ends_the_reply_and_is_no_part_of_it(model: Model) -> None:
-    pieces = list(scripted(model, "q", "\n", "\n", "z").stream("abc", Sampling(stop=("\n\n",))))
-    assert "".join(piece.text for piece in pieces) == "q"
-    assert (pieces[-1].finish, pieces[-1].completion_tokens) == ("stop", 3)
+    chunks = list(scripted(model, "q", "\n", "\n", "z").stream("abc", Sampling(stop=("\n\n",))))
+    assert "".join(chunk.text for chunk in chunks) == "q"
+    assert (chunks[-1].finish, chunks[-1].completion_tokens) == ("stop", 3)
 
 
 def test_half_a_stop_text_is_given_out_at_the_end(model: Model) -> None:
-    pieces = list(scripted(model, "q", "\n").stream("abc", Sampling(stop=("\n\n",))))
-    assert "".join(piece.text for piece in pieces) == "q\n"
-    assert pieces[-1].finish == "length"
+    chunks = list(scripted(model, "q", "\n").stream("abc", Sampling(stop=("\n\n",))))
+    assert "".join(chunk.text for chunk in chunks) == "q\n"
+    assert chunks[-1].finish == "length"
 
 
 def test_half_a_character_at_the_end_is_shown_as_such(model: Model) -> None:
-    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling()))
-    assert "".join(piece.text for piece in pieces) == "q\ufffd"
-    pieces = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling(stop=("\ufffd",))))
-    assert "".join(piece.text for piece in pieces) == "q"
+    chunks = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling()))
+    assert "".join(chunk.text for chunk in chunks) == "q\ufffd"
+    chunks = list(scripted(model, "q", "猫".encode()[:1]).stream("abc", Sampling(stop=("\ufffd",))))
+    assert "".join(chunk.text for chunk in chunks) == "q"
 
 
 def test_a_text_begins_as_the_family_begins_texts(model: Model) -> None:
@@ -137,8 +138,8 @@ def test_streamed_chat_and_batched_answers_say_the_same(model: Model) -> None:
 
 
 def test_what_is_not_given_is_as_the_folder_says(model: Model) -> None:
-    pieces = list(model.stream_chat(CHAT, model.sampling))
-    assert pieces[-1].completion_tokens <= 9
+    chunks = list(model.stream_chat(CHAT, model.sampling))
+    assert chunks[-1].completion_tokens <= 9
 
 
 def test_a_full_context_ends_with_length(network: GPT2, tokenizer: Tokenizer) -> None:
@@ -190,3 +191,22 @@ def test_what_cannot_be_loaded_is_said(model: Model, tmp_path: Path) -> None:
     export(RewardModel(model.network), model.tokenizer, tmp_path / "reward")
     with pytest.raises(ArtifactError, match="a reward model, which scores answers and writes none"):
         load(tmp_path / "reward")
+
+
+def test_a_draft_model_changes_no_text(network: GPT2, tokenizer: Tokenizer) -> None:
+    def text(draft: Model | None) -> str:
+        model = Model(network, tokenizer, "tiny", Sampling(temperature=0.9, max_tokens=20, seed=3))
+        if draft:
+            model.use_draft(draft)
+            assert isinstance(model.engine.proposer, DraftModel)
+        return "".join(chunk.text for chunk in model.stream("the cat", model.sampling))
+
+    smaller = GPT2(replace(network.config, layers=1))
+    smaller.initialise(5)
+    assert text(None) == text(Model(network, tokenizer, "same")) == text(Model(smaller, tokenizer, "smaller"))
+
+
+def test_a_draft_model_with_another_tokenizer_is_refused(model: Model) -> None:
+    other = bytefallback.train(["abc " * 50], 270)
+    with pytest.raises(ConfigError, match="a draft model with the tokenizer of tiny"):
+        model.use_draft(Model(GPT2(replace(model.network.config, vocab=other.vocab)), other, "other"))

@@ -7,7 +7,7 @@ import torch
 import transformers
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.inference.beam import Search
+from gptwright.inference.beam import BeamSearch
 from gptwright.models.formats.huggingface import write_model
 from gptwright.models.transformer import Transformer, TransformerConfig
 from gptwright.pipelines.export import export
@@ -25,7 +25,7 @@ def translator(tokenizer: Tokenizer) -> Translator:
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             parameter.normal_(1.0 if "norm" in name and name.endswith("weight") else 0.0, 0.3)
-    return Translator(network.requires_grad_(False), tokenizer, "test", search=Search(beams=3, extra=4))
+    return Translator(network.requires_grad_(False), tokenizer, "test", search=BeamSearch(beams=3, max_extra_tokens=4))
 
 
 def test_logits_are_the_networks(translator: Translator) -> None:
@@ -40,7 +40,7 @@ def test_logits_are_the_networks(translator: Translator) -> None:
 
 def test_a_source_is_its_text_and_an_end(translator: Translator) -> None:
     assert translator.sources(["the cat", ""]) == [[*translator.tokenizer.encode("the cat"), 0], [0]]
-    assert translator.start == translator.end == 0
+    assert translator.bos == translator.eos == 0
 
 
 def test_translations_come_in_order_and_one_is_the_same_alone(translator: Translator) -> None:
@@ -52,7 +52,7 @@ def test_translations_come_in_order_and_one_is_the_same_alone(translator: Transl
 
 def test_the_search_may_be_asked_for(translator: Translator) -> None:
     greedy = translator.translate(TEXTS, beams=1)
-    ids = translator.translated(translator.sources(TEXTS), Search(beams=1, extra=4))
+    ids = translator.translated(translator.sources(TEXTS), BeamSearch(beams=1, max_extra_tokens=4))
     assert greedy == [translator.tokenizer.decode(each) for each in ids]
     assert greedy != translator.translate(TEXTS, beams=8, alpha=0.0)
 
@@ -79,7 +79,7 @@ def folder(translator: Translator, tmp_path: Path) -> Path:
 def test_what_was_exported_translates_the_same(translator: Translator, folder: Path) -> None:
     again = load(folder)
     assert isinstance(again, Translator)
-    assert (again.start, again.end) == (translator.start, translator.end)
+    assert (again.bos, again.eos) == (translator.bos, translator.eos)
     whole = Translator(translator.network, translator.tokenizer, "test")
     assert again.translate(TEXTS) == whole.translate(TEXTS)
     assert again.sources(TEXTS) == translator.sources(TEXTS)
@@ -95,16 +95,16 @@ def test_transformers_reads_and_writes_what_we_do(folder: Path, beams: int) -> N
     batch = reader(TEXTS, return_tensors="pt", padding=True)
     read = zip(batch.input_ids.tolist(), batch.attention_mask.tolist(), strict=True)
     assert [row[: sum(real)] for row, real in read] == ours.sources(TEXTS)
-    search = Search(beams=beams, penalty=lambda length, alpha: length**alpha, extra=100)
+    search = BeamSearch(beams=beams, penalty=lambda length, alpha: length**alpha, max_extra_tokens=100)
     found = ours.translated(ours.sources(TEXTS), search)
     written = theirs.generate(**batch, num_beams=beams)
     for ids, row in zip(found, written.tolist(), strict=True):
-        ended = [ours.end] if len(ids) < ours.context else []
-        assert row[: 1 + len(ids) + len(ended)] == [ours.start, *ids, *ended]
+        ended = [ours.eos] if len(ids) < ours.context else []
+        assert row[: 1 + len(ids) + len(ended)] == [ours.bos, *ids, *ended]
     assert reader.batch_decode(written, skip_special_tokens=True) == [ours.tokenizer.decode(ids) for ids in found]
     config = theirs.generation_config
     assert (config.num_beams, config.length_penalty, config.early_stopping, config.do_sample) == (4, 0.6, True, False)
-    assert config.decoder_start_token_id == config.eos_token_id == ours.start
+    assert config.decoder_start_token_id == config.eos_token_id == ours.bos
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_it_does_not_chat(translator: Translator, folder: Path) -> None:
 
 def test_what_begins_and_ends_a_target_and_the_search_survive_saving(translator: Translator, tmp_path: Path) -> None:
     other = Translator(
-        translator.network, translator.tokenizer, "other", start=5, end=0, search=Search(beams=2, alpha=1.0)
+        translator.network, translator.tokenizer, "other", bos=5, eos=0, search=BeamSearch(beams=2, alpha=1.0)
     )
     other.save(tmp_path / "saved", dtype=torch.bfloat16)
     again = load(tmp_path / "saved")
     assert isinstance(again, Translator)
-    assert (again.start, again.end, again.search) == (5, 0, other.search)
+    assert (again.bos, again.eos, again.search) == (5, 0, other.search)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gptwright.pipelines.truncation import room_for_prompt, without_oldest
+from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message
 
 
@@ -29,14 +29,14 @@ def test_what_fits_is_left_alone_and_counted_once() -> None:
         return counted[-1]
 
     messages = [SYSTEM, *TURNS[:4]]
-    assert without_oldest(messages, count, 45) == messages and counted == [45]
+    assert drop_oldest_turns(messages, count, 45) == messages and counted == [45]
 
 
 @pytest.mark.parametrize("system", [[], [SYSTEM], [SYSTEM, said("system", 3)]])
 @pytest.mark.parametrize("most", [10, 11, 30, 31, 57, 100, 409, 410])
 def test_as_few_whole_turns_go_as_must(system: list[Message], most: int) -> None:
     messages = [*system, *TURNS, said("user", 10)]
-    found = without_oldest(messages, words, most)
+    found = drop_oldest_turns(messages, words, most)
     assert found[: len(system)] == system and found[-1] == messages[-1] and found[len(system)]["role"] == "user"
     assert found[len(system) :] == messages[len(messages) - len(found) + len(system) :]
     if len(found) > len(system) + 1:
@@ -47,17 +47,17 @@ def test_as_few_whole_turns_go_as_must(system: list[Message], most: int) -> None
 
 def test_a_last_turn_that_is_too_long_stays() -> None:
     long = said("user", 500)
-    assert without_oldest([SYSTEM, *TURNS, long], words, 50) == [SYSTEM, long]
-    assert without_oldest([long], words, 50) == [long]
-    assert without_oldest([SYSTEM], words, 1) == [SYSTEM]
+    assert drop_oldest_turns([SYSTEM, *TURNS, long], words, 50) == [SYSTEM, long]
+    assert drop_oldest_turns([long], words, 50) == [long]
+    assert drop_oldest_turns([SYSTEM], words, 1) == [SYSTEM]
 
 
 def test_turns_of_several_messages_and_conversations_that_begin_with_the_assistant() -> None:
     odd = [said("assistant", 10), said("user", 10), said("user", 10), said("assistant", 10), said("user", 10)]
-    assert without_oldest(odd, words, 40) == odd[1:]
-    assert without_oldest(odd, words, 30) == odd[2:]
-    assert without_oldest(odd, words, 29) == odd[4:]
-    assert without_oldest([said("assistant", 10)] * 3, words, 5) == [said("assistant", 10)] * 3
+    assert drop_oldest_turns(odd, words, 40) == odd[1:]
+    assert drop_oldest_turns(odd, words, 30) == odd[2:]
+    assert drop_oldest_turns(odd, words, 29) == odd[4:]
+    assert drop_oldest_turns([said("assistant", 10)] * 3, words, 5) == [said("assistant", 10)] * 3
 
 
 def test_it_takes_few_readings_of_a_long_conversation() -> None:
@@ -68,7 +68,7 @@ def test_it_takes_few_readings_of_a_long_conversation() -> None:
         counted += 1
         return words(messages)
 
-    assert len(without_oldest([SYSTEM, *TURNS * 250, said("user", 10)], count, 95)) == 10
+    assert len(drop_oldest_turns([SYSTEM, *TURNS * 250, said("user", 10)], count, 95)) == 10
     assert counted < 20
 
 

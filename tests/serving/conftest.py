@@ -1,7 +1,7 @@
 """A model that says what it is told to, and a server for it on a free port."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +14,11 @@ from fastapi import FastAPI
 
 from gptwright.inference.engine import PromptTooLong
 from gptwright.inference.sampling import Sampling
-from gptwright.inference.stream import Piece, Prompt
-from gptwright.pipelines.truncation import room_for_prompt, without_oldest
+from gptwright.inference.stream import Chunk, Prompt
+from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.serving.api import create_app
-from gptwright.serving.server import take_port
+from gptwright.serving.feedback import FeedbackFile
+from gptwright.serving.server import close_workers, take_port
 
 
 class FakeTokenizer:
@@ -35,7 +36,7 @@ class FakeModel:
 
     name: str = "tiny"
     context: int = 64
-    at_once: int = 1
+    max_requests: int = 1
     reply: str = "Hello there, my friend."
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=32))
     tokenizer: FakeTokenizer = field(default_factory=FakeTokenizer)
@@ -62,24 +63,24 @@ class FakeModel:
         text = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
         return Prompt(self.text_ids(text), text)
 
-    def fitted(self, messages: Any, sampling: Sampling) -> Any:
-        return without_oldest(messages, lambda some: sum(len(m["content"].split()) for m in some),
+    def truncated(self, messages: Any, sampling: Sampling) -> Any:
+        return drop_oldest_turns(messages, lambda some: sum(len(m["content"].split()) for m in some),
                               room_for_prompt(self.context, sampling.max_tokens))  # fmt: skip
 
-    def matcher(self, sampling: Sampling, *, begins: bool) -> None:
+    def matcher(self, sampling: Sampling, *, starts_text: bool) -> None:
         pass
 
     def _kept(self, prompt: Any, words: int) -> list[int]:
         self.read.append(prompt)
         return [len(self.read) - 1] * words
 
-    def open(
+    def open_stream(
         self,
         ids: list[int],
         sampling: Sampling,
         *,
         seed: int | None,
-        begins: bool = True,
+        starts_text: bool = True,
         echo: Prompt | None = None,
     ) -> "FakeStream":
         self.asked.append((self.read[ids[0]] if ids else "", sampling))
@@ -109,15 +110,15 @@ class FakeStream:
         self.cut = len(words) >= most
         self.said = self.told = 0
 
-    def next(self) -> Piece | None:
+    def next(self) -> Chunk | None:
         if self.said == self.told:
             return None
         self.told += 1
         text = " ".join(["", *self.words[self.told - 1 : self.told]][self.told == 1 :])
         if self.told < len(self.words):
-            return Piece(text, None, self.prompt, self.told)
+            return Chunk(text, None, self.prompt, self.told)
         self.close()
-        return Piece(text, "length" if self.cut else "stop", self.prompt, self.told)
+        return Chunk(text, "length" if self.cut else "stop", self.prompt, self.told)
 
     def close(self) -> None:
         self.model.open_now.remove(self)
@@ -139,10 +140,11 @@ Client = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 def client(model: FakeModel, feedback: Path) -> Client:
-    """A client of the application itself, without a network; keyword arguments go to `create_app`."""
+    """A client of the application, without a network. `more` models are served too; options go to `create_app`."""
 
-    def make(**options: Any) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(create_app(model, feedback, **options), raise_app_exceptions=False)
+    def make(more: Mapping[str, Any] | None = None, **options: Any) -> httpx.AsyncClient:
+        app = create_app({model.name: model, **(more or {})}, FeedbackFile(feedback), **options)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
     return make
@@ -158,7 +160,7 @@ def running(app: FastAPI) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
     finally:
-        app.state.worker.close()
+        close_workers(app)
         server.should_exit = True
         thread.join(20)
         held.close()
@@ -172,7 +174,9 @@ def serve() -> Callable[[FastAPI], AbstractContextManager[str]]:
 
 @pytest.fixture
 def app(model: FakeModel, feedback: Path) -> FastAPI:
-    return create_app(model, feedback, examples=("What is a cat?", "Tell me about the sea."))
+    return create_app(
+        {model.name: model}, FeedbackFile(feedback), examples=("What is a cat?", "Tell me about the sea.")
+    )
 
 
 @pytest.fixture

@@ -72,12 +72,12 @@ def test_every_answer_carries_the_policy(client: Any, path: str) -> None:
 
 def test_with_a_key_everything_but_the_page_needs_it(client: Any) -> None:
     for path in ("/v1/models", "/v1/models/tiny", "/examples", "/nothing", "/openapi.json", "/docs", "/V1/models"):
-        assert call(client, "GET", path, {}, key="secret").status_code == 401
+        assert call(client, "GET", path, {}, keys={"anna": "secret"}).status_code == 401
     for path in ("/v1/chat/completions", "/v1/completions", "/feedback"):
-        answer = call(client, "POST", path, {}, key="secret")
+        answer = call(client, "POST", path, {}, keys={"anna": "secret"})
         assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
     for path in ("/", "/app.js", "/style.css", "/health"):
-        assert call(client, "GET", path, {}, key="secret").status_code == 200
+        assert call(client, "GET", path, {}, keys={"anna": "secret"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_wrong_key_is_401(client: Any, given: str) -> None:
     raw = {b"authorization": given.encode("latin-1")}
 
     async def go() -> httpx.Response:
-        async with client(key="secret") as c:
+        async with client(keys={"anna": "secret"}) as c:
             return await c.get("/v1/models", headers=raw)
 
     assert asyncio.run(go()).status_code == 401
@@ -98,7 +98,7 @@ def test_the_right_key_opens(client: Any, key: str) -> None:
     raw = {b"authorization": b"bearer " + key.encode()}
 
     async def go() -> httpx.Response:
-        async with client(key=key, hosts=None) as c:
+        async with client(keys={"anna": key}, hosts=None) as c:
             return await c.get("/v1/models", headers={**raw, b"host": b"server.example"})
 
     assert asyncio.run(go()).status_code == 200

@@ -64,7 +64,7 @@ def test_an_error_in_the_middle_of_a_stream(ai: openai.OpenAI, app: FastAPI, mod
     model.paced = True
     stream = ai_stream(ai, model)
     next(stream)
-    app.state.worker.close()
+    app.state.workers[0].close()
     model.gate.set()
     with pytest.raises(openai.APIError, match="stopping"):
         list(stream)
@@ -89,7 +89,7 @@ def test_a_stream_that_is_left_frees_the_worker_within_a_token(ai: openai.OpenAI
     model.gate.set()
     answer = stream(model="tiny", messages=HELLO, stream=True)
     next(iter(answer))
-    (job,) = app.state.worker.running
+    (job,) = app.state.workers[0].running
     answer.close()
     assert eventually(job.closed.is_set)
     model.gate.set()
@@ -106,19 +106,19 @@ def test_a_caller_who_leaves_before_the_first_token(address: str, app: FastAPI, 
     async def leave() -> None:
         async with httpx.AsyncClient() as client:
             call = asyncio.ensure_future(client.post(f"{address}/v1/chat/completions", json=body))
-            while not app.state.worker.running:
+            while not app.state.workers[0].running:
                 await asyncio.sleep(0.01)
             call.cancel()
 
     asyncio.run(leave())
-    (job,) = app.state.worker.running
+    (job,) = app.state.workers[0].running
     assert eventually(job.closed.is_set)
     model.gate.set()
     assert eventually(lambda: model.ended == 1) and model.made == 1
 
 
 def test_more_than_may_wait_is_429(address: str, app: FastAPI, model: Any) -> None:
-    model.paced, app.state.worker.waiting = True, 3
+    model.paced, app.state.workers[0].waiting = True, 3
     answers: list[int] = []
     body = {"model": "tiny", "messages": HELLO, "max_tokens": 1}
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from gptwright.serving.api import create_app
+from gptwright.serving.feedback import FeedbackFile
 
 pytestmark = pytest.mark.browser
 
@@ -62,7 +63,7 @@ def answered(page: Page, count: int = 1) -> Any:
     return page.locator("#messages .assistant").last
 
 
-def test_a_conversation_from_question_to_thumb(visit: Visit, model: Any, feedback: Path) -> None:
+def test_a_conversation_from_question_to_rating(visit: Visit, model: Any, feedback: Path) -> None:
     page, model.paced = visit.page, True
     say(page, "Say hello")
     expect(page.locator("#stop")).to_be_visible()
@@ -80,9 +81,9 @@ def test_a_conversation_from_question_to_thumb(visit: Visit, model: Any, feedbac
     answer.get_by_role("button", name="Bad answer").click()
     expect(answer.get_by_role("button", name="Bad answer")).to_have_attribute("aria-pressed", "true")
     expect(answer.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "false")
-    page.wait_for_function("() => JSON.parse(localStorage['gptwright.chat'])[1].thumb === 'down'")
+    page.wait_for_function("() => JSON.parse(localStorage['gptwright.chat'])[1].rating === 'down'")
     lines = [json.loads(line) for line in feedback.read_text(encoding="utf-8").splitlines()]
-    assert [line["thumb"] for line in lines] == ["up", "down"] and lines[0]["id"] == lines[1]["id"]
+    assert [line["rating"] for line in lines] == ["up", "down"] and lines[0]["id"] == lines[1]["id"]
     assert lines[0]["messages"] == [
         {"role": "user", "content": "Say hello"},
         {"role": "assistant", "content": model.reply},
@@ -289,7 +290,7 @@ def test_a_server_that_has_gone(visit: Visit) -> None:
 
 
 def test_the_page_asks_for_the_key(browser: Browser, serve: Any, model: Any, feedback: Path) -> None:
-    with serve(create_app(model, feedback, key="secret")) as address:
+    with serve(create_app({model.name: model}, FeedbackFile(feedback), keys={"anna": "secret"})) as address:
         visit = Visit(browser, address)
         expect(visit.page.locator("#settings")).to_be_visible()
         visit.page.locator("#key").fill("secret")

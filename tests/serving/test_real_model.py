@@ -19,6 +19,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
+from gptwright.serving.feedback import FeedbackFile
 from gptwright.tokenizers.special_tokens import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -33,7 +34,7 @@ def real(network: GPT2, tokenizer: Tokenizer) -> Model:
 
 @pytest.fixture
 def base(real: Model, serve: Any, feedback: Path) -> Iterator[str]:
-    with serve(create_app(real, feedback)) as address:
+    with serve(create_app({real.name: real}, FeedbackFile(feedback))) as address:
         yield f"{address}/v1"
 
 
@@ -301,7 +302,7 @@ def test_side_by_side_they_say_what_they_say_alone(ai: openai.OpenAI, real: Mode
     alone = [ask(i) for i in range(16)]
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(ask, range(16))) == alone
-    assert not real.engine.scheduler.running and not real.engine.scheduler.line
+    assert not real.engine.scheduler.running and not real.engine.scheduler.waiting
 
 
 def test_a_refused_prompt_does_not_hurt_the_others(base: str, ai: openai.OpenAI, real: Model) -> None:
@@ -311,7 +312,7 @@ def test_a_refused_prompt_does_not_hurt_the_others(base: str, ai: openai.OpenAI,
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(16))) == [400, 200] * 8
-    assert not real.engine.scheduler.running and not real.engine._writings
+    assert not real.engine.scheduler.running and not real.engine._decoding
 
 
 def test_a_caller_who_leaves_stops_what_was_written_for_him(ai: openai.OpenAI, real: Model) -> None:
@@ -322,7 +323,7 @@ def test_a_caller_who_leaves_stops_what_was_written_for_him(ai: openai.OpenAI, r
     next(iter(left))
     left.close()
     assert "".join(chunk.choices[0].text for chunk in ai.completions.create(**ask))
-    assert eventually(lambda: not real.engine.scheduler.running and not real.engine._writings)
+    assert eventually(lambda: not real.engine.scheduler.running and not real.engine._decoding)
 
 
 def test_a_step_that_fails_is_500_for_all_that_run_and_nothing_stays_behind(
@@ -337,7 +338,7 @@ def test_a_step_that_fails_is_500_for_all_that_run_and_nothing_stays_behind(
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: httpx.post(f"{base}/completions", json=body, timeout=60), range(4)))
         assert [answer.status_code for answer in answers] == [500] * 4
-    assert not real.engine.scheduler.line and not real.engine._writings
+    assert not real.engine.scheduler.waiting and not real.engine._decoding
     assert ai.completions.create(model="real", prompt=PROMPT).choices[0].finish_reason
 
 

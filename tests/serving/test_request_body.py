@@ -89,7 +89,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-names = st.sampled_from(["model", "messages", "prompt", "temperature", "stop", "n", "stream", "seed", "tools", "thumb",
+names = st.sampled_from(["model", "messages", "prompt", "temperature", "stop", "n", "stream", "seed", "tools", "rating",
                          "conversation", "stream_options", "max_tokens", "metadata", "id"])  # fmt: skip
 
 

@@ -10,20 +10,20 @@ from gptwright.serving.server import check_public, take_port
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.9.1"])
 def test_this_machine_needs_no_key(host: str) -> None:
-    check_public(host, None)
+    check_public(host, {})
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
 def test_other_machines_need_one(host: str) -> None:
-    with pytest.raises(ConfigError, match="--key"):
-        check_public(host, None)
-    check_public(host, "secret")
+    with pytest.raises(ConfigError, match="--api-key"):
+        check_public(host, {})
+    check_public(host, {"a": "secret"})
 
 
 @pytest.mark.parametrize("key", ["", "  "])
 def test_an_empty_key_is_none(key: str) -> None:
     with pytest.raises(ConfigError):
-        check_public("127.0.0.1", key)
+        check_public("127.0.0.1", {"a": key})
 
 
 def test_a_taken_port() -> None:

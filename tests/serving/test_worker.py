@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gptwright.serving.worker import Closed, Job, LineFull, Worker
+from gptwright.serving.worker import Closed, Job, QueueFull, Worker
 
 
 class Numbers:
@@ -105,8 +105,8 @@ def test_the_event_loop_is_woken_once_a_step_for_all_jobs() -> None:
 
         loop.call_soon_threadsafe = counted  # type: ignore[method-assign, assignment]
         with worker._changed:  # all of them, before the thread takes the first
-            jobs = [Job(lambda: Numbers(100), worker._leave) for _ in range(20)]
-            worker._line.extend(jobs)
+            jobs = [Job(lambda: Numbers(100), worker._remove) for _ in range(20)]
+            worker._queue.extend(jobs)
         assert await all_of(worker.submit(lambda: Numbers(100))) == list(range(100))
         assert [await all_of(job) for job in jobs] == [list(range(100))] * 20
         assert woken == 100
@@ -164,11 +164,11 @@ def test_a_step_that_fails_ends_all_that_run_and_the_worker_lives_on() -> None:
 
 def test_the_line_is_bounded_and_leaving_makes_room(steps: Steps) -> None:
     async def go() -> None:
-        worker: Worker[int] = Worker(steps, waiting=2, most=1)
+        worker: Worker[int] = Worker(steps, waiting=2, max_running=1)
         running = worker.submit(lambda: Numbers(2))
         await asyncio.to_thread(steps.begun.wait, 10)
         waiting = [worker.submit(lambda: Numbers(1)) for _ in range(2)]
-        with pytest.raises(LineFull):
+        with pytest.raises(QueueFull):
             worker.submit(lambda: Numbers(1))
         waiting[0].close()
         last = worker.submit(lambda: Numbers(3))
@@ -188,7 +188,7 @@ def test_who_waits_gets_in_in_the_order_of_coming(steps: Steps) -> None:
         return Numbers(1 + i % 3)
 
     async def go() -> None:
-        worker: Worker[int] = Worker(steps, most=2)
+        worker: Worker[int] = Worker(steps, max_running=2)
         jobs = [worker.submit(lambda i=i: numbered(i)) for i in range(12)]
         steps.let(100)
         for job in jobs:
@@ -235,7 +235,7 @@ def test_it_rests_when_there_is_nothing_to_do() -> None:
 
 def test_closing_the_worker_ends_every_job(steps: Steps) -> None:
     async def go() -> None:
-        worker: Worker[int] = Worker(steps, most=1)
+        worker: Worker[int] = Worker(steps, max_running=1)
         source = Numbers(1000)
         running, waiting = worker.submit(lambda: source), worker.submit(lambda: Numbers(1))
         assert await anext(running) == [0]

@@ -150,7 +150,7 @@ def test_a_conversation_goes_on_when_it_has_outgrown_the_context(model: Model, c
                     "from here on its oldest turns are left out"]  # fmt: skip
     assert len(talk.messages) == 25, "all of it is kept, and saved"
     question = [*talk.messages, USER]
-    shown = model.fitted(question, model.sampling)
+    shown = model.truncated(question, model.sampling)
     assert shown[0] == talk.messages[0] and shown[1]["role"] == "user" and shown[1:] == question[-len(shown) + 1 :]
     said.clear()
     talk.answer(USER["content"], said.append)
@@ -195,7 +195,7 @@ def test_ctrl_c_during_a_reply_stops_that_alone(model: Model, capsys: Any, befor
     assert written[-1] == "\n" and reply == "".join(written[:-1])
     assert model.chat([USER]).startswith(reply) and len(reply) < len(model.chat([USER]))
     assert "stopped; Ctrl-C again leaves" in capsys.readouterr().err
-    assert not model.engine.scheduler.running and not model.engine._writings
+    assert not model.engine.scheduler.running and not model.engine._decoding
     talk.answer("And then?", lambda text: None)
     assert [m["role"] for m in talk.messages] == ["user", "assistant"] * 2
 

@@ -34,6 +34,12 @@ def test_the_text_is_the_models(gptwright: Command, tuned: Path) -> None:
     assert done.out == load(tuned).generate("The old", temperature=0, max_tokens=12) + "\n"
 
 
+def test_a_draft_model_gives_the_same_text(gptwright: Command, refused: Refused, tuned: Path) -> None:
+    words = ("generate", tuned, "The old", "--temperature", 0, "--max-tokens", 12)
+    assert gptwright(*words, "--draft", tuned).out == gptwright(*words).out
+    assert "a model at nowhere" in refused(*words, "--draft", "nowhere")
+
+
 def test_the_same_seed_gives_the_same_text_and_none_draws_afresh(gptwright: Command, tuned: Path) -> None:
     def text(*seed: object) -> str:
         return gptwright("generate", tuned, "The", "--max-tokens", 24, "--temperature", 1, *seed).out

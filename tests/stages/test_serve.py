@@ -16,18 +16,18 @@ import tyro
 from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ConfigError, InputError, ResourceError
 from gptwright.inference.packed_model import KERNELS
-from gptwright.stages.serve import Serve, feedback_path, run
+from gptwright.stages.serve import Serve, feedback_path, read_keys, run
 
 
 def test_the_command_line() -> None:
-    config = tyro.cli(Serve, args=["runs/start/06-ppo", "--port", "9000", "--key", "secret"])
-    assert config == Serve(model=Path("runs/start/06-ppo"), port=9000, key="secret")
+    config = tyro.cli(Serve, args=["runs/start/06-ppo", "--port", "9000", "--api-key", "secret"])
+    assert config == Serve(models=(Path("runs/start/06-ppo"),), port=9000, api_key="secret")
 
 
-@pytest.mark.parametrize("wrong", [{"memory_gb": 0.0}, {"at_once": 0}])
+@pytest.mark.parametrize("wrong", [{"kv_cache_gb": 0.0}, {"max_requests": 0}])
 def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"above 0|from 1 to"):
-        Serve(model=Path("x"), **wrong)
+        Serve(models=(Path("x"),), **wrong)
 
 
 def test_the_formats_are_those_of_the_engine() -> None:
@@ -36,53 +36,53 @@ def test_the_formats_are_those_of_the_engine() -> None:
 
 def test_the_port_is_looked_at_before_the_model(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(ResourceError, match="--port"):
-        run(Serve(model=tmp_path / "nothing", port=other.getsockname()[1]))
+        run(Serve(models=(tmp_path / "nothing",), port=other.getsockname()[1]))
 
 
 def test_a_public_address_needs_a_key(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--key"):
-        run(Serve(model=tmp_path / "nothing", host="0.0.0.0", port=0))
+    with pytest.raises(ConfigError, match="--api-key"):
+        run(Serve(models=(tmp_path / "nothing",), host="0.0.0.0", port=0))
 
 
 def test_no_model_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing there"):
-        run(Serve(model=tmp_path / "nothing", port=0))
+        run(Serve(models=(tmp_path / "nothing",), port=0))
 
 
-def test_thumbs_lie_beside_the_stage(tmp_path: Path) -> None:
+def test_ratings_lie_beside_the_stage(tmp_path: Path) -> None:
     stage = tmp_path / "start" / "06-ppo"
     (stage / "model").mkdir(parents=True)
     (stage / "stage.json").write_text("{}")
     for model in (stage, stage / "model"):
-        assert feedback_path(Serve(model=model)) == tmp_path / "start" / "feedback.jsonl"
-    assert feedback_path(Serve(model=stage, feedback=Path("other.jsonl"))) == Path("other.jsonl")
+        assert feedback_path(Serve(models=(model,))) == tmp_path / "start" / "feedback.jsonl"
+    assert feedback_path(Serve(models=(stage,), feedback=Path("other.jsonl"))) == Path("other.jsonl")
 
 
 PROGRAM = """
 import sys
 from pathlib import Path
 import gptwright.pipelines.load as opening
-from gptwright.inference.stream import Piece
+from gptwright.inference.stream import Chunk
 from gptwright.inference.sampling import Sampling
 from gptwright.stages.serve import Serve, run
 
 class Fake:
-    name, context, sampling, at_once, vocab = "tiny", 64, Sampling(), 1, 9
+    name, context, sampling, max_requests, vocab = "tiny", 64, Sampling(), 1, 9
     tokenizer = property(lambda self: self)
     engine = property(lambda self: self)
-    def matcher(self, sampling, begins):
+    def matcher(self, sampling, starts_text):
         pass
     def chat_ids(self, messages):
         return [1]
-    def open(self, ids, sampling, **_):
+    def open_stream(self, ids, sampling, **_):
         return self
     def step(self):
         pass
     def next(self):
-        return Piece("hello", "stop", 1, 1)
+        return Chunk("hello", "stop", 1, 1)
 
 opening.load_decoder = lambda path, **_: Fake()
-run(Serve(model=Path(sys.argv[1]), port=0))
+run(Serve(models=(Path(sys.argv[1]),), port=0))
 """
 
 
@@ -106,3 +106,18 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         out, err = server.communicate(timeout=60)
     assert server.returncode == 0 and out == "" and "Traceback" not in err
     assert f"curl {address}/v1/chat/completions" in err
+
+
+def test_several_keys_have_names(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text('{"anna": "secret-a", "ben": "secret-b"}')
+    assert read_keys(Serve(api_keys=file)) == {"anna": "secret-a", "ben": "secret-b"}
+    assert read_keys(Serve(api_keys=file, api_key="own")) == {"anna": "secret-a", "ben": "secret-b", "key": "own"}
+    assert read_keys(Serve()) == {}
+
+
+@pytest.mark.parametrize("text", ["[]", '{"": "secret"}', '{"anna": 7}', '"secret"'])
+def test_a_file_of_keys_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text(text)
+    with pytest.raises(ConfigError, match="NAME"):
+        read_keys(Serve(api_keys=tmp_path / "keys.json"))

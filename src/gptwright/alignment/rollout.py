@@ -70,7 +70,7 @@ def collect_rollout(
     Log-probabilities and values are those of one more pass over the whole texts, the pass that training makes: what
     it compares with is then its own arithmetic in every number format.
     """
-    assert not sampling.cuts and not sampling.penalised
+    assert not sampling.truncates and not sampling.has_penalties
     engine.refresh()
     requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True))
     rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))

@@ -1,1 +1,1 @@
-"""Many requests written side by side by one model: continuous batching over one memory of keys and values."""
+"""Inference for many requests at once: continuous batching over one key-value cache."""

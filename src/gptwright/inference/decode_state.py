@@ -1,29 +1,29 @@
-"""One answer while it is written: which tokens are to be drawn, what is made of them, and whether it has ended."""
+"""The decoding of one response: which rows to sample, which tokens to accept, and when it ends."""
 
 from typing import Protocol, runtime_checkable
 
 from gptwright.inference.grammar import Matcher
 from gptwright.inference.penalties import Penalties
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import SampleOutput, SampleRow, checked, rows_of
+from gptwright.inference.sampler import SampleOutput, SampleRow, accepted_tokens, sample_rows
 
 
 @runtime_checkable
 class Listener(Protocol):
-    """Who is told every token as it comes, and may end the answer: a text that waits for its stop texts."""
+    """Is given every token as it comes and may end the response, as at a stop text."""
 
     def feed(self, token: int) -> None:
-        """The next token of the answer."""
+        """The next token of the response."""
         ...
 
     @property
     def stopped(self) -> bool:
-        """Whether it has heard enough."""
+        """Whether the response is to end."""
         ...
 
 
 class DecodeState:
-    """The state of a request beside its tokens."""
+    """Penalties, grammar, listener and stop ids of a request that is decoded."""
 
     def __init__(
         self, request: Request, stop_ids: frozenset[int], listener: Listener | None, matcher: Matcher | None
@@ -34,29 +34,29 @@ class DecodeState:
         self.listener, self.matcher = listener, matcher
 
     def rows(self, drafts: list[int]) -> list[SampleRow]:
-        """The next token, and one behind each draft. Raises `InputError` where the grammar lets nothing through."""
-        return rows_of(self.request, drafts, self.penalties, self.matcher)
+        """Rows to sample: the next token, and one behind each draft. Raises `InputError` if none is allowed."""
+        return sample_rows(self.request, drafts, self.penalties, self.matcher)
 
     def take(self, drafts: list[int], drawn: SampleOutput, first: int) -> int:
-        """Goes on with the tokens drawn from row `first` on, as long as the drafts before them were right; how many."""
-        tokens = checked(drawn.tokens[first : first + len(drafts) + 1], drafts)
+        """Appends the tokens sampled from row `first` on, up to the first wrong draft; returns how many."""
+        tokens = accepted_tokens(drawn.tokens[first : first + len(drafts) + 1], drafts)
         for taken, token in enumerate(tokens, 1):
-            self._note(drawn, first + taken - 1)
-            self._take_one(token)
+            self._record_logprobs(drawn, first + taken - 1)
+            self._append(token)
             if self.request.finish:
                 return taken
         return len(tokens)
 
-    def _note(self, drawn: SampleOutput, row: int) -> None:
+    def _record_logprobs(self, drawn: SampleOutput, row: int) -> None:
         self.request.logprobs.append(drawn.logprobs[row])
         self.request.top.append(drawn.top[row])
-        self.request.sampled_logprobs.append(drawn.sampled[row])
+        self.request.sampled_logprobs.append(drawn.sampled_logprobs[row])
 
-    def _take_one(self, token: int) -> None:
+    def _append(self, token: int) -> None:
         request = self.request
         request.ids.append(token)
         if self.penalties:
-            self.penalties.said(token)
+            self.penalties.add(token)
         if self.matcher:
             self.matcher.accept(token)
         if self.listener:

@@ -1,18 +1,18 @@
-"""The engine: requests come and go, and every step computes some tokens of many of them in one go.
+"""The inference engine: requests come and go, and every step computes some tokens of many of them at once.
 
     engine = Engine(network, stop_ids)
     request = engine.submit(ids, Sampling())     # any number of them, at any time
-    engine.step()                                # the requests that went on
+    engine.step()                                # the requests that got tokens
     engine.generate(prompts, sampling)           # all at once
 
-The network may be trained between two steps; `refresh` then packs its matrices anew and forgets what was computed.
+The network may be trained between two steps; `refresh` then packs its matrices again and drops the cache.
 """
 
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from jaxtyping import Float
@@ -21,57 +21,61 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.inference import packed_model
+from gptwright.inference.content import Content, ContentDecoder, embeddings_of
 from gptwright.inference.contiguous_allocator import ContiguousAllocator
 from gptwright.inference.decode_state import DecodeState, Listener
 from gptwright.inference.grammar import Matcher
 from gptwright.inference.kv_allocator import Copy
 from gptwright.inference.kv_cache import KVCache, Span
 from gptwright.inference.paged_allocator import PagedAllocator
-from gptwright.inference.prompt_lookup import Lookups
+from gptwright.inference.prompt_lookup import PromptLookup
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import SampleOutput, SampleRow, derive_seed, draw, prompt_logprobs
+from gptwright.inference.sampler import SampleOutput, SampleRow, derive_seed, prompt_logprobs, sample
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.scheduler import ScheduledWork, Scheduler
 from gptwright.inference.speculative import DraftModel, check_draft
 from gptwright.models.decoder import Decoder
 
-FEW, DRAFTS = 8, 4  # answers written at once up to which drafts are cheap; drafts of a network unless asked otherwise
-BLOCK = 64  # tokens of a block of a GPU's memory
-GIVEN_AT_ONCE = 128  # tokens whose logits are held together: V numbers each
+MAX_DRAFTED, DRAFTS = (
+    8,
+    4,
+)  # most requests decoded at once for which drafts pay; default drafts of a draft model
+BLOCK = 64  # tokens of a block of the paged cache
+LOGITS_AT_ONCE = 128  # prompt tokens whose logits are held together, V numbers each
 
 
 class Proposer(Protocol):
-    """Who guesses tokens that may come next. They are checked in one step, and what is written does not change."""
+    """Proposes draft tokens. They are verified in one step, and the text is the same as without."""
 
     def propose(self, requests: Sequence[Request]) -> None:
-        """Sets the `drafts` of requests that are about to draw a token."""
+        """Sets the `drafts` of requests that are about to sample a token."""
         ...
 
-    def told(self, request: Request, proposed: int, accepted: int) -> None:
-        """How many of its drafts were checked, and how many were right."""
+    def record_acceptance(self, request: Request, proposed: int, accepted: int) -> None:
+        """Says how many of the request's drafts were verified and how many accepted."""
         ...
 
-    def leave(self, request: Request) -> None:
-        """It has ended."""
+    def remove(self, request: Request) -> None:
+        """Forgets a request that has ended."""
         ...
 
-    def carry_out(self, copies: Sequence[Copy]) -> None:
-        """What lies in memory moves."""
+    def apply_copies(self, copies: Sequence[Copy]) -> None:
+        """Follows copies in the key-value cache."""
         ...
 
     def refresh(self) -> None:
-        """Parameters have changed."""
+        """Follows a change of parameters."""
         ...
 
 
 class Engine:
-    """Writes with `network` in the format called `dtype`, that of its matrices unless given; "auto" chooses.
+    """Generates with `network` in the number format `dtype`, by default that of its matrices; "auto" chooses.
 
-    Keys and values take `memory_gb` at most. `most` requests run at once, others wait. An answer ends with any of
-    `stop_ids`. Up to `drafts` tokens a step are proposed and checked together while few answers are written: by the
-    network `draft`, or else from what was written before.
+    The key-value cache takes `kv_cache_gb` GiB at most. `max_requests` requests run at once, others wait. A response
+    ends with any of `stop_ids`. While few responses are written, up to `drafts` tokens a step are proposed and verified
+    together: by the network `draft`, or else by prompt lookup.
 
-    Raises `ConfigError` for an unknown format, and for a draft network of other tokens.
+    Raises `ConfigError` for an unknown format, and for a draft network with another vocabulary.
     """
 
     def __init__(
@@ -80,27 +84,27 @@ class Engine:
         stop_ids: Sequence[int] = (),
         *,
         dtype: str | None = None,
-        memory_gb: float = 1.0,
-        most: int = 128,
+        kv_cache_gb: float = 1.0,
+        max_requests: int = 128,
         drafts: int = 0,
         draft: Decoder | None = None,
     ) -> None:
-        dtype = dtype or packed_model.format_of(network)
-        self.network, self.view = network, packed_model.prepared(network, dtype)
+        dtype = dtype or packed_model.dtype_of(network)
+        self.network, self.view = network, packed_model.pack_model(network, dtype)
         self.stop_ids, self.context = frozenset(stop_ids), network.config.context
         self.device = device_of(network)
         whole = -(-self.context // BLOCK) * BLOCK  # a context in whole blocks
-        addresses = min(int(memory_gb * 2**30) // KVCache.token_bytes(self.view), most * whole)
-        self.arena = KVCache.of(self.view, addresses)
-        self.memory = (
+        addresses = min(int(kv_cache_gb * 2**30) // KVCache.token_bytes(self.view), max_requests * whole)
+        self.kv_cache = KVCache.of(self.view, addresses)
+        self.allocator = (
             PagedAllocator(addresses // BLOCK, BLOCK) if self.device.type == "cuda" else ContiguousAllocator(addresses)
         )
-        self.scheduler = Scheduler(self.memory, most=most)
-        self.proposer: Proposer | None = Lookups(drafts) if drafts else None
+        self.scheduler = Scheduler(self.allocator, max_running=max_requests)
+        self.proposer: Proposer | None = PromptLookup(drafts) if drafts else None
         if draft:
             check_draft(network, draft)
             self.proposer = DraftModel(draft, drafts or DRAFTS, dtype, addresses)
-        self._writings: dict[Request, DecodeState] = {}
+        self._decoding: dict[Request, DecodeState] = {}
 
     def submit(
         self,
@@ -110,27 +114,32 @@ class Engine:
         seed: int | None = None,
         listener: Listener | None = None,
         matcher: Matcher | None = None,
+        content: Mapping[int, Content] | None = None,
     ) -> Request:
-        """Puts a request in line. Its `listener` is told every token, and may end the answer; its `matcher` says which
-        tokens may come.
+        """Queues a request. Its `listener` is given every token and may end the response; its `matcher` says which
+        tokens are allowed; `content` stands at placeholder positions of the prompt.
 
-        Raises `InputError` for an empty prompt, one that leaves no room in the context, and one too large for memory.
+        Raises `InputError` for an empty prompt, one that fills the context, and one too large for the cache (memory).
         """
         check_prompt(ids, sampling, self.context, self.network.config.vocab)
+        if content and not getattr(self.network, "reads_content", False):
+            raise InputError("a model that reads images", "one that reads text alone", "Leave the image out.")
         chosen = next((given for given in (seed, sampling.seed) if given is not None), secrets.randbits(62))
-        request = Request(list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context))
+        request = Request(
+            list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context), content=content or {}
+        )
         if sampling.prompt_logprobs is not None:
-            request.noted_from, request.recall = 1, 0
+            request.logprobs_from, request.max_reused = 1, 0
         self._add(request, listener, matcher)
         return request
 
     def read(self, ids: Sequence[int], start: int = 1) -> Request:
-        """Puts in line what is only read: `given_logprobs` are then those of ids[start:], from the second id on at the
-        earliest, and `state` is what the output matrix sees at the end. Raises `InputError` as `submit` does."""
+        """Queues a prompt that is only read: `prompt_logprobs` are those of ids[start:], from the second id on at the
+        earliest, and `state` is the final hidden state. Raises `InputError` as `submit` does."""
         sampling = Sampling(max_tokens=0)
         check_prompt(ids, sampling, self.context, self.network.config.vocab)
         request = Request(list(ids), sampling, 0)
-        request.noted_from, request.recall = start, start - 1
+        request.logprobs_from, request.max_reused = start, start - 1
         self._add(request)
         return request
 
@@ -141,23 +150,23 @@ class Engine:
             for row, start in zip(rows, starts, strict=True):
                 requests.append(self.read(row, start))
             self.run(requests)
-        return [request.given_logprobs for request in requests]
+        return [request.prompt_logprobs for request in requests]
 
     def abort(self, request: Request) -> None:
-        """The request ends here, and its memory is free."""
-        if request in self._writings:
+        """Ends the request and frees its cache."""
+        if request in self._decoding:
             request.finish = request.finish or "abort"
             self._leave(request)
 
     def refresh(self) -> None:
-        """The network's parameters changed: nothing computed so far is used again."""
+        """Follows a change of the network's parameters: packs them again, and computes everything anew."""
         packed_model.refresh(self.view)
         if self.proposer:
             self.proposer.refresh()
-        self.scheduler.forget()
+        self.scheduler.preempt_all()
 
     def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Request]:
-        """`sampling.n` answers a prompt, side by side, in order. Text number i is drawn with the i-th seed."""
+        """`sampling.n` responses to each prompt, in order. Response number i is sampled with the i-th seed."""
         first = secrets.randbits(62) if sampling.seed is None else sampling.seed
         tries = sampling.answers
         with self.all_or_none() as requests:
@@ -170,7 +179,7 @@ class Engine:
 
     @contextmanager
     def all_or_none(self) -> Generator[list[Request]]:
-        """A list of requests that are aborted if anything goes wrong on the way."""
+        """A list for requests that are all aborted if an exception is raised inside the block."""
         requests: list[Request] = []
         try:
             yield requests
@@ -180,124 +189,127 @@ class Engine:
             raise
 
     def run(self, requests: Sequence[Request]) -> None:
-        """Steps until these have ended. Nobody watches, so prompts need not be read in small pieces."""
+        """Steps until these have ended. Nothing is streamed, so prompts need not be read in small chunks."""
         while any(not request.finish for request in requests):
-            self.step(watched=False)
+            self.step(streaming=False)
 
     @torch.inference_mode()
-    def step(self, *, watched: bool = True) -> list[Request]:
-        """One step of whatever is to be done; the requests that got tokens, or ended. Where answers are `watched` as
-        they are written, long prompts do not hold them up."""
+    def step(self, *, streaming: bool = True) -> list[Request]:
+        """Runs one step; returns the requests that got tokens or ended. With `streaming`, long prompts are read in
+        chunks that do not hold up the responses."""
         try:
             self._propose()
-            works = self.scheduler.plan(watched)
-            copies = self.memory.copies()
-            self.arena.carry_out(copies)
+            works = self.scheduler.schedule(streaming)
+            copies = self.allocator.take_copies()
+            self.kv_cache.apply_copies(copies)
             if self.proposer:
-                self.proposer.carry_out(copies)
-            return self._write(works, self._states(works)) if works else []
+                self.proposer.apply_copies(copies)
+            return self._sample(works, self._forward(works)) if works else []
         except BaseException:
-            self.scheduler.forget()  # nothing that is only half there may be found
+            self.scheduler.preempt_all()  # nothing half computed may stay in the prefix cache
             raise
 
     def _propose(self) -> None:
-        ready = [request for request in self.scheduler.running if request.unread == 1]
+        ready = [request for request in self.scheduler.running if request.uncomputed == 1]
         if not self.proposer:
             return
         for request in ready:
             request.drafts = []
-        self.proposer.propose(ready if len(ready) <= FEW else [])
+        self.proposer.propose(ready if len(ready) <= MAX_DRAFTED else [])
         for request in ready:
             del request.drafts[max(0, request.limit - len(request.ids) - 1) :]
 
     def _add(self, request: Request, listener: Listener | None = None, matcher: Matcher | None = None) -> None:
         self.scheduler.add(request)
-        self._writings[request] = DecodeState(request, self.stop_ids, listener, matcher)
+        self._decoding[request] = DecodeState(request, self.stop_ids, listener, matcher)
 
     def _leave(self, request: Request) -> None:
         self.scheduler.remove(request)
-        del self._writings[request]
+        del self._decoding[request]
         if self.proposer:
-            self.proposer.leave(request)
+            self.proposer.remove(request)
 
-    def _states(self, works: Sequence[ScheduledWork]) -> Float[Tensor, "N C"]:
-        """What the output matrix sees at every token of the step."""
+    def _forward(self, works: Sequence[ScheduledWork]) -> Float[Tensor, "N C"]:
+        """Final hidden states of every token of the step."""
         ids: list[int] = []
         spans: list[Span] = []
         for work in works:
             request = work.request
-            assert request.lease
+            assert request.allocation
             ids += request.ids[request.computed : request.computed + work.count] + work.drafts
-            spans.append(Span(request.lease, request.computed, work.count + len(work.drafts), request.prompt))
-        return self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
+            spans.append(Span(request.allocation, request.computed, work.count + len(work.drafts), request.prompt))
+        row, step = torch.tensor([ids], device=self.device), self.kv_cache.step(spans)
+        content = ((work.request.content, span.first, span.count) for work, span in zip(works, spans, strict=True))
+        if embeddings := embeddings_of(content, self.device):
+            return cast(ContentDecoder, self.view).hidden(row, step, embeddings=embeddings)[0]
+        return self.view.hidden(row, step)[0]
 
-    def _write(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> list[Request]:
-        """Draws what can be drawn now, and keeps the books of every work."""
+    def _sample(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> list[Request]:
+        """Samples where a prompt is read to its end, and advances every request."""
         rows: list[SampleRow] = []
         places: list[int] = []
-        firsts: dict[Request, int] = {}
+        first_rows: dict[Request, int] = {}
         for work, end in zip(works, accumulate(work.count + len(work.drafts) for work in works), strict=True):
             request, begin = work.request, end - work.count - len(work.drafts)
-            self._note(work, states[begin:end])
-            if work.count == request.unread and len(request.ids) == request.limit:
+            self._record_prompt_logprobs(work, states[begin:end])
+            if work.count == request.uncomputed and len(request.ids) == request.limit:
                 request.state, request.finish = states[end - 1].clone(), "length"
-            elif work.count == request.unread and (asked := self._rows(work)):
-                firsts[request] = len(rows)
+            elif work.count == request.uncomputed and (asked := self._rows(work)):
+                first_rows[request] = len(rows)
                 rows += asked
                 places += range(end - len(asked), end)
-        drawn = draw(self.view.logits(states[torch.tensor(places, device=self.device)]), rows) if rows else None
+        drawn = sample(self.view.logits(states[torch.tensor(places, device=self.device)]), rows) if rows else None
         for work in works:
             work.request.computed += work.count
-            if drawn and work.request in firsts:
-                self._take(work, drawn, firsts[work.request])
+            if drawn and work.request in first_rows:
+                self._accept(work, drawn, first_rows[work.request])
             if work.request.finish:
                 self._leave(work.request)
         return [work.request for work in works]
 
     def _rows(self, work: ScheduledWork) -> list[SampleRow]:
-        """What is to be drawn for a request: nothing where it cannot be gone on with."""
+        """The rows to sample for a request; none if its grammar allows nothing, which ends it."""
         try:
-            return self._writings[work.request].rows(work.drafts)
+            return self._decoding[work.request].rows(work.drafts)
         except InputError as error:
             work.request.finish, work.request.error = "error", error
             return []
 
-    def _take(self, work: ScheduledWork, drawn: SampleOutput, first: int) -> None:
-        taken = self._writings[work.request].take(work.drafts, drawn, first)
+    def _accept(self, work: ScheduledWork, drawn: SampleOutput, first: int) -> None:
+        taken = self._decoding[work.request].take(work.drafts, drawn, first)
         work.request.computed += taken - 1
         if self.proposer and work.drafts:
-            self.proposer.told(work.request, len(work.drafts), taken - 1)
+            self.proposer.record_acceptance(work.request, len(work.drafts), taken - 1)
 
-    def _note(self, work: ScheduledWork, states: Float[Tensor, "N C"]) -> None:
-        """Log-probabilities of given tokens, where the request asks for them: a state tells of the token behind it."""
+    def _record_prompt_logprobs(self, work: ScheduledWork, states: Float[Tensor, "N C"]) -> None:
+        """Log-probabilities of prompt tokens, if wanted: the state at a position predicts the next token."""
         request = work.request
-        if request.noted_from is None:
+        if request.logprobs_from is None:
             return
-        begin = max(request.computed, request.noted_from + len(request.given_logprobs) - 1)
+        begin = max(request.computed, request.logprobs_from + len(request.prompt_logprobs) - 1)
         end = min(request.computed + work.count, request.prompt - 1)
-        for first in range(begin, end, GIVEN_AT_ONCE):
-            last = min(first + GIVEN_AT_ONCE, end)
+        for first in range(begin, end, LOGITS_AT_ONCE):
+            last = min(first + LOGITS_AT_ONCE, end)
             logits = self.view.logits(states[first - request.computed : last - request.computed])
             logprobs, top = prompt_logprobs(
                 logits, request.ids[first + 1 : last + 1], request.sampling.prompt_logprobs or 0
             )
-            request.given_logprobs += logprobs
-            request.given_top += top
+            request.prompt_logprobs += logprobs
+            request.prompt_top_logprobs += top
 
 
 class PromptTooLong(InputError):
-    """A prompt of so many tokens that the context has no room for an answer, or, if it is only read, for itself."""
+    """A prompt that leaves no room in the context for a response, or, if it is only read, for itself."""
 
     def __init__(self, tokens: int, context: int, *, answered: bool) -> None:
-        most = f"fewer than {context}" if answered else f"at most {context}"
-        super().__init__(f"a prompt of {most} tokens, the model's context", f"{tokens}",
+        max_requests = f"fewer than {context}" if answered else f"at most {context}"
+        super().__init__(f"a prompt of {max_requests} tokens, the model's context", f"{tokens}",
                          "Shorten it, or begin a new conversation.")  # fmt: skip
         self.tokens, self.context = tokens, context
 
 
 def check_prompt(ids: Sequence[int], sampling: Sampling, context: int, vocab: int) -> None:
-    """Raises `InputError` when a prompt is empty or has ids that are not known, `PromptTooLong` when it leaves no room
-    for what is asked for."""
+    """Raises `InputError` for a prompt that is empty or has unknown ids, `PromptTooLong` for one that is too long."""
     if not ids:
         raise InputError("a prompt with at least one token", "an empty one", "Write something.")
     answered = sampling.max_tokens > 0
@@ -309,7 +321,7 @@ def check_prompt(ids: Sequence[int], sampling: Sampling, context: int, vocab: in
 
 
 def best(requests: Sequence[Request], wanted: int) -> list[Request]:
-    """Those with the highest mean log-probability, the best first; all of them in their order when all are wanted."""
+    """Those with the highest mean log-probability, best first; in their own order when all are wanted."""
     if len(requests) == wanted:
         return list(requests)
     return sorted(requests, key=lambda request: -request.mean_logprob)[:wanted]

@@ -34,13 +34,13 @@ class GrammarCompiler:
             raise ConfigError("llguidance for answers that keep to a schema or regex", "no such package here",
                               "pip install 'gptwright[grammar]'") from error  # fmt: skip
         self._token_bytes = token_bytes_of(tokenizer.backend)
-        self._stops, self._vocab = frozenset(tokenizer.stop_ids), tokenizer.vocab
-        words = _Words(tokenizer, self._token_bytes.by_id)
-        self._words = self._library.LLTokenizer(words, n_vocab=self._vocab, eos_token=tokenizer.stop_ids)
+        self._stop_ids, self._vocab = frozenset(tokenizer.stop_ids), tokenizer.vocab
+        words = _LLGuidanceVocabulary(tokenizer, self._token_bytes.by_id)
+        self._vocabulary = self._library.LLTokenizer(words, n_vocab=self._vocab, eos_token=tokenizer.stop_ids)
         self._compiled = lru_cache(maxsize=64)(self._compile)
 
-    def matcher(self, sampling: Sampling, *, begins: bool = True) -> "Matcher | None":
-        """Follows one answer; None when it is free. With `begins` off the answer continues a text.
+    def matcher(self, sampling: Sampling, *, starts_text: bool = True) -> "Matcher | None":
+        """Follows one answer; None when it is free. With `starts_text` off the answer continues a text.
 
         Raises `SettingError` when schema or regex are malformed or can never be met.
         """
@@ -51,22 +51,24 @@ class GrammarCompiler:
             rule = f"/{self._library.regex_to_lark(sampling.regex)}/"
         else:
             return None
-        fresh = self._compiled(setting, rule, begins).deep_copy()
-        return Matcher(fresh, self._vocab, self._stops, frozenset(sampling.stop_ids), setting)
+        fresh = self._compiled(setting, rule, starts_text).deep_copy()
+        return Matcher(fresh, self._vocab, self._stop_ids, frozenset(sampling.stop_ids), setting)
 
-    def _compile(self, setting: str, rule: str, begins: bool) -> Any:
-        before = f"{json.dumps(self._token_bytes.prefix.decode())}? " if begins and self._token_bytes.prefix else ""
+    def _compile(self, setting: str, rule: str, starts_text: bool) -> Any:
+        before = (
+            f"{json.dumps(self._token_bytes.prefix.decode())}? " if starts_text and self._token_bytes.prefix else ""
+        )
         after = f" {json.dumps(self._token_bytes.suffix.decode())}?" if self._token_bytes.suffix else ""
         limits = self._library.LLParserLimits(verbose_errors=False)
         text = f"{_OPTIONS}start: {before}main{after}\nmain: {rule}\n"
-        found = self._library.LLMatcher(self._words, text, log_level=0, limits=limits)
+        found = self._library.LLMatcher(self._vocabulary, text, log_level=0, limits=limits)
         if found.is_error():
-            raise SettingError(setting, "a schema or regex that can be met", _complaint(found.get_error()),
+            raise SettingError(setting, "a schema or regex that can be met", _error_text(found.get_error()),
                                "Change it; llguidance's documents say what it reads.")  # fmt: skip
         return found
 
 
-def _complaint(error: str) -> str:
+def _error_text(error: str) -> str:
     """What is wrong, without the place in a text that we wrote."""
     lines = error.splitlines()
     said = next((line for line in lines if line.startswith("error: ")), lines[0])
@@ -77,10 +79,15 @@ class Matcher:
     """Where one answer stands in its grammar, which `setting` asked for: schema or regex."""
 
     def __init__(
-        self, matcher: Any, vocab: int, stops: frozenset[int], more_stops: frozenset[int], setting: str = "schema"
+        self,
+        matcher: Any,
+        vocab: int,
+        stop_ids: frozenset[int],
+        extra_stop_ids: frozenset[int],
+        setting: str = "schema",
     ) -> None:
         self._matcher, self._vocab, self._setting = matcher, vocab, setting
-        self._stops, self._more_stops = stops, more_stops
+        self._stop_ids, self._extra_stop_ids = stop_ids, extra_stop_ids
 
     @property
     def may_end(self) -> bool:
@@ -94,7 +101,7 @@ class Matcher:
 
     def accept(self, token: int) -> None:
         """The answer's next token, one that was allowed."""
-        if token not in self._stops | self._more_stops:
+        if token not in self._stop_ids | self._extra_stop_ids:
             assert self._matcher.consume_token(token), self._matcher.get_error()
 
     def allowed(self, drafts: Sequence[int] = ()) -> list[NDArray[np.bool_]]:
@@ -110,7 +117,7 @@ class Matcher:
                                "Change it, or use a model with a byte-level tokenizer.")  # fmt: skip
         ahead = self._matcher.deep_copy() if drafts else None
         for draft in drafts:
-            goes_on = draft < self._vocab and rows[-1][draft] and draft not in self._stops | self._more_stops
+            goes_on = draft < self._vocab and rows[-1][draft] and draft not in self._stop_ids | self._extra_stop_ids
             if ahead is not None and not (goes_on and ahead.consume_token(draft)):
                 ahead = None
             row = rows[-1] if ahead is None else self._row(ahead)
@@ -120,13 +127,13 @@ class Matcher:
     def _row(self, matcher: Any) -> NDArray[np.bool_]:
         bits = np.frombuffer(matcher.compute_bitmask(), np.uint8)
         row = np.unpackbits(bits, count=self._vocab, bitorder="little").view(np.bool_)
-        for token in self._stops | self._more_stops:  # llguidance lets its own come where nothing else can
+        for token in self._stop_ids | self._extra_stop_ids:  # llguidance lets its own come where nothing else can
             if token < self._vocab:
                 row[token] = matcher.is_accepting()
         return row
 
 
-class _Words:
+class _LLGuidanceVocabulary:
     """A vocabulary as llguidance asks for it."""
 
     is_tokenizer_wrapper = True

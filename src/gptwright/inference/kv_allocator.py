@@ -1,23 +1,23 @@
-"""Memory of what a model has read: who may write where, and what another has read already.
+"""Allocation of the key-value cache, and the prefix cache.
 
-One arena holds the keys and values of `addresses` tokens. A request rents a part of it. What it computed stays there
-after it ended until the place is needed, and whoever begins with the same tokens does not read them again.
+The cache holds the keys and values of a fixed number of tokens. A request is allocated a part of it. What it computed
+stays after it ended until the addresses are needed, and a request with the same prefix does not compute it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import count
 from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from gptwright.inference.request import Request
 
-Place = TypeVar("Place")
+Location = TypeVar("Location")
 
 
 class Copy(NamedTuple):
-    """What stands at `tokens` addresses has to stand elsewhere too.
+    """Copy the keys and values of `tokens` addresses.
 
-    Copies are made one after another in their order, all before anything else is written. Each reads everything
-    before it writes: the two ranges may overlap.
+    Copies are made in order, before anything else is written. Each reads everything before it writes: the two ranges
+    may overlap.
     """
 
     from_address: int
@@ -27,86 +27,88 @@ class Copy(NamedTuple):
 
 @runtime_checkable
 class KVAllocator(Protocol):
-    """Where requests keep their keys and values."""
+    """Gives requests addresses of the key-value cache, and finds cached prefixes."""
 
-    size: int
-    """texts are found by their beginnings in blocks of so many tokens"""
-    most_tokens: int
-    """that one request can have when it is alone"""
+    block_size: int
+    """prefixes are cached in blocks of so many tokens"""
+    capacity: int
+    """tokens of the whole cache"""
 
     @property
     def free(self) -> int:
-        """Tokens for which nobody has room."""
+        """Tokens that are not allocated to a request."""
         ...
 
     def admit(self, request: Request) -> bool:
-        """Rents it room for all its ids; `computed` is how many of them are there already. False: not now."""
+        """Allocates addresses for all its ids and sets `computed` to the length of the cached prefix. False: not enough
+        are free."""
         ...
 
     def grow(self, request: Request, tokens: int) -> bool:
-        """Room for so many more than are computed, which from now on are found. False: there is none."""
+        """Makes room for `tokens` more than are computed, and adds full blocks to the prefix cache. False: not enough
+        addresses are free."""
         ...
 
     def release(self, request: Request) -> None:
-        """Takes its room back; what was computed is found until the room is needed."""
+        """Frees the addresses. What was computed stays in the prefix cache until they are needed."""
         ...
 
-    def forget(self) -> None:
-        """Nothing computed so far is found any more: the weights changed. Nobody may have room at this time."""
+    def reset_prefix_cache(self) -> None:
+        """Drops every cached prefix, because the weights changed. No request may hold addresses at this time."""
         ...
 
-    def copies(self) -> list[Copy]:
-        """To be carried out before the next step, each told once."""
+    def take_copies(self) -> list[Copy]:
+        """The copies to make before the next step; each is returned once."""
         ...
 
 
-class Node(Generic[Place]):
-    """A beginning of texts: a whole number of blocks, and where the keys and values of its last block lie."""
+class Node(Generic[Location]):
+    """A cached prefix: a whole number of blocks, and the locations of the keys and values of its last block."""
 
-    def __init__(self, number: int, name: tuple[int, tuple[int, ...]]) -> None:
-        self.number, self.name = number, name
-        self.places: dict[Place, None] = {}
+    def __init__(self, number: int, key: tuple[int, tuple[Hashable, ...]]) -> None:
+        self.number, self.key = number, key
+        self.locations: dict[Location, None] = {}
 
 
-class Prefixes(Generic[Place]):
-    """The tree of all beginnings in memory.
+class PrefixCache(Generic[Location]):
+    """The tree of all cached prefixes.
 
-    A node's name is the number of the node before it and the tokens of its own block, so a dict finds it by a hash
-    and compares the tokens: two texts are taken for one only if they are equal from the first token on. Numbers are
-    never used again, so what stood behind a forgotten node is not found behind another.
+    A node's key is the number of its parent and the keys (`Request.keys`) of its own block, so a dict finds it by a
+    hash and then compares them: two prefixes match only if they are equal from the first token on, content included.
+    Numbers are never reused, so a child of a dropped node is not found below another.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, block_size: int) -> None:
+        self.block_size = block_size
         self._numbers = count(1)
-        self._nodes: dict[tuple[int, tuple[int, ...]], Node[Place]] = {}
+        self._nodes: dict[tuple[int, tuple[Hashable, ...]], Node[Location]] = {}
 
-    def find(self, ids: Sequence[int], most: int) -> list[Node[Place]]:
-        """The nodes of the longest beginning of ids[:most] that is known, block by block."""
-        nodes: list[Node[Place]] = []
+    def find(self, keys: Sequence[Hashable], most: int) -> list[Node[Location]]:
+        """The nodes of the longest cached prefix of keys[:most], block by block."""
+        nodes: list[Node[Location]] = []
         number = 0
-        for start in range(0, most - self.size + 1, self.size):
-            node = self._nodes.get((number, tuple(ids[start : start + self.size])))
+        for start in range(0, most - self.block_size + 1, self.block_size):
+            node = self._nodes.get((number, tuple(keys[start : start + self.block_size])))
             if node is None:
                 break
             nodes.append(node)
             number = node.number
         return nodes
 
-    def add(self, before: Node[Place] | None, block: Sequence[int], place: Place) -> Node[Place]:
-        """Remembers that the keys and values of `block`, coming after what `before` stands for, lie at `place`."""
-        name = (before.number if before else 0, tuple(block))
-        node = self._nodes.get(name)
+    def add(self, before: Node[Location] | None, block: Sequence[Hashable], location: Location) -> Node[Location]:
+        """Records that the keys and values of `block`, which follows the prefix `before`, lie at `location`."""
+        key = (before.number if before else 0, tuple(block))
+        node = self._nodes.get(key)
         if node is None:
-            node = self._nodes[name] = Node(next(self._numbers), name)
-        node.places[place] = None
+            node = self._nodes[key] = Node(next(self._numbers), key)
+        node.locations[location] = None
         return node
 
-    def discard(self, node: Node[Place], place: Place) -> None:
-        """They do not lie there any longer."""
-        del node.places[place]
-        if not node.places:
-            del self._nodes[node.name]
+    def discard(self, node: Node[Location], location: Location) -> None:
+        """Removes a location, and the node with its last one."""
+        del node.locations[location]
+        if not node.locations:
+            del self._nodes[node.key]
 
     def __len__(self) -> int:
         return len(self._nodes)

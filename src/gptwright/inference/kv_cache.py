@@ -1,7 +1,7 @@
-"""Keys and values of all requests in one tensor a layer, and attention that reads them where they lie.
+"""The key-value cache of all requests, one tensor a layer, and attention that reads it in place.
 
-A step is flat: the tokens of all its requests side by side in one row. `Step` tells a model where they stand and, layer
-by layer, keeps their keys and lets every request see its own.
+A step is flat: the tokens of all its requests in one row. `StepCacheView` gives a model their positions and, layer by
+layer, stores their keys and values and attends for each request to its own.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,9 +27,9 @@ CALL, COPIED = 12e-6, 5e9  # seconds that one call of attention costs, bytes a s
 
 @dataclass(frozen=True)
 class Span:
-    """Tokens of one request: `count` of them from position `first` on; those from `prompt` on are of its answer."""
+    """Tokens of one request: `count` of them from position `first` on; those from `prompt` on are of its response."""
 
-    lease: Allocation
+    allocation: Allocation
     first: int
     count: int
     prompt: int
@@ -39,13 +39,13 @@ class Span:
         return self.first + self.count
 
     @property
-    def given(self) -> int:
-        """How many of them are the prompt's."""
+    def prompt_count(self) -> int:
+        """How many of them belong to the prompt."""
         return min(max(self.prompt - self.first, 0), self.count)
 
 
 class KVCache:
-    """Room for the keys and values of `addresses` tokens."""
+    """Keys and values of `addresses` tokens: two tensors of (layers, addresses, heads, head width)."""
 
     def __init__(
         self, layers: int, addresses: int, heads: int, head_width: int, dtype: torch.dtype, device: torch.device
@@ -55,56 +55,56 @@ class KVCache:
 
     @classmethod
     def of(cls, network: Decoder, addresses: int) -> "KVCache":
-        """For a network's layers."""
+        """A cache for the network's layers."""
         attention = cast(Any, network.blocks[0]).attention
         return cls(len(network.blocks), addresses, attention.kv_heads, attention.head_width, network.matrix_dtype,
                    device_of(network))  # fmt: skip
 
     @staticmethod
     def token_bytes(network: Decoder) -> int:
-        """What the keys and values of one token take."""
+        """Bytes that the keys and values of one token take."""
         attention = cast(Any, network.blocks[0]).attention
         return 2 * len(network.blocks) * attention.kv_heads * attention.head_width * network.matrix_dtype.itemsize
 
-    def carry_out(self, copies: Iterable[Copy]) -> None:
-        """Copies tokens from place to place, one range after another."""
+    def apply_copies(self, copies: Iterable[Copy]) -> None:
+        """Copies ranges of tokens, one after another."""
         for copy in copies:
             overlap = abs(copy.from_address - copy.to_address) < copy.tokens
-            for kept in (self.keys, self.values):
-                source = kept[:, copy.from_address : copy.from_address + copy.tokens]
-                kept[:, copy.to_address : copy.to_address + copy.tokens] = source.clone() if overlap else source
+            for cache in (self.keys, self.values):
+                source = cache[:, copy.from_address : copy.from_address + copy.tokens]
+                cache[:, copy.to_address : copy.to_address + copy.tokens] = source.clone() if overlap else source
 
-    def step(self, spans: Sequence[Span]) -> "Step":
-        """What a model reads in one go: the tokens of the spans, side by side."""
-        return Step(self, spans)
+    def step(self, spans: Sequence[Span]) -> "StepCacheView":
+        """The view of a step that reads the tokens of these spans."""
+        return StepCacheView(self, spans)
 
 
-class Step:
-    """A `Past` for one row of tokens, some of each request."""
+class StepCacheView:
+    """A `CacheView` for one row of tokens, some of each request."""
 
-    def __init__(self, arena: KVCache, spans: Sequence[Span]) -> None:
-        self.arena, self.spans = arena, spans
-        self.device = arena.keys.device
+    def __init__(self, kv_cache: KVCache, spans: Sequence[Span]) -> None:
+        self.kv_cache, self.spans = kv_cache, spans
+        self.device = kv_cache.keys.device
         places = [place for span in spans for place in range(span.first, span.end)]
         self._positions = torch.tensor([places], device=self.device)
-        found = [address for span in spans for address in span.lease.addresses(span.first, span.end)]
+        found = [address for span in spans for address in span.allocation.addresses(span.first, span.end)]
         self.addresses = torch.tensor(found, device=self.device)
 
     def positions(self, tokens: int) -> Int[Tensor, "1 T"]:
-        """Each in its own request."""
+        """Position of each token in its own request."""
         return self._positions
 
-    def layer(self, index: int) -> "LayerStep":
-        return LayerStep(self, self.arena.keys[index], self.arena.values[index])
+    def layer(self, index: int) -> "LayerCacheView":
+        return LayerCacheView(self, self.kv_cache.keys[index], self.kv_cache.values[index])
 
     @cached_property
     def ranges(self) -> "Ranges | None":
-        """Where every request's tokens lie side by side: what the kernels ask for."""
-        if not can_attend_arena(self.arena.keys[0]):
+        """What the kernels need, if every request's tokens are contiguous."""
+        if not can_attend_arena(self.kv_cache.keys[0]):
             return None
         starts: list[int] = []
         for span in self.spans:
-            where = span.lease.addresses(0, span.end)
+            where = span.allocation.addresses(0, span.end)
             if not isinstance(where, range):
                 return None
             starts.append(where.start)
@@ -112,24 +112,24 @@ class Step:
 
     @cached_property
     def padded(self) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B 1"]] | None:
-        """Addresses of everything that every request sees, and their positions, where each reads one token; on a
-        processor only if copying all into one tensor costs less than a call for each."""
+        """Padded addresses of all that each request attends to, and positions, if each reads one token; on a CPU if one
+        copy into one tensor costs less than a call for each."""
         if len(self.spans) == 1 or any(span.count > 1 for span in self.spans):
             return None
         most = max(span.end for span in self.spans)
-        kept = self.arena.keys[0]
-        copied = 2 * most * kept[0].numel() * kept.element_size()
-        if kept.is_cpu and copied / COPIED > CALL:
+        cache = self.kv_cache.keys[0]
+        copied = 2 * most * cache[0].numel() * cache.element_size()
+        if cache.is_cpu and copied / COPIED > CALL:
             return None
-        rows = [[*span.lease.addresses(0, span.end), *[0] * (most - span.end)] for span in self.spans]
+        rows = [[*span.allocation.addresses(0, span.end), *[0] * (most - span.end)] for span in self.spans]
         return torch.tensor(rows, device=self.device), self._positions.T
 
 
 class Ranges:
-    """A step's spans as the kernels want them: the tokens of answers in one call, chunks of prompts each in its own.
+    """A step's spans as the kernels take them: response tokens in one call, each prompt chunk in its own.
 
-    The two round differently. So a token of an answer is always one of the first kind, whether it was drawn, drafted or
-    is read again, and a text does not depend on what was written beside it.
+    The two kernels round differently. So a response token always goes through the first, whether it was sampled,
+    drafted or is read again, and a text does not depend on the other requests of the batch.
     """
 
     def __init__(self, spans: Sequence[Span], starts: Sequence[int]) -> None:
@@ -139,26 +139,26 @@ class Ranges:
         self.chunks: list[tuple[slice, int, int]] = []
         at = 0
         for span, start in zip(spans, starts, strict=True):
-            if span.given:
-                self.chunks.append((slice(at, at + span.given), start, span.first))
-            places += range(at + span.given, at + span.count)
-            seen += range(span.first + span.given + 1, span.end + 1)
-            firsts += [start] * (span.count - span.given)
+            if span.prompt_count:
+                self.chunks.append((slice(at, at + span.prompt_count), start, span.first))
+            places += range(at + span.prompt_count, at + span.count)
+            seen += range(span.first + span.prompt_count + 1, span.end + 1)
+            firsts += [start] * (span.count - span.prompt_count)
             at += span.count
         self.all_single, self.one_chunk = not self.chunks, not places and len(spans) == 1
         self.places, self.starts, self.seen = (torch.tensor(numbers) for numbers in (places, firsts, seen))
 
 
-class LayerStep:
-    """One layer of a `Step`."""
+class LayerCacheView:
+    """One layer of a `StepCacheView`."""
 
-    def __init__(self, step: Step, keys: Float[Tensor, "A G D"], values: Float[Tensor, "A G D"]) -> None:
+    def __init__(self, step: StepCacheView, keys: Float[Tensor, "A G D"], values: Float[Tensor, "A G D"]) -> None:
         self.step, self.keys, self.values = step, keys, values
 
     def attend(
         self, q: Float[Tensor, "1 H T D"], k: Float[Tensor, "1 G T D"], v: Float[Tensor, "1 G T D"], mask: Mask
     ) -> Float[Tensor, "1 H T D"]:
-        """Keeps the new keys and values, then every request looks at its own."""
+        """Stores the new keys and values, then attends for each request to its own."""
         step = self.step
         keep(k, v, self.keys, self.values, step.addresses)
         if isinstance(mask, Causal | Banded) and step.ranges:
@@ -186,9 +186,9 @@ class LayerStep:
         return y
 
     def _alone(self, q: Float[Tensor, "1 H T D"], span: Span, mask: Mask) -> Float[Tensor, "1 H T D"]:
-        where = span.lease.addresses(0, span.end)
+        where = span.allocation.addresses(0, span.end)
         inside = slice(where.start, where.stop) if isinstance(where, range) else where
-        k, v = (kept[inside].transpose(0, 1)[None] for kept in (self.keys, self.values))
+        k, v = (cache[inside].transpose(0, 1)[None] for cache in (self.keys, self.values))
         grouped = k.shape[1] != q.shape[1]
         if mask == CAUSAL and (span.count == 1 or span.first == 0):
             return F.scaled_dot_product_attention(q, k, v, is_causal=span.count > 1, enable_gqa=grouped)
@@ -198,7 +198,7 @@ class LayerStep:
     def _together(
         self, q: Float[Tensor, "1 H B D"], rows: Int[Tensor, "B S"], positions: Int[Tensor, "B 1"], mask: Mask
     ) -> Float[Tensor, "1 H B D"]:
-        k, v = (kept[rows].transpose(1, 2) for kept in (self.keys, self.values))
+        k, v = (cache[rows].transpose(1, 2) for cache in (self.keys, self.values))
         allowed = mask.allowed(positions, rows.shape[1])[:, None]
         grouped = k.shape[1] != q.shape[1]
         y = F.scaled_dot_product_attention(q.permute(2, 1, 0, 3), k, v, allowed, enable_gqa=grouped)

@@ -25,10 +25,10 @@ LARGE = 30_000_000  # parameters from which on reading them, and no longer the c
 class PackedLinear(nn.Module):
     """A linear layer that computes with a packed copy of its matrix."""
 
-    def __init__(self, linear: nn.Linear, form: Format) -> None:
+    def __init__(self, linear: nn.Linear, dtype: Format) -> None:
         super().__init__()
         self.weight, self.bias = linear.weight, linear.bias
-        self.packed = pack(self.weight, form)
+        self.packed = pack(self.weight, dtype)
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
         return self.packed(x, self.bias)
@@ -40,8 +40,8 @@ class PackedLinear(nn.Module):
 class PackedVocabulary(Vocabulary):
     """Logits from a packed copy of the output matrix."""
 
-    def __init__(self, output: Float[Tensor, "V C"], form: Format) -> None:
-        self.packed = pack(output, form)
+    def __init__(self, output: Float[Tensor, "V C"], dtype: Format) -> None:
+        self.packed = pack(output, dtype)
 
     def scored(self, hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"]) -> Float[Tensor, "*B V"]:
         return self.packed(hidden, out_dtype=torch.float32)
@@ -50,37 +50,37 @@ class PackedVocabulary(Vocabulary):
         self.packed.refresh(output)
 
 
-def chosen_format(network: Decoder) -> str:
+def auto_dtype(network: Decoder) -> str:
     """For a large model the faster of bf16 and float32 on its device (measured), else what its matrices have."""
     if sum(p.numel() for p in network.parameters()) < LARGE:
-        return format_of(network)
+        return dtype_of(network)
     return _name(fast_dtype(device_of(network).type))
 
 
-def prepared(network: Decoder, form: str) -> Decoder:
-    """A view of the network that computes in the format called `form`; "auto" is `chosen_format`.
+def pack_model(network: Decoder, dtype: str) -> Decoder:
+    """A view of the network that computes in the format called `dtype`; "auto" is `auto_dtype`.
 
     The network itself where nothing is to be packed. Raises `ConfigError` for another name, and for a format that the
     network's matrices do not have where there is no packing.
     """
-    if format_of(network) not in ("float32", "bfloat16"):
-        raise ConfigError("a network in float32 or bfloat16", format_of(network), "Convert it first.")
-    form = chosen_format(network) if form == "auto" else form
-    if form not in KERNELS:
-        raise ConfigError("a number format", f"'{form}'", nearest(form, KERNELS))
-    here = device_of(network).type == "cpu" and _whole(network)
-    if form == format_of(network) and not (here and KERNELS[form] in formats()):
+    if dtype_of(network) not in ("float32", "bfloat16"):
+        raise ConfigError("a network in float32 or bfloat16", dtype_of(network), "Convert it first.")
+    dtype = auto_dtype(network) if dtype == "auto" else dtype
+    if dtype not in KERNELS:
+        raise ConfigError("a number format", f"'{dtype}'", nearest(dtype, KERNELS))
+    here = device_of(network).type == "cpu" and _is_whole(network)
+    if dtype == dtype_of(network) and not (here and KERNELS[dtype] in formats()):
         return network
     if not here:
-        raise ConfigError(f"{format_of(network)}, the network's own format", form,
+        raise ConfigError(f"{dtype_of(network)}, the network's own format", dtype,
                           "Others are packed for whole networks on a processor only.")  # fmt: skip
-    view = _sharing(network)
+    view = _copy_sharing_tensors(network)
     for module in list(view.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
-                setattr(module, name, PackedLinear(child, KERNELS[form]))
-    view.vocabulary = PackedVocabulary(view.output, KERNELS[form])
-    view.states = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(form) or fast_dtype()
+                setattr(module, name, PackedLinear(child, KERNELS[dtype]))
+    view.vocabulary = PackedVocabulary(view.output, KERNELS[dtype])
+    view.states = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(dtype) or fast_dtype()
     return view
 
 
@@ -93,17 +93,17 @@ def refresh(view: Decoder) -> None:
         view.vocabulary.refresh(view.output)
 
 
-def _whole(network: Decoder) -> bool:
+def _is_whole(network: Decoder) -> bool:
     """Whether no part of it lies in another process: what passes between processes hooks into the modules."""
     return not any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())  # pyright: ignore[reportPrivateUsage]
 
 
-def _sharing(network: Decoder) -> Any:
+def _copy_sharing_tensors(network: Decoder) -> Any:
     """A copy of the modules, not of their tensors."""
     return copy.deepcopy(network, {id(t): t for t in chain(network.parameters(), network.buffers())})
 
 
-def format_of(network: Decoder) -> str:
+def dtype_of(network: Decoder) -> str:
     """Of its matrices."""
     return _name(network.matrix_dtype)
 

@@ -1,4 +1,4 @@
-"""What changes the logits of single tokens: a bias for some, penalties for those that were there before."""
+"""Logit bias, and penalties for tokens that occurred before."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from torch import Tensor
 
 from gptwright.inference.sampling import Sampling
 
-Entries = np.ndarray
-"""one for each token concerned: its id, its bias, how often it stands in the answer, whether it stands anywhere"""
+PenaltyTable = np.ndarray
+"""a row for each token concerned: id, bias, count in the response, and whether it occurs in prompt or response"""
 _ENTRY = np.dtype([("id", np.int64), ("bias", np.float32), ("count", np.float32), ("met", np.bool_)])
 
 
 class Penalties:
-    """The tokens of one request whose logits are changed. Another token of the answer costs O(1)."""
+    """The tokens of one request whose logits are changed. Another token of the response costs O(1)."""
 
     def __init__(self, sampling: Sampling, prompt: Sequence[int]) -> None:
-        self._counts = sampling.penalised
+        self._counts = sampling.has_penalties
         self._place: dict[int, int] = {}
-        self._entries: Entries = np.zeros(64, _ENTRY)
+        self._entries: PenaltyTable = np.zeros(64, _ENTRY)
         for token, bias in sampling.logit_bias.items():
             self._entry(token)["bias"] = bias
         for token in dict.fromkeys(prompt if self._counts else ()):
@@ -28,17 +28,17 @@ class Penalties:
 
     @classmethod
     def of(cls, sampling: Sampling, prompt: Sequence[int]) -> "Penalties | None":
-        """None where nothing of the kind is asked for."""
-        return cls(sampling, prompt) if sampling.penalised or sampling.logit_bias else None
+        """None when the settings ask for no penalty and no bias."""
+        return cls(sampling, prompt) if sampling.has_penalties or sampling.logit_bias else None
 
-    def said(self, token: int) -> None:
-        """The answer's next token."""
+    def add(self, token: int) -> None:
+        """Counts the next token of the response."""
         if self._counts:
             entry = self._entry(token)
             entry["met"], entry["count"] = True, entry["count"] + 1
 
-    def after(self, drafts: Sequence[int]) -> Entries:
-        """As they are once these are said too."""
+    def after(self, drafts: Sequence[int]) -> PenaltyTable:
+        """The table with these tokens counted too."""
         known = self._entries[: len(self._place)]
         if not drafts or not self._counts:
             return known
@@ -50,7 +50,7 @@ class Penalties:
             entries["met"][place], entries["count"][place] = True, entries["count"][place] + 1
         return entries
 
-    def _entry(self, token: int) -> Entries:
+    def _entry(self, token: int) -> PenaltyTable:
         """The entry of a token, to be written to."""
         place = self._place.setdefault(token, len(self._place))
         if place == len(self._entries):
@@ -59,7 +59,7 @@ class Penalties:
         return self._entries[place : place + 1]
 
 
-def penalise(logits: Float[Tensor, "R V"], changes: Sequence[tuple[int, Sampling, Entries]]) -> None:
+def penalise(logits: Float[Tensor, "R V"], changes: Sequence[tuple[int, Sampling, PenaltyTable]]) -> None:
     """Changes the logits in place, for each (row, settings, entries): the bias is added, then come CTRL's penalty and
     OpenAI's, as in vLLM. An id beyond the vocabulary changes nothing."""
     entries = np.concatenate([part for *_, part in changes])

@@ -1,7 +1,7 @@
-"""Prompt lookup (Saxena 2023): what followed the last few tokens when they came before is proposed to follow again.
+"""Prompt lookup decoding (Saxena 2023): where the last n-gram occurred before, what followed it is proposed again.
 
-Summaries, edits and code repeat what they were given, and a step that checks some tokens costs little more than one
-that draws a single one. Elsewhere proposals are refused; then fewer and fewer are made.
+Summaries, edits and code repeat their prompt, and a step that verifies some tokens costs little more than one that
+samples a single one. Where proposals are rejected, fewer and fewer are made.
 """
 
 from collections.abc import Sequence
@@ -10,83 +10,83 @@ from gptwright.inference.kv_allocator import Copy
 from gptwright.inference.request import Request
 
 LONGEST, SHORTEST = 4, 2
-"""tokens that must have come before in the same order"""
-_SILENCE = 64
-"""tokens to wait at most after refused proposals"""
+"""lengths of n-grams that are looked up"""
+_MAX_BACKOFF = 64
+"""most tokens to wait after rejected proposals"""
 
 
-class Lookups:
-    """A `Lookup` for every request."""
+class PromptLookup:
+    """A `Proposer` with a `RequestLookup` for every request."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._lookups: dict[Request, Lookup] = {}
+        self._lookups: dict[Request, RequestLookup] = {}
 
     def propose(self, requests: Sequence[Request]) -> None:
-        """Sets the `drafts` of requests that are about to draw a token."""
+        """Sets the `drafts` of requests that are about to sample a token."""
         for request in requests:
-            request.drafts = self._lookups.setdefault(request, Lookup(self._most)).propose(request.ids)
+            request.drafts = self._lookups.setdefault(request, RequestLookup(self._most)).propose(request.ids)
 
-    def told(self, request: Request, proposed: int, accepted: int) -> None:
-        """How many of its drafts were checked, and how many were right."""
-        self._lookups[request].told(proposed, accepted)
+    def record_acceptance(self, request: Request, proposed: int, accepted: int) -> None:
+        """Adapts the number of proposals to how many were accepted."""
+        self._lookups[request].record_acceptance(proposed, accepted)
 
-    def leave(self, request: Request) -> None:
-        """It has ended."""
+    def remove(self, request: Request) -> None:
+        """Forgets a request that has ended."""
         self._lookups.pop(request, None)
 
-    def carry_out(self, copies: Sequence[Copy]) -> None:
-        """Nothing of it lies in memory."""
+    def apply_copies(self, copies: Sequence[Copy]) -> None:
+        """Nothing to do: it keeps no keys and values."""
 
     def refresh(self) -> None:
-        """It has no parameters."""
+        """Nothing to do: it has no parameters."""
 
 
-class Lookup:
-    """Proposals for one request, at most `most` at a time. A step costs O(1), and what it finds depends on the tokens
-    and on what was accepted, on nothing else."""
+class RequestLookup:
+    """The n-grams of one request; proposes at most `most` tokens. A step costs O(1), and the proposals depend on the
+    ids and on what was accepted only."""
 
     def __init__(self, most: int = 8) -> None:
         self._most = most
         self._after: dict[tuple[int, ...], int] = {}
-        """where the token stands that followed these last"""
+        """position behind the last occurrence of an n-gram"""
         self._known = 0
-        self._many = min(most, 4)
-        self._wait = 0
-        self._silent_until = 0
+        self._count = min(most, 4)
+        self._backoff = 0
+        self._quiet_until = 0
 
     def propose(self, ids: Sequence[int]) -> list[int]:
-        """Tokens that may follow prompt and answer `ids`, which only ever grow; [] when there is no guess."""
+        """Tokens that may follow `ids` (prompt and response), which only grow between calls; [] without a match."""
         self._read(ids)
-        if len(ids) < self._silent_until:
+        if len(ids) < self._quiet_until:
             return []
         for length in range(min(LONGEST, len(ids) - 1), SHORTEST - 1, -1):
             at = self._after.get(tuple(ids[-length:]))
             if at is not None:
                 drafts: list[int] = []
-                for place in range(at, at + self._many):
+                for place in range(at, at + self._count):
                     drafts.append(ids[place] if place < len(ids) else drafts[place - len(ids)])
                 return drafts
         return []
 
-    def told(self, proposed: int, accepted: int) -> None:
-        """How many of the last proposals there were, and how many of them came true.
+    def record_acceptance(self, proposed: int, accepted: int) -> None:
+        """Adapts to how many of the last proposals were accepted.
 
-        All: twice as many next time. Less than half: silence, each time twice as long, so that where nothing repeats
-        the work lost goes towards one proposal in 64 tokens.
+        All: twice as many next time. Less than half: a pause, each time twice as long, so that where nothing repeats
+        at most one proposal in 64 tokens is wasted.
         """
         if not proposed:
             return
         if accepted == proposed:
-            self._many = min(self._most, 2 * self._many)
-            self._wait = 0
+            self._count = min(self._most, 2 * self._count)
+            self._backoff = 0
         elif 2 * accepted < proposed:
-            self._many = max(1, accepted)
-            self._wait = min(_SILENCE, max(1, 2 * self._wait))
+            self._count = max(1, accepted)
+            self._backoff = min(_MAX_BACKOFF, max(1, 2 * self._backoff))
         else:
-            self._many = accepted
-            self._wait //= 2
-        self._silent_until = self._known + accepted + 1 + self._wait
+            self._count = accepted
+            self._backoff //= 2
+        self._quiet_until = self._known + accepted + 1 + self._backoff
 
     def _read(self, ids: Sequence[int]) -> None:
         for at in range(max(self._known, SHORTEST), len(ids)):

@@ -1,91 +1,103 @@
-"""One text to be written: what was given, what is asked for, and how far it is."""
+"""A generation request: its prompt, its sampling settings, and its progress."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from gptwright.foundations.errors import GptwrightError
+from gptwright.inference.content import Content
 from gptwright.inference.sampling import Sampling
 
-Finish = Literal["stop", "length", "abort", "error"]
+FinishReason = Literal["stop", "length", "abort", "error"]
 
 
 @runtime_checkable
 class Allocation(Protocol):
-    """Where a request's keys and values lie, and for how many tokens there is room."""
+    """Addresses in the key-value cache that a request owns."""
 
     @property
     def room(self) -> int: ...
 
     def addresses(self, first: int, end: int) -> Sequence[int]:
-        """Of the tokens from position `first` up to `end`; a range where they lie side by side."""
+        """Cache addresses of the tokens from position `first` up to `end`; a range when they are contiguous."""
         ...
 
 
 @dataclass(eq=False)
 class Request:
-    """Reading a prompt and writing an answer are one thing: the tokens of `ids` from `computed` on are to be read, and
-    where none is left the next is drawn."""
+    """Prefill and decode are one thing: the tokens of `ids` from `computed` on are to be read, and when none is left
+    the next token is sampled."""
 
     ids: list[int]
-    """the prompt, and the answer so far"""
+    """the prompt, then the response so far"""
     sampling: Sampling
     seed: int
     prompt: int = 0
-    """how many of the ids were given"""
-    recall: int | None = None
-    """how many of the first ids need not be read again where memory has them; all by default. Who wants to know what
-    the model says at a place needs it read."""
+    """number of prompt tokens"""
+    max_reused: int | None = None
+    """at most so many of the first ids may come from the prefix cache; None: no limit. Prompt log-probabilities need
+    their tokens computed."""
+    content: Mapping[int, Content] = field(default_factory=dict[int, Content])
+    """what stands at placeholder positions of the prompt, such as an image's embeddings"""
     computed: int = 0
-    """tokens whose keys and values are in memory"""
-    lease: Allocation | None = None
+    """tokens whose keys and values are in the cache"""
+    allocation: Allocation | None = None
     drafts: list[int] = field(default_factory=list[int])
-    """tokens that may come next, to be checked in one step"""
-    finish: Finish | None = None
+    """proposed next tokens, verified together in one step"""
+    finish: FinishReason | None = None
     error: GptwrightError | None = None
-    """why it cannot be gone on with"""
+    """why the request failed"""
     logprobs: list[float] = field(default_factory=list[float])
-    """of the answer's tokens, the model's own, where asked for"""
+    """of the response's tokens, at temperature 1, if `Sampling.needs_logprobs`"""
     sampled_logprobs: list[float] = field(default_factory=list[float])
-    """of the answer's tokens under the temperature at which they were drawn, where asked for"""
+    """of the response's tokens at the sampling temperature, if `Sampling.sampled_logprobs`"""
     top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
-    """likeliest tokens at every place of the answer, where asked for"""
+    """likeliest tokens at each position of the response: id to log-probability"""
     limit: int = 0
-    """tokens of prompt and answer together at most; without room for an answer the prompt is only read"""
-    noted_from: int | None = None
-    """place of the first given token whose log-probability is wanted"""
-    given_logprobs: list[float] = field(default_factory=list[float])
-    given_top: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
+    """most tokens of prompt and response together; when it is the prompt's length, the prompt is only read"""
+    logprobs_from: int | None = None
+    """position of the first prompt token whose log-probability is wanted"""
+    prompt_logprobs: list[float] = field(default_factory=list[float])
+    prompt_top_logprobs: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
     state: Any = None
-    """what the output matrix sees at the last token of a prompt that is only read"""
+    """final hidden state of a prompt that is only read"""
     arrival: int = -1
-    """its number in the order in which requests came"""
+    """sequence number, in order of arrival"""
 
     def __post_init__(self) -> None:
         self.prompt = self.prompt or len(self.ids)
+        self._prompt_keys: list[Hashable] = [
+            (id, self.content[i].key) if i in self.content else id
+            for i, id in enumerate(self.ids if self.content else ())
+        ]
         self.limit = self.limit or self.prompt + self.sampling.max_tokens
 
     @property
+    def keys(self) -> Sequence[Hashable]:
+        """What the prefix cache compares: the ids, and at placeholder positions the hash of their content too."""
+        return self._prompt_keys + self.ids[self.prompt :] if self.content else self.ids
+
+    @property
     def mean_logprob(self) -> float:
-        """Of the answer's tokens, by which answers are compared; 0 for an empty one."""
+        """Mean log-probability of the response's tokens, by which `best_of` ranks; 0 for an empty response."""
         return sum(self.logprobs) / max(len(self.logprobs), 1)
 
     @property
     def answer(self) -> list[int]:
-        """What was written so far, the id that ended it included."""
+        """The ids generated so far, the stop id included."""
         return self.ids[self.prompt :]
 
     @property
-    def unread(self) -> int:
-        """Tokens to be read before the next can be drawn: one while an answer is written."""
+    def uncomputed(self) -> int:
+        """Tokens to compute before the next can be sampled: 1 while decoding."""
         return len(self.ids) - self.computed
 
     @property
-    def longest(self) -> int:
-        """Tokens that have to be in memory at most: the last one drawn is never read."""
+    def max_cached(self) -> int:
+        """Most tokens that will be in the cache: the last sampled one is never read."""
         return max(self.prompt, self.limit - 1)
 
     @property
-    def recallable(self) -> int:
-        """How many of the first ids may be found in memory: never all, as something must be read to draw the next."""
-        return min(len(self.ids) - 1, len(self.ids) if self.recall is None else self.recall)
+    def reusable(self) -> int:
+        """How many of the first ids may come from the prefix cache: never all, one is read to sample the next."""
+        return min(len(self.ids) - 1, len(self.ids) if self.max_reused is None else self.max_reused)

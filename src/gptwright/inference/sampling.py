@@ -76,17 +76,17 @@ class Sampling:
         return self.best_of or self.n
 
     @property
-    def notes(self) -> bool:
+    def needs_logprobs(self) -> bool:
         """Whether log-probabilities of the answer are needed."""
         return self.logprobs is not None or self.answers > self.n
 
     @property
-    def penalised(self) -> bool:
+    def has_penalties(self) -> bool:
         """Whether it matters which tokens were there before."""
         return self.repetition_penalty != 1 or self.presence_penalty != 0 or self.frequency_penalty != 0
 
     @property
-    def cuts(self) -> bool:
+    def truncates(self) -> bool:
         """Whether unlikely tokens are left out."""
         return self.top_k > 0 or self.top_p < 1 or self.min_p > 0
 

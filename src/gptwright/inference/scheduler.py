@@ -1,7 +1,7 @@
-"""What the next step computes: continuous batching under a budget of tokens (Yu et al. 2022; Agrawal et al. 2024).
+"""Continuous batching with chunked prefill under a token budget (Yu et al. 2022; Agrawal et al. 2024).
 
-Answers come first, one token each, so that a long prompt never holds them up; what the budget leaves is for prompts,
-in the order in which they came; what these leave, for checking drafts.
+Decoding comes first, one token a request, so that a long prompt never holds it up; what the budget leaves is for
+prompts, in order of arrival; what these leave, for verifying drafts.
 """
 
 from bisect import insort
@@ -17,7 +17,7 @@ ARRIVAL = attrgetter("arrival")
 
 @dataclass(slots=True)
 class ScheduledWork:
-    """A step computes the next `count` ids of the request that are not computed yet, and then the drafts."""
+    """Part of a step: the next `count` ids of a request that are not computed yet, and then the drafts."""
 
     request: Request
     count: int
@@ -25,117 +25,126 @@ class ScheduledWork:
 
 
 class Scheduler:
-    """Requests in order of arrival: those that run have memory, the others stand in line.
+    """Requests in order of arrival: those that run hold cache addresses, the others wait.
 
-    A step reads `budget` tokens while somebody watches an answer being written, and else `wide`; a quarter of that is
-    for prompts, however many answers are written. `most` requests run at once.
+    A step computes `budget` tokens while a response is streamed, and else `unwatched_budget`; a quarter of that is
+    for prompts, however many requests decode. `max_running` requests run at once.
     """
 
-    def __init__(self, memory: KVAllocator, budget: int = 64, wide: int = 1024, most: int = 64) -> None:
-        self.memory, self.budget, self.wide, self.most = memory, budget, wide, most
+    def __init__(
+        self, allocator: KVAllocator, budget: int = 64, unwatched_budget: int = 1024, max_running: int = 64
+    ) -> None:
+        self.allocator, self.budget, self.unwatched_budget, self.max_running = (
+            allocator,
+            budget,
+            unwatched_budget,
+            max_running,
+        )
         self.running: list[Request] = []
-        self.line: list[Request] = []
+        self.waiting: list[Request] = []
         self._arrivals = 0
 
     def add(self, request: Request) -> None:
-        """Puts it at the end of the line. Raises `InputError` when it is empty or can never have memory enough."""
+        """Queues a request. Raises `InputError` when it is empty or larger than the whole cache."""
         if not request.ids:
             raise InputError("a prompt of at least one token", "none", "Give the model something to begin with.")
-        if request.longest > self.memory.most_tokens:
+        if request.max_cached > self.allocator.capacity:
             raise InputError(
-                f"at most {self.memory.most_tokens} tokens of prompt and answer together",
+                f"at most {self.allocator.capacity} tokens of prompt and answer together",
                 f"a prompt of {request.prompt} and an answer of up to {request.sampling.max_tokens}",
                 "Shorten the prompt, ask for fewer max_tokens, or give the engine more memory.",
             )
         request.arrival = self._arrivals
         self._arrivals += 1
-        self.line.append(request)
+        self.waiting.append(request)
 
     def remove(self, request: Request) -> None:
-        """It ended, or is no longer wanted: its memory is free for others. Not while a step is computed."""
-        if request.lease:
-            self.memory.release(request)
+        """Removes a request that ended or was aborted, and frees its cache. Not while a step is computed."""
+        if request.allocation:
+            self.allocator.release(request)
             self.running.remove(request)
-        elif request in self.line:
-            self.line.remove(request)
+        elif request in self.waiting:
+            self.waiting.remove(request)
 
-    def forget(self) -> None:
-        """The weights changed: whoever runs is computed anew, keeping what was written."""
+    def preempt_all(self) -> None:
+        """Preempts all requests and drops the prefix cache, because the weights changed."""
         for request in self.running[:]:
             self._preempt(request)
-        self.memory.forget()
+        self.allocator.reset_prefix_cache()
 
-    def plan(self, watched: bool = True) -> list[ScheduledWork]:
-        """The next step, empty only when there is nothing to do. Memory's copies have to be made before it."""
-        works = self._answers()
-        limit = self.budget if works and watched else self.wide
+    def schedule(self, streaming: bool = True) -> list[ScheduledWork]:
+        """The next step, empty only when there is nothing to do. The allocator's copies have to be made before it."""
+        works = self._decodes()
+        limit = self.budget if works and streaming else self.unwatched_budget
         left = max(1, limit // 4, limit - len(works))
-        prompts = self._prompts(left)
-        works += prompts + self._newcomers(left - _tokens(prompts))
-        self._check_drafts(works, limit - _tokens(works))
+        prompts = self._prefills(left)
+        works += prompts + self._admissions(left - _tokens(prompts))
+        self._add_drafts(works, limit - _tokens(works))
         return works
 
-    def _answers(self) -> list[ScheduledWork]:
-        """One token for everybody who has read what there is."""
+    def _decodes(self) -> list[ScheduledWork]:
+        """One token for each request whose prompt is read."""
         works: list[ScheduledWork] = []
-        for request in [request for request in self.running if request.unread == 1]:
-            while request.lease and not self.memory.grow(request, 1):
+        for request in [request for request in self.running if request.uncomputed == 1]:
+            while request.allocation and not self.allocator.grow(request, 1):
                 self._preempt(self.running[-1])
-            if request.lease:
+            if request.allocation:
                 works.append(ScheduledWork(request, 1))
         return works
 
-    def _prompts(self, left: int) -> list[ScheduledWork]:
-        """What is left of prompts that were begun; their room was made when they were admitted."""
+    def _prefills(self, left: int) -> list[ScheduledWork]:
+        """The next chunk of prompts that were begun; they have addresses since they were admitted."""
         works: list[ScheduledWork] = []
         for request in self.running:
-            if left and request.unread > 1:
-                works.append(ScheduledWork(request, min(request.unread, left)))
+            if left and request.uncomputed > 1:
+                works.append(ScheduledWork(request, min(request.uncomputed, left)))
                 left -= works[-1].count
-                grown = self.memory.grow(request, works[-1].count)
+                grown = self.allocator.grow(request, works[-1].count)
                 assert grown
         return works
 
-    def _newcomers(self, left: int) -> list[ScheduledWork]:
-        """Those at the head of the line, while there are tokens and memory for them."""
+    def _admissions(self, left: int) -> list[ScheduledWork]:
+        """Requests from the head of the queue, while there are tokens and cache for them."""
         works: list[ScheduledWork] = []
-        for request in self.line[: self.most]:
-            if not left or len(self.running) >= self.most:
+        for request in self.waiting[: self.max_running]:
+            if not left or len(self.running) >= self.max_running:
                 break
-            if self._soon_known(request):
+            if self._prefix_is_coming(request):
                 continue
-            if not self.memory.admit(request):
+            if not self.allocator.admit(request):
                 break
-            self.line.remove(request)
+            self.waiting.remove(request)
             insort(self.running, request, key=ARRIVAL)
-            works.append(ScheduledWork(request, min(request.unread, left)))
+            works.append(ScheduledWork(request, min(request.uncomputed, left)))
             left -= works[-1].count
         return works
 
-    def _soon_known(self, request: Request) -> bool:
-        """Whether somebody who came earlier is about to read a further block of what this one begins with. Waiting
-        saves reading it twice; as only earlier ones are waited for, and only while they run, it ends."""
+    def _prefix_is_coming(self, request: Request) -> bool:
+        """Whether an earlier request is about to compute a further block of this one's prefix. Waiting saves computing
+        it twice; as only earlier requests that run are waited for, it ends."""
         for other in self.running:
-            if other.unread > 1 and other.arrival < request.arrival:
-                block = other.computed // self.memory.size * self.memory.size + self.memory.size
-                if block <= request.recallable and other.ids[:block] == request.ids[:block]:
+            if other.uncomputed > 1 and other.arrival < request.arrival:
+                block = (
+                    other.computed // self.allocator.block_size * self.allocator.block_size + self.allocator.block_size
+                )
+                if block <= request.reusable and other.keys[:block] == request.keys[:block]:
                     return True
         return False
 
-    def _check_drafts(self, works: list[ScheduledWork], left: int) -> None:
-        """As far as tokens and free memory go. Drafts follow the last id: a prompt read in part leaves no tokens."""
+    def _add_drafts(self, works: list[ScheduledWork], left: int) -> None:
+        """Adds drafts, as far as tokens and free cache go. A request with drafts has no prompt left to read."""
         for work in works:
             drafts = work.request.drafts[: max(0, left)]
-            if drafts and self.memory.grow(work.request, work.count + len(drafts)):
+            if drafts and self.allocator.grow(work.request, work.count + len(drafts)):
                 work.drafts = drafts
                 left -= len(drafts)
 
     def _preempt(self, request: Request) -> None:
-        """Its memory is needed; what it wrote stays, and is read again when there is room."""
-        self.memory.release(request)
+        """Frees its cache for another; its ids are computed again when there is room."""
+        self.allocator.release(request)
         self.running.remove(request)
         request.drafts = []
-        insort(self.line, request, key=ARRIVAL)
+        insort(self.waiting, request, key=ARRIVAL)
 
 
 def _tokens(works: list[ScheduledWork]) -> int:

@@ -1,7 +1,7 @@
-"""A smaller network of the same tokens proposes what the large one then checks (Leviathan et al. 2023).
+"""Speculative decoding: a smaller draft model proposes tokens that the large one verifies (Leviathan et al. 2023).
 
-Both draw with the same number for the same place, so the small one's token is the large one's wherever their
-distributions are alike, and what is accepted is exactly what the large one alone would have written.
+Both sample a position with the same uniform number, so the draft's token is the large model's wherever their
+distributions are alike, and what is accepted is exactly what the large model alone would have written.
 """
 
 from collections.abc import Sequence
@@ -13,61 +13,61 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ConfigError
 from gptwright.inference.kv_allocator import Copy
 from gptwright.inference.kv_cache import KVCache, Span
-from gptwright.inference.packed_model import prepared, refresh
+from gptwright.inference.packed_model import pack_model, refresh
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import SampleRow, draw
+from gptwright.inference.sampler import SampleRow, sample
 from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
 
 
 @dataclass
-class Progress:
-    """What the small network has read of a request: so many of its ids."""
+class DraftProgress:
+    """How many ids of a request the draft model has computed."""
 
     sampling: Sampling
-    read: int = 0
+    computed: int = 0
 
 
 class DraftModel:
-    """Proposes up to `most` tokens a step. Its keys lie at the addresses that the large network's have in its arena."""
+    """A `Proposer` of up to `most` tokens a step. Its keys have the large model's addresses."""
 
     def __init__(self, network: Decoder, most: int, dtype: str, addresses: int) -> None:
-        self.view, self.most, self.context = prepared(network, dtype), most, network.config.context
-        self.arena = KVCache.of(self.view, addresses)
+        self.view, self.most, self.context = pack_model(network, dtype), most, network.config.context
+        self.kv_cache = KVCache.of(self.view, addresses)
         self.device = device_of(network)
-        self._progress: dict[Request, Progress] = {}
+        self._progress: dict[Request, DraftProgress] = {}
 
     def propose(self, requests: Sequence[Request]) -> None:
-        """Sets the `drafts` of requests that are about to draw a token; of others nothing is known any longer, as they
-        may have lost their memory."""
-        self._progress = {request: self._at(request) for request in requests}
+        """Sets the `drafts` of requests that are about to sample a token; the others are
+        forgotten, as they may have lost their addresses."""
+        self._progress = {request: self._progress_of(request) for request in requests}
         for request, progress in self._progress.items():
-            progress.read = min(progress.read, len(request.ids) - 1)  # behind that lie drafts that were wrong
+            progress.computed = min(progress.computed, len(request.ids) - 1)  # behind that lie rejected drafts
         for number in range(self.most):
-            able = [request for request in requests if self._room(request) and len(request.drafts) == number]
+            able = [request for request in requests if self._has_room(request) and len(request.drafts) == number]
             if able:
                 self._propose_one(able)
 
-    def told(self, request: Request, proposed: int, accepted: int) -> None:
-        """How many of its drafts were checked, and how many were right."""
+    def record_acceptance(self, request: Request, proposed: int, accepted: int) -> None:
+        """Nothing to do: it always proposes as many."""
 
-    def leave(self, request: Request) -> None:
-        """It has ended."""
+    def remove(self, request: Request) -> None:
+        """Forgets a request that has ended."""
         self._progress.pop(request, None)
 
-    def carry_out(self, copies: Sequence[Copy]) -> None:
-        """The large network's memory moves, and ours with it."""
-        self.arena.carry_out(copies)
+    def apply_copies(self, copies: Sequence[Copy]) -> None:
+        """Makes the same copies as the large model's cache."""
+        self.kv_cache.apply_copies(copies)
 
     def refresh(self) -> None:
-        """Parameters have changed."""
+        """Packs the parameters again, after they changed."""
         refresh(self.view)
         self._progress.clear()
 
-    def _room(self, request: Request) -> bool:
-        """For the token that has to be read before another can be proposed."""
-        assert request.lease
-        return len(request.ids) + len(request.drafts) <= min(request.lease.room, self.context - 1)
+    def _has_room(self, request: Request) -> bool:
+        """Whether there is an address for the token to be read before another can be proposed."""
+        assert request.allocation
+        return len(request.ids) + len(request.drafts) <= min(request.allocation.room, self.context - 1)
 
     def _propose_one(self, requests: Sequence[Request]) -> None:
         ids: list[int] = []
@@ -77,24 +77,26 @@ class DraftModel:
         for request in requests:
             progress = self._progress[request]
             known = request.ids + request.drafts
-            assert request.lease
-            spans.append(Span(request.lease, progress.read, len(known) - progress.read, request.prompt))
-            ids += known[progress.read :]
+            assert request.allocation
+            spans.append(Span(request.allocation, progress.computed, len(known) - progress.computed, request.prompt))
+            ids += known[progress.computed :]
             ends.append(len(ids) - 1)
             rows.append(SampleRow(progress.sampling, request.seed, len(known) - request.prompt))
-        states = self.view.hidden(torch.tensor([ids], device=self.device), self.arena.step(spans))[0]
-        drawn = draw(self.view.logits(states[torch.tensor(ends, device=self.device)]), rows)
+        states = self.view.hidden(torch.tensor([ids], device=self.device), self.kv_cache.step(spans))[0]
+        drawn = sample(self.view.logits(states[torch.tensor(ends, device=self.device)]), rows)
         for request, token in zip(requests, drawn.tokens, strict=True):
-            self._progress[request].read = len(request.ids) + len(request.drafts)
+            self._progress[request].computed = len(request.ids) + len(request.drafts)
             request.drafts.append(token)
 
-    def _at(self, request: Request) -> Progress:
+    def _progress_of(self, request: Request) -> DraftProgress:
         known = self._progress.get(request)
-        return known or Progress(replace(request.sampling, logprobs=None, sampled_logprobs=False, n=1, best_of=None))
+        return known or DraftProgress(
+            replace(request.sampling, logprobs=None, sampled_logprobs=False, n=1, best_of=None)
+        )
 
 
 def check_draft(network: Decoder, draft: Decoder) -> None:
-    """Raises `ConfigError` unless both know the same tokens."""
+    """Raises `ConfigError` unless both have a vocabulary of the same size."""
     ours, theirs = network.config.vocab, draft.config.vocab
     if ours != theirs:
         raise ConfigError(

@@ -4,9 +4,9 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from gptwright.inference.detokenizer import Detokenizer
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import Matcher
-from gptwright.inference.reply import Reply
 from gptwright.inference.sampling import Sampling
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -37,7 +37,7 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Chunk:
     """The next bit of a reply. `finish` is set on the last one; the counts are those so far."""
 
     text: str
@@ -66,40 +66,42 @@ class Stream:
         sampling: Sampling,
         *,
         seed: int | None = None,
-        begins: bool = True,
+        starts_text: bool = True,
         matcher: Matcher | None = None,
         echo: Prompt | None = None,
     ) -> None:
         self._engine, self._tokenizer, self._echo = engine, tokenizer, echo
-        self._reply = Reply(tokenizer, sampling, begins=begins)
+        self._reply = Detokenizer(tokenizer, sampling, starts_text=starts_text)
         self._text = ""
         self._shown = 0
-        self._begun, self._tells_end = False, not begins
-        self._noted: list[TokenLogprob] = []
+        self._echoed, self._includes_stop = False, not starts_text
+        self._logprobs: list[TokenLogprob] = []
         self.done = False
         self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
 
     def feed(self, token: int) -> None:
         """Another token of the answer, told by the engine."""
-        self._begin()
-        offset = (len(self._echo.text) if self._echo else 0) + self._reply.written
+        self._echo_prompt()
+        offset = (len(self._echo.text) if self._echo else 0) + self._reply.characters
         text = self._reply.feed(token)
         self._text += text
         self._shown += len(text)
         request = self.request
-        if request.sampling.logprobs is not None and (not self.stopped or self._reply.cut or self._tells_end):
-            self._noted.append(TokenLogprob(token, request.logprobs[-1], request.top[-1], offset))
+        if request.sampling.logprobs is not None and (
+            not self.stopped or self._reply.hit_stop_text or self._includes_stop
+        ):
+            self._logprobs.append(TokenLogprob(token, request.logprobs[-1], request.top[-1], offset))
 
     @property
     def stopped(self) -> bool:
         """Whether a stop text or a stop id has come."""
         return self._reply.stopped
 
-    def next(self) -> Piece | None:
+    def next(self) -> Chunk | None:
         """What became certain since the last time; None for nothing. Raises what made it impossible to go on."""
         finish = self.request.finish
         if finish and not self.request.error:
-            self._begin()
+            self._echo_prompt()
         if self.done or not (self._text or finish):
             return None
         if finish:
@@ -111,16 +113,18 @@ class Stream:
             raise self.request.error
         assert finish not in ("abort", "error")
         text, self._text = self._text, ""
-        tokens = self._certain() if self._noted else ()
-        return Piece(text, finish, self.request.prompt, self._reply.tokens, tokens, self._mean() if finish else None)
+        tokens = self._shown_logprobs() if self._logprobs else ()
+        return Chunk(
+            text, finish, self.request.prompt, self._reply.tokens, tokens, self._mean_logprob() if finish else None
+        )
 
-    def pieces(self) -> Generator[Piece]:
+    def chunks(self) -> Generator[Chunk]:
         """All of it, the engine stepping as long as it takes."""
         try:
             while not self.done:
                 self._engine.step()
-                if piece := self.next():
-                    yield piece
+                if chunk := self.next():
+                    yield chunk
         finally:
             self.close()
 
@@ -129,31 +133,31 @@ class Stream:
         self.done = True
         self._engine.abort(self.request)
 
-    def _begin(self) -> None:
+    def _echo_prompt(self) -> None:
         """The prompt has been read, and is given out where it is to be echoed."""
-        if self._begun or not self._echo:
+        if self._echoed or not self._echo:
             return
-        self._begun = True
+        self._echoed = True
         self._text, self._shown = self._echo.text, len(self._echo.text)
         if self.request.sampling.prompt_logprobs is not None:
-            self._noted += self._given(self._echo.added)
+            self._logprobs += self._prompt_logprobs(self._echo.added)
 
-    def _given(self, added: int) -> list[TokenLogprob]:
+    def _prompt_logprobs(self, added: int) -> list[TokenLogprob]:
         """The prompt's tokens, without those that were added in front of its text."""
         characters, offset = self._tokenizer.streaming_decoder(), 0
         found: list[TokenLogprob] = []
-        given = zip([None, *self.request.given_logprobs], [{}, *self.request.given_top], strict=True)
+        given = zip([None, *self.request.prompt_logprobs], [{}, *self.request.prompt_top_logprobs], strict=True)
         for token, (logprob, top) in zip(self.request.ids[: self.request.prompt], given, strict=True):
             found.append(TokenLogprob(token, logprob, top, offset))
             offset += len(characters(token))
         return found[added:]
 
-    def _certain(self) -> list[TokenLogprob]:
+    def _shown_logprobs(self) -> list[TokenLogprob]:
         """The tokens whose text was shown; at the end of a reply that no text stopped, the others too."""
-        whole = self.done and not self._reply.cut
-        count = len(self._noted) if whole else sum(noted.offset < self._shown for noted in self._noted)
-        found, self._noted = self._noted[:count], self._noted[count:]
+        whole = self.done and not self._reply.hit_stop_text
+        count = len(self._logprobs) if whole else sum(token.offset < self._shown for token in self._logprobs)
+        found, self._logprobs = self._logprobs[:count], self._logprobs[count:]
         return found
 
-    def _mean(self) -> float | None:
-        return self.request.mean_logprob if self.request.sampling.notes else None
+    def _mean_logprob(self) -> float | None:
+        return self.request.mean_logprob if self.request.sampling.needs_logprobs else None

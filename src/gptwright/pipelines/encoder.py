@@ -16,7 +16,7 @@ from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 MASK = "[MASK]"
-ROWS = 32
+BATCH_SIZE = 32
 
 
 class Encoder(LoadedModel):
@@ -52,17 +52,17 @@ class Encoder(LoadedModel):
 
         Texts that mean the same have a high cosine where the model was trained for it (MiniLM).
         """
-        rows = [self._framed(self.tokenizer.encode(text)[: self.context - 2]) for text in texts]
+        rows = [self._with_special_tokens(self.tokenizer.encode(text)[: self.context - 2]) for text in texts]
         device = device_of(self.network)
-        found = torch.empty(len(rows), self.network.config.width, device=device)
+        vectors = torch.empty(len(rows), self.network.config.width, device=device)
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-        for some in (order[i : i + ROWS] for i in range(0, len(order), ROWS)):
-            lengths = torch.tensor([len(rows[i]) for i in some], device=device)
-            ids = padded([rows[i] for i in some], self.pad).to(device)
+        for batch in (order[i : i + BATCH_SIZE] for i in range(0, len(order), BATCH_SIZE)):
+            lengths = torch.tensor([len(rows[i]) for i in batch], device=device)
+            ids = padded([rows[i] for i in batch], self.pad).to(device)
             states = self.network.encode(ids, lengths=lengths).float()
-            real = (torch.arange(states.shape[1], device=device) < lengths[:, None])[..., None]
-            found[some] = (states * real).sum(1) / lengths[:, None]
-        return found
+            is_real = (torch.arange(states.shape[1], device=device) < lengths[:, None])[..., None]
+            vectors[batch] = (states * is_real).sum(1) / lengths[:, None]
+        return vectors
 
     @torch.inference_mode()
     def fill(self, text: str) -> str:
@@ -76,7 +76,7 @@ class Encoder(LoadedModel):
         ids = tokenizer.encode(parts[0])
         for part in parts[1:]:
             ids += [self.mask, *tokenizer.encode(part)]
-        row = torch.tensor([self._framed(ids)])
+        row = torch.tensor([self._with_special_tokens(ids)])
         logits = self.logits(row)[0].cpu()
         logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")
         return self.tokenizer.decode(torch.where(row[0] == self.mask, logits.argmax(-1), row[0]).tolist())
@@ -87,16 +87,16 @@ class Encoder(LoadedModel):
 
     def generate(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InputError`."""
-        raise writes_nothing(self.name)
+        raise cannot_generate(self.name)
 
     def chat(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InputError`."""
-        raise writes_nothing(self.name)
+        raise cannot_generate(self.name)
 
-    def _framed(self, ids: list[int]) -> list[int]:
+    def _with_special_tokens(self, ids: list[int]) -> list[int]:
         return [self.cls, *ids, self.sep]
 
 
-def writes_nothing(name: str) -> InputError:
+def cannot_generate(name: str) -> InputError:
     return InputError("a model that writes", f"{name}, an encoder, which reads whole texts",
                       "Use .fill, .embeddings or .logits, or give a decoder.")  # fmt: skip

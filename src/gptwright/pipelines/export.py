@@ -8,13 +8,13 @@ from typing import Any
 import torch
 
 from gptwright.foundations.atomic_io import new_folder, write_json
-from gptwright.inference.beam import Search
+from gptwright.inference.beam import BeamSearch
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import family_of
 from gptwright.models.decoder import Decoder
 from gptwright.models.formats.gguf_writing import write_gguf
 from gptwright.models.formats.huggingface import SHARD, write_model
-from gptwright.pipelines.generation_config import fields_of
+from gptwright.pipelines.generation_config import to_fields
 from gptwright.tokenizers.formats.gguf_writing import values_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -33,7 +33,7 @@ def export(
     its turn. `model` is one of the catalogue or a reward model."""
     if family_of(model.config).kind == "encoder-decoder":
         export_translator(
-            model, tokenizer, folder, tokenizer.eos_id, tokenizer.eos_id, Search(), dtype=dtype, shard=shard
+            model, tokenizer, folder, tokenizer.eos_id, tokenizer.eos_id, BeamSearch(), dtype=dtype, shard=shard
         )
         return
     end = tokenizer.stop_ids[0] if sampling else tokenizer.eos_id
@@ -43,7 +43,7 @@ def export(
         write_model(model, unfinished, ids, dtype, shard)
         tokenizer.save(unfinished, model.config.context)
         if family_of(model.config).kind == "decoder":
-            said = fields_of(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
+            said = to_fields(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
             ends = said.get("eos_token_id") or []
             stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
             write_json(unfinished / "generation_config.json", ids | said | {"eos_token_id": list(stops)})
@@ -63,7 +63,7 @@ def export_translator(
     folder: Path,
     start: int,
     end: int,
-    search: Search,
+    search: BeamSearch,
     *,
     dtype: torch.dtype = torch.float32,
     shard: int = SHARD,

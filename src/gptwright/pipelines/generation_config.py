@@ -16,43 +16,43 @@ from gptwright.models.generation_fields import FOLLOWED, asked, check_generation
 
 FILE = "generation_config.json"
 BANNED = -100.0
-_PLAIN = {"max_new_tokens": "max_tokens"} | {
+_RENAMED = {"max_new_tokens": "max_tokens"} | {
     name: name for name in ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
 }
 
 
 @dataclass(frozen=True)
-class Defaults:
-    """Our settings, and what was `said`, in the words of generation_config.json."""
+class GenerationConfig:
+    """Our settings, and what was `fields`, in the words of generation_config.json."""
 
     sampling: Sampling
-    said: Mapping[str, Any]
+    fields: Mapping[str, Any]
 
 
-def read_defaults(folder: Path, context: int) -> Defaults:
+def read_generation_config(folder: Path, context: int) -> GenerationConfig:
     """What a model folder says. Raises `ArtifactError` for a field that cannot be followed, `InputError` for a value
     that makes no sense."""
     path = folder / FILE
-    said = _table(path) if path.is_file() else asked(_table(folder / "config.json"))
-    return defaults_of(said, path, context)
+    fields = _table(path) if path.is_file() else asked(_table(folder / "config.json"))
+    return parse_generation_config(fields, path, context)
 
 
-def defaults_of(said: Mapping[str, Any], path: Path, context: int = 0) -> Defaults:
+def parse_generation_config(fields: Mapping[str, Any], path: Path, context: int = 0) -> GenerationConfig:
     """The same of a table; `path` names its source in messages."""
-    longest = said.get("max_length")
-    if "max_new_tokens" in said or (isinstance(longest, int) and longest >= context):
+    longest = fields.get("max_length")
+    if "max_new_tokens" in fields or (isinstance(longest, int) and longest >= context):
         longest = None
-    check_generation({**said, "max_length": longest}, FOLLOWED, path)
-    _check_kinds(said, path)
-    settings = {ours: said[theirs] for theirs, ours in _PLAIN.items() if said.get(theirs) is not None}
-    if said.get("do_sample") is True:
+    check_generation({**fields, "max_length": longest}, FOLLOWED, path)
+    _check_types(fields, path)
+    settings = {ours: fields[theirs] for theirs, ours in _RENAMED.items() if fields.get(theirs) is not None}
+    if fields.get("do_sample") is True:
         settings = {"temperature": 1.0} | settings
-    elif said.get("do_sample") is False:
+    elif fields.get("do_sample") is False:
         settings["temperature"] = 0.0
-    return Defaults(Sampling(**settings, **_words(said)), said)
+    return GenerationConfig(Sampling(**settings, **_stops_and_bans(fields)), fields)
 
 
-def fields_of(sampling: Sampling) -> dict[str, Any]:
+def to_fields(sampling: Sampling) -> dict[str, Any]:
     """Our settings in the words of `transformers`; a top_k of 0 must be written, or it takes 50."""
     settings: dict[str, Any] = {"do_sample": sampling.temperature > 0, "max_new_tokens": sampling.max_tokens,
                                 "repetition_penalty": sampling.repetition_penalty}  # fmt: skip
@@ -60,10 +60,10 @@ def fields_of(sampling: Sampling) -> dict[str, Any]:
     return settings | (drawn if sampling.temperature > 0 else {})
 
 
-def _check_kinds(said: Mapping[str, Any], path: Path) -> None:
+def _check_types(fields: Mapping[str, Any], path: Path) -> None:
     """Raises `ArtifactError` for a value of another kind than its field has."""
-    for field in FOLLOWED & said.keys():
-        value = said[field]
+    for field in FOLLOWED & fields.keys():
+        value = fields[field]
         if field in ("stop_strings", "suppress_tokens", "bad_words_ids"):
             listed: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
             kinds = {"stop_strings": str, "suppress_tokens": int, "bad_words_ids": list}
@@ -72,16 +72,16 @@ def _check_kinds(said: Mapping[str, Any], path: Path) -> None:
             fits = isinstance(value, (int, float)) and isinstance(value, bool) == (field == "do_sample")
         if value is not None and not fits:
             raise ArtifactError(f"a sound '{field}' in {path}", repr(value)[:60], "Restore the file from its source.")
-    if any(len(word) != 1 for word in said.get("bad_words_ids") or ()):
-        raise ArtifactError(f"'bad_words_ids' of one token each in {path}", repr(said["bad_words_ids"])[:60],
+    if any(len(word) != 1 for word in fields.get("bad_words_ids") or ()):
+        raise ArtifactError(f"'bad_words_ids' of one token each in {path}", repr(fields["bad_words_ids"])[:60],
                             "Take the field away to go without it.")  # fmt: skip
 
 
-def _words(said: Mapping[str, Any]) -> dict[str, Any]:
+def _stops_and_bans(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Texts that end a reply, and tokens that never stand in one."""
-    stop = said.get("stop_strings") or ()
-    bad = said.get("bad_words_ids") or ()
-    banned = [*(said.get("suppress_tokens") or ()), *(word[0] for word in bad)]
+    stop = fields.get("stop_strings") or ()
+    bad = fields.get("bad_words_ids") or ()
+    banned = [*(fields.get("suppress_tokens") or ()), *(word[0] for word in bad)]
     return {"stop": (stop,) if isinstance(stop, str) else tuple(stop), "logit_bias": dict.fromkeys(banned, BANNED)}
 
 

@@ -13,11 +13,11 @@ from gptwright.models.formats.gguf import read_gguf
 from gptwright.models.formats.huggingface import build_model, read_model
 from gptwright.models.heads import SequenceModel
 from gptwright.pipelines.encoder import Encoder
-from gptwright.pipelines.generation_config import defaults_of, read_defaults
+from gptwright.pipelines.generation_config import parse_generation_config, read_generation_config
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
 from gptwright.pipelines.sequence_scorer import SequenceScorer
-from gptwright.pipelines.translator import Translator, told_by
+from gptwright.pipelines.translator import Translator, read_translator_config
 from gptwright.tokenizers.formats.folder import eos_ids, has_tokenizer
 from gptwright.tokenizers.formats.gguf import tokenizer_of
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -41,15 +41,18 @@ def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
     tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
     _fits(network, tokenizer, name)
-    said = packaged.said if packaged else {}
-    return Model(network, tokenizer, name, defaults_of(said, path).sampling, said=said, dtype=dtype)
+    said = packaged.fields if packaged else {}
+    return Model(network, tokenizer, name, parse_generation_config(said, path).sampling, said=said, dtype=dtype)
 
 
-def load_decoder(source: str | Path, *, dtype: str = "auto") -> Model:
-    """`load` for what must write. Raises `ArtifactError` when it is a model of another kind."""
+def load_decoder(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model:
+    """`load` for what must generate, with a draft model if one is given (`Model.use_draft`). Raises `ArtifactError` for
+    a model of another kind."""
     model = load(source, dtype=dtype)
     if not isinstance(model, Model):
         raise ArtifactError(f"a decoder in {source}", model.kind, "Give the folder of pretrain, sft or ppo.")
+    if draft is not None:
+        model.use_draft(load_decoder(draft))
     return model
 
 
@@ -77,14 +80,14 @@ def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
         return SequenceScorer(network, tokenizer, name)
     match family_of(network.config).kind:
         case "decoder":
-            found = read_defaults(folder, network.config.context)
+            found = read_generation_config(folder, network.config.context)
             ends = set(eos_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
             sampling = replace(found.sampling, stop_ids=tuple(sorted(ends)))
-            return Model(network, tokenizer, name, sampling, said=found.said, dtype=dtype)
+            return Model(network, tokenizer, name, sampling, said=found.fields, dtype=dtype)
         case "encoder":
             return Encoder(network, tokenizer, name)
         case "encoder-decoder":
-            return Translator(network, tokenizer, name, **told_by(folder, network.config.vocab))
+            return Translator(network, tokenizer, name, **read_translator_config(folder, network.config.vocab))
 
 
 def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:

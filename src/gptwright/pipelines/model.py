@@ -12,17 +12,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.foundations.device import device_of
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import GrammarCompiler, Matcher
 from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
-from gptwright.inference.stream import Piece, Prompt, Stream
+from gptwright.inference.speculative import check_draft
+from gptwright.inference.stream import Chunk, Prompt, Stream
 from gptwright.models.decoder import Decoder
 from gptwright.pipelines.export import export
-from gptwright.pipelines.generation_config import fields_of
+from gptwright.pipelines.generation_config import to_fields
 from gptwright.pipelines.loaded_model import LoadedModel
-from gptwright.pipelines.truncation import room_for_prompt, without_oldest
+from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -32,8 +33,8 @@ DRAFTS = 8  # proposed a step at most: a text that repeats what was said is writ
 class Model(LoadedModel):
     """A language model and, to read and write texts, its tokenizer.
 
-    It writes in the format called `dtype` (see `engine.prepared`), at most `at_once` texts side by side, whose keys and
-    values take `memory_gb` at most. `said` is what a generation_config.json said, to be written again.
+    It generates in the number format `dtype`, at most `max_requests` texts at once, whose keys and values take
+    `kv_cache_gb` GiB at most.
     """
 
     def __init__(
@@ -45,14 +46,27 @@ class Model(LoadedModel):
         *,
         said: Mapping[str, Any] | None = None,
         dtype: str = "auto",
-        memory_gb: float = 1.0,
-        at_once: int = 128,
+        kv_cache_gb: float = 1.0,
+        max_requests: int = 128,
     ) -> None:
         super().__init__(network, tokenizer, name)
         self.dtype = dtype
-        self.memory_gb, self.at_once = memory_gb, at_once
+        self.kv_cache_gb, self.max_requests = kv_cache_gb, max_requests
         self.sampling = sampling or Sampling()
-        self._said = said if said is not None else fields_of(sampling) if sampling else {}
+        self.draft: Decoder | None = None
+        self._said = said if said is not None else to_fields(sampling) if sampling else {}
+
+    def use_draft(self, draft: "Model") -> None:
+        """From now on a smaller model proposes tokens: the texts stay the same and come sooner where it is often right.
+
+        Raises `ConfigError` unless it has the same tokenizer.
+        """
+        ours, theirs = (model.tokenizer.backend.get_vocab() for model in (self, draft))
+        if ours != theirs:
+            raise ConfigError(f"a draft model with the tokenizer of {self.name}", f"{draft.name}, which has another",
+                              "Use one that was trained with the same tokenizer.")  # fmt: skip
+        check_draft(self.network, draft.network)
+        self.draft = draft.network
 
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
@@ -66,7 +80,7 @@ class Model(LoadedModel):
     def generate(self, prompt: str, *, max_tokens: int = 128, temperature: float = 0.7, seed: int | None = None) -> str:
         """Continues a text."""
         sampling = replace(self.sampling, max_tokens=max_tokens, temperature=temperature, seed=seed)
-        return "".join(piece.text for piece in self.stream(prompt, sampling))
+        return "".join(chunk.text for chunk in self.stream(prompt, sampling))
 
     def generate_ids(self, ids: Sequence[int], sampling: Sampling | None = None) -> list[int]:
         """Continues a text of ids: the ids that follow, the one that ended it included. Needs no tokenizer.
@@ -87,15 +101,15 @@ class Model(LoadedModel):
         """The assistant's reply to a conversation; what is not given is as the model's folder says."""
         asked = {"max_tokens": max_tokens, "temperature": temperature, "seed": seed}
         sampling = replace(self.sampling, **{k: v for k, v in asked.items() if v is not None})
-        return "".join(piece.text for piece in self.stream_chat(messages, sampling))
+        return "".join(chunk.text for chunk in self.stream_chat(messages, sampling))
 
-    def stream(self, prompt: str, sampling: Sampling) -> Generator[Piece]:
+    def stream(self, prompt: str, sampling: Sampling) -> Generator[Chunk]:
         """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
-        return self.open(self.text_ids(prompt), sampling, begins=False).pieces()
+        return self.open_stream(self.text_ids(prompt), sampling, starts_text=False).chunks()
 
-    def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Piece]:
+    def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Chunk]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
-        return self.open(self.chat_ids(messages), sampling).pieces()
+        return self.open_stream(self.chat_ids(messages), sampling).chunks()
 
     def text_ids(self, prompt: str) -> list[int]:
         """What is read of a text that is to be continued."""
@@ -116,10 +130,10 @@ class Model(LoadedModel):
         """What is read of a conversation that is to be replied to."""
         return prompt_ids(messages, self.tokenizer)
 
-    def fitted(self, messages: Sequence[Message], sampling: Sampling) -> list[Message]:
+    def truncated(self, messages: Sequence[Message], sampling: Sampling) -> list[Message]:
         """The conversation without the oldest turns, as many as must go for the rest and a reply to fit the context."""
         most = room_for_prompt(self.context, sampling.max_tokens)
-        return without_oldest(messages, lambda some: len(self.chat_ids(some)), most)
+        return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some)), most)
 
     def save(self, folder: Path, **how: Any) -> None:
         """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
@@ -134,37 +148,39 @@ class Model(LoadedModel):
         streams: list[Stream] = []
         with self.engine.all_or_none() as requests:
             for i, ids in enumerate(prompts):
-                streams.append(self.open(ids, sampling, seed=derive_seed(seed, i)))
+                streams.append(self.open_stream(ids, sampling, seed=derive_seed(seed, i)))
                 requests.append(streams[-1].request)
             self.engine.run(requests)
-        return [piece.text if (piece := stream.next()) else "" for stream in streams]
+        return [chunk.text if (chunk := stream.next()) else "" for stream in streams]
 
-    def open(
+    def open_stream(
         self,
         ids: Sequence[int],
         sampling: Sampling,
         *,
         seed: int | None = None,
-        begins: bool = True,
+        starts_text: bool = True,
         echo: Prompt | None = None,
     ) -> Stream:
         """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
 
-        With `begins` off the answer continues a text; it may begin with an `echo` of its prompt.
+        With `starts_text` off the answer continues a text; it may begin with an `echo` of its prompt.
 
         Raises `InputError` when the prompt fills the context, and what `matcher` raises.
         """
-        matcher = self.matcher(sampling, begins=begins)
-        return Stream(self.engine, self.tokenizer, ids, sampling, seed=seed, begins=begins, matcher=matcher, echo=echo)
+        matcher = self.matcher(sampling, starts_text=starts_text)
+        return Stream(
+            self.engine, self.tokenizer, ids, sampling, seed=seed, starts_text=starts_text, matcher=matcher, echo=echo
+        )
 
-    def matcher(self, sampling: Sampling, *, begins: bool = True) -> Matcher | None:
+    def matcher(self, sampling: Sampling, *, starts_text: bool = True) -> Matcher | None:
         """What keeps an answer to the schema or regex that is asked for. The first time takes a moment.
 
         Raises `InputError` when they are malformed or can never be met, `ConfigError` without llguidance.
         """
         if sampling.schema is None and sampling.regex is None:
             return None
-        return self.grammars.matcher(sampling, begins=begins)
+        return self.grammars.matcher(sampling, starts_text=starts_text)
 
     @cached_property
     def grammars(self) -> GrammarCompiler:
@@ -175,5 +191,6 @@ class Model(LoadedModel):
     def engine(self) -> Engine:
         """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
         stops = self.tokenizer.stop_ids if self._tokenizer else []
-        return Engine(self.network, stops, dtype=self.dtype, memory_gb=self.memory_gb,
-                      most=self.at_once, drafts=DRAFTS)  # fmt: skip
+        drafts = 0 if self.draft else DRAFTS  # the engine's own number for a draft model
+        return Engine(self.network, stops, dtype=self.dtype, kv_cache_gb=self.kv_cache_gb,
+                      max_requests=self.max_requests, drafts=drafts, draft=self.draft)  # fmt: skip

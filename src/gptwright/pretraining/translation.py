@@ -9,7 +9,7 @@ from torch import Tensor
 from gptwright.evaluation.translation import TranslationScores, require_sacrebleu, translation_scores
 from gptwright.foundations.device import device_of, to_device
 from gptwright.foundations.intake import Intake
-from gptwright.inference.beam import Search
+from gptwright.inference.beam import BeamSearch
 from gptwright.objectives.language import IGNORED, next_token_loss, token_nats
 from gptwright.pipelines.translator import Translator
 from gptwright.pretraining.task import TaskInputs
@@ -33,7 +33,7 @@ class Translation:
         self.train, self.heldout = (
             PairBatches(
                 tokens,
-                start=self.translator.start,
+                start=self.translator.bos,
                 budget=inputs.batch_schedule.full * inputs.length,
                 context=inputs.network.config.context,
                 seed=inputs.seed,
@@ -96,7 +96,7 @@ class Translation:
 
     def _scores(self, places: Sequence[int]) -> tuple[list[str], TranslationScores]:
         sources, targets = zip(*(self.heldout.pair(place) for place in places), strict=True)
-        found = [self._text(ids) for ids in self.translator.translated(sources, Search())]
+        found = [self._text(ids) for ids in self.translator.translated(sources, BeamSearch())]
         return found, translation_scores(found, [self._text(target) for target in targets])
 
     def _text(self, ids: Sequence[int]) -> str:

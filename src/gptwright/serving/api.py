@@ -1,10 +1,9 @@
-"""The server: OpenAI's routes, the chat page, the thumbs. Everything it needs is given to `create_app`."""
+"""The server: OpenAI's routes, the chat page, the ratings. Everything it needs is given to `create_app`."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
@@ -14,15 +13,14 @@ from starlette.responses import JSONResponse, Response
 
 from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
-from gptwright.serving.api_errors import Refusal
-from gptwright.serving.choices import Numbered
-from gptwright.serving.completions import Completions
-from gptwright.serving.feedback import FeedbackFile
-from gptwright.serving.messages import turns_of
-from gptwright.serving.middleware import LOOPBACK, Guard
+from gptwright.serving.api_errors import APIError
+from gptwright.serving.completions import Completions, ServedModel, find_model
+from gptwright.serving.feedback import FeedbackStore
+from gptwright.serving.messages import to_chat_messages
+from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
 from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
-from gptwright.serving.schemas import FeedbackRequest, check_model
+from gptwright.serving.schemas import FeedbackRequest
 from gptwright.serving.worker import Worker
 
 if TYPE_CHECKING:
@@ -33,39 +31,46 @@ READ = ["GET", "HEAD"]
 
 
 def create_app(
-    model: "Model",
-    feedback: Path,
+    models: "Mapping[str, Model]",
+    feedback: FeedbackStore,
     *,
     examples: Sequence[str] = (),
-    key: str | None = None,
+    keys: Mapping[str, str] | None = None,
     hosts: frozenset[str] | None = LOOPBACK,
 ) -> FastAPI:
-    """The application that serves `model`.
+    """The application that serves `models`, by name; the first is the page's.
 
-    `feedback`: the JSON Lines file for thumbs. `examples`: questions that the page offers. `key`: what a caller must
-    send as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes sense with a key.
-    `app.state.worker` runs the model; it is closed when the application ends.
+    `feedback`: where ratings are stored. `examples`: questions that the page offers. `keys`: API keys by name, one of
+    which a caller must send as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes
+    sense with keys. `app.state.workers` run the models; they are closed when the application ends.
     """
-    worker: Worker[Numbered] = Worker(model.engine.step, most=model.at_once)
+    served = {name: _served(name, model) for name, model in models.items()}
+    workers = [one.worker for one in served.values()]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         yield
-        worker.close()
-        await run_in_threadpool(worker.join, 10.0)
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            await run_in_threadpool(worker.join, 10.0)
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.worker = worker
+    app.state.workers = workers
     files = page_files()
-    app.add_middleware(Guard, key=key, hosts=hosts, open_paths=frozenset({*files, "/health"}))
+    app.add_middleware(AccessMiddleware, keys=keys or {}, hosts=hosts, open_paths=frozenset({*files, "/health"}))
     app.add_exception_handler(HTTPException, _not_routed)
     _add_page(app, files, examples)
-    _add_models(app, model)
-    completions = Completions(model, worker)
+    _add_models(app, served)
+    completions = Completions(served)
     app.add_api_route("/v1/chat/completions", completions.chat, methods=["POST"])
     app.add_api_route("/v1/completions", completions.text, methods=["POST"])
-    _add_feedback(app, FeedbackFile(feedback), model.name)
+    _add_feedback(app, feedback, served)
     return app
+
+
+def _served(name: str, model: "Model") -> ServedModel:
+    return ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests))
 
 
 def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Sequence[str]) -> None:
@@ -81,40 +86,46 @@ def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Seque
         app.add_api_route(path, partial(page_response, file), methods=READ)
 
 
-def _add_models(app: FastAPI, model: "Model") -> None:
-    own = model.sampling
-    card = {"id": model.name, "object": "model", "created": int(time.time()), "owned_by": "gptwright",
-            "max_model_len": model.context,
-            "defaults": {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens}}  # fmt: skip
+def _add_models(app: FastAPI, served: Mapping[str, ServedModel]) -> None:
+    created = int(time.time())
+
+    def card(one: ServedModel) -> dict[str, object]:
+        own = one.model.sampling
+        defaults = {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens}
+        return {"id": one.name, "object": "model", "created": created, "owned_by": "gptwright",
+                "max_model_len": one.model.context, "defaults": defaults}  # fmt: skip
 
     async def models() -> Response:
-        return JSONResponse({"object": "list", "data": [card]})
+        return JSONResponse({"object": "list", "data": [card(one) for one in served.values()]})
 
     async def one_model(name: str) -> Response:
-        check_model(name, model.name)
-        return JSONResponse(card)
+        return JSONResponse(card(find_model(name, served)))
 
     app.add_api_route("/v1/models", models, methods=READ)
     app.add_api_route("/v1/models/{name:path}", one_model, methods=READ)
 
 
-def _add_feedback(app: FastAPI, store: FeedbackFile, model: str) -> None:
+def _add_feedback(app: FastAPI, store: FeedbackStore, served: Mapping[str, ServedModel]) -> None:
     @app.post("/feedback")
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         rated = FeedbackRequest.read(await read_json(request))
+        model = find_model(rated.model or next(iter(served)), served).name
+        messages, user = to_chat_messages(rated.conversation), getattr(request.state, "user", None)
         try:
-            id = await run_in_threadpool(store.add, turns_of(rated.conversation), rated.thumb, model, rated.id)
+            id = await run_in_threadpool(store.add, messages, rated.rating, model, rated.id, user)
         except ResourceError as error:
             say(str(error))
-            raise Refusal(503, "The rating was not saved; the server's terminal says why.", code="not_saved") from error
-        return JSONResponse({"id": id, "thumb": rated.thumb})
+            raise APIError(
+                503, "The rating was not saved; the server's terminal says why.", code="not_saved"
+            ) from error
+        return JSONResponse({"id": id, "rating": rated.rating})
 
 
 async def _not_routed(request: Request, error: Any) -> Response:
     if error.status_code == 405:
         allowed = ", ".join(sorted(error.headers["Allow"].split(", ")))
         message = f"{request.method} is not what this address answers to. It answers to {allowed}."
-        return Refusal(405, message, code="method_not_allowed", headers={"allow": allowed}).response()
+        return APIError(405, message, code="method_not_allowed", headers={"allow": allowed}).response()
     if error.status_code == 404:
-        return Refusal(404, "There is nothing at this address.", code="unknown_url").response()
-    return Refusal(error.status_code, str(error.detail)).response()
+        return APIError(404, "There is nothing at this address.", code="unknown_url").response()
+    return APIError(error.status_code, str(error.detail)).response()

@@ -19,7 +19,7 @@ from gptwright.inference.sampling import SettingError
 
 log = logging.getLogger(__name__)
 
-KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 HEADERS = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "5"}}
 CLIENT_GONE = 499
 FIELDS = {"schema": "response_format", "stop_ids": "stop_token_ids", "prompt_logprobs": "logprobs"}
@@ -38,7 +38,7 @@ CODES = {
 """OpenAI's word for what pydantic calls otherwise; every error of a type is an "invalid_type" """
 
 
-class Refusal(Exception):
+class APIError(Exception):
     """Raised anywhere below a route; the guard answers with it."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Refusal(Exception):
 
     def body(self) -> dict[str, Any]:
         """The JSON that OpenAI's clients read."""
-        kind = KINDS.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
+        kind = ERROR_TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def response(self) -> JSONResponse:
@@ -64,22 +64,22 @@ class Refusal(Exception):
         return JSONResponse(self.body(), self.status, self.headers)
 
 
-def unsupported(param: str) -> Refusal:
+def unsupported_parameter(param: str) -> APIError:
     """A parameter that this server does not honour: said, never silently ignored."""
     name = param[:80]
-    return Refusal(400, f"'{name}' is not supported by this server.", param=name, code="unsupported_parameter")
+    return APIError(400, f"'{name}' is not supported by this server.", param=name, code="unsupported_parameter")
 
 
-def invalid(error: ValidationError) -> Refusal:
+def invalid_request(error: ValidationError) -> APIError:
     """The first thing wrong with a request's fields."""
     first = error.errors(include_url=False)[0]
     param = _path(first)[:80]
     if first["type"] == "extra_forbidden":
-        return unsupported(param)
+        return unsupported_parameter(param)
     if first["type"] == "missing":
-        return Refusal(400, f"The request must give '{param}'.", param=param, code=CODES["missing"])
+        return APIError(400, f"The request must give '{param}'.", param=param, code=CODES["missing"])
     message = first["msg"].removeprefix("Value error, ")
-    return Refusal(400, f"'{param}': {message}.".replace("..", "."), param=param, code=_code(first))
+    return APIError(400, f"'{param}': {message}.".replace("..", "."), param=param, code=_code(first))
 
 
 def _path(error: ErrorDetails) -> str:
@@ -98,26 +98,26 @@ def _code(error: ErrorDetails) -> str:
     return code
 
 
-def from_model(error: Exception, given: str | None = None) -> Refusal:
+def api_error_of(error: Exception, prompt_field: str | None = None) -> APIError:
     """What the model said about a prompt or a setting; anything else is our fault, and its details go to the log only.
 
-    `given` is the field that held the prompt.
+    `prompt_field` is the field that held the prompt.
     """
     if not isinstance(error, GptwrightError):
         log.error("the model failed", exc_info=error)
-        return Refusal(500, "The model failed on this request.", code="internal_error")
+        return APIError(500, "The model failed on this request.", code="internal_error")
     if isinstance(error, PromptTooLong):
-        return _too_long(error, given or "prompt")
-    param = FIELDS.get(error.setting, error.setting) if isinstance(error, SettingError) else given
+        return _too_long(error, prompt_field or "prompt")
+    param = FIELDS.get(error.setting, error.setting) if isinstance(error, SettingError) else prompt_field
     message = f"Needed {error.needed}; got {error.got}. {error.remedy}"
-    return Refusal(400, message, param=param, code="invalid_value")
+    return APIError(400, message, param=param, code="invalid_value")
 
 
-def _too_long(error: PromptTooLong, given: str) -> Refusal:
+def _too_long(error: PromptTooLong, prompt_field: str) -> APIError:
     """In OpenAI's words, by which litellm knows it, and with the code in the message, where langchain looks for it."""
     code = "context_length_exceeded"
     message = (
-        f"This model's maximum context length is {error.context} tokens. However, your {given} resulted in "
-        f"{error.tokens} tokens. Please reduce the length of the {given}. ({code})"
+        f"This model's maximum context length is {error.context} tokens. However, your {prompt_field} resulted in "
+        f"{error.tokens} tokens. Please reduce the length of the {prompt_field}. ({code})"
     )
-    return Refusal(400, message, param=given, code=code)
+    return APIError(400, message, param=prompt_field, code=code)

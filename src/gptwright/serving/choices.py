@@ -7,31 +7,31 @@ from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 
 if TYPE_CHECKING:
-    from gptwright.inference.stream import Piece, Stream, TokenLogprob
+    from gptwright.inference.stream import Chunk, Stream, TokenLogprob
 
-Numbered = tuple[int, "Piece"]
+IndexedChunk = tuple[int, "Chunk"]
 
 
-class Open(Protocol):
+class OpenStream(Protocol):
     """Opens one reply to a prompt."""
 
     def __call__(self, sampling: Sampling, *, seed: int | None) -> "Stream": ...
 
 
-class Replies:
+class ChoiceStreams:
     """As many to each prompt as `sampling` wants written, each piece with its number: first come those of the first
     prompt. Of each prompt reply i is drawn with the i-th seed, so it is the same whatever other prompts there are.
 
     Raises what opening one of them raises.
     """
 
-    def __init__(self, prompts: Sequence[Open], sampling: Sampling) -> None:
+    def __init__(self, prompts: Sequence[OpenStream], sampling: Sampling) -> None:
         self._open: dict[int, Stream] = {}
         try:
-            for open in prompts:
+            for open_stream in prompts:
                 for i in range(sampling.answers):
                     seed = None if sampling.seed is None else derive_seed(sampling.seed, i)
-                    self._open[len(self._open)] = open(sampling, seed=seed)
+                    self._open[len(self._open)] = open_stream(sampling, seed=seed)
         except BaseException:
             self.close()
             raise
@@ -41,11 +41,11 @@ class Replies:
         """Whether all have ended."""
         return not self._open
 
-    def next(self) -> list[Numbered]:
+    def next(self) -> list[IndexedChunk]:
         """What is new of all of them."""
-        found = [(index, piece) for index, stream in self._open.items() if (piece := stream.next())]
-        for index, piece in found:
-            if piece.finish:
+        found = [(index, chunk) for index, stream in self._open.items() if (chunk := stream.next())]
+        for index, chunk in found:
+            if chunk.finish:
                 del self._open[index]
         return found
 
@@ -65,11 +65,11 @@ class Choice:
         self.mean_logprob: float | None = None
         self.completion_tokens = self.prompt_tokens = 0
 
-    def add(self, piece: "Piece") -> None:
-        self.text += piece.text
-        self.finish, self.mean_logprob = piece.finish, piece.mean_logprob
-        self.completion_tokens, self.prompt_tokens = piece.completion_tokens, piece.prompt_tokens
-        self.tokens += piece.tokens
+    def add(self, chunk: "Chunk") -> None:
+        self.text += chunk.text
+        self.finish, self.mean_logprob = chunk.finish, chunk.mean_logprob
+        self.completion_tokens, self.prompt_tokens = chunk.completion_tokens, chunk.prompt_tokens
+        self.tokens += chunk.tokens
 
 
 class Choices:
@@ -79,9 +79,9 @@ class Choices:
         self.wanted, self._written = sampling.n, sampling.answers
         self.choices = [Choice() for _ in range(prompts * sampling.answers)]
 
-    def add(self, new: Sequence[Numbered]) -> None:
-        for index, piece in new:
-            self.choices[index].add(piece)
+    def add(self, new: Sequence[IndexedChunk]) -> None:
+        for index, chunk in new:
+            self.choices[index].add(chunk)
 
     def best(self) -> list[Choice]:
         """As many as were asked for of each prompt, the likeliest of those that were written."""

@@ -1,6 +1,7 @@
 """OpenAI's two kinds of completion: from a request's fields to the replies that the worker writes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,14 @@ from starlette.responses import Response
 
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
-from gptwright.serving.api_errors import from_model
-from gptwright.serving.choices import Numbered, Open
-from gptwright.serving.logprobs import spelled
-from gptwright.serving.messages import turns_of
-from gptwright.serving.replies import answer
+from gptwright.serving.api_errors import APIError, api_error_of
+from gptwright.serving.choices import IndexedChunk, OpenStream
+from gptwright.serving.logprobs import token_speller
+from gptwright.serving.messages import to_chat_messages
+from gptwright.serving.replies import respond
 from gptwright.serving.request_body import read_json
-from gptwright.serving.response_format import ChatWording, TextWording, Wording
-from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest, check_model
+from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, ResponseEncoder
+from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest
 from gptwright.serving.worker import Worker
 
 if TYPE_CHECKING:
@@ -27,25 +28,44 @@ DROPPED = "x-dropped-messages"
 """header that says how many messages behind the system's were left out, where "truncation": "auto" left out any"""
 
 
-class Completions:
-    """What `model` answers by way of `worker`."""
+@dataclass(frozen=True)
+class ServedModel:
+    """A model, and the worker whose thread runs it."""
 
-    def __init__(self, model: "Model", worker: Worker[Numbered]) -> None:
-        self.model, self.worker = model, worker
-        self._spell = spelled(model.tokenizer)
+    name: str
+    model: "Model"
+    worker: Worker[IndexedChunk]
+
+
+def find_model(name: str, served: Mapping[str, ServedModel]) -> ServedModel:
+    """The model of this name. Raises `APIError` (404) with the names of those that are served."""
+    if name not in served:
+        names = ", ".join(f"'{known}'" for known in served)
+        raise APIError(404, f"The model '{name[:80]}' does not exist here; this server has {names}.",
+                       param="model", code="model_not_found")  # fmt: skip
+    return served[name]
+
+
+class Completions:
+    """Completions by any of the models that are served."""
+
+    def __init__(self, served: Mapping[str, ServedModel]) -> None:
+        self.served = served
 
     async def chat(self, request: Request) -> Response:
         """A reply to a conversation."""
         asked = ChatRequest.read(await read_json(request))
-        messages, dropped = turns_of(asked.messages), 0
+        served = find_model(asked.model, self.served)
+        model = served.model
+        messages, dropped = to_chat_messages(asked.messages), 0
 
-        def prompts(sampling: Sampling) -> list[Open]:
+        def prompts(sampling: Sampling) -> list[OpenStream]:
             nonlocal dropped
-            shown = self.model.fitted(messages, sampling) if asked.truncation == "auto" else messages
+            shown = model.truncated(messages, sampling) if asked.truncation == "auto" else messages
             dropped = len(messages) - len(shown)
-            return [partial(self.model.open, self.model.chat_ids(shown))]
+            return [partial(model.open_stream, model.chat_ids(shown))]
 
-        response = await self._answered(request, asked, ChatWording(self._spell), prompts)
+        response = await self._respond(request, served, asked, ChatEncoder(token_speller(model.tokenizer)), prompts)
         if dropped:
             response.headers[DROPPED] = str(dropped)
         return response
@@ -53,25 +73,34 @@ class Completions:
     async def text(self, request: Request) -> Response:
         """Texts that are continued, each for itself."""
         asked = CompletionRequest.read(await read_json(request))
+        served = find_model(asked.model, self.served)
+        model = served.model
 
-        def prompts(_: Sampling) -> list[Open]:
-            read = [self.model.text_prompt(prompt) for prompt in asked.prompt]
-            return [partial(self.model.open, one.ids, begins=False, echo=one if asked.echo else None) for one in read]
+        def prompts(_: Sampling) -> list[OpenStream]:
+            read = [model.text_prompt(prompt) for prompt in asked.prompt]
+            return [
+                partial(model.open_stream, one.ids, starts_text=False, echo=one if asked.echo else None) for one in read
+            ]
 
-        return await self._answered(request, asked, TextWording(self._spell), prompts)
+        return await self._respond(request, served, asked, CompletionEncoder(token_speller(model.tokenizer)), prompts)
 
-    async def _answered(
-        self, request: Request, asked: CompletionParams, wording: Wording, prompts: Callable[[Sampling], Sequence[Open]]
+    async def _respond(
+        self,
+        request: Request,
+        served: ServedModel,
+        asked: CompletionParams,
+        encoder: ResponseEncoder,
+        prompts: Callable[[Sampling], Sequence[OpenStream]],
     ) -> Response:
-        check_model(asked.model, self.model.name)
-        sampling = asked.sampling(self.model.sampling, self.model.context, self.model.tokenizer.vocab)
+        model = served.model
+        sampling = asked.sampling(model.sampling, model.context, model.tokenizer.vocab)
 
-        def read() -> Sequence[Open]:
-            self.model.matcher(sampling, begins=wording.begins)  # made, or refused, beside the running replies
+        def read() -> Sequence[OpenStream]:
+            model.matcher(sampling, starts_text=encoder.starts_text)  # compiled, or refused, beside running requests
             return prompts(sampling)
 
         try:
             opened = await run_in_threadpool(read)
         except GptwrightError as error:
-            raise from_model(error, wording.given) from error
-        return await answer(request, self.worker, asked, opened, sampling, wording)
+            raise api_error_of(error, encoder.prompt_field) from error
+        return await respond(request, served.worker, asked, opened, sampling, encoder)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from gptwright.serving.api_errors import invalid, unsupported
+from gptwright.serving.api_errors import invalid_request, unsupported_parameter
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "store": (False,),
@@ -27,18 +27,18 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 
-class Shape(BaseModel):
+class RequestFields(BaseModel):
     """Some fields of a request. Numbers are finite, an int is not a text, and what is not known is refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
     @classmethod
     def read(cls, body: dict[str, Any]) -> Self:
-        """Raises `Refusal` (400) naming the first field that is missing, out of range, or not honoured."""
+        """Raises `APIError` (400) naming the first field that is missing, out of range, or not honoured."""
         try:
             return cls.model_validate({k: v for k, v in body.items() if k in cls.model_fields or _matters(k, v)})
         except ValidationError as error:
-            raise invalid(error) from error
+            raise invalid_request(error) from error
 
 
 def refuse(param: str, message: str) -> NoReturn:
@@ -49,7 +49,7 @@ def refuse(param: str, message: str) -> NoReturn:
 def _matters(name: str, value: Any) -> bool:
     if value is None or any(_same(value, neutral) for neutral in NEUTRAL.get(name, ())):
         return False
-    raise unsupported(name)
+    raise unsupported_parameter(name)
 
 
 def _same(value: Any, neutral: Any) -> bool:

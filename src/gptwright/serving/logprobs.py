@@ -15,7 +15,7 @@ Spell = Callable[[int], tuple[str, list[int] | None]]
 LEAST = -9999.0  # JSON has no infinity
 
 
-def spelled(tokenizer: "Tokenizer") -> Spell:
+def token_speller(tokenizer: "Tokenizer") -> Spell:
     """Control tokens are called by their names, and have no bytes."""
 
     def spell(id: int) -> tuple[str, list[int] | None]:

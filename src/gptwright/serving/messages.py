@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from gptwright.serving.fields import Shape, refuse
+from gptwright.serving.fields import RequestFields, refuse
 
 if TYPE_CHECKING:
     from gptwright.tokenizers.chat_templates.chat import Message as Turn
@@ -33,7 +33,7 @@ def _part(part: Any) -> str:
     return text
 
 
-class Message(Shape):
+class Message(RequestFields):
     """One turn. "developer" is the newer word for "system". A `name` tells speakers of one role apart, for which chat
     templates have no place. What an assistant refused to say is what it said."""
 
@@ -65,6 +65,6 @@ class Message(Shape):
         return {"role": role, "content": self.content or self.refusal or ""}
 
 
-def turns_of(messages: Sequence[Message]) -> "list[Turn]":
+def to_chat_messages(messages: Sequence[Message]) -> "list[Turn]":
     """A conversation as chat templates read it."""
     return [message.turn() for message in messages]

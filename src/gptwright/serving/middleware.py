@@ -10,12 +10,13 @@ import hmac
 import logging
 import re
 import secrets
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gptwright.serving.api_errors import Refusal
+from gptwright.serving.api_errors import APIError
 
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -32,14 +33,15 @@ HEADERS = {
 log = logging.getLogger(__name__)
 
 
-class Guard:
-    """ASGI middleware. `hosts` None lets any Host in (then a key must be set); `open_paths` need no key."""
+class AccessMiddleware:
+    """ASGI middleware. `keys`: the API keys by name, none where none is needed; the name of a caller's key is then
+    `request.state.user`. `hosts` None lets any Host in (then there must be a key); `open_paths` need no key."""
 
     def __init__(
-        self, app: ASGIApp, *, key: str | None, hosts: frozenset[str] | None, open_paths: frozenset[str]
+        self, app: ASGIApp, *, keys: Mapping[str, str], hosts: frozenset[str] | None, open_paths: frozenset[str]
     ) -> None:
         self.app, self.hosts, self.open_paths = app, hosts, open_paths
-        self.key = _digest(key.encode("utf-8")) if key is not None else None
+        self.names = {_digest(key.encode("utf-8")): name for name, key in keys.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,34 +58,35 @@ class Guard:
         try:
             self._check(scope)
             await self.app(scope, receive, marked)
-        except Refusal as refusal:
+        except APIError as refusal:
             await refusal.response()(scope, receive, marked)
         except Exception:
             if started:
                 raise
             log.exception("request %s failed", request_id)
-            await Refusal(500, f"The server failed on request {request_id}.").response()(scope, receive, marked)
+            await APIError(500, f"The server failed on request {request_id}.").response()(scope, receive, marked)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self.hosts is not None and _name(host) not in self.hosts:
-            raise Refusal(403, "This server answers only to the name it was started with.", code="host_not_allowed")
+            raise APIError(403, "This server answers only to the name it was started with.", code="host_not_allowed")
         if scope["method"] not in ("GET", "HEAD"):
             _check_origin(headers, host)
-        if self.key is not None and scope["path"] not in self.open_paths:
+        if self.names and scope["path"] not in self.open_paths:
             scheme, _, given = headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(
-                _digest(given.strip().encode("latin-1")), self.key
-            ):
-                raise Refusal(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
+            digest = _digest(given.strip().encode("latin-1"))
+            user = next((name for known, name in self.names.items() if hmac.compare_digest(digest, known)), None)
+            if scheme.lower() != "bearer" or user is None:
+                raise APIError(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
+            scope.setdefault("state", {})["user"] = user
 
 
 def _check_origin(headers: Headers, host: str) -> None:
     origin = headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
     if foreign or headers.get("sec-fetch-site", "none") in ("cross-site", "same-site"):
-        raise Refusal(403, "Requests from other sites' pages are not answered.", code="origin_not_allowed")
+        raise APIError(403, "Requests from other sites' pages are not answered.", code="origin_not_allowed")
 
 
 def _name(host: str) -> str:

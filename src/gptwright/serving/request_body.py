@@ -7,7 +7,7 @@ from typing import Any, NoReturn, cast
 
 from starlette.requests import Request
 
-from gptwright.serving.api_errors import Refusal
+from gptwright.serving.api_errors import APIError
 
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 30.0
@@ -17,18 +17,18 @@ MAX_DEPTH = 64
 async def read_json(request: Request) -> dict[str, Any]:
     """The JSON object that was posted.
 
-    Raises `Refusal`: 413 when longer than `MAX_BYTES`, 408 when slower than `MAX_SECONDS`, 400 when it is not a JSON
+    Raises `APIError`: 413 when longer than `MAX_BYTES`, 408 when slower than `MAX_SECONDS`, 400 when it is not a JSON
     object of finite numbers and valid Unicode at most `MAX_DEPTH` deep.
     """
     try:
         async with asyncio.timeout(MAX_SECONDS):
             raw = await _read_bytes(request)
     except TimeoutError as error:
-        raise Refusal(408, f"The body did not arrive within {MAX_SECONDS:.0f} s.", code="request_timeout") from error
+        raise APIError(408, f"The body did not arrive within {MAX_SECONDS:.0f} s.", code="request_timeout") from error
     value = _parse(raw)
     _inspect(value)
     if not isinstance(value, dict):
-        raise Refusal(400, "The body must be a JSON object.", code="invalid_json")
+        raise APIError(400, "The body must be a JSON object.", code="invalid_json")
     return cast("dict[str, Any]", value)
 
 
@@ -42,7 +42,7 @@ async def _read_bytes(request: Request) -> bytes:
                 break
         else:
             return bytes(body)
-    raise Refusal(413, f"The body may be at most {MAX_BYTES} bytes long.", code="request_too_large")
+    raise APIError(413, f"The body may be at most {MAX_BYTES} bytes long.", code="request_too_large")
 
 
 def _parse(raw: bytes) -> Any:
@@ -51,7 +51,7 @@ def _parse(raw: bytes) -> Any:
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:  # bad UTF-8, bad JSON, NaN, or an integer of thousands of digits
-        raise Refusal(400, f"The body is not valid JSON: {str(error)[:120]}.", code="invalid_json") from error
+        raise APIError(400, f"The body is not valid JSON: {str(error)[:120]}.", code="invalid_json") from error
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -81,10 +81,10 @@ def _well_formed(text: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise Refusal(
+        raise APIError(
             400, "The body holds half of a surrogate pair, which is not text.", code="invalid_json"
         ) from error
 
 
-def _too_deep() -> Refusal:
-    return Refusal(400, f"The body is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")
+def _too_deep() -> APIError:
+    return APIError(400, f"The body is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")

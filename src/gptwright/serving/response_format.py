@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from gptwright.inference.stream import TokenLogprob
 
 
-class Wording(Protocol):
-    """How one kind of answer says things; `given` is the request's field that holds the prompt, and with `begins` off
-    the answer continues that."""
+class ResponseEncoder(Protocol):
+    """Encodes one kind of completion. `prompt_field` is the request's field that holds the prompt; with `starts_text`
+    false the response continues it."""
 
     id: str
-    given: str
-    begins: bool
-    whole: str
-    part: str
+    prompt_field: str
+    starts_text: bool
+    object_name: str
+    chunk_name: str
 
-    def opening(self, index: int) -> dict[str, Any] | None:
+    def first_chunk(self, index: int) -> dict[str, Any] | None:
         """The choice of a stream's first event, if this kind has one."""
         ...
 
@@ -35,16 +35,16 @@ class Wording(Protocol):
         ...
 
 
-class ChatWording:
+class ChatEncoder:
     """`chat.completion` and its chunks: text is a message's content."""
 
-    given, begins, whole, part = "messages", True, "chat.completion", "chat.completion.chunk"
+    prompt_field, starts_text, object_name, chunk_name = "messages", True, "chat.completion", "chat.completion.chunk"
 
     def __init__(self, spell: Spell) -> None:
         self.id = f"chatcmpl-{secrets.token_hex(12)}"
         self.spell = spell
 
-    def opening(self, index: int) -> dict[str, Any] | None:
+    def first_chunk(self, index: int) -> dict[str, Any] | None:
         delta = {"role": "assistant", "content": "", "refusal": None}
         return {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
 
@@ -61,20 +61,20 @@ class ChatWording:
         return {"logprobs": chat_logprobs(tokens, self.spell) if tokens else None, "finish_reason": finish}
 
 
-class TextWording:
+class CompletionEncoder:
     """`text_completion`: text is text, in a stream and outside."""
 
-    given, begins, whole, part = "prompt", False, "text_completion", "text_completion"
+    prompt_field, starts_text, object_name, chunk_name = "prompt", False, "text_completion", "text_completion"
 
     def __init__(self, spell: Spell) -> None:
         self.id = f"cmpl-{secrets.token_hex(12)}"
         self.spell = spell
 
-    def opening(self, index: int) -> dict[str, Any] | None:
+    def first_chunk(self, index: int) -> dict[str, Any] | None:
         return None
 
     def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()) -> dict[str, Any]:
-        told = text_logprobs(tokens, self.spell) if tokens else None
-        return {"index": index, "text": text, "logprobs": told, "finish_reason": finish}
+        logprobs = text_logprobs(tokens, self.spell) if tokens else None
+        return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
 
     choice = delta

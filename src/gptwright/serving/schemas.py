@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
-from gptwright.serving.api_errors import Refusal, from_model
-from gptwright.serving.fields import Shape, refuse
+from gptwright.serving.api_errors import APIError, api_error_of
+from gptwright.serving.fields import RequestFields, refuse
 from gptwright.serving.messages import Message
 
 PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
@@ -49,14 +49,14 @@ def _are_ids(value: Any) -> bool:
     return all(isinstance(id, int) and not isinstance(id, bool) for id in cast("list[Any]", value))
 
 
-class StreamOptions(Shape):
+class StreamOptions(RequestFields):
     """`include_usage`: a last event with the token counts. `include_obfuscation` is accepted when false."""
 
     include_usage: bool | None = None
     include_obfuscation: Literal[False] | None = None
 
 
-class JSONSchema(Shape):
+class JSONSchema(RequestFields):
     """A JSON Schema and its name. With or without `strict`, the reply keeps to it."""
 
     name: str = Field(max_length=64)
@@ -65,7 +65,7 @@ class JSONSchema(Shape):
     strict: bool | None = None
 
 
-class ResponseFormat(Shape):
+class ResponseFormat(RequestFields):
     """What the reply is to be: any text, any JSON object, or JSON that a schema allows."""
 
     type: Literal["text", "json_object", "json_schema"]
@@ -84,14 +84,14 @@ class ResponseFormat(Shape):
         return {"type": "object"} if self.type == "json_object" else None
 
 
-class CacheOptions(Shape):
+class CacheOptions(RequestFields):
     """What OpenAI's cache does unless told otherwise: ours keeps what it can."""
 
     mode: Literal["implicit"] | None = None
     ttl: Literal["30m"] | None = None
 
 
-class CallerFields(Shape):
+class CallerFields(RequestFields):
     """Fields about the caller and the service. They are checked as OpenAI checks them, and change no reply; what would
     ask for another service than this one is refused."""
 
@@ -151,11 +151,11 @@ class CompletionParams(CallerFields):
     def sampling(self, default: Sampling, context: int, vocab: int) -> Sampling:
         """The settings asked for over the model's own; a reply is never longer than `context` tokens.
 
-        Raises `Refusal` (400) for settings that make no sense together, and for ids beyond the vocabulary.
+        Raises `APIError` (400) for settings that make no sense together, and for ids beyond the vocabulary.
         """
         for name, ids in (("logit_bias", self.logit_bias or {}), ("stop_token_ids", self.stop_token_ids or ())):
             if any(id >= vocab for id in ids):
-                raise Refusal(400, f"'{name}': ids must be below {vocab}, the number of tokens.", param=name,
+                raise APIError(400, f"'{name}': ids must be below {vocab}, the number of tokens.", param=name,
                               code="invalid_value")  # fmt: skip
         given = {name: getattr(self, name) for name in PLAIN} | self.own()
         given["top_k"] = None if self.top_k is None else max(self.top_k, 0)  # -1 is vLLM's word for "off"
@@ -167,7 +167,7 @@ class CompletionParams(CallerFields):
         try:
             return replace(default, **stops, **known)
         except GptwrightError as error:
-            raise from_model(error) from error
+            raise api_error_of(error) from error
 
 
 class ChatRequest(CompletionParams):
@@ -229,14 +229,16 @@ class CompletionRequest(CompletionParams):
                 "best_of": self.best_of}  # fmt: skip
 
 
-class FeedbackRequest(Shape):
+class FeedbackRequest(RequestFields):
     """POST /feedback: the messages up to and including the rated answer.
 
-    `id` names the rated message, so that a changed mind replaces the earlier thumb; without it the text does.
+    `id` names the rated message, so that a changed mind replaces the earlier rating; without it the text does.
     """
 
+    model: str | None = None
+    """the model that answered; not needed where the server has one"""
     conversation: list[Message] = Field(min_length=1)
-    thumb: Literal["up", "down"]
+    rating: Literal["up", "down"]
     id: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
 
     @model_validator(mode="after")
@@ -244,10 +246,3 @@ class FeedbackRequest(Shape):
         if self.conversation[-1].role != "assistant":
             refuse("conversation", "must end with the assistant's answer that is rated")
         return self
-
-
-def check_model(asked: str, served: str) -> None:
-    """Raises `Refusal` (404) when another model is asked for than the one that is served."""
-    if asked != served:
-        raise Refusal(404, f"The model '{asked[:80]}' does not exist here; this server has '{served}'.",
-                      param="model", code="model_not_found")  # fmt: skip

@@ -5,7 +5,7 @@ import ipaddress
 import os
 import socket
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,13 +15,13 @@ from fastapi import FastAPI
 from gptwright.foundations.errors import ConfigError, ResourceError
 
 
-def check_public(host: str, key: str | None) -> None:
+def check_public(host: str, keys: Mapping[str, str]) -> None:
     """Raises `ConfigError` when other machines could reach the server and no key keeps them out."""
-    if key is not None and not key.strip():
-        raise ConfigError("a key of at least one character", "an empty one", "Give --key SECRET, or leave it out.")
-    if key is None and not is_loopback(host):
+    if not all(key.strip() for key in keys.values()):
+        raise ConfigError("a key of at least one character", "an empty one", "Give --api-key KEY, or leave it out.")
+    if not keys and not is_loopback(host):
         raise ConfigError(f"a key, because {host} can be reached from other machines", "none",
-                          "Give --key SECRET, or leave --host out to serve this machine only.")  # fmt: skip
+                          "Give --api-key KEY, or leave --host out to serve this machine only.")  # fmt: skip
 
 
 def is_loopback(host: str) -> bool:
@@ -92,8 +92,14 @@ class _Server(uvicorn.Server):
         self.ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self.app.state.worker.close()
+        close_workers(self.app)
         super().handle_exit(sig, frame)
+
+
+def close_workers(app: FastAPI) -> None:
+    """Ends the running requests of all models."""
+    for worker in app.state.workers:
+        worker.close()
 
 
 def serve_until_stopped(app: FastAPI, held: socket.socket, ready: Callable[[], None]) -> None:
@@ -117,7 +123,7 @@ def serving(app: FastAPI, held: socket.socket) -> Generator[None]:
     try:
         yield
     finally:
-        app.state.worker.close()
+        close_workers(app)
         server.should_exit = True
         thread.join(timeout=10)
         held.close()

@@ -15,7 +15,7 @@ T = TypeVar("T")
 Made = TypeVar("Made", covariant=True)
 
 
-class LineFull(Exception):
+class QueueFull(Exception):
     """As many jobs wait as may."""
 
 
@@ -79,13 +79,13 @@ class Job(AsyncIterator[list[T]]):
 
 
 class Worker(Generic[T]):
-    """Runs jobs that make items of type `T`; `step` makes some for all that run. `most` jobs run at once, and
+    """Runs jobs that make items of type `T`; `step` makes some for all that run. `max_running` jobs run at once, and
     `waiting` may stand in line behind them, in the order in which they came."""
 
-    def __init__(self, step: Callable[[], object], *, waiting: int = 64, most: int = 128) -> None:
-        self.step, self.waiting, self.most = step, waiting, most
+    def __init__(self, step: Callable[[], object], *, waiting: int = 64, max_running: int = 128) -> None:
+        self.step, self.waiting, self.max_running = step, waiting, max_running
         self.running: dict[Job[T], Source[T] | None] = {}
-        self._line: deque[Job[T]] = deque()
+        self._queue: deque[Job[T]] = deque()
         self._changed = threading.Condition()
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -93,18 +93,18 @@ class Worker(Generic[T]):
     def submit(self, make: Callable[[], Source[T]]) -> Job[T]:
         """Puts a job in line; `make` is called, and what it gives is used, by the worker's thread only.
 
-        Raises `LineFull` when `waiting` jobs stand there, `Closed` when the worker is closed.
+        Raises `QueueFull` when `waiting` jobs stand there, `Closed` when the worker is closed.
         """
         with self._changed:
             if self._stopping:
                 raise Closed
-            if len(self._line) >= self.waiting:
-                raise LineFull
+            if len(self._queue) >= self.waiting:
+                raise QueueFull
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="model", daemon=True)
                 self._thread.start()
-            job = Job(make, self._leave)
-            self._line.append(job)
+            job = Job(make, self._remove)
+            self._queue.append(job)
             self._changed.notify()
         return job
 
@@ -112,8 +112,8 @@ class Worker(Generic[T]):
         """Ends every job: those that run after the step at hand, those that wait at once."""
         with self._changed:
             self._stopping = True
-            _wake([(job, (), Closed()) for job in self._line])
-            self._line.clear()
+            _wake([(job, (), Closed()) for job in self._queue])
+            self._queue.clear()
             self._changed.notify()
 
     def join(self, seconds: float) -> None:
@@ -121,10 +121,10 @@ class Worker(Generic[T]):
         if self._thread:
             self._thread.join(seconds)
 
-    def _leave(self, job: Job[T]) -> None:
+    def _remove(self, job: Job[T]) -> None:
         with self._changed:
-            if job in self._line:
-                self._line.remove(job)
+            if job in self._queue:
+                self._queue.remove(job)
 
     def _work(self) -> None:
         while self._take():
@@ -139,9 +139,9 @@ class Worker(Generic[T]):
     def _take(self) -> bool:
         """Lets jobs in from the line, waiting while there is nothing to do; false at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._line or self.running or self._stopping)
-            while self._line and len(self.running) < self.most:
-                self.running[self._line.popleft()] = None
+            self._changed.wait_for(lambda: self._queue or self.running or self._stopping)
+            while self._queue and len(self.running) < self.max_running:
+                self.running[self._queue.popleft()] = None
             return not self._stopping
 
     def _collected(self) -> list[Outcome[T]]:
@@ -180,11 +180,11 @@ def _wake(outcomes: Sequence[Outcome[T]]) -> None:
     loops: dict[asyncio.AbstractEventLoop, list[Outcome[T]]] = defaultdict(list)
     for outcome in outcomes:
         loops[outcome[0].loop].append(outcome)
-    for loop, told in loops.items():
+    for loop, outcomes in loops.items():
         try:
-            loop.call_soon_threadsafe(_deliver, told)
+            loop.call_soon_threadsafe(_deliver, outcomes)
         except RuntimeError:  # the callers' event loop has ended, and the callers with it
-            for job, _, _ in told:
+            for job, _, _ in outcomes:
                 job.closed.set()
 
 

@@ -47,6 +47,8 @@ class Chat:
     """the same seed and the same words give the same replies"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
+    draft: Path | None = None
+    """a smaller model with the same tokenizer: the text is the same, and comes sooner where it is often right"""
 
     def __post_init__(self) -> None:
         asked_of(self, Sampling())
@@ -57,7 +59,7 @@ def run(config: Chat) -> None:
     from gptwright.pipelines.load import load_decoder
 
     folder = resolve_model(config.model)
-    model = load_decoder(folder, dtype=config.dtype)
+    model = load_decoder(folder, dtype=config.dtype, draft=config.draft)
     if model.tokenizer.special_tokens.chat_template is None:
         raise ArtifactError("a model with a chat template", f"{folder}, which has none: it was not taught to chat",
                             "Use one that was, or continue texts with gptwright generate.")  # fmt: skip
@@ -103,10 +105,10 @@ class ChatSession:
         """What was written, and whether somebody stopped it. The engine is asked to stop between two steps."""
         written = ""
         try:
-            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as pieces:
-                for piece in pieces:
-                    written += piece.text
-                    write(piece.text)
+            with stop_request() as stop, closing(self.model.stream_chat(shown, self.model.sampling)) as chunks:
+                for chunk in chunks:
+                    written += chunk.text
+                    write(chunk.text)
                     if stop:
                         break
         except KeyboardInterrupt:
@@ -117,7 +119,7 @@ class ChatSession:
 
     def _fitted(self, messages: "list[Message]") -> "list[Message]":
         """The conversation, or as much of it as the model can read; what is left out is told once."""
-        shown = self.model.fitted(messages, self.model.sampling)
+        shown = self.model.truncated(messages, self.model.sampling)
         fits = len(self.model.chat_ids(shown)) < self.model.context  # else it is the question that is too long
         if len(shown) < len(messages) and fits and not self.shortened:
             self.shortened = True

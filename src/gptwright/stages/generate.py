@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.stages.resolve import resolve_model
 
 if TYPE_CHECKING:
-    from gptwright.inference.stream import Piece
+    from gptwright.inference.stream import Chunk
     from gptwright.pipelines.model import Model
     from gptwright.text.jsonl import Line
 
@@ -57,6 +58,8 @@ class Generate:
     """of a PROMPT: every token as JSON, with the model's own log-probability and so many of the likeliest"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
+    draft: Path | None = None
+    """a smaller model with the same tokenizer: the text is the same, and comes sooner where it is often right"""
 
     def __post_init__(self) -> None:
         if bool(self.prompt) == bool(self.prompts):
@@ -77,8 +80,8 @@ def run(config: Generate) -> None:
     from gptwright.pipelines.translator import Translator
 
     sampling = sampling_of(config)
-    source = resolve_model(config.model)
-    model = load_decoder(source, dtype=config.dtype) if config.prompts else load(source, dtype=config.dtype)
+    opened = partial(load_decoder, draft=config.draft) if config.prompts or config.draft else load
+    model = opened(resolve_model(config.model), dtype=config.dtype)
     if isinstance(model, Translator):
         print(model.generate(config.prompt))
         return
@@ -87,8 +90,8 @@ def run(config: Generate) -> None:
     if config.prompts:
         _answer_file(config, model, sampling)
         return
-    for piece in model.stream(config.prompt, sampling):
-        _show(piece, model, sampling)
+    for chunk in model.stream(config.prompt, sampling):
+        _show(chunk, model, sampling)
     if sampling.logprobs is None:
         print()
 
@@ -101,14 +104,14 @@ def sampling_of(config: Generate) -> Sampling:
                     stop=config.stop, seed=seed, logprobs=config.logprobs)  # fmt: skip
 
 
-def _show(piece: "Piece", model: "Model", sampling: Sampling) -> None:
+def _show(chunk: "Chunk", model: "Model", sampling: Sampling) -> None:
     """The piece's text, or its tokens, one a line."""
     if sampling.logprobs is None:
-        print(piece.text, end="", flush=True)
+        print(chunk.text, end="", flush=True)
         return
-    from gptwright.serving.logprobs import chat_logprobs, spelled
+    from gptwright.serving.logprobs import chat_logprobs, token_speller
 
-    for token in chat_logprobs(piece.tokens, spelled(model.tokenizer))["content"]:
+    for token in chat_logprobs(chunk.tokens, token_speller(model.tokenizer))["content"]:
         print(json.dumps(token, ensure_ascii=False), flush=True)
 
 

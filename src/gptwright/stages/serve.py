@@ -6,12 +6,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import tyro
 
 from gptwright.configs.validation import Dtype
-from gptwright.foundations.errors import ResourceError
+from gptwright.foundations.errors import ConfigError, ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.foundations.settings import Port, Range, settings
@@ -22,29 +22,35 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from gptwright.pipelines.model import Model
+
 
 @settings
 class Serve:
     """Serve a model: OpenAI-compatible API and chat page."""
 
-    model: tyro.conf.Positional[Path | None] = None
-    """folder of a stage, of a run (its last model), or of Hugging Face; without it the newest model under runs/"""
+    models: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """folders of stages, of runs (their last model), or of Hugging Face; without any the newest model under runs/"""
     host: str = "127.0.0.1"
-    """address to listen on; any but this machine's own needs --key"""
+    """address to listen on; any but this machine's own needs an API key"""
     port: Port = 8000
     """port to listen on; 0 takes any free one"""
-    key: str | None = None
+    api_key: str | None = None
     """what callers must send as `Authorization: Bearer KEY`"""
+    api_keys: Path | None = None
+    """JSON file of several keys, {"NAME": "KEY"}; feedback is stored with the name"""
     feedback: Path | None = None
-    """file for the ratings; feedback.jsonl beside the model's stage folder when not given"""
+    """file for the ratings; feedback.jsonl beside the first model's stage folder when not given"""
     examples: Path | None = None
-    """prompts that the page offers; examples.jsonl beside the model's stage folder when it is there"""
+    """prompts that the page offers; examples.jsonl beside the first model's stage folder when it is there"""
     dtype: Dtype = "auto"
     """number format in which the model writes"""
-    memory_gb: Annotated[float, Range(0, 10**6, above=True)] = 1.0
-    """memory for keys and values of the texts that are written, and of beginnings that may come again"""
-    at_once: Annotated[int, Range(1, 10**5)] = 128
-    """texts written side by side; further ones wait"""
+    draft: Path | None = None
+    """a smaller model with the same tokenizer: the text is the same, and comes sooner where it is often right"""
+    kv_cache_gb: Annotated[float, Range(0, 10**6, above=True)] = 1.0
+    """GiB for keys and values: of requests that run, and of prefixes that may come again; each model has as much"""
+    max_requests: Annotated[int, Range(1, 10**5)] = 128
+    """requests of a model that run at once; others wait"""
 
 
 def run(config: Serve) -> None:
@@ -53,7 +59,8 @@ def run(config: Serve) -> None:
 
     with take_port(config.host, config.port) as held:
         app, address, name = _prepared(config, held)
-        serve_until_stopped(app, held, lambda: _announce(address, name, config.key))
+        needs_key = bool(config.api_key or config.api_keys)
+        serve_until_stopped(app, held, lambda: _announce(address, name, needs_key))
     say("stopped")
 
 
@@ -73,28 +80,51 @@ def serve_beside(config: Serve) -> Generator[None]:
 
 
 def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
-    """The application, its address and the model's name, once the port is ours."""
+    """The application, its address and the first model's name, once the port is ours."""
+    from gptwright.serving.middleware import LOOPBACK
     from gptwright.serving.server import check_public, is_loopback
 
-    check_public(config.host, config.key)
-    folder = resolve_model(config.model)
-    config = replace(config, model=folder)
-    from gptwright.pipelines.load import load_decoder
+    keys = read_keys(config)
+    check_public(config.host, keys)
+    folders = [resolve_model(given) for given in config.models or (None,)]
+    config = replace(config, models=tuple(folders))
     from gptwright.serving.api import create_app
-    from gptwright.serving.middleware import LOOPBACK
+    from gptwright.serving.feedback import FeedbackFile
 
-    model = load_decoder(folder, dtype=config.dtype)
-    model.memory_gb, model.at_once = config.memory_gb, config.at_once
-    warn_of_base(folder)
+    models = _load(config)
     hosts = LOOPBACK if is_loopback(config.host) else None
-    app = create_app(model, feedback_path(config), examples=_examples(config), key=config.key, hosts=hosts)
-    return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", model.name
+    app = create_app(models, FeedbackFile(feedback_path(config)), examples=_examples(config), keys=keys, hosts=hosts)
+    return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", next(iter(models))
+
+
+def _load(config: Serve) -> "dict[str, Model]":
+    """The models by name: that of their folder, or the whole path where two folders have one name."""
+    from gptwright.pipelines.load import load_decoder
+
+    models: dict[str, Model] = {}
+    for folder in config.models:
+        model = load_decoder(folder, dtype=config.dtype, draft=config.draft)
+        model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
+        warn_of_base(folder)
+        models[str(folder) if model.name in models else model.name] = model
+    return models
+
+
+def read_keys(config: Serve) -> dict[str, str]:
+    """The API keys by name. Raises `ConfigError` for a file of another kind."""
+    from gptwright.foundations.atomic_io import read_json
+
+    keys: object = read_json(config.api_keys) if config.api_keys else {}
+    found = cast("dict[str, object]", keys) if isinstance(keys, dict) else {"": None}
+    if not all(name and isinstance(key, str) for name, key in found.items()):
+        raise ConfigError(f'{{"NAME": "KEY"}} in {config.api_keys}', "something else", "Correct the file.")
+    own = {"key": config.api_key} if config.api_key is not None else {}
+    return cast("dict[str, str]", found) | own
 
 
 def feedback_path(config: Serve) -> Path:
-    """Where the thumbs go, of a model that is known."""
-    assert config.model
-    return config.feedback or run_folder(config.model) / "feedback.jsonl"
+    """The file for ratings, when the models are known."""
+    return config.feedback or run_folder(config.models[0]) / "feedback.jsonl"
 
 
 def run_folder(model: Path) -> Path:
@@ -107,8 +137,7 @@ def run_folder(model: Path) -> Path:
 def _examples(config: Serve) -> tuple[str, ...]:
     from gptwright.serving.suggested_prompts import read_examples
 
-    assert config.model
-    beside = run_folder(config.model) / "examples.jsonl"
+    beside = run_folder(config.models[0]) / "examples.jsonl"
     if config.examples is None and not beside.is_file():
         return ()
     return read_examples(config.examples or beside)
@@ -118,11 +147,11 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _announce(address: str, model: str, key: str | None) -> None:
+def _announce(address: str, model: str, needs_key: bool) -> None:
     print(address, flush=True)
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]}, ensure_ascii=False)
     lines = [f"curl {address}/v1/chat/completions", "-H 'Content-Type: application/json'"]
-    if key is not None:
+    if needs_key:
         lines.append('-H "Authorization: Bearer $KEY"')
     say(
         "\n".join(

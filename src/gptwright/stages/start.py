@@ -224,7 +224,7 @@ def _talk(config: Start, folder: Path) -> None:
 
     say(f"\nagain later: gptwright chat {folder}   or: gptwright serve {folder}")
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    with serve_beside(Serve(model=folder, port=config.port)) if config.serve else nullcontext():
+    with serve_beside(Serve(models=(folder,), port=config.port)) if config.serve else nullcontext():
         if terminal:
             converse(load_decoder(folder))
         elif config.serve:

@@ -60,7 +60,7 @@ function viewOf(message, isLast) {
   return messageView(message, words, {
     copy: (button) => copy(message, button),
     again: isLast ? again : null,
-    rate: (thumb) => rate(message, thumb),
+    rate: (rating) => rate(message, rating),
   });
 }
 
@@ -200,17 +200,17 @@ function copyWithoutClipboard(text) {
   field.remove();
 }
 
-async function rate(message, thumb) {
-  const before = message.thumb;
-  message.thumb = thumb;
+async function rate(message, rating) {
+  const before = message.rating;
+  message.rating = rating;
   redraw(message);
-  at("messages").querySelector(`[data-id="${message.id}"] [data-act=${thumb}]`).focus();
+  at("messages").querySelector(`[data-id="${message.id}"] [data-act=${rating}]`).focus();
   try {
     const rated = conversation(message.system ?? "", message.from ?? 0, messages.indexOf(message) + 1);
-    await server.rate(store.getKey(), { id: message.id, conversation: rated, thumb });
+    await server.rate(store.getKey(), { id: message.id, conversation: rated, rating });
     at("live").textContent = words.saved;
   } catch {
-    message.thumb = before;
+    message.rating = before;
     redraw(message);
     notice(words.notSaved);
   }

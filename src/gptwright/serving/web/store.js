@@ -18,7 +18,7 @@ function load(name, otherwise) {
 const readable = (message) =>
   (message?.role === "user" || message?.role === "assistant") && typeof message.content === "string";
 
-// A message: { id, role, content }; an answer also has { tokens, rate, finish, from, thumb }, where `from` is the
+// A message: { id, role, content }; an answer also has { tokens, rate, finish, from, rating }, where `from` is the
 // number of the first message that the model was shown.
 export const messages = [load(CHAT, [])].flat().filter(readable);
 export const settings = { ...defaults, ...load(SETTINGS, {}) };

@@ -9,7 +9,7 @@ export const strings = {
     settings: "Settings",
     close: "Close",
     welcome: "What would you like to ask?",
-    welcomeMore: "Rate the answers with the thumbs: what you say is how the model gets better.",
+    welcomeMore: "Rate the answers with thumbs up or down: what you say is how the model gets better.",
     examples: "Questions to begin with",
     conversation: "Conversation",
     placeholder: "Write a message",

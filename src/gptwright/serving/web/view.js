@@ -52,9 +52,9 @@ function tools(message, words, acts) {
   row.className = "tools";
   row.append(button("copy", words.copy, acts.copy));
   if (acts.again) row.append(button("again", words.again, acts.again));
-  for (const thumb of ["up", "down"]) {
-    const made = button(thumb, words[thumb], () => acts.rate(thumb));
-    made.setAttribute("aria-pressed", String(message.thumb === thumb));
+  for (const rating of ["up", "down"]) {
+    const made = button(rating, words[rating], () => acts.rate(rating));
+    made.setAttribute("aria-pressed", String(message.rating === rating));
     row.append(made);
   }
   const facts = document.createElement("span");

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gptwright.inference.reply import Reply, StopTexts
+from gptwright.inference.detokenizer import Detokenizer, StopTexts
 from gptwright.inference.sampling import Sampling
 from gptwright.tokenizers import bytefallback
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -18,25 +18,25 @@ def fed(parts: list[str], stop_texts: tuple[str, ...]) -> tuple[str, bool]:
     reader, shown = StopTexts(stop_texts), ""
     for part in parts:
         shown += reader.feed(part)
-        if reader.met:
+        if reader.matched:
             return shown, True
     return shown + reader.rest(), False
 
 
 @given(letters, stops, st.lists(st.integers(0, 14), max_size=6))
 def test_where_the_text_was_split_changes_nothing(text: str, stop_texts: tuple[str, ...], cuts: list[int]) -> None:
-    borders = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    borders = [0, *sorted(min(hit_stop_text, len(text)) for hit_stop_text in cuts), len(text)]
     parts = [text[a:b] for a, b in pairwise(borders)]
     assert fed(parts, stop_texts) == fed([text], stop_texts) == fed(list(text), stop_texts)
 
 
 @given(letters, stops, letters)
 def test_what_was_shown_is_the_beginning_and_holds_no_stop(text: str, stop_texts: tuple[str, ...], more: str) -> None:
-    shown, met = fed([text, more], stop_texts)
+    shown, matched = fed([text, more], stop_texts)
     assert (text + more).startswith(shown)
     assert not any(stop in shown for stop in stop_texts)
-    assert met == any(stop in text + more for stop in stop_texts)
-    assert met or shown == text + more
+    assert matched == any(stop in text + more for stop in stop_texts)
+    assert matched or shown == text + more
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,16 @@ def test_text_is_held_back_only_while_it_could_begin_a_stop(
     found: list[str] = []
     for part in parts:
         found.append(reader.feed(part))
-        if reader.met:
+        if reader.matched:
             break
     assert found == shown
 
 
-def read(tokenizer: Tokenizer, tokens: list[int], sampling: Sampling, *, begins: bool = True) -> tuple[list[str], str]:
+def read(
+    tokenizer: Tokenizer, tokens: list[int], sampling: Sampling, *, starts_text: bool = True
+) -> tuple[list[str], str]:
     """What each token showed, what came at the end, and why it ended."""
-    reply = Reply(tokenizer, sampling, begins=begins)
+    reply = Detokenizer(tokenizer, sampling, starts_text=starts_text)
     shown: list[str] = []
     for token in tokens:
         shown.append(reply.feed(token))
@@ -95,4 +97,4 @@ def test_only_what_continues_a_text_keeps_its_space() -> None:
     tokenizer = bytefallback.train(["the cat sat on the mat " * 9], 275)
     the = tokenizer.encode("the")
     assert read(tokenizer, the, Sampling())[0] == ["the", ""]
-    assert read(tokenizer, the, Sampling(), begins=False)[0] == [" the", ""]
+    assert read(tokenizer, the, Sampling(), starts_text=False)[0] == [" the", ""]

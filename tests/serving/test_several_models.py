@@ -1,0 +1,79 @@
+"""Several models and several keys behind one server."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.serving.conftest import FakeModel
+
+from gptwright.serving.api import create_app
+from gptwright.serving.feedback import Feedback, FeedbackStore
+
+CHAT = [{"role": "user", "content": "Hi"}]
+
+
+def ask(client: Any, path: str, body: Any = None, key: str | None = None, **options: Any) -> httpx.Response:
+    async def go() -> httpx.Response:
+        async with client(**options) as c:
+            headers = {"authorization": f"Bearer {key}"} if key else {}
+            return await (c.get(path, headers=headers) if body is None else c.post(path, json=body, headers=headers))
+
+    return asyncio.run(go())
+
+
+def test_each_model_answers_by_its_name(client: Any, model: FakeModel) -> None:
+    other = FakeModel(reply="from the other")
+    listed = ask(client, "/v1/models", more={"second": other}).json()["data"]
+    assert [card["id"] for card in listed] == [model.name, "second"]
+    for name, reply in ((model.name, model.reply), ("second", other.reply)):
+        answer = ask(client, "/v1/chat/completions", {"model": name, "messages": CHAT}, more={"second": other}).json()
+        assert (answer["model"], answer["choices"][0]["message"]["content"]) == (name, reply)
+        assert ask(client, f"/v1/models/{name}", more={"second": other}).json()["id"] == name
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/feedback"])
+def test_an_unknown_model_is_404_with_the_names(client: Any, model: FakeModel, path: str) -> None:
+    rated = {"conversation": [*CHAT, {"role": "assistant", "content": "x"}], "rating": "up"}
+    body = {"model": "third"} | ({"messages": CHAT} if path.startswith("/v1") else rated)
+    answer = ask(client, path, body, more={"second": FakeModel()})
+    error = answer.json()["error"]
+    assert answer.status_code == 404 and error["code"] == "model_not_found" and error["param"] == "model"
+    assert f"'{model.name}', 'second'" in error["message"]
+
+
+def test_feedback_says_which_model_and_whose_key(client: Any, feedback: Path) -> None:
+    keys = {"anna": "secret-a", "ben": "secret-b"}
+    for model, key in (("second", "secret-b"), (None, "secret-a")):
+        body = {"conversation": [*CHAT, {"role": "assistant", "content": "x"}], "rating": "up", "model": model}
+        assert ask(client, "/feedback", body, key, more={"second": FakeModel()}, keys=keys).status_code == 200
+    lines = [json.loads(line) for line in feedback.read_text().splitlines()]
+    assert [(line["model"], line["user"]) for line in lines] == [("second", "ben"), ("tiny", "anna")]
+    assert ask(client, "/v1/models", key="secret-c", keys=keys).status_code == 401
+
+
+def test_another_store_may_keep_the_feedback(model: FakeModel) -> None:
+    class Listed:
+        def __init__(self) -> None:
+            self.kept: list[tuple[Any, ...]] = []
+
+        def add(self, *rated: Any) -> str:
+            self.kept.append(rated)
+            return "7"
+
+        def read(self) -> tuple[Feedback, ...]:
+            return ()
+
+    store = Listed()
+    assert isinstance(store, FeedbackStore)
+
+    async def go() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app({"tiny": model}, store))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as c:
+            body = {"conversation": [*CHAT, {"role": "assistant", "content": "x"}], "rating": "down"}
+            return await c.post("/feedback", json=body)
+
+    assert asyncio.run(go()).json() == {"id": "7", "rating": "down"}
+    assert [rated[1:] for rated in store.kept] == [("down", "tiny", None, None)]
