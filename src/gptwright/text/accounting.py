@@ -6,7 +6,6 @@ Law: documents in = to train on + held out + dropped, and the same for character
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from gptwright.text.documents import UTF8, Document
 from gptwright.text.split import Split
@@ -26,7 +25,7 @@ class SourceStats:
     cut_lines: Counter[str] = field(default_factory=Counter[str])
     cut_characters: Counter[str] = field(default_factory=Counter[str])
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The figures as they stand in sources.json."""
         kept = {"documents": self.documents, "characters": self.characters, "bytes": self.bytes}
         return {

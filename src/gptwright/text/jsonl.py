@@ -3,7 +3,7 @@
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ _HALVES = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2
 class Line(dict[str, Any]):
     """An object of a file; `where` says on which line of which file it stands."""
 
-    def __init__(self, fields: dict[str, Any], where: str) -> None:
+    def __init__(self, fields: Mapping[str, object], where: str) -> None:
         super().__init__(fields)
         self.where = where
 
@@ -46,7 +46,7 @@ def read_objects(path: Path) -> list[Line]:
     return found
 
 
-def write_objects(path: Path, objects: Iterable[dict[str, Any]]) -> None:
+def write_objects(path: Path, objects: Iterable[Mapping[str, object]]) -> None:
     """Writes the file whole or not at all."""
     write_text(path, "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in objects))
 

@@ -2,7 +2,6 @@
 "train" by itself."""
 
 import re
-from typing import Any
 
 from gptwright.foundations.errors import InputError, nearest
 from gptwright.text.split import Split
@@ -13,7 +12,7 @@ HELDOUT = ("heldout", "held-out", "holdout", "hold-out", "test", "testing", "val
 SPLITS: dict[str, Split] = {**dict.fromkeys(TRAIN, "train"), **dict.fromkeys(HELDOUT, "heldout")}
 
 
-def read_split(value: Any, where: str) -> Split | None:
+def read_split(value: object, where: str) -> Split | None:
     """The split that a field "split" names, in any letter case; None for null and empty text, which name none.
 
     Raises `InputError` naming the line for anything else.

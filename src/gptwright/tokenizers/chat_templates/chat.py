@@ -49,7 +49,7 @@ def _template(tokenizer: Tokenizer) -> str:
     return tokenizer.special_tokens.chat_template
 
 
-def read_messages(value: Any, where: str) -> list[Message]:
+def read_messages(value: object, where: str) -> list[Message]:
     """Checks a list of messages from outside. Raises `InputError` naming the place and what is wrong there."""
     if not isinstance(value, list) or not value:
         raise InputError(
@@ -58,7 +58,7 @@ def read_messages(value: Any, where: str) -> list[Message]:
     return [_message(item, f"message {i + 1} of {where}") for i, item in enumerate(cast("list[Any]", value))]
 
 
-def read_prompt(fields: Mapping[str, Any], where: str) -> list[Message]:
+def read_prompt(fields: Mapping[str, object], where: str) -> list[Message]:
     """The conversation that a line asks to be answered: its "messages", or its "prompt" as the user's words.
 
     Raises `InputError` naming the place when there is neither, when both are there and differ, or when the assistant

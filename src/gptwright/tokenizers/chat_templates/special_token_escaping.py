@@ -191,7 +191,7 @@ def unescape(value: Any) -> Any:
     return _unescaped(value)
 
 
-def escaping_of(value: Any) -> Escaping | None:
+def escaping_of(value: object) -> Escaping | None:
     """The escaping of the first escaped text in the value."""
     if isinstance(value, EscapedText):
         return value.escaping
@@ -199,7 +199,7 @@ def escaping_of(value: Any) -> Escaping | None:
     return next((found for part in parts if (found := escaping_of(part))), None)
 
 
-def on_unescaped_text(function: Callable[..., Any]) -> Callable[..., Any]:
+def on_unescaped_text(function: Callable[..., object]) -> Callable[..., object]:
     """A function of texts that sees the true ones; a text that it makes of people's is people's again."""
 
     @wraps(function)
@@ -213,7 +213,7 @@ def on_unescaped_text(function: Callable[..., Any]) -> Callable[..., Any]:
     return look
 
 
-def joined(parts: Iterable[Any]) -> str:
+def joined(parts: Iterable[object]) -> str:
     """`"".join` that keeps escaped text escaped."""
     texts = [part if isinstance(part, str) else str(part) for part in parts]
     escaping = next((text.escaping for text in texts if isinstance(text, EscapedText)), None)

@@ -46,7 +46,7 @@ class GGUFVocabulary:
         return [token for token, type_ in zip(self.tokens, self.types, strict=True) if type_ in types]
 
 
-def tokenizer_of(metadata: Mapping[str, Any]) -> tuple[Backend, SpecialTokens]:
+def tokenizer_of(metadata: Mapping[str, object]) -> tuple[Backend, SpecialTokens]:
     """The tokenizer that a file's values describe, and its special tokens.
 
     Bytes that a "gpt2" vocabulary has no character for are left out of a text, as in the original.
@@ -76,7 +76,7 @@ def _added_token(token: str, special: bool) -> AddedToken:
     return AddedToken(token, normalized=False, special=special)
 
 
-def _vocabulary(metadata: Mapping[str, Any]) -> GGUFVocabulary:
+def _vocabulary(metadata: Mapping[str, object]) -> GGUFVocabulary:
     tokens = _array(metadata, "tokens", str)
     types = _array(metadata, "token_type", int, len(tokens))
     ids = {token: i for i, token in enumerate(tokens)}
@@ -91,7 +91,7 @@ def _vocabulary(metadata: Mapping[str, Any]) -> GGUFVocabulary:
     return GGUFVocabulary(tokens=tokens, types=types, ids=ids)
 
 
-def _array(metadata: Mapping[str, Any], name: str, kind: type, length: int | None = None) -> tuple[Any, ...]:
+def _array(metadata: Mapping[str, object], name: str, kind: type, length: int | None = None) -> tuple[Any, ...]:
     found: Any = metadata.get(GGML + name)
     if not isinstance(found, tuple) or not found or any(type(entry) is not kind for entry in found):
         got = "no such value" if found is None else ascii(found)[:60]
@@ -101,7 +101,7 @@ def _array(metadata: Mapping[str, Any], name: str, kind: type, length: int | Non
     return found
 
 
-def _pre_tokenizer(metadata: Mapping[str, Any]) -> PreTokenizerSpec:
+def _pre_tokenizer(metadata: Mapping[str, object]) -> PreTokenizerSpec:
     name = metadata.get(f"{GGML}pre")
     if not isinstance(name, str) or name not in PRETOKENIZERS:
         got = "none" if name is None else ascii(name)[:60]
@@ -110,7 +110,7 @@ def _pre_tokenizer(metadata: Mapping[str, Any]) -> PreTokenizerSpec:
     return PRETOKENIZERS[name]
 
 
-def _byte_level(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec) -> Backend:
+def _byte_level(metadata: Mapping[str, object], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec) -> Backend:
     characters = set(pre_tokenizers.ByteLevel.alphabet())
     for token, type_ in zip(vocabulary.tokens, vocabulary.types, strict=True):
         if type_ == NORMAL and not characters.issuperset(token):
@@ -129,7 +129,7 @@ def _byte_level(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: P
     return backend
 
 
-def _byte_fallback(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec) -> Backend:
+def _byte_fallback(metadata: Mapping[str, object], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec) -> Backend:
     # A space before every text, as SentencePiece and llama.cpp put it; transformers leaves it out before another space.
     spaced = metadata.get(f"{GGML}add_space_prefix", True) is not False
     unknown = vocabulary.of(UNKNOWN)
@@ -149,7 +149,7 @@ def _byte_fallback(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec
     return backend
 
 
-def _implied_merges(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary) -> list[tuple[str, str]]:
+def _implied_merges(metadata: Mapping[str, object], vocabulary: GGUFVocabulary) -> list[tuple[str, str]]:
     """Every way to make a piece of two others: the best score first, as SentencePiece merges."""
     scores = _array(metadata, "scores", float, len(vocabulary.tokens))
     if not all(math.isfinite(score) for score in scores):
@@ -167,7 +167,7 @@ def _implied_merges(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary) -> 
 
 
 def _special_tokens(
-    metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec
+    metadata: Mapping[str, object], vocabulary: GGUFVocabulary, spec: PreTokenizerSpec
 ) -> tuple[SpecialTokens, GGUFVocabulary]:
     """The special tokens by their use, and the vocabulary with all of those marked as special."""
     # The file spells separator so.
@@ -195,14 +195,14 @@ def _special_tokens(
     return special_tokens, replace(vocabulary, types=tuple(types))
 
 
-def _chat_template(metadata: Mapping[str, Any]) -> str | None:
+def _chat_template(metadata: Mapping[str, object]) -> str | None:
     found = metadata.get("tokenizer.chat_template")
     if found is not None and not isinstance(found, str):
         raise ArtifactError("a text as tokenizer.chat_template", ascii(found)[:60], REMEDY)
     return found
 
 
-def _stop_tokens(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, eos: str) -> tuple[str, ...]:
+def _stop_tokens(metadata: Mapping[str, object], vocabulary: GGUFVocabulary, eos: str) -> tuple[str, ...]:
     """What ends a text and what ends a turn: as the file says, and tokens with the usual names."""
     turns = [_token(metadata, name, vocabulary) for name in ("eot_token_id", "eom_token_id")]
     special = set(vocabulary.of(CONTROL, USER))
@@ -210,7 +210,7 @@ def _stop_tokens(metadata: Mapping[str, Any], vocabulary: GGUFVocabulary, eos: s
     return tuple(dict.fromkeys([eos, *(token for token in turns if token), *known]))
 
 
-def _token(metadata: Mapping[str, Any], name: str, vocabulary: GGUFVocabulary) -> str | None:
+def _token(metadata: Mapping[str, object], name: str, vocabulary: GGUFVocabulary) -> str | None:
     """The token whose id the file gives under this name."""
     i = metadata.get(GGML + name)
     if i is None:

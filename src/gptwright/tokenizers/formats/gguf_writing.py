@@ -15,7 +15,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 REMEDY = "Export it with --to hf."
 
 
-def values_of(tokenizer: Tokenizer, vocab: int) -> dict[str, Any]:
+def values_of(tokenizer: Tokenizer, vocab: int) -> dict[str, object]:
     """The values, with a filler for every id below `vocab`, the rows of the model's embedding, that has no token.
 
     Raises `ArtifactError` for a kind, or a way to cut texts, that llama.cpp does not know.
@@ -34,7 +34,7 @@ def values_of(tokenizer: Tokenizer, vocab: int) -> dict[str, Any]:
         raise ArtifactError("a byte-level or byte-fallback tokenizer, to leave as GGUF", "another kind", REMEDY)
     kinds = _token_types(tokenizer, tokens, model)
     values |= {"tokens": tuple(tokens), "token_type": kinds, **_special_ids(tokenizer)}
-    named = {GGML + key: value for key, value in values.items()}
+    named: dict[str, object] = {GGML + key: value for key, value in values.items()}
     template = tokenizer.special_tokens.chat_template
     return named if template is None else named | {"tokenizer.chat_template": template}
 
