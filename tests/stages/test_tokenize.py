@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,3 +146,20 @@ def test_tokens_that_the_tokenizer_does_not_know_train_nothing(
     tokens = forged(tokenized, tmp_path / "tokens", **meta)
     assert says in refused("pretrain", "--tokens", tokens, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_further_special_tokens_come_after_the_vocabulary(
+    gptwright: Callable[..., Any], refused: Callable[..., str], prepared: Path, tokenized: Path, tmp_path: Path
+) -> None:
+    new = ["<|fim_prefix|>", "<|fim_suffix|>", "<|image|>"]
+    gptwright("tokenize", "--text", prepared, "--vocab", 300, "--special-tokens", *new, "--out", tmp_path / "out")
+    found = open_tokenizer(tmp_path / "out")
+    assert [found.special_id(token) for token in new] == [300, 301, 302] and found.vocab == 303
+    assert finished_stage(tmp_path / "out")["metrics"]["vocab"] == 303
+    old, same = open_tokens(tokenized, "train"), open_tokens(tmp_path / "out", "train", found)
+    assert old.window(0, len(old)).tolist() == same.window(0, len(same)).tolist()
+    for names, says in ((["a b"], "without spaces"), (["<a>", "<a>"], "twice"), ([END_OF_TEXT], "has already")):
+        assert says in refused("tokenize", "--text", prepared, "--vocab", 300, "--special-tokens", *names,
+                               "--out", tmp_path / "bad")  # fmt: skip
+    assert "no weights for new tokens" in refused("tokenize", "--text", prepared, "--model", tmp_path / "out",
+                                                  "--special-tokens", "<a>", "--out", tmp_path / "bad")  # fmt: skip

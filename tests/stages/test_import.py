@@ -13,7 +13,6 @@ import sentencepiece
 from gptwright.foundations.runs import finished_stage
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
 from gptwright.tokenizers.byte_unicode import unicode_to_bytes
-from gptwright.tokenizers.special_tokens import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 Do = Callable[..., None]
@@ -99,20 +98,3 @@ def test_half_of_a_pair(refused: Callable[..., str], files: dict[str, Path], tmp
     alone = tmp_path / "merges.txt"
     alone.write_bytes(files["merges.txt"].read_bytes())
     assert str(tmp_path / "vocab.json") in refused("import", alone, "--out", tmp_path / "out")
-
-
-def test_further_special_tokens_come_after_the_vocabulary(
-    do: Do, refused: Callable[..., str], prepared: Path, tokenized: Path, tmp_path: Path
-) -> None:
-    new = ["<|fim_prefix|>", "<|fim_suffix|>", "<|image|>"]
-    do("tokenize", "--text", prepared, "--vocab", 300, "--special-tokens", *new, "--out", tmp_path / "out")
-    found = open_tokenizer(tmp_path / "out")
-    assert [found.special_id(token) for token in new] == [300, 301, 302] and found.vocab == 303
-    assert finished_stage(tmp_path / "out")["metrics"]["vocab"] == 303
-    old, same = open_tokens(tokenized, "train"), open_tokens(tmp_path / "out", "train", found)
-    assert old.window(0, len(old)).tolist() == same.window(0, len(same)).tolist()
-    for names, says in ((["a b"], "without spaces"), (["<a>", "<a>"], "twice"), ([END_OF_TEXT], "has already")):
-        assert says in refused("tokenize", "--text", prepared, "--vocab", 300, "--special-tokens", *names,
-                               "--out", tmp_path / "bad")  # fmt: skip
-    assert "no weights for new tokens" in refused("tokenize", "--text", prepared, "--model", tmp_path / "out",
-                                                  "--special-tokens", "<a>", "--out", tmp_path / "bad")  # fmt: skip
