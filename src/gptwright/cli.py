@@ -49,7 +49,16 @@ COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "
 TOGETHER = ("pretrain", "run")  # what several processes can do together; of a recipe, its pretrain
 LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
 SECONDS_TO_SPEAK = 5
-TAKE_MEMORY = ("minutes", "batch_size", "episodes", "sequence_length", "max_tokens", "memory_gb", "at_once", "vocab")
+TAKE_MEMORY = (
+    "minutes",
+    "batch_size",
+    "episodes",
+    "sequence_length",
+    "max_tokens",
+    "kv_cache_gb",
+    "max_requests",
+    "vocab",
+)
 TRAINS = ("pretrain", "sft", "reward", "ppo")
 LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo", "import")
 TRACK = "who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"

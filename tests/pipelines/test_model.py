@@ -207,6 +207,6 @@ def test_a_draft_model_changes_no_text(network: GPT2, tokenizer: Tokenizer) -> N
 
 
 def test_a_draft_model_with_another_tokenizer_is_refused(model: Model) -> None:
-    other = bytefallback.train(["abc " * 50], 270)
+    other = bytefallback.train(["a cat sat on the mat " * 9], 275)
     with pytest.raises(ConfigError, match="a draft model with the tokenizer of tiny"):
         model.use_draft(Model(GPT2(replace(model.network.config, vocab=other.vocab)), other, "other"))

@@ -247,32 +247,36 @@ class Engine:
     def _sample(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> list[Request]:
         """Samples where a prompt is read to its end, and advances every request."""
         rows: list[SampleRow] = []
-        places: list[int] = []
+        positions: list[int] = []
         first_rows: dict[Request, int] = {}
         for work, end in zip(works, accumulate(work.count + len(work.drafts) for work in works), strict=True):
-            request, begin = work.request, end - work.count - len(work.drafts)
-            self._record_prompt_logprobs(work, states[begin:end])
-            if work.count == request.uncomputed and len(request.ids) == request.limit:
-                request.state, request.finish = states[end - 1].clone(), "length"
-            elif work.count == request.uncomputed and (asked := self._rows(work)):
-                first_rows[request] = len(rows)
-                rows += asked
-                places += range(end - len(asked), end)
-        drawn = sample(self.view.logits(states[torch.tensor(places, device=self.device)]), rows) if rows else None
+            self._record_prompt_logprobs(work, states[end - work.count - len(work.drafts) : end])
+            if work.count == work.request.uncomputed:
+                first_rows[work.request] = len(rows)
+                rows += self._rows(work, states[end - 1])
+                positions += range(end - (len(rows) - first_rows[work.request]), end)
+        at = torch.tensor(positions, device=self.device)
+        drawn = sample(self.view.logits(states[at]), rows) if rows else None
         for work in works:
-            work.request.computed += work.count
-            if drawn and work.request in first_rows:
-                self._accept(work, drawn, first_rows[work.request])
-            if work.request.finish:
-                self._leave(work.request)
+            request = work.request
+            request.computed += work.count
+            if drawn and request in first_rows and not request.finish:
+                self._accept(work, drawn, first_rows[request])
+            if request.finish:
+                self._leave(request)
         return [work.request for work in works]
 
-    def _rows(self, work: ScheduledWork) -> list[SampleRow]:
-        """The rows to sample for a request; none if its grammar allows nothing, which ends it."""
+    def _rows(self, work: ScheduledWork, state: Float[Tensor, "C"]) -> list[SampleRow]:
+        """The rows to sample for a request whose ids are read; none for one that ends here: its prompt is only read,
+        or its grammar allows nothing."""
+        request = work.request
+        if len(request.ids) == request.limit:
+            request.state, request.finish = state.clone(), "length"
+            return []
         try:
-            return self._decoding[work.request].rows(work.drafts)
+            return self._decoding[request].rows(work.drafts)
         except InputError as error:
-            work.request.finish, work.request.error = "error", error
+            request.finish, request.error = "error", error
             return []
 
     def _accept(self, work: ScheduledWork, drawn: SampleOutput, first: int) -> None:

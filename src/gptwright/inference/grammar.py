@@ -89,16 +89,6 @@ class Matcher:
         self._matcher, self._vocab, self._setting = matcher, vocab, setting
         self._stop_ids, self._extra_stop_ids = stop_ids, extra_stop_ids
 
-    @property
-    def may_end(self) -> bool:
-        """Whether what was said is an answer."""
-        return self._matcher.is_accepting()
-
-    @property
-    def must_end(self) -> bool:
-        """Whether nothing can be said any more: the next token is a stop id, and need not be drawn."""
-        return self._matcher.is_stopped()
-
     def accept(self, token: int) -> None:
         """The answer's next token, one that was allowed."""
         if token not in self._stop_ids | self._extra_stop_ids:

@@ -1,4 +1,4 @@
-"""A network prepared for writing: the same wiring and the same parameters, its matrices packed for speed.
+"""A network packed for inference: the same wiring and parameters, its matrices packed for speed.
 
 A decoding step reads every matrix once, so their size in memory is its speed: bf16 halves it, int8 and int4 again.
 What is packed is a copy, made anew by `refresh` after the parameters changed; everything else is shared.
@@ -25,10 +25,10 @@ LARGE = 30_000_000  # parameters from which on reading them, and no longer the c
 class PackedLinear(nn.Module):
     """A linear layer that computes with a packed copy of its matrix."""
 
-    def __init__(self, linear: nn.Linear, dtype: Format) -> None:
+    def __init__(self, linear: nn.Linear, format: Format) -> None:
         super().__init__()
         self.weight, self.bias = linear.weight, linear.bias
-        self.packed = pack(self.weight, dtype)
+        self.packed = pack(self.weight, format)
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
         return self.packed(x, self.bias)
@@ -40,8 +40,8 @@ class PackedLinear(nn.Module):
 class PackedVocabulary(Vocabulary):
     """Logits from a packed copy of the output matrix."""
 
-    def __init__(self, output: Float[Tensor, "V C"], dtype: Format) -> None:
-        self.packed = pack(output, dtype)
+    def __init__(self, output: Float[Tensor, "V C"], format: Format) -> None:
+        self.packed = pack(output, format)
 
     def scored(self, hidden: Float[Tensor, "*B C"], output: Float[Tensor, "V C"]) -> Float[Tensor, "*B V"]:
         return self.packed(hidden, out_dtype=torch.float32)
@@ -58,23 +58,28 @@ def auto_dtype(network: Decoder) -> str:
 
 
 def pack_model(network: Decoder, dtype: str) -> Decoder:
-    """A view of the network that computes in the format called `dtype`; "auto" is `auto_dtype`.
+    """A view of the network that computes in the number format `dtype`; "auto" is `auto_dtype`.
 
     The network itself where nothing is to be packed. Raises `ConfigError` for another name, and for a format that the
     network's matrices do not have where there is no packing.
     """
-    if dtype_of(network) not in ("float32", "bfloat16"):
-        raise ConfigError("a network in float32 or bfloat16", dtype_of(network), "Convert it first.")
+    own = dtype_of(network)
+    if own not in ("float32", "bfloat16"):
+        raise ConfigError("a network in float32 or bfloat16", own, "Convert it first.")
     dtype = auto_dtype(network) if dtype == "auto" else dtype
     if dtype not in KERNELS:
         raise ConfigError("a number format", f"'{dtype}'", nearest(dtype, KERNELS))
-    here = device_of(network).type == "cpu" and _is_whole(network)
-    if dtype == dtype_of(network) and not (here and KERNELS[dtype] in formats()):
+    can_pack = device_of(network).type == "cpu" and _is_whole(network)
+    if dtype == own and not (can_pack and KERNELS[dtype] in formats()):
         return network
-    if not here:
-        raise ConfigError(f"{dtype_of(network)}, the network's own format", dtype,
-                          "Others are packed for whole networks on a processor only.")  # fmt: skip
-    view = _copy_sharing_tensors(network)
+    if not can_pack:
+        raise ConfigError(f"{own}, the network's own format", dtype,
+                          "Others are packed for whole networks on a CPU only.")  # fmt: skip
+    return _pack(_copy_sharing_tensors(network), dtype)
+
+
+def _pack(view: Decoder, dtype: str) -> Decoder:
+    """Replaces the linear layers and the output matrix of the view by packed ones."""
     for module in list(view.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:

@@ -116,35 +116,36 @@ def sample(logits: Float[Tensor, "R V"], rows: Sequence[SampleRow]) -> SampleOut
 
 
 def _sample(logits: Float[Tensor, "R V"], rows: Sequence[SampleRow]) -> SampleOutput:
-    drawn = SampleOutput([0] * len(rows), [0.0] * len(rows), [{} for _ in rows], [0.0] * len(rows))
+    output = SampleOutput([0] * len(rows), [0.0] * len(rows), [{} for _ in rows], [0.0] * len(rows))
     wanted = [i for i, row in enumerate(rows) if row.sampling.needs_logprobs]
-    compared = [i for i, row in enumerate(rows) if row.sampling.sampled_logprobs]
+    tempered = [i for i, row in enumerate(rows) if row.sampling.sampled_logprobs]
     own = _select(logits, wanted).log_softmax(-1)
-    under_temperature = _apply_temperature(logits, rows, compared).log_softmax(-1)
+    under_temperature = _apply_temperature(logits, rows, tempered).log_softmax(-1)
     _process_logits(logits, rows)
+    _choose_tokens(logits, rows, output.tokens)
+    if wanted:
+        most = [rows[i].sampling.logprobs or 0 for i in wanted]
+        logprobs, top = _top_logprobs(own, [output.tokens[i] for i in wanted], most)
+        _scatter(output.logprobs, wanted, logprobs)
+        _scatter(output.top, wanted, top)
+    if tempered:
+        tokens = [output.tokens[i] for i in tempered]
+        _scatter(output.sampled_logprobs, tempered, _token_logprobs(under_temperature, tokens))
+    return output
+
+
+def _choose_tokens(logits: Float[Tensor, "R V"], rows: Sequence[SampleRow], tokens: list[int]) -> None:
+    """The likeliest token of greedy rows, and sampled ones of the others."""
     greedy = [i for i, row in enumerate(rows) if row.sampling.temperature == 0]
     if greedy:
         likeliest = _select(logits, greedy).max(-1)
         if likeliest.values.isnan().any():
             raise ArtifactError("logits that are numbers", "others", NOT_NUMBERS)
-        _scatter(drawn.tokens, greedy, likeliest.indices.tolist())
+        _scatter(tokens, greedy, likeliest.indices.tolist())
     warm = [i for i, row in enumerate(rows) if row.sampling.temperature > 0]
     if warm:
-        _scatter(
-            drawn.tokens,
-            warm,
-            _sample_warm(_apply_temperature(logits, rows, warm).softmax(-1), [rows[i] for i in warm]),
-        )
-    if wanted:
-        asked = [rows[i].sampling.logprobs or 0 for i in wanted]
-        logprobs, top = _top_logprobs(own, [drawn.tokens[i] for i in wanted], asked)
-        _scatter(drawn.logprobs, wanted, logprobs)
-        _scatter(drawn.top, wanted, top)
-    if compared:
-        _scatter(
-            drawn.sampled_logprobs, compared, _token_logprobs(under_temperature, [drawn.tokens[i] for i in compared])
-        )
-    return drawn
+        probabilities = _apply_temperature(logits, rows, warm).softmax(-1)
+        _scatter(tokens, warm, _sample_warm(probabilities, [rows[i] for i in warm]))
 
 
 def prompt_logprobs(

@@ -153,10 +153,7 @@ class CompletionParams(CallerFields):
 
         Raises `APIError` (400) for settings that make no sense together, and for ids beyond the vocabulary.
         """
-        for name, ids in (("logit_bias", self.logit_bias or {}), ("stop_token_ids", self.stop_token_ids or ())):
-            if any(id >= vocab for id in ids):
-                raise APIError(400, f"'{name}': ids must be below {vocab}, the number of tokens.", param=name,
-                              code="invalid_value")  # fmt: skip
+        self._check_ids(vocab)
         given = {name: getattr(self, name) for name in PLAIN} | self.own()
         given["top_k"] = None if self.top_k is None else max(self.top_k, 0)  # -1 is vLLM's word for "off"
         given |= {"max_tokens": self.tokens(), "schema": self.response_format and self.response_format.schema_of()}
@@ -168,6 +165,12 @@ class CompletionParams(CallerFields):
             return replace(default, **stops, **known)
         except GptwrightError as error:
             raise api_error_of(error) from error
+
+    def _check_ids(self, vocab: int) -> None:
+        for name, ids in (("logit_bias", self.logit_bias or {}), ("stop_token_ids", self.stop_token_ids or ())):
+            if any(id >= vocab for id in ids):
+                raise APIError(400, f"'{name}': ids must be below {vocab}, the number of tokens.", param=name,
+                              code="invalid_value")  # fmt: skip
 
 
 class ChatRequest(CompletionParams):
