@@ -84,7 +84,7 @@ def gather_model(network: Any, optimizer: Optimizer) -> Any:
     return model.requires_grad_(False)
 
 
-def units(network: nn.Module) -> Iterator[Any]:
+def units(network: nn.Module) -> Iterator[nn.Module | list[nn.Module]]:
     """What is gathered together: layers of one block, unless some of their methods are called alone; linear layers
     outside of blocks; inside of layers what has another format. Children come before their parents."""
     inside: set[nn.Module] = set()
