@@ -1,1 +1,1 @@
-"""What a kind of model learns from a corpus: one lesson a file."""
+"""What a kind of model learns from a corpus: one task a file, and how large a run a budget allows."""

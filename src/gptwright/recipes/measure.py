@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -14,6 +13,7 @@ from gptwright.foundations.device import fast_dtype
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
+from gptwright.models.config import ModelConfig
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.objectives.ranking import ranking_loss
 from gptwright.training.optimizer import Optimizer, cast_linears
@@ -58,7 +58,7 @@ class Speeds:
 USUAL = Speeds(pretrain_step=1.0, sft_step=0.63, reward_step=1.7, ppo_update=35.0, answer=0.059, window=0.038)
 
 
-def measure(model: Any, shape: Shape, pretrain_step: float, seconds: float) -> Speeds:
+def measure(model: ModelConfig, shape: Shape, pretrain_step: float, seconds: float) -> Speeds:
     """Runs each kind of work a few times on random tokens, in about as many `seconds`; `model` is a configuration.
 
     What has no time left, on a machine that is very slow or busy, is taken to be as many pretraining steps as is usual.
@@ -81,12 +81,12 @@ def measure(model: Any, shape: Shape, pretrain_step: float, seconds: float) -> S
     return Speeds(**found)
 
 
-def pretrain_seconds(model: Any, shape: Shape, at_most: float) -> float:
+def pretrain_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
     """One pretraining step only, to choose a size by."""
     return step_seconds(model, (shape.batch_size, shape.sequence_length), at_most=at_most)
 
 
-def _reward_seconds(model: Any, shape: Shape, at_most: float) -> float:
+def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
     reward = RewardModel(build(model))
     cast_linears(reward.trunk, fast_dtype())
     optimizer = Optimizer(reward.named_parameters())
@@ -101,9 +101,9 @@ def _reward_seconds(model: Any, shape: Shape, at_most: float) -> float:
     return seconds_of(step, at_most=at_most)
 
 
-def _ppo_seconds(model: Any, shape: Shape, answer: float, at_most: float) -> float:
+def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float) -> float:
     """An update is its answers, and so many optimiser steps; one of these is measured, with the readings before it."""
-    network: Any = build(model)
+    network = build(model)
     agent = PolicyAndValue(network)
     reward = RewardModel(build(model))
     optimizer = Optimizer(agent.named_parameters())
@@ -128,15 +128,15 @@ def _ppo_seconds(model: Any, shape: Shape, answer: float, at_most: float) -> flo
     return shape.episodes * answer + shape.epochs * shape.minibatches * seconds_of(step, enough=3, at_most=at_most)
 
 
-def _answer_seconds(model: Any, together: int, at_most: float) -> float:
+def _answer_seconds(model: ModelConfig, together: int, at_most: float) -> float:
     writer = Engine(build(model), [0])
     prompts = torch.randint(model.vocab, (together, PROMPT)).tolist()
     sampling = Sampling(max_tokens=ANSWER, temperature=1.0)
     return seconds_of(lambda: writer.generate(prompts, sampling), 2, at_most) / together
 
 
-def _window_seconds(model: Any, length: int, at_most: float) -> float:
-    network: Any = build(model)
+def _window_seconds(model: ModelConfig, length: int, at_most: float) -> float:
+    network = build(model)
     ids = torch.randint(model.vocab, (WINDOWS, length))
     with torch.inference_mode():
         return seconds_of(lambda: network.logits(network.hidden(ids)), 3, at_most) / WINDOWS

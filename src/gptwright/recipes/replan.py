@@ -28,22 +28,29 @@ def replanned(recipe: Recipe, name: str, spent: float, took: Mapping[str, float]
     `spent` are the seconds since the beginning, `took` those of the stages that are complete. Only what is still to
     come is changed.
     """
-    each, fixed, minutes = (recipe.plan.get(key) for key in ("each", "fixed", "minutes"))
-    if each is None or fixed is None or minutes is None or name not in each:
+    plan = recipe.plan
+    if not {"each", "fixed", "minutes"} <= plan.keys() or name not in plan["each"]:
         return recipe
-    expected = {step.name: fixed[step.name] + each.get(step.name, 0.0) * amount_of(step.table) for step in recipe.steps}
-    done = [stage for stage in took if stage in each]
-    slow = sum(took[stage] for stage in done) / sum(expected[stage] for stage in done) if done else 1.0
+    seconds, slow = 60 * plan["minutes"], slowdown(recipe, took)
     names = [step.name for step in recipe.steps]
     coming = names[names.index(name) :]
-    rest_fixed = slow * (sum(fixed[stage] for stage in coming) + fixed["report"])
-    work = sum(expected[stage] - fixed[stage] for stage in coming)
-    off = (spent + rest_fixed + slow * work) / (60 * minutes) - 1
-    if -EARLY <= off <= LATE:
+    each = {stage: slow * plan["each"][stage] for stage in coming if stage in plan["each"]}
+    fixed = {stage: slow * plan["fixed"][stage] for stage in (*coming, "report")}
+    amounts = {step.name: amount_of(step.table) for step in recipe.steps}
+    needed = spent + sum(fixed.values()) + sum(each[stage] * amounts[stage] for stage in each)
+    if -EARLY <= needed / seconds - 1 <= LATE:
         return recipe
-    slowed = {stage: slow * each[stage] for stage in coming if stage in each}
-    meant = share_out(60 * minutes - spent - rest_fixed, slowed)
-    sizes = {stage: sizes_of(stage, amount(stage, meant[stage], slowed[stage])) for stage in slowed}
-    seconds = {stage: round(slow * fixed[stage] + meant[stage], 1) for stage in slowed}
+    meant = share_out(seconds - spent - sum(fixed.values()), each)
+    sizes = {stage: sizes_of(stage, amount(stage, meant[stage], each[stage])) for stage in each}
+    new = {stage: round(fixed[stage] + meant[stage], 1) for stage in each}
     steps = [replace(step, table=step.table | sizes.get(step.name, {})) for step in recipe.steps]
-    return replace(recipe, steps=steps, plan=recipe.plan | {"seconds": recipe.plan["seconds"] | seconds})
+    return replace(recipe, steps=steps, plan=plan | {"seconds": plan["seconds"] | new})
+
+
+def slowdown(recipe: Recipe, took: Mapping[str, float]) -> float:
+    """How many times as long as planned the complete stages took; 1 before there are any."""
+    each, fixed = recipe.plan["each"], recipe.plan["fixed"]
+    amounts = {step.name: amount_of(step.table) for step in recipe.steps}
+    done = [stage for stage in took if stage in each]
+    expected = sum(fixed[stage] + each[stage] * amounts[stage] for stage in done)
+    return sum(took[stage] for stage in done) / expected if done else 1.0

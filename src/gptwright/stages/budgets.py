@@ -3,20 +3,19 @@
 from dataclasses import replace
 
 from gptwright.configs.pretrain import BUDGETS, Pretrain
-from gptwright.foundations.config import encode
+from gptwright.foundations.config import decode, encode
 from gptwright.foundations.device import matrix_dtype
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.models.catalogue import config_from_table
 from gptwright.models.config import ModelConfig
-from gptwright.pretraining.budget import OPTIMIZER, Plan, Text, for_flops, for_seconds, for_tokens
+from gptwright.pretraining.budget import OPTIMIZER, Budget, Plan, Text, plan_within
 from gptwright.stages.tokenize import open_tokenizer
 from gptwright.text.pack import TokenFile
 from gptwright.training.distributed.world import World
 from gptwright.training.throughput import step_seconds
 
-EVALUATIONS, SAVES = 8, 5  # of the run
 TRAINING = 0.9  # share of the minutes that is for steps: the rest is for looking at the machine and at the results
 
 
@@ -29,35 +28,29 @@ def within_budget(config: Pretrain, folder: StageFolder, together: World) -> Pre
     if "plan" not in folder.record:
         folder.record["plan"] = encode(planned(config, together))
         folder.save()
-    plan = folder.record["plan"]
-    model = config_from_table(plan["model"])
+    plan = decode(Plan, folder.record["plan"], "plan", {ModelConfig: config_from_table})
     say(
-        f"pretrain: for {getattr(config, asked):g} {asked}: {model.layers} layers × {model.width}, {plan['steps']} "
-        f"steps of {plan['batch_size']} × {config.sequence_length} tokens, {plan['optimizer']} at "
-        f"{plan['learning_rate']:g}"
+        f"pretrain: for {getattr(config, asked):g} {asked}: {plan.model.layers} layers × {plan.model.width}, "
+        f"{plan.steps} steps of {plan.batch_size} × {config.sequence_length} tokens, {plan.optimizer} at "
+        f"{plan.learning_rate:g}"
     )
-    steps = plan["steps"]
-    decided = {**plan, "model": model, "eval_every": -(-steps // EVALUATIONS), "save_every": -(-steps // SAVES)}
-    return replace(config, **dict.fromkeys(BUDGETS, 0), **decided)
+    return replace(config, **dict.fromkeys(BUDGETS, 0), **vars(plan), **plan.intervals)
 
 
 def planned(config: Pretrain, together: World) -> Plan:
     """What the budget comes to. Raises `ConfigError` for minutes of several processes: one alone is timed."""
-    model = replace(config.model, vocab=open_tokenizer(config.tokens).vocab)
-    text = Text(config.sequence_length, len(TokenFile.open(config.tokens / "train")))
-    if config.total_tokens:
-        return for_tokens(config.total_tokens, model, text)
-    if config.flops:
-        return for_flops(config.flops, model, text)
-    if together.process.count > 1:
+    if config.minutes and together.process.count > 1:
         raise ConfigError("total_tokens or flops as the budget of several processes", "minutes",
                           "How fast they are together is not measured: give one of the others.")  # fmt: skip
-    say(f"pretrain: looking at how fast this machine trains with {config.threads} threads")
-    dtype = matrix_dtype(config.dtype, together.device.type)
+    if config.minutes:
+        say(f"pretrain: looking at how fast this machine trains with {config.threads} threads")
+    device = together.device
 
     def measure(model: ModelConfig, rows: int) -> float:
-        return step_seconds(
-            model, (rows, config.sequence_length), optimizer_name=OPTIMIZER, dtype=dtype, device=together.device
-        )
+        dtype = matrix_dtype(config.dtype, device.type)
+        return step_seconds(model, (rows, config.sequence_length), optimizer_name=OPTIMIZER, dtype=dtype, device=device)
 
-    return for_seconds(60 * config.minutes * TRAINING, model, text, measure)
+    budget = Budget(seconds=60 * config.minutes * TRAINING, tokens=config.total_tokens, flops=config.flops)
+    model = replace(config.model, vocab=open_tokenizer(config.tokens).vocab)
+    text = Text(config.sequence_length, len(TokenFile.open(config.tokens / "train")))
+    return plan_within(budget, model, text, measure)

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gptwright.foundations.device import fast_dtype
 from gptwright.models.catalogue import build
+from gptwright.models.config import ModelConfig
+from gptwright.models.decoder import Decoder
 from gptwright.objectives.language import next_token_loss
 from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.optimizers import OPTIMIZERS
@@ -18,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def step_seconds(
-    model: Any,
+    model: ModelConfig,
     *batches: tuple[int, int],
     optimizer_name: str = "adamw",
     dtype: torch.dtype | None = None,
@@ -27,7 +28,7 @@ def step_seconds(
 ) -> float:
     """One training step on batches of (rows, length) tokens drawn at random; `model` is a configuration."""
     dtype = dtype or fast_dtype()
-    network: Any = build(model).to(device)
+    network = build(model).to(device)
     cast_linears(network, dtype)
     optimizer = Optimizer(network.named_parameters(), OPTIMIZERS[optimizer_name](0.1, 0.95, 1e-8, dtype))
     ids = [torch.randint(model.vocab, shape, device=device) for shape in batches]
@@ -40,7 +41,7 @@ def step_seconds(
     return seconds_of(step, at_most=at_most)
 
 
-def losses(network: Any, batches: list[Tensor]) -> Iterator[Tensor]:
+def losses(network: Decoder, batches: list[Tensor]) -> Iterator[Tensor]:
     """Of batches that stand for text."""
     for ids in batches:
         yield next_token_loss(network.hidden(ids), network.output, ids)

@@ -84,21 +84,25 @@ def gather_model(network: Any, optimizer: Optimizer) -> Any:
     return model.requires_grad_(False)
 
 
-def units(network: nn.Module) -> Iterator[Any]:
+def units(network: nn.Module) -> Iterator[nn.Module | list[nn.Module]]:
     """What is gathered together: layers of one block, unless some of their methods are called alone; linear layers
     outside of blocks; inside of layers what has another format. Children come before their parents."""
     inside: set[nn.Module] = set()
     for parent in network.modules():
         layers = [child for child in parent.children() if type(child) in PLANS]
         inside |= {part for layer in layers for part in layer.modules()}
-        for layer in layers:
-            yield from (part for part in layer.children() if not isinstance(part, nn.Linear) and _own(part))
-        together = [layer for layer in layers if not hasattr(layer, METHODS[0])]
-        yield from (layer for layer in layers if layer not in together)
-        if together:
-            yield together
+        yield from _units_of(layers)
     yield from (part for part in network.modules() if isinstance(part, nn.Linear) and part not in inside)
 
 
-def _own(part: nn.Module) -> bool:
-    return any(True for _ in part.parameters())
+def _units_of(layers: list[nn.Module]) -> Iterator[nn.Module | list[nn.Module]]:
+    """Of one block: what in its layers is not linear and has parameters, and then the layers."""
+    for layer in layers:
+        yield from (
+            part
+            for part in layer.children()
+            if not isinstance(part, nn.Linear) and next(part.parameters(), None) is not None
+        )
+    yield from (layer for layer in layers if hasattr(layer, METHODS[0]))
+    if together := [layer for layer in layers if not hasattr(layer, METHODS[0])]:
+        yield together

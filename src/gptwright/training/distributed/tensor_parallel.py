@@ -16,6 +16,7 @@ from gptwright.layers.attention import Attention, CrossAttention, RotaryAttentio
 from gptwright.layers.feedforward import FeedForward, SwiGLU
 from gptwright.layers.parallel import PartialEmbedding, PartialLinear, entering
 from gptwright.layers.vocabulary import VocabShard
+from gptwright.models.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class ShardSpec:
         return runs.select(self.dim + 1, part).flatten(self.dim, self.dim + 1).contiguous()
 
 
-def check_parts(config: Any, parts: int) -> None:
+def check_parts(config: ModelConfig, parts: int) -> None:
     """Raises `ConfigError` when a size of the model is not a multiple of the `tensor` axis."""
     for name in ("heads", "kv_heads", "hidden", "vocab"):
         size = getattr(config, name, parts)
