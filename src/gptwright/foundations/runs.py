@@ -25,8 +25,8 @@ from gptwright.foundations.processes import is_first
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"
-FREE = {"free": True}
-"""Metadata of a field of a configuration that says where work is done, not which: it goes on with another value."""
+
+
 State = Literal["new", "unfinished", "complete"]
 
 

@@ -33,6 +33,8 @@ from gptwright.foundations.errors import ConfigError
 
 T = TypeVar("T")
 WHOLE = 2**63 - 1  # what TOML and torch can hold
+FREE = {"free": True}
+"""Metadata of a field that says where work is done, not which: a stage goes on with another value."""
 
 
 class Settings(Protocol):
