@@ -9,6 +9,7 @@ import tyro
 
 from gptwright.configs.verbs import Verb
 from gptwright.foundations.errors import ConfigError, UsageError
+from gptwright.foundations.renamed import refuse_old_options
 from gptwright.foundations.settings import Settings
 from gptwright.models.config import ModelConfig
 
@@ -29,8 +30,9 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
 
     `--model NAME` picks a preset where the model is trained from nothing; `--model.layers 4` then changes one size.
 
-    Raises `UsageError` for an unknown preset, `ConfigError` for options that do not fit each other.
+    Raises `UsageError` for an old name or an unknown preset, `ConfigError` for options that do not fit each other.
     """
+    refuse_old_options(verb.name, words)
     config_type = verb.config_type
     more: list[tuple[str, Any, Any]] = []
     if verb.leaves_folder:

@@ -10,12 +10,12 @@ from shutil import rmtree
 from typing import Any
 
 from gptwright.configs.verbs import STAGES, VERBS
-from gptwright.foundations.atomic_io import read_json, translate_os_errors
+from gptwright.foundations.atomic_io import translate_os_errors
 from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.folder_lock import LOCK, lock_folder
 from gptwright.foundations.processes import is_first, several, translate_lost_process
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage
+from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage, read_record
 from gptwright.foundations.settings import Settings
 from gptwright.tracking.tracker import open_trackers
 
@@ -78,9 +78,9 @@ def execute_stage(verb: str, config: Settings, out: Path, track: Sequence[str] =
 
 def _wait_for_first(out: Path) -> StageFolder:
     """Returns when the first process has completed the stage."""
-    while not (out / RECORD).is_file() or read_json(out / RECORD)["state"] != "complete":
+    while not (out / RECORD).is_file() or read_record(out)["state"] != "complete":
         time.sleep(SECONDS_BETWEEN_LOOKS)
-    return StageFolder(out, read_json(out / RECORD), "complete")
+    return StageFolder(out, read_record(out), "complete")
 
 
 @contextmanager
