@@ -10,7 +10,7 @@ import tyro
 from gptwright.configs.verbs import Verb
 from gptwright.foundations.errors import ConfigError, UsageError
 from gptwright.foundations.renamed import refuse_old_options
-from gptwright.foundations.settings import Settings
+from gptwright.foundations.settings import Settings, with_fields
 from gptwright.models.config import ModelConfig
 
 TRACK = "who gets the metrics besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"
@@ -44,20 +44,11 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
     if model:
         words, sizes = _model_among(words, model)
         more.append((model.name, *sizes))
-    extended = _extended(config_type, more)
+    extended = with_fields(config_type, more) if more else config_type
     given = tyro.cli(extended, args=words, prog=f"gptwright {verb.name}", config=(tyro.conf.AvoidSubcommands,))
     values = vars(given)
     config = config_type(**{f.name: values[f.name] for f in fields(config_type)})
     return Command(config, values["out"] if verb.leaves_folder else None, values["track"] if verb.trains else ())
-
-
-def _extended(config_type: type[Settings], more: list[tuple[str, Any, Any]]) -> type[Settings]:
-    """The class with more fields, or with others in the place of its own."""
-    if not more:
-        return config_type
-    extended = make_dataclass(config_type.__name__, more, bases=(config_type,), frozen=True, kw_only=True)
-    extended.__doc__ = config_type.__doc__
-    return extended
 
 
 def _model_among(words: list[str], model: Field[Any]) -> tuple[list[str], tuple[Any, Any]]:
