@@ -86,6 +86,16 @@ def test_words_of_its_own_do_not_import_torch(words: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_what_the_package_offers_is_there_and_arrives_when_asked_for() -> None:
+    program = (
+        "import sys, gptwright; gptwright.ConfigError, gptwright.Sampling\n"
+        "assert not {'torch', 'tokenizers', 'numpy'} & set(sys.modules)\n"
+        "print([name for name in gptwright.__all__ if not hasattr(gptwright, name)], hasattr(gptwright, 'lod'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[] False\n", "")
+
+
 @pytest.mark.parametrize("word", ["--version", "-V"])
 def test_version(gptwright: Command, word: str) -> None:
     assert gptwright(word) == Said(0, f"gptwright {__version__}\n", "")
