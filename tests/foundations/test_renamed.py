@@ -64,6 +64,7 @@ def test_an_old_option_of_two_words(words: list[str]) -> None:
 def test_new_names_and_texts_that_look_like_old_ones_pass() -> None:
     refuse_old_options("pretrain", ["--batch-size", "4", "--schedule", "wsd", "--out", "rows"])
     refuse_old_options("generate", ["m", "rows", "--rate"])
+    refuse_old_options("generate", [])
 
 
 def test_a_recipe_is_read(tmp_path: Path) -> None:

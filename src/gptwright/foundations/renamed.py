@@ -5,6 +5,7 @@ are read as if they held the new ones. This file and its four uses go with the r
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, cast
 
 from gptwright.foundations.errors import UsageError
@@ -64,7 +65,7 @@ def rename_metrics(line: Mapping[str, Any]) -> dict[str, Any]:
 def refuse_old_options(verb: str, words: Sequence[str]) -> None:
     """Raises `UsageError` for an option, or a value of one, on the command line that has another name now."""
     split = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
-    for word, value in zip(split, [*split[1:], ""], strict=True):
+    for word, value in zip_longest(split, split[1:], fillvalue=""):
         if not word.startswith("--"):
             continue
         name = word.removeprefix("--").replace("-", "_")
