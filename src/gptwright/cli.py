@@ -26,7 +26,16 @@ from gptwright.foundations.processes import is_first, several
 from gptwright.foundations.version import __version__
 
 SECONDS_FOR_THE_FIRST = 5  # of several processes the first gets so many to say what all have met
-MEMORY_OPTIONS = ("minutes", "batch_size", "episodes", "sequence_length", "max_tokens", "memory_gb", "at_once", "vocab")
+MEMORY_OPTIONS = (
+    "minutes",
+    "batch_size",
+    "episodes",
+    "sequence_length",
+    "max_tokens",
+    "kv_cache_gb",
+    "max_requests",
+    "vocab",
+)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gptwright.configs.verbs import STAGES
+from gptwright.configs.verbs import VERBS
 from gptwright.foundations.errors import ConfigError, UsageError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.renamed import METRICS, OPTIONS, VALUES, refuse_old_options, rename_options
@@ -38,7 +38,7 @@ def folder_of_before(path: Path, state: str) -> Path:
 
 @pytest.mark.parametrize("verb", OPTIONS)
 def test_new_names_are_options_and_old_ones_are_not(verb: str) -> None:
-    options = set(STAGES[verb].config_type.__dataclass_fields__)
+    options = set(VERBS[verb].config_type.__dataclass_fields__)
     assert not options & OPTIONS[verb].keys()
     assert set(OPTIONS[verb].values()) <= options
 

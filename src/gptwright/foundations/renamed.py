@@ -32,6 +32,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "sft": _SUPERVISED | _WINDOWS | {"mix_rows": "ptx_batch_size"},
     "rank": {"heldout": "heldout_prompts"},
     "reward": _SUPERVISED,
+    "serve": {"key": "api_key", "memory_gb": "kv_cache_gb", "at_once": "max_requests"},
     "ppo": _TRAINING | _WINDOWS | _PPO,
 }
 """verb → old name → new name"""
