@@ -14,6 +14,7 @@ from unittest import mock
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
 from gptwright import cli
+from gptwright.configs.verbs import VERBS
 
 PAGE = Path(__file__).parent / "commands.md"
 
@@ -25,7 +26,6 @@ def printed(*words: str) -> str:
         contextlib.redirect_stdout(out),
         contextlib.suppress(SystemExit),
         mock.patch("sys.argv", ["gptwright", *words]),
-        mock.patch("gptwright.cli.written_help", return_value=""),
     ):
         cli.main()
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines())
@@ -34,7 +34,7 @@ def printed(*words: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = ["# Commands", "", "Made by `make docs` from what the program prints.", "", "```", printed("--help"), "```"]
-    for verb in cli.VERBS:
+    for verb in VERBS:
         parts += ["", f"## {verb}", "", "```", printed(verb, "--help"), "```"]
     return "\n".join(parts) + "\n"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from gptwright import cli
-from gptwright.foundations.errors import ConfigError, Interrupted, MemoryShort
+from gptwright.configs.verbs import STAGES, VERBS
+from gptwright.foundations.errors import ConfigError, Interrupted, MemoryShort, ProcessLost
 from gptwright.foundations.version import __version__
 
 
@@ -67,8 +68,8 @@ def process(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
 def test_help_lists_every_verb(gptwright: Command, words: tuple[str, ...]) -> None:
     done = gptwright(*words)
     assert (done.code, done.err) == (0, "")
-    for verb, (_, what) in cli.VERBS.items():
-        assert re.search(rf"^  {verb} +{re.escape(what)}$", done.out, re.MULTILINE)
+    for verb in VERBS.values():
+        assert re.search(rf"^  {verb.name} +{re.escape(verb.help)}$", done.out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("words", ["--help", "--version", "nonsense", "pretrain --help", "serve -h"])
@@ -85,43 +86,53 @@ def test_words_of_its_own_do_not_import_torch(words: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_what_the_package_offers_is_there_and_arrives_when_asked_for() -> None:
+    program = (
+        "import sys, gptwright; gptwright.ConfigError, gptwright.Sampling\n"
+        "assert not {'torch', 'tokenizers', 'numpy'} & set(sys.modules)\n"
+        "print([name for name in gptwright.__all__ if not hasattr(gptwright, name)], hasattr(gptwright, 'lod'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[] False\n", "")
+
+
 @pytest.mark.parametrize("word", ["--version", "-V"])
 def test_version(gptwright: Command, word: str) -> None:
     assert gptwright(word) == Said(0, f"gptwright {__version__}\n", "")
 
 
-@pytest.mark.parametrize("verb", cli.VERBS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_verbs_help_says_what_it_is_and_explains_every_option(
     gptwright: Command, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr(cli, "written_help", lambda verb: "")
     done = gptwright(verb, "--help")
     assert (done.code, done.err) == (0, "")
-    config = getattr(import_module(f"gptwright.stages.{verb}"), cli.VERBS[verb][0])
+    config = VERBS[verb].config_type
     assert config.__doc__ in done.out
     documented = docstrings(config)
     names = [field.name for field in fields(config)]
-    assert documented.keys() == set(names)
+    assert set(documented) == set(names)
     for name, text in documented.items():
         assert text in done.out, name
-    if verb in cli.LEAVES_A_FOLDER:
+    if verb in STAGES:
         assert "--out PATH" in done.out and "folder to leave the result in" in done.out
 
 
 def docstrings(config: type) -> dict[str, str]:
-    """The text below each field of a verb's class, as it stands in the source; of what it inherits too."""
+    """The text below each field of a class, or of the class that it inherits the field from, as in the source."""
     import ast
 
     found: dict[str, str] = {}
-    for cls in reversed(config.__mro__[:-1]):
-        tree = ast.parse(Path(import_module(cls.__module__).__file__ or "").read_text(encoding="utf-8"))
-        body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == cls.__name__)
-        for field, text in pairwise([*body, ast.Pass()]):
+    for owner in reversed(config.__mro__[:-1]):
+        tree = ast.parse(Path(import_module(owner.__module__).__file__ or "").read_text(encoding="utf-8"))
+        body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == owner.__name__)
+        for field, text in pairwise(body):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                explained = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+                assert explained or field.target.id in found, f"{field.target.id} is not explained"
+                if explained:
                     found[field.target.id] = str(text.value.value)
-                assert field.target.id in found, f"{field.target.id} is not explained"
     return found
 
 
@@ -134,7 +145,7 @@ def test_an_unknown_verb_offers_the_nearest(gptwright: Command) -> None:
 def test_a_verb_like_no_other_is_told_them_all(gptwright: Command) -> None:
     done = gptwright("xyzzy")
     assert done.code == 2
-    assert all(verb in done.err for verb in cli.VERBS)
+    assert all(verb in done.err for verb in VERBS)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +268,6 @@ def test_names_are_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
 def test_remedies_for_too_little_memory_name_what_the_verb_has(
     gptwright: Command, verb_that: Callable[[BaseException], None], verb: str, has: str, has_not: str
 ) -> None:
-    import_module(f"gptwright.stages.{verb}")
     verb_that(MemoryError())
     said = gptwright(verb).err
     assert has in said and has_not not in said
@@ -276,7 +286,7 @@ def test_other_words_for_too_little_memory(
 def test_several_processes_pretrain_and_nothing_else(gptwright: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "8")
     monkeypatch.setenv("RANK", "0")
-    for verb in [verb for verb in cli.VERBS if verb not in cli.TOGETHER]:
+    for verb in [name for name, verb in VERBS.items() if not verb.distributed]:
         said = gptwright(verb)
         assert said.code == 1 and f"needed one process for {verb}; got 8" in said.err
 
@@ -291,10 +301,10 @@ def test_a_variable_of_torchrun_is_missing(gptwright: Command, monkeypatch: pyte
 def test_others_leave_it_to_the_first_to_speak(
     gptwright: Command, verb_that: Callable[[BaseException], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "SECONDS_TO_SPEAK", 0)
+    monkeypatch.setattr(cli, "SECONDS_FOR_THE_FIRST", 0)
     for name, value in {"WORLD_SIZE": "8", "RANK": "5", "LOCAL_RANK": "5"}.items():
         monkeypatch.setenv(name, value)
     verb_that(ConfigError("a", "b", "c"))
     assert gptwright("pretrain").err.startswith("gptwright: process 5: needed a; got b")
-    verb_that(RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]:12"))
+    verb_that(ProcessLost("an answer of every process", "none", "c"))
     assert "needed an answer of every process" in gptwright("pretrain").err

@@ -1,55 +1,32 @@
-"""`gptwright VERB …`: finds the verb, reads its options from its configuration's types, and carries it out.
+"""`gptwright VERB …`: finds the verb, reads its options, carries it out, and ends with an exit code.
 
-torch takes seconds to import, so it is imported only when a verb runs.
+torch takes seconds to import. So nothing that imports it is imported before a verb is carried out: this file imports
+`recipes/stage.py`, which imports the stage of that verb, inside of `_run`.
 """
 
 import os
-import re
 import sys
 import time
-from dataclasses import field, fields, is_dataclass
-from importlib import import_module
+from dataclasses import fields
 from io import TextIOWrapper
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from gptwright.configs.verbs import VERBS, Verb
 from gptwright.foundations.errors import (
     ConfigError,
     GptwrightError,
     Interrupted,
     MemoryShort,
     ResourceError,
+    UsageError,
     nearest,
     out_of_memory,
 )
 from gptwright.foundations.processes import is_first, several
-from gptwright.foundations.settings import with_fields
 from gptwright.foundations.version import __version__
 
-# verb → (its class, what it does); the module has the verb's name.
-VERBS = {
-    "start": ("Start", "the whole story at a size that fits the time, ending in a chat"),
-    "run": ("Run", "a chain of stages from a TOML recipe"),
-    "prepare": ("Prepare", "read, clean and split text"),
-    "tokenize": ("Tokenize", "learn a tokenizer and pack the text"),
-    "pretrain": ("Pretrain", "train a language model from nothing"),
-    "sft": ("SFT", "teach it to answer, from conversations"),
-    "rank": ("Rank", "let it answer several times, and rank the answers by a rule"),
-    "reward": ("Reward", "train a reward model on rankings"),
-    "ppo": ("PPO", "improve the policy with the reward model"),
-    "generate": ("Generate", "continue a text, or answer a file of prompts"),
-    "chat": ("Chat", "talk in the terminal"),
-    "serve": ("Serve", "OpenAI-compatible API and chat page"),
-    "import": ("Import", "take in a model of another tool"),
-    "export": ("Export", "leave a model as a folder for other tools"),
-    "report": ("Report", "what a run learned, and whether it is healthy"),
-}
-# An installed wheel carries the page inside the package; a checkout has it in docs/.
-COMMANDS = (Path(__file__).parent / "commands.md", Path(__file__).parents[2] / "docs" / "commands.md")
-TOGETHER = ("pretrain", "run")  # what several processes can do together; of a recipe, its pretrain
-LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
-SECONDS_TO_SPEAK = 5
-TAKE_MEMORY = (
+SECONDS_FOR_THE_FIRST = 5  # of several processes the first gets so many to say what all have met
+MEMORY_OPTIONS = (
     "minutes",
     "batch_size",
     "episodes",
@@ -59,14 +36,11 @@ TAKE_MEMORY = (
     "max_requests",
     "vocab",
 )
-TRAINS = ("pretrain", "sft", "reward", "ppo")
-LEAVES_A_FOLDER = ("prepare", "tokenize", "pretrain", "sft", "rank", "reward", "ppo", "import")
-TRACK = "who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"
 
 
 def main() -> None:
     """Exit codes: 0 done, 1 a mistake that the message explains, 2 unknown words, 130/143 stopped after saving."""
-    _speak_utf8()
+    _restart_in_utf8()
     # Threads that wait for long must sleep: spinning, they slow torch down four times when another program runs too.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
@@ -79,16 +53,16 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on: the flush at exit must not fail
         sys.exit(141)
     except Interrupted as error:
-        _end(str(error), error.exit_code)
+        _exit(str(error), error.exit_code)
     except KeyboardInterrupt:
-        _end("stopped at once; the last checkpoint is whole.", 130)
+        _exit("stopped at once; the last checkpoint is whole.", 130)
     except UsageError as error:
-        _end(str(error), 2)
+        _exit(str(error), 2)
     except (GptwrightError, OSError, MemoryError, RuntimeError, ImportError, UnicodeEncodeError) as error:
-        _end(str(_explained(error, sys.argv[1:2])), 1)
+        _exit(str(_translated(error, VERBS.get("".join(sys.argv[1:2])))), 1)
 
 
-def _speak_utf8() -> None:
+def _restart_in_utf8() -> None:
     """Begins anew with names of files in UTF-8 where the locale has another encoding, in which not every name exists.
 
     The terminal goes on in its own, unless that is ASCII, which UTF-8 contains.
@@ -96,29 +70,26 @@ def _speak_utf8() -> None:
     if sys.getfilesystemencoding().lower() == "utf-8":
         return
     terminal = getattr(sys.stdout, "encoding", None) or "utf-8"
-    spoken = {} if terminal.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968") else {"PYTHONIOENCODING": terminal}
+    kept = {} if terminal.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968") else {"PYTHONIOENCODING": terminal}
     os.execve(sys.executable, [sys.executable, "-m", "gptwright", *sys.argv[1:]],
-              {**spoken, **os.environ, "PYTHONUTF8": "1"})  # fmt: skip
+              {**kept, **os.environ, "PYTHONUTF8": "1"})  # fmt: skip
 
 
-def _end(message: str, code: int) -> NoReturn:
-    """Of several processes on a machine the first tells what all have met; torchrun ends the others meanwhile."""
+def _exit(message: str, code: int) -> NoReturn:
+    """Of several processes on a machine the first says what all have met; torchrun ends the others meanwhile."""
     if several() and os.environ.get("LOCAL_RANK", "0") != "0":
-        time.sleep(SECONDS_TO_SPEAK)
+        time.sleep(SECONDS_FOR_THE_FIRST)
         message = f"process {os.environ['RANK']}: {message}"
     print(f"gptwright: {message}", file=sys.stderr)
     sys.exit(code)
 
 
-def _explained(error: Exception, verb: list[str]) -> GptwrightError:
+def _translated(error: Exception, verb: Verb | None) -> GptwrightError:
     """What the system or torch refused, with a remedy. Raises `error` again when it is a mistake of ours."""
-    if isinstance(error, MemoryShort) and not {*verb} & {*TRAINS, "run"}:
+    if isinstance(error, MemoryShort) and not (verb and (verb.trains or verb.name == "run")):
         return MemoryShort(error.needed, error.got, _less_memory(verb))
     if isinstance(error, GptwrightError):
         return error
-    if several() and any(word in str(error) for word in LOST):
-        return ResourceError("an answer of every process", "none of one of them: it has ended, or the network failed",
-                             "See its own message; the same command goes on from the last checkpoint.")  # fmt: skip
     if out_of_memory(error):
         return MemoryShort("memory for the model and its batches", "less than that", _less_memory(verb))
     if isinstance(error, UnicodeEncodeError):
@@ -129,25 +100,16 @@ def _explained(error: Exception, verb: list[str]) -> GptwrightError:
     raise error
 
 
-def _less_memory(verb: list[str]) -> str:
-    """What this verb has that takes less, and who else may be in the way."""
+def _less_memory(verb: Verb | None) -> str:
+    """Which options of this verb need less memory, and who else may be in the way."""
     from gptwright.foundations.device import memory_limit
 
-    loaded = sys.modules.get(f"gptwright.stages.{''.join(verb)}")
-    known = {f.name for f in fields(getattr(loaded, VERBS[verb[0]][0]))} if loaded else set[str]()
-    lower = " or ".join(f"--{name.replace('_', '-')}" for name in TAKE_MEMORY if name in known)
+    known = {f.name for f in fields(verb.config_type)} if verb else set[str]()
+    lower = " or ".join(f"--{name.replace('_', '-')}" for name in MEMORY_OPTIONS if name in known)
     limit = memory_limit()
     ways = ["End other programs", f"raise the limit of {limit / 2**30:.1f} GiB (ulimit -v)" if limit else "",
             f"lower {lower}" if lower else ""]  # fmt: skip
     return ", or ".join(way for way in ways if way) + "."
-
-
-def _config_type(verb: str) -> Any:
-    return getattr(import_module(f"gptwright.stages.{verb}"), VERBS[verb][0])
-
-
-class UsageError(ConfigError):
-    """Words on the command line that mean nothing."""
 
 
 def _run(words: list[str]) -> None:
@@ -157,86 +119,32 @@ def _run(words: list[str]) -> None:
     if words[0] in ("-V", "--version"):
         print(f"gptwright {__version__}")
         return
-    verb, *options = words
-    if verb not in VERBS:
-        raise UsageError("a verb of gptwright", f"'{verb}'", nearest(verb, VERBS))
-    if options in (["-h"], ["--help"]) and (page := written_help(verb)):
-        print(page)
-        return
-    if several() and verb not in TOGETHER:
-        raise ConfigError(f"one process for {verb}", os.environ["WORLD_SIZE"],
-                          f"Several can do {' and '.join(TOGETHER)}; start it without torchrun.")  # fmt: skip
-    config_type = _config_type(verb)
-    if verb in LEAVES_A_FOLDER:
-        from gptwright.recipes.stage import execute_stage
+    name, *options = words
+    if name not in VERBS:
+        raise UsageError("a verb of gptwright", f"'{name}'", nearest(name, VERBS))
+    verb = VERBS[name]
+    asks_help = not {"-h", "--help"}.isdisjoint(options)
+    if several() and not verb.distributed and not asks_help:
+        together = " and ".join(other.name for other in VERBS.values() if other.distributed)
+        raise ConfigError(f"one process for {name}", os.environ["WORLD_SIZE"],
+                          f"Several can do {together}; start it without torchrun.")  # fmt: skip
+    from gptwright.configs.command_line import read_command
 
-        config, out, track = _with_folder(config_type, verb, options)
-        execute_stage(verb, config, out, track)
-        if is_first():
-            print(out)
-    else:
-        import_module(config_type.__module__).run(_parse(config_type, verb, options))
+    command = read_command(verb, options)
+    from gptwright.recipes.stage import execute_stage, run_verb
+
+    if command.out is None:
+        run_verb(name, command.config)
+        return
+    execute_stage(name, command.config, command.out, command.track)
+    if is_first():
+        print(command.out)
 
 
 def overview() -> str:
     """What `gptwright --help` prints."""
-    lines = [f"  {verb:10} {what}" for verb, (_, what) in VERBS.items()]
-    return "\n".join([
-        "gptwright: the GPT family and your own ChatGPT, from raw text to a chat page.",
-        "", "usage: gptwright VERB [options]        gptwright VERB --help", "", *lines, "",
-        "Begin with: gptwright start",
-    ])  # fmt: skip
-
-
-def written_help(verb: str) -> str:
-    """The verb's help as docs/commands.md has it, which is made from the configurations; empty without that page.
-
-    Configurations lie beside what they configure, and importing that takes seconds.
-    """
-    page = next((path.read_text(encoding="utf-8") for path in COMMANDS if path.is_file()), "")
-    found = re.search(rf"^## {verb}\n\n```\n(.*?)\n```$", page, re.DOTALL | re.MULTILINE)
-    return found[1] if found else ""
-
-
-def _with_folder(config_type: Any, verb: str, options: list[str]) -> tuple[Any, Path, tuple[str, ...]]:
-    """A stage's configuration, and what is no part of it: `--out`, and `--track` where there are figures to follow."""
-    more: list[Any] = [("out", Path, field(metadata={"help": "folder to leave the result in"}))]
-    if verb in TRAINS:
-        more.append(("track", tuple[str, ...], field(default=(), metadata={"help": TRACK})))
-    given = _parse(with_fields(config_type, more), verb, options)
-    config = config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)})
-    return config, given.out, getattr(given, "track", ())
-
-
-def _parse(config_type: Any, verb: str, options: list[str]) -> Any:
-    """The configuration from the words. `--model NAME` picks a preset; `--model.layers 4` then changes one size."""
-    import tyro
-
-    options = [word for option in options for word in _parts(option)]
-    model = next((f for f in fields(config_type) if f.name == "model"), None)
-    default = model.default_factory() if model and callable(model.default_factory) else None
-    if not is_dataclass(default):
-        return tyro.cli(config_type, args=options, prog=f"gptwright {verb}")
-    if "--model" in options:
-        at = options.index("--model")
-        default = _preset("".join(options[at + 1 : at + 2]))
-        options = options[:at] + options[at + 2 :]
-    sizes = ("model", type(default), field(default=default))
-    given = tyro.cli(
-        with_fields(config_type, [sizes]), args=options, prog=f"gptwright {verb}", config=(tyro.conf.AvoidSubcommands,)
-    )
-    return config_type(**{f.name: getattr(given, f.name) for f in fields(config_type)})
-
-
-def _preset(name: str) -> Any:
-    from gptwright.models.catalogue import preset
-
-    try:
-        return preset(name)
-    except ConfigError as error:
-        raise UsageError(error.needed, error.got, error.remedy) from error
-
-
-def _parts(option: str) -> list[str]:
-    """`--model=NAME` is `--model NAME`."""
-    return option.split("=", 1) if option.startswith("--model=") else [option]
+    lines = ["gptwright: the GPT family and your own ChatGPT, from raw text to a chat page.",
+             "", "usage: gptwright VERB [options]        gptwright VERB --help"]  # fmt: skip
+    for group in dict.fromkeys(verb.group for verb in VERBS.values()):
+        lines += ["", group, *(f"  {verb.name:10} {verb.help}" for verb in VERBS.values() if verb.group == group)]
+    return "\n".join([*lines, "", "Begin with: gptwright start"])

@@ -10,18 +10,18 @@ from gptwright.foundations.metrics import Metrics, read_metrics
 def test_what_is_logged_is_read(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path / "metrics.jsonl")
     assert read_metrics(metrics.path) == []
-    metrics.log(1, loss_nats=2.12345678, rate=0.001)
+    metrics.log(1, loss_nats=2.12345678, learning_rate=0.001)
     metrics.log(2, loss_nats=float("inf"))
     assert read_metrics(metrics.path) == [
-        {"step": 1, "loss_nats": 2.123457, "rate": 0.001},
+        {"step": 1, "loss_nats": 2.123457, "learning_rate": 0.001},
         {"step": 2, "loss_nats": None},
     ]
 
 
 def test_small_rates_keep_their_digits(tmp_path: Path) -> None:
     metrics = Metrics(tmp_path / "metrics.jsonl")
-    metrics.log(1, rate=1.2345678e-7)
-    assert read_metrics(metrics.path)[0]["rate"] == pytest.approx(1.2345678e-7, rel=1e-4)
+    metrics.log(1, learning_rate=1.2345678e-7)
+    assert read_metrics(metrics.path)[0]["learning_rate"] == pytest.approx(1.2345678e-7, rel=1e-4)
 
 
 def test_rewinding_forgets_what_will_be_done_again(tmp_path: Path) -> None:

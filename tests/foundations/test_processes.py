@@ -1,7 +1,7 @@
 import pytest
 
-from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.processes import NEEDED, Process, is_first, several, this_process
+from gptwright.foundations.errors import ConfigError, ProcessLost
+from gptwright.foundations.processes import NEEDED, Process, is_first, several, this_process, translate_lost_process
 
 
 def test_alone_where_nobody_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +24,10 @@ def test_a_variable_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, na
     monkeypatch.delenv(name)
     with pytest.raises(ConfigError, match=f"needed {name} in the environment(.|\n)*torchrun"):
         this_process()
+
+
+def test_an_error_of_the_network_is_a_lost_process() -> None:
+    with pytest.raises(ProcessLost, match="needed an answer of every process"), translate_lost_process():
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]:12")
+    with pytest.raises(RuntimeError, match="a bug"), translate_lost_process():
+        raise RuntimeError("a bug")

@@ -6,7 +6,8 @@ import pytest
 from gptwright.foundations.atomic_io import new_folder, read_json, write_text
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, ResourceError
 from gptwright.foundations.folder_lock import lock_folder
-from gptwright.foundations.runs import FREE, StageFolder, finished_stage, input_paths, open_stage, stage_file
+from gptwright.foundations.runs import StageFolder, finished_stage, input_paths, open_stage, stage_file
+from gptwright.foundations.settings import FREE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from gptwright import cli
+from gptwright.configs.tokenize import KINDS
+from gptwright.configs.verbs import VERBS
 from gptwright.foundations.version import __version__
-from gptwright.recipes.stage import STAGES
+from gptwright.tokenizers import registry
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "gptwright"
@@ -101,22 +102,21 @@ def test_every_room_has_its_floor() -> None:
     assert floors == rooms | {"cli"}
 
 
-@pytest.mark.parametrize("verb", cli.VERBS)
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_its_file_its_class_and_its_page(verb: str) -> None:
-    module = import_module(f"gptwright.stages.{verb}")
-    assert isinstance(getattr(module, cli.VERBS[verb][0]), type)
-    assert callable(module.run)
+    assert isinstance(VERBS[verb].config_type, type)
+    assert callable(import_module(f"gptwright.stages.{verb}").run)
     pages = sorted((ROOT / "docs").glob("[0-9][0-9]-*.md"))
     assert [page for page in pages if re.search(rf"gptwright {verb}\b", text(page))]
 
 
-def test_the_two_lists_of_verbs_agree() -> None:
-    assert {verb: cli.VERBS[verb][0] for verb in cli.LEAVES_A_FOLDER} == STAGES
+def test_the_two_lists_of_kinds_of_tokenizer_agree() -> None:
+    assert tuple(registry.TRAINERS) == KINDS
 
 
 def test_every_file_of_stages_is_a_verb_or_serves_some() -> None:
     files = {path.stem for path in (SOURCE / "stages").glob("*.py")} - {"__init__"}
-    assert files - set(cli.VERBS) == {"budgets", "comparison", "resolve", "samples"}
+    assert files - set(VERBS) == {"budgets", "comparison", "resolve", "samples"}
 
 
 def test_the_version_is_the_changelogs_newest() -> None:

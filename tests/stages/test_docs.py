@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from gptwright import cli
 from gptwright.recipes.read import Recipe, Step, find_recipe, read_recipe, write_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -69,10 +68,7 @@ def of_gptwright(pages: Iterable[Path]) -> list[tuple[Path, list[str]]]:
 
 
 def config_of(verb: str, options: list[str]) -> Any:
-    config = getattr(__import__(f"gptwright.stages.{verb}", fromlist=[verb]), cli.VERBS[verb][0])
-    if verb in cli.LEAVES_A_FOLDER:
-        return cli._with_folder(config, verb, options)[0]
-    return cli._parse(config, verb, options)
+    return read_command(VERBS[verb], options).config
 
 
 def is_elsewhere(words: list[str]) -> bool:
@@ -208,7 +204,7 @@ def python_runs(page: Path) -> None:
 def shown(page: Path) -> list[str]:
     """The lines of what one should see, when the page says that a command prints them."""
     section = page.read_text(encoding="utf-8").split("## What you should see\n")[1]
-    verbs = "|".join(cli.VERBS)
+    verbs = "|".join(VERBS)
     block = re.findall(r"^```\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)[0]
     return [line for line in block.splitlines() if re.match(rf"({verbs})\b.*:|runs/|  step", line)]
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass, replace
-from importlib import import_module
 from math import inf, isfinite, nan
 from pathlib import Path
 from typing import Any, get_args
@@ -11,19 +10,18 @@ from typing import Any, get_args
 import pytest
 from jaxtyping import TypeCheckError
 
-from gptwright import cli
+from gptwright.configs.command_line import read_command
+from gptwright.configs.verbs import STAGES, VERBS
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import GptwrightError
 from gptwright.foundations.settings import FINITE, WHOLE, Range, numbers_of
 from gptwright.layers.positions import RopeScaling
 from gptwright.models.catalogue import FAMILIES, config_from_table
 from gptwright.models.config import ModelConfig
-from gptwright.recipes.stage import STAGES
-from gptwright.stages.pretrain import Pretrain
 from gptwright.training.distributed.mesh import Mesh
 
 VALUES = (nan, inf, -inf, -1, 0, 1e30, 10**26, "x")
-CLASSES = {verb: getattr(import_module(f"gptwright.stages.{verb}"), name) for verb, (name, _) in cli.VERBS.items()}
+CLASSES = {name: verb.config_type for name, verb in VERBS.items()}
 NUMBERS = [(verb, name) for verb, config in CLASSES.items() for name in numbers_of(config)]
 SIZES = [(family, name) for family in FAMILIES for name in numbers_of(FAMILIES[family].config)]
 THREE_PARTS = re.compile(r"needed .+; got .+\.\n  .+", re.DOTALL)
@@ -44,7 +42,7 @@ def words(verb: str) -> list[str]:
     found: list[str] = []
     for name in needed(verb):
         found += ["x"] if name in positional else [f"--{name.replace('_', '-')}", "x"]
-    return found
+    return [*found, "--out", "x"] if verb in STAGES else found
 
 
 def is_explained_or_fits(make: Callable[[], Any], *names: str) -> None:
@@ -66,7 +64,7 @@ def test_on_the_command_line(verb: str, name: str, capsys: pytest.CaptureFixture
     for value in VALUES:
         try:
             given = [*words(verb), f"{option}={value}"]
-            is_explained_or_fits(lambda given=given: cli._parse(CLASSES[verb], verb, given), name)
+            is_explained_or_fits(lambda given=given: read_command(VERBS[verb], given).config, name)
         except SystemExit as end:
             assert end.code == 2 and option in capsys.readouterr().err
 
@@ -94,7 +92,7 @@ def test_sizes_of_models(family: str, name: str, capsys: pytest.CaptureFixture[s
         is_explained_or_fits(lambda value=value: replace(config, **{name: value}), name)
         try:
             given = [*words("pretrain"), "--model", preset, f"--model.{name.replace('_', '-')}={value}"]
-            is_explained_or_fits(lambda given=given: cli._parse(Pretrain, "pretrain", given), "model", name)
+            is_explained_or_fits(lambda given=given: read_command(VERBS["pretrain"], given).config, "model", name)
         except SystemExit as end:
             assert end.code == 2 and f"--model.{name.replace('_', '-')}" in capsys.readouterr().err
 

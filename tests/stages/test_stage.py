@@ -6,17 +6,17 @@ import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gptwright.configs.validation import within_context
+from gptwright.configs.verbs import STAGES
 from gptwright.foundations.errors import ArtifactError, ConfigError, GptwrightError, InputError, ResourceError
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.recipes import stage as stages_module
-from gptwright.recipes.stage import STAGES, execute_stage, stage
+from gptwright.recipes.stage import execute_stage, stage
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.tokenize import Tokenize
 
@@ -30,7 +30,7 @@ def hashes(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("verb", STAGES)
 def test_every_stage_is_a_module_with_its_class_and_run(verb: str) -> None:
     found = stage(verb)
-    assert found.config is getattr(import_module(f"gptwright.stages.{verb}"), STAGES[verb])
+    assert found.config is STAGES[verb].config_type
     assert callable(found.run) and callable(found.inputs)
 
 

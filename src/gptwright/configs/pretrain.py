@@ -7,8 +7,7 @@ from typing import Annotated
 from gptwright.configs.training import SupervisedOptions
 from gptwright.configs.validation import known, within_context
 from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.runs import FREE
-from gptwright.foundations.settings import Amount, Count, Epsilon, Range, Rows, Seed, Size, settings
+from gptwright.foundations.settings import FREE, Amount, Count, Epsilon, Range, Rows, Seed, Size, settings
 from gptwright.models.config import ModelConfig
 from gptwright.training.batch_schedule import BatchSizeSchedule
 from gptwright.training.distributed.mesh import ONE_COPY, Mesh

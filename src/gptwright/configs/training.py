@@ -4,8 +4,7 @@ from dataclasses import field
 from typing import Literal, get_args
 
 from gptwright.configs.validation import known
-from gptwright.foundations.runs import FREE
-from gptwright.foundations.settings import Count, Rate, Rows, Seed, Threads, Weight, settings
+from gptwright.foundations.settings import FREE, Count, Rate, Rows, Seed, Threads, Weight, settings
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 """number formats to train in; "auto" is the faster one on this machine, measured"""

@@ -3,9 +3,11 @@
 GptwrightError
 ├── InputError      a text, prompt, ranking or port that was given
 ├── ConfigError     an option, a recipe key or a size
+│   └── UsageError      a word on the command line
 ├── ArtifactError   a run folder, model or checkpoint that is missing, damaged or of another kind
 └── ResourceError   the disk, the memory or the network port
-    └── MemoryShort   the memory
+    ├── MemoryShort     the memory
+    └── ProcessLost     another process of the same work
 Interrupted         not a mistake: the work was saved because somebody asked to stop
 """
 
@@ -29,6 +31,10 @@ class ConfigError(GptwrightError):
     """An option or a recipe asks for something that does not exist or does not fit."""
 
 
+class UsageError(ConfigError):
+    """A word on the command line that means nothing."""
+
+
 class ArtifactError(GptwrightError):
     """A folder or file of an earlier stage is missing, damaged or of another kind."""
 
@@ -39,6 +45,10 @@ class ResourceError(GptwrightError):
 
 class MemoryShort(ResourceError):
     """There is less memory than the work needs. What takes less is the work's to say, or the verb's that began it."""
+
+
+class ProcessLost(ResourceError):
+    """One of several processes has ended, or the network between them failed."""
 
 
 class Interrupted(Exception):

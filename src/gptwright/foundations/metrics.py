@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 from gptwright.foundations.atomic_io import translate_os_errors, write_text
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
+from gptwright.foundations.renamed import rename_metrics
 
 
 class Listener(Protocol):
@@ -71,7 +72,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            lines.append(cast("dict[str, Any]", json.loads(line)))
+            lines.append(rename_metrics(cast("dict[str, Any]", json.loads(line))))
         except json.JSONDecodeError:
             break
     return lines

@@ -1,11 +1,15 @@
 """Which of several processes this is, as torchrun says it in the environment; alone where nobody says."""
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.errors import ConfigError, ProcessLost
 
 NEEDED = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# What gloo and NCCL write into the RuntimeError that torch raises for every failure of theirs.
+LOST = ("Connection closed by peer", "Connection reset by peer", "gloo", "NCCL")
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,16 @@ def several() -> bool:
 def is_first() -> bool:
     """Whether this is the process that writes and speaks."""
     return os.environ.get("RANK", "0") == "0" or not several()
+
+
+@contextmanager
+def translate_lost_process() -> Generator[None]:
+    """Turns torch's error about another process that has ended, or cannot be reached, into a `ProcessLost`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(word in str(error) for word in LOST):
+            raise
+        raise ProcessLost("an answer of every process", "none of one of them: it has ended, or the network failed",
+                          "See its own message; the same command goes on from the last checkpoint."
+                          ) from error  # fmt: skip

@@ -11,7 +11,7 @@ from gptwright.foundations.processes import is_first
 console = Console(stderr=True, highlight=False)
 PLAIN_SECONDS = 10.0
 BAR = 12
-BESIDE_FIGURES = len(" ") + BAR + len(" 100% 00:00:00 left ")  # with the stage's name it fits into 40 columns
+BESIDE_METRICS = len(" ") + BAR + len(" 100% 00:00:00 left ")  # with the stage's name it fits into 40 columns
 
 
 def say(text: str) -> None:
@@ -40,7 +40,7 @@ class ProgressLine:
             TaskProgressColumn(),
             TimeRemainingColumn(),
             TextColumn("left"),
-            _Figures(),
+            _Metrics(),
             console=console,
             transient=True,
             disable=not self._live or not is_first(),
@@ -71,15 +71,15 @@ class ProgressLine:
         return (now - self._started) / max(self.done - self._first, 1) * (self.total - self.done)
 
 
-class _Figures(ProgressColumn):
+class _Metrics(ProgressColumn):
     """As many of a task's figures as the terminal has room for, each of them whole."""
 
     def render(self, task: Task) -> Text:
-        room = console.width - len(task.description) - BESIDE_FIGURES
+        room = console.width - len(task.description) - BESIDE_METRICS
         shown: list[str] = []
-        for figure in task.fields["metrics"]:
-            room -= len(figure) + (2 if shown else 0)
+        for metric in task.fields["metrics"]:
+            room -= len(metric) + (2 if shown else 0)
             if room < 0:
                 break
-            shown.append(figure)
+            shown.append(metric)
         return Text("  ".join(shown), no_wrap=True)

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -22,11 +22,12 @@ from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.folder_lock import LOCK
 from gptwright.foundations.metrics import Metrics
 from gptwright.foundations.processes import is_first
+from gptwright.foundations.renamed import rename_record
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"
-FREE = {"free": True}
-"""Metadata of a field of a configuration that says where work is done, not which: it goes on with another value."""
+
+
 State = Literal["new", "unfinished", "complete"]
 
 
@@ -93,9 +94,10 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
         "inputs": {n: _identity(p) for n, p in inputs.items()},
     }
     if (path / RECORD).exists():
-        record = cast("dict[str, Any]", read_json(path / RECORD))
+        record = read_record(path)
         fields = dataclasses.fields(config) if dataclasses.is_dataclass(config) else ()
         anywhere = {field.name for field in fields if "free" in field.metadata}
+        record["config"] = _defaults(fields) | record["config"]
         _refuse_other_work(path, record, asked, anywhere)
         record["config"] |= {name: value for name, value in asked["config"].items() if name in anywhere}
         return StageFolder(path, record, cast(State, record["state"]))
@@ -118,12 +120,31 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
     return folder
 
 
+def _defaults(fields: Iterable[dataclasses.Field[Any]]) -> dict[str, Any]:
+    """What a folder's configuration has where it was made before there was such an option."""
+    defaults = {field.name: encode(field.default) for field in fields if field.default is not dataclasses.MISSING}
+    return {name: value for name, value in defaults.items() if value is not None}
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The `stage.json` of the folder `path`, old names of options as their new ones.
+
+    Raises `ArtifactError` when it is missing or holds something else.
+    """
+    record = read_json(path / RECORD)
+    if not isinstance(record, dict):
+        raise ArtifactError(
+            f"a table in {path / RECORD}", type(record).__name__, "Delete the folder and run its stage again."
+        )
+    return rename_record(cast("dict[str, Any]", record))
+
+
 def finished_stage(path: Path, verb: str | None = None) -> dict[str, Any]:
     """The record of a complete stage. Raises `ArtifactError` when it is missing, unfinished or of another verb."""
     if not (path / RECORD).is_file():
         raise ArtifactError(f"the folder of a finished stage at {path}", "no stage.json there",
                             "Run that stage first, or correct the path.")  # fmt: skip
-    record = cast("dict[str, Any]", read_json(path / RECORD))
+    record = read_record(path)
     if record["state"] != "complete":
         raise ArtifactError(
             f"a finished stage at {path}", "one that was stopped", "Give its command again: it goes on."

@@ -17,7 +17,9 @@ from sys import float_info
 from typing import (
     Annotated,
     Any,
+    ClassVar,
     NamedTuple,
+    Protocol,
     TypeVar,
     Union,
     cast,
@@ -31,6 +33,14 @@ from gptwright.foundations.errors import ConfigError
 
 T = TypeVar("T")
 WHOLE = 2**63 - 1  # what TOML and torch can hold
+FREE = {"free": True}
+"""Metadata of a field that says where work is done, not which: a stage goes on with another value."""
+
+
+class Settings(Protocol):
+    """A configuration: an instance of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ import tomli_w
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import ConfigError, InputError, nearest
+from gptwright.foundations.renamed import rename_options
 from gptwright.models.catalogue import config_from_table
 from gptwright.models.config import ModelConfig
 from gptwright.recipes.stage import stage
@@ -128,7 +129,7 @@ def read_recipe(path: Path) -> Recipe:
         table = dict(cast("dict[str, Any]", value))
         verb = str(table.pop("verb", name))
         stage(verb)
-        steps.append(Step(name, verb, table))
+        steps.append(Step(name, verb, rename_options(verb, table)))
     if not steps:
         raise ConfigError(f"at least one stage in {path}", "none", "Add a table such as [prepare].")
     return Recipe(str(content.get("name", path.stem)), steps, content.get(PLAN, {}))

@@ -12,7 +12,7 @@ from typing import Any
 from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.metrics import read_metrics
-from gptwright.foundations.runs import RECORD
+from gptwright.foundations.runs import RECORD, read_record
 from gptwright.reporting.judgements import Judgements
 from gptwright.reporting.lineage import CONTROL, lineage
 from gptwright.reporting.samples import Sample, read_samples
@@ -158,7 +158,7 @@ def collect(path: Path) -> Run:
 
 
 def _stage(path: Path) -> Stage:
-    record = table(read_json(path / RECORD))
+    record = read_record(path)
     config, metrics = table(record.get("config")), table(record.get("metrics"))
     verb, evaluation = str(record.get("verb", "")), path / "evaluation.json"
     return Stage(

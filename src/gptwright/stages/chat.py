@@ -4,19 +4,15 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
-from gptwright.configs.validation import Dtype
+from gptwright.configs.chat import Chat, asked_of
 from gptwright.foundations.errors import ArtifactError, GptwrightError, nearest
 from gptwright.foundations.progress import say
-from gptwright.foundations.settings import Count, settings
 from gptwright.foundations.shutdown import stop_request
-from gptwright.inference.sampling import Sampling
 from gptwright.stages.resolve import resolve_model, warn_of_base
 
 if TYPE_CHECKING:
@@ -33,27 +29,6 @@ COMMANDS = {
 SYNONYMS = {"/new": "/reset", "/clear": "/reset", "/exit": "/quit", "/bye": "/quit", "/q": "/quit", "/?": "/help"}
 
 
-@settings
-class Chat:
-    """Talk with a model in the terminal."""
-
-    model: tyro.conf.Positional[Path | None] = None
-    """folder of a stage, of a run (its last model), or of Hugging Face; without it the newest model under runs/"""
-    temperature: float | None = None
-    """0 always says the likeliest; the model's folder has a default"""
-    max_tokens: Count | None = None
-    """a reply's length at most"""
-    seed: int | None = None
-    """the same seed and the same words give the same replies"""
-    dtype: Dtype = "auto"
-    """number format in which the model writes"""
-    draft: Path | None = None
-    """a smaller model with the same tokenizer: the text is the same, and comes sooner where it is often right"""
-
-    def __post_init__(self) -> None:
-        asked_of(self, Sampling())
-
-
 def run(config: Chat) -> None:
     """Talks until /quit, Ctrl-D or Ctrl-C. Replies go to stdout."""
     from gptwright.pipelines.load import load_decoder
@@ -66,12 +41,6 @@ def run(config: Chat) -> None:
     warn_of_base(folder)
     model.sampling = asked_of(config, model.sampling)
     converse(model)
-
-
-def asked_of(config: Chat, sampling: Sampling) -> Sampling:
-    """The settings of the model's folder, and what is asked for in their place. Raises `InputError` for nonsense."""
-    asked = {"temperature": config.temperature, "max_tokens": config.max_tokens, "seed": config.seed}
-    return replace(sampling, **{name: value for name, value in asked.items() if value is not None})
 
 
 @dataclass

@@ -3,22 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import tyro
-
+from gptwright.configs.import_ import Import
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
-from gptwright.foundations.settings import settings
 from gptwright.models.catalogue import count, family_of
 from gptwright.pipelines.load import find, load
 from gptwright.tokenizers.formats.vocab_files import read_vocab, vocab_files
-
-
-@settings
-class Import:
-    """Take in a Hugging Face folder, a GGUF file, a model that an installed package carries, or a vocabulary."""
-
-    source: tyro.conf.Positional[Path]
-    """folder, file or name (smollm2-135m, minilm-l6); or vocab.json, vocab.bpe, vocab.txt, *.model, *.tiktoken"""
 
 
 def inputs(config: Import) -> dict[str, Path]:

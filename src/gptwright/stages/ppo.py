@@ -21,8 +21,8 @@ from gptwright.foundations.atomic_io import write_file
 from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.foundations.intake import Intake
-from gptwright.foundations.runs import FREE, StageFolder, finished_stage
-from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
+from gptwright.foundations.runs import StageFolder, finished_stage
+from gptwright.foundations.settings import FREE, Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.formats.huggingface import read_model

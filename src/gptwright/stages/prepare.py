@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
+from gptwright.configs.prepare import MIN_CORPUS, Prepare
 from gptwright.foundations.atomic_io import sha256, write_file, write_json
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
-from gptwright.foundations.settings import Range, Seed, settings
 from gptwright.text.accounting import Accounting, SourceStats
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
@@ -24,24 +24,6 @@ from gptwright.text.read import label, read_file
 from gptwright.text.split import Split, assign_split
 from gptwright.text.split_writer import SplitWriter
 from gptwright.text.subsample import BEYOND, subsample
-
-MIN_CORPUS = 20_000
-
-
-@settings
-class Prepare:
-    """Read, clean and split the text."""
-
-    data: tuple[str, ...] = ("bundled",)
-    """Files, folders, globs, `bundled`, or one bundled source such as `bundled:novels`."""
-    heldout_fraction: Annotated[float, Range(0, 0.5, above=True)] = 0.05
-    """Share of the documents that is held out for measuring, where their source has not fixed it."""
-    seed: Seed = 1
-    """Chooses which documents are held out."""
-    max_characters: Annotated[int, Range(2 * MIN_CORPUS, 10**15)] | None = None
-    """Take only the first so many characters, evenly over the files."""
-    encoding: str | None = None
-    """What files are written in that are not UTF-8, such as windows-1252 or euc-kr; otherwise it is found out."""
 
 
 def data_files(config: Prepare) -> list[Path]:

@@ -3,12 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import tyro
-
+from gptwright.configs.report import Report
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
-from gptwright.foundations.settings import settings
 from gptwright.reporting.checks.registry import judge
 from gptwright.reporting.collect import collect
 from gptwright.reporting.judgements import read_judgements
@@ -16,16 +14,6 @@ from gptwright.reporting.page import page
 from gptwright.reporting.verdict import tally
 
 REPORT = "report.html"
-
-
-@settings
-class Report:
-    """Write report.html for a run: what it learned and whether it is healthy."""
-
-    run: tyro.conf.Positional[Path]
-    """run folder, as `start` or `run` leaves it"""
-    judgements: Path | None = None
-    """how people judge the policy: the answers.jsonl of ppo, with "ranks" in every line"""
 
 
 def run(config: Report) -> Path:

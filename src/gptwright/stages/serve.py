@@ -6,15 +6,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, cast
 
-import tyro
-
-from gptwright.configs.validation import Dtype
+from gptwright.configs.serve import Serve
 from gptwright.foundations.errors import ConfigError, ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
-from gptwright.foundations.settings import Port, Range, settings
 from gptwright.stages.resolve import resolve_model, warn_of_base
 
 if TYPE_CHECKING:
@@ -23,34 +20,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from gptwright.pipelines.model import Model
-
-
-@settings
-class Serve:
-    """Serve a model: OpenAI-compatible API and chat page."""
-
-    models: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """folders of stages, of runs (their last model), or of Hugging Face; without any the newest model under runs/"""
-    host: str = "127.0.0.1"
-    """address to listen on; any but this machine's own needs an API key"""
-    port: Port = 8000
-    """port to listen on; 0 takes any free one"""
-    api_key: str | None = None
-    """what callers must send as `Authorization: Bearer KEY`"""
-    api_keys: Path | None = None
-    """JSON file of several keys, {"NAME": "KEY"}; feedback is stored with the name"""
-    feedback: Path | None = None
-    """file for the ratings; feedback.jsonl beside the first model's stage folder when not given"""
-    examples: Path | None = None
-    """prompts that the page offers; examples.jsonl beside the first model's stage folder when it is there"""
-    dtype: Dtype = "auto"
-    """number format in which the model writes"""
-    draft: Path | None = None
-    """a smaller model with the same tokenizer: the text is the same, and comes sooner where it is often right"""
-    kv_cache_gb: Annotated[float, Range(0, 10**6, above=True)] = 1.0
-    """GiB for keys and values: of requests that run, and of prefixes that may come again; each model has as much"""
-    max_requests: Annotated[int, Range(1, 10**5)] = 128
-    """requests of a model that run at once; others wait"""
 
 
 def run(config: Serve) -> None:

@@ -7,14 +7,14 @@ import time
 from contextlib import nullcontext
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
+from gptwright.configs.start import Start
 from gptwright.foundations.device import fast_dtype, physical_cores, use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.folder_lock import lock_folder
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
-from gptwright.foundations.settings import Port, Range, Seed, settings
 from gptwright.foundations.shutdown import stop_request
 
 if TYPE_CHECKING:
@@ -24,26 +24,6 @@ MEGACHARACTERS_A_MINUTE = 8  # more text than this could not be read in the time
 USUAL_PLACE = Path("runs/start")
 LOOKING = 0.03  # share of the minutes for measuring speeds, but
 LEAST_LOOKING, MOST_LOOKING = 4.0, 60.0  # seconds
-
-
-@settings
-class Start:
-    """Make your own ChatGPT from text: prepare, tokenize, pretrain, sft, rank, reward, ppo, report, chat."""
-
-    minutes: Annotated[float, Range(1, 240)] = 5.0
-    """how long it may take; decides the sizes"""
-    data: tuple[str, ...] = ("bundled:novels", "bundled:plays", "bundled:wordnet")
-    """your own text: files, folders, globs; add "bundled" to keep the bundled text too"""
-    out: Path | None = None
-    """folder of the run; without it runs/start, or runs/start-2 and so on for other minutes, data or seed"""
-    seed: Seed = 1
-    """everything that is drawn at random"""
-    serve: bool = True
-    """end with the chat page (--no-serve: end when the report is written)"""
-    port: Port = 8000
-    """the page's port; any free one when it is taken"""
-    track: tuple[str, ...] = ()
-    """who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""
 
 
 def run(config: Start) -> None:

@@ -4,47 +4,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gptwright.foundations.errors import ArtifactError, ConfigError, nearest
+from gptwright.configs.tokenize import Tokenize
+from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, stage_file
-from gptwright.foundations.settings import Size, settings
 from gptwright.pipelines.load import model_folder
 from gptwright.text.jsonl import read_objects
 from gptwright.text.pack import TokenFile, pack
 from gptwright.text.pairs import interleaved, read_pairs
 from gptwright.text.split import Split
-from gptwright.tokenizers.registry import TRAINERS, train
-from gptwright.tokenizers.special_tokens import check_additional
+from gptwright.tokenizers.registry import train
 from gptwright.tokenizers.tokenizer import Tokenizer
-
-
-@settings
-class Tokenize:
-    """Learn a vocabulary, or take a model's, and pack the text with it."""
-
-    text: Path | None = None
-    """folder of prepare; or give pairs"""
-    pairs: Path | None = None
-    """JSON Lines of {"source", "target"} to translate, instead of text"""
-    vocab: Size = 2048
-    """tokens to learn, the usual special tokens included, and the 256 bytes where the kind has them"""
-    kind: str = "byte-level"
-    """byte-level (GPT-2, GPT-3), byte-fallback (LLaMA), gpt1 or wordpiece (BERT)"""
-    model: Path | None = None
-    """model or imported vocabulary whose tokenizer is taken instead of learning one"""
-    special_tokens: tuple[str, ...] = ()
-    """further special tokens, for fill-in-the-middle or images: their ids follow those of vocab, which stay the same"""
-
-    def __post_init__(self) -> None:
-        if (self.text is None) == (self.pairs is None):
-            raise ConfigError("either text or pairs", "neither" if self.text is None else "both",
-                              "Give one of them.")  # fmt: skip
-        check_additional(self.special_tokens)
-        if self.special_tokens and self.model is not None:
-            raise ConfigError("special_tokens where a tokenizer is learned", f"the model {self.model}",
-                              "Leave one of them out: its model has no weights for new tokens.")  # fmt: skip
-        if self.kind not in TRAINERS:
-            raise ConfigError("a kind of tokenizer", f"'{self.kind}'", nearest(self.kind, TRAINERS))
 
 
 def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:

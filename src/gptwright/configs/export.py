@@ -1,0 +1,32 @@
+"""Options of export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from gptwright.configs.validation import known
+from gptwright.foundations.settings import Range, settings
+
+FORMATS = ("hf", "gguf")
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@settings
+class Export:
+    """Write a model for other tools: a folder for transformers, vLLM and SGLang, or a file for llama.cpp."""
+
+    model: tyro.conf.Positional[Path]
+    """folder of a stage that leaves a model, or what import takes"""
+    out: Path
+    """folder to write, new or empty; of a GGUF, a new file"""
+    to: str = "hf"
+    """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA"""
+    dtype: str = "float32"
+    """format of the weights: float32, bfloat16 or float16"""
+    shard_gb: Annotated[float, Range(0, 10**6, above=True)] = 5.0
+    """most gigabytes in one file of a folder's weights"""
+
+    def __post_init__(self) -> None:
+        known(self.to, FORMATS, "format to export to")
+        known(self.dtype, DTYPES, "format of weights")

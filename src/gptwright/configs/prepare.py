@@ -1,0 +1,23 @@
+"""Options of prepare."""
+
+from typing import Annotated
+
+from gptwright.foundations.settings import Range, Seed, settings
+
+MIN_CORPUS = 20_000
+
+
+@settings
+class Prepare:
+    """Read, clean and split the text."""
+
+    data: tuple[str, ...] = ("bundled",)
+    """Files, folders, globs, `bundled`, or one bundled source such as `bundled:novels`."""
+    heldout_fraction: Annotated[float, Range(0, 0.5, above=True)] = 0.05
+    """Share of the documents that is held out for measuring, where their source has not fixed it."""
+    seed: Seed = 1
+    """Chooses which documents are held out."""
+    max_characters: Annotated[int, Range(2 * MIN_CORPUS, 10**15)] | None = None
+    """Take only the first so many characters, evenly over the files."""
+    encoding: str | None = None
+    """What files are written in that are not UTF-8, such as windows-1252 or euc-kr; otherwise it is found out."""

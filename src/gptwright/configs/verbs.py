@@ -1,0 +1,57 @@
+"""The table of verbs: a verb's options are the class `config` of `configs/NAME.py`, its work is `stages/NAME.py`."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from keyword import iskeyword
+from typing import Literal
+
+from gptwright.foundations.settings import Settings
+
+Group = Literal["make", "teach", "use", "look"]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A word after `gptwright`."""
+
+    name: str
+    config: str
+    """the name of the class of its options"""
+    help: str
+    group: Group
+    """where the overview lists it"""
+    leaves_folder: bool = False
+    """whether it leaves a stage folder at --out, so that it may stand in a recipe"""
+    trains: bool = False
+    """whether it trains: it has metrics to --track, and says itself what takes less memory"""
+    distributed: bool = False
+    """whether several processes can do it together; of a recipe, its pretrain"""
+
+    @property
+    def config_type(self) -> type[Settings]:
+        """The class of its options. Importing it does not import torch."""
+        module = f"{self.name}_" if iskeyword(self.name) else self.name
+        room = "configs" if find_spec(f"gptwright.configs.{module}") else "stages"
+        return getattr(import_module(f"gptwright.{room}.{module}"), self.config)
+
+
+VERBS = {verb.name: verb for verb in (
+    Verb("start", "Start", "the whole story at a size that fits the time, ending in a chat", "make"),
+    Verb("run", "Run", "a chain of stages from a TOML recipe", "make", distributed=True),
+    Verb("prepare", "Prepare", "read, clean and split text", "make", leaves_folder=True),
+    Verb("tokenize", "Tokenize", "learn a tokenizer and pack the text", "make", leaves_folder=True),
+    Verb("pretrain", "Pretrain", "train a language model from nothing", "make",
+         leaves_folder=True, trains=True, distributed=True),
+    Verb("import", "Import", "take in a model of another tool", "make", leaves_folder=True),
+    Verb("sft", "SFT", "teach it to answer, from conversations", "teach", leaves_folder=True, trains=True),
+    Verb("rank", "Rank", "let it answer several times, and rank the answers by a rule", "teach", leaves_folder=True),
+    Verb("reward", "Reward", "train a reward model on rankings", "teach", leaves_folder=True, trains=True),
+    Verb("ppo", "PPO", "improve the policy with the reward model", "teach", leaves_folder=True, trains=True),
+    Verb("generate", "Generate", "continue a text, or answer a file of prompts", "use"),
+    Verb("chat", "Chat", "talk in the terminal", "use"),
+    Verb("serve", "Serve", "OpenAI-compatible API and chat page", "use"),
+    Verb("export", "Export", "leave a model as a folder for other tools", "use"),
+    Verb("report", "Report", "what a run learned, and whether it is healthy", "look"),
+)}  # fmt: skip
+STAGES = {name: verb for name, verb in VERBS.items() if verb.leaves_folder}

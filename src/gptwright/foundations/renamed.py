@@ -1,0 +1,81 @@
+"""The names that options, their values and metrics had before version 0.2.
+
+On the command line an old name is refused, with the new one as the remedy. Recipes and run folders that hold old names
+are read as if they held the new ones. This file and its four uses go with the release after 0.2.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, cast
+
+from gptwright.foundations.errors import UsageError
+
+_TRAINING = {"rate": "learning_rate", "pieces": "micro_batches", "keep": "keep_checkpoints"}
+_SUPERVISED = _TRAINING | {"rows": "batch_size", "decay": "weight_decay"}
+_WINDOWS = {"length": "sequence_length"}
+_PRETRAIN = {
+    "first_rows": "initial_batch_size",
+    "ramp": "batch_ramp_tokens",
+    "optim": "optimizer",
+    "average": "average_checkpoints",
+    "evaluate_every": "eval_every",
+}
+_PPO = {
+    "mix_rows": "ptx_batch_size",
+    "demonstration_rows": "sft_batch_size",
+    "mix_weight": "ptx_weight",
+    "heldout": "heldout_prompts",
+}
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "prepare": {"heldout": "heldout_fraction"},
+    "pretrain": _SUPERVISED | _WINDOWS | _PRETRAIN,
+    "sft": _SUPERVISED | _WINDOWS | {"mix_rows": "ptx_batch_size"},
+    "rank": {"heldout": "heldout_prompts"},
+    "reward": _SUPERVISED,
+    "serve": {"key": "api_key", "memory_gb": "kv_cache_gb", "at_once": "max_requests"},
+    "ppo": _TRAINING | _WINDOWS | _PPO,
+}
+"""verb → old name → new name"""
+VALUES: Mapping[str, Mapping[str, str]] = {"schedule": {"trapezoid": "wsd"}, "dtype": {"fast": "auto"}}
+"""option → old value → new value"""
+METRICS = {"rate": "learning_rate"}
+
+
+def rename_options(verb: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """A verb's options, as a recipe or a `stage.json` holds them, under their new names."""
+    named = {OPTIONS.get(verb, {}).get(name, name): value for name, value in table.items()}
+    return {name: _rename_value(name, value) for name, value in named.items()}
+
+
+def rename_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a `stage.json` under its new names."""
+    verb, renamed = str(record.get("verb")), dict(record)
+    if "figures" in renamed:
+        renamed["metrics"] = renamed.pop("figures")
+    for part in ("config", "plan"):
+        if isinstance(renamed.get(part), Mapping):
+            renamed[part] = rename_options(verb, cast("Mapping[str, Any]", renamed[part]))
+    return renamed
+
+
+def rename_metrics(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of `metrics.jsonl` under its new names."""
+    return {METRICS.get(name, name): value for name, value in line.items()}
+
+
+def refuse_old_options(verb: str, words: Sequence[str]) -> None:
+    """Raises `UsageError` for an option, or a value of one, on the command line that has another name now."""
+    split = [part for word in words for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    for word, value in zip_longest(split, split[1:], fillvalue=""):
+        if not word.startswith("--"):
+            continue
+        name = word.removeprefix("--").replace("-", "_")
+        if new := OPTIONS.get(verb, {}).get(name):
+            option = f"--{new.replace('_', '-')}"
+            raise UsageError(f"the option {option}", f"{word}, its old name", f"Write {option}.")
+        if (known := _rename_value(name, value)) != value:
+            raise UsageError(f"{word} {known}", f"{value}, its old name", f"Write {word} {known}.")
+
+
+def _rename_value(name: str, value: Any) -> Any:
+    return VALUES.get(name, {}).get(value, value) if isinstance(value, str) else value
