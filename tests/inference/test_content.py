@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import Any
 
 import pytest
 import torch
 
 from gptwright.foundations.errors import InputError
-from gptwright.inference.content import Content, Embeddings, embeddings_of
+from gptwright.inference.content import Content, embeddings_of
 from gptwright.inference.contiguous_allocator import ContiguousAllocator
 from gptwright.inference.engine import Engine
 from gptwright.inference.kv_allocator import KVAllocator
@@ -17,27 +16,11 @@ from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.scheduler import Scheduler
-from gptwright.layers.masks import CAUSAL
 from gptwright.models.gpt2 import GPT2, GPT2Config
 
 PLACEHOLDER = 299
 PROMPT = [5, 6, *[PLACEHOLDER] * 4, 7, 8, 9, 10, 11, 12]
 GREEDY = Sampling(temperature=0, max_tokens=10)
-
-
-class Seeing(GPT2):
-    """A GPT-2 that reads embeddings in place of the placeholder's."""
-
-    reads_content = True
-
-    def hidden(self, ids: Any, cache: Any = None, documents: Any = None, embeddings: Embeddings | None = None) -> Any:
-        x = self.embed(ids)
-        if embeddings:
-            x[0, embeddings.positions] = embeddings.values
-        x = x + self.positions(self.positions_of(ids, cache, documents))
-        for index, block in enumerate(self.blocks):
-            x = block(x, CAUSAL, cache.layer(index))
-        return self.norm(x)
 
 
 def image(seed: int, width: int = 32) -> dict[int, Content]:
@@ -49,7 +32,7 @@ def image(seed: int, width: int = 32) -> dict[int, Content]:
 @pytest.fixture
 def seeing() -> GPT2:
     torch.manual_seed(0)
-    network = Seeing(GPT2Config(vocab=300, context=64, width=32, heads=2, layers=2))
+    network = GPT2(GPT2Config(vocab=300, context=64, width=32, heads=2, layers=2))
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, 0.0, 0.3)
     return network.requires_grad_(False)
@@ -126,7 +109,6 @@ def test_embeddings_have_their_positions_in_the_row() -> None:
     assert embeddings_of([({}, 0, 3), (image(1), 6, 5)], torch.device("cpu")) is None
 
 
-def test_a_model_of_text_refuses_an_image() -> None:
-    writer = Engine(GPT2(GPT2Config(vocab=300, context=64, width=32, heads=2, layers=1)))
-    with pytest.raises(InputError, match="a model that reads images"):
-        writer.submit(PROMPT, GREEDY, content=image(1))
+def test_embeddings_of_another_width_are_refused(seeing: GPT2) -> None:
+    with pytest.raises(InputError, match="embeddings of the model's width 32"):
+        Engine(seeing).submit(PROMPT, GREEDY, content=image(1, width=16))

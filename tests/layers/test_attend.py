@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gptwright.layers.attend import attend
-from gptwright.layers.masks import CAUSAL, FULL, Banded, Both, Fixed, Mask, Padded, PositionMask, Strided
+from gptwright.layers.masks import CAUSAL, FULL, Banded, Both, Mask, Padded, PositionMask, Strided
 from gptwright.layers.sparse import SCORES_AT_ONCE
 
 WIDTHS, LENGTHS = [1, 2, 7, 32, 100, 128, 150], [1, 2, 31, 32, 33, 128, 200, 263]
@@ -20,10 +20,6 @@ MASKS = [
     CAUSAL,
     *map(Banded, WIDTHS),
     *map(Strided, WIDTHS),
-    Fixed(1, 1),
-    Fixed(8, 3),
-    Fixed(33, 33),
-    Fixed(128, 1),
 ]
 
 
@@ -65,13 +61,13 @@ def test_every_mask_at_every_length(mask: Mask, length: int) -> None:
     compare(mask, length)
 
 
-@given(st.sampled_from([Banded, Strided, lambda n: Fixed(n, (n + 1) // 2)]), st.integers(1, 60), st.integers(1, 130))
+@given(st.sampled_from([Banded, Strided]), st.integers(1, 60), st.integers(1, 130))
 def test_any_number_at_any_length(make: object, number: int, length: int) -> None:
     assert callable(make)
     compare(make(number), length)
 
 
-@pytest.mark.parametrize("mask", [FULL, CAUSAL, Banded(20), Strided(9), Fixed(16, 2), Evens()], ids=str)
+@pytest.mark.parametrize("mask", [FULL, CAUSAL, Banded(20), Strided(9), Evens()], ids=str)
 def test_rows_and_shared_keys(mask: Mask) -> None:
     compare(mask, 90, rows=3, groups=1)
     compare(mask, 90, rows=2, groups=2)
@@ -86,7 +82,7 @@ def test_padded_rows_and_other_numbers_of_keys(groups: int) -> None:
     compare(Both(CAUSAL, Padded(lengths)), 9, rows=3, groups=groups)
 
 
-@pytest.mark.parametrize("mask", [FULL, CAUSAL, Banded(20), Strided(9), Fixed(16, 2), Evens()], ids=str)
+@pytest.mark.parametrize("mask", [FULL, CAUSAL, Banded(20), Strided(9), Evens()], ids=str)
 def test_bfloat16_stays_near_the_exact(mask: Mask) -> None:
     inputs = [torch.randn(2, 4, 150, 8).bfloat16() for _ in range(3)]
     found = attend(*inputs, mask)
@@ -110,7 +106,7 @@ class Largest(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("mask", [Banded(32), Strided(32), Fixed(32, 2)], ids=str)
+@pytest.mark.parametrize("mask", [Banded(32), Strided(32)], ids=str)
 def test_nothing_is_held_for_all_pairs(mask: Mask, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forwards and backwards at 1,024 places, one head at a time: under an eighth of the 2²⁰ pairs."""
     monkeypatch.setitem(SCORES_AT_ONCE, "cpu", 1)

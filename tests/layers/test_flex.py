@@ -7,9 +7,9 @@ import torch
 
 from gptwright.layers.dense import masked
 from gptwright.layers.flex import block_mask, by_flex
-from gptwright.layers.masks import CAUSAL, Banded, Fixed, PositionMask, Strided
+from gptwright.layers.masks import CAUSAL, Banded, PositionMask, Strided
 
-MASKS = [CAUSAL, Banded(1), Banded(7), Banded(130), Strided(5), Strided(16), Fixed(8, 3)]
+MASKS = [CAUSAL, Banded(1), Banded(7), Banded(130), Strided(5), Strided(16)]
 
 
 @pytest.fixture(autouse=True)

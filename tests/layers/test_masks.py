@@ -10,7 +10,6 @@ from gptwright.layers.masks import (
     Banded,
     Both,
     Documents,
-    Fixed,
     Mask,
     Padded,
     PositionMask,
@@ -18,7 +17,7 @@ from gptwright.layers.masks import (
     within,
 )
 
-ALL = [FULL, CAUSAL, Banded(3), Strided(3), Fixed(3, 2)]
+ALL = [FULL, CAUSAL, Banded(3), Strided(3)]
 
 
 def seen(mask: Mask, length: int) -> list[str]:
@@ -52,26 +51,10 @@ def test_a_stride_keeps_its_band_and_its_column() -> None:
     ]
 
 
-def test_fixed_sees_its_block_and_the_ends_of_earlier_blocks() -> None:
-    assert seen(Fixed(4, 2), 10) == [
-        "1000000000",
-        "1100000000",
-        "1110000000",
-        "1111000000",
-        "0011100000",
-        "0011110000",
-        "0011111000",
-        "0011111100",
-        "0011001110",
-        "0011001111",
-    ]
-
-
 @given(st.integers(1, 40), st.integers(1, 50))
 def test_the_known_relations_between_patterns(number: int, length: int) -> None:
     assert seen(Banded(length + number), length) == seen(CAUSAL, length)
     assert seen(Strided(1), length) == seen(CAUSAL, length)
-    assert seen(Fixed(number, number), length) == seen(CAUSAL, length)
     assert seen(Both(Strided(number), Banded(number)), length) == seen(Banded(number), length)
 
 
@@ -117,9 +100,6 @@ def test_both_allow_what_each_allows() -> None:
     [
         (lambda: Banded(0), "0"),
         (lambda: Strided(-2), "-2"),
-        (lambda: Fixed(0, 1), "0"),
-        (lambda: Fixed(4, 0), "0"),
-        (lambda: Fixed(4, 5), "5"),
         (lambda: Padded(torch.tensor([4, 0])), "0"),
     ],
 )

@@ -6,13 +6,12 @@ The ids of two prompts may be equal while their images differ, so the prefix cac
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from gptwright.layers.cache import CacheView
+from gptwright.layers.embedding import Embeddings
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +26,6 @@ class Content:
     def of(cls, embedding: Float[Tensor, "C"]) -> "Content":
         """Content that is known by its embedding alone."""
         return cls(hashlib.sha256(embedding.detach().float().cpu().numpy().tobytes()).digest(), embedding)
-
-
-class Embeddings(NamedTuple):
-    """Embeddings of a row of ids: at these positions they replace those of the ids."""
-
-    positions: Int[Tensor, "N"]
-    values: Float[Tensor, "N C"]
-
-
-class ContentDecoder(Protocol):
-    """A decoder that reads embeddings at placeholder positions; it says so with `reads_content`."""
-
-    reads_content: bool
-
-    def hidden(
-        self, ids: Int[Tensor, "1 T"], cache: CacheView, *, embeddings: Embeddings
-    ) -> Float[Tensor, "1 T C"]: ...
 
 
 def embeddings_of(parts: Iterable[tuple[Mapping[int, Content], int, int]], device: torch.device) -> Embeddings | None:

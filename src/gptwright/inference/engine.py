@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.inference import packed_model
-from gptwright.inference.content import Content, ContentDecoder, embeddings_of
+from gptwright.inference.content import Content, embeddings_of
 from gptwright.inference.contiguous_allocator import ContiguousAllocator
 from gptwright.inference.decode_state import DecodeState, Listener
 from gptwright.inference.grammar import Matcher
@@ -122,8 +122,10 @@ class Engine:
         Raises `InputError` for an empty prompt, one that fills the context, and one too large for the cache (memory).
         """
         check_prompt(ids, sampling, self.context, self.network.config.vocab)
-        if content and not getattr(self.network, "reads_content", False):
-            raise InputError("a model that reads images", "one that reads text alone", "Leave the image out.")
+        width = self.network.config.width
+        if wrong := next((c for c in (content or {}).values() if c.embedding.shape != (width,)), None):
+            raise InputError(f"embeddings of the model's width {width}", f"{tuple(wrong.embedding.shape)}",
+                             "Bring them to that width first.")  # fmt: skip
         chosen = next((given for given in (seed, sampling.seed) if given is not None), secrets.randbits(62))
         request = Request(
             list(ids), sampling, chosen, limit=min(len(ids) + sampling.max_tokens, self.context), content=content or {}
@@ -240,9 +242,7 @@ class Engine:
             spans.append(Span(request.allocation, request.computed, work.count + len(work.drafts), request.prompt))
         row, step = torch.tensor([ids], device=self.device), self.kv_cache.step(spans)
         content = ((work.request.content, span.first, span.count) for work, span in zip(works, spans, strict=True))
-        if embeddings := embeddings_of(content, self.device):
-            return cast(ContentDecoder, self.view).hidden(row, step, embeddings=embeddings)[0]
-        return self.view.hidden(row, step)[0]
+        return self.view.hidden(row, step, embeddings=embeddings_of(content, self.device))[0]
 
     def _sample(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> list[Request]:
         """Samples where a prompt is read to its end, and advances every request."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gptwright.layers.dense import causal, full, masked
 from gptwright.layers.flex import SMALLEST_HEAD, by_flex
-from gptwright.layers.masks import Banded, Causal, Fixed, Full, Mask, PositionMask, Strided
+from gptwright.layers.masks import Banded, Causal, Full, Mask, PositionMask, Strided
 from gptwright.layers.sparse import sparse
 
 
@@ -26,7 +26,7 @@ def attend(
             return full(q, k, v)
         case Causal():
             return causal(q, k, v)
-        case Strided() | Fixed():
+        case Strided():
             return sparse(q, k, v, mask)  # far keys lie in nearly every block that FlexAttention could skip
         case PositionMask() if q.is_cuda and q.shape[-1] >= SMALLEST_HEAD:
             return by_flex(q, k, v, mask)

@@ -65,16 +65,11 @@ class CrossAttention(nn.Module):
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, x: Float[Tensor, "B T C"], memory: Float[Tensor, "B S C"], mask: Mask) -> Float[Tensor, "B T C"]:
-        """`mask` says which places of the memory are real."""
-        k, v = self.keys_and_values(memory)
-        return self.look(x, k, v, mask)
-
     def keys_and_values(self, memory: Float[Tensor, "B S C"]) -> tuple[Tensor, Tensor]:
         """Of the memory: the same at every step of decoding, (B, H, S, D) each."""
         return split_heads(self.key(memory), self.head_width), split_heads(self.value(memory), self.head_width)
 
-    def look(
+    def attend_to(
         self, x: Float[Tensor, "R T C"], k: Float[Tensor, "B H S D"], v: Float[Tensor, "B H S D"], mask: Mask
     ) -> Float[Tensor, "R T C"]:
         """One row of x for each of the memory's, or as many for each, side by side: they look together."""

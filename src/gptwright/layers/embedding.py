@@ -1,6 +1,9 @@
 """A vector for each token, or for each place."""
 
-from torch import nn
+from typing import NamedTuple
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 
 class Embedding(nn.Embedding):
@@ -9,3 +12,11 @@ class Embedding(nn.Embedding):
 
     def reset_parameters(self) -> None:
         nn.init.zeros_(self.weight)
+
+
+class Embeddings(NamedTuple):
+    """What is read instead of the embeddings of placeholder ids, such as the patches of an image."""
+
+    positions: Int[Tensor, "N"]
+    """of the placeholders, in the batch's ids one row after another"""
+    values: Float[Tensor, "N C"]

@@ -74,26 +74,6 @@ class Strided(PositionMask):
         return (key <= query) & ((back < self.stride) | (back % self.stride == 0))
 
 
-@dataclass(frozen=True)
-class Fixed(PositionMask):
-    """Its own block up to itself, and the last `summary` places of every earlier block (Child et al. 2019, §4.3)."""
-
-    block: int
-    summary: int
-
-    def __post_init__(self) -> None:
-        _at_least_one("block", self.block)
-        _at_least_one("summary", self.summary)
-        if self.summary > self.block:
-            raise ConfigError(
-                f"a summary of at most the block's {self.block} places", f"{self.summary}", "Take a smaller summary."
-            )
-
-    def sees(self, query: Int[Tensor, "..."], key: Int[Tensor, "..."]) -> Bool[Tensor, "..."]:
-        same = query // self.block == key // self.block
-        return (key <= query) & (same | (key % self.block >= self.block - self.summary))
-
-
 @dataclass(frozen=True, eq=False)
 class Padded:
     """Keys beyond a row's own length are not seen: by an encoder, or by what looks at an encoder's output."""

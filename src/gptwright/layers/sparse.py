@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gptwright.layers.dense import BLOCK, causal, hidden, masked
-from gptwright.layers.masks import Banded, Fixed, Strided
+from gptwright.layers.masks import Banded, Strided
 
 SMALLEST_BLOCK = 32
 SCORES_AT_ONCE = {"cpu": 2**20, "cuda": 2**28}
@@ -25,7 +25,7 @@ def sparse(
     q: Float[Tensor, "B H T D"],
     k: Float[Tensor, "B G T D"],
     v: Float[Tensor, "B G T D"],
-    mask: Banded | Strided | Fixed,
+    mask: Banded | Strided,
 ) -> Float[Tensor, "B H T D"]:
     """What dense attention with this mask gives, for less."""
     match mask:
@@ -33,8 +33,6 @@ def sparse(
             return banded(q, k, v, width)
         case Strided(stride):
             return strided(q, k, v, stride)
-        case Fixed(block, summary):
-            return fixed(q, k, v, block, summary)
 
 
 def banded(
@@ -83,30 +81,6 @@ def strided(
         near, far = shared_softmax(near, far, bias)
         columns = (far.transpose(1, 2) @ v.transpose(1, 2)).transpose(1, 2)
         return (near @ near_values + columns).flatten(1, 2)[:, :length]
-
-    return by_heads(some_heads, q, k, v, bias.numel())
-
-
-def fixed(
-    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"], block: int, summary: int
-) -> Float[Tensor, "B H T D"]:
-    """Near: the own block. Far: the last `summary` places of every earlier block."""
-    length = q.shape[2]
-    if length <= block:
-        return causal(q, k, v)
-    blocks = ceil(length / block)
-    near_allowed = lower(block, 0, q.device).expand(blocks, -1, -1)
-    far_allowed = lower(blocks, -1, q.device).repeat_interleave(summary, 1)[:, None].expand(-1, block, -1)
-    bias = hidden(~torch.cat([near_allowed, far_allowed], -1), q)
-
-    def some_heads(
-        q: Float[Tensor, "M T D"], k: Float[Tensor, "M T D"], v: Float[Tensor, "M T D"]
-    ) -> Float[Tensor, "M T D"]:
-        q, k, v = (in_blocks(x, block) for x in (q * q.shape[-1] ** -0.5, k, v))
-        far_keys, far_values = (x[:, :, -summary:].flatten(1, 2) for x in (k, v))
-        far = (q.flatten(1, 2) @ far_keys.mT).unflatten(1, (blocks, block))
-        near, far = shared_softmax(q @ k.mT, far, bias)
-        return ((near @ v).flatten(1, 2) + far.flatten(1, 2) @ far_values)[:, :length]
 
     return by_heads(some_heads, q, k, v, bias.numel())
 

@@ -1,6 +1,7 @@
 """BERT (Devlin et al. 2018): an encoder that sees both directions, with heads for masked words and next sentences."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any, ClassVar, TypeVar
 
 import torch
@@ -11,12 +12,14 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
-from gptwright.layers.cache import positions_of
+from gptwright.layers.blocks import run_blocks
+from gptwright.layers.cache import LayerCacheView, positions_of
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import truncated_weights
 from gptwright.layers.masks import FULL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
+from gptwright.layers.trace import Trace
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.config import ModelConfig
 from gptwright.models.family import Family, HuggingFaceMapping
@@ -62,8 +65,10 @@ class Block(nn.Module):
         self.mlp = FeedForward(width, 4 * width, F.gelu)
         self.norm1, self.norm2 = LayerNorm(width, EPSILON), LayerNorm(width, EPSILON)
 
-    def forward(self, x: Float[Tensor, "B T C"], mask: Mask) -> Float[Tensor, "B T C"]:
-        x = self.norm1(x + self.attention(x, mask))
+    def forward(
+        self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None = None
+    ) -> Float[Tensor, "B T C"]:
+        x = self.norm1(x + self.attention(x, mask, cache))
         return self.norm2(x + self.mlp(x))
 
 
@@ -102,6 +107,7 @@ class BERT(nn.Module):
         ids: Int[Tensor, "B T"],
         segments: Int[Tensor, "B T"] | None = None,
         lengths: Int[Tensor, "B"] | None = None,
+        trace: Trace | None = None,
     ) -> Float[Tensor, "B T C"]:
         """States of all tokens. `segments`: 0 for the first text, the default, 1 for the second; what stands beyond a
         row's length is not seen. Raises `IndexError` beyond the context."""
@@ -109,9 +115,19 @@ class BERT(nn.Module):
         segments = torch.zeros_like(ids) if segments is None else segments
         x = self.norm(self.embed(ids) + self.segments(segments) + self.positions(places)).to(self.matrix_dtype)
         mask = FULL if lengths is None else Padded(lengths)
-        for block in self.blocks:
-            x = block(x, mask)
-        return x
+        return run_blocks(self.blocks, x, repeat(mask), cache=trace)
+
+    @torch.no_grad()
+    def trace(
+        self,
+        ids: Int[Tensor, "B T"],
+        segments: Int[Tensor, "B T"] | None = None,
+        lengths: Int[Tensor, "B"] | None = None,
+    ) -> Trace:
+        """The states after every block and the attention weights of every head; arguments as those of `encode`."""
+        trace = Trace(ids.device)
+        self.encode(ids, segments, lengths, trace)
+        return trace
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """Masked-language logits of one text a row, all of it real."""

@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.layers.cache import CacheView, positions_of
+from gptwright.layers.embedding import Embeddings
 from gptwright.layers.masks import Documents
+from gptwright.layers.trace import Trace
 from gptwright.layers.vocabulary import WHOLE, Vocabulary
 
 
@@ -25,13 +27,37 @@ class Decoder(nn.Module):
         return self.logits(self.hidden(ids))
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        cache: CacheView | None = None,
+        documents: Documents | None = None,
+        embeddings: Embeddings | None = None,
     ) -> Float[Tensor, "B T C"]:
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it.
 
         With `documents` each is read as if it stood alone: nothing of the others is seen, and positions begin at 0.
+        `embeddings` stand where ids are placeholders.
         """
         raise NotImplementedError
+
+    def embedded(self, ids: Int[Tensor, "B T"], embeddings: Embeddings | None = None) -> Float[Tensor, "B T C"]:
+        """The vector of each id, or what stands in its place."""
+        x = self.embed(ids)
+        if embeddings is None:
+            return x
+        positions, values = embeddings
+        return x.flatten(0, 1).index_copy(0, positions, values.to(x.dtype)).view_as(x)
+
+    @torch.no_grad()
+    def trace(self, ids: Int[Tensor, "B T"]) -> Trace:
+        """The states after every block and the attention weights of every head, for these ids.
+
+        Raises `IndexError` beyond the context.
+        """
+        self.positions_of(ids, None)
+        trace = Trace(ids.device)
+        self.hidden(ids, trace)
+        return trace
 
     def initialise(self, seed: int) -> None:
         """Fresh weights, a pure function of the seed."""

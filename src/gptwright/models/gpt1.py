@@ -1,5 +1,6 @@
 """GPT-1 (Radford et al. 2018): a decoder with a norm after each residual sum and learned positions."""
 
+from itertools import repeat
 from typing import ClassVar
 
 from jaxtyping import Float, Int
@@ -7,8 +8,9 @@ from torch import Tensor, nn
 
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
+from gptwright.layers.blocks import run_blocks
 from gptwright.layers.cache import CacheView, LayerCacheView
-from gptwright.layers.embedding import Embedding
+from gptwright.layers.embedding import Embedding, Embeddings
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
@@ -63,15 +65,14 @@ class GPT1(Decoder):
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        cache: CacheView | None = None,
+        documents: Documents | None = None,
+        embeddings: Embeddings | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
-        x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
-        x = x.to(self.matrix_dtype)
-        mask = within(CAUSAL, documents)
-        for index, block in enumerate(self.blocks):
-            x = block(x, mask, cache.layer(index) if cache else None)
-        return x
+        x = self.embedded(ids, embeddings) + self.positions(self.positions_of(ids, cache, documents))
+        return run_blocks(self.blocks, x.to(self.matrix_dtype), repeat(within(CAUSAL, documents)), cache=cache)
 
     def initialise(self, seed: int) -> None:
         """N(0, 0.02²); biases 0, gains 1 (§4.1)."""

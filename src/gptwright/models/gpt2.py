@@ -1,6 +1,7 @@
 """GPT-2 (Radford et al. 2019): a pre-norm decoder with learned positions and a norm after the last block."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
+from gptwright.layers.blocks import run_blocks
 from gptwright.layers.cache import CacheView, LayerCacheView
-from gptwright.layers.embedding import Embedding
+from gptwright.layers.embedding import Embedding, Embeddings
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
@@ -70,14 +72,14 @@ class GPT2(Decoder):
         self.norm = LayerNorm(config.width)
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        cache: CacheView | None = None,
+        documents: Documents | None = None,
+        embeddings: Embeddings | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
-        x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
-        x = x.to(self.matrix_dtype)
-        mask = within(CAUSAL, documents)
-        for index, block in enumerate(self.blocks):
-            x = block(x, mask, cache.layer(index) if cache else None)
+        x = self.embedded(ids, embeddings) + self.positions(self.positions_of(ids, cache, documents))
+        x = run_blocks(self.blocks, x.to(self.matrix_dtype), repeat(within(CAUSAL, documents)), cache=cache)
         return self.norm(x)
 
     def initialise(self, seed: int) -> None:

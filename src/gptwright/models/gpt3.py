@@ -1,5 +1,6 @@
 """GPT-3 (Brown et al. 2020): GPT-2's blocks, "alternating dense and locally banded sparse attention" (§2.1)."""
 
+from itertools import cycle
 from math import sqrt
 from typing import ClassVar
 
@@ -8,8 +9,9 @@ from torch import Tensor, nn
 
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.settings import Layers, Size, settings
+from gptwright.layers.blocks import run_blocks
 from gptwright.layers.cache import CacheView
-from gptwright.layers.embedding import Embedding
+from gptwright.layers.embedding import Embedding, Embeddings
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
 from gptwright.layers.norms import LayerNorm
@@ -72,14 +74,15 @@ class GPT3(Decoder):
         self.norm = LayerNorm(config.width)
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        cache: CacheView | None = None,
+        documents: Documents | None = None,
+        embeddings: Embeddings | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
-        x = self.embed(ids) + self.positions(self.positions_of(ids, cache, documents))
-        x = x.to(self.matrix_dtype)
-        for index, block in enumerate(self.blocks):
-            x = block(x, within(self.masks[index % 2], documents), cache.layer(index) if cache else None)
-        return self.norm(x)
+        x = self.embedded(ids, embeddings) + self.positions(self.positions_of(ids, cache, documents))
+        masks = cycle(within(mask, documents) for mask in self.masks)
+        return self.norm(run_blocks(self.blocks, x.to(self.matrix_dtype), masks, cache=cache))
 
     def initialise(self, seed: int) -> None:
         """As GPT-2's."""

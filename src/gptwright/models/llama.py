@@ -1,6 +1,7 @@
 """LLaMA 1, 2, 3 (Touvron et al. 2023; Grattafiori et al. 2024): RMSNorm, rotary positions, SwiGLU, grouped keys."""
 
 from collections.abc import Mapping
+from itertools import repeat
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.settings import Epsilon, Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
+from gptwright.layers.blocks import run_blocks
 from gptwright.layers.cache import CacheView, LayerCacheView
-from gptwright.layers.embedding import Embedding
+from gptwright.layers.embedding import Embedding, Embeddings
 from gptwright.layers.feedforward import SwiGLU
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
@@ -105,16 +107,16 @@ class Llama(Decoder):
         return (self.unembed or self.embed).weight
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        cache: CacheView | None = None,
+        documents: Documents | None = None,
+        embeddings: Embeddings | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         c = self.config
         angles = rotary_angles(self.positions_of(ids, cache, documents), c.width // c.heads, c.base, c.scaling)
-        x = self.embed(ids).to(self.matrix_dtype)
-        mask = within(CAUSAL, documents)
-        for index, block in enumerate(self.blocks):
-            x = block(x, mask, angles, cache.layer(index) if cache else None)
-        return self.norm(x)
+        x = self.embedded(ids, embeddings).to(self.matrix_dtype)
+        return self.norm(run_blocks(self.blocks, x, repeat(within(CAUSAL, documents)), angles, cache=cache))
 
     def initialise(self, seed: int) -> None:
         """N(0, 0.02²), residual outputs scaled as GPT-2's; the papers do not say."""

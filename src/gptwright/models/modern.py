@@ -4,6 +4,7 @@ Rotary positions, a norm on queries and keys (Henry et al. 2020), squared ReLU (
 branches that start at zero, an output matrix of its own: what public races to train GPT-2 fast have kept.
 """
 
+from itertools import repeat
 from typing import ClassVar
 
 import torch
@@ -13,8 +14,9 @@ from torch import Tensor, nn
 
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
+from gptwright.layers.blocks import run_blocks
 from gptwright.layers.cache import CacheView, LayerCacheView
-from gptwright.layers.embedding import Embedding
+from gptwright.layers.embedding import Embedding, Embeddings
 from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import CAUSAL, Documents, Mask, within
@@ -91,16 +93,16 @@ class Modern(Decoder):
         return self.unembed.weight
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], cache: CacheView | None = None, documents: Documents | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        cache: CacheView | None = None,
+        documents: Documents | None = None,
+        embeddings: Embeddings | None = None,
     ) -> Float[Tensor, "B T C"]:
-        """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it."""
         c = self.config
         angles = rotary_angles(self.positions_of(ids, cache, documents), c.width // c.heads, c.base)
-        x = self.norm(self.embed(ids)).to(self.matrix_dtype)
-        mask = within(CAUSAL, documents)
-        for index, block in enumerate(self.blocks):
-            x = block(x, mask, angles, cache.layer(index) if cache else None)
-        return self.norm(x)
+        x = self.norm(self.embedded(ids, embeddings)).to(self.matrix_dtype)
+        return self.norm(run_blocks(self.blocks, x, repeat(within(CAUSAL, documents)), angles, cache=cache))
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:

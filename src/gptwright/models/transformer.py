@@ -91,7 +91,7 @@ class DecoderBlock(nn.Module):
     ) -> Float[Tensor, "R T C"]:
         """`source` are this block's keys and values of the memory, `mask` says which of its places are real."""
         x = self.norm1(x + self.drop(self.attention(x, CAUSAL, cache)))
-        x = self.cross_norm(x + self.drop(self.cross.look(x, *source, mask)))
+        x = self.cross_norm(x + self.drop(self.cross.attend_to(x, *source, mask)))
         return self.norm2(x + self.drop(self.mlp(x)))
 
 

@@ -19,7 +19,7 @@ from gptwright.training.optimizer import Optimizer, refuse_lost
 
 STAY_GATHERED = 2**31  # bytes of parameters that stay gathered from forward to backward: half the gathering saved
 WHOLE_MODEL = ("hidden", "encode", "decode")
-METHODS = ("keys_and_values", "look")
+METHODS = ("keys_and_values", "attend_to")
 
 
 def shard_model(network: Any, world: World) -> Layout:
