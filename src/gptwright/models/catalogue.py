@@ -10,14 +10,7 @@ from gptwright.foundations.config import decode, encode
 from gptwright.foundations.device import free_memory
 from gptwright.foundations.errors import ConfigError, MemoryShort, nearest
 from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern, transformer
-from gptwright.models.bert import BERTConfig
 from gptwright.models.family import Family
-from gptwright.models.gpt1 import GPT1Config
-from gptwright.models.gpt2 import GPT2Config
-from gptwright.models.gpt3 import GPT3Config
-from gptwright.models.llama import LlamaConfig
-from gptwright.models.modern import ModernConfig
-from gptwright.models.transformer import TransformerConfig
 
 FAMILIES: dict[str, Family] = {
     family.name: family
@@ -25,7 +18,6 @@ FAMILIES: dict[str, Family] = {
         transformer.FAMILY, gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY, bert.FAMILY,
     )
 }  # fmt: skip
-ModelConfig = TransformerConfig | GPT1Config | GPT2Config | GPT3Config | LlamaConfig | ModernConfig | BERTConfig
 
 
 def presets() -> dict[str, Any]:
