@@ -333,7 +333,7 @@ def test_a_step_that_fails_is_500_for_all_that_run_and_nothing_stays_behind(
         raise RuntimeError("no memory")
 
     with monkeypatch.context() as patched:
-        patched.setattr(type(real.engine.scheduler), "plan", broken)
+        patched.setattr(type(real.engine.scheduler), "schedule", broken)
         body = {"model": "real", "prompt": PROMPT, "n": 2}
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(lambda _: httpx.post(f"{base}/completions", json=body, timeout=60), range(4)))

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from gptwright.configs.command_line import read_command
+from gptwright.configs.verbs import VERBS
 from gptwright.recipes.read import Recipe, Step, find_recipe, read_recipe, write_recipe
 
 ROOT = Path(__file__).parents[2]

@@ -216,7 +216,7 @@ def test_what_is_served_is_what_is_generated(done: Path) -> None:
     folder = done / "07-ppo"
     ours = gptwright("generate", folder, "The old", "--temperature", "0", "--max-tokens", "12")
     with TestClient(
-        create_app({"chat": load(folder)}, FeedbackFile(done / "feedback.jsonl")), base_url="http://127.0.0.1"
+        create_app({folder.name: load(folder)}, FeedbackFile(done / "feedback.jsonl")), base_url="http://127.0.0.1"
     ) as client:
         asked = {"model": folder.name, "prompt": "The old", "temperature": 0, "max_tokens": 12}
         served = client.post("/v1/completions", json=asked)
