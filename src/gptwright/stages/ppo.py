@@ -1,9 +1,9 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -14,15 +14,15 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.ppo import PPOConfig, update
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs, score
+from gptwright.configs.ppo import PPO
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.perplexity import require_window
 from gptwright.foundations.atomic_io import write_file
 from gptwright.foundations.device import use_device, use_threads
-from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import StageFolder, finished_stage
-from gptwright.foundations.settings import FREE, Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.formats.huggingface import read_model
@@ -46,69 +46,6 @@ from gptwright.training.session import session
 
 SCALED = 256  # prompts whose answers set the scale of the scores
 NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)
-
-
-@settings
-class PPO:
-    """Improve a policy with a reward model."""
-
-    policy: Path
-    """folder of sft: where the policy begins, and the reference it is held to"""
-    reward: Path
-    """folder of reward"""
-    prompts: Path
-    """JSON Lines of prompts; those with "split": "heldout" measure the result"""
-    tokens: Path
-    """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
-    conversations: tuple[Path, ...] = ()
-    """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
-    questions: Path | None = None
-    """JSON Lines of questions, to see what the policy unlearns"""
-    updates: Count = 20
-    """rollouts, each followed by optimisation"""
-    episodes: Rows = 128
-    """answers a rollout"""
-    epochs: Count = 2
-    """passes over a rollout"""
-    minibatches: Count = 4
-    """optimiser steps a pass"""
-    max_tokens: Size = 48
-    """an answer's length at most"""
-    temperature: Annotated[float, Range(0, 100, above=True)] = 0.7
-    """of sampling, and of the probabilities that are compared"""
-    beta: Weight = 0.06
-    """weight of the KL to the reference"""
-    value_weight: Weight = 0.1
-    """weight of the value loss"""
-    ptx_batch_size: Rows = 1
-    """windows of pretraining text a minibatch"""
-    sft_batch_size: Rows = 12
-    """conversations a minibatch"""
-    ptx_weight: Weight = 0.5
-    """weight of the losses of text and conversations"""
-    sequence_length: Size = 128
-    """tokens of such a window"""
-    learning_rate: Rate = 8e-4
-    """peak learning rate"""
-    threads: Threads = 2
-    """processor threads; another number gives slightly other weights"""
-    device: str = field(default="auto", metadata=FREE)
-    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
-    save_every: Count = 5
-    """updates between checkpoints"""
-    keep_checkpoints: Count = 2
-    """checkpoints that stay"""
-    micro_batches: Count = 1
-    """micro-batches of a minibatch, one after the other: more need less memory"""
-    heldout_prompts: Count = 256
-    """held-out prompts to judge"""
-    seed: Seed = 1
-    """order of the prompts, and sampling"""
-
-    def __post_init__(self) -> None:
-        if self.minibatches > self.episodes:
-            raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
-                              "Lower minibatches or raise episodes.")  # fmt: skip
 
 
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
