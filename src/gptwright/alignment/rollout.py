@@ -53,7 +53,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class ScoredRollout:
-    """A rollout with what others say of it."""
+    """A rollout with what other models say of it."""
 
     rollout: Rollout
     reference: Float[Tensor, "B A"]
@@ -61,9 +61,13 @@ class ScoredRollout:
     scores: Float[Tensor, "B"]
     """how good each answer is"""
 
+    @property
+    def rows(self) -> int:
+        return len(self.rollout)
+
 
 def collect_rollout(
-    engine: Engine, value_head: ScalarHead, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
+    engine: Engine, value_head: ScalarHead | None, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
 ) -> Rollout:
     """Answers every prompt once with the weights of now. Nothing is cut from the distribution.
 

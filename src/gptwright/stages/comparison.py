@@ -10,6 +10,7 @@ from torch import Tensor
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, text_of
 from gptwright.alignment.rollout import Rollout, recompute_logprobs
+from gptwright.alignment.rollout_worker import RewardFunction, RolloutWorker
 from gptwright.alignment.rule_labeller import RULES
 from gptwright.evaluation.answers import Question, exact_answers
 from gptwright.evaluation.perplexity import text_loss
@@ -46,6 +47,12 @@ class Candidate:
     model: Model
     rollout: Rollout
     scores: Tensor
+
+    @classmethod
+    def of(cls, model: Model, worker: RolloutWorker, reward: RewardFunction, measures: Measures) -> "Candidate":
+        """With its answers to the held-out prompts."""
+        rollout = worker.collect(measures.prompts, "heldout")
+        return cls(model, rollout, reward(rollout))
 
     @property
     def texts(self) -> list[str]:
