@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-from gptwright.alignment.rule_labeller import RULES
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.settings import Range, Seed, Size, Threads, settings
+
+RULES = ("plain-words",)
+"""names of the labeller's rules (`alignment/rule_labeller.py`)"""
 
 
 @settings
