@@ -164,7 +164,7 @@ def test_figures_by_hand() -> None:
     metrics = agent.learn(rollout, 5)
     assert metrics["score"] == pytest.approx(float((rollout.tokens[:, 0] == WANTED).float().mean()))
     assert metrics["ended"] == pytest.approx(float(rollout.ended.float().mean()))
-    assert metrics["answer_tokens"] == pytest.approx(float(rollout.said.sum() / 64))
+    assert metrics["answer_tokens"] == pytest.approx(float(rollout.response_mask.sum() / 64))
     assert metrics["entropy_nats"] == pytest.approx(2.48, abs=0.05), "ln 12 for a policy that knows nothing"
 
 

@@ -1,17 +1,19 @@
-"""Another algorithm needs no more than its own loss: REINFORCE on the rollouts of PPO, by the loop of every task."""
+"""Scored rollouts, and REINFORCE on them by the loop of every task: another algorithm is no more than its loss."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logprobs
-from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
+from gptwright.alignment.rollout_worker import NormalizedReward, RolloutWorker, ScoredRollouts
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
+from gptwright.models.heads import RewardModel
 from gptwright.objectives.ppo import masked_mean
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import BatchShard
@@ -34,11 +36,11 @@ class Reinforce:
 
     def loss(self, batch: ScoredRollout, shard: BatchShard) -> Iterator[Tensor]:
         others = (batch.scores.sum() - batch.scores) / (batch.rows - 1)
-        count = int(batch.rollout.said.sum())
+        count = int(batch.rollout.response_mask.sum())
         for rows in shard.slices(batch.rows):
             part = batch.rollout.rows(torch.arange(rows.start, rows.stop))
             logprobs, _, _ = recompute_logprobs(self.policy, None, part, temperature=1.0)
-            yield -masked_mean((batch.scores - others)[rows, None] * logprobs, part.said, count)
+            yield -masked_mean((batch.scores - others)[rows, None] * logprobs, part.response_mask, count)
 
     def evaluate(self, step: int) -> Evaluation:
         with torch.no_grad():
@@ -71,7 +73,7 @@ def test_a_bandit_is_solved_without_a_value_head(micro_batches: int) -> None:
     assert learned.evaluate(60).metrics["wanted"] > 0.9
 
 
-def test_its_shares_add_up(split_as_whole: Callable[..., None]) -> None:
+def test_the_loss_of_its_shards_adds_up(split_as_whole: Callable[..., None]) -> None:
     learned = task()
     batch = learned.batch(0)
     split_as_whole(learned.policy, lambda shard: learned.loss(batch, shard))
@@ -85,3 +87,16 @@ def test_scored_rollouts_are_a_pure_function_of_weights_and_step() -> None:
     torch.testing.assert_close(batch.reference, batch.rollout.logprobs, msg="the reference is what the policy began as")
     assert (batch.rollout.values == 0).all()
     assert torch.equal(batch.scores, reward(batch.rollout))
+
+
+def test_rewards_start_at_mean_0_and_spread_1_and_no_end_has_a_fixed_one() -> None:
+    rollout = task().batch(0).rollout
+    model = RewardModel(build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=2))
+    torch.nn.init.normal_(model.head.score.weight)
+    fitted = NormalizedReward.fitted(model, rollout)
+    scores = fitted(replace(rollout, ended=torch.ones_like(rollout.ended)))
+    assert float(scores.mean()) == pytest.approx(0, abs=1e-4)
+    assert float(scores.std(unbiased=False)) == pytest.approx(1, abs=1e-4)
+    ended = torch.arange(len(rollout)) % 2 == 0
+    found = fitted(replace(rollout, ended=ended))
+    assert torch.equal(found[ended], scores[ended]) and (found[~ended] == -1).all()

@@ -92,11 +92,13 @@ class PPOTrainer(Generic[B]):
 
         `first_minibatch` counts those of earlier updates: the auxiliary task's step of the first.
         """
-        rollout, said = scored.rollout, scored.rollout.said
-        rewards = objective.token_rewards(scored.scores, rollout.logprobs, scored.reference, said, self.config.beta)
-        advantage = objective.advantages(rewards, rollout.values, said)
+        rollout, response_mask = scored.rollout, scored.rollout.response_mask
+        rewards = objective.token_rewards(
+            scored.scores, rollout.logprobs, scored.reference, response_mask, self.config.beta
+        )
+        advantage = objective.advantages(rewards, rollout.values, response_mask)
         returns = advantage + rollout.values
-        episodes = Episodes(rollout, objective.whiten(advantage, said), returns)
+        episodes = Episodes(rollout, objective.whiten(advantage, response_mask), returns)
         metrics = _rollout_metrics(scored, returns)
         for number, rows in enumerate(_minibatches(len(rollout), self.config, seed)):
             seen: dict[str, float] = {}
@@ -118,31 +120,31 @@ def losses(
     agent: PolicyAndValue, episodes: Episodes, config: PPOConfig, shard: BatchShard, seen: dict[str, float]
 ) -> Iterator[Tensor]:
     """The loss of one minibatch in parts, one for each micro-batch of `shard`; its metrics are written into `seen`."""
-    count = int(episodes.rollout.said.sum())
+    count = int(episodes.rollout.response_mask.sum())
     seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "value_loss": 0.0}
     for rows in shard.slices(len(episodes.rollout)):
         part = episodes.at(torch.arange(rows.start, rows.stop))
-        then, said = part.rollout, part.rollout.said
-        logprobs, values, entropy = recompute_logprobs(agent.policy, agent.value, then, config.temperature)
-        error = float(((logprobs.detach() - then.sampled) * said).abs().max())
+        old, response_mask = part.rollout, part.rollout.response_mask
+        logprobs, values, entropy = recompute_logprobs(agent.policy, agent.value, old, config.temperature)
+        error = float(((logprobs.detach() - old.sampled) * response_mask).abs().max())
         seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
-        seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), said, count))
-        policy_loss = objective.policy_loss(logprobs, then.logprobs, part.advantage, said, count)
-        value_loss = objective.value_loss(values, then.values, part.returns, said, count)
+        seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), response_mask, count))
+        policy_loss = objective.policy_loss(logprobs, old.logprobs, part.advantage, response_mask, count)
+        value_loss = objective.value_loss(values, old.values, part.returns, response_mask, count)
         seen["value_loss"] += float(value_loss.detach())
         yield policy_loss + config.value_weight * value_loss
 
 
 def _rollout_metrics(scored: ScoredRollout, returns: Tensor) -> dict[str, float]:
     rollout = scored.rollout
-    k1, k3 = objective.kl_estimates(rollout.logprobs, scored.reference, rollout.said)
+    k1, k3 = objective.kl_estimates(rollout.logprobs, scored.reference, rollout.response_mask)
     return {
         "score": float(scored.scores.mean()),
         "kl_nats": k1,
         "kl_k3_nats": k3,
-        "answer_tokens": float(rollout.said.sum(1).float().mean()),
+        "answer_tokens": float(rollout.response_mask.sum(1).float().mean()),
         "ended": float(rollout.ended.float().mean()),
-        "explained_variance": objective.explained_variance(rollout.values, returns, rollout.said),
+        "explained_variance": objective.explained_variance(rollout.values, returns, rollout.response_mask),
     }
 
 

@@ -41,7 +41,7 @@ from gptwright.training.optimizer import Optimizer, restore_master_weights
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
-SCALED = 256  # prompts whose answers set the scale of the scores
+SCALE_PROMPTS = 256  # prompts whose answers set the scale of the scores
 
 
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
@@ -58,12 +58,12 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     reference.network.to(device)
     agent = PolicyAndValue(policy.network).to(device)
     optimizer = Optimizer(agent.named_parameters(), AdamW(weight_decay=0.0, epsilon=1e-5))
-    _check_room(config, policy, prompts)
+    _check_memory(config, policy, prompts)
     trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=_ppo_config(config), auxiliary=auxiliary)
     worker, reference_worker = _worker(config, policy, agent.value), _worker(config, reference)
     rate = linear(config.learning_rate, config.updates, warmup=2)
     with session(folder, optimizer, config, steps=config.updates) as run:
-        reward = _normalized(run.state, reward_model, reference_worker, _some(prompts, SCALED, config.seed))
+        reward = _normalized(run.state, reward_model, reference_worker, _subset(prompts, SCALE_PROMPTS, config.seed))
         rollouts = ScoredRollouts(worker=worker, prompts=prompts, episodes=config.episodes, reward=reward,
                                   reference=reference.network)  # fmt: skip
         for update in trainer.train(rollouts, rate, run.train_state, updates=config.updates, seed=config.seed):
@@ -107,7 +107,7 @@ def _measures(config: PPO, policy: Model, reward_context: int, judge: Judge) -> 
     return prompts, Measures(heldout, text, config.sequence_length, questions, judge)
 
 
-def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
+def _check_memory(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
     """Of what is kept for the backward pass: a minibatch of episodes, and the windows and conversations beside it."""
     typical = sum(map(len, prompts)) // len(prompts) + config.max_tokens
     check_memory(model.network, -(-config.episodes // config.minibatches), typical, config.micro_batches)
@@ -131,7 +131,7 @@ def _auxiliary_task(config: PPO, model: Model) -> TextMixture:
     return TextMixture(model.network, sources, config.ptx_weight)
 
 
-def _some(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
+def _subset(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
     """As many at most, from all over the file."""
     return [prompts[i] for i in epoch_order(len(prompts), min(most, len(prompts)), 0, key(seed, "some"))]
 
@@ -163,6 +163,6 @@ def _prompts(config: PPO, model: Model, reward_context: int) -> tuple[list[Promp
     for side in (sides.train, sides.heldout):
         intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
                        f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
-    heldout = _some(sides.heldout, config.heldout_prompts, seed=0)
+    heldout = _subset(sides.heldout, config.heldout_prompts, seed=0)
     intake.tell(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
     return sides.train, heldout
