@@ -72,7 +72,7 @@ def test_help_lists_every_verb(gptwright: Command, words: tuple[str, ...]) -> No
         assert re.search(rf"^  {verb.name} +{re.escape(verb.help)}$", done.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("words", ["--help", "--version", "nonsense", "pretrain --help", "serve -h"])
+@pytest.mark.parametrize("words", ["--help", "--version", "nonsense", "serve -h", *(f"{v} --help" for v in VERBS)])
 def test_words_of_its_own_do_not_import_torch(words: str) -> None:
     program = (
         "import sys; from gptwright.cli import main; sys.argv = ['gptwright', *sys.argv[1:]]\n"

@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Episodes, PPOConfig, _minibatches, losses, update  # pyright: ignore
+from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, Update, _minibatches, losses  # pyright: ignore
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
+from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
@@ -16,9 +17,15 @@ from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.train_state import TrainState
+from step_task import StepBatch, StepTask
 
 PROMPT, WANTED, END = [3, 4], 7, 2
-SETTINGS = PPOConfig(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+CONFIG = PPOConfig(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+
+
+def reward(rollout: Rollout) -> Tensor:
+    """1 for the answers that begin with the token that is wanted."""
+    return (rollout.tokens[:, 0] == WANTED).float()
 
 
 class Agent:
@@ -35,18 +42,14 @@ class Agent:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
         return collect_rollout(self.writer, self.both.value, [PROMPT] * 64, sampling, pad=1)
 
-    def learn(self, rollout: Rollout, seed: int, settings: PPOConfig = SETTINGS, **options: object) -> dict[str, float]:
-        scores = (rollout.tokens[:, 0] == WANTED).float()
-        return update(
-            self.both,
-            self.optimizer,
-            self.train_state,
-            ScoredRollout(rollout, rollout.logprobs, scores),
-            settings,
-            rate=0.01,
-            seed=seed,
-            **options,
-        )  # type: ignore[arg-type]
+    def trainer(self, config: PPOConfig = CONFIG, auxiliary: StepTask | None = None) -> PPOTrainer[StepBatch]:
+        return PPOTrainer(agent=self.both, optimizer=self.optimizer, config=config, auxiliary=auxiliary)
+
+    def learn(
+        self, rollout: Rollout, seed: int, config: PPOConfig = CONFIG, auxiliary: StepTask | None = None
+    ) -> dict[str, float]:
+        scored = ScoredRollout(rollout, rollout.logprobs, reward(rollout))
+        return self.trainer(config, auxiliary).update(scored, self.train_state, rate=0.01, seed=seed)
 
     def wanted(self) -> float:
         """The probability of the token that is rewarded."""
@@ -62,12 +65,36 @@ def test_a_bandit_is_solved() -> None:
     assert agent.wanted() > 0.9
 
 
+def test_training_yields_each_update_and_goes_on_where_it_stopped() -> None:
+    def trained(*stops: int) -> tuple[Agent, list[Update], list[int]]:
+        agent, asked, updates = Agent(), list[int](), list[Update]()
+
+        def auxiliary(step: int, shard: BatchShard) -> Iterator[Tensor]:
+            asked.append(step)
+            yield agent.policy(torch.tensor([[5, 6]])).square().mean()
+
+        worker = RolloutWorker(engine=agent.writer, sampling=Sampling(temperature=1.0, max_tokens=3), pad=1, seed=5,
+                               value_head=agent.both.value)  # fmt: skip
+        rollouts = ScoredRollouts(worker=worker, prompts=[PROMPT, [5]], episodes=8, reward=reward,
+                                  reference=Agent().policy)  # fmt: skip
+        trainer = agent.trainer(auxiliary=StepTask(auxiliary))
+        for stop in stops:
+            updates += trainer.train(rollouts, lambda step: 0.01, agent.train_state, updates=stop, seed=5)
+        return agent, updates, asked
+
+    (whole, updates, asked), (stopped, same, _) = trained(3), trained(1, 3)
+    assert [update.number for update in updates] == [1, 2, 3] and updates == same
+    assert updates[0].metrics["kl_nats"] == pytest.approx(0.0, abs=1e-5) and updates[2].metrics["kl_k3_nats"] > 0
+    assert asked == list(range(12)), "of two epochs of two minibatches each"
+    assert torch.equal(whole.policy.embed.weight, stopped.policy.embed.weight)
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_first_ratio_is_1(temperature: float) -> None:
     agent = Agent()
-    settings = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=temperature)
+    config = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=temperature)
     for number in range(3):
-        metrics = agent.learn(agent.roll(number, temperature), number, settings)
+        metrics = agent.learn(agent.roll(number, temperature), number, config)
         assert metrics["first_ratio_error"] < 1e-5
         assert (metrics["kl_nats"], metrics["kl_k3_nats"]) == (0.0, 0.0), "the policy is its own reference here"
 
@@ -79,17 +106,9 @@ def test_the_reference_holds_the_policy_back() -> None:
             rollout = agent.roll(number)
             with torch.no_grad():
                 reference = recompute_logprobs(start.policy, None, rollout, 1.0)[0]
-            scores = (rollout.tokens[:, 0] == WANTED).float()
-            settings = PPOConfig(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
-            metrics = update(
-                agent.both,
-                agent.optimizer,
-                agent.train_state,
-                ScoredRollout(rollout, reference, scores),
-                settings,
-                rate=0.01,
-                seed=number,
-            )
+            config = PPOConfig(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+            scored = ScoredRollout(rollout, reference, reward(rollout))
+            metrics = agent.trainer(config).update(scored, agent.train_state, rate=0.01, seed=number)
         return metrics["kl_k3_nats"]
 
     assert far(2.0) < 0.2 * far(0.0)
@@ -97,8 +116,8 @@ def test_the_reference_holds_the_policy_back() -> None:
 
 def test_the_critic_learns_what_to_expect() -> None:
     agent = Agent()
-    settings = PPOConfig(beta=0.0, epochs=4, minibatches=1, value_weight=1.0, temperature=1.0)
-    losses = [agent.learn(agent.roll(number), number, settings)["value_loss"] for number in range(12)]
+    config = PPOConfig(beta=0.0, epochs=4, minibatches=1, value_weight=1.0, temperature=1.0)
+    losses = [agent.learn(agent.roll(number), number, config)["value_loss"] for number in range(12)]
     assert losses[-1] < losses[0]
 
 
@@ -113,11 +132,11 @@ def test_an_update_is_a_pure_function_of_its_seed() -> None:
 def test_further_losses_are_asked_for_once_a_minibatch_and_move_the_policy() -> None:
     agent, alone, asked = Agent(), Agent(), list[int]()
 
-    def auxiliary_losses(number: int, shard: BatchShard) -> Iterator[Tensor]:
+    def auxiliary(number: int, shard: BatchShard) -> Iterator[Tensor]:
         asked.append(number)
         yield agent.policy(torch.tensor([[5, 6]])).square().mean()
 
-    agent.learn(agent.roll(0), 0, auxiliary_losses=auxiliary_losses)
+    agent.learn(agent.roll(0), 0, auxiliary=StepTask(auxiliary))
     alone.learn(alone.roll(0), 0)
     assert asked == [0, 1, 2, 3]
     assert not torch.equal(agent.policy.embed.weight, alone.policy.embed.weight)
@@ -130,7 +149,7 @@ def test_pieces_and_shares_add_up(split_as_whole: Callable[..., None]) -> None:
         agent.policy.embed.weight += 0.02 * torch.randn_like(agent.policy.embed.weight)
         agent.both.value.score.weight += 0.1
     episodes = Episodes(rollout, torch.randn_like(rollout.values), torch.randn_like(rollout.values)).at(torch.arange(9))
-    split_as_whole(agent.both, lambda shard: losses(agent.both, episodes, SETTINGS, shard, {}))
+    split_as_whole(agent.both, lambda shard: losses(agent.both, episodes, CONFIG, shard, {}))
 
 
 def test_figures_of_pieces_are_those_of_the_minibatch() -> None:
@@ -145,15 +164,15 @@ def test_figures_by_hand() -> None:
     metrics = agent.learn(rollout, 5)
     assert metrics["score"] == pytest.approx(float((rollout.tokens[:, 0] == WANTED).float().mean()))
     assert metrics["ended"] == pytest.approx(float(rollout.ended.float().mean()))
-    assert metrics["answer_tokens"] == pytest.approx(float(rollout.said.sum() / 64))
+    assert metrics["answer_tokens"] == pytest.approx(float(rollout.response_mask.sum() / 64))
     assert metrics["entropy_nats"] == pytest.approx(2.48, abs=0.05), "ln 12 for a policy that knows nothing"
 
 
 @pytest.mark.parametrize("count", [128, 100, 10, 9, 6, 5, 4])
 @pytest.mark.parametrize("parts", [1, 3, 4])
 def test_a_pass_has_as_many_minibatches_as_asked_for_of_like_size(count: int, parts: int) -> None:
-    settings = replace(SETTINGS, minibatches=parts, epochs=2)
-    found = list(_minibatches(count, settings, seed=1))
+    config = replace(CONFIG, minibatches=parts, epochs=2)
+    found = list(_minibatches(count, config, seed=1))
     for epoch in (found[:parts], found[parts:]):
         sizes = [len(rows) for rows in epoch]
         assert len(sizes) == parts and max(sizes) - min(sizes) <= 1

@@ -33,7 +33,7 @@ def test_prompts_and_answers_stand_where_they_should() -> None:
     found = pack_rollout([[5, 6, 7], [9]], requests, pad=1)
     assert found.ids.tolist() == [[5, 6, 7, 10, 11], [9, 12, 13, 14, 1]]
     assert found.tokens.tolist() == [[10, 11, 1], [12, 13, 14]]
-    assert found.said.int().tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert found.response_mask.int().tolist() == [[1, 1, 0], [1, 1, 1]]
     assert found.prompt_lengths.tolist() == [3, 1]
     assert found.last.tolist() == [4, 3]
     assert found.ended.tolist() == [True, False]
@@ -50,8 +50,8 @@ def test_reading_again_gives_what_was_noted_while_sampling(network: GPT2, head: 
     torch.testing.assert_close(logprobs, rollout.logprobs, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(logprobs, rollout.sampled, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(values, rollout.values, atol=1e-5, rtol=1e-5)
-    assert (entropy[rollout.said] > 0).all()
-    assert kl_estimates(logprobs, logprobs, rollout.said) == (0.0, 0.0)
+    assert (entropy[rollout.response_mask] > 0).all()
+    assert kl_estimates(logprobs, logprobs, rollout.response_mask) == (0.0, 0.0)
     other = recompute_logprobs(network, head, rollout, temperature + 1)[0]
     assert (other - rollout.logprobs).abs().max() > 0.01, "the temperature belongs to the policy"
 
@@ -63,7 +63,7 @@ def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
         ids=torch.cat([rollout.ids, torch.full((3, 6), 33)], 1),
         prompt_lengths=rollout.prompt_lengths,
         tokens=torch.cat([rollout.tokens, torch.full((3, 4), 3)], 1),
-        said=torch.cat([rollout.said, torch.zeros(3, 4, dtype=torch.bool)], 1),
+        response_mask=torch.cat([rollout.response_mask, torch.zeros(3, 4, dtype=torch.bool)], 1),
         sampled=torch.cat([rollout.sampled, torch.zeros(3, 4)], 1),
         logprobs=torch.cat([rollout.logprobs, torch.zeros(3, 4)], 1),
         values=torch.cat([rollout.values, torch.zeros(3, 4)], 1),

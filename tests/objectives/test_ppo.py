@@ -46,37 +46,37 @@ def test_the_score_comes_on_the_last_token_said() -> None:
 
 
 def test_policy_loss_by_hand() -> None:
-    said = torch.tensor([[True, True, True, True, False]])
+    response_mask = torch.tensor([[True, True, True, True, False]])
     ratio = torch.tensor([[1.5, 0.5, 1.5, 0.5, 7.0]])
     advantage = torch.tensor([[1.0, 1.0, -1.0, -1.0, 9.0]])
     # ρA clipped from above at 1.2 where A > 0, and at 0.8 · A where A < 0: -(1.2 + 0.5 - 1.5 - 0.8) / 4
-    found = ppo.policy_loss(ratio.log(), torch.zeros(1, 5), advantage, said)
+    found = ppo.policy_loss(ratio.log(), torch.zeros(1, 5), advantage, response_mask)
     assert found.item() == pytest.approx(0.15, abs=1e-6)
 
 
 def test_the_gradient_stops_where_the_ratio_is_clipped() -> None:
     new = torch.tensor([[log(1.5), log(1.5)]], requires_grad=True)
-    said = torch.ones(1, 2, dtype=torch.bool)
-    ppo.policy_loss(new, torch.zeros(1, 2), torch.tensor([[1.0, -1.0]]), said).backward()
+    response_mask = torch.ones(1, 2, dtype=torch.bool)
+    ppo.policy_loss(new, torch.zeros(1, 2), torch.tensor([[1.0, -1.0]]), response_mask).backward()
     assert new.grad is not None
     torch.testing.assert_close(new.grad, torch.tensor([[0.0, 0.75]]))
 
 
 def test_value_loss_by_hand() -> None:
-    said = torch.tensor([[True, True, False]])
+    response_mask = torch.tensor([[True, True, False]])
     new, old, returns = torch.tensor([[1.0, 0.1, 5.0]]), torch.zeros(1, 3), torch.tensor([[1.0, 1.0, 0.0]])
     # max(0, (0.2 - 1)²) and max(0.9², 0.9²): ½ (0.64 + 0.81) / 2
-    assert ppo.value_loss(new, old, returns, said).item() == pytest.approx(0.3625, abs=1e-6)
+    assert ppo.value_loss(new, old, returns, response_mask).item() == pytest.approx(0.3625, abs=1e-6)
 
 
 def test_kl_by_hand() -> None:
     policy = torch.tensor([[log(0.5), log(0.5)], [log(0.2), 0.0]])
     reference = torch.tensor([[log(0.25), log(0.75)], [log(0.2), 3.0]])
-    said = torch.tensor([[True, True], [True, False]])
-    k1, k3 = ppo.kl_estimates(policy, reference, said)
+    response_mask = torch.tensor([[True, True], [True, False]])
+    k1, k3 = ppo.kl_estimates(policy, reference, response_mask)
     assert k1 == pytest.approx((log(2) - log(1.5)) / 2, abs=1e-6)
     assert k3 == pytest.approx(((0.5 - 1 + log(2)) + (1.5 - 1 - log(1.5))) / 2, abs=1e-6)
-    assert ppo.kl_estimates(policy, policy, said) == (0.0, 0.0)
+    assert ppo.kl_estimates(policy, policy, response_mask) == (0.0, 0.0)
 
 
 def test_k3_is_never_negative_and_both_mean_the_kl() -> None:
@@ -137,7 +137,7 @@ def test_the_ratio_of_an_unchanged_policy_is_1() -> None:
 def test_explained_variance_is_a_number_where_nothing_varies(
     values: list[list[float]], returns: list[list[float]], wanted: float
 ) -> None:
-    said = torch.ones(1, len(values[0]), dtype=torch.bool)
+    response_mask = torch.ones(1, len(values[0]), dtype=torch.bool)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert ppo.explained_variance(torch.tensor(values), torch.tensor(returns), said) == wanted
+        assert ppo.explained_variance(torch.tensor(values), torch.tensor(returns), response_mask) == wanted

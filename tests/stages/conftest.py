@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from gptwright.cli import main
+from gptwright.configs.ppo import PPO
+from gptwright.configs.rank import Rank
 from gptwright.models.bert import BERTConfig
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.transformer import TransformerConfig
 from gptwright.recipes.stage import execute_stage
-from gptwright.stages.ppo import PPO
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.pretrain import Pretrain
-from gptwright.stages.rank import Rank
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import SFT
 from gptwright.stages.tokenize import Tokenize

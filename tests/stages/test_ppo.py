@@ -11,12 +11,12 @@ import pytest
 from safetensors.torch import load_file
 
 from gptwright.alignment.rule_labeller import plain_words
+from gptwright.configs.ppo import PPO
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
-from gptwright.stages.ppo import PPO
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
 from gptwright.tokenizers.tokenizer import Tokenizer

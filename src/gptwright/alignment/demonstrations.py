@@ -101,10 +101,12 @@ class Demonstration:
         """
         ids, learned = render(messages, tokenizer)
         following = [*learned[1:], False]
-        ends = [at for at, said in enumerate(learned) if said and not following[at]]
+        ends = [at for at, is_learned in enumerate(learned) if is_learned and not following[at]]
         whole = [end for end in ends if end <= context]
         end = whole[-1] if whole else 0
-        targets = [i if said else IGNORED for i, said in zip(ids[1 : end + 1], learned[1 : end + 1], strict=True)]
+        targets = [
+            i if is_learned else IGNORED for i, is_learned in zip(ids[1 : end + 1], learned[1 : end + 1], strict=True)
+        ]
         return cls(ids[:end], targets, cut=len(whole) < len(ends))
 
 

@@ -1,19 +1,23 @@
-"""PPO on answers (Ouyang et al. 2022, §3.5 step 3): one update from a rollout, top to bottom."""
+"""PPO on answers (Ouyang et al. 2022, §3.5 step 3): updates from rollouts, top to bottom."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
+from typing import Generic, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logprobs
+from gptwright.alignment.rollout_worker import ScoredRollouts
 from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import key
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.schedules import Schedule
+from gptwright.training.task import B, Task
 from gptwright.training.train_state import TrainState
 from gptwright.training.train_step import add_gradients, take_step
 
@@ -51,77 +55,101 @@ class Episodes:
         return Episodes(self.rollout.rows(rows), self.advantage[rows], self.returns[rows])
 
 
-def update(
-    agent: PolicyAndValue,
-    optimizer: Optimizer,
-    train_state: TrainState,
-    judged: ScoredRollout,
-    settings: PPOConfig,
-    *,
-    rate: float,
-    seed: int,
-    auxiliary_losses: Callable[[int, BatchShard], Iterator[Tensor]] = lambda number, shard: iter(()),
-) -> dict[str, float]:
-    """Improves the policy on its own episodes and returns what can go wrong, as numbers.
+class Update(NamedTuple):
+    """What happened in one update. `number` counts from 1: after update n, n updates are done."""
 
-    `auxiliary_losses` gives further losses for each minibatch and share: pretraining text (PPO-ptx), conversations.
+    number: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOTrainer(Generic[B]):
+    """Improves `agent` on its own answers.
+
+    `auxiliary` is learned beside every minibatch: pretraining text (PPO-ptx), conversations.
     """
-    rollout, said = judged.rollout, judged.rollout.said
-    rewards = objective.token_rewards(judged.scores, rollout.logprobs, judged.reference, said, settings.beta)
-    advantage = objective.advantages(rewards, rollout.values, said)
-    returns = advantage + rollout.values
-    episodes = Episodes(rollout, objective.whiten(advantage, said), returns)
-    metrics = _about(judged, returns)
 
-    def everything(number: int, seen: dict[str, float]) -> Callable[[Episodes, BatchShard], Iterator[Tensor]]:
-        return lambda minibatch, shard: chain(
-            losses(agent, minibatch, settings, shard, seen), auxiliary_losses(number, shard)
+    agent: PolicyAndValue
+    optimizer: Optimizer
+    config: PPOConfig
+    auxiliary: Task[B] | None = None
+
+    def train(
+        self, rollouts: ScoredRollouts, rate: Schedule, train_state: TrainState, *, updates: int, seed: int
+    ) -> Iterator[Update]:
+        """Does what `train_state` has still to do up to `updates`: a rollout, then its minibatches; yields each."""
+        minibatches = self.config.epochs * self.config.minibatches
+        for number in train_state.steps(updates):
+            step = number + train_state.skipped_batches
+            metrics = self.update(rollouts.batch(step), train_state, rate=rate(number), seed=key(seed, step),
+                                  first_minibatch=step * minibatches)  # fmt: skip
+            yield Update(number + 1, metrics)
+
+    def update(
+        self, scored: ScoredRollout, train_state: TrainState, *, rate: float, seed: int, first_minibatch: int = 0
+    ) -> dict[str, float]:
+        """Takes the optimiser steps of one rollout and returns its metrics.
+
+        `first_minibatch` counts those of earlier updates: the auxiliary task's step of the first.
+        """
+        rollout, response_mask = scored.rollout, scored.rollout.response_mask
+        rewards = objective.token_rewards(
+            scored.scores, rollout.logprobs, scored.reference, response_mask, self.config.beta
         )
+        advantage = objective.advantages(rewards, rollout.values, response_mask)
+        returns = advantage + rollout.values
+        episodes = Episodes(rollout, objective.whiten(advantage, response_mask), returns)
+        metrics = _rollout_metrics(scored, returns)
+        for number, rows in enumerate(_minibatches(len(rollout), self.config, seed)):
+            seen: dict[str, float] = {}
+            loss = partial(self._losses, first_minibatch + number, seen)
+            add_gradients(self.optimizer, loss, episodes.at(rows), train_state)
+            metrics["gradient_norm"] = take_step(self.optimizer, rate, train_state)
+            metrics["value_loss"] = seen.pop("value_loss")
+            if number == 0:
+                metrics |= seen
+        return metrics
 
-    for number, rows in enumerate(_minibatches(len(rollout), settings, seed)):
-        seen: dict[str, float] = {}
-        add_gradients(optimizer, everything(number, seen), episodes.at(rows), train_state)
-        metrics["gradient_norm"] = take_step(optimizer, rate, train_state)
-        metrics["value_loss"] = seen.pop("value_loss")
-        if number == 0:
-            metrics |= seen
-    return metrics
+    def _losses(self, step: int, seen: dict[str, float], episodes: Episodes, shard: BatchShard) -> Iterator[Tensor]:
+        yield from losses(self.agent, episodes, self.config, shard, seen)
+        if self.auxiliary:
+            yield from self.auxiliary.loss(self.auxiliary.batch(step), shard)
 
 
 def losses(
-    agent: PolicyAndValue, episodes: Episodes, settings: PPOConfig, shard: BatchShard, seen: dict[str, float]
+    agent: PolicyAndValue, episodes: Episodes, config: PPOConfig, shard: BatchShard, seen: dict[str, float]
 ) -> Iterator[Tensor]:
-    """The loss of one minibatch in parts, one a piece of `shard`; writes into `seen` what went by."""
-    count = int(episodes.rollout.said.sum())
+    """The loss of one minibatch in parts, one for each micro-batch of `shard`; its metrics are written into `seen`."""
+    count = int(episodes.rollout.response_mask.sum())
     seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "value_loss": 0.0}
     for rows in shard.slices(len(episodes.rollout)):
         part = episodes.at(torch.arange(rows.start, rows.stop))
-        then, said = part.rollout, part.rollout.said
-        logprobs, values, entropy = recompute_logprobs(agent.policy, agent.value, then, settings.temperature)
-        error = float(((logprobs.detach() - then.sampled) * said).abs().max())
+        old, response_mask = part.rollout, part.rollout.response_mask
+        logprobs, values, entropy = recompute_logprobs(agent.policy, agent.value, old, config.temperature)
+        error = float(((logprobs.detach() - old.sampled) * response_mask).abs().max())
         seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
-        seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), said, count))
-        policy_loss = objective.policy_loss(logprobs, then.logprobs, part.advantage, said, count)
-        value_loss = objective.value_loss(values, then.values, part.returns, said, count)
+        seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), response_mask, count))
+        policy_loss = objective.policy_loss(logprobs, old.logprobs, part.advantage, response_mask, count)
+        value_loss = objective.value_loss(values, old.values, part.returns, response_mask, count)
         seen["value_loss"] += float(value_loss.detach())
-        yield policy_loss + settings.value_weight * value_loss
+        yield policy_loss + config.value_weight * value_loss
 
 
-def _about(judged: ScoredRollout, returns: Tensor) -> dict[str, float]:
-    rollout = judged.rollout
-    k1, k3 = objective.kl_estimates(rollout.logprobs, judged.reference, rollout.said)
+def _rollout_metrics(scored: ScoredRollout, returns: Tensor) -> dict[str, float]:
+    rollout = scored.rollout
+    k1, k3 = objective.kl_estimates(rollout.logprobs, scored.reference, rollout.response_mask)
     return {
-        "score": float(judged.scores.mean()),
+        "score": float(scored.scores.mean()),
         "kl_nats": k1,
         "kl_k3_nats": k3,
-        "answer_tokens": float(rollout.said.sum(1).float().mean()),
+        "answer_tokens": float(rollout.response_mask.sum(1).float().mean()),
         "ended": float(rollout.ended.float().mean()),
-        "explained_variance": objective.explained_variance(rollout.values, returns, rollout.said),
+        "explained_variance": objective.explained_variance(rollout.values, returns, rollout.response_mask),
     }
 
 
-def _minibatches(count: int, settings: PPOConfig, seed: int) -> Iterator[Tensor]:
-    """As many parts a pass as the settings say, whose sizes differ by one at most."""
-    for epoch in range(settings.epochs):
+def _minibatches(count: int, config: PPOConfig, seed: int) -> Iterator[Tensor]:
+    """As many parts a pass as `config` says, whose sizes differ by one at most."""
+    for epoch in range(config.epochs):
         random = torch.Generator().manual_seed(key(seed, epoch) >> 1)
-        yield from torch.randperm(count, generator=random).tensor_split(settings.minibatches)
+        yield from torch.randperm(count, generator=random).tensor_split(config.minibatches)

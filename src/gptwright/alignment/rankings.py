@@ -61,7 +61,7 @@ def _pair(line: Line) -> tuple[list[Message], list[str]]:
     fields = {name: value for name, value in line.items() if not (name == "messages" and value == line.get("chosen"))}
     given = any(fields.get(name) is not None for name in ("messages", "prompt"))
     prompt = read_prompt(fields, line.where) if given else []
-    (before, chosen), (other, rejected) = (_said(line, name, prompt) for name in ("chosen", "rejected"))
+    (before, chosen), (other, rejected) = (_history_and_answer(line, name, prompt) for name in ("chosen", "rejected"))
     if len(before) != len(other) or same_history(before, other) is None:
         raise InputError(f"'chosen' and 'rejected' that answer one prompt in {line.where}", "different prompts",
                          "Mend the line.")  # fmt: skip
@@ -69,8 +69,8 @@ def _pair(line: Line) -> tuple[list[Message], list[str]]:
     return before, [chosen, rejected]
 
 
-def _said(line: Line, name: str, prompt: list[Message]) -> tuple[list[Message], str]:
-    """What was said before an answer, and the answer."""
+def _history_and_answer(line: Line, name: str, prompt: list[Message]) -> tuple[list[Message], str]:
+    """The messages before an answer, and the answer."""
     value, where = line.get(name), f"'{name}' of {line.where}"
     if isinstance(value, str):
         return prompt, value
@@ -117,9 +117,9 @@ def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedId
     ranks: list[int] = []
     cut = False
     for answer, rank in zip(ranking.answers, ranking.ranks, strict=True):
-        ids, said = render([*ranking.messages, {"role": "assistant", "content": answer}], tokenizer)
-        end = max(at for at, by_assistant in enumerate(said, 1) if by_assistant)  # some templates go on behind it
-        first = max(at for at in range(end) if not said[at]) + 1
+        ids, learned = render([*ranking.messages, {"role": "assistant", "content": answer}], tokenizer)
+        end = max(at for at, by_assistant in enumerate(learned, 1) if by_assistant)  # some templates go on behind it
+        first = max(at for at in range(end) if not learned[at]) + 1
         if end - first < context:
             rows.append(ids[:end][-context:])
             ranks.append(rank)

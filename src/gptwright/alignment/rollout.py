@@ -19,17 +19,17 @@ from gptwright.tokenizers.padding import padded
 
 @dataclass(frozen=True)
 class Rollout:
-    """B episodes. Columns are the answers' tokens, padded on the right; `said` marks the real ones."""
+    """B episodes. Columns are the answers' tokens, padded on the right; `response_mask` is true on the real ones."""
 
     ids: Int[Tensor, "B T"]
     """prompt and answer, padded on the right"""
     prompt_lengths: Int[Tensor, "B"]
     tokens: Int[Tensor, "B A"]
-    said: Bool[Tensor, "B A"]
+    response_mask: Bool[Tensor, "B A"]
     sampled: Float[Tensor, "B A"]
     """log-probabilities under the temperature, as they were noted while sampling"""
     logprobs: Float[Tensor, "B A"]
-    """the same, read again as training reads them"""
+    """the same, recomputed as training computes them"""
     values: Float[Tensor, "B A"]
     ended: Bool[Tensor, "B"]
     """whether the answer reached its end of turn"""
@@ -48,22 +48,26 @@ class Rollout:
     @property
     def last(self) -> Int[Tensor, "B"]:
         """Where each row's last real token stands in `ids`."""
-        return self.prompt_lengths + self.said.sum(1) - 1
+        return self.prompt_lengths + self.response_mask.sum(1) - 1
 
 
 @dataclass(frozen=True)
 class ScoredRollout:
-    """A rollout with what others say of it."""
+    """A rollout with what other models say of it."""
 
     rollout: Rollout
     reference: Float[Tensor, "B A"]
-    """the reference model's log-probabilities of the tokens said"""
+    """the reference model's log-probabilities of the answers' tokens"""
     scores: Float[Tensor, "B"]
     """how good each answer is"""
 
+    @property
+    def rows(self) -> int:
+        return len(self.rollout)
+
 
 def collect_rollout(
-    engine: Engine, value_head: ScalarHead, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
+    engine: Engine, value_head: ScalarHead | None, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
 ) -> Rollout:
     """Answers every prompt once with the weights of now. Nothing is cut from the distribution.
 
@@ -83,13 +87,13 @@ def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], 
     """Prompts and answers as tensors, with the log-probabilities that were noted while sampling; values are 0."""
     answers = [request.answer for request in requests]
     most = max(map(len, answers))
-    said = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])
+    response_mask = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])
     sampled = torch.tensor([[*r.sampled_logprobs, *[0.0] * (most - len(r.sampled_logprobs))] for r in requests])
     return Rollout(
         ids=padded([request.ids for request in requests], pad),
         prompt_lengths=torch.tensor([len(p) for p in prompts]),
         tokens=torch.tensor([[*a, *[pad] * (most - len(a))] for a in answers]),
-        said=said,
+        response_mask=response_mask,
         sampled=sampled,
         logprobs=sampled,
         values=torch.zeros_like(sampled),
@@ -100,21 +104,21 @@ def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], 
 def recompute_logprobs(
     policy: Decoder, value_head: ScalarHead | None, rollout: Rollout, temperature: float
 ) -> tuple[Float[Tensor, "B A"], Float[Tensor, "B A"], Float[Tensor, "B A"]]:
-    """Log-probability and entropy of every token said, and the value where it was drawn, by one pass over whole rows.
+    """Log-probability and entropy of every answer token, and the value where it was drawn, by one pass over all rows.
 
     The temperature divides the logits here as it did while sampling; without it the ratio would compare two policies.
     """
     hidden = policy.hidden(rollout.ids)
     where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1], device=hidden.device)
     where = where.clamp(max=hidden.shape[1] - 1)
-    states = hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.said]
-    chosen, entropy = chosen_logprobs(states, policy.output, rollout.tokens[rollout.said], temperature)
+    states = hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.response_mask]
+    chosen, entropy = chosen_logprobs(states, policy.output, rollout.tokens[rollout.response_mask], temperature)
     values = value_head(states) if value_head else torch.zeros_like(chosen)
-    return tuple(_spread(x, rollout.said) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
+    return tuple(_spread(x, rollout.response_mask) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
 
 
-def _spread(flat: Float[Tensor, "N"], said: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
-    return flat.new_zeros(said.shape).masked_scatter(said, flat)
+def _spread(flat: Float[Tensor, "N"], response_mask: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
+    return flat.new_zeros(response_mask.shape).masked_scatter(response_mask, flat)
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 FEWEST_LETTERS = 16
 WORST = -99.0
-Judge = Callable[[str], float]
+Rule = Callable[[str], float]
 
 
 def plain_words(text: str) -> float:
@@ -21,11 +21,11 @@ def plain_words(text: str) -> float:
     return -letters / len(words) if letters >= FEWEST_LETTERS else WORST
 
 
-RULES: dict[str, Judge] = {"plain-words": plain_words}
+RULES: dict[str, Rule] = {"plain-words": plain_words}
 
 
-def ranks(answers: Sequence[str], judge: Judge) -> list[int]:
+def ranks(answers: Sequence[str], rule: Rule) -> list[int]:
     """1 for the best; equal to two decimals is a tie and shares a rank, and the next rank follows densely."""
-    scores = [round(judge(answer), 2) for answer in answers]
+    scores = [round(rule(answer), 2) for answer in answers]
     order = sorted(set(scores), reverse=True)
     return [order.index(score) + 1 for score in scores]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from keyword import iskeyword
 from typing import Literal
 
@@ -32,8 +31,7 @@ class Verb:
     def config_type(self) -> type[Settings]:
         """The class of its options. Importing it does not import torch."""
         module = f"{self.name}_" if iskeyword(self.name) else self.name
-        room = "configs" if find_spec(f"gptwright.configs.{module}") else "stages"
-        return getattr(import_module(f"gptwright.{room}.{module}"), self.config)
+        return getattr(import_module(f"gptwright.configs.{module}"), self.config)
 
 
 VERBS = {verb.name: verb for verb in (

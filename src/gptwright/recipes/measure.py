@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gptwright.alignment.ppo import PPOConfig, update
+from gptwright.alignment.ppo import PPOConfig, PPOTrainer
 from gptwright.alignment.rankings import RankedIds, batch_rankings
 from gptwright.alignment.rollout import ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.foundations.device import fast_dtype
@@ -16,8 +16,10 @@ from gptwright.models.catalogue import build
 from gptwright.models.config import ModelConfig
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.objectives.ranking import ranking_loss
+from gptwright.training.batches import TokenBatch
+from gptwright.training.next_token import TextMixture
 from gptwright.training.optimizer import Optimizer, cast_linears
-from gptwright.training.throughput import losses, seconds_of, step_seconds
+from gptwright.training.throughput import seconds_of, step_seconds
 from gptwright.training.train_state import TrainState
 
 # Tokens of a batch's width, padding included: conversations to learn, prompts, their sampled answers, ranked answers.
@@ -52,6 +54,16 @@ class Speeds:
     ppo_update: float
     answer: float
     window: float
+
+
+class RandomText:
+    """The same batch of ids drawn at random in every step."""
+
+    def __init__(self, vocab: int, rows: int, length: int) -> None:
+        self.ids = torch.randint(vocab, (rows, length))
+
+    def batch(self, step: int) -> TokenBatch:
+        return TokenBatch(self.ids, self.ids)
 
 
 # The same in pretraining steps, of the size nano on two cores: for what there is no time to measure.
@@ -108,12 +120,13 @@ def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float
     reward = RewardModel(build(model))
     optimizer = Optimizer(agent.named_parameters())
     train_state = TrainState()
-    settings = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=1.0)
+    config = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=1.0)
     prompts = torch.randint(model.vocab, (max(shape.episodes // shape.minibatches, 1), PROMPT)).tolist()
-    memories = [
-        torch.randint(model.vocab, (shape.ppo_ptx_batch_size, shape.sequence_length)),
-        torch.randint(model.vocab, (shape.sft_batch_size, CONVERSATION)),
+    text = [
+        RandomText(model.vocab, shape.ppo_ptx_batch_size, shape.sequence_length),
+        RandomText(model.vocab, shape.sft_batch_size, CONVERSATION),
     ]
+    trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=config, auxiliary=TextMixture(network, text))
     rollout = collect_rollout(
         Engine(network, [0]), agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), 0
     )
@@ -121,9 +134,8 @@ def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float
     def step() -> None:
         with torch.no_grad():
             scores = reward(rollout.ids, rollout.last)
-            judged = ScoredRollout(rollout, recompute_logprobs(network, None, rollout, 1.0)[0], scores)
-        update(agent, optimizer, train_state, judged, settings, rate=1e-5, seed=0,
-               auxiliary_losses=lambda number, shard: losses(network, memories))  # fmt: skip
+            scored = ScoredRollout(rollout, recompute_logprobs(network, None, rollout, 1.0)[0], scores)
+        trainer.update(scored, train_state, rate=1e-5, seed=0)
 
     return shape.episodes * answer + shape.epochs * shape.minibatches * seconds_of(step, enough=3, at_most=at_most)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, text_of
 from gptwright.alignment.rollout import Rollout, recompute_logprobs
+from gptwright.alignment.rollout_worker import RewardFunction, RolloutWorker
 from gptwright.alignment.rule_labeller import RULES
 from gptwright.evaluation.answers import Question, exact_answers
 from gptwright.evaluation.perplexity import text_loss
@@ -25,7 +26,7 @@ from gptwright.text.pack import TokenFile
 from gptwright.training.batches import key, permutation
 
 OLD, NEW = "sft", "ppo"
-LEAST = -20.0  # of a rule's score in the mean, so that one answer without words does not decide it
+LOWEST_SCORE = -20.0  # of a rule's score in the mean, so that one answer without words does not decide it
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,17 @@ class Candidate:
     rollout: Rollout
     scores: Tensor
 
+    @classmethod
+    def of(cls, model: Model, worker: RolloutWorker, reward: RewardFunction, measures: Measures) -> "Candidate":
+        """With its answers to the held-out prompts."""
+        rollout = worker.collect(measures.prompts, "heldout")
+        return cls(model, rollout, reward(rollout))
+
     @property
     def texts(self) -> list[str]:
         """The answers."""
-        rows = zip(self.rollout.tokens, self.rollout.said, strict=True)
-        return [self.model.tokenizer.decode(row[said].tolist()).strip() for row, said in rows]
+        rows = zip(self.rollout.tokens, self.rollout.response_mask, strict=True)
+        return [self.model.tokenizer.decode(row[response_mask].tolist()).strip() for row, response_mask in rows]
 
 
 def compare(
@@ -59,35 +66,37 @@ def compare(
 ) -> dict[str, Any]:
     """Writes evaluation.json and answers.jsonl, says who wins and by whose judgement, and returns the figures."""
     old, new = candidates[OLD], candidates[NEW]
-    judged = {name: _judged(candidate, measures.judge) for name, candidate in candidates.items()}
-    wins = win_rate(judged[NEW], judged[OLD], [normalised(text_of(prompt.messages)) for prompt in measures.prompts])
+    judge_scores = {name: _judge_scores(candidate, measures.judge) for name, candidate in candidates.items()}
+    wins = win_rate(
+        judge_scores[NEW], judge_scores[OLD], [normalised(text_of(prompt.messages)) for prompt in measures.prompts]
+    )
     with torch.no_grad():
         mine, theirs = (recompute_logprobs(c.model.network, None, new.rollout, temperature)[0] for c in (new, old))
-    k1, k3 = kl_estimates(mine, theirs, new.rollout.said)
-    about = {name: _about(candidate, judged[name], measures) for name, candidate in candidates.items()}
-    rise = about[NEW]["heldout_nats"] - about[OLD]["heldout_nats"]
+    k1, k3 = kl_estimates(mine, theirs, new.rollout.response_mask)
+    models = {name: _model_metrics(candidate, judge_scores[name], measures) for name, candidate in candidates.items()}
+    rise = models[NEW]["heldout_nats"] - models[OLD]["heldout_nats"]
     write_json(folder / "evaluation.json", {
         "win_rate": vars(wins), "kl_nats": k1, "kl_k3_nats": k3, "rule": measures.judge.rule,
-        "prompts": [prompt.messages[-1]["content"] for prompt in measures.prompts[:4]], "models": about,
+        "prompts": [prompt.messages[-1]["content"] for prompt in measures.prompts[:4]], "models": models,
     })  # fmt: skip
-    _leave_answers(candidates, measures, folder)
+    _write_answers(candidates, measures, folder)
     say(f"ppo: wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft, "
         f"by {measures.judge}; KL {k1:.1f} nats; held-out text {rise:+.2f} nats a token")  # fmt: skip
     return {"win_rate": wins.value, "win_rate_low": wins.low, "kl_nats": k1, "heldout_nats_rise": rise}
 
 
-def _judged(candidate: Candidate, judge: Judge) -> list[float]:
+def _judge_scores(candidate: Candidate, judge: Judge) -> list[float]:
     """A number for each answer. The reward model's are rounded: what differs in the last bits is a tie."""
     if judge.rule:
         return [RULES[judge.rule](text) for text in candidate.texts]
     return [round(score, 3) for score in candidate.scores.tolist()]
 
 
-def _about(candidate: Candidate, judged: Sequence[float], measures: Measures) -> dict[str, Any]:
+def _model_metrics(candidate: Candidate, judge_scores: Sequence[float], measures: Measures) -> dict[str, Any]:
     texts, model = candidate.texts, candidate.model
     loss = text_loss(model.network, measures.text, length=measures.length, windows=200)
     return {
-        "judge_score": sum(max(score, LEAST) for score in judged) / len(judged),
+        "judge_score": sum(max(score, LOWEST_SCORE) for score in judge_scores) / len(judge_scores),
         "distinct_pairs": distinct_pairs(texts),
         "answer_words": sum(len(text.split()) for text in texts) / len(texts),
         "heldout_nats": loss.nats,
@@ -97,7 +106,7 @@ def _about(candidate: Candidate, judged: Sequence[float], measures: Measures) ->
     }
 
 
-def _leave_answers(candidates: dict[str, Candidate], measures: Measures, folder: StageFolder) -> None:
+def _write_answers(candidates: dict[str, Candidate], measures: Measures, folder: StageFolder) -> None:
     """What both say to every prompt, for people to rank; which stands first tells nothing."""
     names = [OLD, NEW]
     answers = zip(*(candidates[name].texts for name in names), strict=True)

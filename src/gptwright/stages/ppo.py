@@ -1,114 +1,47 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from gptwright.alignment.demonstrations import Demonstrations, demonstrations, read_conversations
 from gptwright.alignment.judge import Judge
-from gptwright.alignment.ppo import PPOConfig, update
+from gptwright.alignment.ppo import PPOConfig, PPOTrainer
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
-from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs, score
+from gptwright.alignment.rollout_worker import NormalizedReward, RolloutWorker, ScoredRollouts
+from gptwright.configs.ppo import PPO
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.perplexity import require_window
 from gptwright.foundations.atomic_io import write_file
 from gptwright.foundations.device import use_device, use_threads
-from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import StageFolder, finished_stage
-from gptwright.foundations.settings import FREE, Count, Range, Rate, Rows, Seed, Size, Threads, Weight, settings
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.formats.huggingface import read_model
-from gptwright.models.heads import PolicyAndValue, RewardModel
+from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.stages.comparison import Candidate, Measures, compare
-from gptwright.stages.sft import CHAT_DEFAULTS
+from gptwright.stages.comparison import NEW, OLD, Candidate, Measures, compare
 from gptwright.stages.tokenize import open_tokens
+from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
-from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.memory_check import check_memory
-from gptwright.training.next_token import TextMixture
+from gptwright.training.next_token import TextMixture, TokenSource
 from gptwright.training.optimizer import Optimizer, restore_master_weights
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
-SCALED = 256  # prompts whose answers set the scale of the scores
-NOT_ENDED = -1.0  # score, in standard deviations, of an answer that does not end (Huang et al. 2024, detail 23)
-
-
-@settings
-class PPO:
-    """Improve a policy with a reward model."""
-
-    policy: Path
-    """folder of sft: where the policy begins, and the reference it is held to"""
-    reward: Path
-    """folder of reward"""
-    prompts: Path
-    """JSON Lines of prompts; those with "split": "heldout" measure the result"""
-    tokens: Path
-    """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
-    conversations: tuple[Path, ...] = ()
-    """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
-    questions: Path | None = None
-    """JSON Lines of questions, to see what the policy unlearns"""
-    updates: Count = 20
-    """rollouts, each followed by optimisation"""
-    episodes: Rows = 128
-    """answers a rollout"""
-    epochs: Count = 2
-    """passes over a rollout"""
-    minibatches: Count = 4
-    """optimiser steps a pass"""
-    max_tokens: Size = 48
-    """an answer's length at most"""
-    temperature: Annotated[float, Range(0, 100, above=True)] = 0.7
-    """of sampling, and of the probabilities that are compared"""
-    beta: Weight = 0.06
-    """weight of the KL to the reference"""
-    value_weight: Weight = 0.1
-    """weight of the value loss"""
-    ptx_batch_size: Rows = 1
-    """windows of pretraining text a minibatch"""
-    sft_batch_size: Rows = 12
-    """conversations a minibatch"""
-    ptx_weight: Weight = 0.5
-    """weight of the losses of text and conversations"""
-    sequence_length: Size = 128
-    """tokens of such a window"""
-    learning_rate: Rate = 8e-4
-    """peak learning rate"""
-    threads: Threads = 2
-    """processor threads; another number gives slightly other weights"""
-    device: str = field(default="auto", metadata=FREE)
-    """what computes: cuda, mps, cpu, or auto: the first of these that is there"""
-    save_every: Count = 5
-    """updates between checkpoints"""
-    keep_checkpoints: Count = 2
-    """checkpoints that stay"""
-    micro_batches: Count = 1
-    """micro-batches of a minibatch, one after the other: more need less memory"""
-    heldout_prompts: Count = 256
-    """held-out prompts to judge"""
-    seed: Seed = 1
-    """order of the prompts, and sampling"""
-
-    def __post_init__(self) -> None:
-        if self.minibatches > self.episodes:
-            raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
-                              "Lower minibatches or raise episodes.")  # fmt: skip
+SCALE_PROMPTS = 256  # prompts whose answers set the scale of the scores
 
 
 def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
@@ -117,80 +50,64 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     """
     use_threads(config.threads)
     device = use_device(config.device)
-    start, reference = load_decoder(config.policy), load_decoder(config.policy)
-    within_context(config.sequence_length, start.context)
-    reward, judge = _reward_model(config.reward, start, device)
-    questions = open_questions(config.questions, start, Intake("ppo"))
-    text = require_window(open_tokens(config.tokens, "heldout", start.tokenizer), config.sequence_length)
-    prompts, heldout = _prompts(config, start, reward.config.context)
-    measures = Measures(heldout, text, config.sequence_length, questions, judge)
-    memories = _memories(config, start)
+    policy, reference = load_decoder(config.policy), load_decoder(config.policy)
+    within_context(config.sequence_length, policy.context)
+    reward_model, judge = _reward_model(config.reward, policy, device)
+    prompts, measures = _measures(config, policy, reward_model.config.context, judge)
+    auxiliary = _auxiliary_task(config, policy)
     reference.network.to(device)
-    agent = PolicyAndValue(start.network).to(device)
+    agent = PolicyAndValue(policy.network).to(device)
     optimizer = Optimizer(agent.named_parameters(), AdamW(weight_decay=0.0, epsilon=1e-5))
-    _check_room(config, start, prompts)
-    settings = PPOConfig(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
-                      value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
-
-    writer, before = (Engine(model.network, model.tokenizer.stop_ids) for model in (start, reference))
-
-    sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature)
-
-    def answer(writer: Engine, chosen: Sequence[list[int]], *seed: object) -> Rollout:
-        seeded = replace(sampling, seed=key(config.seed, *seed) >> 2)
-        return collect_rollout(writer, agent.value, chosen, seeded, start.tokenizer.pad_id)
-
+    _check_memory(config, policy, prompts)
+    trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=_ppo_config(config), auxiliary=auxiliary)
+    worker, reference_worker = _worker(config, policy, agent.value), _worker(config, reference)
+    rate = linear(config.learning_rate, config.updates, warmup=2)
     with session(folder, optimizer, config, steps=config.updates) as run:
-        if "score_mean" not in run.state:
-            run.state |= _scale(score(reward, answer(before, _some(prompts, SCALED, config.seed), "scale")))
-        rate = linear(config.learning_rate, config.updates, warmup=2)
-        for number in run.train_state.steps(config.updates):
-            batch = number + run.train_state.skipped_batches
-            order = epoch_order(len(prompts), config.episodes, batch, config.seed)
-            rollout = answer(writer, [prompts[i] for i in order], batch)
-            scores = _scores(reward, rollout, run.state)
-            with torch.no_grad():
-                judged = ScoredRollout(
-                    rollout, recompute_logprobs(reference.network, None, rollout, config.temperature)[0], scores
-                )
-            metrics = update(
-                agent,
-                optimizer,
-                run.train_state,
-                judged,
-                settings,
-                rate=rate(number),
-                seed=key(config.seed, batch),
-                auxiliary_losses=_mixed(config, start, memories, batch),
-            )
-            run.record(number + 1, **metrics)
+        reward = _normalized(run.state, reward_model, reference_worker, _subset(prompts, SCALE_PROMPTS, config.seed))
+        rollouts = ScoredRollouts(worker=worker, prompts=prompts, episodes=config.episodes, reward=reward,
+                                  reference=reference.network)  # fmt: skip
+        for update in trainer.train(rollouts, rate, run.train_state, updates=config.updates, seed=config.seed):
+            run.record(update.number, **update.metrics)
     restore_master_weights(agent, optimizer)
-    export(start.network, start.tokenizer, folder / "model", CHAT_DEFAULTS)
-    write_file(
-        folder / "value_head.safetensors", lambda path: save_file({"score.weight": agent.value.score.weight}, path)
-    )
-    new, old = answer(writer, heldout, "heldout"), answer(before, heldout, "heldout")
-    candidates = {
-        "sft": Candidate(reference, old, _scores(reward, old, run.state)),
-        "ppo": Candidate(start, new, _scores(reward, new, run.state)),
-    }
+    export(policy.network, policy.tokenizer, folder / "model", CHAT_DEFAULTS)
+    head = {"score.weight": agent.value.score.weight}
+    write_file(folder / "value_head.safetensors", lambda path: save_file(head, path))
+    candidates = {OLD: Candidate.of(reference, reference_worker, reward, measures),
+                  NEW: Candidate.of(policy, worker, reward, measures)}  # fmt: skip
     return compare(candidates, measures, config.temperature, folder)
 
 
-def _mixed(
-    config: PPO, policy: Model, memories: Sequence[Windows | Demonstrations], update_number: int
-) -> Callable[[int, BatchShard], Iterator[Tensor]]:
-    """The losses of text and conversations beside those of each minibatch of an update, weighted."""
-
-    mixture = TextMixture(policy.network, memories, config.ptx_weight)
-
-    def losses(minibatch: int, shard: BatchShard) -> Iterator[Tensor]:
-        yield from mixture.loss(mixture.batch(update_number * config.epochs * config.minibatches + minibatch), shard)
-
-    return losses
+def _ppo_config(config: PPO) -> PPOConfig:
+    return PPOConfig(beta=config.beta, epochs=config.epochs, minibatches=config.minibatches,
+                     value_weight=config.value_weight, temperature=config.temperature)  # fmt: skip
 
 
-def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
+def _worker(config: PPO, model: Model, value_head: ScalarHead | None = None) -> RolloutWorker:
+    sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature)
+    engine = Engine(model.network, model.tokenizer.stop_ids)
+    return RolloutWorker(engine=engine, sampling=sampling, pad=model.tokenizer.pad_id, seed=config.seed,
+                         value_head=value_head)  # fmt: skip
+
+
+def _normalized(
+    state: dict[str, Any], model: RewardModel, reference: RolloutWorker, prompts: Sequence[Prompt]
+) -> NormalizedReward:
+    """The scale of the scores is measured on the reference's answers once, and kept in the checkpoints' `state`."""
+    if "score_mean" not in state:
+        reward = NormalizedReward.fitted(model, reference.collect(prompts, "scale"))
+        state |= {"score_mean": reward.mean, "score_std": reward.std}
+    return NormalizedReward(model, state["score_mean"], state["score_std"])
+
+
+def _measures(config: PPO, policy: Model, reward_context: int, judge: Judge) -> tuple[list[Prompt], Measures]:
+    """The prompts to train on, and what the result is measured on."""
+    questions = open_questions(config.questions, policy, Intake("ppo"))
+    text = require_window(open_tokens(config.tokens, "heldout", policy.tokenizer), config.sequence_length)
+    prompts, heldout = _prompts(config, policy, reward_context)
+    return prompts, Measures(heldout, text, config.sequence_length, questions, judge)
+
+
+def _check_memory(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
     """Of what is kept for the backward pass: a minibatch of episodes, and the windows and conversations beside it."""
     typical = sum(map(len, prompts)) // len(prompts) + config.max_tokens
     check_memory(model.network, -(-config.episodes // config.minibatches), typical, config.micro_batches)
@@ -198,16 +115,10 @@ def _check_room(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> 
     check_memory(model.network, config.sft_batch_size, config.sequence_length, config.micro_batches)
 
 
-def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
+def _auxiliary_task(config: PPO, model: Model) -> TextMixture:
     """What the policy goes on learning beside the rewards: pretraining text (PPO-ptx), and conversations."""
-    memories: list[Windows | Demonstrations] = [
-        Windows(
-            open_tokens(config.tokens, "train", model.tokenizer),
-            config.sequence_length,
-            config.ptx_batch_size,
-            config.seed + 2,
-        )
-    ]
+    text = open_tokens(config.tokens, "train", model.tokenizer)
+    sources: list[TokenSource] = [Windows(text, config.sequence_length, config.ptx_batch_size, config.seed + 2)]
     if config.conversations:
         intake = Intake("ppo")
         found = [c for path in config.conversations for c in read_conversations(path, intake)]
@@ -216,22 +127,11 @@ def _memories(config: PPO, model: Model) -> list[Windows | Demonstrations]:
         intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
         held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
         intake.tell(f"{len(examples):,} conversations mixed in{held}")
-        memories.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad_id))
-    return memories
+        sources.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad_id))
+    return TextMixture(model.network, sources, config.ptx_weight)
 
 
-def _scale(scores: Tensor) -> dict[str, float]:
-    """Mean and spread of the reference's scores, so that rewards start at 0 ± 1 (Huang et al. 2023, detail 9)."""
-    return {"score_mean": float(scores.mean()), "score_std": float(scores.std(unbiased=False).clamp(min=1e-4))}
-
-
-def _scores(reward: RewardModel, rollout: Rollout, scale: Mapping[str, float]) -> Tensor:
-    """In standard deviations of the reference's; an answer without an end gets a fixed one."""
-    scores = (score(reward, rollout) - scale["score_mean"]) / scale["score_std"]
-    return torch.where(rollout.ended, scores, torch.full_like(scores, NOT_ENDED))
-
-
-def _some(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
+def _subset(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
     """As many at most, from all over the file."""
     return [prompts[i] for i in epoch_order(len(prompts), min(most, len(prompts)), 0, key(seed, "some"))]
 
@@ -250,19 +150,19 @@ def _reward_model(path: Path, policy: Model, device: torch.device) -> tuple[Rewa
     return model.requires_grad_(False).to(device), Judge.of(record["metrics"])
 
 
-def _prompts(config: PPO, model: Model, context: int | None = None) -> tuple[list[Prompt], list[Prompt]]:
-    """The prompts to train on and to measure on, none on both sides; `context` is the reward model's.
+def _prompts(config: PPO, model: Model, reward_context: int) -> tuple[list[Prompt], list[Prompt]]:
+    """The prompts to train on and to measure on, none on both sides.
 
     Raises `InputError` when there are not two that leave room for an answer.
     """
     intake = Intake("ppo")
-    longest = min(model.context, context or model.context) - config.max_tokens
+    longest = min(model.context, reward_context) - config.max_tokens
     found = read_prompts(config.prompts, model.tokenizer, longest, intake)
     sides = assign_splits([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
     intake.drop("that are held out too", count=sides.left_out)
     for side in (sides.train, sides.heldout):
         intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
                        f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
-    heldout = _some(sides.heldout, config.heldout_prompts, seed=0)
+    heldout = _subset(sides.heldout, config.heldout_prompts, seed=0)
     intake.tell(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
     return sides.train, heldout

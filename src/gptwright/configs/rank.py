@@ -1,0 +1,40 @@
+"""Options of rank."""
+
+from pathlib import Path
+from typing import Annotated
+
+from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.settings import Range, Seed, Size, Threads, settings
+
+RULES = ("plain-words",)
+"""names of the labeller's rules (`alignment/rule_labeller.py`)"""
+
+
+@settings
+class Rank:
+    """Sample several answers for each prompt and rank them by a rule (a simulated labeller)."""
+
+    model: Path
+    """folder of sft"""
+    text: Path
+    """folder of prepare: "Continue: ..." prompts are cut from it"""
+    rule: str = "plain-words"
+    """what the labeller prefers; the models never see it"""
+    prompts: Annotated[int, Range(1, 10**5)] = 512
+    """training prompts to answer and rank"""
+    heldout_prompts: Annotated[int, Range(0, 10**5)] = 128
+    """held-out prompts to answer and rank"""
+    answers: Annotated[int, Range(2, 1000)] = 4
+    """answers a prompt (K)"""
+    max_tokens: Size = 48
+    """an answer's length at most"""
+    temperature: Annotated[float, Range(0, 100)] = 0.7
+    """of sampling"""
+    threads: Threads = 2
+    """processor threads"""
+    seed: Seed = 1
+    """choice of prompts, and sampling"""
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))
