@@ -121,14 +121,14 @@ class StageFolder:
         )
 
 
-def open_stage(path: Path, verb: str, config: Settings, inputs: Mapping[str, Path]) -> StageFolder:
+def open_stage(path: Path, verb: str, config: object, inputs: Mapping[str, Path]) -> StageFolder:
     """The folder for this work: new, unfinished or complete.
 
     Raises `ConfigError` when the folder holds other work, naming the first difference, so that nothing is overwritten.
     """
     asked: Record = {
         "verb": verb,
-        "config": encode(config),
+        "config": cast("dict[str, object]", encode(config)),
         "inputs": {n: _identity(p) for n, p in inputs.items()},
         "state": "unfinished",
         "version": __version__,
@@ -138,7 +138,7 @@ def open_stage(path: Path, verb: str, config: Settings, inputs: Mapping[str, Pat
     }
     if (path / RECORD).exists():
         record = read_record(path)
-        fields = dataclasses.fields(config)
+        fields = dataclasses.fields(config) if dataclasses.is_dataclass(config) else ()
         anywhere = {field.name for field in fields if "free" in field.metadata}
         record["config"] = _defaults(fields) | record["config"]
         _refuse_other_work(path, record, asked, anywhere)

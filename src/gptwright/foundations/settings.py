@@ -27,6 +27,7 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
+    runtime_checkable,
 )
 
 from gptwright.foundations.errors import ConfigError
@@ -37,6 +38,7 @@ FREE = {"free": True}
 """Metadata of a field that says where work is done, not which: a stage goes on with another value."""
 
 
+@runtime_checkable
 class Settings(Protocol):
     """A configuration: an instance of a dataclass."""
 

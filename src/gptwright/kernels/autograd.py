@@ -1,10 +1,11 @@
 """What a `torch.autograd.Function` keeps from forward to backward, with the types that torch leaves open."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 
+@runtime_checkable
 class Context(Protocol):
     """The `ctx` of an autograd function."""
 
