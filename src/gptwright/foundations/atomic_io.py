@@ -108,7 +108,7 @@ def write_text(path: Path, text: str) -> None:
     write_file(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8", newline="\n"))
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Writes readable JSON whole or not at all."""
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     # Bytes of a file's name that are no text have no UTF-8; JSON can hold them as \\udcff, and reads them back.

@@ -5,15 +5,20 @@ import dataclasses
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
 
 from gptwright.foundations.errors import ConfigError, nearest
+from gptwright.foundations.settings import Settings
 
 T = TypeVar("T")
 Decoders = Mapping[Any, Callable[[Any], Any]]
 
 
-def encode(value: Any) -> Any:
+@overload
+def encode(value: Settings) -> dict[str, object]: ...
+@overload
+def encode(value: object) -> object: ...
+def encode(value: object) -> object:
     """A dataclass, path or tuple as JSON and TOML can hold it; fields that are None are left out.
 
     A class that names its `family` has it written first: sizes alone do not say of what.
@@ -30,7 +35,7 @@ def encode(value: Any) -> Any:
     return value
 
 
-def decode(cls: type[T], table: Mapping[str, Any], where: str, decoders: Decoders | None = None) -> T:
+def decode(cls: type[T], table: Mapping[str, object], where: str, decoders: Decoders | None = None) -> T:
     """Builds the dataclass `cls` from `table`.
 
     `where` names the table in messages; `decoders` says how to read field types of upper floors.

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from gptwright.foundations.atomic_io import translate_os_errors, write_text
 from gptwright.foundations.processes import is_first
@@ -49,7 +49,7 @@ class Metrics:
     def rewind(self, step: int) -> None:
         """Forgets what was logged after `step`, which will be done again."""
         if is_first() and self.path.exists():
-            kept = [line for line in read_metrics(self.path) if line["step"] <= step]
+            kept = [line for line in read_metrics(self.path) if (line["step"] or 0) <= step]
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def _append(self, line: str) -> None:
@@ -65,14 +65,14 @@ class Metrics:
                 say(f"{type(listener).__name__} gets no more figures: {error}")
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: Path) -> list[dict[str, float | None]]:
     """All whole lines; the last one may be half written when a machine lost power, and is left out."""
     if not path.exists():
         return []
-    lines: list[dict[str, Any]] = []
+    lines: list[dict[str, float | None]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            lines.append(rename_metrics(cast("dict[str, Any]", json.loads(line))))
+            lines.append(rename_metrics(cast("dict[str, float | None]", json.loads(line))))
         except json.JSONDecodeError:
             break
     return lines

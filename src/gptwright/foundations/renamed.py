@@ -6,10 +6,11 @@ are read as if they held the new ones. This file and its four uses go with the r
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from gptwright.foundations.errors import UsageError
 
+V = TypeVar("V")
 _TRAINING = {"rate": "learning_rate", "pieces": "micro_batches", "keep": "keep_checkpoints"}
 _SUPERVISED = _TRAINING | {"rows": "batch_size", "decay": "weight_decay"}
 _WINDOWS = {"length": "sequence_length"}
@@ -41,13 +42,13 @@ VALUES: Mapping[str, Mapping[str, str]] = {"schedule": {"trapezoid": "wsd"}, "dt
 METRICS = {"rate": "learning_rate"}
 
 
-def rename_options(verb: str, table: Mapping[str, Any]) -> dict[str, Any]:
+def rename_options(verb: str, table: Mapping[str, object]) -> dict[str, object]:
     """A verb's options, as a recipe or a `stage.json` holds them, under their new names."""
     named = {OPTIONS.get(verb, {}).get(name, name): value for name, value in table.items()}
     return {name: _rename_value(name, value) for name, value in named.items()}
 
 
-def rename_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def rename_record(record: Mapping[str, object]) -> dict[str, object]:
     """The content of a `stage.json` under its new names."""
     verb, renamed = str(record.get("verb")), dict(record)
     if "figures" in renamed:
@@ -58,7 +59,7 @@ def rename_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def rename_metrics(line: Mapping[str, Any]) -> dict[str, Any]:
+def rename_metrics(line: Mapping[str, V]) -> dict[str, V]:
     """A line of `metrics.jsonl` under its new names."""
     return {METRICS.get(name, name): value for name, value in line.items()}
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 from gptwright.foundations.atomic_io import read_json, sha256, translate_os_errors, write_json
 from gptwright.foundations.config import encode
@@ -23,6 +23,7 @@ from gptwright.foundations.folder_lock import LOCK
 from gptwright.foundations.metrics import Metrics
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.renamed import rename_record
+from gptwright.foundations.settings import Settings
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"
@@ -31,10 +32,46 @@ RECORD = "stage.json"
 State = Literal["new", "unfinished", "complete"]
 
 
+class _Begun(TypedDict):
+    """What `stage.json` holds from the beginning on."""
+
+    verb: str
+    config: dict[str, object]
+    inputs: dict[str, str]
+    """SHA-256 by name"""
+    state: State
+    version: str
+    machine: dict[str, object]
+    started: str
+    seconds: float
+    peak_memory_gb: NotRequired[float]
+    found: NotRequired[dict[str, str]]
+    """what was chosen for the machine when the stage began"""
+    plan: NotRequired[dict[str, object]]
+    """what a budget comes to"""
+
+
+class Record(_Begun, total=False):
+    """The content of `stage.json`."""
+
+    ended: str
+    metrics: dict[str, object]
+    outputs: dict[str, str]
+    """SHA-256 by name"""
+
+
+class FinishedRecord(_Begun):
+    """The content of a complete stage's `stage.json`."""
+
+    ended: str
+    metrics: dict[str, object]
+    outputs: dict[str, str]
+
+
 class StageFolder:
     """One run of one stage on disk. Made by `open_stage`; a stage writes into it and returns its final figures."""
 
-    def __init__(self, path: Path, record: dict[str, Any], state: State) -> None:
+    def __init__(self, path: Path, record: Record, state: State) -> None:
         self.path, self.record, self.state = path, record, state
         self.metrics = Metrics(path / "metrics.jsonl")
         self._since = time.monotonic()
@@ -44,10 +81,11 @@ class StageFolder:
 
     def freeze_choice(self, name: str, find: Callable[[], str]) -> str:
         """What was found out about the machine when the stage began, so that it goes on as it began."""
-        if name not in self.record.setdefault("found", {}):
-            self.record["found"][name] = find()
+        found = self.record.setdefault("found", {})
+        if name not in found:
+            found[name] = find()
             self.save()
-        return self.record["found"][name]
+        return found[name]
 
     def save(self) -> None:
         """Writes `stage.json` as it stands, with the seconds and the most memory spent so far: the first process."""
@@ -59,20 +97,20 @@ class StageFolder:
         self._since = now
         write_json(self / RECORD, self.record)
 
-    def finish(self, metrics: Mapping[str, Any]) -> None:
+    def finish(self, metrics: Mapping[str, object]) -> None:
         """Marks the stage complete with its final figures; from here on its files are checked by hash.
 
         Raises `ConfigError` for a figure that is not finite: whoever goes on from there must not take it for a model.
         """
-        if lost := next((name for name, value in _flat(dict(metrics)).items() if _is_lost(value)), None):
-            raise ConfigError(f"a finite {lost} at the end of {self.record['verb']}", f"{_flat(dict(metrics))[lost]}",
+        if lost := next((name for name, value in _flat(metrics).items() if _is_lost(value)), None):
+            raise ConfigError(f"a finite {lost} at the end of {self.record['verb']}", f"{_flat(metrics)[lost]}",
                               "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
-        self.record |= {
-            "state": "complete",
-            "ended": _now(),
-            "metrics": dict(metrics),
-            "outputs": {name: sha256(self / name) for name in self._outputs()},
-        }
+        self.record.update(
+            state="complete",
+            ended=_now(),
+            metrics=dict(metrics),
+            outputs={name: sha256(self / name) for name in self._outputs()},
+        )
         self.state = "complete"
         self.save()
 
@@ -83,15 +121,20 @@ class StageFolder:
         )
 
 
-def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -> StageFolder:
+def open_stage(path: Path, verb: str, config: object, inputs: Mapping[str, Path]) -> StageFolder:
     """The folder for this work: new, unfinished or complete.
 
     Raises `ConfigError` when the folder holds other work, naming the first difference, so that nothing is overwritten.
     """
-    asked: dict[str, Any] = {
+    asked: Record = {
         "verb": verb,
-        "config": encode(config),
+        "config": cast("dict[str, object]", encode(config)),
         "inputs": {n: _identity(p) for n, p in inputs.items()},
+        "state": "unfinished",
+        "version": __version__,
+        "machine": describe_machine(),
+        "started": _now(),
+        "seconds": 0.0,
     }
     if (path / RECORD).exists():
         record = read_record(path)
@@ -100,7 +143,7 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
         record["config"] = _defaults(fields) | record["config"]
         _refuse_other_work(path, record, asked, anywhere)
         record["config"] |= {name: value for name, value in asked["config"].items() if name in anywhere}
-        return StageFolder(path, record, cast(State, record["state"]))
+        return StageFolder(path, record, record["state"])
     # A run may be killed while it writes its very first file.
     begun = [path / f".{RECORD}.unfinished", path / LOCK]
     if path.exists() and (not path.is_dir() or any(file not in begun for file in path.iterdir())):
@@ -108,25 +151,18 @@ def open_stage(path: Path, verb: str, config: Any, inputs: Mapping[str, Path]) -
                           "Choose another folder with --out.")  # fmt: skip
     with translate_os_errors(path):
         path.mkdir(parents=True, exist_ok=True)
-    record: dict[str, Any] = asked | {
-        "state": "unfinished",
-        "version": __version__,
-        "machine": describe_machine(),
-        "started": _now(),
-        "seconds": 0.0,
-    }
-    folder = StageFolder(path, record, "new")
+    folder = StageFolder(path, asked, "new")
     folder.save()
     return folder
 
 
-def _defaults(fields: Iterable[dataclasses.Field[Any]]) -> dict[str, Any]:
+def _defaults(fields: Iterable[dataclasses.Field[object]]) -> dict[str, object]:
     """What a folder's configuration has where it was made before there was such an option."""
     defaults = {field.name: encode(field.default) for field in fields if field.default is not dataclasses.MISSING}
     return {name: value for name, value in defaults.items() if value is not None}
 
 
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> Record:
     """The `stage.json` of the folder `path`, old names of options as their new ones.
 
     Raises `ArtifactError` when it is missing or holds something else.
@@ -136,10 +172,10 @@ def read_record(path: Path) -> dict[str, Any]:
         raise ArtifactError(
             f"a table in {path / RECORD}", type(record).__name__, "Delete the folder and run its stage again."
         )
-    return rename_record(cast("dict[str, Any]", record))
+    return cast(Record, rename_record(cast("dict[str, object]", record)))
 
 
-def finished_stage(path: Path, verb: str | None = None) -> dict[str, Any]:
+def finished_stage(path: Path, verb: str | None = None) -> FinishedRecord:
     """The record of a complete stage. Raises `ArtifactError` when it is missing, unfinished or of another verb."""
     if not (path / RECORD).is_file():
         raise ArtifactError(f"the folder of a finished stage at {path}", "no stage.json there",
@@ -153,7 +189,7 @@ def finished_stage(path: Path, verb: str | None = None) -> dict[str, Any]:
         raise ArtifactError(
             f"a folder made by '{verb}' at {path}", f"one made by '{record['verb']}'", "Correct the path."
         )
-    return record
+    return cast(FinishedRecord, record)
 
 
 def stage_file(path: Path, name: str, verb: str | None = None) -> Path:
@@ -168,7 +204,7 @@ def stage_file(path: Path, name: str, verb: str | None = None) -> Path:
     return file
 
 
-def input_paths(config: Any) -> dict[str, Path]:
+def input_paths(config: Settings) -> dict[str, Path]:
     """The fields of a stage's configuration that are paths: what the stage reads."""
     found: dict[str, Path] = {}
     for field in dataclasses.fields(config):
@@ -176,7 +212,7 @@ def input_paths(config: Any) -> dict[str, Path]:
         if isinstance(value, Path):
             found[field.name] = value
         elif isinstance(value, tuple):
-            items = cast("tuple[Any, ...]", value)
+            items = cast("tuple[object, ...]", value)
             found |= {f"{field.name}[{i}]": item for i, item in enumerate(items) if isinstance(item, Path)}
     return found
 
@@ -205,7 +241,7 @@ def _identity_of_all(files: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
-def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any], anywhere: set[str]) -> None:
+def _refuse_other_work(path: Path, record: Record, asked: Record, anywhere: set[str]) -> None:
     remedy = "Choose another folder with --out, or delete this one."
     # Paths may differ: what lies there is compared by hash.
     if record.get("verb") != asked["verb"]:
@@ -219,16 +255,16 @@ def _refuse_other_work(path: Path, record: dict[str, Any], asked: dict[str, Any]
                 raise ConfigError(f"the work that {path} holds ({key} = {before.get(key)!r})", got, remedy)
 
 
-def _flat(table: dict[str, Any], before: str = "") -> dict[str, Any]:
+def _flat(table: Mapping[str, object], before: str = "") -> dict[str, object]:
     """Tables inside tables as one, so that a difference has its whole name: model.layers."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for key, value in table.items():
         inner = isinstance(value, dict)
-        found |= _flat(cast("dict[str, Any]", value), f"{before}{key}.") if inner else {f"{before}{key}": value}
+        found |= _flat(cast("dict[str, object]", value), f"{before}{key}.") if inner else {f"{before}{key}": value}
     return found
 
 
-def _is_lost(value: Any) -> bool:
+def _is_lost(value: object) -> bool:
     return isinstance(value, float) and not isfinite(value)
 
 

@@ -27,6 +27,7 @@ from typing import (
     get_args,
     get_origin,
     get_type_hints,
+    runtime_checkable,
 )
 
 from gptwright.foundations.errors import ConfigError
@@ -37,6 +38,7 @@ FREE = {"free": True}
 """Metadata of a field that says where work is done, not which: a stage goes on with another value."""
 
 
+@runtime_checkable
 class Settings(Protocol):
     """A configuration: an instance of a dataclass."""
 
@@ -107,7 +109,7 @@ def settings(cls: type[T]) -> type[T]:
     return made
 
 
-def with_fields(cls: type[T], more: list[tuple[str, Any, Any]]) -> type[T]:
+def with_fields(cls: type[T], more: list[tuple[str, object, object]]) -> type[T]:
     """The dataclass with more fields behind its own, or with another type for some of them."""
     made = cast("Any", make_dataclass(cls.__name__, more, bases=(cls,), frozen=True, kw_only=True))
     made.__doc__ = cls.__doc__
@@ -116,7 +118,7 @@ def with_fields(cls: type[T], more: list[tuple[str, Any, Any]]) -> type[T]:
     return made
 
 
-def check_numbers(config: Any) -> None:
+def check_numbers(config: object) -> None:
     """Raises `ConfigError` for the first field whose number is not what its type says."""
     for name, number in numbers_of(type(config)).items():
         value = getattr(config, name)

@@ -1,11 +1,10 @@
 """Causal attention over whole sequences, heads where they lie: no copy of queries, keys, values or the result."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gptwright.kernels.autograd import Context
 from gptwright.kernels.library import Heads, fits, library
 
 LONGEST = 4096  # a block's scores no longer fit into the core's own cache
@@ -24,7 +23,7 @@ def causal_attention(
 
 class CausalAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # pyright: ignore
+    def forward(ctx: Context, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # pyright: ignore
         out = heads_like(q)
         lse = torch.empty(q.shape[:3], dtype=torch.float32)
         library().attention_forward(
@@ -34,7 +33,7 @@ class CausalAttention(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore
+    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore
         q, k, v, out, lse = ctx.saved_tensors
         given, results = even_rows(gradients[0]), tuple(heads_like(x) for x in (q, k, v))
         library().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, given)), lse.data_ptr(),

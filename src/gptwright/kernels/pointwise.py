@@ -1,11 +1,10 @@
 """GELU, and the gradient of cross-entropy where the logits lie: one pass each instead of many."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.kernels.autograd import Context
 from gptwright.kernels.library import library
 
 
@@ -13,12 +12,12 @@ class Gelu(torch.autograd.Function):
     """x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks & Gimpel 2016), for tensors that `fits`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # pyright: ignore
+    def forward(ctx: Context, x: Tensor) -> Tensor:  # pyright: ignore
         ctx.save_for_backward(x)
         return gelu(x)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # pyright: ignore
+    def backward(ctx: Context, *gradients: Tensor) -> Tensor:  # pyright: ignore
         (x,) = ctx.saved_tensors
         x, dy = x.contiguous(), gradients[0].contiguous()
         dx = torch.empty_like(x)

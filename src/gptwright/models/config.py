@@ -1,8 +1,11 @@
 """Sizes that a model of every family has; nothing here imports torch."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from gptwright.foundations.settings import Layers, Size, settings
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @settings
@@ -20,3 +23,8 @@ class ModelConfig:
     """attention heads; must divide the width"""
     layers: Layers
     """blocks"""
+
+
+def config_of(model: "nn.Module") -> ModelConfig:
+    """The sizes that a model of any family was built with."""
+    return cast(ModelConfig, model.config)

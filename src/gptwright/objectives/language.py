@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.foundations.device import to_device
+from gptwright.kernels.autograd import Context
 from gptwright.kernels.library import fits
 from gptwright.kernels.pointwise import cross_entropy_
 from gptwright.layers.vocabulary import WHOLE, VocabShard, Vocabulary
@@ -67,7 +67,7 @@ class LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(  # pyright: ignore
-        ctx: Any, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float, count: int
+        ctx: Context, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float, count: int
     ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
         learns = any(ctx.needs_input_grad)
@@ -87,7 +87,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         return total / count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # pyright: ignore
+    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # pyright: ignore
         d_hidden, d_output = ctx.saved_tensors
         weight = gradients[0]
         if not (weight.is_cpu and weight.item() == 1):  # a pass over the whole output matrix for nothing

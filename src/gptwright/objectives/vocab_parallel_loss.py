@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gptwright.kernels.autograd import Context
 from gptwright.layers.vocabulary import VocabShard
 
 CHUNK = 1024
@@ -28,7 +29,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
     """As `LinearCrossEntropy`: gradients are computed on the way forward, chunk by chunk."""
 
     @staticmethod
-    def forward(ctx: Any, *given: Any) -> Tensor:
+    def forward(ctx: Context, *given: Any) -> Tensor:
         hidden, output, targets, ignored, smoothing, count, vocabulary = given
         weight = output.detach().to(hidden.dtype)
         total = hidden.new_zeros((), dtype=torch.float32)
@@ -47,7 +48,7 @@ class SlicedCrossEntropy(torch.autograd.Function):
         return total / count
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         d_hidden, d_output = ctx.saved_tensors
         return d_hidden * gradients[0].to(d_hidden.dtype), d_output * gradients[0], None, None, None, None, None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, Unpack
 
 import torch
 from jaxtyping import Float, Int
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.pipelines.export import export
+from gptwright.models.bert import BERT
+from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -24,7 +25,7 @@ class Encoder(LoadedModel):
 
     kind = "an encoder"
 
-    def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:
+    def __init__(self, network: BERT, tokenizer: Tokenizer | None, name: str) -> None:
         super().__init__(network, tokenizer, name)
         self.cls = self.sep = self.pad = self.unknown = self.mask = -1
         if tokenizer is None:
@@ -81,15 +82,15 @@ class Encoder(LoadedModel):
         logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")
         return self.tokenizer.decode(torch.where(row[0] == self.mask, logits.argmax(-1), row[0]).tolist())
 
-    def save(self, folder: Path, **how: Any) -> None:
-        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
+        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
         export(self.network, self.tokenizer, folder, **how)
 
-    def generate(self, *_: Any, **__: Any) -> NoReturn:
+    def generate(self, *_: object, **__: object) -> NoReturn:
         """Raises `InputError`."""
         raise cannot_generate(self.name)
 
-    def chat(self, *_: Any, **__: Any) -> NoReturn:
+    def chat(self, *_: object, **__: object) -> NoReturn:
         """Raises `InputError`."""
         raise cannot_generate(self.name)
 

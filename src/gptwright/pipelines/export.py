@@ -3,14 +3,16 @@ llama.cpp and what is built on it, as one GGUF file."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
+from torch import nn
 
 from gptwright.foundations.atomic_io import new_folder, write_json
 from gptwright.inference.beam import BeamSearch
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import family_of
+from gptwright.models.config import config_of
 from gptwright.models.decoder import Decoder
 from gptwright.models.formats.gguf_writing import write_gguf
 from gptwright.models.formats.huggingface import SHARD, write_model
@@ -19,11 +21,18 @@ from gptwright.tokenizers.formats.gguf_writing import values_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
+class ExportOptions(TypedDict, total=False):
+    """How weights are written: their format, and how many bytes of them a file holds at most."""
+
+    dtype: torch.dtype
+    shard: int
+
+
 def export(
-    model: Any,
+    model: nn.Module,
     tokenizer: Tokenizer,
     folder: Path,
-    sampling: Sampling | Mapping[str, Any] | None = None,
+    sampling: Sampling | Mapping[str, object] | None = None,
     *,
     dtype: torch.dtype = torch.float32,
     shard: int = SHARD,
@@ -31,7 +40,8 @@ def export(
     """Writes the folder whole or not at all, at most `shard` bytes of weights a file. A base model ends at the end of
     a text, a chat model (with `sampling`, its defaults, ours or as a generation_config.json said them) at the end of
     its turn. `model` is one of the catalogue or a reward model."""
-    if family_of(model.config).kind == "encoder-decoder":
+    config = config_of(model)
+    if family_of(config).kind == "encoder-decoder":
         export_translator(
             model, tokenizer, folder, tokenizer.eos_id, tokenizer.eos_id, BeamSearch(), dtype=dtype, shard=shard
         )
@@ -41,8 +51,8 @@ def export(
     ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad_id}
     with new_folder(folder) as unfinished:
         write_model(model, unfinished, ids, dtype, shard)
-        tokenizer.save(unfinished, model.config.context)
-        if family_of(model.config).kind == "decoder":
+        tokenizer.save(unfinished, config.context)
+        if family_of(config).kind == "decoder":
             said = to_fields(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
             ends = said.get("eos_token_id") or []
             stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
@@ -58,7 +68,7 @@ def export_gguf(
 
 
 def export_translator(
-    model: Any,
+    model: nn.Module,
     tokenizer: Tokenizer,
     folder: Path,
     start: int,
@@ -72,11 +82,12 @@ def export_translator(
 
     The length penalty of `transformers` is length^α, ours GNMT's: the same for one beam, near otherwise.
     """
+    context = config_of(model).context
     ids = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": tokenizer.pad_id}
     with new_folder(folder) as unfinished:
         write_model(model, unfinished, ids, dtype, shard)
-        tokenizer.with_eos().save(unfinished, model.config.context)
+        tokenizer.with_eos().save(unfinished, context)
         write_json(unfinished / "generation_config.json", ids | {
             "do_sample": False, "num_beams": search.beams, "length_penalty": search.alpha, "early_stopping": True,
-            "max_length": model.config.context + 1,  # the start token counts
+            "max_length": context + 1,  # the start token counts
         })  # fmt: skip

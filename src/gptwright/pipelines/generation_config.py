@@ -37,7 +37,7 @@ def read_generation_config(folder: Path, context: int) -> GenerationConfig:
     return parse_generation_config(fields, path, context)
 
 
-def parse_generation_config(fields: Mapping[str, Any], path: Path, context: int = 0) -> GenerationConfig:
+def parse_generation_config(fields: Mapping[str, object], path: Path, context: int = 0) -> GenerationConfig:
     """The same of a table; `path` names its source in messages."""
     longest = fields.get("max_length")
     if "max_new_tokens" in fields or (isinstance(longest, int) and longest >= context):
@@ -52,7 +52,7 @@ def parse_generation_config(fields: Mapping[str, Any], path: Path, context: int 
     return GenerationConfig(Sampling(**settings, **_stops_and_bans(fields)), fields)
 
 
-def to_fields(sampling: Sampling) -> dict[str, Any]:
+def to_fields(sampling: Sampling) -> dict[str, object]:
     """Our settings in the words of `transformers`; a top_k of 0 must be written, or it takes 50."""
     settings: dict[str, Any] = {"do_sample": sampling.temperature > 0, "max_new_tokens": sampling.max_tokens,
                                 "repetition_penalty": sampling.repetition_penalty}  # fmt: skip

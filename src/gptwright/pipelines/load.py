@@ -9,6 +9,7 @@ from torch import nn
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.models.catalogue import family_of, presets
+from gptwright.models.config import config_of
 from gptwright.models.formats.gguf import read_gguf
 from gptwright.models.formats.huggingface import build_model, read_model
 from gptwright.models.heads import SequenceModel
@@ -91,7 +92,7 @@ def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
 
 
 def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:
-    vocab: int = network.config.vocab  # pyright: ignore
+    vocab = config_of(network).vocab
     if tokenizer.vocab > vocab:
         raise ArtifactError(f"a tokenizer of at most the model's {vocab:,} tokens in {name}", f"{tokenizer.vocab:,}",
                             "Model and tokenizer do not belong together.")  # fmt: skip

@@ -2,17 +2,20 @@
 
 from typing import Any
 
+from torch import nn
+
 from gptwright.foundations.errors import ArtifactError
+from gptwright.models.config import config_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 class LoadedModel:
     """Ids go in and logits come out without a tokenizer; what needs one raises `ArtifactError`."""
 
-    def __init__(self, network: Any, tokenizer: Tokenizer | None, name: str) -> None:
+    def __init__(self, network: nn.Module, tokenizer: Tokenizer | None, name: str) -> None:
         self.network: Any = network
         self.name = name
-        self.context: int = network.config.context
+        self.context = config_of(network).context
         self._tokenizer = tokenizer
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
 from jaxtyping import Float, Int
@@ -20,7 +20,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.inference.speculative import check_draft
 from gptwright.inference.stream import Chunk, Prompt, Stream
 from gptwright.models.decoder import Decoder
-from gptwright.pipelines.export import export
+from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.generation_config import to_fields
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
@@ -44,7 +44,7 @@ class Model(LoadedModel):
         name: str,
         sampling: Sampling | None = None,
         *,
-        said: Mapping[str, Any] | None = None,
+        said: Mapping[str, object] | None = None,
         dtype: str = "auto",
         kv_cache_gb: float = 1.0,
         max_requests: int = 128,
@@ -135,8 +135,8 @@ class Model(LoadedModel):
         most = room_for_prompt(self.context, sampling.max_tokens)
         return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some)), most)
 
-    def save(self, folder: Path, **how: Any) -> None:
-        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
+        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
         export(self.network, self.tokenizer, folder, self._said, **how)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:

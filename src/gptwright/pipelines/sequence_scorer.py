@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.models.heads import SequenceModel
-from gptwright.pipelines.export import export
+from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -62,6 +62,6 @@ class SequenceScorer(LoadedModel):
         (row,) = self.logits([self.tokenizer.encode(text)])
         return dict(zip(self.labels, row.softmax(-1).tolist(), strict=True))
 
-    def save(self, folder: Path, **how: Any) -> None:
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
         """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
         export(self.network, self.tokenizer, folder, **how)

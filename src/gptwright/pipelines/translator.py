@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypedDict, Unpack, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -14,7 +14,7 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.inference.beam import BeamSearch, beam_search
 from gptwright.models.transformer import Transformer
-from gptwright.pipelines.export import export_translator
+from gptwright.pipelines.export import ExportOptions, export_translator
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -72,11 +72,11 @@ class Translator(LoadedModel):
         """The translation of one text."""
         return self.translate([prompt], beams=beams, alpha=alpha)[0]
 
-    def save(self, folder: Path, **how: Any) -> None:
-        """Writes a Hugging Face folder; `how` is that of `generation.export.export`."""
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
+        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
         export_translator(self.network, self.tokenizer, folder, self.bos, self.eos, self.search, **how)
 
-    def chat(self, *_: Any, **__: Any) -> NoReturn:
+    def chat(self, *_: object, **__: object) -> NoReturn:
         """Raises `InputError`."""
         raise InputError("a model that answers", f"{self.name}, a translator", "Use generate, or give a chat model.")
 
@@ -90,7 +90,15 @@ class Translator(LoadedModel):
         return [found.ids for found in beam_search(self.network, sources, search, bos=self.bos, eos=self.eos)]
 
 
-def read_translator_config(folder: Path, vocab: int) -> dict[str, Any]:
+class TranslatorConfig(TypedDict):
+    """The tokens that targets begin after and end with, and the search for them."""
+
+    bos: int
+    eos: int
+    search: BeamSearch
+
+
+def read_translator_config(folder: Path, vocab: int) -> TranslatorConfig:
     """What a folder says of a translator's start, end and search. Raises `ArtifactError` where it says nonsense."""
     default = BeamSearch()
     fields: dict[str, Any] = {"num_beams": default.beams, "length_penalty": default.alpha}

@@ -24,6 +24,7 @@ from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.config import decode
 from gptwright.foundations.errors import ConfigError, InputError, nearest
 from gptwright.foundations.renamed import rename_options
+from gptwright.foundations.settings import Settings
 from gptwright.models.catalogue import config_from_table
 from gptwright.models.config import ModelConfig
 from gptwright.recipes.stage import stage
@@ -56,13 +57,13 @@ class Recipe:
         number = next(i for i, step in enumerate(self.steps, 1) if step.name == name)
         return out / f"{number:02d}-{name}"
 
-    def configs(self, out: Path) -> Iterator[tuple[Step, Any]]:
+    def configs(self, out: Path) -> Iterator[tuple[Step, Settings]]:
         """Every stage with its configuration, paths resolved. Raises `ConfigError` for anything that does not fit."""
         before: list[str] = []
         for step in self.steps:
             known = tuple(before)
 
-            def path(value: Any, known: tuple[str, ...] = known, step: Step = step) -> Path:
+            def path(value: object, known: tuple[str, ...] = known, step: Step = step) -> Path:
                 return self._resolve(value, known, step, out)
 
             decoders = {Path: path, ModelConfig: config_from_table}

@@ -42,7 +42,7 @@ class Stage:
     """hashes of what it wrote, by file; nothing before it is complete"""
     metrics: dict[str, Any]
     machine: dict[str, Any]
-    history: list[dict[str, Any]]
+    history: list[dict[str, float | None]]
     evaluation: Any
     """content of evaluation.json, or None"""
 

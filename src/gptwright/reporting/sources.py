@@ -1,7 +1,6 @@
 """Where the text came from and what became of it (the sources.json of prepare)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from gptwright.reporting.values import items, table, whole
 
@@ -21,7 +20,7 @@ class Source:
     cut_lines: dict[str, int]
 
     @staticmethod
-    def of(name: str, value: Any) -> "Source":
+    def of(name: str, value: object) -> "Source":
         """Reads one account."""
         parts = table(value)
         train, heldout, cut = (table(parts.get(side)) for side in ("train", "heldout", "cut"))
@@ -59,7 +58,7 @@ class Sources:
     ignored_files: int
 
     @staticmethod
-    def of(value: Any) -> "Sources":
+    def of(value: object) -> "Sources":
         """Reads sources.json."""
         parts = table(value)
         files = [table(file) for file in items(parts.get("files"))]

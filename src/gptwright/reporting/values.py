@@ -7,35 +7,35 @@ from typing import Any, cast
 from gptwright.evaluation.intervals import Estimate
 
 
-def table(value: Any) -> dict[str, Any]:
+def table(value: object) -> dict[str, object]:
     """The value when it is a table with text keys, else an empty one."""
     return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
 
 
-def items(value: Any) -> list[Any]:
+def items(value: object) -> list[object]:
     """The value when it is a list, else an empty one."""
     return list(cast("list[Any]", value)) if isinstance(value, list) else []
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """The value when it is a finite number, else None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return None
     return float(value)
 
 
-def whole(value: Any) -> int:
+def whole(value: object) -> int:
     """The value when it is a count, else 0."""
     found = number(value)
     return 0 if found is None else int(found)
 
 
-def hashes(value: Any) -> dict[str, str]:
+def hashes(value: object) -> dict[str, str]:
     """Hashes by name; what is no text is left out."""
     return {name: item for name, item in table(value).items() if isinstance(item, str)}
 
 
-def estimate(value: Any) -> Estimate | None:
+def estimate(value: object) -> Estimate | None:
     """A figure with its interval, or None when a part of it is missing."""
     parts = table(value)
     middle, low, high = (number(parts.get(name)) for name in ("value", "low", "high"))
@@ -44,7 +44,7 @@ def estimate(value: Any) -> Estimate | None:
     return Estimate(middle, low, high, whole(parts.get("count")))
 
 
-def estimates(value: Any) -> dict[str, Estimate]:
+def estimates(value: object) -> dict[str, Estimate]:
     """Figures by name; those that are not whole are left out."""
     found = {name: estimate(item) for name, item in table(value).items()}
     return {name: item for name, item in found.items() if item is not None}

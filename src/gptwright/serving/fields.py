@@ -33,7 +33,7 @@ class RequestFields(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
     @classmethod
-    def read(cls, body: dict[str, Any]) -> Self:
+    def read(cls, body: dict[str, object]) -> Self:
         """Raises `APIError` (400) naming the first field that is missing, out of range, or not honoured."""
         try:
             return cls.model_validate({k: v for k, v in body.items() if k in cls.model_fields or _matters(k, v)})

@@ -4,7 +4,7 @@ A token's text is its bytes as UTF-8, with U+FFFD where they are only a part of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from gptwright.inference.stream import TokenLogprob
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 Spell = Callable[[int], tuple[str, list[int] | None]]
 """An id's text, and its bytes if it has any of its own"""
 LEAST = -9999.0  # JSON has no infinity
+
+
+class ChatLogprobs(TypedDict):
+    """A choice's `logprobs` in a chat completion."""
+
+    content: list[dict[str, object]]
+    refusal: None
 
 
 def token_speller(tokenizer: "Tokenizer") -> Spell:
@@ -27,10 +34,10 @@ def token_speller(tokenizer: "Tokenizer") -> Spell:
     return spell
 
 
-def chat_logprobs(tokens: "Sequence[TokenLogprob]", spell: Spell) -> dict[str, Any]:
+def chat_logprobs(tokens: "Sequence[TokenLogprob]", spell: Spell) -> ChatLogprobs:
     """A list, each token with those that were likeliest in its place."""
 
-    def one(id: int, logprob: float) -> dict[str, Any]:
+    def one(id: int, logprob: float) -> dict[str, object]:
         text, said = spell(id)
         return {"token": text, "logprob": max(logprob, LEAST), "bytes": said}
 
@@ -41,7 +48,7 @@ def chat_logprobs(tokens: "Sequence[TokenLogprob]", spell: Spell) -> dict[str, A
     return {"content": content, "refusal": None}
 
 
-def text_logprobs(tokens: "Sequence[TokenLogprob]", spell: Spell) -> dict[str, Any]:
+def text_logprobs(tokens: "Sequence[TokenLogprob]", spell: Spell) -> dict[str, object]:
     """Lists side by side. The token that was drawn is always among the likeliest; of two that read the same, the
     likelier is told."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -108,7 +108,7 @@ async def _events(
 class _SSEEncoder:
     """Events of one answer. What they have in common is written once."""
 
-    def __init__(self, encoder: ResponseEncoder, head: dict[str, Any], wants_usage: bool) -> None:
+    def __init__(self, encoder: ResponseEncoder, head: Mapping[str, object], wants_usage: bool) -> None:
         self.encoder, self.wants_usage = encoder, wants_usage
         self._before = f'{_JSON.encode(head)[:-1]},"choices":['
         self._after = '],"usage":null}' if wants_usage else "]}"

@@ -14,7 +14,7 @@ MAX_SECONDS = 30.0
 MAX_DEPTH = 64
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request) -> dict[str, object]:
     """The JSON object that was posted.
 
     Raises `APIError`: 413 when longer than `MAX_BYTES`, 408 when slower than `MAX_SECONDS`, 400 when it is not a JSON

@@ -20,17 +20,19 @@ class ResponseEncoder(Protocol):
     object_name: str
     chunk_name: str
 
-    def first_chunk(self, index: int) -> dict[str, Any] | None:
+    def first_chunk(self, index: int) -> dict[str, object] | None:
         """The choice of a stream's first event, if this kind has one."""
         ...
 
-    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()) -> dict[str, Any]:
+    def delta(
+        self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
+    ) -> dict[str, object]:
         """The choice of one event of a stream."""
         ...
 
     def choice(
         self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """A whole choice."""
         ...
 
@@ -44,16 +46,18 @@ class ChatEncoder:
         self.id = f"chatcmpl-{secrets.token_hex(12)}"
         self.spell = spell
 
-    def first_chunk(self, index: int) -> dict[str, Any] | None:
+    def first_chunk(self, index: int) -> dict[str, object] | None:
         delta = {"role": "assistant", "content": "", "refusal": None}
         return {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
 
-    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()) -> dict[str, Any]:
+    def delta(
+        self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
+    ) -> dict[str, object]:
         return {"index": index, "delta": {"content": text} if text else {}, **self._rest(finish, tokens)}
 
     def choice(
         self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         message = {"role": "assistant", "content": text, "refusal": None}
         return {"index": index, "message": message, **self._rest(finish, tokens)}
 
@@ -70,10 +74,12 @@ class CompletionEncoder:
         self.id = f"cmpl-{secrets.token_hex(12)}"
         self.spell = spell
 
-    def first_chunk(self, index: int) -> dict[str, Any] | None:
+    def first_chunk(self, index: int) -> dict[str, object] | None:
         return None
 
-    def delta(self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()) -> dict[str, Any]:
+    def delta(
+        self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
+    ) -> dict[str, object]:
         logprobs = text_logprobs(tokens, self.spell) if tokens else None
         return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
 

@@ -77,7 +77,7 @@ class ResponseFormat(RequestFields):
             refuse("json_schema", "must be given with the type 'json_schema', and with no other")
         return self
 
-    def schema_of(self) -> dict[str, Any] | None:
+    def schema_of(self) -> dict[str, object] | None:
         """The JSON Schema that the reply must keep to, if any."""
         if self.json_schema:
             return self.json_schema.asked
@@ -144,7 +144,7 @@ class CompletionParams(CallerFields):
         """The longest reply in tokens, or None for the model's own default."""
         return self.max_tokens
 
-    def own(self) -> dict[str, Any]:
+    def own(self) -> dict[str, object]:
         """Settings that this kind of completion says in its own way, None where nothing is asked."""
         raise NotImplementedError
 
@@ -199,7 +199,7 @@ class ChatRequest(CompletionParams):
     def tokens(self) -> int | None:
         return self.max_completion_tokens or self.max_tokens
 
-    def own(self) -> dict[str, Any]:
+    def own(self) -> dict[str, object]:
         return {"logprobs": (self.top_logprobs or 0) if self.logprobs else None}
 
 
@@ -227,7 +227,7 @@ class CompletionRequest(CompletionParams):
     def tokens(self) -> int | None:
         return 16 if self.max_tokens is None else self.max_tokens
 
-    def own(self) -> dict[str, Any]:
+    def own(self) -> dict[str, object]:
         return {"logprobs": self.logprobs, "prompt_logprobs": self.logprobs if self.echo else None,
                 "best_of": self.best_of}  # fmt: skip
 

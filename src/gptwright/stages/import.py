@@ -1,7 +1,6 @@
 """import: take in a model or a vocabulary that another tool made, so that every stage can go on from it."""
 
 from pathlib import Path
-from typing import Any
 
 from gptwright.configs.import_ import Import
 from gptwright.foundations.progress import say
@@ -17,7 +16,7 @@ def inputs(config: Import) -> dict[str, Path]:
     return {file.name: file for file in vocab_files(path)} or {"source": path}
 
 
-def run(config: Import, folder: StageFolder) -> dict[str, Any]:
+def run(config: Import, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/`, in float32; of a vocabulary the files of a tokenizer, which `tokenize --model` takes."""
     if files := vocab_files(find(config.source)):
         tokenizer = read_vocab(files)

@@ -36,7 +36,7 @@ def inputs(config: Prepare) -> dict[str, Path]:
     return {label(path): path for path in data_files(config)}
 
 
-def run(config: Prepare, folder: StageFolder) -> dict[str, Any]:
+def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
     """Writes both splits and sources.json; returns the stage's metrics.
 
     Raises `InputError` when a file cannot be read or there is too little text.

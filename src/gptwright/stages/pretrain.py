@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from torch import nn
+
 from gptwright.configs.pretrain import Pretrain
 from gptwright.foundations.device import FORMATS, describe_device, format_name, matrix_dtype, use_threads
 from gptwright.foundations.progress import say
@@ -29,6 +31,7 @@ from gptwright.training.optimizer import Optimizer, cast_linears, restore_master
 from gptwright.training.optimizers import OPTIMIZERS
 from gptwright.training.schedules import SCHEDULES, Schedule
 from gptwright.training.session import session
+from gptwright.training.task import B
 from gptwright.training.train_step import train_steps
 
 TASKS: Mapping[str, Callable[[TaskInputs], PretrainingTask[Any]]] = {
@@ -39,7 +42,7 @@ TASKS: Mapping[str, Callable[[TaskInputs], PretrainingTask[Any]]] = {
 WARMUP = 50
 
 
-def run(config: Pretrain, folder: StageFolder) -> dict[str, Any]:
+def run(config: Pretrain, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/` (a Hugging Face folder), samples.md, metrics.jsonl and the last checkpoints."""
     use_threads(config.threads)
     together = world(config.mesh, config.device)
@@ -108,7 +111,7 @@ def dtype_of(config: Pretrain, folder: StageFolder, together: World) -> str:
     return FORMATS[together.broadcast(FORMATS.index(chosen))]
 
 
-def optimizer_of(config: Pretrain, network: Any, dtype: str, together: World) -> Optimizer:
+def optimizer_of(config: Pretrain, network: nn.Module, dtype: str, together: World) -> Optimizer:
     """Brings the model onto its devices, and takes charge of its parameters."""
     if config.compile:
         compile_parts(network, alone=together.axes is None)
@@ -117,7 +120,7 @@ def optimizer_of(config: Pretrain, network: Any, dtype: str, together: World) ->
     return Optimizer(network.named_parameters(), rule, layout)
 
 
-def log_evaluation(task: PretrainingTask[Any], step: int, folder: StageFolder) -> None:
+def log_evaluation(task: PretrainingTask[B], step: int, folder: StageFolder) -> None:
     """Measures the model as it is now, and shows what it writes."""
     with force_eager():
         found = task.evaluate(step)

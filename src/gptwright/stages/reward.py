@@ -1,7 +1,5 @@
 """reward: learn from rankings which answers people prefer (InstructGPT §3.5, step 2)."""
 
-from typing import Any
-
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
@@ -25,7 +23,7 @@ from gptwright.training.session import session
 from gptwright.training.train_step import train_steps
 
 
-def run(config: Reward, folder: StageFolder) -> dict[str, Any]:
+def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/` (a sequence classifier of one number) and evaluation.json: held-out pairs ordered rightly.
 
     The control leaves no model: nobody should be judged by it.

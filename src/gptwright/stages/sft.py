@@ -40,7 +40,7 @@ from gptwright.training.session import session
 from gptwright.training.train_step import train_steps
 
 
-def run(config: SFT, folder: StageFolder) -> dict[str, Any]:
+def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
     use_threads(config.threads)
     device = use_device(config.device)

@@ -17,7 +17,7 @@ from gptwright.tokenizers.registry import train
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
-def run(config: Tokenize, folder: StageFolder) -> dict[str, Any]:
+def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
     """Leaves tokenizer.json and, for training and held-out text, token files (.bin, .idx, .json)."""
     documents = _documents(config)
     if config.model is None:

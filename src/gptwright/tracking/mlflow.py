@@ -12,7 +12,7 @@ from gptwright.foundations.metrics import Listener
 class MLflow:
     """One MLflow run a command."""
 
-    def __init__(self, folder: Path, name: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, config: Mapping[str, object]) -> None:
         mlflow: Any = import_module("mlflow")
         folder.mkdir(parents=True, exist_ok=True)
         self._client = mlflow.MlflowClient(
@@ -32,6 +32,6 @@ class MLflow:
         self._client.set_terminated(self._run)
 
 
-def open_tracker(folder: Path, name: str, config: Mapping[str, Any]) -> Listener:
+def open_tracker(folder: Path, name: str, config: Mapping[str, object]) -> Listener:
     """Needs the package mlflow."""
     return MLflow(folder, name, config)

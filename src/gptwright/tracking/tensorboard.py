@@ -27,6 +27,6 @@ class TensorBoard:
             self._writer.close()
 
 
-def open_tracker(folder: Path, name: str, config: Mapping[str, Any]) -> Listener:
+def open_tracker(folder: Path, name: str, config: Mapping[str, object]) -> Listener:
     """Needs the package tensorboard."""
     return TensorBoard(folder)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.metrics import Listener
@@ -11,7 +10,7 @@ from gptwright.foundations.metrics import Listener
 TRACKERS = ("tensorboard", "trackio", "wandb", "mlflow")
 
 
-def open_trackers(names: Sequence[str], folder: Path, config: Mapping[str, Any]) -> list[Listener]:
+def open_trackers(names: Sequence[str], folder: Path, config: Mapping[str, object]) -> list[Listener]:
     """Trackers of the stage at `folder`, named after it and what lies around it; local ones write below `folder`.
 
     Raises `ConfigError` for an unknown name, and for one whose package is not installed or refuses.

@@ -11,7 +11,7 @@ from gptwright.foundations.metrics import Listener
 class Trackio:
     """One run a command, in Trackio's own folder (TRACKIO_DIR)."""
 
-    def __init__(self, name: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, config: Mapping[str, object]) -> None:
         trackio: Any = import_module("trackio")
         self._run = trackio.init(project="gptwright", name=name, config=dict(config), resume="allow")
 
@@ -22,6 +22,6 @@ class Trackio:
         self._run.finish()
 
 
-def open_tracker(folder: Path, name: str, config: Mapping[str, Any]) -> Listener:
+def open_tracker(folder: Path, name: str, config: Mapping[str, object]) -> Listener:
     """Needs the package trackio."""
     return Trackio(name, config)

@@ -12,7 +12,7 @@ from gptwright.foundations.metrics import Listener
 class WandB:
     """One run a command; those of one stage are a group."""
 
-    def __init__(self, folder: Path, name: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, name: str, config: Mapping[str, object]) -> None:
         wandb: Any = import_module("wandb")
         folder.mkdir(parents=True, exist_ok=True)
         mode = os.environ.get("WANDB_MODE", "offline")
@@ -27,6 +27,6 @@ class WandB:
         self._run.finish()
 
 
-def open_tracker(folder: Path, name: str, config: Mapping[str, Any]) -> Listener:
+def open_tracker(folder: Path, name: str, config: Mapping[str, object]) -> Listener:
     """Needs the package wandb."""
     return WandB(folder, name, config)

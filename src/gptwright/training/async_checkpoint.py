@@ -34,7 +34,7 @@ class Saving:
     def is_writing(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def save(self, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+    def save(self, step: int, tensors: dict[str, Tensor], state: dict[str, object]) -> None:
         """Returns when the tensors are copied and may change again; where the copies find no room, when all is written.
 
         Raises what kept the save before from being written.

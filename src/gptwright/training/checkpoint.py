@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +24,7 @@ def save_checkpoint(
     folder: Path,
     step: int,
     tensors: dict[str, Tensor],
-    state: dict[str, Any],
+    state: dict[str, object],
     *,
     every: int = 1,
     keep_checkpoints: int = 2,
@@ -65,7 +64,7 @@ def forget_after(folder: Path, step: int) -> None:
 
 def newest_checkpoint(
     folder: Path, every: int = 1, layout: Layout = ALL
-) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+) -> tuple[dict[str, Tensor], dict[str, object]] | None:
     """Tensors and state of the newest whole checkpoint of every `every` steps; a damaged one is named and passed over.
 
     Of several processes the first chooses, and each reads what it is to hold: the checkpoint may be of any other

@@ -10,7 +10,7 @@ move). When several in a row are not, the run goes back to a checkpoint and pass
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 LAST, ENOUGH = 128, 64  # norms that are remembered, and how many tell what is usual: the first steps are unlike others
 FACTOR = 20.0  # times the usual norm; healthy runs stay below 9
@@ -66,7 +66,7 @@ class TrainState:
         self.done, self.norms, self.bad = saved.done, saved.norms, 0
 
 
-def take_train_state(saved: dict[str, Any]) -> TrainState:
+def take_train_state(saved: dict[str, object]) -> TrainState:
     """Takes it out of the state that a checkpoint holds."""
-    table: dict[str, Any] = saved.pop("course" if "course" in saved else "train_state")
+    table = cast("dict[str, Any]", saved.pop("course" if "course" in saved else "train_state"))
     return TrainState(**{RENAMED.get(name, name): value for name, value in table.items()})

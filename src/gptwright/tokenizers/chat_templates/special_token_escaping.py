@@ -161,7 +161,7 @@ def _on_unescaped(name: str) -> Callable[..., Any]:
     """A method of `str` that looks at the true text; a text that it makes is people's again."""
     method = getattr(str, name)
 
-    def look(self: EscapedText, *args: Any, **kwargs: Any) -> Any:
+    def look(self: EscapedText, *args: object, **kwargs: object) -> object:
         # startswith takes several texts as a tuple
         shown = [
             tuple(map(_unescaped, cast("tuple[Any, ...]", a))) if isinstance(a, tuple) else _unescaped(a) for a in args
@@ -182,7 +182,7 @@ for _name in _METHODS.split():
     setattr(EscapedText, _name, _on_unescaped(_name))
 
 
-def unescape(value: Any) -> Any:
+def unescape(value: object) -> object:
     """The value with the true texts in it."""
     if isinstance(value, Mapping):
         return {unescape(key): unescape(item) for key, item in cast("Mapping[Any, Any]", value).items()}
@@ -203,7 +203,7 @@ def on_unescaped_text(function: Callable[..., object]) -> Callable[..., object]:
     """A function of texts that sees the true ones; a text that it makes of people's is people's again."""
 
     @wraps(function)
-    def look(*args: Any, **kwargs: Any) -> Any:
+    def look(*args: object, **kwargs: object) -> object:
         escaping = escaping_of([*args, *kwargs.values()])
         if escaping is None:
             return function(*args, **kwargs)

@@ -1,16 +1,16 @@
 """Chat templates in Jinja, rendered as `transformers` does, in a sandbox: a template is a program of a stranger."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypedDict
 
 import jinja2
-from jinja2.compiler import CodeGenerator
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.ext import Extension, loopcontrols
 from jinja2.filters import make_attrgetter
-from jinja2.nodes import EvalContext, Node
+from jinja2.nodes import Concat, EvalContext, Node
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_eval_context
@@ -138,7 +138,7 @@ def _join(context: EvalContext, value: Any, d: str = "", attribute: Any = None) 
 class _Generator(CodeGenerator):
     """Jinja's, but that `a ~ b` keeps escaped text escaped."""
 
-    def visit_Concat(self, node: Any, frame: Any) -> None:
+    def visit_Concat(self, node: Concat, frame: Frame) -> None:
         self.write("environment.concat((")
         for part in node.nodes:
             self.visit(part, frame)
@@ -160,14 +160,14 @@ class _Dict:
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         return dict(*args, **kwargs)
 
-    def fromkeys(self, *args: Any) -> dict[Any, Any]:
-        return dict.fromkeys(*args)
+    def fromkeys(self, keys: Iterable[object], value: object = None, /) -> dict[object, object]:
+        return dict.fromkeys(keys, value)
 
 
 class _Namespace(jinja2.utils.Namespace):
     """Jinja's `namespace`, without names that reach into Python."""
 
-    def __init__(*args: Any, **kwargs: Any) -> None:
+    def __init__(*args: object, **kwargs: object) -> None:
         for name in dict(*args[1:], **kwargs):
             _check_name(name)
         jinja2.utils.Namespace.__init__(*args, **kwargs)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gptwright.models.catalogue import family_of
+from gptwright.models.config import config_of
 from gptwright.training.distributed.layout import Layout
 from gptwright.training.distributed.tensor_parallel import PLANS, ShardSpec, check_parts, shard_layers
 from gptwright.training.distributed.world import World
@@ -22,7 +23,7 @@ WHOLE_MODEL = ("hidden", "encode", "decode")
 METHODS = ("keys_and_values", "attend_to")
 
 
-def shard_model(network: Any, world: World) -> Layout:
+def shard_model(network: nn.Module, world: World) -> Layout:
     """Moves the model to its device and leaves there what this process holds. Every process has built the same.
 
     Raises `ConfigError` when the model's sizes do not fit the mesh.
@@ -31,7 +32,7 @@ def shard_model(network: Any, world: World) -> Layout:
     if world.axes is None:
         network.to(world.device)
         return Layout(world, shapes, {})
-    check_parts(network.config, world.mesh.tensor)
+    check_parts(config_of(network), world.mesh.tensor)
     cuts, inside = dict[str, ShardSpec](), set[str]()
     if world.mesh.tensor > 1:
         cuts, inside = shard_layers(network, world.part, world.mesh.tensor, world.axes["tensor"].get_group())
@@ -68,7 +69,7 @@ def _shard(network: Any, world: World) -> None:
                 register_fsdp_forward_method(module, name)  # pyright: ignore[reportArgumentType]
 
 
-def gather_model(network: Any, optimizer: Optimizer) -> Any:
+def gather_model(network: nn.Module, optimizer: Optimizer) -> nn.Module | None:
     """The whole model of float32 masters in the first process, on the processor; None in the others, which help."""
     layout, tensors = optimizer.layout, dict[str, Tensor]()
     for name, master in optimizer.masters.items():
@@ -78,8 +79,9 @@ def gather_model(network: Any, optimizer: Optimizer) -> Any:
     if not layout.world.first:
         return None
     refuse_lost(tensors)
+    config = config_of(network)
     with torch.device("meta"):
-        model = family_of(network.config).model(network.config)
+        model = family_of(config).model(config)
     model.load_state_dict(tensors, assign=True)
     return model.requires_grad_(False)
 

@@ -6,7 +6,7 @@ row of the table (norms, positions, heads) is whole in every process.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from gptwright.layers.feedforward import FeedForward, SwiGLU
 from gptwright.layers.parallel import PartialEmbedding, PartialLinear, entering
 from gptwright.layers.vocabulary import VocabShard
 from gptwright.models.config import ModelConfig
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,9 @@ def check_parts(config: ModelConfig, parts: int) -> None:
 
 
 @torch.no_grad()
-def shard_layers(network: Any, part: int, parts: int, group: Any) -> tuple[dict[str, ShardSpec], set[str]]:
+def shard_layers(
+    network: nn.Module, part: int, parts: int, group: "ProcessGroup"
+) -> tuple[dict[str, ShardSpec], set[str]]:
     """Leaves in `network` what this process holds of it.
 
     Returns how each parameter that is no longer whole was cut, and which whole ones see a part of the heads only, so
