@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from gptwright.foundations.errors import ArtifactError
 from gptwright.models.bert import BERT, FAMILY, BERTConfig
 from gptwright.models.formats.huggingface import read_model, write_model
+from gptwright.models.formats.mappings.bert import MAPPING
 from gptwright.training.optimizer import cast_linears
 
 CONFIG = BERTConfig(vocab=60, context=32, width=24, heads=4, layers=3)
@@ -125,7 +126,7 @@ def test_matrices_in_bfloat16_stay_near_float32() -> None:
 
 
 def test_every_tensor_has_one_name_in_their_folders(model: BERT) -> None:
-    names = [theirs for name in model.state_dict() for theirs in FAMILY.folder.theirs(name)]
+    names = [theirs for name in model.state_dict() for theirs in MAPPING.theirs(name)]
     assert len(set(names)) == len(names)
 
 
@@ -304,6 +305,6 @@ def test_published_sizes(name: str, parameters: int) -> None:
     config = FAMILY.presets[name]
     with torch.device("meta"):
         assert sum(p.numel() for p in BERT(config).parameters()) == parameters
-        sizes = {theirs: getattr(config, ours) for ours, theirs in FAMILY.folder.sizes.items()}
+        sizes = {theirs: getattr(config, ours) for ours, theirs in MAPPING.sizes.items()}
         table = transformers.BertConfig(**sizes, intermediate_size=4 * config.width)
         assert transformers.BertForPreTraining(table).num_parameters() == parameters

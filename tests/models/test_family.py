@@ -9,6 +9,7 @@ from gptwright.layers.cache import Cache
 from gptwright.models.bert import BERTConfig
 from gptwright.models.catalogue import FAMILIES
 from gptwright.models.decoder import Decoder
+from gptwright.models.formats.huggingface import mapping_of
 from gptwright.models.gpt1 import GPT1Config
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.gpt3 import GPT3Config
@@ -115,8 +116,7 @@ def test_more_tokens_than_the_context_are_refused(model: Any) -> None:
 
 
 def test_every_tensor_has_one_name_in_their_folders(model: Any) -> None:
-    family = FAMILIES[next(name for name, f in FAMILIES.items() if isinstance(model, f.model))]
-    names = [theirs for name in model.state_dict() for theirs in family.folder.theirs(name)]
+    names = [theirs for name in model.state_dict() for theirs in mapping_of(model.config).theirs(name)]
     assert len(set(names)) == len(names)
 
 

@@ -7,8 +7,8 @@ import transformers
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.layers.positions import RopeScaling
-from gptwright.models import llama
 from gptwright.models.catalogue import presets
+from gptwright.models.formats.mappings import llama
 
 BASE = {"hidden_size": 24, "num_attention_heads": 6}
 STRETCH = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}

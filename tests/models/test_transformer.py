@@ -15,7 +15,8 @@ from gptwright.foundations.errors import ConfigError, GptwrightError
 from gptwright.layers.positions import sinusoids
 from gptwright.models import catalogue
 from gptwright.models.formats.huggingface import read_model, write_model
-from gptwright.models.transformer import FAMILY, PRESETS, Transformer, TransformerConfig
+from gptwright.models.formats.mappings.transformer import MAPPING
+from gptwright.models.transformer import PRESETS, Transformer, TransformerConfig
 from gptwright.training.optimizer import cast_linears
 
 TINY = TransformerConfig(vocab=50, context=16, width=12, heads=3, layers=2, hidden=20)
@@ -164,7 +165,7 @@ def test_matrices_in_bfloat16_stay_near_float32(model: Transformer) -> None:
 
 
 def test_every_tensor_has_its_own_names_in_their_folders(model: Transformer) -> None:
-    names = [theirs for name in model.state_dict() for theirs in FAMILY.folder.theirs(name)]
+    names = [theirs for name in model.state_dict() for theirs in MAPPING.theirs(name)]
     assert len(set(names)) == len(names) == 1 + 2 * (16 + 26)
 
 

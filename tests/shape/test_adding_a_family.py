@@ -1,4 +1,4 @@
-"""The family on the page docs/adding-a-family.md is one file and one line, and computes what transformers computes."""
+"""The family on the page docs/adding-a-family.md is two files, a line each, and computes what transformers computes."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ import transformers
 from tests.models.test_family import new_cache
 
 from gptwright.models.catalogue import FAMILIES, count
-from gptwright.models.formats.huggingface import read_model, write_model
+from gptwright.models.formats.huggingface import MAPPINGS, read_model, write_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-family.md"
 IDS = torch.arange(60).reshape(2, 30) * 7 % 60
@@ -21,13 +21,15 @@ IDS = torch.arange(60).reshape(2, 30) * 7 % 60
 
 @pytest.fixture
 def mistral(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The page's code as a module, and its line in the catalogue."""
-    found = re.search(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    assert found
+    """The page's two files as modules, and their lines in the two tables."""
+    family, names = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     module: Any = ModuleType("gptwright.models.mistral")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(found[1], str(PAGE), "exec"), module.__dict__)
+    mapping: Any = ModuleType("gptwright.models.formats.mappings.mistral")
+    for file, code in ((module, family), (mapping, names)):
+        monkeypatch.setitem(sys.modules, file.__name__, file)
+        exec(compile(code, str(PAGE), "exec"), file.__dict__)
     monkeypatch.setitem(FAMILIES, "mistral", module.FAMILY)
+    monkeypatch.setitem(MAPPINGS, "mistral", mapping.MAPPING)
     yield module
 
 

@@ -17,7 +17,7 @@ from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
 from gptwright.layers.norms import LayerNorm
 from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, HuggingFaceMapping
+from gptwright.models.family import Family
 from gptwright.models.gpt2 import Block
 
 SPARSE = {"banded": Banded, "strided": Strided}
@@ -89,16 +89,9 @@ class GPT3(Decoder):
         normal_weights(self, seed, 0.02, residual=0.02 / sqrt(2 * self.config.layers))
 
 
-# transformers has no such model (GPT-Neo's banded layers lack biases and the 1/√D), so the names are our own.
 FAMILY = Family(
     name="gpt3",
     config=GPT3Config,
     model=GPT3,
     presets=PRESETS,
-    folder=HuggingFaceMapping(
-        model_type="gpt3",
-        language_model="GPT3",
-        scorer="GPT3RewardModel",
-        sizes={name: name for name in ("vocab", "context", "width", "heads", "layers", "sparse", "reach")},
-    ),
 )

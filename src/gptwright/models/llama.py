@@ -1,6 +1,5 @@
 """LLaMA 1, 2, 3 (Touvron et al. 2023; Grattafiori et al. 2024): RMSNorm, rotary positions, SwiGLU, grouped keys."""
 
-from collections.abc import Mapping
 from itertools import repeat
 from math import sqrt
 from typing import Any, ClassVar
@@ -8,7 +7,6 @@ from typing import Any, ClassVar
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.settings import Epsilon, Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
 from gptwright.layers.blocks import run_blocks
@@ -21,7 +19,7 @@ from gptwright.layers.norms import RMSNorm
 from gptwright.layers.positions import Angles, Base, RopeScaling, rotary_angles
 from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, HuggingFaceMapping
+from gptwright.models.family import Family
 
 
 @settings
@@ -123,92 +121,9 @@ class Llama(Decoder):
         normal_weights(self, seed, 0.02, residual=0.02 / sqrt(2 * self.config.layers))
 
 
-def read(table: Mapping[str, Any]) -> dict[str, Any]:
-    """What their configuration says of grouped keys, the rotary base and its scaling, under either of its spellings."""
-    rope = table.get("rope_parameters") or table.get("rope_scaling") or {}
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind not in ("default", "llama3"):
-        raise ArtifactError("rotary positions of type default or llama3", repr(kind), "No other is computed here.")
-    head_width = table["hidden_size"] // table["num_attention_heads"]
-    if table.get("head_dim") not in (None, head_width):
-        raise ArtifactError(f"head_dim {head_width}, the width by the heads", repr(table["head_dim"]),
-                            "Only such a model can be computed.")  # fmt: skip
-    found = {
-        "kv_heads": table.get("num_key_value_heads") or table["num_attention_heads"],
-        "base": float(rope.get("rope_theta", table.get("rope_theta", 10_000.0))),
-        "tied": bool(table.get("tie_word_embeddings", False)),
-    }
-    if kind == "llama3":
-        found["scaling"] = {
-            "factor": rope["factor"],
-            "low": rope["low_freq_factor"],
-            "high": rope["high_freq_factor"],
-            "original_context": rope["original_max_position_embeddings"],
-        }
-    return found
-
-
-def write(config: LlamaConfig) -> dict[str, Any]:
-    """The same in both spellings: transformers 5 reads `rope_parameters`, others `rope_theta` and `rope_scaling`."""
-    table: dict[str, Any] = {
-        "num_key_value_heads": config.kv_heads,
-        "head_dim": config.width // config.heads,
-        "tie_word_embeddings": config.tied,
-        "rope_theta": config.base,
-    }
-    stretch: dict[str, Any] = {"rope_type": "default"}
-    if config.scaling:
-        stretch = {
-            "rope_type": "llama3",
-            "factor": config.scaling.factor,
-            "low_freq_factor": config.scaling.low,
-            "high_freq_factor": config.scaling.high,
-            "original_max_position_embeddings": config.scaling.original_context,
-        }
-        table["rope_scaling"] = stretch
-    return table | {"rope_parameters": {**stretch, "rope_theta": config.base}}
-
-
 FAMILY = Family(
     name="llama",
     config=LlamaConfig,
     model=Llama,
     presets=PRESETS,
-    folder=HuggingFaceMapping(
-        model_type="llama",
-        language_model="LlamaForCausalLM",
-        scorer="LlamaForSequenceClassification",
-        prefix="model.",
-        sizes={
-            "vocab": "vocab_size",
-            "context": "max_position_embeddings",
-            "width": "hidden_size",
-            "heads": "num_attention_heads",
-            "layers": "num_hidden_layers",
-            "hidden": "intermediate_size",
-            "epsilon": "rms_norm_eps",
-        },
-        constants={"hidden_act": "silu", "attention_bias": False, "mlp_bias": False},
-        dropouts=("attention_dropout",),
-        harmless=("rope_scaling",),
-        tensors={
-            "embed.": "model.embed_tokens.",
-            "unembed.": "lm_head.",
-            "blocks.": "model.layers.",
-            "norm.": "model.norm.",
-            ".norm1.": ".input_layernorm.",
-            ".norm2.": ".post_attention_layernorm.",
-            ".attention.query.": ".self_attn.q_proj.",
-            ".attention.key.": ".self_attn.k_proj.",
-            ".attention.value.": ".self_attn.v_proj.",
-            ".attention.out.": ".self_attn.o_proj.",
-            ".mlp.gate.": ".mlp.gate_proj.",
-            ".mlp.up.": ".mlp.up_proj.",
-            ".mlp.down.": ".mlp.down_proj.",
-        },
-        tied={"lm_head.weight": "embed.weight"},
-        buffers=(".rotary_emb.inv_freq",),
-        read=read,
-        write=write,
-    ),
 )

@@ -23,7 +23,7 @@ from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.positions import Angles, Base, rotary_angles
 from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
-from gptwright.models.family import Family, HuggingFaceMapping
+from gptwright.models.family import Family
 
 
 @settings
@@ -117,10 +117,4 @@ FAMILY = Family(
     config=ModernConfig,
     model=Modern,
     presets=PRESETS,
-    folder=HuggingFaceMapping(
-        model_type="modern",
-        language_model="Modern",
-        scorer="ModernRewardModel",
-        sizes={name: name for name in ("vocab", "context", "width", "heads", "kv_heads", "layers", "base")},
-    ),
 )

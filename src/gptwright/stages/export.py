@@ -20,14 +20,14 @@ def run(config: Export) -> None:
 
 
 def _folder(config: Export, dtype: Any) -> None:
-    from gptwright.models.catalogue import family_of
+    from gptwright.models.formats.huggingface import mapping_of
     from gptwright.pipelines.load import load
 
     if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
         raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
     model = load(config.model)
     model.save(config.out, dtype=dtype, shard=int(config.shard_gb * 1e9))
-    say(f"export: transformers opens it as {family_of(model.network.config).folder.language_model}")
+    say(f"export: transformers opens it as {mapping_of(model.network.config).language_model}")
 
 
 def _file(config: Export, dtype: Any) -> None:

@@ -17,14 +17,20 @@ from gptwright.foundations.atomic_io import MANIFEST, read_json, verify_folder, 
 from gptwright.foundations.config import decode, encode
 from gptwright.foundations.errors import ArtifactError, nearest
 from gptwright.foundations.progress import say
-from gptwright.models.catalogue import FAMILIES, check_sizes, family_of
-from gptwright.models.config_fields import check_fields
-from gptwright.models.extra_tensors import check_extra_tensors
+from gptwright.models.catalogue import FAMILIES, check_sizes
 from gptwright.models.family import Family
+from gptwright.models.formats.config_fields import check_fields
+from gptwright.models.formats.extra_tensors import check_extra_tensors
+from gptwright.models.formats.mapping import HuggingFaceMapping
+from gptwright.models.formats.mappings import bert, gpt1, gpt2, gpt3, llama, modern, transformer
 from gptwright.models.formats.weights import WEIGHTS, Weights, narrowed
 from gptwright.models.heads import SequenceModel, with_head
 
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
+MAPPINGS = {
+    "transformer": transformer.MAPPING, "gpt1": gpt1.MAPPING, "gpt2": gpt2.MAPPING, "gpt3": gpt3.MAPPING,
+    "llama": llama.MAPPING, "modern": modern.MAPPING, "bert": bert.MAPPING,
+}  # fmt: skip
 
 
 def write_model(
@@ -34,13 +40,13 @@ def write_model(
 
     `token_ids` go into config.json: `eos_token_id`, `pad_token_id`, …
     """
-    family = family_of(model.config)
+    mapping = mapping_of(model.config)
     config = config_table(model.config) | dict(token_ids)
-    config |= {"architectures": [_architecture(model, family)], "dtype": str(dtype).removeprefix("torch.")}
+    config |= {"architectures": [_architecture(model, mapping)], "dtype": str(dtype).removeprefix("torch.")}
     if isinstance(model, SequenceModel):
         config |= _label_fields(model.labels)
     write_json(folder / "config.json", config)
-    tensors = dict(_their_tensors(model, family, dtype))
+    tensors = dict(_their_tensors(model, mapping, dtype))
     parts = list(_shards(tensors, shard))
     names = [WEIGHTS] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
                                                for i in range(1, len(parts) + 1)]  # fmt: skip
@@ -52,15 +58,20 @@ def write_model(
         write_json(folder / f"{WEIGHTS}.index.json", {"metadata": {"total_size": total}, "weight_map": where})
 
 
+def mapping_of(config: Any) -> HuggingFaceMapping:
+    """The names of the configuration's family in Hugging Face folders."""
+    return MAPPINGS[config.family]
+
+
 def config_table(config: Any) -> dict[str, Any]:
     """The configuration in the words of its family's config.json."""
-    folder = family_of(config).folder
+    mapping = mapping_of(config)
     return {
-        "model_type": folder.model_type,
-        **{theirs: encode(getattr(config, ours)) for ours, theirs in folder.sizes.items()},
-        **folder.constants,
-        **dict.fromkeys(folder.dropouts, 0.0),
-        **folder.write(config),
+        "model_type": mapping.model_type,
+        **{theirs: encode(getattr(config, ours)) for ours, theirs in mapping.sizes.items()},
+        **mapping.constants,
+        **dict.fromkeys(mapping.dropouts, 0.0),
+        **mapping.write(config),
     }
 
 
@@ -81,28 +92,29 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
     Nothing is loaded before the table is understood. `where` names the source in messages.
     """
     family, config = understood(table, where)
+    mapping = mapping_of(config)
     weights = load()
-    found = {family.folder.newer(name): name for name in weights}
-    has_head = bool(family.folder.scorer) and table.get("architectures") == [family.folder.scorer]
-    config = _with_own_output(config, family, found, weights, where)
-    if has_head and not getattr(config, "tied", True) and _output_name(family) not in found:
+    found = {mapping.newer(name): name for name in weights}
+    has_head = bool(mapping.scorer) and table.get("architectures") == [mapping.scorer]
+    config = _with_own_output(config, mapping, found, weights, where)
+    if has_head and not getattr(config, "tied", True) and _output_name(mapping) not in found:
         config = replace(config, tied=True)  # nothing is read from the output matrix of a trunk under a head
     with torch.device("meta"):
         model: nn.Module = family.model(config)
-        _leave_out_absent_parts(model, family, found)
+        _leave_out_absent_parts(model, mapping, found)
         if has_head:
             model = with_head(model, _labels(table, where))
-    model.load_state_dict(_our_tensors(model, family, found, weights, where), assign=True)
+    model.load_state_dict(_our_tensors(model, mapping, found, weights, where), assign=True)
     return model.eval()
 
 
 def _with_own_output(
-    config: Any, family: Family, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
+    config: Any, mapping: HuggingFaceMapping, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
 ) -> Any:
     """The configuration, no longer tied where the weights hold an output matrix that is not the embedding: as
     `transformers` has it, what lies in the file counts."""
-    output = _output_name(family)
-    embedding = _place(_their_names("embed.weight", family)[0], family, found)
+    output = _output_name(mapping)
+    embedding = _place(_their_names("embed.weight", mapping)[0], mapping, found)
     if not getattr(config, "tied", False) or not {output, embedding} <= found.keys():
         return config
     if torch.equal(weights[found[output]], weights[found[embedding]]):
@@ -111,40 +123,41 @@ def _with_own_output(
     return replace(config, tied=False)
 
 
-def _output_name(family: Family) -> str:
+def _output_name(mapping: HuggingFaceMapping) -> str:
     """What the output matrix is called in their folders; empty where it is always the embedding."""
-    return next((theirs for theirs, ours in family.folder.tied.items() if ours == "embed.weight"), "")
+    return next((theirs for theirs, ours in mapping.tied.items() if ours == "embed.weight"), "")
 
 
 def understood(table: Any, path: Path) -> tuple[Family, Any]:
     """The family and its configuration, once it is certain that we would compute what the folder's maker computed."""
-    by_type = {family.folder.model_type: family for family in FAMILIES.values()}
+    by_type = {mapping.model_type: FAMILIES[name] for name, mapping in MAPPINGS.items() if name in FAMILIES}
     name = str(table.get("model_type", "")) if isinstance(table, dict) else ""
     if name not in by_type:
         raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, by_type))
     family = by_type[name]
-    check_fields(table, family.folder, family.folder.write(next(iter(family.presets.values()))), path)
-    sizes = {ours: table[theirs] for ours, theirs in family.folder.sizes.items() if theirs in table}
+    mapping = MAPPINGS[family.name]
+    check_fields(table, mapping, mapping.write(next(iter(family.presets.values()))), path)
+    sizes = {ours: table[theirs] for ours, theirs in mapping.sizes.items() if theirs in table}
     try:
-        config = decode(family.config, sizes | _read(family, table, path), str(path))
+        config = decode(family.config, sizes | _read(family, mapping, table, path), str(path))
     except ArtifactError as error:
         raise ArtifactError(f"{error.needed} in {path}", error.got, error.remedy) from error
     check_sizes(config)
     return family, config
 
 
-def _read(family: Family, table: Any, path: Path) -> dict[str, Any]:
+def _read(family: Family, mapping: HuggingFaceMapping, table: Any, path: Path) -> dict[str, Any]:
     kinds = {int: "a whole number", float: "a number", str: "a word"}
-    for ours, theirs in family.folder.sizes.items():
+    for ours, theirs in mapping.sizes.items():
         kind = get_type_hints(family.config)[ours]
         value = table.get(theirs)
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise ArtifactError(f"{kinds[kind]} as '{theirs}' in {path}", repr(value)[:60],
                                 "Restore the file from its source.")  # fmt: skip
     try:
-        return family.folder.read(table)
+        return mapping.read(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"a whole {family.folder.model_type} configuration in {path}", f"a damaged one ({error})",
+        raise ArtifactError(f"a whole {mapping.model_type} configuration in {path}", f"a damaged one ({error})",
                             "Restore the file from its source.") from error  # fmt: skip
 
 
@@ -169,41 +182,41 @@ def _labels(table: Mapping[str, Any], where: Path) -> list[str]:
     return labels
 
 
-def _architecture(model: nn.Module, family: Family) -> str:
+def _architecture(model: nn.Module, mapping: HuggingFaceMapping) -> str:
     if isinstance(model, SequenceModel):
-        return family.folder.scorer
-    absent = {part for parts in family.folder.without for part in parts if getattr(model, part) is None}
-    name = family.folder.architecture(absent)
+        return mapping.scorer
+    absent = {part for parts in mapping.without for part in parts if getattr(model, part) is None}
+    name = mapping.architecture(absent)
     assert name is not None
     return name
 
 
-def _leave_out_absent_parts(model: nn.Module, family: Family, found: Mapping[str, str]) -> None:
+def _leave_out_absent_parts(model: nn.Module, mapping: HuggingFaceMapping, found: Mapping[str, str]) -> None:
     """Sets to None what the weights have nothing of, where there are models without it: nothing is left to chance."""
-    absent = {part for parts in family.folder.without for part in parts}
+    absent = {part for parts in mapping.without for part in parts}
     for ours in model.state_dict():
-        if any(_place(name, family, found) in found for name in _their_names(ours, family)):
+        if any(_place(name, mapping, found) in found for name in _their_names(ours, mapping)):
             absent.discard(ours.split(".")[0])
-    if family.folder.architecture(absent) is not None:
+    if mapping.architecture(absent) is not None:
         for part in absent:
             setattr(model, part, None)
 
 
-def _place(name: str, family: Family, found: Mapping[str, str]) -> str:
+def _place(name: str, mapping: HuggingFaceMapping, found: Mapping[str, str]) -> str:
     """Where a tensor lies: a trunk that was saved alone lacks the prefix."""
-    return name if name in found else name.removeprefix(family.folder.prefix)
+    return name if name in found else name.removeprefix(mapping.prefix)
 
 
-def _their_tensors(model: nn.Module, family: Family, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
-    alone = _architecture(model, family) == family.folder.trunk
+def _their_tensors(model: nn.Module, mapping: HuggingFaceMapping, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    alone = _architecture(model, mapping) == mapping.trunk
     for ours, tensor in model.state_dict().items():
-        names = _their_names(ours, family)
+        names = _their_names(ours, mapping)
         if alone:
-            names = tuple(name.removeprefix(family.folder.prefix) for name in names)
+            names = tuple(name.removeprefix(mapping.prefix) for name in names)
         for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
-            turned = piece.T if name.endswith(family.folder.transposed) else piece
+            turned = piece.T if name.endswith(mapping.transposed) else piece
             yield name, narrowed(name, turned, dtype, copy=len(names) > 1).contiguous()
-    for name, shape in family.folder.zeros(model.config).items():
+    for name, shape in mapping.zeros(model.config).items():
         yield name, torch.zeros(shape, dtype=dtype)
 
 
@@ -218,14 +231,14 @@ def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Ten
     yield part
 
 
-def _their_names(ours: str, family: Family) -> tuple[str, ...]:
+def _their_names(ours: str, mapping: HuggingFaceMapping) -> tuple[str, ...]:
     if ours.startswith("head.score."):
         return (ours.removeprefix("head."),)
-    return family.folder.theirs(ours.removeprefix("trunk."))
+    return mapping.theirs(ours.removeprefix("trunk."))
 
 
 def _our_tensors(
-    model: nn.Module, family: Family, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
+    model: nn.Module, mapping: HuggingFaceMapping, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
 ) -> dict[str, Tensor]:
     """Every tensor of the model out of theirs; `found` leads from a name to the one that `weights` has it under.
 
@@ -234,20 +247,20 @@ def _our_tensors(
     tensors, unused = dict[str, Tensor](), set(found)
     for ours, expected in model.state_dict().items():
         pieces: list[Tensor] = []
-        for name in _their_names(ours, family):
-            at = _place(name, family, found)
+        for name in _their_names(ours, mapping):
+            at = _place(name, mapping, found)
             if at not in found:
                 raise ArtifactError(f"the tensor {name} in the weights beside {where}", "nothing of that name",
                                     "The folder is incomplete: restore it from its source.")  # fmt: skip
             unused.discard(at)
             piece = weights[found[at]]
-            pieces.append((piece.T if name.endswith(family.folder.transposed) else piece).float())
+            pieces.append((piece.T if name.endswith(mapping.transposed) else piece).float())
         tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:
-            names = " + ".join(_their_names(ours, family))
+            names = " + ".join(_their_names(ours, mapping))
             raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
     for name in sorted(unused):
-        check_extra_tensors(name, lambda name=name: weights[found[name]], tensors, family.folder, model.config, where)
+        check_extra_tensors(name, lambda name=name: weights[found[name]], tensors, mapping, model.config, where)
     return tensors

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.models.family import HuggingFaceMapping
+from gptwright.models.formats.mapping import HuggingFaceMapping
 from gptwright.models.generation_fields import EVERY
 
 # Records, training, speed and formats: whatever they hold, the logits of a text are the same.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.models.family import HuggingFaceMapping
+from gptwright.models.formats.mapping import HuggingFaceMapping
 
 
 def check_extra_tensors(
