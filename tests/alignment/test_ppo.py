@@ -36,7 +36,7 @@ class Agent:
         self.both = PolicyAndValue(self.policy)
         self.writer = Engine(self.policy, [END])
         self.train_state = TrainState()
-        self.optimizer = Optimizer(self.both.named_parameters(), AdamW(weight_decay=0.0, epsilon=1e-5))
+        self.optimizer = Optimizer(self.both, AdamW(weight_decay=0.0, epsilon=1e-5))
 
     def roll(self, seed: int, temperature: float = 1.0) -> Rollout:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)

@@ -65,7 +65,7 @@ def task() -> Reinforce:
 @pytest.mark.parametrize("micro_batches", [1, 3])
 def test_a_bandit_is_solved_without_a_value_head(micro_batches: int) -> None:
     learned = task()
-    optimizer = Optimizer(learned.policy.named_parameters(), AdamW(weight_decay=0.0, epsilon=1e-5))
+    optimizer = Optimizer(learned.policy, AdamW(weight_decay=0.0, epsilon=1e-5))
     assert learned.evaluate(0).metrics["wanted"] < 0.15
     state = TrainState(micro_batches=micro_batches)
     steps = list(train_steps(learned, optimizer, lambda step: 0.01, state, steps=60))

@@ -2,12 +2,14 @@ import torch
 from torch import nn
 
 from gptwright.layers.init import normal_weights
+from gptwright.layers.linear import marked_linear
 
 
 class Part(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.up, self.out, self.norm = nn.Linear(200, 300), nn.Linear(300, 200), nn.LayerNorm(200)
+        self.up, self.norm = nn.Linear(200, 300), nn.LayerNorm(200)
+        self.out = marked_linear(300, 200, residual=True)
 
 
 def test_matrices_biases_gains() -> None:

@@ -85,7 +85,7 @@ def test_three_classes_are_learned_saved_loaded_and_asked(
 ) -> None:
     task = Classification(classifier, tokenizer)
     before = task.evaluate(0).metrics["heldout_accuracy"]
-    optimizer = Optimizer(classifier.named_parameters(), AdamW(weight_decay=0.0))
+    optimizer = Optimizer(classifier, AdamW(weight_decay=0.0))
     losses = [step.loss for step in train_steps(task, optimizer, lambda step: 3e-3, TrainState(), steps=60)]
     assert losses[0] == pytest.approx(1.0986, abs=1e-4)  # ln 3: it cannot tell yet
     assert before < 0.7 and task.evaluate(0).metrics["heldout_accuracy"] > 0.9

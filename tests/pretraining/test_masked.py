@@ -110,7 +110,7 @@ def test_masked_words_are_learned_from_what_stands_around_them(wordpiece: Tokeni
     network = BERT(BERTConfig(vocab=wordpiece.vocab, context=32, width=32, heads=4, layers=1))
     network.initialise(1)
     task = task_for(network, wordpiece, tmp_path)
-    optimizer = Optimizer(network.named_parameters(), AdamW(weight_decay=0.01))
+    optimizer = Optimizer(network, AdamW(weight_decay=0.01))
     for _ in train_steps(task, optimizer, linear(1e-2, 250, 20), TrainState(), steps=250):
         pass
     assert task.measure()["heldout_masked_accuracy"] > 0.6, "frequencies alone find less than a third"

@@ -23,7 +23,7 @@ ITEMS = [
 
 def learned(kind: type[RewardTask] | type[ShuffledControl]) -> RewardTask | ShuffledControl:
     learner = kind(RewardModel(build(CONFIG, seed=2)), ITEMS[:32], 8, 1, 0)
-    optimizer = Optimizer(learner.named_parameters(), AdamW(weight_decay=0.0))
+    optimizer = Optimizer(learner, AdamW(weight_decay=0.0))
     for step in range(40):
         for loss in learner.loss(learner.batch(step), WHOLE):
             loss.backward()

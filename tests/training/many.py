@@ -138,7 +138,7 @@ def learner(name: str, together: World) -> tuple[Any, Optimizer]:
     config, rule, dtype = RULES[name]
     network = randomised(build(TINY[config]), 0.1)
     cast_linears(network, dtype)
-    return network, Optimizer(network.named_parameters(), rule, shard_model(network, together))
+    return network, Optimizer(network, rule, shard_model(network, together))
 
 
 def learned(name: str, together: World, saved: Path | None = None, begun: Path | None = None) -> list[float]:

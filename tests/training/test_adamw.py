@@ -18,7 +18,7 @@ def backward(model: nn.Module, step: int) -> None:
 
 def test_the_updates_are_those_of_torch() -> None:
     ours, theirs = network(), network()
-    optimizer = Optimizer(ours.named_parameters(), AdamW(weight_decay=0.1, betas=(0.8, 0.9), epsilon=1e-7))
+    optimizer = Optimizer(ours, AdamW(weight_decay=0.1, betas=(0.8, 0.9), epsilon=1e-7))
     groups = [
         {"params": [p for p in theirs.parameters() if p.dim() > 1], "weight_decay": 0.1},
         {"params": [p for p in theirs.parameters() if p.dim() == 1], "weight_decay": 0.0},

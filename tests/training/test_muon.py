@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from gptwright.layers.linear import fused_matrices
 from gptwright.models.catalogue import FAMILIES
 from gptwright.training.adamw import AdamW
-from gptwright.training.muon import Muon, is_hidden_matrix, orthogonal, pieces_of
+from gptwright.training.muon import Muon, is_hidden_matrix, orthogonal
 from gptwright.training.optimizer import Optimizer
 
 NANOS = {name: next(c for n, c in family.presets.items() if n.endswith("-nano")) for name, family in FAMILIES.items()}
@@ -33,7 +34,7 @@ def give_gradients(model: nn.Module, step: int) -> None:
 
 def test_the_updates_are_those_of_torch() -> None:
     ours, theirs = Blocks(), Blocks()
-    optimizer = Optimizer(ours.named_parameters(), Muon(weight_decay=0.2, momentum=0.9, others=AdamW(weight_decay=0.3)))
+    optimizer = Optimizer(ours, Muon(weight_decay=0.2, momentum=0.9, others=AdamW(weight_decay=0.3)))
     hidden = {name: p for name, p in theirs.named_parameters() if p.dim() == 2 and "blocks" in name}
     rest = {name: p for name, p in theirs.named_parameters() if name not in hidden}
     muon = torch.optim.Muon(hidden.values(), lr=0.0, weight_decay=0.2, momentum=0.9, adjust_lr_fn="match_rms_adamw")
@@ -91,10 +92,19 @@ def test_queries_keys_and_values_are_three_matrices() -> None:
     fused.grad = torch.randn(24, 8)
     for part, gradient in zip(apart.values(), fused.grad.chunk(3), strict=True):
         part.grad = gradient.clone()
-    for parameters in ({"blocks.0.attention.qkv.weight": fused}, apart):
-        Muon(dtype=torch.float32).over(parameters | {"norm.weight": nn.Parameter(ONE)}).step(0.1)
+    name = "blocks.0.attention.qkv.weight"
+    for parameters in ({name: fused}, apart):
+        masters = parameters | {"norm.weight": nn.Parameter(ONE)}
+        Muon(dtype=torch.float32).over(masters, fused={name: 3}).step(0.1)
     torch.testing.assert_close(fused.detach(), torch.cat(list(apart.values())).detach(), atol=1e-6, rtol=1e-5)
-    assert pieces_of("blocks.0.mlp.up.weight", fused.grad).shape == (1, 24, 8)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_only_queries_keys_and_values_are_fused(name: str) -> None:
+    with torch.device("meta"):
+        model = FAMILIES[name].model(NANOS[name])
+    expected = {name: 3 for name, _ in model.named_parameters() if name.endswith("qkv.weight")}
+    assert fused_matrices(model) == expected
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -42,7 +42,7 @@ def test_masters_are_float32_and_bfloat16_matrices_are_their_rounding(rule: Opti
         *["float32"] * 2,
         *["bfloat16"] * 2,
     ]
-    optimizer = Optimizer(model.named_parameters(), rule)
+    optimizer = Optimizer(model, rule)
     list(train(model, optimizer, range(3)))
     for name, parameter in model.named_parameters():
         assert optimizer.masters[name].dtype == torch.float32
@@ -55,7 +55,7 @@ def test_steps_smaller_than_bfloat16_can_hold_are_not_lost() -> None:
     model = nn.Linear(1, 1, bias=False)
     nn.init.ones_(model.weight)
     cast_linears(model, torch.bfloat16)
-    optimizer = Optimizer(model.named_parameters(), AdamW(weight_decay=0.0))
+    optimizer = Optimizer(model, AdamW(weight_decay=0.0))
     for _ in range(100):
         model.weight.grad = torch.ones_like(model.weight)
         optimizer.step(1e-4, clip=1.0)
@@ -69,7 +69,7 @@ def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype, rule: OptimizerC
     def fresh() -> tuple[nn.Module, Optimizer]:
         model = network()
         cast_linears(model, dtype)
-        return model, Optimizer(model.named_parameters(), rule)
+        return model, Optimizer(model, rule)
 
     model, optimizer = fresh()
     list(train(model, optimizer, range(3)))
@@ -88,7 +88,7 @@ def test_what_was_saved_goes_on_bit_for_bit(dtype: torch.dtype, rule: OptimizerC
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float, rule: OptimizerConfig) -> None:
     model = network()
-    optimizer = Optimizer(model.named_parameters(), rule)
+    optimizer = Optimizer(model, rule)
     list(train(model, optimizer, range(2)))
     before = {name: tensor.clone() for name, tensor in optimizer.tensors().items()}
     loss(model, 2).backward()
@@ -101,6 +101,6 @@ def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float, rule: 
     assert all(torch.equal(before[name], tensor) for name, tensor in optimizer.tensors().items() if name != "skipped")
     assert all(p.grad is None for p in model.parameters())
     again = network()
-    restored = Optimizer(again.named_parameters(), rule)
+    restored = Optimizer(again, rule)
     restored.restore(optimizer.tensors())
     assert restored.skipped == 1

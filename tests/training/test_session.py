@@ -32,7 +32,7 @@ def train(path: Path, disturb: Callable[[int], object] = lambda batch: None, eve
     folder = open_stage(path, "pretrain", {"steps": STEPS}, {})
     network = build(GPT2Config(vocab=20, context=8, width=8, heads=2, layers=1), seed=1)
     cast_linears(network, torch.bfloat16)
-    optimizer = Optimizer(network.named_parameters())
+    optimizer = Optimizer(network)
 
     def losses(batch: int, shard: BatchShard) -> Iterator[Tensor]:
         ids = torch.randint(20, (4, 9), generator=torch.Generator().manual_seed(batch))

@@ -73,7 +73,7 @@ def test_a_classifier_trains_through_a_task() -> None:
     model = Classifier(decoder())
     task = ClassifierTask(model)
     assert isinstance(task, Task)
-    optimizer = Optimizer(model.named_parameters(), AdamW(weight_decay=0.0))
+    optimizer = Optimizer(model, AdamW(weight_decay=0.0))
     steps = list(train_steps(task, optimizer, linear(1e-2, 60, 5), TrainState(micro_batches=2), steps=60))
     assert steps[-1].loss < 0.2 * steps[0].loss
     assert task.evaluate(60).metrics["heldout_accuracy"] > 0.9

@@ -49,7 +49,7 @@ def run(
             if len(DATA[rows]) > room:
                 raise error
 
-    optimizer = Optimizer(model.named_parameters())
+    optimizer = Optimizer(model)
     done = train_steps(
         StepTask(losses, len(DATA)),
         optimizer,
@@ -94,9 +94,7 @@ def test_a_caller_may_stop_between_steps() -> None:
         asked.append(batch)
         yield model(torch.ones(1, 1)).sum()
 
-    for step in train_steps(
-        StepTask(losses, len(DATA)), Optimizer(model.named_parameters()), lambda step: 0.1, TrainState(), steps=100
-    ):
+    for step in train_steps(StepTask(losses, len(DATA)), Optimizer(model), lambda step: 0.1, TrainState(), steps=100):
         if step.number == 3:
             break
     assert asked == [0, 1, 2]
@@ -156,7 +154,7 @@ def test_the_failed_attempt_is_freed_before_the_next() -> None:
         list(
             train_steps(
                 StepTask(losses, len(DATA)),
-                Optimizer(model.named_parameters()),
+                Optimizer(model),
                 lambda step: 0.1,
                 TrainState(),
                 steps=1,
@@ -169,7 +167,7 @@ def test_the_failed_attempt_is_freed_before_the_next() -> None:
 
 def test_a_spike_changes_nothing_and_is_counted() -> None:
     model = nn.Linear(1, 1, bias=False)
-    optimizer = Optimizer(model.named_parameters(), None)
+    optimizer = Optimizer(model, None)
     train_state = TrainState(done=0, norms=[2.0] * ENOUGH)
     sizes = [1.0, 2.1 * FACTOR, float("nan"), 1.9 * FACTOR]
 
@@ -200,7 +198,7 @@ def loss(step, shard):
     for rows in shard.slices(1024):
         yield (model(data[rows]).repeat(1, 8192) ** 2).sum() / 2**23
 
-task, optimizer = StepTask(loss, 1024), Optimizer(model.named_parameters())
+task, optimizer = StepTask(loss, 1024), Optimizer(model)
 list(train_steps(task, optimizer, lambda step: 0.1, TrainState(micro_batches=64), steps=1))
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()

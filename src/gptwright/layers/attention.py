@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gptwright.layers.attend import attend
 from gptwright.layers.cache import LayerCacheView
+from gptwright.layers.linear import marked_linear
 from gptwright.layers.masks import Mask
 from gptwright.layers.positions import Angles, apply_rotary
 
@@ -17,8 +18,8 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.kv_heads, self.head_width = heads, width // heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
+        self.qkv = marked_linear(width, 3 * width, parts=3)
+        self.out = marked_linear(width, width, residual=True)
 
     def forward(
         self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None = None
@@ -42,7 +43,7 @@ class RotaryAttention(nn.Module):
         self.query = nn.Linear(width, heads * head_width, bias=False)
         self.key = nn.Linear(width, kv_heads * head_width, bias=False)
         self.value = nn.Linear(width, kv_heads * head_width, bias=False)
-        self.out = nn.Linear(heads * head_width, width, bias=False)
+        self.out = marked_linear(heads * head_width, width, bias=False, residual=True)
         self.query_norm, self.key_norm = norm(head_width), norm(head_width)
 
     def forward(
@@ -63,7 +64,7 @@ class CrossAttention(nn.Module):
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
-        self.out = nn.Linear(width, width)
+        self.out = marked_linear(width, width, residual=True)
 
     def keys_and_values(self, memory: Float[Tensor, "B S C"]) -> tuple[Tensor, Tensor]:
         """Of the memory: the same at every step of decoding, (B, H, S, D) each."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gptwright.kernels.fused import can_fuse, silu_product
 from gptwright.kernels.library import fits
 from gptwright.kernels.pointwise import Gelu, gelu
+from gptwright.layers.linear import marked_linear
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -32,7 +33,7 @@ class FeedForward(nn.Module):
     def __init__(self, width: int, hidden: int, activation: Activation = gelu_tanh, *, bias: bool = True) -> None:
         super().__init__()
         self.up = nn.Linear(width, hidden, bias=bias)
-        self.down = nn.Linear(hidden, width, bias=bias)
+        self.down = marked_linear(hidden, width, bias=bias, residual=True)
         self.activation = activation
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
@@ -46,7 +47,7 @@ class SwiGLU(nn.Module):
         super().__init__()
         self.gate = nn.Linear(width, hidden, bias=False)
         self.up = nn.Linear(width, hidden, bias=False)
-        self.down = nn.Linear(hidden, width, bias=False)
+        self.down = marked_linear(hidden, width, bias=False, residual=True)
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
         gate, up = self.gate(x), self.up(x)

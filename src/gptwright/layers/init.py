@@ -5,17 +5,20 @@ from math import sqrt
 import torch
 from torch import nn
 
+from gptwright.layers.linear import ends_residual, fused_matrices
+
 
 @torch.no_grad()
 def normal_weights(model: nn.Module, seed: int, spread: float, residual: float | None = None) -> None:
     """Matrices from N(0, `spread`²), those that end a residual branch from N(0, `residual`²); biases 0, gains 1."""
     random = torch.Generator().manual_seed(seed)
+    ends = {id(parameter) for part in model.modules() if ends_residual(part) for parameter in part.parameters()}
     for name, parameter in model.named_parameters():
         if parameter.dim() == 1:
             parameter.fill_(1.0 if name.endswith("weight") else 0.0)
         else:
-            ends_branch = residual is not None and name.endswith(("out.weight", "down.weight"))
-            parameter.normal_(0.0, residual if ends_branch and residual is not None else spread, generator=random)
+            of_branch = residual if id(parameter) in ends else None
+            parameter.normal_(0.0, spread if of_branch is None else of_branch, generator=random)
 
 
 @torch.no_grad()
@@ -36,6 +39,7 @@ def uniform_weights(model: nn.Module, seed: int) -> None:
     A fused projection to queries, keys and values is three matrices.
     """
     random = torch.Generator().manual_seed(seed)
+    fused = fused_matrices(model)
     embeddings = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
     for name, parameter in model.named_parameters():
         if parameter.dim() == 1:
@@ -43,6 +47,6 @@ def uniform_weights(model: nn.Module, seed: int) -> None:
         elif id(parameter) in embeddings:
             parameter.normal_(0.0, parameter.shape[1] ** -0.5, generator=random)
         else:
-            outputs = parameter.shape[0] // (3 if name.endswith("qkv.weight") else 1)
+            outputs = parameter.shape[0] // fused.get(name, 1)
             bound = sqrt(6 / (parameter.shape[1] + outputs))
             parameter.uniform_(-bound, bound, generator=random)

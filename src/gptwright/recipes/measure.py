@@ -101,7 +101,7 @@ def pretrain_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
 def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
     reward = RewardModel(build(model))
     cast_linears(reward.trunk, fast_dtype())
-    optimizer = Optimizer(reward.named_parameters())
+    optimizer = Optimizer(reward)
     row = torch.randint(model.vocab, (RANKED,)).tolist()
     item = RankedIds([row] * shape.answers, list(range(1, shape.answers + 1)))
     ids, last, ranks = batch_rankings([item] * shape.rankings, 0)
@@ -118,7 +118,7 @@ def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float
     network = build(model)
     agent = PolicyAndValue(network)
     reward = RewardModel(build(model))
-    optimizer = Optimizer(agent.named_parameters())
+    optimizer = Optimizer(agent)
     train_state = TrainState()
     config = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=1.0)
     prompts = torch.randint(model.vocab, (max(shape.episodes // shape.minibatches, 1), PROMPT)).tolist()

@@ -57,7 +57,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     auxiliary = _auxiliary_task(config, policy)
     reference.network.to(device)
     agent = PolicyAndValue(policy.network).to(device)
-    optimizer = Optimizer(agent.named_parameters(), AdamW(weight_decay=0.0, epsilon=1e-5))
+    optimizer = Optimizer(agent, AdamW(weight_decay=0.0, epsilon=1e-5))
     _check_memory(config, policy, prompts)
     trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=_ppo_config(config), auxiliary=auxiliary)
     worker, reference_worker = _worker(config, policy, agent.value), _worker(config, reference)

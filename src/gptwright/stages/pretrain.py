@@ -117,7 +117,7 @@ def optimizer_of(config: Pretrain, network: nn.Module, dtype: str, together: Wor
         compile_parts(network, alone=together.axes is None)
     layout = shard_model(network, together)
     rule = OPTIMIZERS[config.optimizer](config.weight_decay, config.beta2, config.epsilon, matrix_dtype(dtype))
-    return Optimizer(network.named_parameters(), rule, layout)
+    return Optimizer(network, rule, layout)
 
 
 def log_evaluation(task: PretrainingTask[B], step: int, folder: StageFolder) -> None:

@@ -38,7 +38,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     before = task.to(device).evaluate(0)
     dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
     cast_linears(model.trunk, matrix_dtype(dtype))
-    optimizer = Optimizer(task.named_parameters(), AdamW(weight_decay=config.weight_decay, epsilon=1e-5))
+    optimizer = Optimizer(task, AdamW(weight_decay=config.weight_decay, epsilon=1e-5))
     rate = linear(config.learning_rate, config.steps, warmup=5)
     with session(folder, optimizer, config, steps=config.steps) as run:
         for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):

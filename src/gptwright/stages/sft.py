@@ -48,7 +48,7 @@ def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     task = task_of(config, base)
     network = base.network.requires_grad_(True).to(device)
     cast_linears(network, matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))))
-    optimizer = Optimizer(network.named_parameters(), AdamW(weight_decay=config.weight_decay))
+    optimizer = Optimizer(network, AdamW(weight_decay=config.weight_decay))
     check_memory(network, config.batch_size, task.typical_length, config.micro_batches)
     check_memory(network, config.ptx_batch_size, config.sequence_length, config.micro_batches)
     rate = linear(config.learning_rate, config.steps, warmup=20)

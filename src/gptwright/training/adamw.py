@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gptwright.training.distributed.layout import ALL, Layout
-
 KEYS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -19,7 +17,7 @@ class AdamW:
     betas: tuple[float, float] = (0.9, 0.95)
     epsilon: float = 1e-8
 
-    def over(self, masters: Mapping[str, Tensor], layout: Layout = ALL) -> "AdamWUpdate":
+    def over(self, masters: Mapping[str, Tensor], *_: object) -> "AdamWUpdate":
         """The rule at work on these tensors, its moments still to come."""
         return AdamWUpdate(self, masters)
 

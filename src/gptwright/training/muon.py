@@ -18,7 +18,7 @@ from gptwright.training.distributed.layout import ALL, Layout
 QUINTIC = (3.4445, -4.7750, 2.0315)  # Jordan's: steepest at 0, ends between 0.7 and 1.2 rather than at 1
 TURNS = 5
 ROOT_MEAN_SQUARE = 0.2
-FUSED = {"qkv.weight": 3}  # matrices of several outputs, equal rows each, that are orthogonalised one by one
+SINGLE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,19 +30,22 @@ class Muon:
     dtype: torch.dtype = torch.bfloat16
     others: AdamW = field(default_factory=AdamW)
 
-    def over(self, masters: Mapping[str, Tensor], layout: Layout = ALL) -> "MuonUpdate":
-        """The rule at work on these tensors, its momentum still at zero."""
-        return MuonUpdate(self, masters, layout)
+    def over(
+        self, masters: Mapping[str, Tensor], layout: Layout = ALL, fused: Mapping[str, int] = SINGLE
+    ) -> "MuonUpdate":
+        """The rule at work on these tensors, its momentum still at zero. Each of the matrices that are `fused` in one
+        is orthogonalised by itself."""
+        return MuonUpdate(self, masters, layout, fused)
 
 
 class MuonUpdate:
     """Momentum of the hidden matrices, and AdamW over the others."""
 
-    def __init__(self, rule: Muon, masters: Mapping[str, Tensor], layout: Layout) -> None:
-        self.rule, self.layout = rule, layout
+    def __init__(self, rule: Muon, masters: Mapping[str, Tensor], layout: Layout, fused: Mapping[str, int]) -> None:
+        self.rule, self.layout, self.fused = rule, layout, fused
         self.hidden = {name: master for name, master in masters.items() if is_hidden_matrix(name, master)}
         self.momentum = {name: torch.zeros_like(master) for name, master in self.hidden.items()}
-        self.others = rule.others.over({name: m for name, m in masters.items() if name not in self.hidden}, layout)
+        self.others = rule.others.over({name: m for name, m in masters.items() if name not in self.hidden})
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -53,7 +56,7 @@ class MuonUpdate:
             if (gradient := master.grad) is not None:
                 momentum = self.momentum[name].lerp_(gradient, 1 - self.rule.momentum)
                 wanted[name] = gradient.lerp(momentum, self.rule.momentum)  # Nesterov
-        for name, direction in directions(wanted, self.rule.dtype, self.layout):
+        for name, direction in directions(wanted, self.rule.dtype, self.layout, self.fused):
             self.hidden[name].mul_(1 - rate * self.rule.weight_decay).sub_(direction, alpha=rate)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -72,7 +75,9 @@ def is_hidden_matrix(name: str, parameter: Tensor) -> bool:
     return parameter.dim() == 2 and any(part.isdigit() for part in name.split("."))
 
 
-def directions(wanted: Mapping[str, Tensor], dtype: torch.dtype, layout: Layout = ALL) -> Iterable[tuple[str, Tensor]]:
+def directions(
+    wanted: Mapping[str, Tensor], dtype: torch.dtype, layout: Layout, fused: Mapping[str, int]
+) -> Iterable[tuple[str, Tensor]]:
     """Each matrix orthogonalised and scaled, equal shapes together.
 
     One that several processes hold in parts is gathered in each of them, and of the result each keeps its part.
@@ -81,17 +86,11 @@ def directions(wanted: Mapping[str, Tensor], dtype: torch.dtype, layout: Layout 
     for name, part in wanted.items():
         shapes[layout.shapes.get(name, part.shape)].append(name)
     for names in shapes.values():
-        micro_batches = [pieces_of(name, layout.whole(name, wanted[name])) for name in names]
-        together = orthogonal(torch.cat(micro_batches), dtype)
+        matrices = [layout.whole(name, wanted[name]).unflatten(0, (fused.get(name, 1), -1)) for name in names]
+        together = orthogonal(torch.cat(matrices), dtype)
         scale = ROOT_MEAN_SQUARE * max(together.shape[1:]) ** 0.5
-        for name, parts in zip(names, together.split([len(piece) for piece in micro_batches]), strict=True):
+        for name, parts in zip(names, together.split([len(matrix) for matrix in matrices]), strict=True):
             yield name, layout.part(name, parts.float().flatten(0, 1).mul_(scale))
-
-
-def pieces_of(name: str, matrix: Float[Tensor, "M N"]) -> Float[Tensor, "P R N"]:
-    """Queries, keys and values in one matrix are three matrices; any other is one."""
-    count = next((count for ending, count in FUSED.items() if name.endswith(ending)), 1)
-    return matrix.unflatten(0, (count, -1))
 
 
 def orthogonal(matrices: Float[Tensor, "P M N"], dtype: torch.dtype) -> Float[Tensor, "P M N"]:

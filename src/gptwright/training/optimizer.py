@@ -3,13 +3,14 @@
 The rule is a part: `AdamW` of the papers, or `Muon`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from gptwright.foundations.errors import ConfigError
+from gptwright.layers.linear import fused_matrices
 from gptwright.training.adamw import AdamW
 from gptwright.training.distributed.layout import ALL, Layout, local
 
@@ -35,8 +36,9 @@ class Update(Protocol):
 class OptimizerConfig(Protocol):
     """Settings of a way to turn gradients into steps."""
 
-    def over(self, masters: Mapping[str, Tensor], layout: Layout) -> Update:
-        """The rule at work on these float32 tensors, parts of wholes as the layout says."""
+    def over(self, masters: Mapping[str, Tensor], layout: Layout, fused: Mapping[str, int], /) -> Update:
+        """The rule at work on these float32 tensors, parts of wholes as the layout says; those that are `fused` are
+        made of so many matrices of equal rows."""
         ...
 
 
@@ -56,15 +58,10 @@ def master_of(parameter: nn.Parameter) -> Tensor:
 class Optimizer:
     """The masters of a model's parameters, and a rule that changes them."""
 
-    def __init__(
-        self,
-        named_parameters: Iterable[tuple[str, nn.Parameter]],
-        rule: OptimizerConfig | None = None,
-        layout: Layout = ALL,
-    ) -> None:
-        self.parameters, self.layout = dict(named_parameters), layout
+    def __init__(self, network: nn.Module, rule: OptimizerConfig | None = None, layout: Layout = ALL) -> None:
+        self.parameters, self.layout = dict(network.named_parameters()), layout
         self.masters = {name: master_of(parameter) for name, parameter in self.parameters.items()}
-        self.update = (rule or AdamW()).over(self.masters, layout)
+        self.update = (rule or AdamW()).over(self.masters, layout, fused_matrices(network))
         self.skipped = 0
 
     def step(self, rate: float, clip: float, limit: float = float("inf")) -> float:

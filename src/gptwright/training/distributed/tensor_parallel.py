@@ -5,7 +5,7 @@ row of the table (norms, positions, heads) is whole in every process.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ConfigError
 from gptwright.layers.attention import Attention, CrossAttention, RotaryAttention
 from gptwright.layers.feedforward import FeedForward, SwiGLU
+from gptwright.layers.linear import parts_of
 from gptwright.layers.parallel import PartialEmbedding, PartialLinear, entering
 from gptwright.layers.vocabulary import VocabShard
 from gptwright.models.config import ModelConfig
@@ -24,17 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """`outputs` are linear layers cut by outputs, the one of `inputs` by inputs; `fused` says of how many equal
-    matrices a weight is made. x enters the layer itself, or each of the parts that `enters` names."""
+    """`outputs` are linear layers cut by outputs, the one of `inputs` by inputs. x enters the layer itself, or
+    each of the parts that `enters` names."""
 
     outputs: tuple[str, ...]
     inputs: str
-    fused: Mapping[str, int] = field(default_factory=dict[str, int])
     enters: tuple[str, ...] = ("",)
 
 
 PLANS: Mapping[type[nn.Module], Plan] = {
-    Attention: Plan(("qkv",), "out", fused={"qkv": 3}),
+    Attention: Plan(("qkv",), "out"),
     RotaryAttention: Plan(("query", "key", "value"), "out"),
     CrossAttention: Plan(("query", "key", "value"), "out", enters=("query", "key", "value")),
     FeedForward: Plan(("up",), "down"),
@@ -87,7 +87,7 @@ def _cut_layer(layer: Any, plan: Plan, part: int, parts: int, group: Any) -> dic
     for name in plan.outputs:
         linear = getattr(layer, name)
         for key in (key for key, value in linear.named_parameters() if value is not None):
-            cuts[f"{name}.{key}"] = cut = ShardSpec(0, plan.fused.get(name, 1))
+            cuts[f"{name}.{key}"] = cut = ShardSpec(0, parts_of(linear))
             setattr(linear, key, nn.Parameter(cut.of(getattr(linear, key), part, parts)))
     whole = getattr(layer, plan.inputs)
     cuts[f"{plan.inputs}.weight"] = cut = ShardSpec(1)
