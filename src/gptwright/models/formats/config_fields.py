@@ -97,13 +97,18 @@ def check_fields(table: Mapping[str, Any], folder: HuggingFaceMapping, written: 
 
 def asks_nothing(field: str, value: Any, table: Mapping[str, Any]) -> bool:
     """Whether a model is the same with this field of its `table` as without it."""
-    if value is None or value in ("", [], {}) or field in IGNORED or field in EVERY:
-        return True
-    if field.endswith(IGNORED_ENDINGS) or (field in SWITCHES and value in (False, 0)):
+    if value is None or value in ("", [], {}) or field in IGNORED | EVERY or field.endswith(IGNORED_ENDINGS):
         return True
     if field == "layer_types":
         return isinstance(value, list) and set(map(str, cast("list[Any]", value))) == {"full_attention"}
     if field == "sliding_window" and _reaches(value, table):
+        return True
+    return _is_neutral(field, value)
+
+
+def _is_neutral(field: str, value: Any) -> bool:
+    """Whether this value switches off what the field is about."""
+    if field in SWITCHES and value in (False, 0):
         return True
     return any(value == neutral and isinstance(value, bool) == isinstance(neutral, bool)
                for neutral in NEUTRAL.get(field, ()))  # fmt: skip
