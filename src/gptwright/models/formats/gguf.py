@@ -1,8 +1,4 @@
-"""LLaMA out of a GGUF file: sizes and weights under the names and in the order of Hugging Face, in float32.
-
-llama.cpp turns neighbouring numbers of a head together (0 with 1, 2 with 3), Hugging Face numbers half a head apart; so
-the rows of `attn_q` and `attn_k` stand in another order there, and are put back here.
-"""
+"""LLaMA out of a GGUF file: sizes and weights under the names and in the order of Hugging Face, in float32."""
 
 import math
 from collections.abc import Mapping
@@ -17,20 +13,14 @@ from torch import Tensor
 from gptwright.foundations.errors import ArtifactError
 from gptwright.models.formats.gguf_config import check_kind, llama_config
 from gptwright.models.formats.gguf_container import Container, GGUFTensor, block_sizes, read_container
+from gptwright.models.formats.gguf_tensors import NAMES, ROTATION, reordered
+from gptwright.models.formats.mappings.llama import MAPPING
 
-EMBEDDING, OUTPUT, ROTATION = "token_embd.weight", "output.weight", "rope_freqs.weight"
-MODEL_NAMES = {EMBEDDING: "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
-BLOCK_NAMES = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
+EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
+# What Hugging Face calls what llama.cpp calls so, of a LLaMA.
+THEIRS = {name: str(MAPPING.tensors[ours]) for ours, name in NAMES.items() if ours in MAPPING.tensors}
+MODEL_NAMES = {f"{name}weight": f"{THEIRS[name]}weight" for name in ("token_embd.", "output_norm.")}
+BLOCK_NAMES = {name.strip("."): theirs.strip(".") for name, theirs in THEIRS.items() if name.startswith(".")}
 AT_ONCE = 1 << 20  # numbers that are made from their blocks at a time: so much fits in a processor's cache
 
 
@@ -61,7 +51,7 @@ def read_gguf(path: Path) -> Gguf:
     config = llama_config(container.metadata, embedding.shape[0], OUTPUT not in container.tensors, factors, path)
     names = _names(config, container)
     tensors = {
-        theirs: _reordered(name, _numbers(container, name, container.tensors[name]), config)
+        theirs: reordered(name, _numbers(container, name, container.tensors[name]), config["head_dim"], to_pairs=False)
         for name, theirs in names.items()
     }
     return Gguf(metadata=container.metadata, config=config, tensors=tensors)
@@ -148,10 +138,3 @@ def _numbers(container: Container, name: str, stored: GGUFTensor) -> Tensor:
         raise ArtifactError(f"finite numbers in {name} of {container.path}", f"numbers from {least:g} to {most:g}",
                             "The file is damaged: fetch it again.")  # fmt: skip
     return tensor
-
-
-def _reordered(name: str, tensor: Tensor, config: Mapping[str, Any]) -> Tensor:
-    if not name.endswith((".attn_q.weight", ".attn_k.weight")):
-        return tensor
-    pairs = tensor.view(-1, config["head_dim"] // 2, 2, tensor.shape[-1])
-    return pairs.transpose(1, 2).reshape(tensor.shape)

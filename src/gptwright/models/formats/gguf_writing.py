@@ -1,43 +1,21 @@
-"""GPT-2 and LLaMA as llama.cpp has them: what a GGUF file says of their sizes, and their weights by its names.
-
-llama.cpp turns neighbouring numbers of a head together (0 with 1, 2 with 3), ours half a head apart; so the rows of
-queries and keys are written in the other order.
-"""
+"""GPT-2 and LLaMA as llama.cpp has them: what a GGUF file says of their sizes, and their weights by its names."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.models.catalogue import family_of
 from gptwright.models.decoder import Decoder
-from gptwright.models.formats.gguf import ROTATION
 from gptwright.models.formats.gguf_config import llama3_factors
 from gptwright.models.formats.gguf_container import Numbers, write_container
+from gptwright.models.formats.gguf_tensors import NAMES, ROTATION, reordered
 from gptwright.models.formats.weights import narrowed
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.llama import LlamaConfig
 
-NAMES = {
-    "embed.": "token_embd.",
-    "positions.": "position_embd.",
-    "unembed.": "output.",
-    "norm.": "output_norm.",
-    "blocks.": "blk.",
-    ".norm1.": ".attn_norm.",
-    ".norm2.": ".ffn_norm.",
-    ".attention.qkv.": ".attn_qkv.",
-    ".attention.query.": ".attn_q.",
-    ".attention.key.": ".attn_k.",
-    ".attention.value.": ".attn_v.",
-    ".attention.out.": ".attn_output.",
-    ".mlp.gate.": ".ffn_gate.",
-    ".mlp.up.": ".ffn_up.",
-    ".mlp.down.": ".ffn_down.",
-}
 # ggml's word for a format, and llama.cpp's number for a file of it.
 FORMATS = {torch.float32: ("F32", 0), torch.float16: ("F16", 1), torch.bfloat16: ("BF16", 32)}
 
@@ -91,7 +69,8 @@ def _tensors(model: Decoder, word: str) -> Iterator[tuple[str, str, Numbers]]:
         theirs = _theirs(ours)
         matrix = tensor.dim() > 1 and not ours.startswith("positions.")  # llama.cpp adds positions in float32
         numbers = narrowed(theirs, tensor.detach(), dtype if matrix else torch.float32).float()
-        yield theirs, word if matrix else "F32", _reordered(theirs, numbers, model.config).numpy()
+        numbers = reordered(theirs, numbers.cpu(), model.config.width // model.config.heads, to_pairs=True)
+        yield theirs, word if matrix else "F32", numbers.numpy()
     scaling = getattr(model.config, "scaling", None)
     if scaling:
         yield ROTATION, "F32", _divisors(model.config)
@@ -103,13 +82,6 @@ def _theirs(ours: str) -> str:
         if mine in name if mine.startswith(".") else name.startswith(mine):
             name = name.replace(mine, other, 1)
     return name
-
-
-def _reordered(name: str, tensor: Tensor, config: Any) -> Tensor:
-    if not name.endswith((".attn_q.weight", ".attn_k.weight")):
-        return tensor.cpu()
-    halves = tensor.cpu().view(-1, 2, config.width // config.heads // 2, tensor.shape[-1])
-    return halves.transpose(1, 2).reshape(tensor.shape)
 
 
 def _divisors(config: LlamaConfig) -> Numbers:
