@@ -49,21 +49,21 @@ EVERY = FOLLOWED | SEARCHED | IGNORED | NEUTRAL.keys() | {
 }  # fmt: skip
 
 
-def asked(config: Mapping[str, Any]) -> dict[str, Any]:
+def asked(config: Mapping[str, object]) -> dict[str, object]:
     """The generation fields in a config.json that somebody must have meant: `transformers` follows them where there is
     no generation_config.json."""
     return {field: value for field, value in config.items()
             if field in EVERY - IGNORED and not asks_nothing(field, value) and value != UNASKED.get(field)}  # fmt: skip
 
 
-def asks_nothing(field: str, value: Any) -> bool:
+def asks_nothing(field: str, value: object) -> bool:
     """Whether every reply is the same with this field as without it."""
     if value is None or value in ("", [], {}) or field in IGNORED or field in OF_BEAMS:
         return True
     return value in NEUTRAL.get(field, ())
 
 
-def check_generation(table: Mapping[str, Any], followed: frozenset[str], path: Path) -> None:
+def check_generation(table: Mapping[str, object], followed: frozenset[str], path: Path) -> None:
     """Raises `ArtifactError` for a field that would have to be followed and is not."""
     for field, value in table.items():
         if field not in followed and not asks_nothing(field, value):

@@ -78,7 +78,7 @@ SWITCHES = frozenset(
 SAME = {"silu": ("swish",), "gelu_new": ("gelu_pytorch_tanh", "gelu_fast", "gelu_accurate"), "gelu": ("gelu_python",)}
 
 
-def check_fields(table: Mapping[str, Any], folder: HuggingFaceMapping, written: Iterable[str], path: Path) -> None:
+def check_fields(table: Mapping[str, object], folder: HuggingFaceMapping, written: Iterable[str], path: Path) -> None:
     """Raises `ArtifactError` for a field that says we would compute something else, or that is not known.
 
     `written` are the fields that the family's own `read` and `write` understand.
@@ -95,7 +95,7 @@ def check_fields(table: Mapping[str, Any], folder: HuggingFaceMapping, written: 
                                 "Take the field away if the model computes the same without it.")  # fmt: skip
 
 
-def asks_nothing(field: str, value: Any, table: Mapping[str, Any]) -> bool:
+def asks_nothing(field: str, value: object, table: Mapping[str, object]) -> bool:
     """Whether a model is the same with this field of its `table` as without it."""
     if value is None or value in ("", [], {}) or field in IGNORED | EVERY or field.endswith(IGNORED_ENDINGS):
         return True
@@ -106,7 +106,7 @@ def asks_nothing(field: str, value: Any, table: Mapping[str, Any]) -> bool:
     return _is_neutral(field, value)
 
 
-def _is_neutral(field: str, value: Any) -> bool:
+def _is_neutral(field: str, value: object) -> bool:
     """Whether this value switches off what the field is about."""
     if field in SWITCHES and value in (False, 0):
         return True
@@ -114,7 +114,7 @@ def _is_neutral(field: str, value: Any) -> bool:
                for neutral in NEUTRAL.get(field, ()))  # fmt: skip
 
 
-def _reaches(window: Any, table: Mapping[str, Any]) -> bool:
+def _reaches(window: object, table: Mapping[str, object]) -> bool:
     """Whether a window leaves nothing out: it is switched off, or as long as the context."""
     context = table.get("max_position_embeddings")
     return table.get("use_sliding_window") is False or (

@@ -18,6 +18,7 @@ from gptwright.foundations.config import decode, encode
 from gptwright.foundations.errors import ArtifactError, nearest
 from gptwright.foundations.progress import say
 from gptwright.models.catalogue import FAMILIES, check_sizes
+from gptwright.models.config import ModelConfig
 from gptwright.models.family import Family
 from gptwright.models.formats.config_fields import check_fields
 from gptwright.models.formats.extra_tensors import check_extra_tensors
@@ -40,8 +41,9 @@ def write_model(
 
     `token_ids` go into config.json: `eos_token_id`, `pad_token_id`, …
     """
-    mapping = mapping_of(model.config)
-    config = config_table(model.config) | dict(token_ids)
+    sizes = cast(ModelConfig, model.config)
+    mapping = mapping_of(sizes)
+    config = config_table(sizes) | dict(token_ids)
     config |= {"architectures": [_architecture(model, mapping)], "dtype": str(dtype).removeprefix("torch.")}
     if isinstance(model, SequenceModel):
         config |= _label_fields(model.labels)
@@ -58,12 +60,12 @@ def write_model(
         write_json(folder / f"{WEIGHTS}.index.json", {"metadata": {"total_size": total}, "weight_map": where})
 
 
-def mapping_of(config: Any) -> HuggingFaceMapping:
+def mapping_of(config: ModelConfig) -> HuggingFaceMapping:
     """The names of the configuration's family in Hugging Face folders."""
     return MAPPINGS[config.family]
 
 
-def config_table(config: Any) -> dict[str, Any]:
+def config_table(config: ModelConfig) -> dict[str, Any]:
     """The configuration in the words of its family's config.json."""
     mapping = mapping_of(config)
     return {
@@ -128,7 +130,7 @@ def _output_name(mapping: HuggingFaceMapping) -> str:
     return next((theirs for theirs, ours in mapping.tied.items() if ours == "embed.weight"), "")
 
 
-def understood(table: Any, path: Path) -> tuple[Family, Any]:
+def understood(table: Any, path: Path) -> tuple[Family, ModelConfig]:
     """The family and its configuration, once it is certain that we would compute what the folder's maker computed."""
     by_type = {mapping.model_type: FAMILIES[name] for name, mapping in MAPPINGS.items() if name in FAMILIES}
     name = str(table.get("model_type", "")) if isinstance(table, dict) else ""
@@ -244,7 +246,7 @@ def _our_tensors(
 
     Raises `ArtifactError` for one too few, too many or of another shape.
     """
-    tensors, unused = dict[str, Tensor](), set(found)
+    tensors, unused, config = dict[str, Tensor](), set(found), cast(ModelConfig, model.config)
     for ours, expected in model.state_dict().items():
         pieces: list[Tensor] = []
         for name in _their_names(ours, mapping):
@@ -262,5 +264,5 @@ def _our_tensors(
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()
     for name in sorted(unused):
-        check_extra_tensors(name, lambda name=name: weights[found[name]], tensors, mapping, model.config, where)
+        check_extra_tensors(name, lambda name=name: weights[found[name]], tensors, mapping, config, where)
     return tensors

@@ -45,7 +45,7 @@ class HuggingFaceMapping:
     older: Mapping[str, str] = field(default_factory=dict[str, str])
     zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = nothing
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = nothing
-    write: Callable[[Any], dict[str, Any]] = nothing
+    write: Callable[[Any], Mapping[str, object]] = nothing
 
     def theirs(self, ours: str) -> tuple[str, ...]:
         """Our tensor's name as their folder has it: one name, or one for each piece."""

@@ -17,7 +17,7 @@ def read(table: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def write(config: BERTConfig) -> dict[str, Any]:
+def write(config: BERTConfig) -> dict[str, object]:
     return {"intermediate_size": 4 * config.width}
 
 

@@ -16,7 +16,7 @@ def read(table: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def write(_: GPT2Config) -> dict[str, Any]:
+def write(_: GPT2Config) -> dict[str, object]:
     return {"n_inner": None}
 
 

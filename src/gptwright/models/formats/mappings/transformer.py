@@ -35,7 +35,7 @@ def read(table: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def write(config: TransformerConfig) -> dict[str, Any]:
+def write(config: TransformerConfig) -> Mapping[str, object]:
     """The decoder's sizes, which are the encoder's. Unsaid, token 0 would be forced upon the end of long targets."""
     sizes = {f"decoder_{theirs}": getattr(config, ours) for theirs, ours in HALVES.items()}
     return sizes | {"decoder_vocab_size": config.vocab, "forced_eos_token_id": None}
