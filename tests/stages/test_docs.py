@@ -188,7 +188,7 @@ def ranked_by_people(answers: Path, to: Path) -> None:
 def looked_at(verb: str, config: Any) -> Any:
     if verb == "run":
         assert list(read_recipe(find_recipe(config.recipe)).configs(config.out))
-    needed = {"run": (), "serve": (config, "model"), "start": (config, "data"), "pretrain": (config, "tokens")}[verb]
+    needed = {"run": (), "serve": (config, "models"), "start": (config, "data"), "pretrain": (config, "tokens")}[verb]
     found = getattr(*needed) if needed else ()
     files = found if isinstance(found, tuple) else (found,)
     missing = [file for file in files if not str(file).startswith("bundled:") and not Path(file).exists()]
