@@ -46,7 +46,7 @@ def main() -> None:
     use_threads(given.threads)
     network: Any = build(preset(given.model), 1)
     cast_linears(network, fast_dtype())
-    optimizer = Optimizer(network.named_parameters())
+    optimizer = Optimizer(network)
 
     text = RandomText(network.config.vocab, given.batch_size, given.sequence_length)
     plain, beside, copies, writing = [], [], [], False

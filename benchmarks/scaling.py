@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py --tokens FOLDER --out results.jsonl [--threads 1] [--minutes 40] [--only NAME …]
 
-FOLDER is tokenize's. Every point is a training run at a trapezoid schedule; runs that differ in length only share
+FOLDER is tokenize's. Every point is a training run at a warmup-stable-decay schedule; runs that differ in length only share
 their steps until the shorter one begins to cool down, which changes no number. Points found in the file are not run
 again; with `--minutes` no run is begun after so much processor time. `--fit` prints the fit of what is there.
 """
@@ -30,7 +30,7 @@ from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.muon import Muon
 from gptwright.training.optimizer import Optimizer, cast_linears
-from gptwright.training.schedules import trapezoid
+from gptwright.training.schedules import wsd
 
 LENGTH, COOLDOWN, WARMUP, HEAD = 256, 0.4, 20, 32
 
@@ -99,13 +99,13 @@ class Learner:
         self.run, self.network = run, build(model(run, vocab), seed=1)
         cast_linears(self.network, fast_dtype())
         rule = Muon(dtype=fast_dtype()) if run.optimizer == "muon" else AdamW()
-        self.optimizer = Optimizer(self.network.named_parameters(), rule)
+        self.optimizer = Optimizer(self.network, rule)
         self.windows = Windows(tokens, LENGTH, run.rows, seed=1)
         self.step, self.seconds = 0, 0.0
 
     def train(self, until: int, steps: int) -> None:
         """Goes on to step `until` of a run of `steps`."""
-        rate = trapezoid(self.run.rate, steps, WARMUP, COOLDOWN)
+        rate = wsd(self.run.rate, steps, WARMUP, COOLDOWN)
         began = time.process_time()
         for step in range(self.step, until):
             ids, targets = self.windows.batch(step)

@@ -38,7 +38,7 @@ from gptwright.text.pack import TokenFile
 from gptwright.training.batches import Windows
 from gptwright.training.muon import Muon
 from gptwright.training.optimizer import Optimizer, cast_linears
-from gptwright.training.schedules import Schedule, cosine, trapezoid
+from gptwright.training.schedules import Schedule, cosine, wsd
 
 LENGTH, WIDTH, LAYERS, HEADS, VOCAB = 256, 256, 4, 4, 4096
 THEIR_ROWS, OUR_ROWS = 12, 8
@@ -106,13 +106,13 @@ def ours(name: str, steps: int, rate: float) -> Runner:
     config = GPT2Config(vocab=VOCAB, context=LENGTH, width=WIDTH, heads=HEADS, layers=LAYERS)
     network = build(config, seed=1)
     cast_linears(network, fast_dtype())
-    optimizer = Optimizer(network.named_parameters(), Muon(dtype=fast_dtype()))
+    optimizer = Optimizer(network, Muon(dtype=fast_dtype()))
 
     def step(ids: torch.Tensor, targets: torch.Tensor, rate: float) -> None:
         next_token_loss(network.hidden(ids), network.output, targets).backward()
         optimizer.step(rate, 1.0)
 
-    return Runner(name, OUR_ROWS, step, network, trapezoid(rate, steps, warmup=min(20, steps // 4), cooldown=0.6))
+    return Runner(name, OUR_ROWS, step, network, wsd(rate, steps, warmup=min(20, steps // 4), cooldown=0.6))
 
 
 @torch.inference_mode()

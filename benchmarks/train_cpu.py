@@ -60,7 +60,7 @@ def ours(config: GPT2Config, *, compiled: bool) -> Step:
     cast_linears(network, fast_dtype())
     if compiled:
         compile_parts(network, alone=True)
-    optimizer = Optimizer(network.named_parameters(), AdamW(weight_decay=DECAY, betas=BETAS))
+    optimizer = Optimizer(network, AdamW(weight_decay=DECAY, betas=BETAS))
     print(reason(), file=sys.stderr)
 
     def step(batch: Batch, rate: float) -> float:

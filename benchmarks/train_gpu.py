@@ -61,7 +61,7 @@ def ours(config: GPT2Config, together: World) -> Step:
     cast_linears(network, torch.bfloat16)
     compile_parts(network, alone=together.axes is None)
     layout = shard_model(network, together)
-    optimizer = Optimizer(network.named_parameters(), AdamW(weight_decay=DECAY, betas=BETAS), layout)
+    optimizer = Optimizer(network, AdamW(weight_decay=DECAY, betas=BETAS), layout)
 
     def step(batches: list[Batch]) -> torch.Tensor:
         total = torch.zeros((), device=together.device)

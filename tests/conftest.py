@@ -14,13 +14,14 @@ ROOMS = (
     "layers",
     "tokenizers",
     "models",
-    "engine.arena",
-    "engine.prepared",
-    "engine.sampler",
+    "inference.kv_cache",
+    "inference.packed_model",
+    "inference.sampler",
     "objectives",
     "training",
-    "generation",
+    "pipelines",
     "alignment",
+    "tasks",
     "evaluation",
 )
 checker = ModuleType("checker")

@@ -214,7 +214,12 @@ def test_a_prompts_log_probabilities_survive_its_loss_of_memory(network: GPT2) -
 def test_equal_beginnings_are_read_once(network: GPT2, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
     hidden = network.hidden
-    monkeypatch.setattr(network, "hidden", lambda ids, *rest: read.append(ids.shape[1]) or hidden(ids, *rest))
+
+    def counted(ids: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
+        read.append(ids.shape[1])
+        return hidden(ids, *rest, **more)
+
+    monkeypatch.setattr(network, "hidden", counted)
     prompt = list(range(40, 80))
     writer = Engine(network)
     four = writer.generate([prompt], Sampling(temperature=1.0, max_tokens=5, seed=1, n=4))
