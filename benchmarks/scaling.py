@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py --tokens FOLDER --out results.jsonl [--threads 1] [--minutes 40] [--only NAME …]
 
-FOLDER is tokenize's. Every point is a training run at a warmup-stable-decay schedule; runs that differ in length only share
+FOLDER is tokenize's. Every point is a training run at the wsd schedule; runs that differ in length only share
 their steps until the shorter one begins to cool down, which changes no number. Points found in the file are not run
 again; with `--minutes` no run is begun after so much processor time. `--fit` prints the fit of what is there.
 """
