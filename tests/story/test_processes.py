@@ -119,13 +119,24 @@ def test_one_of_two_is_killed_and_the_work_goes_on(tokens: Path, one: Path, tmp_
     assert finished_stage(tmp_path / "two")["metrics"]["processes"] == 2
 
 
+def stopped_on_the_way(tokens: Path, tmp_path: Path) -> tuple[Path, str]:
+    """The folder of a run one of whose processes was asked to stop, and what was said. On a busy machine the signal may
+    come when all steps are done: then it is tried again."""
+    for attempt in range(5):
+        out = tmp_path / f"run-{attempt}"
+        started = start(0, command(tokens, out, **{"mesh.tensor": 2}))
+        *_, last = workers(started)
+        last.send_signal(signal.SIGTERM)
+        _, said = started.communicate(timeout=200)
+        if started.returncode != 0:
+            return out, said
+    pytest.fail("five runs were done before the signal came")
+
+
 def test_one_is_asked_to_stop_all_stop_and_one_goes_on_alone(tokens: Path, one: Path, tmp_path: Path) -> None:
-    started = start(0, command(tokens, tmp_path / "run", **{"mesh.tensor": 2}))
-    *_, last = workers(started)
-    last.send_signal(signal.SIGTERM)
-    _, said = started.communicate(timeout=200)
-    assert started.returncode != 0 and "pretrain saved at step" in said, said
-    newest = max((tmp_path / "run" / "checkpoints").iterdir())
+    out, said = stopped_on_the_way(tokens, tmp_path)
+    assert "pretrain saved at step" in said, said
+    newest = max((out / "checkpoints").iterdir())
     assert {path.name for path in newest.glob("state-*")} == {f"state-0000{n}-of-00002.safetensors" for n in (1, 2)}
-    assert f"goes on after step {int(newest.name[5:])}" in alone(command(tokens, tmp_path / "run"))
-    as_if_alone(tmp_path / "run", one)
+    assert f"goes on after step {int(newest.name[5:])}" in alone(command(tokens, out))
+    as_if_alone(out, one)
