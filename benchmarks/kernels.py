@@ -3,7 +3,7 @@
     python benchmarks/kernels.py [--threads 1] [--rounds 25]
 
 Best of the rounds in milliseconds, forward and backward; attention also with its error against float64. For inference:
-packed linear layers, over copies of a weight that no cache holds, attention to an arena, and packing a whole model.
+packed linear layers, over copies of a weight that no cache holds, attention to a KV cache, and packing a whole model.
 What the kernels cannot do on this processor is left out.
 """
 

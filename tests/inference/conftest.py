@@ -41,7 +41,7 @@ def answer(prompt: list[int], tokens: int) -> list[int]:
 
 
 class Machine:
-    """A scheduler, its memory, and the arena as a list of the text that was read at each address."""
+    """A scheduler, its memory, and the KV cache as a list of the text that was read at each address."""
 
     def __init__(self, allocator: KVAllocator, **settings: int) -> None:
         self.allocator, self.scheduler = allocator, Scheduler(allocator, **settings)

@@ -1,4 +1,4 @@
-"""Attention to an arena against float64, single tokens and chunks, whatever stands beside them."""
+"""Attention to a KV cache against float64, single tokens and chunks, whatever stands beside them."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from gptwright.kernels.kv_cache_attention import (
     attend_chunk,
     attend_tokens,
-    can_attend_arena,
+    can_attend_cache,
     chunk_by_torch,
     keep,
     tokens_by_torch,
@@ -32,7 +32,7 @@ def queries(tokens: int, heads: int, width: int, dtype: torch.dtype) -> Tensor:
     return wide[None, :, : heads * width].unflatten(-1, (heads, width)).transpose(1, 2)
 
 
-def arena(addresses: int, groups: int, width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def kv_cache(addresses: int, groups: int, width: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Nobody may look at what is not a number."""
     keys, values = (drawn(addresses, groups, width, seed=seed, dtype=dtype) for seed in (1, 2))
     return keys, values
@@ -51,7 +51,7 @@ def error(ours: Tensor, exact: Tensor) -> float:
 @pytest.mark.parametrize(("heads", "groups", "width"), WIDTHS)
 @pytest.mark.parametrize("band", [0, 5])
 def test_single_tokens(heads: int, groups: int, width: int, dtype: torch.dtype, band: int) -> None:
-    keys, values = arena(90, groups, width, dtype)
+    keys, values = kv_cache(90, groups, width, dtype)
     starts, seen = torch.tensor([0, 3, 40, 10]), torch.tensor([1, 37, 50, 16])
     q = queries(4, heads, width, dtype)
     for way in (attend_tokens, tokens_by_torch):
@@ -64,7 +64,7 @@ def test_single_tokens(heads: int, groups: int, width: int, dtype: torch.dtype, 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_others_and_threads_change_nothing(dtype: torch.dtype) -> None:
-    keys, values = arena(300, 2, 64, dtype)
+    keys, values = kv_cache(300, 2, 64, dtype)
     starts, seen, q = torch.tensor([0, 50, 120]), torch.tensor([40, 61, 170]), queries(3, 4, 64, dtype)
     before, results = torch.get_num_threads(), list[Tensor]()
     for threads in (1, 2):
@@ -73,7 +73,7 @@ def test_others_and_threads_change_nothing(dtype: torch.dtype) -> None:
         results.append(torch.cat([attend_tokens(q[:, :, n : n + 1], keys, values, starts[n : n + 1], seen[n : n + 1])
                                   for n in range(3)], 2))  # fmt: skip
     torch.set_num_threads(before)
-    if can_attend_arena(keys):
+    if can_attend_cache(keys):
         assert all(torch.equal(results[0], result) for result in results)
 
 
@@ -81,7 +81,7 @@ def test_others_and_threads_change_nothing(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(("heads", "groups", "width"), WIDTHS)
 @pytest.mark.parametrize(("past", "tokens", "band"), CHUNKS)
 def test_chunks(heads: int, groups: int, width: int, dtype: torch.dtype, past: int, tokens: int, band: int) -> None:
-    keys, values = arena(230, groups, width, dtype)
+    keys, values = kv_cache(230, groups, width, dtype)
     q = queries(tokens, heads, width, dtype)
     for way in (attend_chunk, chunk_by_torch):
         found = way(q, keys, values, 5, past, band)
@@ -94,18 +94,18 @@ def test_chunks(heads: int, groups: int, width: int, dtype: torch.dtype, past: i
 
 @pytest.mark.parametrize("band", [0, 30])
 def test_the_cut_into_chunks_changes_nothing(band: int) -> None:
-    keys, values = arena(200, 2, 64, torch.bfloat16)
+    keys, values = kv_cache(200, 2, 64, torch.bfloat16)
     q = queries(150, 4, 64, torch.bfloat16)
     whole = attend_chunk(q, keys, values, 7, 20, band)
     cuts = (0, 1, 17, 81, 149, 150)
     parts = [attend_chunk(q[:, :, a:b], keys, values, 7, 20 + a, band) for a, b in pairwise(cuts)]
-    if can_attend_arena(keys):
+    if can_attend_cache(keys):
         assert torch.equal(torch.cat(parts, 2), whole)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_no_tokens_no_work(dtype: torch.dtype) -> None:
-    keys, values = arena(4, 2, 32, dtype)
+    keys, values = kv_cache(4, 2, 32, dtype)
     nobody = torch.zeros(0, dtype=torch.long)
     assert attend_tokens(queries(0, 4, 32, dtype), keys, values, nobody, nobody).shape == (1, 4, 0, 32)
 
@@ -122,8 +122,8 @@ def test_kept_at_their_addresses(dtype: torch.dtype) -> None:
 
 def test_what_the_kernels_take() -> None:
     here = can_bf16()
-    assert can_attend_arena(torch.zeros(2, 1, 48, dtype=torch.bfloat16)) == here
-    assert can_attend_arena(torch.zeros(2, 1, 48)) == here
-    assert not can_attend_arena(torch.zeros(2, 1, 40))
-    assert not can_attend_arena(torch.zeros(2, 1, 256))
-    assert not can_attend_arena(torch.zeros(2, 1, 48, dtype=torch.float16))
+    assert can_attend_cache(torch.zeros(2, 1, 48, dtype=torch.bfloat16)) == here
+    assert can_attend_cache(torch.zeros(2, 1, 48)) == here
+    assert not can_attend_cache(torch.zeros(2, 1, 40))
+    assert not can_attend_cache(torch.zeros(2, 1, 256))
+    assert not can_attend_cache(torch.zeros(2, 1, 48, dtype=torch.float16))

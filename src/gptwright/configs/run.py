@@ -16,4 +16,4 @@ class Run:
     out: Path
     """folder of the run"""
     track: tuple[str, ...] = ()
-    """who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""
+    """who gets the metrics besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""

@@ -23,4 +23,4 @@ class Start:
     port: Port = 8000
     """the page's port; any free one when it is taken"""
     track: tuple[str, ...] = ()
-    """who gets the figures besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""
+    """who gets the metrics besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"""

@@ -18,7 +18,7 @@ from gptwright.foundations.device import device_of
 from gptwright.inference.kv_allocator import Copy
 from gptwright.inference.request import Allocation
 from gptwright.kernels.attention import heads_like
-from gptwright.kernels.kv_cache_attention import attend_chunk, attend_tokens, can_attend_arena, keep
+from gptwright.kernels.kv_cache_attention import attend_chunk, attend_tokens, can_attend_cache, keep
 from gptwright.layers.masks import CAUSAL, Banded, Causal, Mask
 from gptwright.models.decoder import Decoder
 
@@ -100,7 +100,7 @@ class StepCacheView:
     @cached_property
     def ranges(self) -> "Ranges | None":
         """What the kernels need, if every request's tokens are contiguous."""
-        if not can_attend_arena(self.kv_cache.keys[0]):
+        if not can_attend_cache(self.kv_cache.keys[0]):
             return None
         starts: list[int] = []
         for span in self.spans:

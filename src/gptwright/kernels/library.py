@@ -44,9 +44,9 @@ class Heads(ctypes.Structure):
 
 SHAPE = [LONG] * 5 + [FLOAT]
 SIGNATURES: dict[str, dict[str, list[Any]]] = {
-    "arena": {
-        "arena_keep": [LONG, LONG, LONG, Heads, Heads, *[POINTER] * 3],
-        "arena_attend": [*[LONG] * 4, FLOAT, LONG, INT, Heads, Heads, *[POINTER] * 4, INT],
+    "kv_cache": {
+        "kv_cache_keep": [LONG, LONG, LONG, Heads, Heads, *[POINTER] * 3],
+        "kv_cache_attend": [*[LONG] * 4, FLOAT, LONG, INT, Heads, Heads, *[POINTER] * 4, INT],
     },
     "attention": {
         "attention_forward": [*SHAPE, LONG, LONG, *[Heads] * 4, POINTER, INT],

@@ -1,1 +1,1 @@
-"""The report of a run: what its folders hold (collect), is it healthy (judge), one page that shows it (page)."""
+"""The report of a run: what its folders hold (collect), is it healthy (checks), one page that shows it (page)."""

@@ -31,9 +31,6 @@ class Saving:
     def is_time(self, step: int) -> bool:
         return step % self.every == 0
 
-    def is_writing(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
     def save(self, step: int, tensors: dict[str, Tensor], state: dict[str, object]) -> None:
         """Returns when the tensors are copied and may change again; where the copies find no room, when all is written.
 

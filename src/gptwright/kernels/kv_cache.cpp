@@ -1,4 +1,4 @@
-// Attention of single tokens to what lies in an arena: keys and values token by token, all heads of one side by side.
+// Attention of single tokens to what lies in a KV cache: keys and values token by token, all heads of one side by side.
 //
 // A token's keys are read once, from the first to the last, in bf16 or float32; all sums are float32. What comes out
 // depends on the token and its keys alone, not on other tokens or the threads.
@@ -141,7 +141,7 @@ struct Step {
 }  // namespace
 
 // Keys and values of new tokens go to their addresses; `bytes` of a head. Strides are in bytes.
-extern "C" void arena_keep(long tokens, long groups, long bytes, Heads k, Heads v, char *keys, char *values, const long *addresses) {
+extern "C" void kv_cache_keep(long tokens, long groups, long bytes, Heads k, Heads v, char *keys, char *values, const long *addresses) {
   for (long n = 0; n < tokens; n++)
     for (long g = 0; g < groups; g++) {
       long to = (addresses[n] * groups + g) * bytes;
@@ -151,7 +151,7 @@ extern "C" void arena_keep(long tokens, long groups, long bytes, Heads k, Heads 
 }
 
 // Token n sees `seen[n]` keys from address `starts[n]` on, only the last `band` of them unless that is 0.
-extern "C" void arena_attend(long tokens, long groups, long shared, long width, float scale, long band, int wide, Heads q,
+extern "C" void kv_cache_attend(long tokens, long groups, long shared, long width, float scale, long band, int wide, Heads q,
                              Heads out, const void *keys, const void *values, const long *starts, const long *seen, int threads) {
   Step step{tokens, groups, shared, scale, band, q, out, keys, values, starts, seen, threads};
   wide ? step.run<float>(width) : step.run<bf16>(width);
