@@ -4,7 +4,6 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
 from gptwright.configs.reward import Reward
-from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
@@ -16,6 +15,7 @@ from gptwright.pipelines.model import Model
 from gptwright.tasks.reward import HeldoutRanking, RewardTask, ShuffledControl
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
+from gptwright.training.evaluation import write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
@@ -46,8 +46,9 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     restore_master_weights(task, optimizer)
     if not config.shuffled:
         export(model, base.tokenizer, folder / "model")
-    was, now = (found.estimates["pair_accuracy"] for found in (before, task.evaluate(config.steps)))
-    write_json(folder / "evaluation.json", {"before": vars(was), "after": vars(now)})
+    after = task.evaluate(config.steps)
+    write_evaluations(folder.path, {"before": before, "after": after})
+    was, now = before.estimates["pair_accuracy"], after.estimates["pair_accuracy"]
     name = "reward (control, shuffled ranks)" if config.shuffled else "reward"
     interval = f"{now.low:.1%} to {now.high:.1%}"
     say(f"{name}: {now.value:.1%} of held-out pairs right ({interval}), {was.value:.1%} before")

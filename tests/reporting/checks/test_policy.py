@@ -1,6 +1,6 @@
 import pytest
 
-from gptwright.evaluation.intervals import Estimate, share
+from gptwright.evaluation.intervals import share
 from gptwright.reporting.checks.policy import (
     answer_length,
     distinct_pairs,
@@ -11,7 +11,8 @@ from gptwright.reporting.checks.policy import (
     kl,
     win_rate,
 )
-from gptwright.reporting.scores import ModelScores
+from gptwright.reporting.judgements import Wins
+from gptwright.training.evaluation import Estimate, Evaluation
 
 
 @pytest.mark.parametrize(
@@ -25,14 +26,14 @@ from gptwright.reporting.scores import ModelScores
     ],
 )
 def test_wins_need_a_lower_bound_above_a_half(won: int, of: int, level: str) -> None:
-    verdict = win_rate(share(won, of), "the rule “plain-words”", True)
-    assert verdict and verdict.level == level and "plain-words" in verdict.evidence
+    verdict = win_rate(Wins(share(won, of), "the rule “plain-words”"))
+    assert verdict.level == level and "plain-words" in verdict.evidence
 
 
 @pytest.mark.parametrize(("won", "level"), [(97, "watch"), (70, "watch"), (52, "ill")])
 def test_by_its_own_reward_model_a_policy_is_never_shown_to_be_good(won: int, level: str) -> None:
-    verdict = win_rate(share(won, 100), "the reward model itself", False)
-    assert verdict and verdict.level == level and "by the reward model itself" in verdict.evidence
+    verdict = win_rate(Wins(share(won, 100), "the reward model itself", independent=False))
+    assert verdict.level == level and "by the reward model itself" in verdict.evidence
     assert level == "ill" or "--judgements" in verdict.advice
 
 
@@ -79,12 +80,10 @@ def test_ten_points_of_answers_may_be_lost_in_the_worst_kind(after: float, level
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
-    nothing = _exact()
-    found = (win_rate(None, "", True), kl(None), ended([]), explained_variance([]), first_ratio_error([]),
-             distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers(nothing, nothing))  # fmt: skip
+    found = (Wins.of(Evaluation()), kl(None), ended([]), explained_variance([]), first_ratio_error([]),
+             distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers({}, {}))  # fmt: skip
     assert found == (None,) * 8
 
 
-def _exact(**shares: float) -> ModelScores:
-    exact = {kind: vars(Estimate(value, value, value, 100)) for kind, value in shares.items()}
-    return ModelScores.of({"exact_answers": exact})
+def _exact(**shares: float) -> dict[str, Estimate]:
+    return {kind: Estimate(value, value, value, 100) for kind, value in shares.items()}

@@ -14,10 +14,10 @@ def test_a_healthy_run_is_healthy_throughout(whole_run: Path) -> None:
 
 def test_the_gravest_come_first(whole_run: Path) -> None:
     path = whole_run / "08-ppo/evaluation.json"
-    table = json.loads(path.read_text())
-    table["kl_nats"] = 20.0
-    table["models"]["ppo"]["distinct_pairs"] = 0.1
-    path.write_text(json.dumps(table))
+    models = json.loads(path.read_text())
+    models["comparison"]["metrics"]["kl_nats"] = 20.0
+    models["ppo"]["metrics"]["distinct_pairs"] = 0.1
+    path.write_text(json.dumps(models))
     verdicts = judge(collect(whole_run))
     assert [verdict.level for verdict in verdicts[:3]] == ["ill", "watch", "healthy"]
     assert "20.0" in verdicts[0].evidence and verdicts[0].advice and verdicts[1].advice

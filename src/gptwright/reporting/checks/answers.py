@@ -1,10 +1,10 @@
 """Does the tuned model answer, and does the reward model tell good answers from bad ones? Both on what was held out."""
 
-from gptwright.evaluation.intervals import Estimate
 from gptwright.reporting.collect import Run
 from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.verdict import Verdict, graded
 from gptwright.reporting.wording import full, interval, percent, plain
+from gptwright.training.evaluation import Estimate
 
 FORMS, FACTS = "held-out form", "held-out fact"
 MANY_EXACT, SOME_EXACT = 0.80, 0.50
@@ -16,16 +16,13 @@ COIN = (0.45, 0.55)
 
 def judge_answers(run: Run) -> list[Verdict]:
     """All verdicts on sft and reward that their figures allow."""
-    scores = run.answering()
-    exact = scores["sft"].exact if "sft" in scores else {}
-    reward, control = run.ordering("reward"), run.ordering(CONTROL)
     sft = run.stage("sft")
     found = [
-        held_out_forms(exact.get(FORMS)),
-        held_out_facts(exact.get(FACTS)),
-        language_rise("Fine-tuning", sft.figure("heldout_nats_rise") if sft else None),
-        reward_accuracy(reward.after if reward else None),
-        control_accuracy(control.after if control else None),
+        held_out_forms(run.estimate("sft", "sft", FORMS)),
+        held_out_facts(run.estimate("sft", "sft", FACTS)),
+        language_rise("Fine-tuning", sft.metric("heldout_nats_rise") if sft else None),
+        reward_accuracy(run.estimate("reward", "after", "pair_accuracy")),
+        control_accuracy(run.estimate(CONTROL, "after", "pair_accuracy")),
     ]
     return [verdict for verdict in found if verdict]
 

@@ -1,11 +1,13 @@
 """Did PPO improve the policy, and honestly: without straying, cheating, falling into one answer or forgetting?"""
 
-from gptwright.evaluation.intervals import Estimate
+from collections.abc import Mapping
+
 from gptwright.reporting.checks.answers import language_rise
 from gptwright.reporting.collect import Points, Run
-from gptwright.reporting.scores import ModelScores, PolicyScores
+from gptwright.reporting.judgements import Wins
 from gptwright.reporting.verdict import Verdict, graded
 from gptwright.reporting.wording import full, percent, plain
+from gptwright.training.evaluation import Estimate, Evaluation
 
 MANY_WINS, EVEN = 0.85, 0.5
 MOST_KL = 10.0
@@ -19,11 +21,11 @@ MOST_ANSWERS_LOST = 0.10
 
 def judge_policy(run: Run) -> list[Verdict]:
     """All verdicts on ppo that its figures allow."""
-    stage, scores = run.stage("ppo"), run.policy()
-    found: list[Verdict | None] = _outcome(scores) if scores else []
+    stage, wins = run.stage("ppo"), run.wins()
+    found = [win_rate(wins) if wins else None, *_changes(run.evaluations("ppo"))]
     if stage:
         found += [
-            language_rise("PPO", stage.figure("heldout_nats_rise")),
+            language_rise("PPO", stage.metric("heldout_nats_rise")),
             first_ratio_error(stage.curve("first_ratio_error")),
         ]
     if stage and stage.complete:
@@ -31,33 +33,29 @@ def judge_policy(run: Run) -> list[Verdict]:
     return [verdict for verdict in found if verdict]
 
 
-def _outcome(scores: PolicyScores) -> list[Verdict | None]:
-    found = [win_rate(scores.wins, scores.judge, scores.independent), kl(scores.kl_nats)]
-    if {"sft", "ppo"} <= scores.models.keys():
-        sft, ppo = scores.models["sft"], scores.models["ppo"]
-        found += [
-            distinct_pairs(sft.distinct_pairs, ppo.distinct_pairs),
-            answer_length(sft.answer_words, ppo.answer_words),
-            exact_answers(sft, ppo),
-        ]
-    return found
+def _changes(found: Mapping[str, Evaluation]) -> list[Verdict | None]:
+    sft, ppo, comparison = (found.get(name, Evaluation()) for name in ("sft", "ppo", "comparison"))
+    return [
+        kl(comparison.metrics.get("kl_nats")),
+        distinct_pairs(sft.metrics.get("distinct_pairs"), ppo.metrics.get("distinct_pairs")),
+        answer_length(sft.metrics.get("answer_words"), ppo.metrics.get("answer_words")),
+        exact_answers(sft.estimates, ppo.estimates),
+    ]
 
 
-def win_rate(wins: Estimate | None, judge: str, independent: bool) -> Verdict | None:
+def win_rate(wins: Wins) -> Verdict:
     """Wins against the model it began as; ill when the interval does not clear a half.
 
     By the reward model that it learned from, wins show that it learned, not that people would like it better.
     """
-    if wins is None:
-        return None
-    numbers = f"wins {full(wins, 'held-out answers')} by {judge}"
-    if wins.low <= EVEN:
+    numbers = f"wins {full(wins.share, 'held-out answers')} by {wins.judge}"
+    if wins.share.low <= EVEN:
         return Verdict("ill", "The policy is not shown to be better than where it began", numbers,
                        "More updates, a better reward model, or a lower beta.")  # fmt: skip
-    if not independent:
+    if not wins.independent:
         return Verdict("watch", "The policy pleases the reward model it learned from; nobody else has judged it",
                        numbers, "Rank its answers.jsonl, and give that file to report with --judgements.")  # fmt: skip
-    if wins.value < MANY_WINS:
+    if wins.share.value < MANY_WINS:
         return Verdict("watch", f"The policy is better, but wins less than {percent(MANY_WINS)}", numbers,
                        "More rankings for the reward model, or more updates while the KL is small.")  # fmt: skip
     return Verdict("healthy", "The policy gives the answers that are preferred", numbers)
@@ -129,13 +127,13 @@ def first_ratio_error(errors: Points) -> Verdict | None:
     return Verdict("healthy", "Sampler and trainer agree", numbers)
 
 
-def exact_answers(before: ModelScores, after: ModelScores) -> Verdict | None:
+def exact_answers(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> Verdict | None:
     """The kind of question that lost most exact answers."""
-    lost = {kind: e.value - after.exact[kind].value for kind, e in before.exact.items() if kind in after.exact}
+    lost = {kind: share.value - after[kind].value for kind, share in before.items() if kind in after}
     if not lost:
         return None
     kind = max(lost, key=lambda name: lost[name])
-    numbers = f"exact answers, {kind}: {percent(before.exact[kind].value)} → {percent(after.exact[kind].value)}"
+    numbers = f"exact answers, {kind}: {percent(before[kind].value)} → {percent(after[kind].value)}"
     if lost[kind] > MOST_ANSWERS_LOST:
         return Verdict(
             "watch", "PPO unlearned answers", numbers, "Mix in demonstrations, raise beta, or lower the rate."

@@ -21,9 +21,9 @@ def judge_text(run: Run) -> list[Verdict]:
     heldout = stage.curve("heldout_bits_per_byte")
     found = [
         heldout_trend(heldout) if stage.complete else None,
-        gap(training_bits(stage, bytes_per_token(run)), stage.figure("heldout_bits_per_byte")),
-        epochs(stage.figure("epochs")),
-        skipped(stage.figure("skipped_steps"), stage.steps),
+        gap(training_bits(stage, bytes_per_token(run)), stage.metric("heldout_bits_per_byte")),
+        epochs(stage.metric("epochs")),
+        skipped(stage.metric("skipped_steps"), stage.steps),
     ]
     return [verdict for verdict in found if verdict]
 
@@ -31,7 +31,7 @@ def judge_text(run: Run) -> list[Verdict]:
 def bytes_per_token(run: Run) -> float | None:
     """Bytes of training text a token."""
     stage = run.stage("tokenize")
-    return stage.figure("train_bytes_per_token") if stage else None
+    return stage.metric("train_bytes_per_token") if stage else None
 
 
 def bits(nats: float, bytes_per_token: float) -> float:
