@@ -1,8 +1,7 @@
 """The policy of ppo beside the model it began as, on held-out prompts, on text and on questions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,16 +69,14 @@ class Comparison:
         models = {name: self._evaluation(candidate, scores[name]) for name, candidate in candidates.items()}
         return models | {"comparison": comparison}
 
-    def answers(self, candidates: Mapping[str, Candidate]) -> list[dict[str, Any]]:
+    def answers(self, candidates: Mapping[str, Candidate]) -> Iterator[dict[str, object]]:
         """What both say to every prompt, for people to rank; which stands first tells nothing."""
         names = [OLD, NEW]
         answers = zip(*(candidates[name].texts for name in names), strict=True)
-        lines: list[dict[str, Any]] = []
         for number, (prompt, texts) in enumerate(zip(self.prompts, answers, strict=True)):
             order = permutation(2, key("answers", number))
-            lines.append({"messages": prompt.messages, "answers": [texts[i] for i in order],
-                          "models": [names[i] for i in order]})  # fmt: skip
-        return lines
+            yield {"messages": prompt.messages, "answers": [texts[i] for i in order],
+                   "models": [names[i] for i in order]}  # fmt: skip
 
     def _scores(self, candidate: Candidate) -> list[float]:
         """A number for each answer. The reward model's are rounded: what differs in the last bits is a tie."""

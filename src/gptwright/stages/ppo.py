@@ -48,7 +48,7 @@ from gptwright.training.session import session
 SCALE_PROMPTS = 256  # prompts whose answers set the scale of the scores
 
 
-def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
+def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/`, value_head.safetensors, evaluation.json (wins, KL, text loss and answers of both models), and
     answers.jsonl: what both say to the held-out prompts, for people to rank.
     """
@@ -114,7 +114,7 @@ def _comparison(config: PPO, policy: Model, reward_context: int, judge: Judge) -
     return prompts, Comparison(heldout, HeldoutData(text, config.sequence_length, questions), judge)
 
 
-def _metrics(found: Mapping[str, Evaluation], judge: Judge) -> dict[str, float]:
+def _metrics(found: Mapping[str, Evaluation], judge: Judge) -> dict[str, object]:
     """The final figures; says who wins and by whose judgement."""
     wins, kl = found["comparison"].estimates["win_rate"], found["comparison"].metrics["kl_nats"]
     rise = found[NEW].metrics["heldout_nats"] - found[OLD].metrics["heldout_nats"]
