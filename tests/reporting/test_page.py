@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
-from gptwright.reporting.checks.registry import judge
+from gptwright.reporting.checks.registry import check
 from gptwright.reporting.collect import collect
 from gptwright.reporting.page import commands, facts, page
 
 
 def render(path: Path) -> str:
     run = collect(path)
-    return page(run, judge(run))
+    return page(run, check(run))
 
 
 def test_the_sections_stand_in_order(whole_run: Path) -> None:

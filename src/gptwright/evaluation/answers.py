@@ -58,7 +58,7 @@ def open_questions(path: Path | None, model: Model, intake: Intake) -> list[Ques
     found = answerable(asked, model.tokenizer, model.context, intake)
     intake.require(found, f"questions that the model can answer in {path}", "Shorten them, or raise the context.")
     if len(found) < len(asked):
-        intake.tell(f"{len(found):,} of {len(asked):,} questions to measure with")
+        intake.report(f"{len(found):,} of {len(asked):,} questions to measure with")
     return found
 
 

@@ -6,19 +6,19 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gptwright.reporting.checks.finding import Finding, tally
 from gptwright.reporting.collect import Run
 from gptwright.reporting.curves import figures
 from gptwright.reporting.samples import first_middle_last, split_openings
 from gptwright.reporting.story import story
 from gptwright.reporting.tables import before_and_after
 from gptwright.reporting.values import whole
-from gptwright.reporting.verdict import Verdict, tally
 from gptwright.reporting.wording import MISSING, amount, duration, percent, plain, plural, size
 
 ANSWERING = ("ppo", "sft")
 
 
-def page(run: Run, verdicts: Sequence[Verdict]) -> str:
+def page(run: Run, findings: Sequence[Finding]) -> str:
     """The whole page. Every text is escaped: a model can write anything."""
     return (
         _environment()
@@ -28,8 +28,8 @@ def page(run: Run, verdicts: Sequence[Verdict]) -> str:
             headline=headline(run),
             facts=facts(run),
             machine=machine(run),
-            tally=tally(verdicts),
-            verdicts=verdicts,
+            tally=tally(findings),
+            findings=findings,
             story=story(run),
             total=duration(run.seconds),
             planned=duration(sum(run.planned.values()) or None),

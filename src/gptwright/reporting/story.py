@@ -28,7 +28,7 @@ class Line:
     planned: str
     taken: str
     share: float
-    figure: str
+    result: str
     state: str
 
 
@@ -42,14 +42,14 @@ def story(run: Run) -> list[Line]:
             planned=duration(run.planned.get(stage.name)),
             taken=duration(stage.seconds),
             share=stage.seconds / longest,
-            figure=key_metric(stage) if stage.complete else "",
+            result=key_metric(stage) if stage.complete else "",
             state=_state(stage, run),
         )
         for stage in run.stages
     ]
     waiting = [
         Line(name=name, meaning=MEANING.get(name, ""), planned=duration(run.planned.get(name)), taken=duration(None),
-             share=0.0, figure="", state="not begun")
+             share=0.0, result="", state="not begun")
         for name in run.missing
     ]  # fmt: skip
     return lines + waiting

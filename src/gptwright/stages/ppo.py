@@ -142,7 +142,7 @@ def _auxiliary_task(config: PPO, model: Model) -> TextMixture:
         examples = demonstrations(taught, model.tokenizer, model.context, intake)
         intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
         held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
-        intake.tell(f"{len(examples):,} conversations mixed in{held}")
+        intake.report(f"{len(examples):,} conversations mixed in{held}")
         sources.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad_id))
     return TextMixture(model.network, sources, config.ptx_weight)
 
@@ -180,5 +180,5 @@ def _prompts(config: PPO, model: Model, reward_context: int) -> tuple[list[Promp
         intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
                        f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
     heldout = _subset(sides.heldout, config.heldout_prompts, seed=0)
-    intake.tell(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
+    intake.report(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
     return sides.train, heldout

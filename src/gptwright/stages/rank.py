@@ -53,5 +53,5 @@ def _prompts(config: Rank, split: str, count: int, model: Model) -> list[Prompt]
     found = prompts_within(asked, model.tokenizer, longest, intake)
     intake.require(found, f"prompts of at most {longest:,} tokens", "Lower max_tokens.")
     if len(found) < count:
-        intake.tell(f"{len(found):,} prompts from {split}.jsonl")
+        intake.report(f"{len(found):,} prompts from {split}.jsonl")
     return found

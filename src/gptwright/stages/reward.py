@@ -75,5 +75,5 @@ def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]
         intake.require(side, f"at least two rankings of other prompts, one {name}, with an untied pair each",
                        "Collect more rankings.")  # fmt: skip
     times = config.steps * config.batch_size / len(sides.train)
-    intake.tell(f"{len(sides.train):,} rankings to train on, {times:.1f} times each, {len(sides.heldout):,} held out")
+    intake.report(f"{len(sides.train):,} rankings to train on, {times:.1f} times each, {len(sides.heldout):,} held out")
     return sides

@@ -78,7 +78,7 @@ def _demonstrations(config: SFT, base: Model) -> tuple[Demonstrations, Demonstra
     intake.require(train, "conversations to train on", 'Add lines, or correct their "split" or "language".')
     times = config.steps * config.batch_size / len(train)
     held = f", {len(heldout):,} held out" if heldout else ""
-    intake.tell(f"{len(train):,} conversations to train on, {times:.1f} times each{held}")
+    intake.report(f"{len(train):,} conversations to train on, {times:.1f} times each{held}")
     pad = base.tokenizer.pad_id
     return Demonstrations(train, config.batch_size, config.seed, pad), Demonstrations(
         heldout, config.batch_size, config.seed, pad
