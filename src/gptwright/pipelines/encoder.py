@@ -88,16 +88,10 @@ class Encoder(LoadedModel):
 
     def generate(self, *_: object, **__: object) -> NoReturn:
         """Raises `InputError`."""
-        raise cannot_generate(self.name)
+        raise InputError("a model that writes", f"{self.name}, an encoder, which reads whole texts",
+                         "Use .fill, .embeddings or .logits, or give a decoder.")  # fmt: skip
 
-    def chat(self, *_: object, **__: object) -> NoReturn:
-        """Raises `InputError`."""
-        raise cannot_generate(self.name)
+    chat = generate
 
     def _with_special_tokens(self, ids: list[int]) -> list[int]:
         return [self.cls, *ids, self.sep]
-
-
-def cannot_generate(name: str) -> InputError:
-    return InputError("a model that writes", f"{name}, an encoder, which reads whole texts",
-                      "Use .fill, .embeddings or .logits, or give a decoder.")  # fmt: skip

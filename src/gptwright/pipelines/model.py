@@ -1,7 +1,7 @@
 """A model with its tokenizer, ready to be talked to. What a stage folder, a Hugging Face folder or a preset gives."""
 
 import secrets
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from gptwright.inference.speculative import check_draft
 from gptwright.inference.stream import Chunk, Prompt, Stream
 from gptwright.models.decoder import Decoder
 from gptwright.pipelines.export import ExportOptions, export
-from gptwright.pipelines.generation_config import to_fields
+from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
@@ -42,9 +42,8 @@ class Model(LoadedModel):
         network: Decoder,
         tokenizer: Tokenizer | None,
         name: str,
-        sampling: Sampling | None = None,
+        defaults: GenerationConfig = UNSAID,
         *,
-        said: Mapping[str, object] | None = None,
         dtype: str = "auto",
         kv_cache_gb: float = 1.0,
         max_requests: int = 128,
@@ -52,9 +51,9 @@ class Model(LoadedModel):
         super().__init__(network, tokenizer, name)
         self.dtype = dtype
         self.kv_cache_gb, self.max_requests = kv_cache_gb, max_requests
-        self.sampling = sampling or Sampling()
+        self.sampling = defaults.sampling
         self.draft: Decoder | None = None
-        self._said = said if said is not None else to_fields(sampling) if sampling else {}
+        self._defaults = defaults
 
     def use_draft(self, draft: "Model") -> None:
         """From now on a smaller model proposes tokens: the texts stay the same and come sooner where it is often right.
@@ -137,7 +136,7 @@ class Model(LoadedModel):
 
     def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
         """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
-        export(self.network, self.tokenizer, folder, self._said, **how)
+        export(self.network, self.tokenizer, folder, self._defaults, **how)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed.

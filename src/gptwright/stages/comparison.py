@@ -11,7 +11,6 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, text_of
 from gptwright.alignment.rollout import Rollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RewardFunction, RolloutWorker
-from gptwright.alignment.rule_labeller import RULES
 from gptwright.evaluation.answers import Question, exact_answers
 from gptwright.evaluation.perplexity import text_loss
 from gptwright.evaluation.preference import distinct_pairs, win_rate
@@ -23,6 +22,7 @@ from gptwright.pipelines.model import Model
 from gptwright.text.heldout import normalised
 from gptwright.text.jsonl import write_objects
 from gptwright.text.pack import TokenFile
+from gptwright.text.rule_labeller import RULES
 from gptwright.training.batches import key, permutation
 
 OLD, NEW = "sft", "ppo"

@@ -8,12 +8,13 @@ from gptwright.evaluation.answers import Question, exact_answers
 from gptwright.evaluation.perplexity import answer_loss, text_loss
 from gptwright.foundations.device import device_of
 from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.text.pack import TokenFile
 from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import TextMixture, TokenSource
 
-CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
+CHAT_DEFAULTS = GenerationConfig.of(Sampling(temperature=0.3, max_tokens=96))
 
 
 @dataclass(frozen=True)
