@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from gptwright.alignment.rule_labeller import plain_words
 from gptwright.configs.ppo import PPO
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
@@ -19,6 +18,7 @@ from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
+from gptwright.text.rule_labeller import plain_words
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.evaluation import read_evaluations
 from tokenizers import Tokenizer as Backend
@@ -96,8 +96,8 @@ def test_metrics_names_one_line_an_update(improved: Path) -> None:
 def test_it_leaves_a_chat_model_and_the_value_head(improved: Path, tuned: Path) -> None:
     model, start = load(improved), load(tuned)
     assert (model.sampling.temperature, model.sampling.max_tokens) == (
-        CHAT_DEFAULTS.temperature,
-        CHAT_DEFAULTS.max_tokens,
+        CHAT_DEFAULTS.sampling.temperature,
+        CHAT_DEFAULTS.sampling.max_tokens,
     )
     assert load_file(improved / "value_head.safetensors")["score.weight"].shape == (1, 16)
     changed = [name for name, p in model.network.state_dict().items() if not p.equal(start.network.state_dict()[name])]

@@ -59,8 +59,8 @@ def test_metrics_names(tuned: Path) -> None:
 def test_the_folder_chats_with_its_defaults(tuned: Path) -> None:
     model = load(tuned)
     assert (model.sampling.temperature, model.sampling.max_tokens) == (
-        CHAT_DEFAULTS.temperature,
-        CHAT_DEFAULTS.max_tokens,
+        CHAT_DEFAULTS.sampling.temperature,
+        CHAT_DEFAULTS.sampling.max_tokens,
     )
 
 

@@ -10,12 +10,12 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, text_of
 from gptwright.alignment.rollout import Rollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RewardFunction, RolloutWorker
-from gptwright.alignment.rule_labeller import RULES
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.preference import distinct_pairs, win_rate
 from gptwright.objectives.ppo import kl_estimates
 from gptwright.pipelines.model import Model
 from gptwright.text.heldout import normalised
+from gptwright.text.rule_labeller import RULES
 from gptwright.training.batches import key, permutation
 from gptwright.training.evaluation import Evaluation
 

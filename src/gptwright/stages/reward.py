@@ -12,7 +12,7 @@ from gptwright.models.heads import RewardModel
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.tasks.reward import HeldoutRanking, RewardTask, ShuffledControl
+from gptwright.tasks.reward import HeldoutRanking, RewardTask, control_of
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.evaluation import write_evaluations
@@ -31,9 +31,11 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     use_threads(config.threads)
     device = use_device(config.device)
     base = load_decoder(config.base)
-    model = RewardModel(base.network)
+    model = control_of(base.network) if config.shuffled else RewardModel(base.network)
     sides = _read(config, base)
-    task = task_of(config, model, sides, base.tokenizer.pad_id)
+    train = [ids for _, ids in sides.train]
+    heldout = [HeldoutRanking(normalised(text_of(ranking.messages)), ids) for ranking, ids in sides.heldout]
+    task = RewardTask(model, train, config.batch_size, config.seed, base.tokenizer.pad_id, heldout)
     check_memory(model, config.batch_size, task.typical_length, config.micro_batches)
     before = task.to(device).evaluate(0)
     dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
@@ -55,14 +57,6 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     labellers = Judge.count(ranking.labeller for side in (sides.train, sides.heldout) for ranking, _ in side)
     return {"train_rankings": len(sides.train), "heldout_rankings": len(sides.heldout), "pair_accuracy": now.value,
             "labellers": labellers}  # fmt: skip
-
-
-def task_of(config: Reward, model: RewardModel, sides: HeldoutSplit[tuple[Ranking, RankedIds]], pad: int) -> RewardTask:
-    """What is learned: the rankings, or as a control the same with their ranks shuffled."""
-    train = [ids for _, ids in sides.train]
-    heldout = [HeldoutRanking(normalised(text_of(ranking.messages)), ids) for ranking, ids in sides.heldout]
-    kind = ShuffledControl if config.shuffled else RewardTask
-    return kind(model, train, config.batch_size, config.seed, pad, heldout)
 
 
 def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]]:

@@ -4,11 +4,12 @@ from gptwright.alignment.demonstrations import Demonstrations
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.foundations.device import device_of
 from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import TextMixture, TokenSource
 
-CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
+CHAT_DEFAULTS = GenerationConfig.of(Sampling(temperature=0.3, max_tokens=96))
 
 
 class SFTTask(TextMixture):
