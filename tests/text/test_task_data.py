@@ -1,0 +1,91 @@
+import hashlib
+import json
+import lzma
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptwright.text.bundled import bundled_file, bundled_folder
+from gptwright.text.heldout import normalised
+
+Row = dict[str, Any]
+TOPICS = {
+    "act", "animal", "artifact", "body", "communication", "feeling", "food", "group", "location", "object", "person",
+    "plant", "possession", "quantity", "state", "substance", "time",
+}  # fmt: skip
+SETS: dict[str, tuple[tuple[str, ...], set[Any]]] = {
+    "topics": (("text",), TOPICS),
+    "entailment": (("premise", "hypothesis"), {"entailment", "neutral", "contradiction"}),
+    "definitions": (("context", "choices"), {0, 1, 2, 3}),
+    "gloss-similarity": (("first", "second"), {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}),
+    "next-paragraph": (("context", "choices"), {0, 1, 2, 3}),
+}
+
+
+def path(name: str) -> Path:
+    return bundled_file(f"tasks/{name}.jsonl.xz")
+
+
+def rows(name: str) -> tuple[list[Row], list[Row]]:
+    with lzma.open(path(name), "rt", encoding="utf-8") as file:
+        found = [json.loads(line) for line in file]
+    train, heldout = ([row for row in found if row["split"] == split] for split in ("train", "heldout"))
+    assert len(train) + len(heldout) == len(found)
+    return train, heldout
+
+
+def texts(row: Row, fields: tuple[str, ...]) -> set[str]:
+    values = [row[field] for field in fields]
+    return {normalised(text) for value in values for text in ([value] if isinstance(value, str) else value)}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_rows_have_the_declared_form_and_labels(name: str) -> None:
+    fields, labels = SETS[name]
+    for side in rows(name):
+        assert len(side) >= 300
+        assert {row["label"] for row in side} == labels
+        assert all(row.keys() == {*fields, "label", "split", "source", "group"} for row in side)
+        assert all(texts(row, fields) and all(texts(row, fields)) for row in side)
+        assert all(len(set(row["choices"])) == 4 for row in side if "choices" in fields)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_no_group_and_no_text_is_on_both_sides(name: str) -> None:
+    fields = SETS[name][0]
+    train, heldout = rows(name)
+    assert not {row["group"] for row in train} & {row["group"] for row in heldout}
+    seen = {text for row in train for text in texts(row, fields)}
+    assert not any(seen & texts(row, fields) for row in heldout)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_file_is_the_one_that_its_sources_page_names(name: str) -> None:
+    page = bundled_file("SOURCES.md").read_text("utf-8")
+    assert f"| `tasks/{name}.jsonl.xz` | `{hashlib.sha256(path(name).read_bytes()).hexdigest()}` |" in page
+    train, heldout = rows(name)
+    assert f"| `{name}` | {len(train):,} | {len(heldout):,} |" in page
+
+
+def test_together_they_are_small_and_every_file_is_described() -> None:
+    files = set((bundled_folder() / "tasks").iterdir())
+    assert files == {path(name) for name in SETS}
+    assert sum(file.stat().st_size for file in files) <= 1_000_000
+
+
+def test_every_hypothesis_stands_with_all_three_labels() -> None:
+    for side in rows("entailment"):
+        labels = {(row["group"], row["hypothesis"]): Counter[str]() for row in side}
+        for row in side:
+            labels[row["group"], row["hypothesis"]][row["label"]] += 1
+        assert all(len(set(counts.values())) == 1 and len(counts) == 3 for counts in labels.values())
+
+
+@pytest.mark.parametrize("name", ["definitions", "next-paragraph"])
+def test_neither_the_longest_nor_the_shortest_choice_is_the_answer(name: str) -> None:
+    _, heldout = rows(name)
+    for pick in (max, min):
+        right = sum(row["choices"].index(pick(row["choices"], key=len)) == row["label"] for row in heldout)
+        assert right < 0.35 * len(heldout)
