@@ -22,7 +22,6 @@ import numpy as np
 from scipy.stats import spearmanr
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
-
 from task_rows import Row, overlap, stems
 
 Features = Callable[[Row], dict[str, float]]

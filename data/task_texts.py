@@ -13,7 +13,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from heapq import nlargest
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 from build import (
@@ -291,7 +291,7 @@ def next_paragraph(work: Path) -> Iterator[Unit]:
     for chapter in novels(work):
         blocks = chapter["text"].split("\n\n")[1:]
         title = chapter["title"]
-        for place, (before, after) in enumerate(zip(blocks, blocks[1:], strict=False)):
+        for place, (before, after) in enumerate(pairwise(blocks)):
             far = [b for i, b in enumerate(blocks) if abs(i - place - 0.5) > 1 and len(b.split()) >= 8]
             near_length = sorted(far, key=lambda b: (abs(len(opening(b)) - len(opening(after))), draw(before, b)))
             wrong = [opening(b) for b in shuffled(near_length[:6], before)[:3]]
