@@ -20,7 +20,7 @@ from pathlib import Path
 
 from build import BuildError, write
 from task_rows import Unit, apart, share
-from task_texts import RATED, debian_sections, next_paragraph, sentiment, verses
+from task_texts import RATED, debian_sections, next_paragraph, sentiment
 from task_words import definitions, entailment, gloss_similarity, topics
 
 MOST_ROWS = 24_000  # of a side of a whole set
@@ -39,7 +39,6 @@ RECIPES = {
     "entailment": Recipe(entailment, (2400, 600)),
     "definitions": Recipe(definitions, (2000, 500)),
     "gloss-similarity": Recipe(gloss_similarity, (2000, 500)),
-    "verses": Recipe(verses, (1200, 400)),
     "next-paragraph": Recipe(next_paragraph, (1000, 400)),
     "debian-sections": Recipe(debian_sections, None),
     **{name: Recipe(partial(sentiment, name), None) for name in RATED},

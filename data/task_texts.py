@@ -1,23 +1,18 @@
-"""Task sets from running text: rated sentences, package descriptions, verses in two translations, paragraphs."""
+"""Task sets from running text: rated sentences, package descriptions, paragraphs."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import re
-import struct
 import subprocess
 import sys
 import tarfile
-import zlib
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from heapq import nlargest
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from build import (
-    UNWANTED_SENSE,
     BuildError,
     Package,
     clean,
@@ -28,7 +23,7 @@ from build import (
     novels,
     split_name,
 )
-from task_rows import Unit, draw, overlap, shuffled, stems
+from task_rows import Unit, draw, shuffled
 
 VADER = Package(
     client="pip",
@@ -36,20 +31,6 @@ VADER = Package(
     version="3.3.2",
     file="vaderSentiment-3.3.2.tar.gz",
     sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
-)
-MODERN_BIBLE = Package(
-    client="apt",
-    name="sword-text-web",
-    version="426.0-1",
-    file="sword-text-web_426.0-1_all.deb",
-    sha256="930b23670b352f0829a306501de4bebb5e654a2df02cde2cbe86b802177868e1",
-)
-KING_JAMES = Package(
-    client="apt",
-    name="sword-text-kjv",
-    version="14.3-1",
-    file="sword-text-kjv_14.3-1_all.deb",
-    sha256="9f463f28ce665f6f528fc723179722bced880a4c5485f7a41bf742838315de57",
 )
 
 # ---------------------------------------------------------------------------
@@ -170,113 +151,6 @@ def update(folder: Path) -> None:
     )
     if result.returncode:
         raise BuildError(f"needed Debian's lists; `apt-get update` failed:\n{result.stderr.strip()[-800:]}")
-
-
-# ---------------------------------------------------------------------------
-# Verses in two translations
-# ---------------------------------------------------------------------------
-
-Verses = dict[tuple[str, str], list[str]]  # (book, chapter) -> its verses in order
-HELD_OUT_BOOKS = 4
-NEIGHBOURS = 12
-MARGIN = 0.1  # how far apart own and crossed wordings may be in shared words
-LONGER = 1.7  # how many times as long as the shortest of the four the longest may be
-ALIKE = 0.6  # verses of one translation that share more say the same thing
-
-
-def verses(work: Path) -> Iterator[Unit]:
-    """One verse in today's English and one in King James's: the same verse, or another of the book much like it.
-
-    A unit is two verses, each with its own old wording and with the other's, so that no verse alone tells the label;
-    only pairs of verses are taken whose crossed wordings share about as many words as their own.
-    """
-    modern, old = (sword(package, work) for package in (MODERN_BIBLE, KING_JAMES))
-    books: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for (book, chapter), lines in modern.items():
-        if lines and len(lines) == len(old.get((book, chapter), [])):
-            books[book] += zip(lines, old[book, chapter], strict=True)
-    for book, pairs in books.items():
-        pairs = [pair for pair in pairs if all(is_fit(text) for text in pair)]
-        used: set[tuple[str, str]] = set()
-        for pair, near in zip(pairs, neighbours(pairs), strict=True):
-            other = next((n for n in near if not used & {pair, n} and is_like(pair, n)), None)
-            if other:
-                used |= {pair, other}
-                yield crossed(pair, other, book)
-
-
-def is_fit(text: str) -> bool:
-    return 6 <= len(text.split()) <= 45 and not UNWANTED_SENSE.search(text)
-
-
-def is_like(pair: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Whether the crossed wordings look as much like each other as a verse's own do, yet the verses differ."""
-    own, across = overlap(*pair) + overlap(*other), overlap(pair[0], other[1]) + overlap(other[0], pair[1])
-    lengths = [len(text) for text in (*pair, *other)]
-    return (
-        abs(own - across) < 2 * MARGIN
-        and max(lengths) < LONGER * min(lengths)
-        and max(overlap(pair[0], other[0]), overlap(pair[1], other[1])) < ALIKE
-    )
-
-
-def crossed(pair: tuple[str, str], other: tuple[str, str], book: str) -> Unit:
-    split = split_name(held_out(book, HELD_OUT_BOOKS))
-    return [
-        {"first": first, "second": second, "label": label, "split": split, "source": "bible", "group": book}
-        for first, second, label in (
-            (*pair, "same"), (*other, "same"),
-            (pair[0], other[1], "different"), (other[0], pair[1], "different"),
-        )
-    ]  # fmt: skip
-
-
-def neighbours(pairs: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    """For each verse, the others of the book whose old wording shares most words with its new one."""
-    words = [stems(second) for _, second in pairs]
-    having: dict[str, list[int]] = defaultdict(list)
-    for place, own in enumerate(words):
-        for stem in sorted(own):
-            having[stem].append(place)
-    for place, (first, _) in enumerate(pairs):
-        own = stems(first)
-        met = Counter(chain.from_iterable(having[stem] for stem in sorted(own) if stem in having))
-        scores = ((n / (len(own) + len(words[i]) - n), -i) for i, n in met.items() if i != place)
-        yield [pairs[-i] for _, i in nlargest(NEIGHBOURS, scores)]
-
-
-def sword(package: Package, work: Path) -> Verses:
-    """The verses of a zText module: .bzs holds blocks, .bzv where each verse lies in a block, .bzz the blocks."""
-    files = {Path(n).name: body for n, body in members(fetch(package, work), lambda n: "/ztext/" in n).items()}
-    found: Verses = {}
-    for part in ("ot", "nt"):
-        place: tuple[str, str] | None = None
-        for markup in entries(*(files[f"{part}.{kind}"] for kind in ("bzs", "bzv", "bzz"))):
-            if heading := re.search(r'<chapter n="\d+" osisID="(\w+)\.(\d+)"', markup):
-                place = heading.group(1), heading.group(2)
-                found[place] = []
-            elif 'type="book"' in markup:
-                place = None
-            elif place and (text := verse(markup)):
-                found[place].append(text)
-    return found
-
-
-def entries(blocks: bytes, places: bytes, texts: bytes) -> Iterator[str]:
-    bodies = [
-        zlib.decompress(texts[start : start + size]) for start, size, _ in struct.iter_unpack("<III", blocks) if size
-    ]
-    for block, start, size in struct.iter_unpack("<IIH", places):
-        if size:
-            yield bodies[block][start : start + size].decode("utf-8")
-
-
-def verse(markup: str) -> str:
-    """The words alone: no notes, titles, references or marks of paragraphs."""
-    markup = re.sub(r"<(note|title)\b.*?</\1>", " ", markup, flags=re.DOTALL)
-    text = re.sub(r"<(?:lb?|lg|div|milestone)\b[^>]*>", " ", markup)
-    text = re.sub(r"<[^>]+>", "", text).replace("¶", " ").replace("&amp;", "&")
-    return " ".join(clean_english(text).split())
 
 
 # ---------------------------------------------------------------------------
