@@ -4,17 +4,29 @@ A field that is not known is refused by its name, and so is `!function`: what is
 another score than the file's author meant.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gptwright.foundations.errors import InputError, nearest
 
 OutputType = Literal["loglikelihood", "loglikelihood_rolling", "multiple_choice", "generate_until"]
 Text = str | list[str]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
 
 
 class _Fields(BaseModel):
@@ -36,16 +48,21 @@ class FewshotConfig(_Fields):
     samples: list[dict[str, Any]] | None = None
 
 
-class MetricConfig(_Fields):
-    """A figure, and what it does not look at. `aggregation` and `higher_is_better` are the metric's own."""
+class Blindness(_Fields):
+    """What a comparison of texts does not look at."""
+
+    ignore_case: bool = False
+    ignore_punctuation: bool = False
+    ignore_numbers: bool = False
+    regexes_to_ignore: list[Pattern] = []
+
+
+class MetricConfig(Blindness):
+    """A figure. How it is put together from the documents, and which way is better, are the metric's own."""
 
     metric: str
     aggregation: str | None = None
     higher_is_better: bool | None = None
-    ignore_case: bool = False
-    ignore_punctuation: bool = False
-    ignore_numbers: bool = False
-    regexes_to_ignore: list[str] = []
 
 
 class GenerationKwargs(_Fields):
@@ -57,16 +74,13 @@ class GenerationKwargs(_Fields):
     temperature: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
-class FilterStep(_Fields):
+class FilterStep(Blindness):
     """One change of an answer before it is compared."""
 
     function: Literal["take_first", "regex", "lowercase", "uppercase", "remove_whitespace", "multi_choice_regex"]
-    regex_pattern: str = r"#### (\-?[0-9\.\,]+)"
+    regex_pattern: Pattern = r"#### (\-?[0-9\.\,]+)"
     group_select: int = 0
     fallback: str = "[invalid]"
-    ignore_case: bool = False
-    ignore_punctuation: bool = False
-    regexes_to_ignore: list[str] = []
 
 
 class FilterPipeline(_Fields):
@@ -103,6 +117,7 @@ class TaskConfig(_Fields):
     generation_kwargs: GenerationKwargs = GenerationKwargs()
     filter_list: list[FilterPipeline] = []
     repeats: Annotated[int, Field(ge=1)] = 1
+    """answers a document; the first one counts, and only that is written"""
     should_decontaminate: bool = False
     doc_to_decontamination_query: str | None = None
     metadata: dict[str, Any] = {}
