@@ -4,8 +4,8 @@ What does not fit gives way in this order: examples that are longer than the con
 possible of the others from the front, then the beginning of the question. Each time it is counted.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from gptwright.evaluation.harness.requests import Encoder, Row
 from gptwright.evaluation.harness.scoring import metrics_of
@@ -41,7 +41,8 @@ class Questions:
     def of(self, item: Item, examples: Sequence[Item]) -> Question | None:
         """None where nothing can be scored, which is counted."""
         if self.task.output_type == "loglikelihood_rolling":
-            return self._checked(Question(item, item.targets[0], self._encoder.windows(item.targets[0])))
+            question = Question(item, item.targets[0], self._encoder.windows(item.targets[0]))
+            return checked(question, self._encoder.context, self.intake)
         texts = [example(each, self.task) for each in examples]
         fitting = [text for text in texts if len(self._encoder.ids(text)) <= self._encoder.context]
         if len(fitting) < len(texts):
@@ -50,7 +51,11 @@ class Questions:
         if len(kept) < len(fitting):
             self.intake.cut("with fewer examples, as the context holds no more", item.line.where)
         prompt = self._prompts(item, kept)[0]
-        return self._checked(Question(item, prompt, rows, self._alone(item), len(texts) - len(kept)))
+        question = Question(item, prompt, rows, self._alone(item), len(texts) - len(kept))
+        if self.task.output_type == "generate_until":
+            ids = rows[0].ids[-self._room :]
+            return _with_rows(question, [Row(ids, len(ids))], self.intake)
+        return checked(question, self._encoder.context, self.intake)
 
     def _fit(self, item: Item, examples: list[str]) -> tuple[list[str], list[Row]]:
         """Most examples, from the last one on, with which every row fits; if none does, the rows without examples."""
@@ -59,26 +64,6 @@ class Questions:
             examples = examples[1:]
             rows = self._rows(item, examples)
         return examples, rows
-
-    def _checked(self, question: Question) -> Question | None:
-        where = question.item.line.where
-        if not all(question.item.choices) or not question.rows:
-            self.intake.drop("with an empty choice or text", where)
-        elif self.task.output_type == "generate_until":
-            return self._cut(question, lambda row: Row(row.ids[-self._room :], min(row.start, self._room)))
-        elif not all(row.count for row in question.rows):
-            self.intake.drop("whose target has no token", where)
-        elif any(row.count > self._encoder.context for row in question.rows):
-            self.intake.drop("whose target is longer than the context", where)
-        else:
-            return self._cut(question, lambda row: row.cut(self._encoder.context))
-        return None
-
-    def _cut(self, question: Question, shorter: Callable[[Row], Row]) -> Question:
-        rows = [shorter(row) for row in question.rows]
-        if rows != list(question.rows):
-            self.intake.cut("at the beginning, as the context holds no more", question.item.line.where)
-        return Question(question.item, question.prompt, rows, question.unconditional, question.dropped)
 
     def _prompts(self, item: Item, examples: Sequence[str]) -> list[str]:
         before = item.description + "".join(examples)
@@ -103,6 +88,24 @@ class Questions:
             return [item.targets[0]]
         texts = item.targets if len(item.contexts) > 1 else item.choices
         return [self.task.target_delimiter + text for text in texts]
+
+
+def checked(question: Question, context: int, intake: Intake) -> Question | None:
+    """The question with rows that the context holds; None where nothing can be scored. `intake` counts both."""
+    where, counts = question.item.line.where, [row.count for row in (*question.rows, *question.unconditional)]
+    if not counts or not all(counts) or not all(question.item.choices):
+        intake.drop("without a token to score", where)
+    elif max(counts) > context:
+        intake.drop("whose target is longer than the context", where)
+    else:
+        return _with_rows(question, [row.cut(context) for row in question.rows], intake)
+    return None
+
+
+def _with_rows(question: Question, rows: Sequence[Row], intake: Intake) -> Question:
+    if list(rows) != list(question.rows):
+        intake.cut("at the beginning, as the context holds no more", question.item.line.where)
+    return replace(question, rows=rows)
 
 
 def example(item: Item, task: TaskConfig) -> str:

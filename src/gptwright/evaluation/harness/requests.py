@@ -61,17 +61,21 @@ class Encoder:
         """The row of a continuation after its context."""
         blanks = len(context) - len(context.rstrip())
         if not context:
-            ids = tuple(self._bare(continuation))
-            return Row(ids, 1) if ids[:1] == (self.prefix,) else Row((self.prefix, *ids), 1)
+            ids = self.begun(continuation)
+            return Row(ids[ids[:1] == ids[1:2] :], 1)
         before = self.ids(context[: len(context) - blanks])
         if not before:  # nothing but blanks
             return self.pair("", context + continuation)
         whole = self.ids(context + continuation)
         return Row(before + whole[len(before) :], len(before))
 
+    def begun(self, text: str) -> tuple[int, ...]:
+        """The ids of a text behind the one that an empty context is."""
+        return (self.prefix, *self._bare(text))
+
     def windows(self, text: str) -> list[Row]:
         """Rows that score every id of a text once, each with as much before it as the context holds."""
-        ids = (self.prefix, *self._bare(text))
+        ids = self.begun(text)
         ends = [min(first + self.context, len(ids)) for first in range(1, len(ids), self.context)]
         begins = [max(0, end - self.context - 1) for end in ends]
         return [Row(ids[begin:end], 1 + number * self.context - begin)

@@ -74,9 +74,9 @@ class Templates:
         return Item(line, description, contexts, readable, targets, right, targets[0])
 
     def _choices(self, line: Line) -> list[str]:
-        given: object = self.task.doc_to_choice
+        given: Any = self.task.doc_to_choice
         if isinstance(given, dict):
-            given = list(cast("dict[str, str]", given).values())
+            given = list(given.values())
         elif isinstance(given, str):
             given = self._field(given, line) if given in self.columns else _literal(self._render(given, line))
         if not isinstance(given, list) or not given:
@@ -128,7 +128,8 @@ class Templates:
 @lru_cache(maxsize=256)
 def _compiled(template: str) -> Template:
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["regex_replace"] = _regex_replace
+    filters: dict[str, Any] = environment.filters  # pyright: ignore[reportAssignmentType]
+    filters["regex_replace"] = _regex_replace
     return environment.from_string(template)
 
 
