@@ -7,7 +7,7 @@ another score than the file's author meant.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, cast
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -129,7 +129,7 @@ class TaskConfig(_Fields):
     """where the file lies"""
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _fits_together(self) -> "TaskConfig":
         if not (self.test_split or self.validation_split):
             raise ValueError("needs a test_split or a validation_split: documents to evaluate on")
         if self.output_type == "multiple_choice" and self.doc_to_choice is None:
