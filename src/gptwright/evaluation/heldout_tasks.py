@@ -1,7 +1,8 @@
-"""Twins of published tasks that need a download, made of any documents: the last word, and a word left out.
+"""Twins of published tasks that need a download, made of any documents: last words, words left out, scrambled words.
 
-They measure what LAMBADA (Paperno et al. 2016) and the Children's Book Test (Hill et al. 2015) measure, in text of the
-kind that a model trained here has read. A pure function of the documents, whose splits stay as they are.
+They measure what LAMBADA (Paperno et al. 2016), the Children's Book Test (Hill et al. 2015) and GPT-3's word tasks
+(Brown et al. 2020, §3.9.2) measure, in text of the kind that a model trained here has read. A pure function of the
+documents, whose splits stay as they are.
 """
 
 import re
@@ -43,6 +44,27 @@ def cloze_names(path: Path) -> Iterator[dict[str, Any]]:
 def cloze_nouns(path: Path) -> Iterator[dict[str, Any]]:
     """20 sentences, and one that lacks a common noun; ten nouns of the same text to choose from."""
     return _cloze(path, _NOUN)
+
+
+def scrambled_words(path: Path) -> Iterator[dict[str, Any]]:
+    """Words of at least five letters that head a document, in the five ways of GPT-3: `word` and a field for each way.
+
+    `cycle` begins elsewhere, `anagram1` and `anagram2` keep as many letters at both ends, `insertion` has a mark or a
+    space behind each letter, `reversed` runs backwards.
+    """
+    for document in read_objects(path):
+        word = str(document["title"])
+        if re.fullmatch(r"[a-z]{5,}", word) and len(set(word)) > 3:
+            shift = 1 + int(uniform_hash(word, 2) * (len(word) - 1))
+            marks = (" .!?,;/-"[int(uniform_hash(f"{word}{place}", 3) * 8)] for place in range(len(word)))
+            yield {"word": word, "split": document.get("split"), "cycle": word[shift:] + word[:shift],
+                   "anagram1": _anagram(word, 1), "anagram2": _anagram(word, 2), "reversed": word[::-1],
+                   "insertion": "".join(letter + mark for letter, mark in zip(word, marks, strict=True))}  # fmt: skip
+
+
+def _anagram(word: str, kept: int) -> str:
+    middle = sorted(range(kept, len(word) - kept), key=lambda place: uniform_hash(f"{word}{place}", kept))
+    return word[:kept] + "".join(word[place] for place in middle) + word[len(word) - kept :]
 
 
 def _cloze(path: Path, word: re.Pattern[str]) -> Iterator[dict[str, Any]]:

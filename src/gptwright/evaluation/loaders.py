@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from gptwright.evaluation.heldout_tasks import cloze_names, cloze_nouns, last_words
+from gptwright.evaluation.heldout_tasks import cloze_names, cloze_nouns, last_words, scrambled_words
 from gptwright.foundations.errors import InputError
 from gptwright.text.compression import open_compressed, read_lines
 from gptwright.text.jsonl import read_objects
@@ -214,4 +214,5 @@ LOADERS: Mapping[str, Callable[[Path], Iterator[Document]]] = {
     "coqa": coqa, "race": race, "piqa": piqa, "multirc": multirc, "record": record, "winograd": winograd,
     "parallel": parallel, "stories": stories, "analogies": analogies,
     "last_words": last_words, "cloze_names": cloze_names, "cloze_nouns": cloze_nouns,
+    "scrambled_words": scrambled_words,
 }  # fmt: skip
