@@ -16,7 +16,7 @@ from gptwright.evaluation.harness.filters import plain
 from gptwright.evaluation.harness.requests import Reading
 from gptwright.evaluation.harness.task_config import MetricConfig, OutputType, TaskConfig
 from gptwright.evaluation.harness.templates import Item
-from gptwright.evaluation.metrics import bootstrap, calibration_error, f1, matthews
+from gptwright.evaluation.metrics import bootstrap, calibration_error, f1, macro_f1, matthews
 from gptwright.evaluation.text_metrics import exact, rouge, rouge_l, token_f1
 from gptwright.evaluation.translation import bleu
 from gptwright.foundations.errors import InputError, nearest
@@ -162,6 +162,7 @@ METRICS: Mapping[OutputType, Mapping[str, Metric]] = {
         "exact_match": Metric(lambda item, outcome, how: float(any(outcome.readings[i].greedy for i in item.right)),
                               _share),
         "f1": Metric(_label, _figure(lambda truth, found: f1(truth, found, 1))),
+        "f1_macro": Metric(_label, _figure(macro_f1)),
         "mcc": Metric(_label, _figure(matthews)),
         "brier_score": Metric(_brier, intervals.mean, False),
         "calibration_error": Metric(_sure, _figure(calibration_error), False),

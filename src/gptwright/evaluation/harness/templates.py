@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-from jinja2 import StrictUndefined, Template, TemplateError, UndefinedError
+from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gptwright.evaluation.detokenizers import DETOKENIZERS
@@ -113,12 +113,9 @@ class Templates:
     def _render(self, template: str, line: Line) -> str:
         try:
             return _compiled(template).render(**line)
-        except UndefinedError as error:
-            raise InputError(f"the fields that a template of {self.task.task} names, in {line.where}", f"{error}",
-                             f"It has {', '.join(line)}. Mend the document or the template.") from error  # fmt: skip
-        except (TemplateError, TypeError, ValueError, LookupError) as error:  # a template is a program
-            raise InputError(f"a template of {self.task.task} that can be rendered for {line.where}", f"{error}",
-                             f"It reads {template[:80]!r}.") from error  # fmt: skip
+        except Exception as error:  # a template is a program: it may fail in any way
+            raise InputError(f"a template of {self.task.task} that fits {line.where}, which has {', '.join(line)}",
+                             f"{error}", f"It reads {template[:80]!r}: mend either.") from error  # fmt: skip
 
     def _read(self, text: object) -> str:
         """A text as the model is to read it."""
