@@ -10,7 +10,15 @@ from gptwright.evaluation.harness.templates import Item, Templates
 from gptwright.foundations.errors import InputError
 from gptwright.text.jsonl import Line
 
-DOCUMENT = {"q": "who", "label": 1, "word": "no", "many": ["a", "b"], "dict": {"text": ["x", "y"]}, "number": 12}
+DOCUMENT = {
+    "q": "who",
+    "label": 1,
+    "word": "no",
+    "many": ["a", "b"],
+    "dict": {"text": ["x", "y"]},
+    "number": 12,
+    "nobody": None,
+}
 
 
 def item(**fields: Any) -> Item:
@@ -59,6 +67,8 @@ def test_an_example_ends_with_its_answer() -> None:
         ({"doc_to_target": "{{q"}, "a template of t"),
         ({"doc_to_target": "{{q.__class__.__mro__}}"}, "line 1"),
         ({"doc_to_target": "{{1 // 0}}"}, "a template of t"),
+        ({"doc_to_target": "{{[]}}"}, "something that is right in line 1"),
+        ({"doc_to_target": "nobody"}, "something that is right in line 1"),
         ({"doc_to_target": "q", "detokenizer": "wikitexts"}, "Did you mean 'wikitext'"),
     ],
 )

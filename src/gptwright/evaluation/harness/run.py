@@ -1,7 +1,7 @@
 """Evaluates a model on a task: documents, examples, questions, what the model did, figures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ from gptwright.evaluation.harness.filters import filtered
 from gptwright.evaluation.harness.questions import Question, Questions
 from gptwright.evaluation.harness.requests import Encoder, read_rows
 from gptwright.evaluation.harness.scoring import METRICS, Outcome, metrics_of
-from gptwright.evaluation.harness.task_config import TaskConfig
+from gptwright.evaluation.harness.task_config import FilterPipeline, TaskConfig
 from gptwright.evaluation.harness.templates import Templates
 from gptwright.foundations.intake import Intake
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
 from gptwright.text.jsonl import Line
-from gptwright.training.evaluation import Evaluation
+from gptwright.training.evaluation import Estimate, Evaluation
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ def evaluate(
 
     Raises `InputError` for tasks and documents that do not fit each other, and when nothing is left to score.
     """
+    if task.output_type == "loglikelihood_rolling":
+        shots = replace(shots, count=0)  # a text stands by itself
     intake = Intake(f"evaluate: {task.task}, {shots.count}-shot")
     lines = read_documents(task, task.held_out, task_data)[:limit]
     pool = _pool(task, shots, task_data)
@@ -68,21 +70,29 @@ def outcomes(model: Model, task: TaskConfig, asked: Sequence[Question], answer: 
 def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequence[Outcome]) -> TaskResult:
     """Figures of a task and its documents; of each filter pipeline its own where there are several."""
     documents = [_document(number, *each) for number, each in enumerate(zip(asked, done, strict=True))]
-    estimates = {}
+    estimates: dict[str, Estimate] = {}
     for pipeline in task.filter_list or [None]:
         suffix = f",{pipeline.name}" if pipeline and len(task.filter_list) > 1 else ""
-        after = [Outcome(answer=filtered(outcome.answer, pipeline, question.item.choices)) if pipeline else outcome
-                 for question, outcome in zip(asked, done, strict=True)]  # fmt: skip
+        after = _after(pipeline, asked, done, documents, suffix) if pipeline else done
         for how in metrics_of(task):
             metric = METRICS[task.output_type][how.metric]
             values = [metric.of(question.item, outcome, how) for question, outcome in zip(asked, after, strict=True)]
             estimates[how.metric + suffix] = metric.together(values)
-            for document, outcome, value in zip(documents, after, values, strict=True):
+            for document, value in zip(documents, values, strict=True):
                 document["scores"][how.metric + suffix] = value
-                if pipeline:
-                    document[f"filtered{suffix}"] = outcome.answer
     lost = {"examples_dropped": float(sum(question.dropped for question in asked))}
     return TaskResult(task.task, shots, Evaluation(metrics=lost, estimates=estimates), documents)
+
+
+def _after(
+    pipeline: FilterPipeline, asked: Sequence[Question], done: Sequence[Outcome], documents: Sequence[dict[str, Any]],
+    suffix: str,
+) -> list[Outcome]:  # fmt: skip
+    """The answers as the filters leave them, which the documents note."""
+    answers = [filtered(outcome.answer, pipeline, each.item.choices) for each, outcome in zip(asked, done, strict=True)]
+    for document, answer in zip(documents, answers, strict=True):
+        document[f"filtered{suffix}"] = answer
+    return [Outcome(answer=answer) for answer in answers]
 
 
 def _pool(task: TaskConfig, shots: Shots, task_data: Path | None) -> list[Line]:

@@ -139,6 +139,11 @@ class TaskConfig(_Fields):
         return self
 
     @property
+    def tags(self) -> list[str]:
+        """Groups that it belongs to."""
+        return self.tag if isinstance(self.tag, list) else [self.tag]
+
+    @property
     def held_out(self) -> str:
         """The split that is evaluated."""
         return cast("str", self.test_split or self.validation_split)

@@ -22,13 +22,11 @@ def _meant(word: str) -> list[TaskConfig] | list[Core]:
         return [read_core(core)]
     if path.is_dir():
         return list(read_task_folder(path).values())
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if path.suffix in (".yaml", ".yml"):
         return [read_task(path)]
     ours = read_task_folder(TASK_FILES)
-    tagged = [task for task in ours.values() if word in (task.tag if isinstance(task.tag, list) else [task.tag])]
-    if word not in ours and not tagged:
-        tags = {tag for task in ours.values() for tag in (task.tag if isinstance(task.tag, list) else [task.tag])}
-        raise InputError(
-            "the name or tag of a task, or the path of its file", f"'{word}'", nearest(word, {*ours, *tags})
-        )
-    return [ours[word]] if word in ours else tagged
+    found = [ours[word]] if word in ours else [task for task in ours.values() if word in task.tags]
+    if not found:
+        names = {name for task in ours.values() for name in (task.task, *task.tags)}
+        raise InputError("the name or tag of a task, or the path of its file", f"'{word}'", nearest(word, names))
+    return found

@@ -37,7 +37,7 @@ class Item:
     right: Sequence[int] = ()
     """places of the right choices"""
     raw: str = ""
-    """the first target as the document has it, before any detokenizer"""
+    """a text to be read as a whole as the document has it, before any detokenizer"""
 
     @property
     def context(self) -> str:
@@ -56,22 +56,25 @@ class Templates:
 
     def item(self, line: Line) -> Item:
         """Raises `InputError` for a template that fails, a missing field, and a label that is none of the choices."""
-        task = self.task
-        text = self._value(task.doc_to_text, line)
-        target = self._value(task.doc_to_target, line)
-        if isinstance(target, str) and task.doc_to_target not in self.columns and _LIST.fullmatch(target):
-            target = _literal(target)
-        description = self._render(task.description, line)
-        choices = None if task.doc_to_choice is None else self._choices(line)
-        if choices is None:
-            raw = [str(each) for each in cast("list[object]", target)] if isinstance(target, list) else [str(target)]
+        text, target = self._value(self.task.doc_to_text, line), self._target(line)
+        description = self._render(self.task.description, line)
+        if self.task.doc_to_choice is None:
+            raw = [str(each) for each in _list(target)]
             return Item(line, description, [self._read(text)], [], [self._read(each) for each in raw], raw=raw[0])
-        several = isinstance(text, int)  # the choices are contexts, and one text follows each of them
-        right = [self._place(each, choices, line) for each in (_list(text) if several else _list(target))]
+        choices = self._choices(line)
         readable = [self._read(choice) for choice in choices]
-        contexts = readable if several else [self._read(text)]
-        targets = [self._read(target)] if several else [readable[place] for place in right]
-        return Item(line, description, contexts, readable, targets, right, targets[0])
+        if isinstance(text, int):  # the choices are contexts, and one text follows each of them
+            return Item(line, description, readable, readable, [self._read(target)], [self._place(text, choices, line)])
+        right = [self._place(each, choices, line) for each in _list(target)]
+        return Item(line, description, [self._read(text)], readable, [readable[place] for place in right], right)
+
+    def _target(self, line: Line) -> object:
+        target = self._value(self.task.doc_to_target, line)
+        if isinstance(target, str) and self.task.doc_to_target not in self.columns and _LIST.fullmatch(target):
+            target = _literal(target)
+        if target is None or target == []:
+            raise InputError(f"something that is right in {line.where}", f"{target!r}", "Mend or delete the document.")
+        return target
 
     def _choices(self, line: Line) -> list[str]:
         given: Any = self.task.doc_to_choice
