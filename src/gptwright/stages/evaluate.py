@@ -4,8 +4,8 @@ import re
 from dataclasses import asdict
 
 from gptwright.configs.evaluate import Evaluate
-from gptwright.evaluation.harness.core import Core, evaluate_core
 from gptwright.evaluation.harness.fewshot import Shots
+from gptwright.evaluation.harness.nanochat_core import Core, evaluate_core
 from gptwright.evaluation.harness.run import TaskResult, evaluate
 from gptwright.evaluation.harness.table import table
 from gptwright.evaluation.harness.task_config import TaskConfig

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gptwright.evaluation.harness.core import Core, is_core, read_core
+from gptwright.evaluation.harness.nanochat_core import Core, is_core, read_core
 from gptwright.evaluation.harness.task_config import TaskConfig, read_task, read_task_folder
 from gptwright.foundations.errors import InputError, nearest
 
