@@ -6,8 +6,6 @@ from gptwright.foundations.errors import ArtifactError, InputError, nearest
 
 WORD = "bundled"
 TEXTS = ("novels", "plays", "wordnet", "verse")
-CONVERSATIONS = "conversations.jsonl.xz"
-TRANSLATION = "translation.jsonl.xz"
 
 # An installed wheel carries the data inside the package; a checkout has it beside src/.
 PLACES = (Path(__file__).parents[1] / "data", Path(__file__).parents[3] / "data")
@@ -22,7 +20,7 @@ def bundled_folder() -> Path:
 
 
 def bundled_file(name: str) -> Path:
-    """A file of the bundled corpus, such as `CONVERSATIONS`. Raises `ArtifactError` when it is missing."""
+    """A file of the bundled corpus, such as conversations.jsonl.xz. Raises `ArtifactError` when it is missing."""
     path = bundled_folder() / name
     if not path.is_file():
         raise ArtifactError(f"the bundled file {path}", "nothing there", "Install gptwright again.")

@@ -46,7 +46,7 @@ def evaluate(
     asked = [questions.of(templates.item(line), examples.of(line)) for line in lines]
     found = [question for question in asked if question]
     intake.require(found, f"documents of {task.task} that can be scored", "Mend the task or its documents.")
-    intake.tell(f"{len(found):,} documents, seed {shots.seed}{_duplicates(task, lines, pool)}")
+    intake.report(f"{len(found):,} documents, seed {shots.seed}{_duplicates(task, lines, pool)}")
     return result(task, shots.count, found, outcomes(model, task, found, questions.answer, shots.seed))
 
 
