@@ -11,6 +11,7 @@ import argparse
 import json
 import lzma
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -75,7 +76,7 @@ def main() -> None:
     names = list(RULES)
     train = [page(names[number % len(names)], number, "train") for number in range(TRAIN)]
     heldout = {name: [page(name, number, "heldout") for number in range(HELDOUT)] for name in names}
-    write(out / "incontext.jsonl.xz", train + sum(heldout.values(), []), "text", "title", "source", "split")
+    write(out / "incontext.jsonl.xz", [*train, *chain(*heldout.values())], "text", "title", "source", "split")
     for name, pages in heldout.items():
         write(out / "tasks" / f"incontext_{name}.jsonl.xz", pages, "examples", "x", "y", "split")
 
