@@ -49,3 +49,10 @@ def test_an_untrained_network_has_about_what_chance_gives() -> None:
 def test_equal_seeds_give_equal_scores_and_short_contexts_are_kept_to() -> None:
     network = build(GPT2Config(vocab=12, context=20, width=16, heads=2, layers=1), seed=1)
     assert torch.equal(induction_scores(network), induction_scores(network))
+
+
+def test_tokens_are_drawn_from_those_given() -> None:
+    network = build(CONFIG, seed=1)
+    everything = induction_scores(network, range(CONFIG.vocab), length=8)
+    assert torch.equal(everything, induction_scores(network, length=8))
+    assert not torch.equal(everything, induction_scores(network, [3, 1, 4, 1, 5, 9, 2, 6], length=8))
