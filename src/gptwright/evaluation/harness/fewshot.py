@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from gptwright.evaluation.harness.templates import Item, Templates
 from gptwright.foundations.errors import InputError
@@ -22,6 +22,7 @@ class Shots:
     """whether the examples' answers are drawn at random: what is gained by such examples, answers do not explain"""
 
 
+@runtime_checkable
 class Examples(Protocol):
     """The examples for each document, never the document itself."""
 
