@@ -81,13 +81,14 @@ def tiny() -> Any:
     import torch
 
     from gptwright.models.gpt2 import GPT2, GPT2Config
+    from gptwright.pipelines.generation_config import GenerationConfig
     from gptwright.pipelines.model import Model
     from gptwright.tokenizers import bytelevel
 
     torch.manual_seed(0)
     tokenizer = bytelevel.train(["the cat sat on the mat and the dog ran to the sea " * 3], 280)
     network = GPT2(GPT2Config(vocab=tokenizer.vocab, context=512, width=384, heads=6, layers=6)).requires_grad_(False)
-    return Model(network, tokenizer, "fake", Sampling(temperature=1.0))
+    return Model(network, tokenizer, "fake", GenerationConfig.of(Sampling(temperature=1.0)))
 
 
 def serve(told: Connection, pace: float | None) -> None:

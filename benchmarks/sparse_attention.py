@@ -24,12 +24,12 @@ from typing import Any
 
 import psutil
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gptwright.layers.attend import attend
 from gptwright.layers.dense import masked
 from gptwright.layers.masks import CAUSAL, Banded, PositionMask, Strided
-from gptwright.models.gpt2 import Block
+from gptwright.models.gpt2 import GPT2, GPT2Config
 
 HEADS, HEAD = 12, 64
 PATTERNS = ("dense", "banded 128", "banded 256", "strided √n")
@@ -70,7 +70,8 @@ def stack(point: dict[str, Any], device: str) -> tuple[Callable[[], object], Cal
     """Four GPT blocks of width 768: layers 2 and 4 with the pattern, 1 and 3 dense."""
     dtype, sparse = getattr(torch, point["format"]), mask_of(point["pattern"].split(", ")[1], point["length"])
     torch.manual_seed(0)
-    blocks = nn.ModuleList(Block(HEADS * HEAD, HEADS) for _ in range(4)).to(device, dtype)
+    sizes = GPT2Config(vocab=1, context=1, width=HEADS * HEAD, heads=HEADS, layers=4)
+    blocks = GPT2(sizes).blocks.to(device, dtype)
     x = torch.randn(1, point["length"], HEADS * HEAD, device=device).to(dtype)
 
     def forward() -> Tensor:

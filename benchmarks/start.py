@@ -4,37 +4,36 @@ python benchmarks/start.py [--minutes 5] [--seeds 1 2 3] [--out runs/figures]
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+from gptwright.reporting.checks.answers import FORMS
+from gptwright.reporting.collect import collect
+from gptwright.reporting.lineage import CONTROL
 
 
-def figures(run: Path, seconds: float) -> dict[str, float]:
+def metrics(folder: Path, seconds: float) -> dict[str, float]:
     """What a finished run measured about itself."""
-
-    def read(stage: str, name: str) -> Any:
-        return json.loads((next(run.glob(f"*-{stage}")) / name).read_text())
-
-    sft, ppo = read("sft", "evaluation.json"), read("ppo", "evaluation.json")
+    run = collect(folder)
+    sft, ppo = run.evaluations("sft"), run.evaluations("ppo")
+    pretrain, wins = run.stage("pretrain"), ppo["comparison"].estimates["win_rate"]
+    pairs = {role: run.evaluations(role)["after"].estimates["pair_accuracy"].value for role in ("reward", CONTROL)}
+    assert pretrain and run.peak_memory_gb
     return {
         "wall seconds": seconds,
-        "peak memory, GiB": max(json.loads(p.read_text())["peak_memory_gb"] for p in run.glob("*/stage.json")),
-        "pretrain tokens/s": read("pretrain", "stage.json")["figures"]["tokens"]
-        / read("pretrain", "stage.json")["seconds"],
-        "exact, untrained %": 100 * sft["untrained"]["exact_answers"]["held-out form"]["value"],
-        "exact, pretrained %": 100 * sft["pretrained"]["exact_answers"]["held-out form"]["value"],
-        "exact, sft %": 100 * sft["sft"]["exact_answers"]["held-out form"]["value"],
-        "exact, ppo %": 100 * ppo["models"]["ppo"]["exact_answers"]["held-out form"]["value"],
-        "sft: nats rise": sft["sft"]["heldout_nats"] - sft["pretrained"]["heldout_nats"],
-        "reward pairs %": 100 * read("reward", "evaluation.json")["after"]["value"],
-        "control pairs %": 100 * read("reward-control", "evaluation.json")["after"]["value"],
-        "ppo wins %": 100 * ppo["win_rate"]["value"],
-        "ppo wins, low %": 100 * ppo["win_rate"]["low"],
-        "ppo KL, nats": ppo["kl_nats"],
-        "ppo: nats rise": ppo["models"]["ppo"]["heldout_nats"] - ppo["models"]["sft"]["heldout_nats"],
+        "peak memory, GiB": run.peak_memory_gb,
+        "pretrain tokens/s": pretrain.metrics["tokens"] / pretrain.seconds,
+        **{f"exact, {name} %": 100 * sft[name].estimates[FORMS].value for name in sft},
+        "exact, ppo %": 100 * ppo["ppo"].estimates[FORMS].value,
+        "sft: nats rise": sft["sft"].metrics["heldout_nats"] - sft["pretrained"].metrics["heldout_nats"],
+        "reward pairs %": 100 * pairs["reward"],
+        "control pairs %": 100 * pairs[CONTROL],
+        "ppo wins %": 100 * wins.value,
+        "ppo wins, low %": 100 * wins.low,
+        "ppo KL, nats": ppo["comparison"].metrics["kl_nats"],
+        "ppo: nats rise": ppo["ppo"].metrics["heldout_nats"] - ppo["sft"].metrics["heldout_nats"],
     }
 
 

@@ -29,7 +29,8 @@ import torch
 from gptwright.foundations.device import fast_dtype, use_threads
 from gptwright.kernels.library import reason
 from gptwright.models.catalogue import build
-from gptwright.models.gpt2 import FAMILY, GPT2Config
+from gptwright.models.formats.huggingface import mapping_of
+from gptwright.models.gpt2 import GPT2Config
 from gptwright.objectives.language import next_token_loss
 from gptwright.text.bundled import bundled_text
 from gptwright.training.adamw import AdamW
@@ -75,10 +76,11 @@ def ours(config: GPT2Config, *, compiled: bool) -> Step:
 
 def weights(config: GPT2Config, *, transposed: bool) -> dict[str, torch.Tensor]:
     """Our fresh weights under the names that both peers use."""
+    mapping = mapping_of(config)
     named: dict[str, torch.Tensor] = {}
     for ours, tensor in build(config, seed=1).state_dict().items():
-        (name,) = FAMILY.folder.theirs(ours)
-        named[name] = tensor.T if transposed and name.endswith(FAMILY.folder.transposed) else tensor
+        (name,) = mapping.theirs(ours)
+        named[name] = tensor.T if transposed and name.endswith(mapping.transposed) else tensor
     return named | {"lm_head.weight": named["transformer.wte.weight"]}
 
 

@@ -73,7 +73,7 @@ def test_what_teaches_nothing_is_dropped_with_its_reason(
     talks = [talk(1, user), talk(2, user, ran), talk(3, user, blank), talk(4, long, ran), talk(5, user, ran, long, ran)]
     found = demonstrations(talks, tokenizer, 24, intake)
     assert [shown.ids for shown in found] == [Demonstration.of([user, ran], tokenizer, 24).ids] * 2
-    intake.tell("2 conversations")
+    intake.report("2 conversations")
     assert capsys.readouterr().err == (
         "sft: 2 conversations; 3 dropped (2 without an answer, the first on line 1 of t.jsonl; 1 whose first answer "
         "does not end within 24 tokens, the first on line 4 of t.jsonl); 1 cut (1 before an answer that does not end "

@@ -58,7 +58,7 @@ def task() -> Reinforce:
 
     policy, sampling = tiny(), Sampling(temperature=1.0, max_tokens=3)
     worker = RolloutWorker(engine=Engine(policy, [END]), sampling=sampling, pad=1, seed=1)
-    rollouts = ScoredRollouts(worker=worker, prompts=[PROMPT], episodes=64, reward=reward, reference=tiny())
+    rollouts = ScoredRollouts(worker=worker, prompts=[PROMPT], episodes=24, reward=reward, reference=tiny())
     return Reinforce(policy, rollouts)
 
 

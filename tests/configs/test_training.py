@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gptwright.alignment import rule_labeller
 from gptwright.configs.pretrain import OPTIMIZERS, SHORTEST_PAIR, Pretrain
-from gptwright.configs.rank import RULES
 from gptwright.configs.reward import Reward
 from gptwright.configs.sft import SFT
 from gptwright.configs.training import SupervisedOptions, TrainingOptions
@@ -46,7 +44,6 @@ def test_other_formats_are_refused(dtype: str) -> None:
 
 def test_what_is_written_twice_so_that_no_torch_is_needed_agrees() -> None:
     assert set(OPTIMIZERS) == set(optimizers.OPTIMIZERS)
-    assert set(RULES) == set(rule_labeller.RULES)
     assert SHORTEST_PAIR == SHORTEST
 
 

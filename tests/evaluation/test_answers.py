@@ -11,7 +11,6 @@ from gptwright.foundations.intake import Intake
 from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.model import Model
-from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat_templates.chat import prompt_ids
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -31,7 +30,12 @@ def line(question: str, answer: str, kind: str) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": question}], "answer": answer, "kind": kind}
 
 
-def test_a_reply_must_be_the_sentence_spaces_aside(network: GPT2, tokenizer: Tokenizer) -> None:
+def written(path: Path, *lines: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(item) + "\n" for item in lines))
+    return path
+
+
+def test_a_reply_must_be_the_sentence_spaces_aside(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> None:
     model = Scripted(network, tokenizer, "scripted")
     model.replies = ("A  cat\nsat.", "a cat sat.", "A cat sat. Yes.", "yes")
     lines = [
@@ -40,7 +44,7 @@ def test_a_reply_must_be_the_sentence_spaces_aside(network: GPT2, tokenizer: Tok
         line("q3", "A cat sat.", "b"),
         line("q4", "yes", "a"),
     ]
-    questions = read_questions(lines)
+    questions = read_questions(written(tmp_path / "q.jsonl", *lines))
     found = exact_answers(model, questions)
     assert {kind: (e.value, e.count) for kind, e in found.items()} == {"a": (1.0, 1), "b": (1 / 3, 3)}
     assert list(found) == ["a", "b"]
@@ -54,13 +58,13 @@ def test_no_questions_have_no_figures(network: GPT2, tokenizer: Tokenizer) -> No
 @pytest.mark.parametrize(
     ("item", "said"),
     [
-        ({"answer": "x"}, "a list of messages in question 2"),
-        ({"messages": [{"role": "user", "content": "q"}]}, "question 2"),
+        ({"answer": "x"}, "a list of messages in line 2 of"),
+        ({"messages": [{"role": "user", "content": "q"}]}, "line 2 of"),
     ],
 )
-def test_what_a_question_lacks_is_named(item: dict[str, Any], said: str) -> None:
+def test_what_a_question_lacks_is_named(item: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=said):
-        read_questions([line("q", "a", ""), item])
+        read_questions(written(tmp_path / "q.jsonl", line("q", "a", ""), item))
 
 
 @pytest.mark.parametrize(
@@ -75,11 +79,11 @@ def test_questions_that_cannot_be_asked(item: dict[str, Any], tmp_path: Path) ->
     path = tmp_path / "q.jsonl"
     path.write_text("\n" + json.dumps(item))
     with pytest.raises(InputError, match=r"line 2 of .*q\.jsonl"):
-        read_questions(read_objects(path))
+        read_questions(path)
 
 
-def test_null_is_no_kind(network: GPT2, tokenizer: Tokenizer) -> None:
-    assert read_questions([{"prompt": "q", "answer": "a", "kind": None}])[0].kind == ""
+def test_null_is_no_kind(tmp_path: Path) -> None:
+    assert read_questions(written(tmp_path / "q.jsonl", {"prompt": "q", "answer": "a", "kind": None}))[0].kind == ""
 
 
 def test_questions_that_do_not_fit_are_named_counted_and_passed_over(
@@ -89,8 +93,7 @@ def test_questions_that_do_not_fit_are_named_counted_and_passed_over(
     room = model.context - len(prompt_ids([{"role": "user", "content": "q"}], tokenizer)) - 1
     answers = ["cat", "x" * room, "x" * (room + 1)]
     assert [len(tokenizer.encode(a)) for a in answers[1:]] == [room, room + 1]
-    path = tmp_path / "q.jsonl"
-    path.write_text("".join(json.dumps({"prompt": "q", "answer": a}) + "\n" for a in answers))
+    path = written(tmp_path / "q.jsonl", *({"prompt": "q", "answer": a} for a in answers))
     found = open_questions(path, model, Intake("sft"))
     assert [question.answer for question in found] == answers[:2]
     assert (
@@ -104,7 +107,9 @@ def test_questions_that_do_not_fit_are_named_counted_and_passed_over(
     assert open_questions(None, model, Intake("sft")) == []
 
 
-def test_no_answer_is_cut_that_is_as_long_as_the_one_expected(network: GPT2, tokenizer: Tokenizer) -> None:
+def test_no_answer_is_cut_that_is_as_long_as_the_one_expected(
+    network: GPT2, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
     class Noted(Scripted):
         def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
             self.most = sampling.max_tokens
@@ -112,5 +117,6 @@ def test_no_answer_is_cut_that_is_as_long_as_the_one_expected(network: GPT2, tok
 
     model = Noted(network, tokenizer, "noted")
     model.replies = ("x" * 50,)
-    assert exact_answers(model, read_questions([line("q", "x" * 50, "k")]))["k"].value == 1
+    questions = read_questions(written(tmp_path / "q.jsonl", line("q", "x" * 50, "k")))
+    assert exact_answers(model, questions)["k"].value == 1
     assert model.most == 51

@@ -6,13 +6,13 @@ from gptwright.foundations.intake import Intake
 
 def test_every_stage_says_it_in_the_same_words(capsys: pytest.CaptureFixture[str]) -> None:
     intake = Intake("ppo")
-    intake.tell("5 prompts")
+    intake.report("5 prompts")
     for place in (3, 9, 12):
         intake.drop("too long", f"line {place} of a.jsonl")
     intake.drop("held out too", count=1_200)
     intake.drop("never", count=0)
     intake.cut("at the end", "line 2 of a.jsonl")
-    intake.tell("5 prompts")
+    intake.report("5 prompts")
     assert capsys.readouterr().err.splitlines() == [
         "ppo: 5 prompts",
         "ppo: 5 prompts; 1,203 dropped (1,200 held out too; 3 too long, the first on line 3 of a.jsonl); "

@@ -8,7 +8,14 @@ import pytest
 from gptwright.configs.verbs import VERBS
 from gptwright.foundations.errors import ConfigError, UsageError
 from gptwright.foundations.metrics import read_metrics
-from gptwright.foundations.renamed import METRICS, OPTIONS, VALUES, refuse_old_options, rename_options
+from gptwright.foundations.renamed import (
+    METRICS,
+    OPTIONS,
+    VALUES,
+    refuse_old_options,
+    rename_evaluations,
+    rename_options,
+)
 from gptwright.foundations.runs import finished_stage, open_stage
 from gptwright.foundations.settings import settings
 from gptwright.recipes.read import read_recipe
@@ -97,3 +104,24 @@ def test_a_finished_folder_is_read(tmp_path: Path) -> None:
 
 def test_old_values_are_none_of_the_new() -> None:
     assert all(new not in values for values in VALUES.values() for new in values.values())
+
+
+def test_an_evaluation_of_before_is_read_as_one_of_now() -> None:
+    share = {"value": 0.5, "low": 0.4, "high": 0.6, "count": 96}
+    model = {"heldout_nats": 3.9, "rule_score": -5, "exact_answers": {"known": share, "half": {"value": 0.5}}}
+    new = {"metrics": {"heldout_nats": 3.9, "judge_score": -5}, "estimates": {"known": share}, "samples": [],
+           "notes": {}}  # fmt: skip
+    assert rename_evaluations({"sft": model}) == {"sft": new}
+    assert rename_evaluations({"after": share})["after"]["estimates"] == {"pair_accuracy": share}
+    ppo = {"win_rate": share, "kl_nats": 2.0, "rule": "plain-words", "prompts": ["Who?"],
+           "models": {"sft": model, "ppo": model | {"examples": ["a", 1]}}}  # fmt: skip
+    comparison = {"metrics": {"kl_nats": 2.0}, "estimates": {"win_rate": share}, "samples": ["Who?"],
+                  "notes": {"rule": "plain-words"}}  # fmt: skip
+    found = rename_evaluations(ppo)
+    assert found == {"sft": new, "ppo": new | {"samples": ["a", "1"]}, "comparison": comparison}
+    assert rename_evaluations(found) == found
+
+
+@pytest.mark.parametrize("found", [None, 3, ["not", "a", "table"], {}])
+def test_what_is_no_evaluation_counts_as_absent(found: object) -> None:
+    assert rename_evaluations(found) == {}

@@ -132,12 +132,10 @@ def test_the_seed_chooses_the_text_whatever_else_is_written(network: GPT2, draft
     requests = [together.submit(prompt, sampling, seed=i) for i, prompt in enumerate(PROMPTS)]
     together.run(requests)
     for i, (prompt, request) in enumerate(zip(PROMPTS, requests, strict=True)):
-        alone = engine(network).submit
-        other = Engine(network)
-        again = other.submit(prompt, sampling, seed=i)
-        other.run([again])
+        alone = Engine(network)
+        again = alone.submit(prompt, sampling, seed=i)
+        alone.run([again])
         assert again.answer == request.answer
-        del alone
     first, second = (
         answers(Engine(network).generate(PROMPTS, Sampling(temperature=1.0, seed=seed))) for seed in (7, 8)
     )

@@ -13,8 +13,12 @@ from gptwright.kernels import library as kernels
 
 @pytest.fixture
 def anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """An empty cache, and nothing loaded."""
+    """An empty cache, nothing loaded, and a compiler that spends no time on making the kernels fast."""
+    quick = tmp_path / "g++"
+    quick.write_text('#!/bin/sh\nexec g++ "$@" -O0\n')
+    quick.chmod(0o755)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("CXX", str(quick))
     monkeypatch.delenv("GPTWRIGHT_KERNELS", raising=False)
     kernels._load.cache_clear()  # pyright: ignore[reportPrivateUsage]
     yield tmp_path / "gptwright"

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tests.models.test_family import new_cache
 from torch import nn
 
+from gptwright.layers.cache import positions_of
 from gptwright.layers.masks import Documents
 from gptwright.models.catalogue import FAMILIES
 from gptwright.models.family import Family
@@ -118,12 +119,12 @@ def test_the_output_matrix_is_the_embedding_or_one_of_its_own() -> None:
 def test_positions_begin_where_the_cache_ends() -> None:
     model = GPT2(GPT2Config(vocab=20, context=8, width=8, heads=2, layers=1))
     ids = torch.zeros(2, 3, dtype=torch.long)
-    assert model.positions_of(ids, None).tolist() == [[0, 1, 2]]
+    assert positions_of(ids, None, 8).tolist() == [[0, 1, 2]]
     cache = new_cache(model, 2, 8)
     cache.advance(torch.tensor([1, 4]))
-    assert model.positions_of(ids, cache).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert positions_of(ids, cache, 8).tolist() == [[1, 2, 3], [4, 5, 6]]
     with pytest.raises(IndexError):
-        model.positions_of(torch.zeros(1, 9, dtype=torch.long), None)
+        positions_of(torch.zeros(1, 9, dtype=torch.long), None, 8)
 
 
 DECODERS = [family for family in FAMILIES.values() if family.kind == "decoder"]

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import HEADS, Classifier, RewardModel, ScalarHead, with_head
+from gptwright.models.heads import Classifier, RewardModel, ScalarHead, with_head
 
 
 def test_a_new_head_is_indifferent() -> None:
@@ -38,6 +38,6 @@ def test_classes_are_read_at_the_last_real_token(network: GPT2) -> None:
 
 
 def test_the_labels_say_which_model_it_is(network: GPT2) -> None:
-    for labels, kind in ((("reward",), "reward"), (("toxic",), "reward"), (("no", "yes"), "classifier")):
+    for labels, kind in ((("reward",), RewardModel), (("toxic",), RewardModel), (("no", "yes"), Classifier)):
         model = with_head(network, labels)
-        assert type(model) is HEADS[kind] and model.labels == labels
+        assert type(model) is kind and model.labels == labels

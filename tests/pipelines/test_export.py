@@ -15,6 +15,7 @@ from gptwright.models.decoder import Decoder
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.llama import Llama, LlamaConfig
 from gptwright.pipelines.export import export, export_gguf
+from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
 from gptwright.tokenizers.special_tokens import END_OF_TEXT, END_OF_TURN
@@ -33,7 +34,7 @@ TALKS: list[list[Message]] = [
 
 @pytest.fixture
 def folder(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> Path:
-    export(network, tokenizer, tmp_path / "model", Sampling(temperature=0, max_tokens=25))
+    export(network, tokenizer, tmp_path / "model", GenerationConfig.of(Sampling(temperature=0, max_tokens=25)))
     return tmp_path / "model"
 
 
@@ -70,7 +71,7 @@ def test_greedy_text_is_the_same_token_for_token(folder: Path, tokenizer: Tokeni
 def test_defaults_are_read_by_us_and_by_transformers(
     network: GPT2, tokenizer: Tokenizer, tmp_path: Path, sampling: Sampling
 ) -> None:
-    export(network, tokenizer, tmp_path / "model", sampling)
+    export(network, tokenizer, tmp_path / "model", GenerationConfig.of(sampling))
     assert load(tmp_path / "model").sampling == sampling
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "model")
     found, _ = model._prepare_generation_config(None)
@@ -86,8 +87,8 @@ def test_defaults_are_read_by_us_and_by_transformers(
 def test_a_base_model_ends_with_the_text_and_a_chat_model_with_the_turn(
     network: GPT2, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
-    for name, sampling, end in (("base", None, END_OF_TEXT), ("chat", Sampling(), END_OF_TURN)):
-        export(network, tokenizer, tmp_path / name, sampling)
+    for name, defaults, end in (("base", UNSAID, END_OF_TEXT), ("chat", GenerationConfig.of(Sampling()), END_OF_TURN)):
+        export(network, tokenizer, tmp_path / name, defaults)
         config = transformers.AutoConfig.from_pretrained(tmp_path / name)
         assert config.eos_token_id == tokenizer.special_id(end)
 

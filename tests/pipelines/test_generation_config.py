@@ -15,7 +15,7 @@ from gptwright.models.formats.huggingface import write_model
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.llama import Llama, LlamaConfig
 from gptwright.pipelines.export import export
-from gptwright.pipelines.generation_config import read_generation_config, to_fields
+from gptwright.pipelines.generation_config import GenerationConfig, read_generation_config, to_fields
 from gptwright.pipelines.load import load
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -136,7 +136,7 @@ def test_settings_of_ours_are_said_in_full() -> None:
 
 def test_a_word_that_ends_a_text_ends_it_and_stays_a_word(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> None:
     """A config.json of another tool names an id of the ordinary vocabulary."""
-    export(network, tokenizer, tmp_path / "model", Sampling(temperature=0))
+    export(network, tokenizer, tmp_path / "model", GenerationConfig.of(Sampling(temperature=0)))
     (tmp_path / "model/manifest.json").unlink()
     model: Any = load(tmp_path / "model")
     text = model.tokenizer.encode("the cat")

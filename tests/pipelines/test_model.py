@@ -18,6 +18,7 @@ from gptwright.models.formats.huggingface import write_model
 from gptwright.models.gpt2 import GPT2
 from gptwright.models.heads import RewardModel
 from gptwright.pipelines.export import export
+from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.pipelines.model import Model
 from gptwright.tokenizers import bytefallback
@@ -30,7 +31,7 @@ CHAT: list[Message] = [{"role": "user", "content": "the cat"}]
 
 @pytest.fixture
 def model(network: GPT2, tokenizer: Tokenizer) -> Model:
-    return Model(network, tokenizer, "tiny", Sampling(temperature=0.5, max_tokens=9))
+    return Model(network, tokenizer, "tiny", GenerationConfig.of(Sampling(temperature=0.5, max_tokens=9)))
 
 
 class Script(Engine):
@@ -166,7 +167,8 @@ def test_logits_are_raw_scores_of_a_text_within_the_context(model: Model, networ
 
 def test_a_stage_folder_and_its_model_folder_are_the_same_model(model: Model, tmp_path: Path) -> None:
     folder = open_stage(tmp_path / "sft", "sft", {}, {})
-    export(model.network, model.tokenizer, folder / "model", Sampling(temperature=0.2, top_k=5, max_tokens=33))
+    defaults = GenerationConfig.of(Sampling(temperature=0.2, top_k=5, max_tokens=33))
+    export(model.network, model.tokenizer, folder / "model", defaults)
     with pytest.raises(ArtifactError, match="one that was stopped"):
         load(tmp_path / "sft")
     folder.finish({})
@@ -195,7 +197,7 @@ def test_what_cannot_be_loaded_is_said(model: Model, tmp_path: Path) -> None:
 
 def test_a_draft_model_changes_no_text(network: GPT2, tokenizer: Tokenizer) -> None:
     def text(draft: Model | None) -> str:
-        model = Model(network, tokenizer, "tiny", Sampling(temperature=0.9, max_tokens=20, seed=3))
+        model = Model(network, tokenizer, "tiny", GenerationConfig.of(Sampling(temperature=0.9, max_tokens=20, seed=3)))
         if draft:
             model.use_draft(draft)
             assert isinstance(model.engine.proposer, DraftModel)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,10 @@ def estimate(value: float, count: int = 100, reach: float = 0.05) -> dict[str, f
     return {"value": value, "low": max(value - reach, 0.0), "high": min(value + reach, 1.0), "count": count}
 
 
-def scores(nats: float, form: float, **more: Any) -> dict[str, Any]:
-    exact = {"held-out form": estimate(form), "held-out fact": estimate(0.0)}
-    return {"heldout_nats": nats, "heldout_bits_per_byte": nats / 2, "exact_answers": exact, **more}
+def evaluation(nats: float, form: float, samples: Sequence[str] = (), **metrics: float) -> dict[str, Any]:
+    metrics = {"heldout_nats": nats, "heldout_bits_per_byte": nats / 2, **metrics}
+    estimates = {"held-out form": estimate(form), "held-out fact": estimate(0.0)}
+    return {"metrics": metrics, "estimates": estimates, "samples": samples}
 
 
 def write_stage(folder: Path, verb: str, *, seconds: float = 1.0, complete: bool = True, **parts: Any) -> Path:
@@ -111,14 +112,15 @@ def _text_stages(path: Path) -> None:
 
 def _answer_stages(path: Path) -> None:
     lines = [{"step": n, "loss_nats": 5 - n / 10} for n in range(1, 11)]
-    table = {"untrained": scores(7.6, 0.0), "pretrained": scores(3.2, 0.0), "sft": scores(3.3, 0.9)}
-    write_stage(path / "04-sft", "sft", seconds=30, config={"steps": 10}, history=lines, evaluation=table,
+    models = {"untrained": evaluation(7.6, 0.0), "pretrained": evaluation(3.2, 0.0), "sft": evaluation(3.3, 0.9)}
+    write_stage(path / "04-sft", "sft", seconds=30, config={"steps": 10}, history=lines, evaluation=models,
                 metrics={"heldout_nats_rise": 0.1}, reads=["02-tokenize", "03-pretrain"])  # fmt: skip
     write_stage(path / "05-rank", "rank", seconds=5, metrics={"rankings": 64}, reads=["01-prepare", "04-sft"])
     for name, shuffled, after in (("06-reward", False, 0.8), ("07-reward-control", True, 0.5)):
-        table = {"before": estimate(0.5), "after": estimate(after)}
+        models = {name: {"estimates": {"pair_accuracy": estimate(value)}}
+                  for name, value in (("before", 0.5), ("after", after))}  # fmt: skip
         write_stage(path / name, "reward", seconds=4, config={"steps": 10, "shuffled": shuffled}, history=lines,
-                    metrics={"pair_accuracy": after}, evaluation=table, reads=["04-sft", "05-rank"])  # fmt: skip
+                    metrics={"pair_accuracy": after}, evaluation=models, reads=["04-sft", "05-rank"])  # fmt: skip
 
 
 def _policy_stage(path: Path) -> None:
@@ -126,11 +128,12 @@ def _policy_stage(path: Path) -> None:
         {"step": n, "score": n / 4, "kl_nats": n / 2, "answer_tokens": 20.0, "ended": 0.95, "explained_variance": 0.4,
          "first_ratio_error": 1e-5} for n in range(1, 9)
     ]  # fmt: skip
-    extra = {"judge_score": -5.0, "distinct_pairs": 0.8, "answer_words": 12.0, "examples": ["Old answer.", HOSTILE]}
-    better = extra | {"judge_score": -4.0, "distinct_pairs": 0.7, "examples": ["New answer.", "Fine."]}
-    table = {"win_rate": estimate(0.9), "kl_nats": 4.0, "rule": "plain-words",
-             "models": {"sft": scores(3.3, 0.9, **extra), "ppo": scores(3.35, 0.88, **better)}}  # fmt: skip
-    write_stage(path / "08-ppo", "ppo", seconds=21, config={"updates": 8}, history=updates, evaluation=table,
+    sft = evaluation(3.3, 0.9, ["Old answer.", HOSTILE], judge_score=-5.0, distinct_pairs=0.8, answer_words=12.0)
+    ppo = evaluation(3.35, 0.88, ["New answer.", "Fine."], judge_score=-4.0, distinct_pairs=0.7, answer_words=12.0)
+    comparison = {"metrics": {"kl_nats": 4.0}, "estimates": {"win_rate": estimate(0.9)},
+                  "notes": {"rule": "plain-words"}}  # fmt: skip
+    models = {"sft": sft, "ppo": ppo, "comparison": comparison}
+    write_stage(path / "08-ppo", "ppo", seconds=21, config={"updates": 8}, history=updates, evaluation=models,
                 metrics={"win_rate": 0.9, "kl_nats": 4.0, "heldout_nats_rise": 0.05},
                 reads=["02-tokenize", "04-sft", "05-rank", "06-reward"])  # fmt: skip
 

@@ -1,12 +1,16 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gptwright.evaluation.intervals import share
 from gptwright.foundations.errors import ArtifactError
 from gptwright.reporting.collect import collect
+from gptwright.reporting.judgements import Wins
 from gptwright.reporting.lineage import CONTROL
+from gptwright.training.evaluation import Estimate, Evaluation
 
 
 def test_a_whole_run_is_read(whole_run: Path) -> None:
@@ -21,11 +25,20 @@ def test_a_whole_run_is_read(whole_run: Path) -> None:
 
 def test_scores_are_found_by_role(whole_run: Path) -> None:
     run = collect(whole_run)
-    reward, control, policy = run.ordering("reward"), run.ordering(CONTROL), run.policy()
-    assert reward and reward.after and reward.after.value == 0.8
-    assert control and control.after and control.after.value == 0.5
-    assert policy and policy.wins and policy.wins.value == 0.9
-    assert run.answering()["sft"].exact["held-out form"].value == 0.9
+    found = [run.estimate("reward", "after", "pair_accuracy"), run.estimate(CONTROL, "after", "pair_accuracy"),
+             run.estimate("ppo", "comparison", "win_rate"), run.estimate("sft", "sft", "held-out form")]  # fmt: skip
+    assert [share and share.value for share in found] == [0.8, 0.5, 0.9, 0.9]
+    assert run.estimate("dpo", "dpo", "win_rate") is None and run.estimate("sft", "dpo", "win_rate") is None
+
+
+def test_wins_are_judged_by_people_where_they_did_else_by_the_stage(whole_run: Path) -> None:
+    run, people = collect(whole_run), Wins(share(3, 4), "people")
+    assert run.wins() == Wins(Estimate(0.9, 0.85, 0.9 + 0.05, 100), "the rule “plain-words”")
+    assert replace(run, judgements=people).wins() == people
+    path = whole_run / "08-ppo/evaluation.json"
+    path.write_text(path.read_text().replace('"rule": "plain-words"', ""))
+    wins = collect(whole_run).wins()
+    assert wins and wins.judge == "the reward model itself" and not wins.independent
 
 
 def test_a_curve_leaves_out_what_is_not_finite(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
@@ -42,14 +55,8 @@ def test_a_run_without_recipe_or_with_unfinished_stages_is_read(
     run = collect(tmp_path)
     (stage,) = run.stages
     assert (stage.complete, stage.steps, stage.steps_done, stage.metrics) == (False, 50, 7, {})
-    assert (run.expected, run.planned, run.sources, run.samples, run.policy(), run.answering()) == (
-        [],
-        {},
-        None,
-        [],
-        None,
-        {},
-    )
+    assert (run.expected, run.planned, run.sources, run.samples) == ([], {}, None, [])
+    assert run.wins() is None and run.evaluations("pretrain") == run.evaluations("sft") == {}
 
 
 def test_the_recipe_says_what_is_missing(whole_run: Path) -> None:
@@ -88,5 +95,4 @@ def test_records_of_another_shape_are_survived(whole_run: Path) -> None:
     (whole_run / "08-ppo/evaluation.json").write_text(json.dumps(["not", "a", "table"]))
     (whole_run / "04-sft/evaluation.json").write_text(json.dumps({"sft": 3}))
     run = collect(whole_run)
-    policy = run.policy()
-    assert policy and policy.wins is None and run.answering()["sft"].exact == {}
+    assert run.wins() is None and run.evaluations("sft")["sft"] == Evaluation()

@@ -41,20 +41,20 @@ def judged(policy: Path, preferred: list[str]) -> list[dict[str, Any]]:
 def test_wins_ties_and_losses_of_the_lines_that_were_judged(policy: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "ours.jsonl", judged(policy, ["new", "new", "old", "tie", "new"]))
     found = read_judgements(path, policy)
-    assert (found.wins.value, found.wins.count) == (3.5 / 5, 5) and found.judge == "the people of ours.jsonl"
+    assert (found.share.value, found.share.count) == (3.5 / 5, 5) and found.judge == "the people of ours.jsonl"
 
 
 def test_the_order_of_the_answers_and_of_the_lines_does_not_matter(policy: Path, tmp_path: Path) -> None:
     lines = judged(policy, ["new", "old", "old", "new", "new", "new", "new", "tie"])
     turned = [line | {name: line[name][::-1] for name in ("answers", "ranks")} for line in lines[::-1]]
-    one, two = (read_judgements(write(tmp_path / "j.jsonl", some), policy).wins for some in (lines, turned))
+    one, two = (read_judgements(write(tmp_path / "j.jsonl", some), policy).share for some in (lines, turned))
     assert one == two
 
 
 def test_several_people_on_one_prompt_are_one_prompt(policy: Path, tmp_path: Path) -> None:
     lines = judged(policy, ["new", "old", "new", "new"])
-    once = read_judgements(write(tmp_path / "j.jsonl", lines), policy).wins
-    often = read_judgements(write(tmp_path / "j.jsonl", lines * 9), policy).wins
+    once = read_judgements(write(tmp_path / "j.jsonl", lines), policy).share
+    often = read_judgements(write(tmp_path / "j.jsonl", lines * 9), policy).share
     assert often.value == once.value and often.high - often.low > 0.9 * (once.high - once.low)
 
 

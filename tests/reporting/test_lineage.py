@@ -1,7 +1,8 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from gptwright.reporting.collect import collect
+from gptwright.reporting.collect import Run, collect
 from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.page import facts
 from gptwright.reporting.story import story
@@ -9,8 +10,15 @@ from gptwright.reporting.story import story
 Writer = Callable[..., Path]
 
 
-def half(value: float) -> dict[str, dict[str, float]]:
-    return {"after": {"value": value, "low": value, "high": value, "count": 9}}
+def accuracy(value: float) -> dict[str, Any]:
+    estimate = {"value": value, "low": value, "high": value, "count": 9}
+    return {"after": {"estimates": {"pair_accuracy": estimate}}}
+
+
+def accuracies(run: Run) -> list[float | None]:
+    """Of the reward model and of its control."""
+    found = [run.estimate(role, "after", "pair_accuracy") for role in ("reward", CONTROL)]
+    return [estimate and estimate.value for estimate in found]
 
 
 def test_a_whole_story_is_one_family(whole_run: Path) -> None:
@@ -20,17 +28,15 @@ def test_a_whole_story_is_one_family(whole_run: Path) -> None:
 
 def test_neighbours_give_no_figures(whole_run: Path, stage_writer: Writer) -> None:
     """Each lies behind the stage that counts, and is made from the same base."""
-    stage_writer(whole_run / "06-reward-tried", "reward", evaluation=half(0.3), reads=["04-sft"], seconds=500,
+    stage_writer(whole_run / "06-reward-tried", "reward", evaluation=accuracy(0.3), reads=["04-sft"], seconds=500,
                  history=[{"step": 1}])  # fmt: skip
-    stage_writer(whole_run / "07-reward-tried-control", "reward", config={"shuffled": True}, evaluation=half(0.9),
+    stage_writer(whole_run / "07-reward-tried-control", "reward", config={"shuffled": True}, evaluation=accuracy(0.9),
                  reads=["04-sft"])  # fmt: skip
     stage_writer(whole_run / "04-sft-tried", "sft", evaluation={"sft": {}}, reads=["02-tokenize", "03-pretrain"])
     stage_writer(whole_run / "03-pretrain-other", "pretrain", metrics={"parameters": 7}, reads=["02-tokenize"])
     run = collect(whole_run)
-    reward, control = run.ordering("reward"), run.ordering(CONTROL)
-    assert reward and reward.after and reward.after.value == 0.8
-    assert control and control.after and control.after.value == 0.5
-    assert run.answering()["sft"].exact["held-out form"].value == 0.9
+    assert accuracies(run) == [0.8, 0.5]
+    assert run.evaluations("sft")["sft"].estimates["held-out form"].value == 0.9
     assert run.seconds == 108 and dict(facts(run))["parameters"] == "1.5 million"
     assert [line.name for line in story(run) if line.state == "not part of ppo"] == [
         "pretrain-other", "sft-tried", "reward-tried", "reward-tried-control",
@@ -38,13 +44,12 @@ def test_neighbours_give_no_figures(whole_run: Path, stage_writer: Writer) -> No
 
 
 def test_of_two_policies_the_last_brings_its_own_ancestors(whole_run: Path, stage_writer: Writer) -> None:
-    stage_writer(whole_run / "09-reward-b", "reward", evaluation=half(0.6), reads=["04-sft"])
+    stage_writer(whole_run / "09-reward-b", "reward", evaluation=accuracy(0.6), reads=["04-sft"])
     stage_writer(whole_run / "10-ppo-b", "ppo", complete=False, reads=["04-sft", "09-reward-b"])
     run = collect(whole_run)
     names = [stage.name for stage in run.lineage]
     assert names == ["prepare", "tokenize", "pretrain", "sft", "reward-b", "ppo-b"]
-    reward = run.ordering("reward")
-    assert reward and reward.after and reward.after.value == 0.6 and run.ordering(CONTROL) is None
+    assert accuracies(run) == [0.6, None] and run.stage(CONTROL) is None
 
 
 def test_a_stage_that_was_made_anew_is_no_ancestor(whole_run: Path) -> None:
@@ -52,7 +57,7 @@ def test_a_stage_that_was_made_anew_is_no_ancestor(whole_run: Path) -> None:
     record = whole_run / "04-sft/stage.json"
     record.write_text(record.read_text().replace('"made": "', '"made": "0'))
     run = collect(whole_run)
-    assert run.stage("sft") is None and run.answering() == {} and run.policy() is not None
+    assert run.stage("sft") is None and run.evaluations("sft") == {} and run.wins() is not None
 
 
 def test_the_latest_kind_is_what_the_folder_is_about(whole_run: Path) -> None:

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
-from gptwright.reporting.checks.registry import judge
+from gptwright.reporting.checks.registry import check
 from gptwright.reporting.collect import collect
 from gptwright.reporting.page import commands, facts, page
 
 
 def render(path: Path) -> str:
     run = collect(path)
-    return page(run, judge(run))
+    return page(run, check(run))
 
 
 def test_the_sections_stand_in_order(whole_run: Path) -> None:
@@ -76,7 +76,9 @@ def test_the_manifest_gives_reasons_and_hashes(whole_run: Path) -> None:
 
 def test_prompts_are_shown_where_they_were_kept(whole_run: Path) -> None:
     path = whole_run / "08-ppo/evaluation.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"prompts": ["Who is <Mira>?", "Hello"]}))
+    models = json.loads(path.read_text())
+    models["comparison"]["samples"] = ["Who is <Mira>?", "Hello"]
+    path.write_text(json.dumps(models))
     heads = [node.text() for node in HTMLParser(render(whole_run)).css(".answers th[scope]")]
     assert heads == ["Who is <Mira>?", "Hello"]
 

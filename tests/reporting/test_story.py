@@ -6,7 +6,7 @@ from gptwright.reporting.story import story
 
 
 def test_each_stage_has_its_key_figure(whole_run: Path) -> None:
-    found = {line.name: line.figure.replace("\u00a0", " ") for line in story(collect(whole_run))}
+    found = {line.name: line.result.replace("\u00a0", " ") for line in story(collect(whole_run))}
     assert found == {
         "prepare": "120,000 characters in 120 documents",
         "tokenize": "30,000 tokens, 3.00 bytes each",
@@ -27,7 +27,7 @@ def test_planned_and_taken_stand_side_by_side(whole_run: Path) -> None:
 def test_stages_that_stopped_or_wait_are_told(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
     stage_writer(tmp_path / "01-pretrain", "pretrain", complete=False, config={"steps": 50}, history=[{"step": 7}])
     (tmp_path / "recipe.toml").write_text("[pretrain]\n[sft]\n")
-    assert [(line.name, line.state, line.figure) for line in story(collect(tmp_path))] == [
+    assert [(line.name, line.state, line.result) for line in story(collect(tmp_path))] == [
         ("pretrain", "stopped after 7 of 50", ""),
         ("sft", "not begun", ""),
     ]
@@ -36,4 +36,4 @@ def test_stages_that_stopped_or_wait_are_told(tmp_path: Path, stage_writer: Call
 def test_a_verb_that_is_not_known_shows_its_first_figures(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
     stage_writer(tmp_path / "01-dpo", "dpo", metrics={"win_rate": 0.5, "note": "text", "kl_nats": 1.0})
     (line,) = story(collect(tmp_path))
-    assert (line.figure, line.meaning) == ("win rate 0.5", "dpo")
+    assert (line.result, line.meaning) == ("win rate 0.5", "dpo")

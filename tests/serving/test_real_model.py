@@ -17,6 +17,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gptwright.inference.sampling import Sampling
 from gptwright.models.gpt2 import GPT2
+from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
 from gptwright.serving.feedback import FeedbackFile
@@ -29,7 +30,7 @@ PROMPT = "the cat sat"
 
 @pytest.fixture
 def real(network: GPT2, tokenizer: Tokenizer) -> Model:
-    return Model(network, tokenizer, "real", Sampling(max_tokens=12, temperature=1.0))
+    return Model(network, tokenizer, "real", GenerationConfig.of(Sampling(max_tokens=12, temperature=1.0)))
 
 
 @pytest.fixture

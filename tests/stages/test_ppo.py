@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from gptwright.alignment.rule_labeller import plain_words
 from gptwright.configs.ppo import PPO
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.metrics import read_metrics
@@ -19,28 +18,28 @@ from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
+from gptwright.text.rule_labeller import plain_words
 from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.evaluation import read_evaluations
 from tokenizers import Tokenizer as Backend
 
 Refused = Callable[..., str]
 
 
 def test_evaluation_compares_both_models(improved: Path) -> None:
-    table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
-    assert set(table) >= {"win_rate", "kl_nats", "kl_k3_nats", "rule", "models"}
-    assert table["win_rate"]["count"] == 4 and 0 <= table["win_rate"]["low"] <= table["win_rate"]["high"] <= 1
-    assert set(table["models"]) == {"sft", "ppo"}
-    for row in table["models"].values():
-        assert {"judge_score", "distinct_pairs", "answer_words", "heldout_nats", "exact_answers", "examples"} <= set(
-            row
-        )
-        assert len(row["examples"]) == 4 and set(row["exact_answers"]) == {"known"}
+    found = read_evaluations(improved)
+    assert set(found) == {"sft", "ppo", "comparison"}
+    comparison, wins = found["comparison"], found["comparison"].estimates["win_rate"]
+    assert set(comparison.metrics) == {"kl_nats", "kl_k3_nats"} and len(comparison.samples) == 4
+    assert wins.count == 4 and 0 <= wins.low <= wins.high <= 1
+    for model in (found["sft"], found["ppo"]):
+        names = {"judge_score", "distinct_pairs", "answer_words", "heldout_nats", "heldout_bits_per_byte"}
+        assert set(model.metrics) == names and len(model.samples) == 4 and set(model.estimates) == {"known"}
 
 
 def test_people_who_ranked_are_not_judged_by_a_rule(improved: Path, ppo_config: PPO) -> None:
-    table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
     assert finished_stage(ppo_config.reward)["metrics"]["labellers"] == {"people without a name": 12}
-    assert table["rule"] is None
+    assert read_evaluations(improved)["comparison"].notes == {}
 
 
 def test_rankings_of_a_rule_are_judged_by_it(
@@ -51,12 +50,12 @@ def test_rankings_of_a_rule_are_judged_by_it(
     made = replace(reward_config, rankings=(path,), steps=1)
     reward = execute_stage("reward", made, tmp_path / "reward").path
     folder = execute_stage("ppo", replace(ppo_config, reward=reward, updates=1), tmp_path / "ppo").path
-    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    comparison = read_evaluations(folder)["comparison"]
     said = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert "by the rule 'plain-words', which made the rankings" in capsys.readouterr().err
     new, old = ([plain_words(line["answers"][line["models"].index(name)]) for line in said] for name in ("ppo", "sft"))
     wins = sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in zip(new, old, strict=True)) / len(said)
-    assert table["rule"] == "plain-words" and table["win_rate"]["value"] == wins
+    assert comparison.notes == {"rule": "plain-words"} and comparison.estimates["win_rate"].value == wins
 
 
 def test_what_both_say_is_left_for_people_and_report_counts_their_ranks(
@@ -77,11 +76,12 @@ def test_what_both_say_is_left_for_people_and_report_counts_their_ranks(
 
 
 def test_figures_follow_from_the_evaluation(improved: Path) -> None:
-    table = json.loads((improved / "evaluation.json").read_text(encoding="utf-8"))
-    metrics = finished_stage(improved, "ppo")["metrics"]
-    models = table["models"]
-    assert metrics["win_rate"] == table["win_rate"]["value"] and metrics["kl_nats"] == table["kl_nats"]
-    assert metrics["heldout_nats_rise"] == models["ppo"]["heldout_nats"] - models["sft"]["heldout_nats"]
+    found, metrics = read_evaluations(improved), finished_stage(improved, "ppo")["metrics"]
+    comparison = found["comparison"]
+    assert metrics["win_rate"] == comparison.estimates["win_rate"].value
+    assert metrics["kl_nats"] == comparison.metrics["kl_nats"]
+    before, after = (found[name].metrics["heldout_nats"] for name in ("sft", "ppo"))
+    assert metrics["heldout_nats_rise"] == after - before
 
 
 def test_metrics_names_one_line_an_update(improved: Path) -> None:
@@ -96,8 +96,8 @@ def test_metrics_names_one_line_an_update(improved: Path) -> None:
 def test_it_leaves_a_chat_model_and_the_value_head(improved: Path, tuned: Path) -> None:
     model, start = load(improved), load(tuned)
     assert (model.sampling.temperature, model.sampling.max_tokens) == (
-        CHAT_DEFAULTS.temperature,
-        CHAT_DEFAULTS.max_tokens,
+        CHAT_DEFAULTS.sampling.temperature,
+        CHAT_DEFAULTS.sampling.max_tokens,
     )
     assert load_file(improved / "value_head.safetensors")["score.weight"].shape == (1, 16)
     changed = [name for name, p in model.network.state_dict().items() if not p.equal(start.network.state_dict()[name])]
@@ -136,9 +136,8 @@ def test_prompts_without_a_split_give_a_tenth_to_judge(ppo_config: PPO, tmp_path
     path.write_text("".join(json.dumps({"prompt": f"Question {i}?"}) + "\n" for i in range(30)))
     config = replace(ppo_config, prompts=path, updates=1, questions=None, conversations=())
     folder = execute_stage("ppo", config, tmp_path / "out")
-    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    assert 1 <= table["win_rate"]["count"] <= 8
-    assert table["models"]["ppo"]["exact_answers"] == {}
+    found = read_evaluations(folder.path)
+    assert 1 <= found["comparison"].estimates["win_rate"].count <= 8 and found["ppo"].estimates == {}
 
 
 def words(config: PPO, **changed: Any) -> list[object]:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gptwright.alignment.rankings import read_rankings
-from gptwright.alignment.rule_labeller import plain_words
 from gptwright.configs.rank import Rank
 from gptwright.foundations.runs import finished_stage
 from gptwright.recipes.stage import execute_stage
+from gptwright.text.rule_labeller import plain_words
 
 Refused = Callable[..., str]
 

@@ -19,7 +19,7 @@ def small_run(tmp_path: Path) -> Path:
     return folder.parent
 
 
-def test_the_page_is_written_its_path_printed_and_the_verdicts_said(
+def test_the_page_is_written_its_path_printed_and_the_findings_said(
     small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = run(Report(run=small_run))

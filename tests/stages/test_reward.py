@@ -14,6 +14,7 @@ from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import RewardModel
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.reward import Reward
+from gptwright.training.evaluation import read_evaluations
 
 Refused = Callable[..., str]
 
@@ -32,13 +33,13 @@ def test_it_leaves_a_scorer(rewarded: Path) -> None:
 
 
 def test_evaluation_and_figures(rewarded: Path) -> None:
-    table = json.loads((rewarded / "evaluation.json").read_text(encoding="utf-8"))
-    assert set(table) == {"before", "after"}
-    assert set(table["after"]) == {"value", "low", "high", "count"}
-    assert table["before"]["value"] == 0.5  # a head of zeros: every pair is a tie
+    found = read_evaluations(rewarded)
+    assert set(found) == {"before", "after"}
+    before, after = (found[name].estimates["pair_accuracy"] for name in ("before", "after"))
+    assert before.value == 0.5  # a head of zeros: every pair is a tie
     metrics = finished_stage(rewarded, "reward")["metrics"]
     assert metrics.pop("train_rankings") + metrics.pop("heldout_rankings") == 12
-    assert metrics == {"pair_accuracy": table["after"]["value"], "labellers": {"people without a name": 12}}
+    assert metrics == {"pair_accuracy": after.value, "labellers": {"people without a name": 12}}
 
 
 def test_metrics_names(rewarded: Path) -> None:

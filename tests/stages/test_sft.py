@@ -21,6 +21,7 @@ from gptwright.recipes.stage import execute_stage
 from gptwright.stages.sft import CHAT_DEFAULTS, SFT
 from gptwright.stages.tokenize import Tokenize, open_tokens
 from gptwright.text.pack import TokenFile
+from gptwright.training.evaluation import read_evaluations
 
 Refused = Callable[..., str]
 
@@ -31,22 +32,22 @@ def lines(path: Path, *objects: dict[str, Any]) -> Path:
 
 
 def test_evaluation_measures_three_models_alike(tuned: Path, pretrained: Path, tokenized: Path) -> None:
-    table = json.loads((tuned / "evaluation.json").read_text(encoding="utf-8"))
-    assert set(table) == {"untrained", "pretrained", "sft"}
-    for row in table.values():
-        assert set(row) == {"heldout_nats", "heldout_bits_per_byte", "exact_answers"}
-        assert set(row["exact_answers"]["known"]) == {"value", "low", "high", "count"}
-        assert row["exact_answers"]["known"]["count"] == 3
+    found = read_evaluations(tuned)
+    assert set(found) == {"untrained", "pretrained", "sft"}
+    for model in found.values():
+        assert set(model.metrics) == {"heldout_nats", "heldout_bits_per_byte"}
+        assert set(model.estimates) == {"known"} and model.estimates["known"].count == 3
     heldout = open_tokens(tokenized, "heldout")
     for name, folder in (("pretrained", pretrained), ("sft", tuned)):
-        assert table[name]["heldout_nats"] == text_loss(load(folder).network, heldout, length=32, windows=200).nats
+        loss = text_loss(load(folder).network, heldout, length=32, windows=200)
+        assert found[name].metrics["heldout_nats"] == loss.nats
 
 
 def test_figures_follow_from_the_evaluation(tuned: Path) -> None:
-    table = json.loads((tuned / "evaluation.json").read_text(encoding="utf-8"))
-    metrics = finished_stage(tuned, "sft")["metrics"]
-    assert metrics["heldout_nats_rise"] == table["sft"]["heldout_nats"] - table["pretrained"]["heldout_nats"]
-    assert metrics["exact known"] == table["sft"]["exact_answers"]["known"]["value"]
+    found, metrics = read_evaluations(tuned), finished_stage(tuned, "sft")["metrics"]
+    before, after = (found[name].metrics["heldout_nats"] for name in ("pretrained", "sft"))
+    assert metrics["heldout_nats_rise"] == after - before
+    assert metrics["exact known"] == found["sft"].estimates["known"].value
 
 
 def test_metrics_names(tuned: Path) -> None:
@@ -58,8 +59,8 @@ def test_metrics_names(tuned: Path) -> None:
 def test_the_folder_chats_with_its_defaults(tuned: Path) -> None:
     model = load(tuned)
     assert (model.sampling.temperature, model.sampling.max_tokens) == (
-        CHAT_DEFAULTS.temperature,
-        CHAT_DEFAULTS.max_tokens,
+        CHAT_DEFAULTS.sampling.temperature,
+        CHAT_DEFAULTS.sampling.max_tokens,
     )
 
 
@@ -87,8 +88,7 @@ def test_what_lines_hold_out_measures_and_is_not_learned(
     folder = execute_stage("sft", config, tmp_path / "out")
     told = capsys.readouterr().err
     assert "sft: 9 conversations to train on, 0.2 times each, 4 held out; 1 dropped (1 whose prompt is held out" in told
-    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    base = load(pretrained)
+    measured, base = read_evaluations(folder.path), load(pretrained)
     held = [Demonstration.of(talk(i)["messages"], base.tokenizer, base.context) for i in range(8, 12)]
     found = 0.0
     for shown in held:
@@ -96,8 +96,8 @@ def test_what_lines_hold_out_measures_and_is_not_learned(
         targets = torch.tensor(shown.targets)
         found += float(cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum"))
     tokens = sum(target != IGNORED for shown in held for target in shown.targets)
-    assert table["pretrained"]["heldout_answer_nats"] == pytest.approx(found / tokens, rel=1e-4)
-    assert folder.record["metrics"]["heldout_answer_nats"] == table["sft"]["heldout_answer_nats"]
+    assert measured["pretrained"].metrics["heldout_answer_nats"] == pytest.approx(found / tokens, rel=1e-4)
+    assert folder.record["metrics"]["heldout_answer_nats"] == measured["sft"].metrics["heldout_answer_nats"]
 
 
 @pytest.mark.parametrize("split", ["tset", 1, "train/test"])
@@ -136,8 +136,7 @@ def test_a_question_longer_than_the_context_is_passed_over_before_the_first_step
     config = replace(sft_config, questions=lines(tmp_path / "q.jsonl", short, long), text=None, steps=1)
     folder = execute_stage("sft", config, tmp_path / "out")
     assert "sft: 1 of 2 questions to measure with; 1 dropped" in capsys.readouterr().err
-    table = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    assert table["sft"]["exact_answers"][""]["count"] == 1
+    assert read_evaluations(folder.path)["sft"].estimates[""].count == 1
 
 
 def test_held_out_text_shorter_than_a_window_is_refused_before_the_first_step(

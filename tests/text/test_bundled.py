@@ -5,11 +5,13 @@ import re
 
 import pytest
 
-from gptwright.text.bundled import TEXTS, TRANSLATION, bundled_file, bundled_folder, bundled_name, bundled_text
+from gptwright.text.bundled import TEXTS, bundled_file, bundled_folder, bundled_name, bundled_text
 from gptwright.text.find import resolve
 from gptwright.text.read import read_file
 
 Pair = dict[str, str]
+
+TRANSLATION = "translation.jsonl.xz"
 
 
 @pytest.mark.parametrize("name", TEXTS)

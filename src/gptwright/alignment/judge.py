@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gptwright.alignment.rule_labeller import RULES
+from gptwright.text.rule_labeller import RULES
 
 UNNAMED = "people without a name"
 

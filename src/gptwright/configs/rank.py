@@ -5,9 +5,7 @@ from typing import Annotated
 
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.foundations.settings import Range, Seed, Size, Threads, settings
-
-RULES = ("plain-words",)
-"""names of the labeller's rules (`alignment/rule_labeller.py`)"""
+from gptwright.text.rule_labeller import RULES
 
 
 @settings

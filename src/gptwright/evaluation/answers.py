@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from gptwright.evaluation.intervals import Estimate, share_by_group
 from gptwright.foundations.errors import InputError
@@ -25,17 +24,16 @@ class Question:
     where: str = field(default="", compare=False)
 
 
-def read_questions(lines: Sequence[dict[str, Any]]) -> list[Question]:
-    """Questions from the objects of a JSON Lines file. Raises `InputError` naming the first that lacks something."""
-    places = (line.where if isinstance(line, Line) else f"question {number}" for number, line in enumerate(lines, 1))
-    return [_question(line, where) for line, where in zip(lines, places, strict=True)]
+def read_questions(path: Path) -> list[Question]:
+    """The questions of a file. Raises `InputError` naming the first line that lacks something."""
+    return [_question(line) for line in read_objects(path)]
 
 
-def _question(line: dict[str, Any], where: str) -> Question:
-    messages, answer = read_prompt(line, where), line.get("answer")
+def _question(line: Line) -> Question:
+    messages, answer = read_prompt(line, line.where), line.get("answer")
     if not isinstance(answer, str) or not answer.strip():
-        raise InputError(f"a text as 'answer' of {where}", repr(answer), 'Add "answer": "…".')
-    return Question(messages, answer, str(line.get("kind") or ""), where)
+        raise InputError(f"a text as 'answer' of {line.where}", repr(answer), 'Add "answer": "…".')
+    return Question(messages, answer, str(line.get("kind") or ""), line.where)
 
 
 def answerable(questions: Sequence[Question], tokenizer: Tokenizer, context: int, intake: Intake) -> list[Question]:
@@ -56,11 +54,11 @@ def open_questions(path: Path | None, model: Model, intake: Intake) -> list[Ques
     when some are left out. Raises `InputError` when all are."""
     if path is None:
         return []
-    asked = read_questions(read_objects(path))
+    asked = read_questions(path)
     found = answerable(asked, model.tokenizer, model.context, intake)
     intake.require(found, f"questions that the model can answer in {path}", "Shorten them, or raise the context.")
     if len(found) < len(asked):
-        intake.tell(f"{len(found):,} of {len(asked):,} questions to measure with")
+        intake.report(f"{len(found):,} of {len(asked):,} questions to measure with")
     return found
 
 

@@ -18,7 +18,7 @@ PASSAGE = 50  # words that a passage has at least
 STORY = 20  # sentences before the one that lacks a word
 STRIDE = 5  # sentences between two questions
 CHOICES = 10
-_SENTENCE = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?;]\"))\s+(?=[\"A-Z])")
+_SENTENCE = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?;]\"))(?<!Mr\.)(?<!Mrs\.)(?<!Dr\.)(?<!St\.)\s+(?=[\"A-Z])")
 _LAST = re.compile(r"(.*\s)([a-z]{4,}|[A-Z][a-z]{3,})[.!?;]\"?$", re.DOTALL)
 _NAME = re.compile(r"(?:(?<=[a-z,;] )|(?<=Mr\. )|(?<=Mrs\. ))(?!Mrs|Miss|Lady|Sir|Chapter)([A-Z][a-z]{2,})\b")
 _NOUN = re.compile(

@@ -38,8 +38,10 @@ def wikitext(path: Path) -> Iterator[Document]:
     """Articles of wiki.test.tokens (Merity et al. 2016). A word is what spaces part, and every line's end is one."""
     article: list[str] = []
     for line in text_lines(path):
-        if re.match(r" = [^=]", line) and line.endswith(" = ") and article and not article[-1].strip():
-            yield _counted(article)
+        heading = re.match(r" = [^=].* = $", line)
+        if heading and article and not article[-1].strip():
+            if any(part.strip() for part in article):
+                yield _counted(article)
             article = []
         article.append(line)
     if any(line.strip() for line in article):

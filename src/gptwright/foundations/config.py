@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints, overload
 
@@ -19,7 +19,7 @@ def encode(value: Settings) -> dict[str, object]: ...
 @overload
 def encode(value: object) -> object: ...
 def encode(value: object) -> object:
-    """A dataclass, path or tuple as JSON and TOML can hold it; fields that are None are left out.
+    """A dataclass, table, path or tuple as JSON and TOML can hold it; fields that are None are left out.
 
     A class that names its `family` has it written first: sizes alone do not say of what.
     """
@@ -30,6 +30,8 @@ def encode(value: object) -> object:
         return {name: item for name, item in fields.items() if item is not None}
     if isinstance(value, Path):
         return value.as_posix()
+    if isinstance(value, Mapping):
+        return {name: encode(item) for name, item in cast("Mapping[str, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [encode(item) for item in cast("list[Any]", value)]
     return value
@@ -60,12 +62,14 @@ def _read(hint: Any, value: Any, where: str, decoders: Decoders) -> Any:
         return decoders[hint](value)
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
-        if value is None and types.NoneType in get_args(hint):
-            return None
-        return _read(next(a for a in get_args(hint) if a is not types.NoneType), value, where, decoders)
-    if origin is tuple:
+        inner, absent = next(a for a in get_args(hint) if a is not types.NoneType), types.NoneType in get_args(hint)
+        return None if value is None and absent else _read(inner, value, where, decoders)
+    if origin in (tuple, Sequence):
         _expect(isinstance(value, list | tuple), "a list", value, where)
         return tuple(_read(get_args(hint)[0], item, where, decoders) for item in value)
+    if origin is Mapping:
+        _expect(isinstance(value, Mapping), "a table", value, where)
+        return {name: _read(get_args(hint)[1], item, f"{where}.{name}", decoders) for name, item in value.items()}
     if dataclasses.is_dataclass(hint):
         _expect(isinstance(value, Mapping), "a table", value, where)
         return decode(cast("type[Any]", hint), value, where, decoders)

@@ -59,7 +59,7 @@ class Intake:
         except InputError as error:
             self.drop(f"that the model's chat template cannot write ({error.got})", where)
 
-    def tell(self, used: str) -> None:
+    def report(self, used: str) -> None:
         """One line: what is used, and what is not."""
         say("; ".join([f"{self.verb}: {used}", *self._fates()]))
 

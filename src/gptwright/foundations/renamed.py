@@ -1,7 +1,7 @@
-"""The names that options, their values and metrics had before version 0.2.
+"""The names that options, their values and metrics had, and the layout of evaluations, before version 0.2.
 
 On the command line an old name is refused, with the new one as the remedy. Recipes and run folders that hold old names
-are read as if they held the new ones. This file and its four uses go with the release after 0.2.
+are read as if they held the new ones. This file and its five uses go with the release after 0.2.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +40,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
 VALUES: Mapping[str, Mapping[str, str]] = {"schedule": {"trapezoid": "wsd"}, "dtype": {"fast": "auto"}}
 """option → old value → new value"""
 METRICS = {"rate": "learning_rate"}
+_PARTS, _ESTIMATE = {"metrics", "estimates", "samples", "notes"}, {"value", "low", "high", "count"}  # of an evaluation
 
 
 def rename_options(verb: str, table: Mapping[str, object]) -> dict[str, object]:
@@ -62,6 +63,34 @@ def rename_record(record: Mapping[str, object]) -> dict[str, object]:
 def rename_metrics(line: Mapping[str, V]) -> dict[str, V]:
     """A line of `metrics.jsonl` under its new names."""
     return {METRICS.get(name, name): value for name, value in line.items()}
+
+
+def rename_evaluations(found: object) -> dict[str, dict[str, object]]:
+    """The content of an `evaluation.json` as evaluations by name; one had its metrics, shares and texts side by side.
+
+    What is of no known shape counts as absent, so that the rest of the run can still be shown.
+    """
+    tables = _table(found)
+    if "models" in tables:
+        tables = _table(tables["models"]) | {"comparison": tables}
+    evaluations = {name: _table(item) for name, item in tables.items()}
+    return {name: table if table.keys() <= _PARTS else _parts_of(table) for name, table in evaluations.items()}
+
+
+def _parts_of(old: Mapping[str, object]) -> dict[str, object]:
+    numbers = {name: value for name, value in old.items() if isinstance(value, int | float) and name not in _ESTIMATE}
+    shares = _table(old.get("exact_answers")) | {"win_rate": old.get("win_rate"), "pair_accuracy": old}
+    texts, rule = old.get("examples", old.get("prompts")), old.get("rule")
+    return {
+        "metrics": {"judge_score" if name == "rule_score" else name: value for name, value in numbers.items()},
+        "estimates": {name: share for name, share in shares.items() if _table(share).keys() == _ESTIMATE},
+        "samples": [str(text) for text in cast("list[object]", texts)] if isinstance(texts, list) else [],
+        "notes": {"rule": rule} if rule else {},
+    }
+
+
+def _table(value: object) -> dict[str, object]:
+    return dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else {}
 
 
 def refuse_old_options(verb: str, words: Sequence[str]) -> None:

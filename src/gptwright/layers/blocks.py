@@ -1,14 +1,48 @@
-"""The stack of a transformer: its blocks one after another."""
+"""The stack of a transformer: its blocks one after another, and how attention and feed-forward stand in them."""
 
 from collections.abc import Iterable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gptwright.layers.cache import CacheView
+from gptwright.layers.cache import CacheView, LayerCacheView
 from gptwright.layers.masks import Mask
 from gptwright.layers.positions import Angles
 from gptwright.layers.trace import Trace
+
+
+class PostNorm(nn.Module):
+    """A norm after each residual sum (Vaswani et al. 2017, §5.4: `dropout` before it)."""
+
+    def __init__(
+        self, attention: nn.Module, norm1: nn.Module, mlp: nn.Module, norm2: nn.Module, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.attention, self.mlp = attention, mlp
+        self.norm1, self.norm2 = norm1, norm2
+        self.drop = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None = None
+    ) -> Float[Tensor, "B T C"]:
+        x = self.norm1(x + self.drop(self.attention(x, mask, cache)))
+        return self.norm2(x + self.drop(self.mlp(x)))
+
+
+class PreNorm(nn.Module):
+    """A norm before each branch, and nothing on the way around it (Radford et al. 2019, §2.3)."""
+
+    def __init__(self, norm1: nn.Module, attention: nn.Module, norm2: nn.Module, mlp: nn.Module) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = norm1, norm2
+        self.attention, self.mlp = attention, mlp
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], mask: Mask, *others: Angles | LayerCacheView | None
+    ) -> Float[Tensor, "B T C"]:
+        """`others` are what the attention asks besides: rotary angles, what it has read before."""
+        x = x + self.attention(self.norm1(x), mask, *others)
+        return x + self.mlp(self.norm2(x))
 
 
 def run_blocks(

@@ -1,5 +1,6 @@
 """Initial weights, by a seeded generator, so that a model is a pure function of its sizes and its seed."""
 
+from collections.abc import Iterator
 from math import sqrt
 
 import torch
@@ -13,23 +14,17 @@ def normal_weights(model: nn.Module, seed: int, spread: float, residual: float |
     """Matrices from N(0, `spread`²), those that end a residual branch from N(0, `residual`²); biases 0, gains 1."""
     random = torch.Generator().manual_seed(seed)
     ends = {id(parameter) for part in model.modules() if ends_residual(part) for parameter in part.parameters()}
-    for name, parameter in model.named_parameters():
-        if parameter.dim() == 1:
-            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-        else:
-            of_branch = residual if id(parameter) in ends else None
-            parameter.normal_(0.0, spread if of_branch is None else of_branch, generator=random)
+    for _, matrix in _matrices(model):
+        of_branch = residual if id(matrix) in ends else None
+        matrix.normal_(0.0, spread if of_branch is None else of_branch, generator=random)
 
 
 @torch.no_grad()
 def truncated_weights(model: nn.Module, seed: int, spread: float) -> None:
     """Matrices from N(0, `spread`²), nothing beyond two spreads (which leaves 0.88 of one); biases 0, gains 1."""
     random = torch.Generator().manual_seed(seed)
-    for name, parameter in model.named_parameters():
-        if parameter.dim() == 1:
-            parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-        else:
-            nn.init.trunc_normal_(parameter, 0.0, spread, -2 * spread, 2 * spread, generator=random)
+    for _, matrix in _matrices(model):
+        nn.init.trunc_normal_(matrix, 0.0, spread, -2 * spread, 2 * spread, generator=random)
 
 
 @torch.no_grad()
@@ -41,12 +36,18 @@ def uniform_weights(model: nn.Module, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)
     fused = fused_matrices(model)
     embeddings = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
+    for name, matrix in _matrices(model):
+        if id(matrix) in embeddings:
+            matrix.normal_(0.0, matrix.shape[1] ** -0.5, generator=random)
+        else:
+            bound = sqrt(6 / (matrix.shape[1] + matrix.shape[0] // fused.get(name, 1)))
+            matrix.uniform_(-bound, bound, generator=random)
+
+
+def _matrices(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """All that is to be drawn; vectors are set on the way, gains to 1 and biases to 0."""
     for name, parameter in model.named_parameters():
         if parameter.dim() == 1:
             parameter.fill_(1.0 if name.endswith("weight") else 0.0)
-        elif id(parameter) in embeddings:
-            parameter.normal_(0.0, parameter.shape[1] ** -0.5, generator=random)
         else:
-            outputs = parameter.shape[0] // fused.get(name, 1)
-            bound = sqrt(6 / (parameter.shape[1] + outputs))
-            parameter.uniform_(-bound, bound, generator=random)
+            yield name, parameter

@@ -13,11 +13,8 @@ from gptwright.models import bert, gpt1, gpt2, gpt3, llama, modern, transformer
 from gptwright.models.family import Family
 
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        transformer.FAMILY, gpt1.FAMILY, gpt2.FAMILY, gpt3.FAMILY, llama.FAMILY, modern.FAMILY, bert.FAMILY,
-    )
-}  # fmt: skip
+    module.FAMILY.name: module.FAMILY for module in (transformer, gpt1, gpt2, gpt3, llama, modern, bert)
+}
 
 
 def presets() -> dict[str, Any]:
@@ -66,7 +63,7 @@ def build(config: Any, seed: int = 0, copies: int = 1) -> Any:
         raise MemoryShort(f"memory for the model's weights, {needed / 1e9:,.1f} GB", f"{free / 1e9:.1f} GB free",
                             "Lower its width or layers.")  # fmt: skip
     model = family.model(config)
-    model.initialise(seed)  # pyright: ignore[reportCallIssue]
+    model.initialise(seed)
     return model
 
 

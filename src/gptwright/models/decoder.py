@@ -1,6 +1,7 @@
-"""What every decoder has besides its wiring: logits from states, positions, an empty cache."""
+"""What every decoder has besides its wiring: a reading of ids by masks, positions and a cache."""
 
-from typing import Any
+from collections.abc import Iterable
+from itertools import cycle
 
 import torch
 from jaxtyping import Float, Int
@@ -8,18 +9,17 @@ from torch import Tensor, nn
 
 from gptwright.layers.cache import CacheView, positions_of
 from gptwright.layers.embedding import Embeddings
-from gptwright.layers.masks import Documents
+from gptwright.layers.masks import CAUSAL, Documents, Mask, within
 from gptwright.layers.trace import Trace
-from gptwright.layers.vocabulary import WHOLE, Vocabulary
+from gptwright.models.language_model import LanguageModel
 
 
-class Decoder(nn.Module):
-    """A language model that reads from left to right. A family writes the blocks, `hidden` and `initialise`."""
+class Decoder(LanguageModel):
+    """A language model that reads from left to right. A family writes the blocks, `run` and `initialise`."""
 
-    config: Any
-    embed: nn.Embedding
     blocks: nn.ModuleList
-    vocabulary: Vocabulary = WHOLE
+    masks: tuple[Mask, ...] = (CAUSAL,)
+    """what the first layer sees, the second, …, and over again"""
     states: torch.dtype | None = None
     """the format of what passes between layers, where it is not that of their matrices"""
 
@@ -36,8 +36,18 @@ class Decoder(nn.Module):
         """What the output matrix sees. With a `cache`, ids follow what it holds; the caller advances it.
 
         With `documents` each is read as if it stood alone: nothing of the others is seen, and positions begin at 0.
-        `embeddings` stand where ids are placeholders.
+        `embeddings` stand where ids are placeholders. Raises `IndexError` beyond the context.
         """
+        positions = positions_of(ids, cache, self.config.context)
+        if documents:
+            positions = documents.positions()
+        masks = cycle(within(mask, documents) for mask in self.masks)
+        return self.run(self.embedded(ids, embeddings), positions, masks, cache)
+
+    def run(
+        self, x: Float[Tensor, "B T C"], positions: Int[Tensor, "#B T"], masks: Iterable[Mask], cache: CacheView | None
+    ) -> Float[Tensor, "B T C"]:
+        """The family's wiring: from the embeddings of ids that stand at `positions` to what the output matrix sees."""
         raise NotImplementedError
 
     def embedded(self, ids: Int[Tensor, "B T"], embeddings: Embeddings | None = None) -> Float[Tensor, "B T C"]:
@@ -54,31 +64,11 @@ class Decoder(nn.Module):
 
         Raises `IndexError` beyond the context.
         """
-        self.positions_of(ids, None)
+        positions_of(ids, None, self.config.context)
         trace = Trace(ids.device)
         self.hidden(ids, trace)
         return trace
 
-    def initialise(self, seed: int) -> None:
-        """Fresh weights, a pure function of the seed."""
-        raise NotImplementedError
-
-    @property
-    def output(self) -> Float[Tensor, "V C"]:
-        """The output matrix: the embedding, unless a family has another."""
-        return self.embed.weight
-
-    def logits(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return self.vocabulary.scored(hidden, self.output)
-
     @property
     def matrix_dtype(self) -> torch.dtype:
-        """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
-        return self.states or next(part.weight.dtype for part in self.blocks.modules() if isinstance(part, nn.Linear))
-
-    def positions_of(
-        self, ids: Int[Tensor, "B T"], cache: CacheView | None, documents: Documents | None = None
-    ) -> Int[Tensor, "#B T"]:
-        """Where the ids stand, in their document if there are several. Raises `IndexError` beyond the context."""
-        positions = positions_of(ids, cache, self.config.context)
-        return documents.positions() if documents else positions
+        return self.states or super().matrix_dtype

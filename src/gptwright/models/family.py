@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from torch import nn
+from gptwright.models.config import ModelConfig
+from gptwright.models.language_model import LanguageModel
 
 Kind = Literal["decoder", "encoder", "encoder-decoder"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Family:
     """One architecture: a file in `models/` and a line in the catalogue."""
 
-    name: str
+    config: type[ModelConfig]
+    model: type[LanguageModel]
+    presets: Mapping[str, ModelConfig]
     kind: Kind = "decoder"
-    config: type
-    model: type[nn.Module]
-    presets: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.config.family

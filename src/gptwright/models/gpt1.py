@@ -1,6 +1,6 @@
 """GPT-1 (Radford et al. 2018): a decoder with a norm after each residual sum and learned positions."""
 
-from itertools import repeat
+from collections.abc import Iterable
 from typing import ClassVar
 
 from jaxtyping import Float, Int
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import Attention
-from gptwright.layers.blocks import run_blocks
-from gptwright.layers.cache import CacheView, LayerCacheView
-from gptwright.layers.embedding import Embedding, Embeddings
+from gptwright.layers.blocks import PostNorm, run_blocks
+from gptwright.layers.cache import CacheView
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
 from gptwright.layers.init import normal_weights
-from gptwright.layers.masks import CAUSAL, Documents, Mask, within
+from gptwright.layers.masks import Mask
 from gptwright.layers.norms import LayerNorm
 from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
@@ -26,15 +26,10 @@ class GPT1Config(ModelConfig):
 
     family: ClassVar = "gpt1"
     vocab: Size = 40_478
-    """tokens known"""
     context: Size = 512
-    """tokens seen at once"""
     width: Size = 768
-    """numbers that stand for one token"""
     heads: Size = 12
-    """attention heads; must divide the width"""
     layers: Layers = 12
-    """blocks"""
 
 
 # §4.1.
@@ -44,44 +39,27 @@ PRESETS = {
 }
 
 
-class Block(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.attention = Attention(width, heads)
-        self.mlp = FeedForward(width, 4 * width)
-        self.norm1, self.norm2 = LayerNorm(width), LayerNorm(width)
-
-    def forward(self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None) -> Float[Tensor, "B T C"]:
-        x = self.norm1(x + self.attention(x, mask, cache))
-        return self.norm2(x + self.mlp(x))
-
-
 class GPT1(Decoder):
     def __init__(self, config: GPT1Config) -> None:
         super().__init__()
         self.config = config
-        self.embed = Embedding(config.vocab, config.width)
-        self.positions = Embedding(config.context, config.width)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
+        width, heads = config.width, config.heads
+        self.embed = Embedding(config.vocab, width)
+        self.positions = Embedding(config.context, width)
+        self.blocks = nn.ModuleList(
+            PostNorm(Attention(width, heads), LayerNorm(width), FeedForward(width, 4 * width), LayerNorm(width))
+            for _ in range(config.layers)
+        )
 
-    def hidden(
-        self,
-        ids: Int[Tensor, "B T"],
-        cache: CacheView | None = None,
-        documents: Documents | None = None,
-        embeddings: Embeddings | None = None,
+    def run(
+        self, x: Float[Tensor, "B T C"], positions: Int[Tensor, "#B T"], masks: Iterable[Mask], cache: CacheView | None
     ) -> Float[Tensor, "B T C"]:
-        x = self.embedded(ids, embeddings) + self.positions(self.positions_of(ids, cache, documents))
-        return run_blocks(self.blocks, x.to(self.matrix_dtype), repeat(within(CAUSAL, documents)), cache=cache)
+        x = (x + self.positions(positions)).to(self.matrix_dtype)
+        return run_blocks(self.blocks, x, masks, cache=cache)
 
     def initialise(self, seed: int) -> None:
         """N(0, 0.02²); biases 0, gains 1 (§4.1)."""
         normal_weights(self, seed, 0.02)
 
 
-FAMILY = Family(
-    name="gpt1",
-    config=GPT1Config,
-    model=GPT1,
-    presets=PRESETS,
-)
+FAMILY = Family(GPT1Config, GPT1, PRESETS)

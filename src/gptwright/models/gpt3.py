@@ -1,43 +1,22 @@
 """GPT-3 (Brown et al. 2020): GPT-2's blocks, "alternating dense and locally banded sparse attention" (§2.1)."""
 
-from itertools import cycle
-from math import sqrt
 from typing import ClassVar
 
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-
 from gptwright.foundations.errors import ConfigError, nearest
-from gptwright.foundations.settings import Layers, Size, settings
-from gptwright.layers.blocks import run_blocks
-from gptwright.layers.cache import CacheView
-from gptwright.layers.embedding import Embedding, Embeddings
-from gptwright.layers.init import normal_weights
-from gptwright.layers.masks import CAUSAL, Banded, Documents, Strided, within
-from gptwright.layers.norms import LayerNorm
-from gptwright.models.config import ModelConfig
-from gptwright.models.decoder import Decoder
+from gptwright.foundations.settings import Size, settings
+from gptwright.layers.masks import CAUSAL, Banded, Strided
 from gptwright.models.family import Family
-from gptwright.models.gpt2 import Block
+from gptwright.models.gpt2 import GPT2, GPT2Config
 
 SPARSE = {"banded": Banded, "strided": Strided}
 
 
 @settings
-class GPT3Config(ModelConfig):
+class GPT3Config(GPT2Config):
     """Sizes of a GPT-3. Even layers see everything before them, odd ones a sparse part of it."""
 
     family: ClassVar = "gpt3"
-    vocab: Size = 50_257
-    """tokens known"""
     context: Size = 2048
-    """tokens seen at once"""
-    width: Size = 768
-    """numbers that stand for one token"""
-    heads: Size = 12
-    """attention heads; must divide the width"""
-    layers: Layers = 12
-    """blocks"""
     sparse: str = "banded"
     """what odd layers see: banded (the last `reach` tokens) or strided (those, and every `reach`-th before)"""
     reach: Size = 256
@@ -63,35 +42,10 @@ PRESETS = {
 }
 
 
-class GPT3(Decoder):
+class GPT3(GPT2):
     def __init__(self, config: GPT3Config) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.masks = (CAUSAL, SPARSE[config.sparse](config.reach))
-        self.embed = Embedding(config.vocab, config.width)
-        self.positions = Embedding(config.context, config.width)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.layers))
-        self.norm = LayerNorm(config.width)
-
-    def hidden(
-        self,
-        ids: Int[Tensor, "B T"],
-        cache: CacheView | None = None,
-        documents: Documents | None = None,
-        embeddings: Embeddings | None = None,
-    ) -> Float[Tensor, "B T C"]:
-        x = self.embedded(ids, embeddings) + self.positions(self.positions_of(ids, cache, documents))
-        masks = cycle(within(mask, documents) for mask in self.masks)
-        return self.norm(run_blocks(self.blocks, x.to(self.matrix_dtype), masks, cache=cache))
-
-    def initialise(self, seed: int) -> None:
-        """As GPT-2's."""
-        normal_weights(self, seed, 0.02, residual=0.02 / sqrt(2 * self.config.layers))
 
 
-FAMILY = Family(
-    name="gpt3",
-    config=GPT3Config,
-    model=GPT3,
-    presets=PRESETS,
-)
+FAMILY = Family(GPT3Config, GPT3, PRESETS)

@@ -1,6 +1,6 @@
 """What is read from a decoder's states besides the next token: a value everywhere, labels at the end of a sequence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,18 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.models.decoder import Decoder
-
-
-class ScalarHead(nn.Module):
-    """hidden → one number. Starts at zero: indifferent (Huang et al. 2023, detail 11)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(width, 1, bias=False)
-        nn.init.zeros_(self.score.weight)
-
-    def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:
-        return self.score(hidden.float()).squeeze(-1)
 
 
 class ClassHead(nn.Module):
@@ -32,6 +20,16 @@ class ClassHead(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B N"]:
         return self.score(hidden.float())
+
+
+class ScalarHead(ClassHead):
+    """hidden → one number. Starts at zero: indifferent (Huang et al. 2023, detail 11)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, 1)
+
+    def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:
+        return super().forward(hidden).squeeze(-1)
 
 
 class PolicyAndValue(nn.Module):
@@ -61,6 +59,11 @@ class SequenceModel(nn.Module):
         hidden = self.trunk.hidden(ids)  # pyright: ignore[reportCallIssue]
         return hidden[torch.arange(len(ids), device=hidden.device), last].float()
 
+    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B *N"]:
+        """What the head says. `last` is the position of each row's final real token; what stands behind it changes
+        nothing."""
+        return self.head(self.states(ids, last))
+
 
 class RewardModel(SequenceModel):
     """How good a whole response is, as one number (Ouyang et al. 2022, §3.5)."""
@@ -69,27 +72,15 @@ class RewardModel(SequenceModel):
         super().__init__(trunk, labels)
         self.head = ScalarHead(self.config.width)
 
-    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B"]:
-        """`last` is the position of each row's final real token; what stands behind it changes nothing."""
-        return self.head(self.states(ids, last))
-
 
 class Classifier(SequenceModel):
-    """Which of the `labels` a sequence has (Radford et al. 2018, §3.2, the head alone)."""
+    """Which of the `labels` a sequence has, by a logit each (Radford et al. 2018, §3.2, the head alone)."""
 
     def __init__(self, trunk: nn.Module, labels: Sequence[str]) -> None:
         super().__init__(trunk, labels)
         self.head = ClassHead(self.config.width, len(labels))
 
-    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B N"]:
-        """Logits of the classes; `last` is the position of each row's final real token."""
-        return self.head(self.states(ids, last))
-
-
-# Every model that a folder can hold with a head of its own; where a new one belongs, `with_head` tells them apart.
-HEADS: Mapping[str, type[SequenceModel]] = {"reward": RewardModel, "classifier": Classifier}
-
 
 def with_head(trunk: nn.Module, labels: Sequence[str]) -> SequenceModel:
     """The model that has these labels: a reward model has one, a classifier more."""
-    return HEADS["reward" if len(labels) == 1 else "classifier"](trunk, labels)
+    return (RewardModel if len(labels) == 1 else Classifier)(trunk, labels)

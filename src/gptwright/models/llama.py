@@ -1,6 +1,6 @@
 """LLaMA 1, 2, 3 (Touvron et al. 2023; Grattafiori et al. 2024): RMSNorm, rotary positions, SwiGLU, grouped keys."""
 
-from itertools import repeat
+from collections.abc import Iterable
 from math import sqrt
 from typing import Any, ClassVar
 
@@ -9,14 +9,14 @@ from torch import Tensor, nn
 
 from gptwright.foundations.settings import Epsilon, Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
-from gptwright.layers.blocks import run_blocks
-from gptwright.layers.cache import CacheView, LayerCacheView
-from gptwright.layers.embedding import Embedding, Embeddings
+from gptwright.layers.blocks import PreNorm, run_blocks
+from gptwright.layers.cache import CacheView
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import SwiGLU
 from gptwright.layers.init import normal_weights
-from gptwright.layers.masks import CAUSAL, Documents, Mask, within
+from gptwright.layers.masks import Mask
 from gptwright.layers.norms import RMSNorm
-from gptwright.layers.positions import Angles, Base, RopeScaling, rotary_angles
+from gptwright.layers.positions import Base, RopeScaling, rotary_angles
 from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family
@@ -28,17 +28,12 @@ class LlamaConfig(ModelConfig):
 
     family: ClassVar = "llama"
     vocab: Size = 32_000
-    """tokens known"""
     context: Size = 2048
-    """tokens seen at once"""
     width: Size = 4096
-    """numbers that stand for one token"""
     heads: Size = 32
-    """attention heads; must divide the width"""
     kv_heads: Size = 32
     """heads of keys and values; must divide the heads"""
     layers: Layers = 32
-    """blocks"""
     hidden: Size = 11_008
     """width of the feed-forward"""
     base: Base = 10_000.0
@@ -77,53 +72,38 @@ PRESETS = {
 }  # fmt: skip
 
 
-class Block(nn.Module):
-    def __init__(self, config: LlamaConfig) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = RMSNorm(config.width, config.epsilon), RMSNorm(config.width, config.epsilon)
-        self.attention = RotaryAttention(config.width, config.heads, config.kv_heads, config.width // config.heads)
-        self.mlp = SwiGLU(config.width, config.hidden)
-
-    def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCacheView | None
-    ) -> Float[Tensor, "B T C"]:
-        x = x + self.attention(self.norm1(x), mask, angles, cache)
-        return x + self.mlp(self.norm2(x))
-
-
 class Llama(Decoder):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = Embedding(config.vocab, config.width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = RMSNorm(config.width, config.epsilon)
-        self.unembed = None if config.tied else Embedding(config.vocab, config.width)
+        width, heads, epsilon = config.width, config.heads, config.epsilon
+        self.embed = Embedding(config.vocab, width)
+        self.blocks = nn.ModuleList(
+            PreNorm(
+                RMSNorm(width, epsilon),
+                RotaryAttention(width, heads, config.kv_heads, width // heads),
+                RMSNorm(width, epsilon),
+                SwiGLU(width, config.hidden),
+            )
+            for _ in range(config.layers)
+        )
+        self.norm = RMSNorm(width, epsilon)
+        self.unembed = None if config.tied else Embedding(config.vocab, width)
 
     @property
     def output(self) -> Float[Tensor, "V C"]:
         return (self.unembed or self.embed).weight
 
-    def hidden(
-        self,
-        ids: Int[Tensor, "B T"],
-        cache: CacheView | None = None,
-        documents: Documents | None = None,
-        embeddings: Embeddings | None = None,
+    def run(
+        self, x: Float[Tensor, "B T C"], positions: Int[Tensor, "#B T"], masks: Iterable[Mask], cache: CacheView | None
     ) -> Float[Tensor, "B T C"]:
         c = self.config
-        angles = rotary_angles(self.positions_of(ids, cache, documents), c.width // c.heads, c.base, c.scaling)
-        x = self.embedded(ids, embeddings).to(self.matrix_dtype)
-        return self.norm(run_blocks(self.blocks, x, repeat(within(CAUSAL, documents)), angles, cache=cache))
+        angles = rotary_angles(positions, c.width // c.heads, c.base, c.scaling)
+        return self.norm(run_blocks(self.blocks, x.to(self.matrix_dtype), masks, angles, cache=cache))
 
     def initialise(self, seed: int) -> None:
         """N(0, 0.02²), residual outputs scaled as GPT-2's; the papers do not say."""
         normal_weights(self, seed, 0.02, residual=0.02 / sqrt(2 * self.config.layers))
 
 
-FAMILY = Family(
-    name="llama",
-    config=LlamaConfig,
-    model=Llama,
-    presets=PRESETS,
-)
+FAMILY = Family(LlamaConfig, Llama, PRESETS)

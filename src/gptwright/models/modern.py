@@ -4,7 +4,7 @@ Rotary positions, a norm on queries and keys (Henry et al. 2020), squared ReLU (
 branches that start at zero, an output matrix of its own: what public races to train GPT-2 fast have kept.
 """
 
-from itertools import repeat
+from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from gptwright.foundations.settings import Layers, Size, settings
 from gptwright.layers.attention import RotaryAttention
-from gptwright.layers.blocks import run_blocks
-from gptwright.layers.cache import CacheView, LayerCacheView
-from gptwright.layers.embedding import Embedding, Embeddings
+from gptwright.layers.blocks import PreNorm, run_blocks
+from gptwright.layers.cache import CacheView
+from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward, squared_relu
 from gptwright.layers.init import normal_weights
-from gptwright.layers.masks import CAUSAL, Documents, Mask, within
-from gptwright.layers.positions import Angles, Base, rotary_angles
+from gptwright.layers.masks import Mask
+from gptwright.layers.positions import Base, rotary_angles
 from gptwright.models.config import ModelConfig
 from gptwright.models.decoder import Decoder
 from gptwright.models.family import Family
@@ -32,17 +32,12 @@ class ModernConfig(ModelConfig):
 
     family: ClassVar = "modern"
     vocab: Size = 50_304
-    """tokens known"""
     context: Size = 2048
-    """tokens seen at once"""
     width: Size = 768
-    """numbers that stand for one token"""
     heads: Size = 6
-    """attention heads; must divide the width"""
     kv_heads: Size = 6
     """heads of keys and values; must divide the heads"""
     layers: Layers = 12
-    """blocks"""
     base: Base = 10_000.0
     """longest wavelength of the rotary positions, in turns of 2π tokens"""
 
@@ -64,45 +59,34 @@ class UnitNorm(nn.Module):
         return F.rms_norm(x, (self.width,))
 
 
-class Block(nn.Module):
-    def __init__(self, config: ModernConfig) -> None:
-        super().__init__()
-        width, heads = config.width, config.heads
-        self.norm = UnitNorm(width)
-        self.attention = RotaryAttention(width, heads, config.kv_heads, width // heads, norm=UnitNorm)
-        self.mlp = FeedForward(width, 4 * width, squared_relu, bias=False)
-
-    def forward(
-        self, x: Float[Tensor, "B T C"], mask: Mask, angles: Angles, cache: LayerCacheView | None
-    ) -> Float[Tensor, "B T C"]:
-        x = x + self.attention(self.norm(x), mask, angles, cache)
-        return x + self.mlp(self.norm(x))
-
-
 class Modern(Decoder):
     def __init__(self, config: ModernConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = Embedding(config.vocab, config.width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.norm = UnitNorm(config.width)
-        self.unembed = Embedding(config.vocab, config.width)
+        width, heads = config.width, config.heads
+        self.embed = Embedding(config.vocab, width)
+        self.blocks = nn.ModuleList(
+            PreNorm(
+                UnitNorm(width),
+                RotaryAttention(width, heads, config.kv_heads, width // heads, norm=UnitNorm),
+                UnitNorm(width),
+                FeedForward(width, 4 * width, squared_relu, bias=False),
+            )
+            for _ in range(config.layers)
+        )
+        self.norm = UnitNorm(width)
+        self.unembed = Embedding(config.vocab, width)
 
     @property
     def output(self) -> Float[Tensor, "V C"]:
         return self.unembed.weight
 
-    def hidden(
-        self,
-        ids: Int[Tensor, "B T"],
-        cache: CacheView | None = None,
-        documents: Documents | None = None,
-        embeddings: Embeddings | None = None,
+    def run(
+        self, x: Float[Tensor, "B T C"], positions: Int[Tensor, "#B T"], masks: Iterable[Mask], cache: CacheView | None
     ) -> Float[Tensor, "B T C"]:
         c = self.config
-        angles = rotary_angles(self.positions_of(ids, cache, documents), c.width // c.heads, c.base)
-        x = self.norm(self.embedded(ids, embeddings)).to(self.matrix_dtype)
-        return self.norm(run_blocks(self.blocks, x, repeat(within(CAUSAL, documents)), angles, cache=cache))
+        angles, x = rotary_angles(positions, c.width // c.heads, c.base), self.norm(x).to(self.matrix_dtype)
+        return self.norm(run_blocks(self.blocks, x, masks, angles, cache=cache))
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:
@@ -112,9 +96,4 @@ class Modern(Decoder):
         self.unembed.weight.zero_()
 
 
-FAMILY = Family(
-    name="modern",
-    config=ModernConfig,
-    model=Modern,
-    presets=PRESETS,
-)
+FAMILY = Family(ModernConfig, Modern, PRESETS)

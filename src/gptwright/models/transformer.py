@@ -7,7 +7,6 @@ output.
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, cast
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -16,6 +15,7 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Layers, Range, Size, settings
 from gptwright.layers.attention import Attention, CrossAttention
+from gptwright.layers.blocks import PostNorm
 from gptwright.layers.cache import Cache, CacheView, LayerCacheView, positions_of
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
@@ -23,9 +23,9 @@ from gptwright.layers.init import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids
-from gptwright.layers.vocabulary import WHOLE, Vocabulary
 from gptwright.models.config import ModelConfig
 from gptwright.models.family import Family
+from gptwright.models.language_model import LanguageModel
 
 
 @settings
@@ -38,9 +38,7 @@ class TransformerConfig(ModelConfig):
     context: Size = 1024
     """tokens of a source or a target at most; the sinusoids themselves have no end"""
     width: Size = 512
-    """numbers that stand for one token"""
     heads: Size = 8
-    """attention heads; must divide the width"""
     layers: Layers = 6
     """blocks of the encoder, and as many of the decoder"""
     hidden: Size = 2048
@@ -51,8 +49,6 @@ class TransformerConfig(ModelConfig):
     def __post_init__(self) -> None:
         if self.width % 2:
             raise ConfigError("an even width, half sines and half cosines", f"{self.width}", "Change it.")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError("dropout from 0 to below 1", f"{self.dropout}", "Change it.")
 
 
 # Table 3; the shared vocabulary of §5.1.
@@ -61,19 +57,6 @@ PRESETS = {
     "transformer-big": TransformerConfig(width=1024, heads=16, hidden=4096, dropout=0.3),
     "transformer-nano": TransformerConfig(vocab=4096, context=128, width=192, heads=6, layers=3, hidden=768),
 }
-
-
-class EncoderBlock(nn.Module):
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.attention = Attention(config.width, config.heads)
-        self.mlp = FeedForward(config.width, config.hidden, F.relu)
-        self.norm1, self.norm2 = LayerNorm(config.width), LayerNorm(config.width)
-        self.drop = nn.Dropout(config.dropout)
-
-    def forward(self, x: Float[Tensor, "B S C"], mask: Mask) -> Float[Tensor, "B S C"]:
-        x = self.norm1(x + self.drop(self.attention(x, mask)))
-        return self.norm2(x + self.drop(self.mlp(x)))
 
 
 class DecoderBlock(nn.Module):
@@ -110,17 +93,25 @@ class EncoderOutput:
         return EncoderOutput(self.states[rows], self.lengths[rows], kept)
 
 
-class Transformer(nn.Module):
+class Transformer(LanguageModel):
     """Sources are padded on the right; what stands beyond `lengths` changes nothing."""
-
-    vocabulary: Vocabulary = WHOLE
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = Embedding(config.vocab, config.width)
+        width, heads = config.width, config.heads
+        self.embed = Embedding(config.vocab, width)
         self.drop = nn.Dropout(config.dropout)
-        self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+        self.encoder = nn.ModuleList(
+            PostNorm(
+                Attention(width, heads),
+                LayerNorm(width),
+                FeedForward(width, config.hidden, F.relu),
+                LayerNorm(width),
+                config.dropout,
+            )
+            for _ in range(config.layers)
+        )
         self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.layers))
 
     def forward(
@@ -149,19 +140,6 @@ class Transformer(nn.Module):
             x = block(x, memory.sources[index], mask, cache.layer(index) if cache else None)
         return x
 
-    @property
-    def output(self) -> Float[Tensor, "V C"]:
-        """The output matrix: the embedding (§3.4)."""
-        return self.embed.weight
-
-    def logits(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B V"]:
-        return self.vocabulary.scored(states, self.output)
-
-    @property
-    def matrix_dtype(self) -> torch.dtype:
-        """The format that linear layers compute in; embeddings, and so the logits, stay in float32."""
-        return next(part.weight.dtype for part in self.encoder.modules() if isinstance(part, nn.Linear))
-
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` targets of at most `capacity` tokens."""
         attention = cast(Any, self.decoder[0]).attention
@@ -177,10 +155,4 @@ class Transformer(nn.Module):
         return self.drop(self.embed(ids) * width**0.5 + sinusoids(positions, width)).to(self.matrix_dtype)
 
 
-FAMILY = Family(
-    name="transformer",
-    kind="encoder-decoder",
-    config=TransformerConfig,
-    model=Transformer,
-    presets=PRESETS,
-)
+FAMILY = Family(TransformerConfig, Transformer, PRESETS, "encoder-decoder")

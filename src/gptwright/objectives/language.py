@@ -39,7 +39,7 @@ def next_token_loss(
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
     if targets.is_cpu:  # elsewhere asking how many there are would take longer than computing for nothing
-        hidden, targets = wanted_rows(hidden, targets)
+        hidden, targets = drop_ignored(hidden, targets)
     if count is None:
         count = int((targets != IGNORED).sum())
     targets = to_device(targets, hidden.device)
@@ -48,7 +48,7 @@ def next_token_loss(
     return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
 
 
-def wanted_rows(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[Tensor, Tensor]:
+def drop_ignored(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[Tensor, Tensor]:
     """The rows whose targets are not IGNORED, filled up with others to a multiple of `ROWS`."""
     ignored = targets == IGNORED
     needed = len(targets) - int(ignored.sum())

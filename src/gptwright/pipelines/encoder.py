@@ -1,8 +1,7 @@
 """An encoder with its tokenizer: it understands texts, fills in masked words, and writes nothing of its own."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NoReturn, Unpack
+from typing import NoReturn
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +10,6 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.models.bert import BERT
-from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -41,10 +39,7 @@ class Encoder(LoadedModel):
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """Raw scores of the token at every place, in float32. Raises `InputError` beyond the context, `ArtifactError`
         when the model has no masked-language head."""
-        if ids.shape[1] > self.context:
-            raise InputError(
-                f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
-            )
+        self.require_context(ids.shape[1])
         return self.network(ids.to(device_of(self.network)))
 
     @torch.inference_mode()
@@ -82,22 +77,12 @@ class Encoder(LoadedModel):
         logits[:, [self.cls, self.sep, self.pad, self.unknown, self.mask]] = float("-inf")
         return self.tokenizer.decode(torch.where(row[0] == self.mask, logits.argmax(-1), row[0]).tolist())
 
-    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
-        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
-        export(self.network, self.tokenizer, folder, **how)
-
     def generate(self, *_: object, **__: object) -> NoReturn:
         """Raises `InputError`."""
-        raise cannot_generate(self.name)
+        raise InputError("a model that writes", f"{self.name}, an encoder, which reads whole texts",
+                         "Use .fill, .embeddings or .logits, or give a decoder.")  # fmt: skip
 
-    def chat(self, *_: object, **__: object) -> NoReturn:
-        """Raises `InputError`."""
-        raise cannot_generate(self.name)
+    chat = generate
 
     def _with_special_tokens(self, ids: list[int]) -> list[int]:
         return [self.cls, *ids, self.sep]
-
-
-def cannot_generate(name: str) -> InputError:
-    return InputError("a model that writes", f"{name}, an encoder, which reads whole texts",
-                      "Use .fill, .embeddings or .logits, or give a decoder.")  # fmt: skip

@@ -1,22 +1,20 @@
 """Leaving a model for other tools: weights, tokenizer, template and generation defaults together, as a folder or, for
 llama.cpp and what is built on it, as one GGUF file."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 import torch
 from torch import nn
 
 from gptwright.foundations.atomic_io import new_folder, write_json
 from gptwright.inference.beam import BeamSearch
-from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import family_of
 from gptwright.models.config import config_of
 from gptwright.models.decoder import Decoder
 from gptwright.models.formats.gguf_writing import write_gguf
-from gptwright.models.formats.huggingface import SHARD, write_model
-from gptwright.pipelines.generation_config import to_fields
+from gptwright.models.formats.huggingface import write_model
+from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.tokenizers.formats.gguf_writing import values_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -32,28 +30,24 @@ def export(
     model: nn.Module,
     tokenizer: Tokenizer,
     folder: Path,
-    sampling: Sampling | Mapping[str, object] | None = None,
-    *,
-    dtype: torch.dtype = torch.float32,
-    shard: int = SHARD,
+    defaults: GenerationConfig = UNSAID,
+    **how: Unpack[ExportOptions],
 ) -> None:
-    """Writes the folder whole or not at all, at most `shard` bytes of weights a file. A base model ends at the end of
-    a text, a chat model (with `sampling`, its defaults, ours or as a generation_config.json said them) at the end of
-    its turn. `model` is one of the catalogue or a reward model."""
+    """Writes the folder whole or not at all, its weights as `how` says. A base model ends at the end of a text, a chat
+    model, of whose `defaults` something is said, at the end of its turn. `model` is one of the catalogue or a reward
+    model."""
     config = config_of(model)
     if family_of(config).kind == "encoder-decoder":
-        export_translator(
-            model, tokenizer, folder, tokenizer.eos_id, tokenizer.eos_id, BeamSearch(), dtype=dtype, shard=shard
-        )
+        export_translator(model, tokenizer, folder, tokenizer.eos_id, tokenizer.eos_id, BeamSearch(), **how)
         return
-    end = tokenizer.stop_ids[0] if sampling else tokenizer.eos_id
+    said = dict(defaults.fields)
+    end = tokenizer.stop_ids[0] if said else tokenizer.eos_id
     begin = {} if tokenizer.declared_bos_id is None else {"bos_token_id": tokenizer.declared_bos_id}
     ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad_id}
     with new_folder(folder) as unfinished:
-        write_model(model, unfinished, ids, dtype, shard)
+        write_model(model, unfinished, ids, **how)
         tokenizer.save(unfinished, config.context)
         if family_of(config).kind == "decoder":
-            said = to_fields(sampling) if isinstance(sampling, Sampling) else dict(sampling or {})
             ends = said.get("eos_token_id") or []
             stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
             write_json(unfinished / "generation_config.json", ids | said | {"eos_token_id": list(stops)})
@@ -74,9 +68,7 @@ def export_translator(
     start: int,
     end: int,
     search: BeamSearch,
-    *,
-    dtype: torch.dtype = torch.float32,
-    shard: int = SHARD,
+    **how: Unpack[ExportOptions],
 ) -> None:
     """Targets begin after the token `start`, sources and targets end with `end`: in other tools too.
 
@@ -85,7 +77,7 @@ def export_translator(
     context = config_of(model).context
     ids = {"decoder_start_token_id": start, "eos_token_id": end, "pad_token_id": tokenizer.pad_id}
     with new_folder(folder) as unfinished:
-        write_model(model, unfinished, ids, dtype, shard)
+        write_model(model, unfinished, ids, **how)
         tokenizer.with_eos().save(unfinished, context)
         write_json(unfinished / "generation_config.json", ids | {
             "do_sample": False, "num_beams": search.beams, "length_penalty": search.alpha, "early_stopping": True,

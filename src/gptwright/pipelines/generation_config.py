@@ -23,10 +23,18 @@ _RENAMED = {"max_new_tokens": "max_tokens"} | {
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """Our settings, and what was `fields`, in the words of generation_config.json."""
+    """Our settings, and what was said of them: `fields`, in the words of generation_config.json."""
 
     sampling: Sampling
     fields: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, sampling: Sampling) -> "GenerationConfig":
+        """Settings of our own."""
+        return cls(sampling, to_fields(sampling))
+
+
+UNSAID = GenerationConfig(Sampling(), {})
 
 
 def read_generation_config(folder: Path, context: int) -> GenerationConfig:
@@ -62,16 +70,16 @@ def to_fields(sampling: Sampling) -> dict[str, object]:
 
 def _check_types(fields: Mapping[str, Any], path: Path) -> None:
     """Raises `ArtifactError` for a value of another kind than its field has."""
-    for field in FOLLOWED & fields.keys():
-        value = fields[field]
-        if field in ("stop_strings", "suppress_tokens", "bad_words_ids"):
+    for name in FOLLOWED & fields.keys():
+        value = fields[name]
+        if name in ("stop_strings", "suppress_tokens", "bad_words_ids"):
             listed: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
             kinds = {"stop_strings": str, "suppress_tokens": int, "bad_words_ids": list}
-            fits = all(isinstance(one, kinds[field]) for one in listed)
+            fits = all(isinstance(one, kinds[name]) for one in listed)
         else:
-            fits = isinstance(value, (int, float)) and isinstance(value, bool) == (field == "do_sample")
+            fits = isinstance(value, (int, float)) and isinstance(value, bool) == (name == "do_sample")
         if value is not None and not fits:
-            raise ArtifactError(f"a sound '{field}' in {path}", repr(value)[:60], "Restore the file from its source.")
+            raise ArtifactError(f"a sound '{name}' in {path}", repr(value)[:60], "Restore the file from its source.")
     if any(len(word) != 1 for word in fields.get("bad_words_ids") or ()):
         raise ArtifactError(f"'bad_words_ids' of one token each in {path}", repr(fields["bad_words_ids"])[:60],
                             "Take the field away to go without it.")  # fmt: skip

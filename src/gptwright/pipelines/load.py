@@ -42,8 +42,8 @@ def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
     network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
     tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
     _fits(network, tokenizer, name)
-    said = packaged.fields if packaged else {}
-    return Model(network, tokenizer, name, parse_generation_config(said, path).sampling, said=said, dtype=dtype)
+    defaults = parse_generation_config(packaged.fields if packaged else {}, path)
+    return Model(network, tokenizer, name, defaults, dtype=dtype)
 
 
 def load_decoder(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model:
@@ -83,8 +83,8 @@ def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
         case "decoder":
             found = read_generation_config(folder, network.config.context)
             ends = set(eos_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
-            sampling = replace(found.sampling, stop_ids=tuple(sorted(ends)))
-            return Model(network, tokenizer, name, sampling, said=found.fields, dtype=dtype)
+            defaults = replace(found, sampling=replace(found.sampling, stop_ids=tuple(sorted(ends))))
+            return Model(network, tokenizer, name, defaults, dtype=dtype)
         case "encoder":
             return Encoder(network, tokenizer, name)
         case "encoder-decoder":

@@ -1,22 +1,28 @@
 """What every loaded model has: a network, a name, its context, and, where its folder brought one, a tokenizer."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Unpack
 
 from torch import nn
 
-from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.models.config import config_of
+from gptwright.pipelines.export import ExportOptions, export
+from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 class LoadedModel:
     """Ids go in and logits come out without a tokenizer; what needs one raises `ArtifactError`."""
 
-    def __init__(self, network: nn.Module, tokenizer: Tokenizer | None, name: str) -> None:
+    def __init__(
+        self, network: nn.Module, tokenizer: Tokenizer | None, name: str, defaults: GenerationConfig = UNSAID
+    ) -> None:
         self.network: Any = network
         self.name = name
         self.context = config_of(network).context
         self._tokenizer = tokenizer
+        self._defaults = defaults
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -25,3 +31,12 @@ class LoadedModel:
             raise ArtifactError(f"a tokenizer in {self.name}, for texts", "a folder without one",
                                 "Put its tokenizer.json there; ids need none: .logits, .generate_ids.")  # fmt: skip
         return self._tokenizer
+
+    def require_context(self, tokens: int) -> None:
+        """Raises `InputError` for a text of more tokens than the context."""
+        if tokens > self.context:
+            raise InputError(f"at most {self.context} tokens, the model's context", f"{tokens}", "Shorten the text.")
+
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
+        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
+        export(self.network, self.tokenizer, folder, self._defaults, **how)

@@ -1,18 +1,16 @@
 """A model with its tokenizer, ready to be talked to. What a stage folder, a Hugging Face folder or a preset gives."""
 
 import secrets
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from typing import Unpack
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.foundations.device import device_of
-from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.foundations.errors import ConfigError
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import GrammarCompiler, Matcher
 from gptwright.inference.sampler import derive_seed
@@ -20,8 +18,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.inference.speculative import check_draft
 from gptwright.inference.stream import Chunk, Prompt, Stream
 from gptwright.models.decoder import Decoder
-from gptwright.pipelines.export import ExportOptions, export
-from gptwright.pipelines.generation_config import to_fields
+from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
@@ -42,19 +39,17 @@ class Model(LoadedModel):
         network: Decoder,
         tokenizer: Tokenizer | None,
         name: str,
-        sampling: Sampling | None = None,
+        defaults: GenerationConfig = UNSAID,
         *,
-        said: Mapping[str, object] | None = None,
         dtype: str = "auto",
         kv_cache_gb: float = 1.0,
         max_requests: int = 128,
     ) -> None:
-        super().__init__(network, tokenizer, name)
+        super().__init__(network, tokenizer, name, defaults)
         self.dtype = dtype
         self.kv_cache_gb, self.max_requests = kv_cache_gb, max_requests
-        self.sampling = sampling or Sampling()
+        self.sampling = defaults.sampling
         self.draft: Decoder | None = None
-        self._said = said if said is not None else to_fields(sampling) if sampling else {}
 
     def use_draft(self, draft: "Model") -> None:
         """From now on a smaller model proposes tokens: the texts stay the same and come sooner where it is often right.
@@ -71,10 +66,7 @@ class Model(LoadedModel):
     @torch.inference_mode()
     def logits(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """Raw scores of the next token at every position, in float32. Raises `InputError` beyond the context."""
-        if ids.shape[1] > self.context:
-            raise InputError(
-                f"at most {self.context} tokens, the model's context", str(ids.shape[1]), "Shorten the text."
-            )
+        self.require_context(ids.shape[1])
         return self.network.logits(self.network.hidden(ids.to(device_of(self.network))))
 
     def generate(self, prompt: str, *, max_tokens: int = 128, temperature: float = 0.7, seed: int | None = None) -> str:
@@ -134,10 +126,6 @@ class Model(LoadedModel):
         """The conversation without the oldest turns, as many as must go for the rest and a reply to fit the context."""
         most = room_for_prompt(self.context, sampling.max_tokens)
         return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some)), most)
-
-    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
-        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
-        export(self.network, self.tokenizer, folder, self._said, **how)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, starts_text: bool = True) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed. With `starts_text` off

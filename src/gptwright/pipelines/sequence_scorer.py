@@ -1,8 +1,6 @@
 """A model that reads a whole sequence and gives numbers: a reward model, or a classifier."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -11,7 +9,6 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.models.heads import SequenceModel
-from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -61,7 +58,3 @@ class SequenceScorer(LoadedModel):
             raise InputError("a classifier", f"{self.name}, {self.kind}", "Use .scores or .logits.")
         (row,) = self.logits([self.tokenizer.encode(text)])
         return dict(zip(self.labels, row.softmax(-1).tolist(), strict=True))
-
-    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
-        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
-        export(self.network, self.tokenizer, folder, **how)

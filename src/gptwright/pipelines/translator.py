@@ -51,9 +51,7 @@ class Translator(LoadedModel):
         `lengths` are the real tokens of each source, all of them when not given. Raises `InputError` beyond the
         context.
         """
-        longest = max(source_ids.shape[1], target_ids.shape[1])
-        if longest > self.context:
-            raise InputError(f"at most {self.context} tokens, the model's context", f"{longest}", "Shorten the text.")
+        self.require_context(max(source_ids.shape[1], target_ids.shape[1]))
         whole = torch.full((len(source_ids),), source_ids.shape[1])
         device = device_of(self.network.eval())
         given = (source_ids, whole if lengths is None else lengths, target_ids)

@@ -43,7 +43,7 @@ class Translation:
         self.fewest_rows = int(np.diff(self.train.cuts).min())
         intake = Intake("pretrain")
         intake.drop("longer than the context", count=self.train.left_out + self.heldout.left_out)
-        intake.tell(f"{len(self.train.pairs):,} pairs to train on, {len(self.heldout.pairs):,} held out")
+        intake.report(f"{len(self.train.pairs):,} pairs to train on, {len(self.heldout.pairs):,} held out")
 
     def batch(self, step: int) -> PairBatch:
         return self.train.batch(step)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from gptwright.evaluation.intervals import Estimate
+from gptwright.training.evaluation import Estimate
 
 Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 400.0, 220.0

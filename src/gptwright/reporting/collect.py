@@ -5,7 +5,8 @@ A stage that is missing or unfinished is no error here; it is part of what there
 
 import re
 import tomllib
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import RECORD, read_record
-from gptwright.reporting.judgements import Judgements
+from gptwright.reporting.judgements import Wins
 from gptwright.reporting.lineage import CONTROL, lineage
 from gptwright.reporting.samples import Sample, read_samples
-from gptwright.reporting.scores import ModelScores, PolicyScores, RewardScores, answering_models
 from gptwright.reporting.sources import Sources
 from gptwright.reporting.values import hashes, number, table
+from gptwright.training.evaluation import Estimate, Evaluation, read_evaluations
 
 Points = list[tuple[int, float]]
 
@@ -43,8 +44,8 @@ class Stage:
     metrics: dict[str, Any]
     machine: dict[str, Any]
     history: list[dict[str, float | None]]
-    evaluation: Any
-    """content of evaluation.json, or None"""
+    evaluations: Mapping[str, Evaluation]
+    """what it measured of each model at its end; nothing where it left no evaluation.json"""
 
     @property
     def name(self) -> str:
@@ -62,9 +63,14 @@ class Stage:
         """The last step that was measured."""
         return max((int(number(line.get("step")) or 0) for line in self.history), default=0)
 
-    def figure(self, name: str) -> float | None:
-        """A final figure that is a number."""
+    def metric(self, name: str) -> float | None:
+        """A final metric that is a number."""
         return number(self.metrics.get(name))
+
+    def estimate(self, model: str, name: str) -> Estimate | None:
+        """A share with its interval that was measured of a model."""
+        found = self.evaluations.get(model)
+        return found.estimates.get(name) if found else None
 
     def curve(self, name: str) -> Points:
         """(step, value) of a measurement, finite ones only."""
@@ -89,7 +95,7 @@ class Run:
     """the most memory held, in GiB, if it was recorded"""
     sources: Sources | None = None
     samples: list[Sample] = field(default_factory=list[Sample])
-    judgements: Judgements | None = None
+    judgements: Wins | None = None
     """how people judged the policy's answers, where they did"""
 
     def stage(self, role: str) -> Stage | None:
@@ -107,24 +113,20 @@ class Run:
         """Time that the model's stages took."""
         return sum(stage.seconds for stage in self.lineage)
 
-    def answering(self) -> dict[str, ModelScores]:
-        """Scores of the untrained, the pretrained and the tuned model."""
-        stage = self.stage("sft")
-        return answering_models(stage.evaluation) if stage else {}
-
-    def ordering(self, role: str) -> RewardScores | None:
-        """Scores of the reward model, or of its control."""
+    def evaluations(self, role: str) -> Mapping[str, Evaluation]:
+        """What the stage of that role measured, by model."""
         stage = self.stage(role)
-        return RewardScores.of(stage.evaluation) if stage and stage.evaluation else None
+        return stage.evaluations if stage else {}
 
-    def policy(self) -> PolicyScores | None:
-        """Scores of the policy against the model it began as."""
-        stage = self.stage("ppo")
-        if not stage or not stage.evaluation:
-            return None
-        scores = PolicyScores.of(stage.evaluation)
-        people = self.judgements
-        return replace(scores, wins=people.wins, judge=people.judge, independent=True) if people else scores
+    def estimate(self, role: str, model: str, name: str) -> Estimate | None:
+        """A share that the stage of that role measured of a model."""
+        stage = self.stage(role)
+        return stage.estimate(model, name) if stage else None
+
+    def wins(self) -> Wins | None:
+        """How often the policy's answers were preferred: by people where they judged, else by the judge of ppo."""
+        comparison = self.evaluations("ppo").get("comparison")
+        return self.judgements or (Wins.of(comparison) if comparison else None)
 
 
 def collect(path: Path) -> Run:
@@ -160,7 +162,7 @@ def collect(path: Path) -> Run:
 def _stage(path: Path) -> Stage:
     record = read_record(path)
     config, metrics = table(record.get("config")), table(record.get("metrics"))
-    verb, evaluation = str(record.get("verb", "")), path / "evaluation.json"
+    verb = str(record.get("verb", ""))
     return Stage(
         path=path,
         role=CONTROL if verb == "reward" and config.get("shuffled") is True else verb,
@@ -176,7 +178,7 @@ def _stage(path: Path) -> Stage:
         metrics=metrics,
         machine=table(record.get("machine")),
         history=read_metrics(path / "metrics.jsonl"),
-        evaluation=read_json(evaluation) if evaluation.is_file() else None,
+        evaluations=read_evaluations(path),
     )
 
 

@@ -39,7 +39,7 @@ def _pretrain(run: Run) -> Figure:
         return _figure("Pretraining", "bits a byte", [])
     train = [(step, bits(nats, size)) for step, nats in stage.curve("loss_nats")] if size else []
     heldout = stage.curve("heldout_bits_per_byte")
-    final = stage.figure("heldout_bits_per_byte")
+    final = stage.metric("heldout_bits_per_byte")
     if final is not None and (not heldout or heldout[-1][0] < stage.steps_done):
         heldout = [*heldout, (stage.steps_done, final)]
     curves = [Curve(name="training", points=train, tone="b"), Curve(name="held out", points=heldout, kind="sparse")]

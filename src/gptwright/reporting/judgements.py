@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gptwright.evaluation.intervals import Estimate, share_by_group
+from gptwright.evaluation.intervals import share_by_group
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.text.heldout import normalised
 from gptwright.text.jsonl import read_objects
+from gptwright.training.evaluation import Estimate, Evaluation
 
 if TYPE_CHECKING:
     from gptwright.alignment.rankings import Ranking
@@ -19,14 +20,23 @@ Asked = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Judgements:
+class Wins:
     """Share of the judged answers in which the policy's was preferred, ties half, and who says so."""
 
-    wins: Estimate
+    share: Estimate
     judge: str
+    independent: bool = True
+    """whether it is not the reward model that the policy learned from"""
+
+    @staticmethod
+    def of(comparison: Evaluation) -> "Wins | None":
+        """As ppo counted them."""
+        share, rule = comparison.estimates.get("win_rate"), comparison.notes.get("rule")
+        judge = f"the rule “{rule}”" if rule else "the reward model itself"
+        return Wins(share, judge, independent=bool(rule)) if share else None
 
 
-def read_judgements(path: Path, policy: Path) -> Judgements:
+def read_judgements(path: Path, policy: Path) -> Wins:
     """Counts the rankings in `path` that are about what the policy in the folder `policy` and its start answered.
 
     Raises `ArtifactError` when the policy left no answers, `InputError` naming a line that ranks other answers.
@@ -34,8 +44,7 @@ def read_judgements(path: Path, policy: Path) -> Judgements:
     from gptwright.alignment.rankings import read_rankings
 
     known = _answered(policy)
-    found = share_by_group(_wins(read_rankings(path), known, policy))
-    return Judgements(found, f"the people of {path.name}")
+    return Wins(share_by_group(_wins(read_rankings(path), known, policy)), f"the people of {path.name}")
 
 
 def _answered(policy: Path) -> dict[Asked, bool]:

@@ -6,19 +6,19 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gptwright.reporting.checks.finding import Finding, tally
 from gptwright.reporting.collect import Run
 from gptwright.reporting.curves import figures
 from gptwright.reporting.samples import first_middle_last, split_openings
 from gptwright.reporting.story import story
 from gptwright.reporting.tables import before_and_after
 from gptwright.reporting.values import whole
-from gptwright.reporting.verdict import Verdict, tally
 from gptwright.reporting.wording import MISSING, amount, duration, percent, plain, plural, size
 
 ANSWERING = ("ppo", "sft")
 
 
-def page(run: Run, verdicts: Sequence[Verdict]) -> str:
+def page(run: Run, findings: Sequence[Finding]) -> str:
     """The whole page. Every text is escaped: a model can write anything."""
     return (
         _environment()
@@ -28,8 +28,8 @@ def page(run: Run, verdicts: Sequence[Verdict]) -> str:
             headline=headline(run),
             facts=facts(run),
             machine=machine(run),
-            tally=tally(verdicts),
-            verdicts=verdicts,
+            tally=tally(findings),
+            findings=findings,
             story=story(run),
             total=duration(run.seconds),
             planned=duration(sum(run.planned.values()) or None),
@@ -66,18 +66,14 @@ def headline(run: Run) -> str:
 def facts(run: Run) -> list[tuple[str, str]]:
     """The strip of figures under the headline: (name, value)."""
     pretrain, prepare = run.stage("pretrain"), run.stage("prepare")
-    exact = run.answering().get("sft")
-    form = exact.exact.get("held-out form") if exact else None
-    scores = run.policy()
-    wins = scores.wins if scores else None
-    peak = run.peak_memory_gb
+    form, wins, peak = run.estimate("sft", "sft", "held-out form"), run.wins(), run.peak_memory_gb
     found = [
         ("time", duration(run.seconds)),
-        ("parameters", amount(pretrain.figure("parameters")) if pretrain else ""),
-        ("text", size(whole(prepare.figure("bytes"))) if prepare and prepare.complete else ""),
-        ("held out, bits/byte", plain(pretrain.figure("heldout_bits_per_byte")) if pretrain else ""),
+        ("parameters", amount(pretrain.metric("parameters")) if pretrain else ""),
+        ("text", size(whole(prepare.metric("bytes"))) if prepare and prepare.complete else ""),
+        ("held out, bits/byte", plain(pretrain.metric("heldout_bits_per_byte")) if pretrain else ""),
         ("exact answers", percent(form.value) if form else ""),
-        ("wins over sft", percent(wins.value) if wins else ""),
+        ("wins over sft", percent(wins.share.value) if wins else ""),
         ("peak memory", f"{plain(peak, 1)} GiB" if peak is not None else ""),
     ]
     return [(name, value) for name, value in found if value not in ("", MISSING)]
@@ -107,12 +103,9 @@ def _samples(run: Run) -> list[dict[str, Any]]:
 
 def conversations(run: Run) -> list[tuple[str, str, str]]:
     """(prompt, answer of sft, answer of ppo); the prompt is empty where it was not kept."""
-    scores = run.policy()
-    if scores is None or not {"sft", "ppo"} <= scores.models.keys():
-        return []
-    answers = list(zip(scores.models["sft"].examples, scores.models["ppo"].examples, strict=False))
-    prompts = [*scores.prompts, *[""] * len(answers)]
-    return [(prompt, *pair) for prompt, pair in zip(prompts, answers, strict=False)]
+    found = run.evaluations("ppo")
+    before, after, prompts = (found[name].samples if name in found else () for name in ("sft", "ppo", "comparison"))
+    return list(zip([*prompts, *[""] * len(after)], before, after, strict=False))
 
 
 def commands(run: Run) -> list[tuple[str, str]]:

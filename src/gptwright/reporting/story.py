@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from gptwright.reporting.collect import Run, Stage
 from gptwright.reporting.lineage import CONTROL
-from gptwright.reporting.values import number, table
 from gptwright.reporting.wording import amount, duration, percent, plain
 
 MEANING = {
@@ -29,7 +28,7 @@ class Line:
     planned: str
     taken: str
     share: float
-    figure: str
+    result: str
     state: str
 
 
@@ -43,14 +42,14 @@ def story(run: Run) -> list[Line]:
             planned=duration(run.planned.get(stage.name)),
             taken=duration(stage.seconds),
             share=stage.seconds / longest,
-            figure=key_figure(stage) if stage.complete else "",
+            result=key_metric(stage) if stage.complete else "",
             state=_state(stage, run),
         )
         for stage in run.stages
     ]
     waiting = [
         Line(name=name, meaning=MEANING.get(name, ""), planned=duration(run.planned.get(name)), taken=duration(None),
-             share=0.0, figure="", state="not begun")
+             share=0.0, result="", state="not begun")
         for name in run.missing
     ]  # fmt: skip
     return lines + waiting
@@ -65,46 +64,45 @@ def _state(stage: Stage, run: Run) -> str:
     return f"stopped after {stage.steps_done:,} of {stage.steps:,}" if stage.steps else "stopped"
 
 
-def key_figure(stage: Stage) -> str:
+def key_metric(stage: Stage) -> str:
     """The one thing to know of a finished stage."""
-    known = KEY_FIGURES.get(stage.role)
+    known = KEY_METRICS.get(stage.role)
     if known:
         return known(stage)
     return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name in list(stage.metrics)[:2]
-                     if (value := stage.figure(name)) is not None)  # fmt: skip
+                     if (value := stage.metric(name)) is not None)  # fmt: skip
 
 
 def _prepare(stage: Stage) -> str:
-    return f"{amount(stage.figure('characters'))} characters in {amount(stage.figure('documents'))} documents"
+    return f"{amount(stage.metric('characters'))} characters in {amount(stage.metric('documents'))} documents"
 
 
 def _tokenize(stage: Stage) -> str:
-    return f"{amount(stage.figure('train_tokens'))} tokens, {plain(stage.figure('train_bytes_per_token'))} bytes each"
+    return f"{amount(stage.metric('train_tokens'))} tokens, {plain(stage.metric('train_bytes_per_token'))} bytes each"
 
 
 def _pretrain(stage: Stage) -> str:
-    return f"{plain(stage.figure('heldout_bits_per_byte'), 3)} bits a byte, held out"
+    return f"{plain(stage.metric('heldout_bits_per_byte'), 3)} bits a byte, held out"
 
 
 def _sft(stage: Stage) -> str:
-    exact = table(table(table(stage.evaluation).get("sft")).get("exact_answers"))
-    form = table(exact.get("held-out form"))
-    return f"{percent(number(form.get('value')))} of new question forms exact"
+    exact = stage.estimate("sft", "held-out form")
+    return f"{percent(exact.value if exact else None)} of new question forms exact"
 
 
 def _rank(stage: Stage) -> str:
-    return f"{amount(stage.figure('rankings'))} rankings"
+    return f"{amount(stage.metric('rankings'))} rankings"
 
 
 def _reward(stage: Stage) -> str:
-    return f"{percent(stage.figure('pair_accuracy'), 1)} of held-out pairs right"
+    return f"{percent(stage.metric('pair_accuracy'), 1)} of held-out pairs right"
 
 
 def _ppo(stage: Stage) -> str:
-    return f"{percent(stage.figure('win_rate'))} wins at {plain(stage.figure('kl_nats'), 1)} nats"
+    return f"{percent(stage.metric('win_rate'))} wins at {plain(stage.metric('kl_nats'), 1)} nats"
 
 
-KEY_FIGURES: dict[str, Callable[[Stage], str]] = {
+KEY_METRICS: dict[str, Callable[[Stage], str]] = {
     "prepare": _prepare, "tokenize": _tokenize, "pretrain": _pretrain, "sft": _sft, "rank": _rank,
     "reward": _reward, CONTROL: _reward, "ppo": _ppo,
 }  # fmt: skip

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any, cast
 
-from gptwright.evaluation.intervals import Estimate
-
 
 def table(value: object) -> dict[str, object]:
     """The value when it is a table with text keys, else an empty one."""
@@ -33,18 +31,3 @@ def whole(value: object) -> int:
 def hashes(value: object) -> dict[str, str]:
     """Hashes by name; what is no text is left out."""
     return {name: item for name, item in table(value).items() if isinstance(item, str)}
-
-
-def estimate(value: object) -> Estimate | None:
-    """A figure with its interval, or None when a part of it is missing."""
-    parts = table(value)
-    middle, low, high = (number(parts.get(name)) for name in ("value", "low", "high"))
-    if middle is None or low is None or high is None:
-        return None
-    return Estimate(middle, low, high, whole(parts.get("count")))
-
-
-def estimates(value: object) -> dict[str, Estimate]:
-    """Figures by name; those that are not whole are left out."""
-    found = {name: estimate(item) for name, item in table(value).items()}
-    return {name: item for name, item in found.items() if item is not None}

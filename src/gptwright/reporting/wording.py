@@ -1,6 +1,6 @@
 """Numbers as a reader likes them. Shares come as 0 to 1 and are shown in percent; spaces before units do not break."""
 
-from gptwright.evaluation.intervals import Estimate
+from gptwright.training.evaluation import Estimate
 
 MISSING = "–"
 

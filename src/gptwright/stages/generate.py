@@ -68,7 +68,7 @@ def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
     intake = Intake("generate")
     prompts = read_prompts(config.prompts, model.tokenizer, model.context - 1, intake)
     intake.require(prompts, f"prompts of fewer than {model.context:,} tokens, the model's context", "Shorten them.")
-    intake.tell(f"{len(prompts):,} prompts to answer")
+    intake.report(f"{len(prompts):,} prompts to answer")
     texts = model.answers([prompt for prompt in prompts for _ in range(config.n)], sampling)
     lines = [
         {"messages": prompt.messages, "answers": texts[i * config.n : (i + 1) * config.n]} | _kept(prompt.line)

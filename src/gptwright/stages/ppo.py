@@ -1,6 +1,6 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,14 @@ from gptwright.alignment.rollout_worker import NormalizedReward, RolloutWorker, 
 from gptwright.configs.ppo import PPO
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
+from gptwright.evaluation.comparison import NEW, OLD, Comparison
+from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.perplexity import require_window
 from gptwright.foundations.atomic_io import write_file
 from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.intake import Intake
+from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
@@ -28,13 +31,14 @@ from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.stages.comparison import NEW, OLD, Candidate, Measures, compare
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
+from gptwright.text.jsonl import write_objects
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
+from gptwright.training.evaluation import Evaluation, write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.next_token import TextMixture, TokenSource
 from gptwright.training.optimizer import Optimizer, restore_master_weights
@@ -44,7 +48,7 @@ from gptwright.training.session import session
 SCALE_PROMPTS = 256  # prompts whose answers set the scale of the scores
 
 
-def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
+def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/`, value_head.safetensors, evaluation.json (wins, KL, text loss and answers of both models), and
     answers.jsonl: what both say to the held-out prompts, for people to rank.
     """
@@ -53,7 +57,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     policy, reference = load_decoder(config.policy), load_decoder(config.policy)
     within_context(config.sequence_length, policy.context)
     reward_model, judge = _reward_model(config.reward, policy, device)
-    prompts, measures = _measures(config, policy, reward_model.config.context, judge)
+    prompts, comparison = _comparison(config, policy, reward_model.config.context, judge)
     auxiliary = _auxiliary_task(config, policy)
     reference.network.to(device)
     agent = PolicyAndValue(policy.network).to(device)
@@ -72,9 +76,12 @@ def run(config: PPO, folder: StageFolder) -> dict[str, Any]:
     export(policy.network, policy.tokenizer, folder / "model", CHAT_DEFAULTS)
     head = {"score.weight": agent.value.score.weight}
     write_file(folder / "value_head.safetensors", lambda path: save_file(head, path))
-    candidates = {OLD: Candidate.of(reference, reference_worker, reward, measures),
-                  NEW: Candidate.of(policy, worker, reward, measures)}  # fmt: skip
-    return compare(candidates, measures, config.temperature, folder)
+    candidates = {OLD: comparison.candidate(reference, reference_worker, reward),
+                  NEW: comparison.candidate(policy, worker, reward)}  # fmt: skip
+    found = comparison.evaluate(candidates, config.temperature)
+    write_evaluations(folder.path, found)
+    write_objects(folder / "answers.jsonl", comparison.answers(candidates))
+    return _metrics(found, judge)
 
 
 def _ppo_config(config: PPO) -> PPOConfig:
@@ -99,12 +106,21 @@ def _normalized(
     return NormalizedReward(model, state["score_mean"], state["score_std"])
 
 
-def _measures(config: PPO, policy: Model, reward_context: int, judge: Judge) -> tuple[list[Prompt], Measures]:
+def _comparison(config: PPO, policy: Model, reward_context: int, judge: Judge) -> tuple[list[Prompt], Comparison]:
     """The prompts to train on, and what the result is measured on."""
     questions = open_questions(config.questions, policy, Intake("ppo"))
     text = require_window(open_tokens(config.tokens, "heldout", policy.tokenizer), config.sequence_length)
     prompts, heldout = _prompts(config, policy, reward_context)
-    return prompts, Measures(heldout, text, config.sequence_length, questions, judge)
+    return prompts, Comparison(heldout, HeldoutData(text, config.sequence_length, questions), judge)
+
+
+def _metrics(found: Mapping[str, Evaluation], judge: Judge) -> dict[str, object]:
+    """The final figures; says who wins and by whose judgement."""
+    wins, kl = found["comparison"].estimates["win_rate"], found["comparison"].metrics["kl_nats"]
+    rise = found[NEW].metrics["heldout_nats"] - found[OLD].metrics["heldout_nats"]
+    say(f"ppo: wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft, "
+        f"by {judge}; KL {kl:.1f} nats; held-out text {rise:+.2f} nats a token")  # fmt: skip
+    return {"win_rate": wins.value, "win_rate_low": wins.low, "kl_nats": kl, "heldout_nats_rise": rise}
 
 
 def _check_memory(config: PPO, model: Model, prompts: Sequence[Sequence[int]]) -> None:
@@ -126,7 +142,7 @@ def _auxiliary_task(config: PPO, model: Model) -> TextMixture:
         examples = demonstrations(taught, model.tokenizer, model.context, intake)
         intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
         held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
-        intake.tell(f"{len(examples):,} conversations mixed in{held}")
+        intake.report(f"{len(examples):,} conversations mixed in{held}")
         sources.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad_id))
     return TextMixture(model.network, sources, config.ptx_weight)
 
@@ -164,5 +180,5 @@ def _prompts(config: PPO, model: Model, reward_context: int) -> tuple[list[Promp
         intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
                        f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
     heldout = _subset(sides.heldout, config.heldout_prompts, seed=0)
-    intake.tell(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
+    intake.report(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
     return sides.train, heldout

@@ -7,7 +7,6 @@ from typing import Any
 
 from gptwright.alignment.demonstrations import continuations
 from gptwright.alignment.prompts import Prompt, prompts_within
-from gptwright.alignment.rule_labeller import RULES, ranks
 from gptwright.configs.rank import Rank
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.intake import Intake
@@ -17,6 +16,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.text.jsonl import Line, read_objects, write_objects
+from gptwright.text.rule_labeller import RULES, ranks
 
 
 def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
@@ -53,5 +53,5 @@ def _prompts(config: Rank, split: str, count: int, model: Model) -> list[Prompt]
     found = prompts_within(asked, model.tokenizer, longest, intake)
     intake.require(found, f"prompts of at most {longest:,} tokens", "Lower max_tokens.")
     if len(found) < count:
-        intake.tell(f"{len(found):,} prompts from {split}.jsonl")
+        intake.report(f"{len(found):,} prompts from {split}.jsonl")
     return found

@@ -7,17 +7,17 @@ from gptwright.configs.report import Report
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
-from gptwright.reporting.checks.registry import judge
+from gptwright.reporting.checks.finding import tally
+from gptwright.reporting.checks.registry import check
 from gptwright.reporting.collect import collect
 from gptwright.reporting.judgements import read_judgements
 from gptwright.reporting.page import page
-from gptwright.reporting.verdict import tally
 
 REPORT = "report.html"
 
 
 def run(config: Report) -> Path:
-    """Writes the run's report.html, prints its path on stdout and says the verdicts.
+    """Writes the run's report.html, prints its path on stdout and says the findings.
 
     Raises `ArtifactError` when the folder holds no run, or damaged files.
     """
@@ -27,12 +27,12 @@ def run(config: Report) -> Path:
         if policy is None:
             raise ArtifactError(f"a policy to judge in {config.run}", "no folder of ppo", "Leave out --judgements.")
         found = replace(found, judgements=read_judgements(config.judgements, policy.path))
-    verdicts = judge(found)
+    findings = check(found)
     path = config.run / REPORT
-    write_text(path, page(found, verdicts))
-    for verdict in verdicts:
-        advice = f"  → {verdict.advice}" if verdict.advice and verdict.level != "healthy" else ""
-        say(f"  {verdict.level:7}  {verdict.title}: {verdict.evidence}{advice}")
-    say(f"report: {tally(verdicts)}")
+    write_text(path, page(found, findings))
+    for finding in findings:
+        advice = f"  → {finding.advice}" if finding.advice and finding.level != "healthy" else ""
+        say(f"  {finding.level:7}  {finding.title}: {finding.evidence}{advice}")
+    say(f"report: {tally(findings)}")
     print(path, flush=True)
     return path

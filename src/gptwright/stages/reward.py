@@ -4,7 +4,6 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
 from gptwright.configs.reward import Reward
-from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
@@ -13,9 +12,10 @@ from gptwright.models.heads import RewardModel
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.tasks.reward import HeldoutRanking, RewardTask, ShuffledControl
+from gptwright.tasks.reward import HeldoutRanking, RewardTask, control_of
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
+from gptwright.training.evaluation import write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
@@ -31,9 +31,11 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     use_threads(config.threads)
     device = use_device(config.device)
     base = load_decoder(config.base)
-    model = RewardModel(base.network)
+    model = control_of(base.network) if config.shuffled else RewardModel(base.network)
     sides = _read(config, base)
-    task = task_of(config, model, sides, base.tokenizer.pad_id)
+    train = [ids for _, ids in sides.train]
+    heldout = [HeldoutRanking(normalised(text_of(ranking.messages)), ids) for ranking, ids in sides.heldout]
+    task = RewardTask(model, train, config.batch_size, config.seed, base.tokenizer.pad_id, heldout)
     check_memory(model, config.batch_size, task.typical_length, config.micro_batches)
     before = task.to(device).evaluate(0)
     dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
@@ -46,22 +48,15 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     restore_master_weights(task, optimizer)
     if not config.shuffled:
         export(model, base.tokenizer, folder / "model")
-    was, now = (found.estimates["pair_accuracy"] for found in (before, task.evaluate(config.steps)))
-    write_json(folder / "evaluation.json", {"before": vars(was), "after": vars(now)})
+    after = task.evaluate(config.steps)
+    write_evaluations(folder.path, {"before": before, "after": after})
+    was, now = before.estimates["pair_accuracy"], after.estimates["pair_accuracy"]
     name = "reward (control, shuffled ranks)" if config.shuffled else "reward"
     interval = f"{now.low:.1%} to {now.high:.1%}"
     say(f"{name}: {now.value:.1%} of held-out pairs right ({interval}), {was.value:.1%} before")
     labellers = Judge.count(ranking.labeller for side in (sides.train, sides.heldout) for ranking, _ in side)
     return {"train_rankings": len(sides.train), "heldout_rankings": len(sides.heldout), "pair_accuracy": now.value,
             "labellers": labellers}  # fmt: skip
-
-
-def task_of(config: Reward, model: RewardModel, sides: HeldoutSplit[tuple[Ranking, RankedIds]], pad: int) -> RewardTask:
-    """What is learned: the rankings, or as a control the same with their ranks shuffled."""
-    train = [ids for _, ids in sides.train]
-    heldout = [HeldoutRanking(normalised(text_of(ranking.messages)), ids) for ranking, ids in sides.heldout]
-    kind = ShuffledControl if config.shuffled else RewardTask
-    return kind(model, train, config.batch_size, config.seed, pad, heldout)
 
 
 def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]]:
@@ -74,5 +69,5 @@ def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]
         intake.require(side, f"at least two rankings of other prompts, one {name}, with an untied pair each",
                        "Collect more rankings.")  # fmt: skip
     times = config.steps * config.batch_size / len(sides.train)
-    intake.tell(f"{len(sides.train):,} rankings to train on, {times:.1f} times each, {len(sides.heldout):,} held out")
+    intake.report(f"{len(sides.train):,} rankings to train on, {times:.1f} times each, {len(sides.heldout):,} held out")
     return sides

@@ -1,6 +1,5 @@
 """sft: supervised fine-tuning on conversations; only what the assistant says is learned (InstructGPT §3.5, step 1)."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from gptwright.alignment.demonstrations import (
@@ -15,8 +14,8 @@ from gptwright.alignment.rankings import read_rankings
 from gptwright.configs.sft import SFT
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
+from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.perplexity import require_window
-from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
@@ -26,13 +25,13 @@ from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.stages.tokenize import open_tokens
-from gptwright.tasks.sft import CHAT_DEFAULTS, Measures, SFTTask
+from gptwright.tasks.sft import CHAT_DEFAULTS, SFTTask
 from gptwright.text.heldout import assign_splits, normalised
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat_templates.chat import Message
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
-from gptwright.training.evaluation import Evaluation
+from gptwright.training.evaluation import write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
@@ -68,8 +67,8 @@ def task_of(config: SFT, base: Model) -> SFTTask:
     require_window(heldout, config.sequence_length)
     windows = Windows(text, config.sequence_length, config.ptx_batch_size, config.seed + 1)
     conversations, heldout_conversations = _demonstrations(config, base)
-    measures = Measures(heldout, config.sequence_length, heldout_conversations, questions)
-    return SFTTask(base, conversations, windows, measures)
+    data = HeldoutData(heldout, config.sequence_length, questions, heldout_conversations)
+    return SFTTask(base, conversations, windows, data)
 
 
 def _demonstrations(config: SFT, base: Model) -> tuple[Demonstrations, Demonstrations]:
@@ -79,7 +78,7 @@ def _demonstrations(config: SFT, base: Model) -> tuple[Demonstrations, Demonstra
     intake.require(train, "conversations to train on", 'Add lines, or correct their "split" or "language".')
     times = config.steps * config.batch_size / len(train)
     held = f", {len(heldout):,} held out" if heldout else ""
-    intake.tell(f"{len(train):,} conversations to train on, {times:.1f} times each{held}")
+    intake.report(f"{len(train):,} conversations to train on, {times:.1f} times each{held}")
     pad = base.tokenizer.pad_id
     return Demonstrations(train, config.batch_size, config.seed, pad), Demonstrations(
         heldout, config.batch_size, config.seed, pad
@@ -126,7 +125,7 @@ def _evaluate(config: SFT, folder: StageFolder, task: SFTTask) -> dict[str, Any]
         "pretrained": task.measure(base),
         "sft": task.evaluate(config.steps),
     }
-    write_json(folder / "evaluation.json", {name: _table(evaluation) for name, evaluation in found.items()})
+    write_evaluations(folder.path, found)
     before, after = found["pretrained"].metrics, found["sft"].metrics
     metrics: dict[str, Any] = {"heldout_nats_rise": (rise := after["heldout_nats"] - before["heldout_nats"])}
     if (name := "heldout_answer_nats") in after:
@@ -137,8 +136,3 @@ def _evaluate(config: SFT, folder: StageFolder, task: SFTTask) -> dict[str, Any]
         say(f"sft: {kind}: {estimate.value:.0%} exact ({estimate.low:.0%} to {estimate.high:.0%})")
     say(f"sft: held-out text {rise:+.2f} nats a token")
     return metrics
-
-
-def _table(evaluation: Evaluation) -> Mapping[str, Any]:
-    exact = {kind: vars(estimate) for kind, estimate in evaluation.estimates.items()}
-    return {**evaluation.metrics, "exact_answers": exact}

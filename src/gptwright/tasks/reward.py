@@ -16,7 +16,8 @@ from gptwright.alignment.rankings import (
 )
 from gptwright.evaluation.intervals import mean, share_by_group
 from gptwright.foundations.device import device_of, to_device
-from gptwright.models.heads import RewardModel
+from gptwright.models.decoder import Decoder
+from gptwright.models.heads import Classifier, RewardModel
 from gptwright.objectives.ranking import contested, ranking_loss, right_pairs
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.evaluation import Evaluation
@@ -24,15 +25,24 @@ from gptwright.training.evaluation import Evaluation
 SHUFFLES = 32
 
 
-class RankingBatch(NamedTuple):
-    """The step's prompts with their ranked answers, once for each way in which the ranks are shuffled."""
+def control_of(trunk: Decoder) -> Classifier:
+    """The control: many heads on one trunk, each of which learns ranks that were shuffled, so that nothing is true.
 
-    shuffles: list[list[RankedIds]]
+    One shuffle says little: held-out pairs differ mostly in one way, and a head that leans there by accident is far
+    from a half to either side. The mean over many heads must be a half.
+    """
+    return Classifier(trunk, [f"shuffle {number}" for number in range(SHUFFLES)])
+
+
+class RankingBatch(NamedTuple):
+    """The step's prompts with their ranked answers, once for each head."""
+
+    of_heads: list[list[RankedIds]]
 
     @property
     def rows(self) -> int:
         """Prompts."""
-        return len(self.shuffles[0])
+        return len(self.of_heads[0])
 
 
 class HeldoutRanking(NamedTuple):
@@ -43,11 +53,11 @@ class HeldoutRanking(NamedTuple):
 
 
 class RewardTask(nn.Module):
-    """Learns the ranks as they were given."""
+    """A reward model learns the ranks as they were given, every head of a control the same ranks shuffled anew."""
 
     def __init__(
         self,
-        model: RewardModel,
+        model: RewardModel | Classifier,
         items: Sequence[RankedIds],
         rows: int,
         seed: int,
@@ -56,85 +66,57 @@ class RewardTask(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.rows, self.seed, self.pad, self.heldout = model, rows, seed, pad, heldout
-        self.shuffles: list[Sequence[RankedIds]] = [items]
+        self.items_of_heads: list[Sequence[RankedIds]] = [items]
+        if isinstance(model, Classifier):
+            self.items_of_heads = [with_shuffled_ranks(items, seed + 1000 * i) for i in range(len(model.labels))]
 
     @property
     def typical_length(self) -> int:
         """Tokens of all answers to a prompt, on the average."""
-        items = self.shuffles[0]
+        items = self.items_of_heads[0]
         return sum(len(ids) for item in items for ids in item.rows) // len(items)
 
     def batch(self, step: int) -> RankingBatch:
-        return RankingBatch([rankings_of_step(items, self.rows, step, self.seed) for items in self.shuffles])
+        return RankingBatch([rankings_of_step(items, self.rows, step, self.seed) for items in self.items_of_heads])
 
     def loss(self, batch: RankingBatch, shard: BatchShard) -> Iterator[Tensor]:
-        chosen = batch.shuffles[0]
-        count = contested(padded_ranks(chosen))
+        first = batch.of_heads[0]
+        count = contested(padded_ranks(first))
         for rows in shard.slices(batch.rows):
-            ids, last, ranks = _to_model(batch_rankings(chosen[rows], self.pad), self)
-            yield ranking_loss(self.model(ids, last).view_as(ranks), ranks, count)
-
-    def evaluate(self, step: int) -> Evaluation:
-        """Share of held-out pairs that are ordered rightly."""
-        right, pairs = self.right_pairs([ids for _, ids in self.heldout])
-        prompts = [prompt for prompt, _ in self.heldout]
-        accuracy = share_by_group(zip(prompts, right[0].tolist(), pairs.tolist(), strict=True))
-        return Evaluation(estimates={"pair_accuracy": accuracy})
-
-    @torch.inference_mode()
-    def right_pairs(self, items: Sequence[RankedIds]) -> tuple[Float[Tensor, "1 B"], Int[Tensor, "B"]]:
-        """Of each item, the untied pairs that are ordered rightly, and all of them."""
-        states, ranks = _read_all(self.model, items, self.pad)
-        right, pairs = right_pairs(self.model.head(states).view_as(ranks), ranks)
-        return right[None], pairs
-
-
-class ShuffledControl(RewardTask):
-    """The control: many heads on one trunk, each of which learns ranks that were shuffled, so that nothing is true.
-
-    One shuffle says little: held-out pairs differ mostly in one way, and a head that leans there by accident is far
-    from a half to either side. The mean over many heads must be a half.
-    """
-
-    def __init__(
-        self,
-        model: RewardModel,
-        items: Sequence[RankedIds],
-        rows: int,
-        seed: int,
-        pad: int,
-        heldout: Sequence[HeldoutRanking] = (),
-    ) -> None:
-        super().__init__(model, items, rows, seed, pad, heldout)
-        self.shuffles = [with_shuffled_ranks(items, seed + 1000 * number) for number in range(SHUFFLES)]
-        self.heads = nn.Linear(model.config.width, SHUFFLES, bias=False)
-        nn.init.zeros_(self.heads.weight)
-
-    def loss(self, batch: RankingBatch, shard: BatchShard) -> Iterator[Tensor]:
-        count = contested(padded_ranks(batch.shuffles[0]))
-        for rows in shard.slices(batch.rows):
-            ids, last, _ = _to_model(batch_rankings(batch.shuffles[0][rows], self.pad), self)
-            shuffled = (padded_ranks(items[rows]).to(ids.device) for items in batch.shuffles)
-            rewards = self.heads(self.model.states(ids, last))
+            ids, last, _ = _to_model(batch_rankings(first[rows], self.pad), self)
+            ranks_of_heads = [padded_ranks(items[rows]).to(ids.device) for items in batch.of_heads]
+            rewards = _by_head(self.model(ids, last))
             yield torch.stack([
                 ranking_loss(mine.view_as(ranks), ranks, count)
-                for mine, ranks in zip(rewards.unbind(1), shuffled, strict=True)
+                for mine, ranks in zip(rewards, ranks_of_heads, strict=True)
             ]).mean()  # fmt: skip
 
     def evaluate(self, step: int) -> Evaluation:
-        """The mean share over the heads; its interval is what their spread gives by chance."""
+        """Share of held-out pairs that are ordered rightly; of a control the mean over its heads, whose interval is
+        what their spread gives by chance."""
         right, pairs = self.right_pairs([ids for _, ids in self.heldout])
-        return Evaluation(estimates={"pair_accuracy": mean((right.sum(1) / pairs.sum()).tolist())})
+        if len(right) > 1:
+            accuracy = mean((right.sum(1) / pairs.sum()).tolist())
+        else:
+            prompts = [prompt for prompt, _ in self.heldout]
+            accuracy = share_by_group(zip(prompts, right[0].tolist(), pairs.tolist(), strict=True))
+        return Evaluation(estimates={"pair_accuracy": accuracy})
 
     @torch.inference_mode()
     def right_pairs(self, items: Sequence[RankedIds]) -> tuple[Float[Tensor, "H B"], Int[Tensor, "B"]]:
-        """The same for every head, judged by the true ranks."""
+        """Of each item, the untied pairs that every head orders rightly, and all of them; by the ranks as given."""
         states, ranks = _read_all(self.model, items, self.pad)
-        found = [right_pairs(mine.view_as(ranks), ranks) for mine in self.heads(states).unbind(1)]
+        found = [right_pairs(mine.view_as(ranks), ranks) for mine in _by_head(self.model.head(states))]
         return torch.stack([right for right, _ in found]), found[0][1]
 
 
-def _read_all(model: RewardModel, items: Sequence[RankedIds], pad: int) -> tuple[Float[Tensor, "N C"], Tensor]:
+def _by_head(rewards: Float[Tensor, "N *H"]) -> tuple[Float[Tensor, "N"], ...]:
+    return rewards.view(len(rewards), -1).unbind(1)
+
+
+def _read_all(
+    model: RewardModel | Classifier, items: Sequence[RankedIds], pad: int
+) -> tuple[Float[Tensor, "N C"], Tensor]:
     """The last state of every answer, and all ranks, 32 prompts at a time."""
     most = max(len(item.rows) for item in items)
     states: list[Tensor] = []

@@ -1,46 +1,23 @@
 """Supervised fine-tuning: conversations of which only the assistant's tokens are learned, beside pretraining text."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from gptwright.alignment.demonstrations import Demonstrations
-from gptwright.evaluation.answers import Question, exact_answers
-from gptwright.evaluation.perplexity import answer_loss, text_loss
+from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.foundations.device import device_of
 from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
-from gptwright.text.pack import TokenFile
 from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import TextMixture, TokenSource
 
-CHAT_DEFAULTS = Sampling(temperature=0.3, max_tokens=96)
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What a model is measured on: held-out text in windows of `length`, held-out conversations, and questions."""
-
-    text: TokenFile
-    length: int
-    conversations: Demonstrations
-    questions: Sequence[Question]
-
-    def of(self, model: Model) -> Evaluation:
-        """Loss on the text and on the conversations' answers, and the share of exact answers by kind of question."""
-        loss = text_loss(model.network, self.text, length=self.length, windows=200)
-        exact = exact_answers(model, self.questions)
-        metrics = {"heldout_nats": loss.nats, "heldout_bits_per_byte": loss.bits_per_byte}
-        if self.conversations.examples:
-            metrics["heldout_answer_nats"] = answer_loss(model.network, self.conversations.in_order())
-        return Evaluation(metrics=metrics, estimates=exact)
+CHAT_DEFAULTS = GenerationConfig.of(Sampling(temperature=0.3, max_tokens=96))
 
 
 class SFTTask(TextMixture):
     """Every step learns from a batch of conversations and one of pretraining text."""
 
-    def __init__(self, model: Model, conversations: Demonstrations, text: TokenSource, measures: Measures) -> None:
+    def __init__(self, model: Model, conversations: Demonstrations, text: TokenSource, heldout: HeldoutData) -> None:
         super().__init__(model.network, [conversations, text])
-        self.tokenizer, self.conversations, self.measures = model.tokenizer, conversations, measures
+        self.tokenizer, self.conversations, self.heldout = model.tokenizer, conversations, heldout
 
     @property
     def typical_length(self) -> int:
@@ -54,4 +31,4 @@ class SFTTask(TextMixture):
     def measure(self, model: Model) -> Evaluation:
         """The same for another model, on the device of the one that is trained."""
         model.network.to(device_of(self.network))
-        return self.measures.of(model)
+        return self.heldout.evaluate(model)

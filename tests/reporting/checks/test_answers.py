@@ -12,26 +12,26 @@ from gptwright.reporting.checks.answers import (
 
 @pytest.mark.parametrize(("right", "level"), [(80, "healthy"), (79, "watch"), (50, "watch"), (49, "ill")])
 def test_exact_answers_in_new_forms(right: int, level: str) -> None:
-    verdict = held_out_forms(share(right, 100))
-    assert verdict and verdict.level == level and f"{right}.0" in verdict.evidence
+    finding = held_out_forms(share(right, 100))
+    assert finding and finding.level == level and f"{right}.0" in finding.evidence
 
 
 @pytest.mark.parametrize(("right", "level"), [(0, "healthy"), (7, "healthy"), (8, "ill"), (60, "ill")])
 def test_facts_never_taught_are_guessed_at_most_one_time_in_ten(right: int, level: str) -> None:
-    verdict = held_out_facts(share(right, 72))
-    assert verdict and verdict.level == level and ("leaked" in verdict.title) == (level == "ill")
+    finding = held_out_facts(share(right, 72))
+    assert finding and finding.level == level and ("leaked" in finding.title) == (level == "ill")
 
 
 @pytest.mark.parametrize(("nats", "level"), [(-0.1, "healthy"), (0.5, "healthy"), (0.51, "ill")])
 def test_half_a_nat_of_language_may_be_lost(nats: float, level: str) -> None:
-    verdict = language_rise("PPO", nats)
-    assert verdict and verdict.level == level and verdict.title.startswith("PPO")
+    finding = language_rise("PPO", nats)
+    assert finding and finding.level == level and finding.title.startswith("PPO")
 
 
 @pytest.mark.parametrize(("right", "level"), [(75, "healthy"), (74, "watch"), (60, "watch"), (59, "ill")])
 def test_reward_orders_three_pairs_of_four(right: int, level: str) -> None:
-    verdict = reward_accuracy(share(right, 100))
-    assert verdict and verdict.level == level
+    finding = reward_accuracy(share(right, 100))
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_reward_orders_three_pairs_of_four(right: int, level: str) -> None:
     ],
 )
 def test_the_control_must_be_a_coin(right: int, pairs: int, level: str) -> None:
-    verdict = control_accuracy(share(right, pairs))
-    assert verdict and verdict.level == level
+    finding = control_accuracy(share(right, pairs))
+    assert finding and finding.level == level
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
@@ -56,5 +56,5 @@ def test_what_was_not_measured_is_not_judged() -> None:
 
 
 def test_evidence_holds_the_interval_and_the_count() -> None:
-    verdict = reward_accuracy(Estimate(0.8741, 0.8531, 0.8924, 1096))
-    assert verdict and verdict.evidence == "87.4\u00a0% (85.3–89.2) of 1,096 held-out pairs"
+    finding = reward_accuracy(Estimate(0.8741, 0.8531, 0.8924, 1096))
+    assert finding and finding.evidence == "87.4\u00a0% (85.3–89.2) of 1,096 held-out pairs"

@@ -1,6 +1,6 @@
 import pytest
 
-from gptwright.evaluation.intervals import Estimate, share
+from gptwright.evaluation.intervals import share
 from gptwright.reporting.checks.policy import (
     answer_length,
     distinct_pairs,
@@ -11,7 +11,8 @@ from gptwright.reporting.checks.policy import (
     kl,
     win_rate,
 )
-from gptwright.reporting.scores import ModelScores
+from gptwright.reporting.judgements import Wins
+from gptwright.training.evaluation import Estimate, Evaluation
 
 
 @pytest.mark.parametrize(
@@ -25,66 +26,64 @@ from gptwright.reporting.scores import ModelScores
     ],
 )
 def test_wins_need_a_lower_bound_above_a_half(won: int, of: int, level: str) -> None:
-    verdict = win_rate(share(won, of), "the rule “plain-words”", True)
-    assert verdict and verdict.level == level and "plain-words" in verdict.evidence
+    finding = win_rate(Wins(share(won, of), "the rule “plain-words”"))
+    assert finding.level == level and "plain-words" in finding.evidence
 
 
 @pytest.mark.parametrize(("won", "level"), [(97, "watch"), (70, "watch"), (52, "ill")])
 def test_by_its_own_reward_model_a_policy_is_never_shown_to_be_good(won: int, level: str) -> None:
-    verdict = win_rate(share(won, 100), "the reward model itself", False)
-    assert verdict and verdict.level == level and "by the reward model itself" in verdict.evidence
-    assert level == "ill" or "--judgements" in verdict.advice
+    finding = win_rate(Wins(share(won, 100), "the reward model itself", independent=False))
+    assert finding.level == level and "by the reward model itself" in finding.evidence
+    assert level == "ill" or "--judgements" in finding.advice
 
 
 @pytest.mark.parametrize(("nats", "level"), [(0.0, "healthy"), (10.0, "healthy"), (10.1, "ill")])
 def test_ten_nats_of_distance_are_allowed(nats: float, level: str) -> None:
-    verdict = kl(nats)
-    assert verdict and verdict.level == level
+    finding = kl(nats)
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("late", "level"), [(0.9, "healthy"), (0.89, "watch"), (0.7, "watch"), (0.69, "ill")])
 def test_the_last_quarter_of_answers_must_end(late: float, level: str) -> None:
-    verdict = ended([(n, 0.1) for n in range(1, 7)] + [(7, late), (8, late)])
-    assert verdict and verdict.level == level
+    finding = ended([(n, 0.1) for n in range(1, 7)] + [(7, late), (8, late)])
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("after", "level"), [(0.9, "healthy"), (0.48, "healthy"), (0.47, "watch")])
 def test_four_tenths_of_the_variety_may_be_lost(after: float, level: str) -> None:
-    verdict = distinct_pairs(0.8, after)
-    assert verdict and verdict.level == level
+    finding = distinct_pairs(0.8, after)
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("after", "level"), [(15.0, "healthy"), (15.1, "watch"), (5.0, "healthy"), (4.9, "watch")])
 def test_length_may_drift_by_half_either_way(after: float, level: str) -> None:
-    verdict = answer_length(10.0, after)
-    assert verdict and verdict.level == level
+    finding = answer_length(10.0, after)
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("late", "level"), [(0.1, "healthy"), (0.09, "watch"), (-1.0, "watch")])
 def test_the_value_head_must_explain_a_tenth(late: float, level: str) -> None:
-    verdict = explained_variance([(1, 0.9), (2, 0.9), (3, 0.9), (4, late)])
-    assert verdict and verdict.level == level
+    finding = explained_variance([(1, 0.9), (2, 0.9), (3, 0.9), (4, late)])
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("worst", "level"), [(1e-3, "healthy"), (1.1e-3, "ill")])
 def test_one_update_that_disagrees_is_enough(worst: float, level: str) -> None:
-    verdict = first_ratio_error([(1, 1e-6), (2, worst), (3, 1e-6)])
-    assert verdict and verdict.level == level
+    finding = first_ratio_error([(1, 1e-6), (2, worst), (3, 1e-6)])
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("after", "level"), [(0.90, "healthy"), (0.71, "healthy"), (0.69, "watch")])
 def test_ten_points_of_answers_may_be_lost_in_the_worst_kind(after: float, level: str) -> None:
-    verdict = exact_answers(_exact(form=0.9, turns=0.8), _exact(form=0.9, turns=after))
-    assert verdict and verdict.level == level and ("turns" in verdict.evidence) == (after < 0.8)
+    finding = exact_answers(_exact(form=0.9, turns=0.8), _exact(form=0.9, turns=after))
+    assert finding and finding.level == level and ("turns" in finding.evidence) == (after < 0.8)
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
-    nothing = _exact()
-    found = (win_rate(None, "", True), kl(None), ended([]), explained_variance([]), first_ratio_error([]),
-             distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers(nothing, nothing))  # fmt: skip
+    found = (Wins.of(Evaluation()), kl(None), ended([]), explained_variance([]), first_ratio_error([]),
+             distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers({}, {}))  # fmt: skip
     assert found == (None,) * 8
 
 
-def _exact(**shares: float) -> ModelScores:
-    exact = {kind: vars(Estimate(value, value, value, 100)) for kind, value in shares.items()}
-    return ModelScores.of({"exact_answers": exact})
+def _exact(**shares: float) -> dict[str, Estimate]:
+    return {kind: Estimate(value, value, value, 100) for kind, value in shares.items()}

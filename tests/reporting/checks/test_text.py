@@ -22,8 +22,8 @@ def test_bits_a_byte_by_hand() -> None:
     ],
 )
 def test_where_held_out_loss_goes(last: float, level: str, word: str) -> None:
-    verdict = heldout_trend([(20, 3.0), (40, 2.5), (60, 2.2), (80, 2.0), (90, 2.0), (100, last)])
-    assert verdict and verdict.level == level and word in verdict.title
+    finding = heldout_trend([(20, 3.0), (40, 2.5), (60, 2.2), (80, 2.0), (90, 2.0), (100, last)])
+    assert finding and finding.level == level and word in finding.title
 
 
 def test_two_looks_are_no_trend() -> None:
@@ -32,28 +32,28 @@ def test_two_looks_are_no_trend() -> None:
 
 def test_a_slow_rise_over_many_looks_is_seen() -> None:
     """Each look is only 0.4 % above the one before, but the last is 6 % above the lowest."""
-    verdict = heldout_trend([(n, 2.0 * 1.004 ** abs(n - 5)) for n in range(1, 21)])
-    assert verdict and verdict.level == "ill"
+    finding = heldout_trend([(n, 2.0 * 1.004 ** abs(n - 5)) for n in range(1, 21)])
+    assert finding and finding.level == "ill"
 
 
 @pytest.mark.parametrize(
     ("heldout", "level"), [(1.8, "healthy"), (2.19, "healthy"), (2.3, "watch"), (2.5, "watch"), (2.6, "ill")]
 )
 def test_the_gap_is_a_share_of_the_training_loss(heldout: float, level: str) -> None:
-    verdict = gap(2.0, heldout)
-    assert verdict and verdict.level == level
+    finding = gap(2.0, heldout)
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("times", "level"), [(0.2, "healthy"), (8.0, "healthy"), (8.1, "watch")])
 def test_text_may_be_read_eight_times(times: float, level: str) -> None:
-    verdict = epochs(times)
-    assert verdict and verdict.level == level
+    finding = epochs(times)
+    assert finding and finding.level == level
 
 
 @pytest.mark.parametrize(("count", "level"), [(0, "healthy"), (10, "watch"), (11, "ill")])
 def test_one_step_in_a_hundred_may_be_skipped(count: int, level: str) -> None:
-    verdict = skipped(count, 1000)
-    assert verdict and verdict.level == level
+    finding = skipped(count, 1000)
+    assert finding and finding.level == level
 
 
 def test_what_was_not_measured_is_not_judged() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from gptwright.evaluation.harness.templates import Item, Templates
 from gptwright.foundations.errors import InputError
@@ -22,16 +22,52 @@ class Shots:
     """whether the examples' answers are drawn at random: what is gained by such examples, answers do not explain"""
 
 
-class Examples:
-    """The examples for each document, never the document itself.
+@runtime_checkable
+class Examples(Protocol):
+    """The examples for each document, never the document itself."""
+
+    def of(self, line: Line) -> list[Item]:
+        """The examples that stand in front of this document."""
+        ...
+
+
+def examples_of(pool: Sequence[Line], templates: Templates, shots: Shots) -> Examples:
+    """Examples of the pool, or those that every document brings with it. Raises `InputError` for too small a pool."""
+    field = templates.task.fewshot_config.samples
+    return OwnExamples(field, templates, shots) if isinstance(field, str) else PoolExamples(pool, templates, shots)
+
+
+class OwnExamples:
+    """The first so many that stand in a field of the document: each has a rule of its own to show."""
+
+    def __init__(self, field: str, templates: Templates, shots: Shots) -> None:
+        self._field, self._templates, self._shots = field, templates, shots
+        self._labels = Random(shots.seed)
+
+    def of(self, line: Line) -> list[Item]:
+        samples = line.get(self._field)
+        if not isinstance(samples, list) or len(samples) < self._shots.count:
+            got = f"{len(samples)}" if isinstance(samples, list) else "none"
+            raise InputError(f"at least {self._shots.count} examples in the field {self._field} of {line.where}",
+                             got, "Ask for fewer --shots.")  # fmt: skip
+        items = [self._templates.item(Line(sample, f"{self._field} of {line.where}")) for sample in samples]
+        chosen = items[: self._shots.count]
+        if not self._shots.shuffle_labels:
+            return chosen
+        return [replace(item, targets=self._labels.choice(items).targets) for item in chosen]
+
+
+class PoolExamples:
+    """Examples of the task's own documents.
 
     Drawn for each document, they are those that lm-evaluation-harness draws with the same seed.
     """
 
-    def __init__(self, pool: Sequence[Line], templates: Templates, shots: Shots, *, evaluated: bool) -> None:
-        """`evaluated` says that the pool is the split that is evaluated. Raises `InputError` when it is too small."""
-        self._count = shots.count + evaluated if shots.count else 0
+    def __init__(self, pool: Sequence[Line], templates: Templates, shots: Shots) -> None:
+        """Raises `InputError` when the pool is too small."""
         task = templates.task
+        evaluated = task.shots_from == task.held_out
+        self._count = shots.count + evaluated if shots.count else 0
         if self._count > len(pool):
             raise InputError(f"at least {self._count} documents to give {shots.count} examples for {task.task}",
                              f"{len(pool)}", "Ask for fewer --shots, or add documents.")  # fmt: skip
@@ -41,7 +77,6 @@ class Examples:
         self._shared = self._chosen() if shots.draw == "task" else None
 
     def of(self, line: Line) -> list[Item]:
-        """The examples that stand in front of this document."""
         chosen = self._chosen() if self._shared is None else self._shared
         return [example for example in chosen if example.line != line][: self._shots.count]
 

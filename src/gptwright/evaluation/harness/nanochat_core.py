@@ -86,7 +86,7 @@ def _evaluate(model: Model, core: Core, task: CoreTask, limit: int | None) -> Ta
     asked = _questions(task, lines[:limit], shots, Encoder(model))
     found = [question for each in asked if (question := checked(each, context, intake))]
     intake.require(found, f"documents of {task.label} that can be scored", "Mend the documents.")
-    intake.tell(f"{len(found):,} documents, {shots}-shot, seed {SHOTS}")
+    intake.report(f"{len(found):,} documents, {shots}-shot, seed {SHOTS}")
     kind, metric = ("loglikelihood", "acc") if task.icl_task_type == "language_modeling" else CHOICE
     as_task = TaskConfig(task=task.label, dataset_path="json", test_split="test", doc_to_target="", doc_to_choice=[],
                          output_type=kind, metric_list=[MetricConfig(metric=metric)])  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.evaluation.harness.documents import read_documents
-from gptwright.evaluation.harness.fewshot import Examples, Shots
+from gptwright.evaluation.harness.fewshot import Shots, examples_of
 from gptwright.evaluation.harness.filters import filtered
 from gptwright.evaluation.harness.questions import Question, Questions
 from gptwright.evaluation.harness.requests import Encoder, read_rows
@@ -43,12 +43,12 @@ def evaluate(
     lines = read_documents(task, task.held_out, task_data)[:limit]
     pool = _pool(task, shots, task_data)
     templates = Templates(task, {name for line in (*lines, *pool) for name in line})
-    examples = Examples(pool, templates, shots, evaluated=task.shots_from == task.held_out)
+    examples = examples_of(pool, templates, shots)
     questions = Questions(task, Encoder(model), intake)
     asked = [questions.of(templates.item(line), examples.of(line)) for line in lines]
     found = [question for question in asked if question]
     intake.require(found, f"documents of {task.task} that can be scored", "Mend the task or its documents.")
-    intake.tell(f"{len(found):,} documents, seed {shots.seed}{_duplicates(task, lines, pool)}")
+    intake.report(f"{len(found):,} documents, seed {shots.seed}{_duplicates(task, lines, pool)}")
     return result(task, shots.count, found, outcomes(model, task, found, questions.answer, shots.seed))
 
 
@@ -96,11 +96,11 @@ def _after(
 
 
 def _pool(task: TaskConfig, shots: Shots, task_data: Path | None) -> list[Line]:
-    if not shots.count:
+    samples = task.fewshot_config.samples
+    if not shots.count or isinstance(samples, str):
         return []
-    if task.fewshot_config.samples is not None:
-        return [Line(sample, f"sample {number} of {task.task}")
-                for number, sample in enumerate(task.fewshot_config.samples, 1)]  # fmt: skip
+    if samples is not None:
+        return [Line(sample, f"sample {number} of {task.task}") for number, sample in enumerate(samples, 1)]
     return read_documents(task, task.shots_from, task_data)
 
 

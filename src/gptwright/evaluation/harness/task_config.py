@@ -42,10 +42,17 @@ class DatasetKwargs(_Fields):
 
 
 class FewshotConfig(_Fields):
-    """How examples are chosen: drawn by the seed, or the first ones; `samples` are examples written in the file."""
+    """How examples are chosen: drawn by the seed, the first ones, or those that each document brings, in its field
+    `samples`. Else `samples` are examples written in the file."""
 
-    sampler: Literal["default", "first_n"] = "default"
-    samples: list[dict[str, Any]] | None = None
+    sampler: Literal["default", "first_n", "document"] = "default"
+    samples: list[dict[str, Any]] | str | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "FewshotConfig":
+        if isinstance(self.samples, str) != (self.sampler == "document"):
+            raise ValueError("needs a field's name as samples where the sampler is document, and only there")
+        return self
 
 
 class Blindness(_Fields):

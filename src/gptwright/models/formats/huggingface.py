@@ -5,7 +5,7 @@ No pickle: a `.bin` is refused.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
@@ -23,15 +23,19 @@ from gptwright.models.family import Family
 from gptwright.models.formats.config_fields import check_fields
 from gptwright.models.formats.extra_tensors import check_extra_tensors
 from gptwright.models.formats.mapping import HuggingFaceMapping
-from gptwright.models.formats.mappings import bert, gpt1, gpt2, gpt3, llama, modern, transformer
+from gptwright.models.formats.mappings import bert, gpt1, gpt2, llama, transformer
 from gptwright.models.formats.weights import WEIGHTS, Weights, narrowed
 from gptwright.models.heads import SequenceModel, with_head
 
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
+# transformers has no GPT-3 (GPT-Neo's banded layers lack biases and the 1/√D) and no modern: theirs are our own words.
 MAPPINGS = {
-    "transformer": transformer.MAPPING, "gpt1": gpt1.MAPPING, "gpt2": gpt2.MAPPING, "gpt3": gpt3.MAPPING,
-    "llama": llama.MAPPING, "modern": modern.MAPPING, "bert": bert.MAPPING,
-}  # fmt: skip
+    "transformer": transformer.MAPPING,
+    "gpt1": gpt1.MAPPING,
+    "gpt2": gpt2.MAPPING,
+    "llama": llama.MAPPING,
+    "bert": bert.MAPPING,
+}
 
 
 def write_model(
@@ -60,9 +64,16 @@ def write_model(
         write_json(folder / f"{WEIGHTS}.index.json", {"metadata": {"total_size": total}, "weight_map": where})
 
 
-def mapping_of(config: ModelConfig) -> HuggingFaceMapping:
-    """The names of the configuration's family in Hugging Face folders."""
-    return MAPPINGS[config.family]
+def mapping_of(config: ModelConfig | type[ModelConfig]) -> HuggingFaceMapping:
+    """The names of the configuration's family in Hugging Face folders; our own where there are no others."""
+    family = FAMILIES[config.family]
+    name = family.model.__name__
+    return MAPPINGS.get(family.name) or HuggingFaceMapping(
+        model_type=family.name,
+        language_model=name,
+        scorer=f"{name}RewardModel",
+        sizes={field.name: field.name for field in fields(family.config)},
+    )
 
 
 def config_table(config: ModelConfig) -> dict[str, Any]:
@@ -132,12 +143,12 @@ def _output_name(mapping: HuggingFaceMapping) -> str:
 
 def understood(table: Any, path: Path) -> tuple[Family, ModelConfig]:
     """The family and its configuration, once it is certain that we would compute what the folder's maker computed."""
-    by_type = {mapping.model_type: FAMILIES[name] for name, mapping in MAPPINGS.items() if name in FAMILIES}
+    by_type = {mapping_of(family.config).model_type: family for family in FAMILIES.values()}
     name = str(table.get("model_type", "")) if isinstance(table, dict) else ""
     if name not in by_type:
         raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, by_type))
     family = by_type[name]
-    mapping = MAPPINGS[family.name]
+    mapping = mapping_of(family.config)
     check_fields(table, mapping, mapping.write(next(iter(family.presets.values()))), path)
     sizes = {ours: table[theirs] for ours, theirs in mapping.sizes.items() if theirs in table}
     try:

@@ -1,1 +1,1 @@
-"""Verdicts on a run, each with its evidence and an advice."""
+"""Findings on a run, each with its evidence and an advice."""

@@ -1,10 +1,10 @@
 """Does the tuned model answer, and does the reward model tell good answers from bad ones? Both on what was held out."""
 
-from gptwright.evaluation.intervals import Estimate
+from gptwright.reporting.checks.finding import Finding, at_least
 from gptwright.reporting.collect import Run
 from gptwright.reporting.lineage import CONTROL
-from gptwright.reporting.verdict import Verdict, graded
 from gptwright.reporting.wording import full, interval, percent, plain
+from gptwright.training.evaluation import Estimate
 
 FORMS, FACTS = "held-out form", "held-out fact"
 MANY_EXACT, SOME_EXACT = 0.80, 0.50
@@ -14,76 +14,73 @@ ORDERED, HALF_ORDERED = 0.75, 0.60
 COIN = (0.45, 0.55)
 
 
-def judge_answers(run: Run) -> list[Verdict]:
-    """All verdicts on sft and reward that their figures allow."""
-    scores = run.answering()
-    exact = scores["sft"].exact if "sft" in scores else {}
-    reward, control = run.ordering("reward"), run.ordering(CONTROL)
+def check_answers(run: Run) -> list[Finding]:
+    """All findings on sft and reward that their metrics allow."""
     sft = run.stage("sft")
     found = [
-        held_out_forms(exact.get(FORMS)),
-        held_out_facts(exact.get(FACTS)),
-        language_rise("Fine-tuning", sft.figure("heldout_nats_rise") if sft else None),
-        reward_accuracy(reward.after if reward else None),
-        control_accuracy(control.after if control else None),
+        held_out_forms(run.estimate("sft", "sft", FORMS)),
+        held_out_facts(run.estimate("sft", "sft", FACTS)),
+        language_rise("Fine-tuning", sft.metric("heldout_nats_rise") if sft else None),
+        reward_accuracy(run.estimate("reward", "after", "pair_accuracy")),
+        control_accuracy(run.estimate(CONTROL, "after", "pair_accuracy")),
     ]
-    return [verdict for verdict in found if verdict]
+    return [finding for finding in found if finding]
 
 
-def held_out_forms(exact: Estimate | None) -> Verdict | None:
+def held_out_forms(exact: Estimate | None) -> Finding | None:
     """Known facts, asked in forms never seen in training."""
     if exact is None:
         return None
-    level = graded(exact.value, healthy=MANY_EXACT, watch=SOME_EXACT)
+    level = at_least(exact.value, healthy=MANY_EXACT, watch=SOME_EXACT)
     titles = {
         "healthy": "It answers questions in forms it never saw",
         "watch": "It answers only some questions in forms it never saw",
         "ill": "It does not answer questions in forms it never saw",
     }
     advice = "" if level == "healthy" else "More steps of sft and of pretrain: raise --minutes."
-    return Verdict(level, titles[level], f"{full(exact, 'questions')} answered exactly", advice)
+    return Finding(level, titles[level], f"{full(exact, 'questions')} answered exactly", advice)
 
 
-def held_out_facts(exact: Estimate | None) -> Verdict | None:
+def held_out_facts(exact: Estimate | None) -> Finding | None:
     """Facts that no training line holds: who answers them has seen them."""
     if exact is None:
         return None
     if exact.value > GUESSED:
-        return Verdict("ill", "It knows facts it was never taught: the questions leaked into the training data",
+        return Finding("ill", "It knows facts it was never taught: the questions leaked into the training data",
                        f"{full(exact, 'questions')} answered exactly, guessing gives {percent(GUESSED)} at most",
                        "Take the held-out facts out of the conversations and the text.")  # fmt: skip
-    return Verdict(
+    return Finding(
         "healthy", "It does not know what it was never taught", f"{full(exact, 'questions')} answered exactly: no leak"
     )
 
 
-def language_rise(name: str, nats: float | None) -> Verdict | None:
+def language_rise(name: str, nats: float | None) -> Finding | None:
     """How much of the language a later stage unlearned: the rise of held-out loss, in nats a token."""
     if nats is None:
         return None
     numbers = f"held-out loss {nats:+.2f} nats a token, at most +{plain(MOST_RISE, 1)}"
     if nats > MOST_RISE:
-        return Verdict(
+        return Finding(
             "ill", f"{name} unlearned the language", numbers, "Mix in more pretraining text, or lower the rate."
         )
-    return Verdict("healthy", f"{name} kept the language", numbers)
+    return Finding("healthy", f"{name} kept the language", numbers)
 
 
-def reward_accuracy(pairs: Estimate | None) -> Verdict | None:
+def reward_accuracy(pairs: Estimate | None) -> Finding | None:
     """Held-out pairs ordered as the labeller did."""
     if pairs is None:
         return None
-    level = graded(pairs.value, healthy=ORDERED, watch=HALF_ORDERED)
+    level = at_least(pairs.value, healthy=ORDERED, watch=HALF_ORDERED)
     titles = {
         "healthy": "The reward model judges as the labeller does",
         "watch": "The reward model is often wrong",
         "ill": "The reward model hardly knows what the labeller prefers",
     }
     advice = "" if level == "healthy" else "Collect more rankings, or train it longer."
-    return Verdict(level, titles[level], full(pairs, "held-out pairs"), advice)
+    return Finding(level, titles[level], full(pairs, "held-out pairs"), advice)
 
 
-def control_accuracy(pairs: Estimate | None) -> Verdict | None:
+def control_accuracy(pairs: Estimate | None) -> Finding | None:
     """The same training on shuffled ranks must order held-out pairs no better than a coin.
 
     Outside 45 to 55 % it is ill, but only to be watched while the 95 % interval still reaches into that band.
@@ -94,9 +91,9 @@ def control_accuracy(pairs: Estimate | None) -> Verdict | None:
     heads = f"of held-out pairs, the mean of {pairs.count} heads with shuffled ranks each"
     numbers = f"{percent(pairs.value, 1)} ({interval(pairs)}) {heads}"
     if low <= pairs.value <= high:
-        return Verdict("healthy", "The control learned nothing, as it must", numbers)
+        return Finding("healthy", "The control learned nothing, as it must", numbers)
     if pairs.low <= high and pairs.high >= low:
-        return Verdict("watch", "The control strays from a coin's 50 %, but on too little to tell", numbers,
+        return Finding("watch", "The control strays from a coin's 50 %, but on too little to tell", numbers,
                        "Rank more held-out prompts.")  # fmt: skip
-    return Verdict("ill", "The control learned something: held-out rankings leak into training", numbers,
+    return Finding("ill", "The control learned something: held-out rankings leak into training", numbers,
                    "See that no held-out prompt or answer is among the training rankings.")  # fmt: skip

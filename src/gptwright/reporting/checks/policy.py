@@ -1,11 +1,13 @@
 """Did PPO improve the policy, and honestly: without straying, cheating, falling into one answer or forgetting?"""
 
-from gptwright.evaluation.intervals import Estimate
+from collections.abc import Mapping
+
 from gptwright.reporting.checks.answers import language_rise
+from gptwright.reporting.checks.finding import Finding, at_least
 from gptwright.reporting.collect import Points, Run
-from gptwright.reporting.scores import ModelScores, PolicyScores
-from gptwright.reporting.verdict import Verdict, graded
+from gptwright.reporting.judgements import Wins
 from gptwright.reporting.wording import full, percent, plain
+from gptwright.training.evaluation import Estimate, Evaluation
 
 MANY_WINS, EVEN = 0.85, 0.5
 MOST_KL = 10.0
@@ -17,130 +19,126 @@ MOST_RATIO_ERROR = 1e-3
 MOST_ANSWERS_LOST = 0.10
 
 
-def judge_policy(run: Run) -> list[Verdict]:
-    """All verdicts on ppo that its figures allow."""
-    stage, scores = run.stage("ppo"), run.policy()
-    found: list[Verdict | None] = _outcome(scores) if scores else []
+def check_policy(run: Run) -> list[Finding]:
+    """All findings on ppo that its metrics allow."""
+    stage, wins = run.stage("ppo"), run.wins()
+    found = [win_rate(wins) if wins else None, *_changes(run.evaluations("ppo"))]
     if stage:
         found += [
-            language_rise("PPO", stage.figure("heldout_nats_rise")),
+            language_rise("PPO", stage.metric("heldout_nats_rise")),
             first_ratio_error(stage.curve("first_ratio_error")),
         ]
     if stage and stage.complete:
         found += [ended(stage.curve("ended")), explained_variance(stage.curve("explained_variance"))]
-    return [verdict for verdict in found if verdict]
+    return [finding for finding in found if finding]
 
 
-def _outcome(scores: PolicyScores) -> list[Verdict | None]:
-    found = [win_rate(scores.wins, scores.judge, scores.independent), kl(scores.kl_nats)]
-    if {"sft", "ppo"} <= scores.models.keys():
-        sft, ppo = scores.models["sft"], scores.models["ppo"]
-        found += [
-            distinct_pairs(sft.distinct_pairs, ppo.distinct_pairs),
-            answer_length(sft.answer_words, ppo.answer_words),
-            exact_answers(sft, ppo),
-        ]
-    return found
+def _changes(found: Mapping[str, Evaluation]) -> list[Finding | None]:
+    sft, ppo, comparison = (found.get(name, Evaluation()) for name in ("sft", "ppo", "comparison"))
+    return [
+        kl(comparison.metrics.get("kl_nats")),
+        distinct_pairs(sft.metrics.get("distinct_pairs"), ppo.metrics.get("distinct_pairs")),
+        answer_length(sft.metrics.get("answer_words"), ppo.metrics.get("answer_words")),
+        exact_answers(sft.estimates, ppo.estimates),
+    ]
 
 
-def win_rate(wins: Estimate | None, judge: str, independent: bool) -> Verdict | None:
+def win_rate(wins: Wins) -> Finding:
     """Wins against the model it began as; ill when the interval does not clear a half.
 
     By the reward model that it learned from, wins show that it learned, not that people would like it better.
     """
-    if wins is None:
-        return None
-    numbers = f"wins {full(wins, 'held-out answers')} by {judge}"
-    if wins.low <= EVEN:
-        return Verdict("ill", "The policy is not shown to be better than where it began", numbers,
+    numbers = f"wins {full(wins.share, 'held-out answers')} by {wins.judge}"
+    if wins.share.low <= EVEN:
+        return Finding("ill", "The policy is not shown to be better than where it began", numbers,
                        "More updates, a better reward model, or a lower beta.")  # fmt: skip
-    if not independent:
-        return Verdict("watch", "The policy pleases the reward model it learned from; nobody else has judged it",
+    if not wins.independent:
+        return Finding("watch", "The policy pleases the reward model it learned from; nobody else has judged it",
                        numbers, "Rank its answers.jsonl, and give that file to report with --judgements.")  # fmt: skip
-    if wins.value < MANY_WINS:
-        return Verdict("watch", f"The policy is better, but wins less than {percent(MANY_WINS)}", numbers,
+    if wins.share.value < MANY_WINS:
+        return Finding("watch", f"The policy is better, but wins less than {percent(MANY_WINS)}", numbers,
                        "More rankings for the reward model, or more updates while the KL is small.")  # fmt: skip
-    return Verdict("healthy", "The policy gives the answers that are preferred", numbers)
+    return Finding("healthy", "The policy gives the answers that are preferred", numbers)
 
 
-def kl(nats: float | None) -> Verdict | None:
+def kl(nats: float | None) -> Finding | None:
     """How far the policy went from its reference, in nats an answer."""
     if nats is None:
         return None
     numbers = f"KL {plain(nats, 1)} nats an answer, at most {plain(MOST_KL, 0)}"
     if nats > MOST_KL:
-        return Verdict("ill", "The policy strayed far from where it began", numbers,
+        return Finding("ill", "The policy strayed far from where it began", numbers,
                        "Raise beta, or lower the rate or the updates.")  # fmt: skip
-    return Verdict("healthy", "The policy stayed near where it began", numbers)
+    return Finding("healthy", "The policy stayed near where it began", numbers)
 
 
-def ended(shares: Points) -> Verdict | None:
+def ended(shares: Points) -> Finding | None:
     """Answers that ended by themselves, in the last quarter of the updates."""
     share = _late(shares)
     if share is None:
         return None
-    level = graded(share, healthy=MANY_ENDED, watch=SOME_ENDED)
+    level = at_least(share, healthy=MANY_ENDED, watch=SOME_ENDED)
     title = "Answers come to an end" if level == "healthy" else "Many answers do not come to an end"
     advice = "" if level == "healthy" else "Raise max_tokens of ppo, or train sft longer."
-    return Verdict(level, title, f"{percent(share)} in the last updates", advice)
+    return Finding(level, title, f"{percent(share)} in the last updates", advice)
 
 
-def distinct_pairs(before: float | None, after: float | None) -> Verdict | None:
+def distinct_pairs(before: float | None, after: float | None) -> Finding | None:
     """The share of different word pairs, which falls when answers become alike."""
     if before is None or after is None or before <= 0:
         return None
     numbers = f"different word pairs {percent(before)} → {percent(after)}"
     if 1 - after / before > MOST_PAIRS_LOST:
-        return Verdict("watch", "Answers become alike: mode collapse", numbers, "Raise beta, or stop earlier.")
-    return Verdict("healthy", "Answers remain various", numbers)
+        return Finding("watch", "Answers become alike: mode collapse", numbers, "Raise beta, or stop earlier.")
+    return Finding("healthy", "Answers remain various", numbers)
 
 
-def answer_length(before: float | None, after: float | None) -> Verdict | None:
+def answer_length(before: float | None, after: float | None) -> Finding | None:
     """Words an answer: a reward model may pay for length."""
     if before is None or after is None or before <= 0:
         return None
     numbers = f"{plain(before, 1)} → {plain(after, 1)} words an answer"
     if abs(after / before - 1) > MOST_LENGTH_DRIFT:
-        return Verdict("watch", "The length of answers drifts: the policy may be paid for length", numbers,
+        return Finding("watch", "The length of answers drifts: the policy may be paid for length", numbers,
                        "Rank answers of the same length, and train the reward model anew.")  # fmt: skip
-    return Verdict("healthy", "Answers kept their length", numbers)
+    return Finding("healthy", "Answers kept their length", numbers)
 
 
-def explained_variance(shares: Points) -> Verdict | None:
+def explained_variance(shares: Points) -> Finding | None:
     """How much of the returns the value head foresees, in the last quarter of the updates."""
     share = _late(shares)
     if share is None:
         return None
     numbers = f"explained variance {plain(share, 2)} in the last updates"
     if share < EXPLAINED:
-        return Verdict("watch", "The value head foresees little", numbers, "More updates, or a higher value_weight.")
-    return Verdict("healthy", "The value head foresees rewards", numbers)
+        return Finding("watch", "The value head foresees little", numbers, "More updates, or a higher value_weight.")
+    return Finding("healthy", "The value head foresees rewards", numbers)
 
 
-def first_ratio_error(errors: Points) -> Verdict | None:
+def first_ratio_error(errors: Points) -> Finding | None:
     """Before the first step of an update, sampler and trainer must give the same probabilities."""
     if not errors:
         return None
     worst = max(value for _, value in errors)
     numbers = f"log-probabilities differ by {worst:.6f} at most, {MOST_RATIO_ERROR} is allowed"
     if worst > MOST_RATIO_ERROR:
-        return Verdict("ill", "Sampler and trainer disagree", numbers,
+        return Finding("ill", "Sampler and trainer disagree", numbers,
                        "Temperature, masks or number format differ between them: a fault to report.")  # fmt: skip
-    return Verdict("healthy", "Sampler and trainer agree", numbers)
+    return Finding("healthy", "Sampler and trainer agree", numbers)
 
 
-def exact_answers(before: ModelScores, after: ModelScores) -> Verdict | None:
+def exact_answers(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> Finding | None:
     """The kind of question that lost most exact answers."""
-    lost = {kind: e.value - after.exact[kind].value for kind, e in before.exact.items() if kind in after.exact}
+    lost = {kind: share.value - after[kind].value for kind, share in before.items() if kind in after}
     if not lost:
         return None
     kind = max(lost, key=lambda name: lost[name])
-    numbers = f"exact answers, {kind}: {percent(before.exact[kind].value)} → {percent(after.exact[kind].value)}"
+    numbers = f"exact answers, {kind}: {percent(before[kind].value)} → {percent(after[kind].value)}"
     if lost[kind] > MOST_ANSWERS_LOST:
-        return Verdict(
+        return Finding(
             "watch", "PPO unlearned answers", numbers, "Mix in demonstrations, raise beta, or lower the rate."
         )
-    return Verdict("healthy", "PPO kept what sft had taught", f"worst kind: {numbers}")
+    return Finding("healthy", "PPO kept what sft had taught", f"worst kind: {numbers}")
 
 
 def _late(points: Points) -> float | None:

@@ -1,4 +1,4 @@
-"""A verdict: one judgement with the numbers it rests on and what to try next."""
+"""A finding: how one thing about a run is, with the numbers it rests on and what to try next."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ ORDER: dict[Level, int] = {"ill": 0, "watch": 1, "healthy": 2}
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Finding:
     """`evidence` holds the numbers, `advice` the next thing to try (empty when nothing is needed)."""
 
     level: Level
@@ -19,18 +19,18 @@ class Verdict:
     advice: str = ""
 
 
-def graded(value: float, *, healthy: float, watch: float) -> Level:
-    """For a figure that should be high: healthy from `healthy` on, ill below `watch`."""
+def at_least(value: float, *, healthy: float, watch: float) -> Level:
+    """For a metric that should be high: healthy from `healthy` on, ill below `watch`."""
     return "healthy" if value >= healthy else "watch" if value >= watch else "ill"
 
 
-def limited(value: float, *, healthy: float, watch: float) -> Level:
-    """For a figure that should be low: healthy up to `healthy`, ill above `watch`."""
+def at_most(value: float, *, healthy: float, watch: float) -> Level:
+    """For a metric that should be low: healthy up to `healthy`, ill above `watch`."""
     return "healthy" if value <= healthy else "watch" if value <= watch else "ill"
 
 
-def tally(verdicts: Sequence[Verdict]) -> str:
+def tally(findings: Sequence[Finding]) -> str:
     """1 ill, 2 to watch, 12 healthy."""
-    counts = Counter(verdict.level for verdict in verdicts)
+    counts = Counter(finding.level for finding in findings)
     words: dict[Level, str] = {"ill": "ill", "watch": "to watch", "healthy": "healthy"}
     return ", ".join(f"{counts[level]} {words[level]}" for level in ORDER if counts[level]) or "nothing to judge yet"

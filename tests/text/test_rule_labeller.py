@@ -1,6 +1,6 @@
 import pytest
 
-from gptwright.alignment.rule_labeller import FEWEST_LETTERS, RULES, plain_words, ranks
+from gptwright.text.rule_labeller import FEWEST_LETTERS, RULES, plain_words, ranks
 
 
 @pytest.mark.parametrize(

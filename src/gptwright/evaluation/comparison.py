@@ -1,0 +1,95 @@
+"""The policy of ppo beside the model it began as, on held-out prompts, on text and on questions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from gptwright.alignment.judge import Judge
+from gptwright.alignment.prompts import Prompt, text_of
+from gptwright.alignment.rollout import Rollout, recompute_logprobs
+from gptwright.alignment.rollout_worker import RewardFunction, RolloutWorker
+from gptwright.evaluation.heldout_data import HeldoutData
+from gptwright.evaluation.preference import distinct_pairs, win_rate
+from gptwright.objectives.ppo import kl_estimates
+from gptwright.pipelines.model import Model
+from gptwright.text.heldout import normalised
+from gptwright.text.rule_labeller import RULES
+from gptwright.training.batches import key, permutation
+from gptwright.training.evaluation import Evaluation
+
+OLD, NEW = "sft", "ppo"
+SHOWN = 4  # prompts whose answers are kept as samples
+LOWEST_SCORE = -20.0  # of a rule's score in the mean, so that one answer without words does not decide it
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the two models, what it says to the held-out prompts, and what the reward model thinks of that."""
+
+    model: Model
+    rollout: Rollout
+    scores: Tensor
+
+    @property
+    def texts(self) -> list[str]:
+        """The answers."""
+        rows = zip(self.rollout.tokens, self.rollout.response_mask, strict=True)
+        return [self.model.tokenizer.decode(row[response_mask].tolist()).strip() for row, response_mask in rows]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What both models are measured on and by whom they are judged, made ready before the first update."""
+
+    prompts: Sequence[Prompt]
+    heldout: HeldoutData
+    judge: Judge
+
+    def candidate(self, model: Model, worker: RolloutWorker, reward: RewardFunction) -> Candidate:
+        """The model with its answers to the held-out prompts."""
+        rollout = worker.collect(self.prompts, "heldout")
+        return Candidate(model, rollout, reward(rollout))
+
+    def evaluate(self, candidates: Mapping[str, Candidate], temperature: float) -> dict[str, Evaluation]:
+        """Of `OLD`, of `NEW`, and as "comparison" of both: how often the new answers win, and how far they went."""
+        old, new = candidates[OLD], candidates[NEW]
+        scores = {name: self._scores(candidate) for name, candidate in candidates.items()}
+        asked = [normalised(text_of(prompt.messages)) for prompt in self.prompts]
+        with torch.no_grad():
+            mine, theirs = (recompute_logprobs(c.model.network, None, new.rollout, temperature)[0] for c in (new, old))
+        k1, k3 = kl_estimates(mine, theirs, new.rollout.response_mask)
+        comparison = Evaluation(
+            metrics={"kl_nats": k1, "kl_k3_nats": k3},
+            estimates={"win_rate": win_rate(scores[NEW], scores[OLD], asked)},
+            samples=[prompt.messages[-1]["content"] for prompt in self.prompts[:SHOWN]],
+            notes={"rule": self.judge.rule} if self.judge.rule else {},
+        )
+        models = {name: self._evaluation(candidate, scores[name]) for name, candidate in candidates.items()}
+        return models | {"comparison": comparison}
+
+    def answers(self, candidates: Mapping[str, Candidate]) -> Iterator[dict[str, object]]:
+        """What both say to every prompt, for people to rank; which stands first tells nothing."""
+        names = [OLD, NEW]
+        answers = zip(*(candidates[name].texts for name in names), strict=True)
+        for number, (prompt, texts) in enumerate(zip(self.prompts, answers, strict=True)):
+            order = permutation(2, key("answers", number))
+            yield {"messages": prompt.messages, "answers": [texts[i] for i in order],
+                   "models": [names[i] for i in order]}  # fmt: skip
+
+    def _scores(self, candidate: Candidate) -> list[float]:
+        """A number for each answer. The reward model's are rounded: what differs in the last bits is a tie."""
+        if self.judge.rule:
+            return [RULES[self.judge.rule](text) for text in candidate.texts]
+        return [round(score, 3) for score in candidate.scores.tolist()]
+
+    def _evaluation(self, candidate: Candidate, scores: Sequence[float]) -> Evaluation:
+        """The judge's score, how various and how long the answers are, and what `HeldoutData` measures."""
+        texts, found = candidate.texts, self.heldout.evaluate(candidate.model)
+        metrics = {
+            "judge_score": sum(max(score, LOWEST_SCORE) for score in scores) / len(scores),
+            "distinct_pairs": distinct_pairs(texts),
+            "answer_words": sum(len(text.split()) for text in texts) / len(texts),
+        }
+        return replace(found, metrics=metrics | dict(found.metrics), samples=texts[:SHOWN])
