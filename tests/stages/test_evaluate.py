@@ -51,8 +51,13 @@ def test_it_prints_a_table_and_leaves_every_document(folder: Path, capsys: pytes
     assert results["settings"]["seed"] == 1234 and len(results["results"]) == 4
     first = results["results"][0]
     documents = [json.loads(line) for line in (folder / "out/cats-0.jsonl").read_text("utf-8").splitlines()]
-    assert (first["task"], first["shots"], first["estimates"]["acc"]["count"], len(documents)) == ("cats", 0, 4, 4)
-    assert sum(each["scores"]["acc"] for each in documents) / 4 == first["estimates"]["acc"]["value"]
+    assert (first["task"], first["shots"], first["evaluation"]["estimates"]["acc"]["count"], len(documents)) == (
+        "cats",
+        0,
+        4,
+        4,
+    )
+    assert sum(each["scores"]["acc"] for each in documents) / 4 == first["evaluation"]["estimates"]["acc"]["value"]
     assert documents[0]["prompt"] == "the 0 sat on the" and len(documents[0]["logprobs"]) == 2
     before = (folder / "out/dogs-2.jsonl").read_bytes()
     run(asked)

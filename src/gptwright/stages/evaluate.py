@@ -11,6 +11,7 @@ from gptwright.evaluation.harness.table import table
 from gptwright.evaluation.harness.task_config import TaskConfig
 from gptwright.evaluation.harness.tasks import find_tasks
 from gptwright.foundations.atomic_io import require_room, write_json
+from gptwright.foundations.config import encode
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.progress import say
 from gptwright.foundations.version import __version__
@@ -47,7 +48,7 @@ def _evaluate(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[T
 def _write(config: Evaluate, model: Model, results: list[TaskResult]) -> None:
     assert config.out
     settings = {**asdict(config), "model": model.name, "task_data": str(config.task_data or ""), "out": str(config.out)}
-    found = [{"task": each.task, "shots": each.shots, **asdict(each.evaluation)} for each in results]
+    found = [{"task": each.task, "shots": each.shots, "evaluation": encode(each.evaluation)} for each in results]
     write_json(config.out / "results.json", {"gptwright": __version__, "settings": settings, "results": found})
     for each in results:
         if each.documents:

@@ -225,6 +225,13 @@ def test_documents_among_the_examples_are_counted_and_never_their_own_example(
         evaluate(model, make_task(rows), Shots(6))
 
 
+def test_examples_may_be_written_in_the_task(model: Model, make_task: MakeTask) -> None:
+    written = [{"n": 70, "choices": PLACES, "label": 2}, {"n": 71, "choices": PLACES, "label": 3}]
+    task = make_task(questions(3), fewshot_config={"sampler": "first_n", "samples": written})
+    for document in evaluate(model, task, Shots(2)).documents:
+        assert document["prompt"].startswith("we ran 70 to dog\n\nwe ran 71 to cat\n\nwe ran ")
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -66,8 +66,7 @@ class PoolExamples:
     def __init__(self, pool: Sequence[Line], templates: Templates, shots: Shots) -> None:
         """Raises `InputError` when the pool is too small."""
         task = templates.task
-        evaluated = task.shots_from == task.held_out
-        self._count = shots.count + evaluated if shots.count else 0
+        self._count = shots.count + task.shots_are_evaluated if shots.count else 0
         if self._count > len(pool):
             raise InputError(f"at least {self._count} documents to give {shots.count} examples for {task.task}",
                              f"{len(pool)}", "Ask for fewer --shots, or add documents.")  # fmt: skip

@@ -106,7 +106,7 @@ def _pool(task: TaskConfig, shots: Shots, task_data: Path | None) -> list[Line]:
 
 def _duplicates(task: TaskConfig, lines: Sequence[Line], pool: Sequence[Line]) -> str:
     """A warning of documents that examples may give away; of one split, each is merely not its own example."""
-    if task.shots_from == task.held_out:
+    if task.shots_are_evaluated:
         return ""
     known = {repr(line) for line in pool}
     count = sum(repr(line) in known for line in lines)

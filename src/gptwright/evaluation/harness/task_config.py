@@ -160,6 +160,11 @@ class TaskConfig(_Fields):
         """The split that examples come from."""
         return self.fewshot_split or self.training_split or self.validation_split or self.held_out
 
+    @property
+    def shots_are_evaluated(self) -> bool:
+        """Whether the examples are documents that are asked about too."""
+        return self.fewshot_config.samples is None and self.shots_from == self.held_out
+
 
 def read_task(path: Path) -> TaskConfig:
     """The task in a file. Raises `InputError` for what is no such YAML, and for fields that are unknown or amiss."""
