@@ -45,10 +45,9 @@ class GPTWrightLM(LM):  # pyright: ignore[reportUntypedBaseClass]
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         """What is written up to the first of the texts that end an answer; equal wishes are answered side by side."""
         answers: dict[int, str] = {}
-        wishes: dict[Sampling, list[int]] = {}
-        for number, request in enumerate(requests):
-            wishes.setdefault(self._sampling(request.args[1]), []).append(number)
-        for sampling, numbers in wishes.items():
+        asked = [self._sampling(request.args[1]) for request in requests]
+        for sampling in {repr(each): each for each in asked}.values():
+            numbers = [number for number, each in enumerate(asked) if each == sampling]
             room = self.model.context - sampling.max_tokens
             prompts = [self.encoder.prompt(requests[number].args[0])[-room:] for number in numbers]
             answers |= zip(numbers, self.model.answers(prompts, sampling, starts_text=False), strict=True)
