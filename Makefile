@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama check bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval check bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -30,6 +30,7 @@ help:
 	@echo 'make test-oldest     quick tests with the oldest torch and libraries that pyproject.toml allows; test-newest: the newest'
 	@echo 'make test-real       tests with real models (a download of 120 MB)'
 	@echo 'make test-llama      tests against llama.cpp (compiles for many minutes, once)'
+	@echo 'make test-lm-eval    tests with lm-evaluation-harness (a download of 200 MB)'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make docs            writes docs/commands.md'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
@@ -59,6 +60,10 @@ test-real: $(VENV)/test
 test-llama: test-real
 	$(BIN)/pip install --quiet "llama-cpp-python>=0.3.16"  # compiles for many minutes, once
 	$(BIN)/python -m pytest -m llama_cpp
+
+test-lm-eval: $(VENV)/test
+	$(BIN)/pip install --quiet --editable ".[eval]" "lm-eval[api]"
+	$(BIN)/python -m pytest -m lm_eval tests/serving/test_lm_eval.py
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from gptwright.evaluation.intervals import Estimate, mean, share, share_by_group, student
+from gptwright.evaluation.intervals import Estimate, mean, ratio, share, share_by_group, student
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,15 @@ def test_all_right_all_even_and_a_single_group() -> None:
     assert even.value == 0.5 and even.low < 0.5 < even.high
     alone = share_by_group([("a", 30.0, 30)])
     assert alone.low < 0.25 and alone.count == 30
+
+
+def test_a_ratio_is_as_wide_as_the_bootstrap_over_its_pairs() -> None:
+    dice = np.random.default_rng(2)
+    weights = dice.integers(5, 60, 400).astype(float)
+    values = weights * dice.normal(2.0, 0.5, 400)
+    again = dice.multinomial(400, [1 / 400] * 400, size=4000)
+    low, high = np.quantile((again @ values) / (again @ weights), [0.025, 0.975])
+    found = ratio(values.tolist(), weights.tolist())
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.005)
+    assert (found.value, found.count) == (pytest.approx(values.sum() / weights.sum()), 400)
+    assert ratio([3.0], [2.0]).value == 1.5

@@ -201,6 +201,21 @@ def test_what_is_given_is_scored_as_by_a_whole_reading(network: GPT2, allocator:
         assert found == pytest.approx(request.prompt_logprobs, abs=1e-5)
 
 
+@pytest.mark.parametrize("allocator", ALLOCATORS)
+def test_the_last_id_of_a_row_is_scored_without_being_read(network: GPT2, allocator: str) -> None:
+    reader = engine(network, allocator, budget=4, unwatched_budget=7)
+    row = [(i * 7) % 50 for i in range(network.config.context + 1)]
+    scores = network(torch.tensor([row[:-1]]))[0].log_softmax(-1)
+    (found,) = reader.score([row], [1])
+    assert found == pytest.approx(scores[torch.arange(len(row) - 1), row[1:]].tolist(), abs=1e-5)
+    tails = [reader.read(row[:20], 20, following=id, top=2) for id in (3, 4, 3)]
+    reader.run(tails)
+    assert [each.prompt_logprobs for each in tails] == [
+        [pytest.approx(scores[19, id].item(), abs=1e-5)] for id in (3, 4, 3)
+    ]
+    assert [list(top) for top in tails[0].prompt_top_logprobs] == [scores[19].topk(2).indices.tolist()]
+
+
 def test_a_prompts_log_probabilities_survive_its_loss_of_memory(network: GPT2) -> None:
     sampling = Sampling(temperature=0, max_tokens=12, prompt_logprobs=0)
     roomy, tight = (engine(network, addresses=addresses, budget=8, unwatched_budget=8) for addresses in (512, 60))

@@ -50,6 +50,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("chat", "Chat", "talk in the terminal", "use"),
     Verb("serve", "Serve", "OpenAI-compatible API and chat page", "use"),
     Verb("export", "Export", "leave a model as a folder for other tools", "use"),
+    Verb("evaluate", "Evaluate", "score a model on tasks, with no example, one, or a few", "look"),
     Verb("report", "Report", "what a run learned, and whether it is healthy", "look"),
 )}  # fmt: skip
 STAGES = {name: verb for name, verb in VERBS.items() if verb.leaves_folder}

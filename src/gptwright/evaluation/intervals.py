@@ -57,8 +57,14 @@ def student(freedom: int) -> float:
 
 def mean(values: Sequence[float]) -> Estimate:
     """A mean of independent values by Student's interval."""
-    count = len(values)
-    middle = sum(values) / count
-    spread = sqrt(sum((v - middle) ** 2 for v in values) / max(count - 1, 1))
-    reach = student(max(count - 1, 1)) * spread / sqrt(count)
+    return ratio(values, [1.0] * len(values))
+
+
+def ratio(values: Sequence[float], weights: Sequence[float]) -> Estimate:
+    """The sum of the values over the sum of their weights, such as nats over bytes of documents, by Student's interval
+    of the ratio's linear form (Cochran 1977, §6.4)."""
+    count, whole = len(values), sum(weights)
+    middle = sum(values) / whole
+    spread = sqrt(sum((v - middle * w) ** 2 for v, w in zip(values, weights, strict=True)) / max(count - 1, 1))
+    reach = student(max(count - 1, 1)) * spread * sqrt(count) / whole
     return Estimate(middle, middle - reach, middle + reach, count)

@@ -6,9 +6,12 @@ Scores of one text differ by points with the way it is cut into words, so each c
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import zip_longest
 from typing import Any
 
+from gptwright.evaluation.metrics import DRAWS
 from gptwright.foundations.errors import ConfigError
+from gptwright.training.evaluation import Estimate
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,14 @@ def translation_scores(hypotheses: Sequence[str], references: Sequence[str]) -> 
     assert len(texts) == len(references) > 0
     scores = [float(metric.corpus_score(texts, wanted).score) for metric in (bleu, chrf)]
     return TranslationScores(scores[0], scores[1], str(bleu.get_signature()), str(chrf.get_signature()))
+
+
+def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Estimate:
+    """BLEU of all answers together, from 0 to 100, each against its references; the interval is sacrebleu's bootstrap.
+    Raises `ConfigError` when sacrebleu is not installed."""
+    streams = [list(stream) for stream in zip_longest(*references)]  # None where a text has fewer
+    found = _sacrebleu().BLEU().corpus_score(list(answers), streams, n_bootstrap=DRAWS)
+    return Estimate(found.score, found._mean - found._ci, found._mean + found._ci, len(answers))
 
 
 def require_sacrebleu() -> None:

@@ -9,6 +9,7 @@ The network may be trained between two steps; `refresh` then packs its matrices 
 """
 
 import secrets
+from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
@@ -135,22 +136,23 @@ class Engine:
         self._add(request, listener, matcher)
         return request
 
-    def read(self, ids: Sequence[int], start: int = 1) -> Request:
+    def read(self, ids: Sequence[int], start: int = 1, *, following: int | None = None, top: int = 0) -> Request:
         """Queues a prompt that is only read: `prompt_logprobs` are those of ids[start:], from the second id on at the
-        earliest, and `state` is the final hidden state. Raises `InputError` as `submit` does."""
-        sampling = Sampling(max_tokens=0)
+        earliest, and of the id `following` them, which is not read itself; `prompt_top_logprobs` are the `top`
+        likeliest there, and `state` is the final hidden state. Raises `InputError` as `submit` does."""
+        sampling = Sampling(max_tokens=0, prompt_logprobs=top)
         check_prompt(ids, sampling, self.context, self.network.config.vocab)
-        request = Request(list(ids), sampling, 0)
+        request = Request(list(ids), sampling, 0, following=following)
         request.logprobs_from, request.max_reused = start, start - 1
         self._add(request)
         return request
 
     def score(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[list[float]]:
         """The model's own log-probabilities of rows[i][starts[i]:] after what stands before; equal beginnings are read
-        once."""
+        once. A row may be one token longer than the context, as its last is not read."""
         with self.all_or_none() as requests:
             for row, start in zip(rows, starts, strict=True):
-                requests.append(self.read(row, start))
+                requests.append(self.read(row[:-1], start, following=row[-1]))
             self.run(requests)
         return [request.prompt_logprobs for request in requests]
 
@@ -246,11 +248,11 @@ class Engine:
 
     def _sample(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> list[Request]:
         """Samples where a prompt is read to its end, and advances every request."""
+        self._record_prompt_logprobs(works, states)
         rows: list[SampleRow] = []
         positions: list[int] = []
         first_rows: dict[Request, int] = {}
         for work, end in zip(works, accumulate(work.count + len(work.drafts) for work in works), strict=True):
-            self._record_prompt_logprobs(work, states[end - work.count - len(work.drafts) : end])
             if work.count == work.request.uncomputed:
                 first_rows[work.request] = len(rows)
                 rows += self._rows(work, states[end - 1])
@@ -285,21 +287,27 @@ class Engine:
         if self.proposer and work.drafts:
             self.proposer.record_acceptance(work.request, len(work.drafts), taken - 1)
 
-    def _record_prompt_logprobs(self, work: ScheduledWork, states: Float[Tensor, "N C"]) -> None:
-        """Log-probabilities of prompt tokens, if wanted: the state at a position predicts the next token."""
-        request = work.request
-        if request.logprobs_from is None:
-            return
-        begin = max(request.computed, request.logprobs_from + len(request.prompt_logprobs) - 1)
-        end = min(request.computed + work.count, request.prompt - 1)
-        for first in range(begin, end, LOGITS_AT_ONCE):
-            last = min(first + LOGITS_AT_ONCE, end)
-            logits = self.view.logits(states[first - request.computed : last - request.computed])
-            logprobs, top = prompt_logprobs(
-                logits, request.ids[first + 1 : last + 1], request.sampling.prompt_logprobs or 0
-            )
-            request.prompt_logprobs += logprobs
-            request.prompt_top_logprobs += top
+    def _record_prompt_logprobs(self, works: Sequence[ScheduledWork], states: Float[Tensor, "N C"]) -> None:
+        """Log-probabilities of prompt tokens, where wanted: the state at a position predicts the next token."""
+        wanted: dict[int, list[tuple[Request, int, int]]] = defaultdict(list)  # by the number of likeliest tokens
+        offset = 0
+        for work in works:
+            request = work.request
+            if request.logprobs_from is not None:
+                begin = max(request.computed, request.logprobs_from + len(request.prompt_logprobs) - 1)
+                targets = request.targets(begin, request.computed + work.count)
+                row = offset + begin - request.computed
+                wanted[request.sampling.prompt_logprobs or 0] += [
+                    (request, row + i, id) for i, id in enumerate(targets)
+                ]
+            offset += work.count + len(work.drafts)
+        for most, places in wanted.items():
+            for first in range(0, len(places), LOGITS_AT_ONCE):
+                requests, rows, targets = zip(*places[first : first + LOGITS_AT_ONCE], strict=True)
+                logits = self.view.logits(states[torch.tensor(rows, device=self.device)])
+                for request, *found in zip(requests, *prompt_logprobs(logits, targets, most), strict=True):
+                    request.prompt_logprobs.append(found[0])
+                    request.prompt_top_logprobs.append(found[1])
 
 
 class PromptTooLong(InputError):

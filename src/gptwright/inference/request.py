@@ -57,6 +57,8 @@ class Request:
     """most tokens of prompt and response together; when it is the prompt's length, the prompt is only read"""
     logprobs_from: int | None = None
     """position of the first prompt token whose log-probability is wanted"""
+    following: int | None = None
+    """the token after the prompt, whose log-probability is then wanted too; it is not read"""
     prompt_logprobs: list[float] = field(default_factory=list[float])
     prompt_top_logprobs: list[dict[int, float]] = field(default_factory=list[dict[int, float]])
     state: Any = None
@@ -81,6 +83,11 @@ class Request:
     def mean_logprob(self) -> float:
         """Mean log-probability of the response's tokens, by which `best_of` ranks; 0 for an empty response."""
         return sum(self.logprobs) / max(len(self.logprobs), 1)
+
+    def targets(self, first: int, last: int) -> Sequence[int]:
+        """The prompt's tokens that positions first … last - 1 predict, and the one that follows the prompt."""
+        known = self.ids[first + 1 : min(last + 1, self.prompt)]
+        return known if self.following is None or not first < self.prompt <= last else [*known, self.following]
 
     @property
     def answer(self) -> list[int]:

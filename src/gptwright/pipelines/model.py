@@ -127,8 +127,9 @@ class Model(LoadedModel):
         most = room_for_prompt(self.context, sampling.max_tokens)
         return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some)), most)
 
-    def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[str]:
-        """One text a prompt of ids, side by side; text number i is drawn with the i-th seed.
+    def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, starts_text: bool = True) -> list[str]:
+        """One text a prompt of ids, side by side; text number i is drawn with the i-th seed. With `starts_text` off
+        they continue texts.
 
         Spaces around a text stay: without them it would have other ids than those that were written.
         """
@@ -136,7 +137,7 @@ class Model(LoadedModel):
         streams: list[Stream] = []
         with self.engine.all_or_none() as requests:
             for i, ids in enumerate(prompts):
-                streams.append(self.open_stream(ids, sampling, seed=derive_seed(seed, i)))
+                streams.append(self.open_stream(ids, sampling, seed=derive_seed(seed, i), starts_text=starts_text))
                 requests.append(streams[-1].request)
             self.engine.run(requests)
         return [chunk.text if (chunk := stream.next()) else "" for stream in streams]

@@ -6,6 +6,7 @@ from gptwright.foundations.errors import ArtifactError, InputError, nearest
 
 WORD = "bundled"
 TEXTS = ("novels", "plays", "wordnet", "verse")
+SOURCES = (*TEXTS, "incontext")  # pages of examples are no text to learn a language from
 
 # An installed wheel carries the data inside the package; a checkout has it beside src/.
 PLACES = (Path(__file__).parents[1] / "data", Path(__file__).parents[3] / "data")
@@ -28,9 +29,9 @@ def bundled_file(name: str) -> Path:
 
 
 def bundled_text(name: str) -> Path:
-    """The documents of one bundled source. Raises `InputError` for a name that is not in `TEXTS`."""
-    if name not in TEXTS:
-        raise InputError("a bundled source", f"'{name}'", nearest(name, TEXTS))
+    """The documents of one bundled source. Raises `InputError` for a name that is not in `SOURCES`."""
+    if name not in SOURCES:
+        raise InputError("a bundled source", f"'{name}'", nearest(name, SOURCES))
     return bundled_file(f"{name}.jsonl.xz")
 
 
@@ -48,4 +49,4 @@ def bundled_texts(pattern: str) -> list[Path]:
 def bundled_name(path: Path) -> str | None:
     """The source a bundled text file holds; None for a file of the user's."""
     name = path.name.removesuffix(".jsonl.xz")
-    return name if name in TEXTS and path.parent in PLACES else None
+    return name if name in SOURCES and path.parent in PLACES else None

@@ -1,14 +1,11 @@
 """Files to documents: plain text, Markdown, web pages, JSON Lines and parquet, each compressed or not."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
-from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.foundations.errors import InputError
 from gptwright.text.binary import is_utf8
 from gptwright.text.bundled import bundled_name
 from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
@@ -18,6 +15,7 @@ from gptwright.text.encoding_labels import Encoding
 from gptwright.text.frontmatter import without_front_matter
 from gptwright.text.html import read_page
 from gptwright.text.jsonl import Line, read_object
+from gptwright.text.parquet import read_parquet
 
 Skip = Callable[[str, str], None]
 """Called with the source and the reason for every record that is no document."""
@@ -99,41 +97,11 @@ def _document(row: Line, path: Path) -> Document:
 
 
 def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
-    source: Any = BytesIO(read_all(file, path)) if path.suffix.lower() in COMPRESSED else file
-    with _arrow(path) as parquet:
-        table = parquet.ParquetFile(source)
-        if "text" not in table.schema_arrow.names:
-            raise InputError(f'a column "text" in {path}', f"the columns {', '.join(table.schema_arrow.names)}",
-                             "Rename the column that holds the text.")  # fmt: skip
-        columns = [name for name in ("text", "split", "title") if name in table.schema_arrow.names]
-        rows = (row for batch in table.iter_batches(batch_size=1024, columns=columns) for row in batch.to_pylist())
-        for number, row in enumerate(rows, 1):
-            if not isinstance(row["text"], str | None):
-                got = f"a {type(row['text']).__name__}"
-                raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
-            yield _document(Line(row, f"row {number} of {path}"), path)
-
-
-@contextmanager
-def _arrow(path: Path) -> Generator[Any]:
-    """pyarrow's reader of parquet, its errors as ours."""
-    try:
-        parquet: Any = import_module("pyarrow.parquet")
-        arrow: Any = import_module("pyarrow")
-    except ImportError as error:
-        raise ConfigError(f"pyarrow to read {path}", f"none that works here ({error})",
-                          "pip install 'gptwright[parquet]'") from error  # fmt: skip
-    try:
-        yield parquet
-    except UnicodeDecodeError as error:
-        raise InputError(f'UTF-8 in the column "text" of {path}', f"a byte that is not ({error.reason})",
-                         "Write the column again from text that was decoded.") from error  # fmt: skip
-    except arrow.ArrowNotImplementedError as error:
-        raise InputError(f"a parquet file that pyarrow can read at {path}", f"one that it cannot ({error})",
-                         "Write the file again, with the compression zstd.") from error  # fmt: skip
-    except arrow.ArrowException as error:
-        raise InputError(f"a whole parquet file at {path}", f"a damaged one ({error})",
-                         "Copy or download the file again.") from error  # fmt: skip
+    for row in read_parquet(file, path, needed="text", columns=("text", "split", "title")):
+        if not isinstance(row["text"], str | None):
+            got = f"a {type(row['text']).__name__}"
+            raise InputError(f'strings in the column "text" of {path}', got, "Convert the column.")
+        yield _document(row, path)
 
 
 _READERS: dict[str, Callable[[IO[bytes], Path, Skip, Encoding | None], Iterator[Document]]] = {

@@ -1,0 +1,124 @@
+"""Evaluates a model on a task: documents, examples, questions, what the model did, figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gptwright.evaluation.harness.documents import read_documents
+from gptwright.evaluation.harness.fewshot import Shots, examples_of
+from gptwright.evaluation.harness.filters import filtered
+from gptwright.evaluation.harness.questions import Question, Questions
+from gptwright.evaluation.harness.requests import Encoder, read_rows
+from gptwright.evaluation.harness.scoring import METRICS, Outcome, metrics_of
+from gptwright.evaluation.harness.task_config import FilterPipeline, TaskConfig
+from gptwright.evaluation.harness.templates import Templates
+from gptwright.foundations.intake import Intake
+from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.model import Model
+from gptwright.text.jsonl import Line
+from gptwright.training.evaluation import Estimate, Evaluation
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a model scored on a task with so many examples, and each document behind it."""
+
+    task: str
+    shots: int
+    evaluation: Evaluation
+    documents: Sequence[dict[str, Any]]
+
+
+def evaluate(
+    model: Model, task: TaskConfig, shots: Shots, *, limit: int | None = None, task_data: Path | None = None
+) -> TaskResult:
+    """The model on the first `limit` documents of the task's held-out split.
+
+    Raises `InputError` for tasks and documents that do not fit each other, and when nothing is left to score.
+    """
+    if task.output_type == "loglikelihood_rolling":
+        shots = replace(shots, count=0)  # a text stands by itself
+    intake = Intake(f"evaluate: {task.task}, {shots.count}-shot")
+    lines = read_documents(task, task.held_out, task_data)[:limit]
+    pool = _pool(task, shots, task_data)
+    templates = Templates(task, {name for line in (*lines, *pool) for name in line})
+    examples = examples_of(pool, templates, shots)
+    questions = Questions(task, Encoder(model), intake)
+    asked = [questions.of(templates.item(line), examples.of(line)) for line in lines]
+    found = [question for question in asked if question]
+    intake.require(found, f"documents of {task.task} that can be scored", "Mend the task or its documents.")
+    intake.report(f"{len(found):,} documents, seed {shots.seed}{_duplicates(task, lines, pool)}")
+    return result(task, shots.count, found, outcomes(model, task, found, questions.answer, shots.seed))
+
+
+def outcomes(model: Model, task: TaskConfig, asked: Sequence[Question], answer: int, seed: int) -> list[Outcome]:
+    """What the model does: it reads all rows, or writes answers of at most `answer` tokens."""
+    if task.output_type == "generate_until":
+        how = task.generation_kwargs
+        until = how.until if isinstance(how.until, list) else [how.until or task.fewshot_delimiter]
+        sampling = Sampling(max_tokens=answer, temperature=how.temperature if how.do_sample else 0.0,
+                            stop=tuple(until), seed=seed)  # fmt: skip
+        texts = model.answers([question.rows[0].ids for question in asked], sampling, starts_text=False)
+        return [Outcome(answer=text) for text in texts]
+    rows = [row for question in asked for row in (*question.rows, *question.unconditional)]
+    readings = iter(read_rows(model, rows))
+    return [Outcome([next(readings) for _ in question.rows], [next(readings) for _ in question.unconditional])
+            for question in asked]  # fmt: skip
+
+
+def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequence[Outcome]) -> TaskResult:
+    """Figures of a task and its documents; of each filter pipeline its own where there are several."""
+    documents = [_document(number, *each) for number, each in enumerate(zip(asked, done, strict=True))]
+    estimates: dict[str, Estimate] = {}
+    for pipeline in task.filter_list or [None]:
+        suffix = f",{pipeline.name}" if pipeline and len(task.filter_list) > 1 else ""
+        after = _after(pipeline, asked, done, documents, suffix) if pipeline else done
+        for how in metrics_of(task):
+            metric = METRICS[task.output_type][how.metric]
+            values = [metric.of(question.item, outcome, how) for question, outcome in zip(asked, after, strict=True)]
+            estimates[how.metric + suffix] = metric.together(values)
+            for document, value in zip(documents, values, strict=True):
+                document["scores"][how.metric + suffix] = value
+    lost = {"examples_dropped": float(sum(question.dropped for question in asked))}
+    return TaskResult(task.task, shots, Evaluation(metrics=lost, estimates=estimates), documents)
+
+
+def _after(
+    pipeline: FilterPipeline, asked: Sequence[Question], done: Sequence[Outcome], documents: Sequence[dict[str, Any]],
+    suffix: str,
+) -> list[Outcome]:  # fmt: skip
+    """The answers as the filters leave them, which the documents note."""
+    answers = [filtered(outcome.answer, pipeline, each.item.choices) for each, outcome in zip(asked, done, strict=True)]
+    for document, answer in zip(documents, answers, strict=True):
+        document[f"filtered{suffix}"] = answer
+    return [Outcome(answer=answer) for answer in answers]
+
+
+def _pool(task: TaskConfig, shots: Shots, task_data: Path | None) -> list[Line]:
+    samples = task.fewshot_config.samples
+    if not shots.count or isinstance(samples, str):
+        return []
+    if samples is not None:
+        return [Line(sample, f"sample {number} of {task.task}") for number, sample in enumerate(samples, 1)]
+    return read_documents(task, task.shots_from, task_data)
+
+
+def _duplicates(task: TaskConfig, lines: Sequence[Line], pool: Sequence[Line]) -> str:
+    """A warning of documents that examples may give away; of one split, each is merely not its own example."""
+    if task.shots_are_evaluated:
+        return ""
+    known = {repr(line) for line in pool}
+    count = sum(repr(line) in known for line in lines)
+    return f"; {count:,} of them stand among the examples too" if count else ""
+
+
+def _document(number: int, question: Question, outcome: Outcome) -> dict[str, Any]:
+    item = question.item
+    read = {"logprobs": outcome.totals, "tokens": [row.count for row in question.rows],
+            "greedy": [reading.greedy for reading in outcome.readings]}  # fmt: skip
+    alone = {"unconditional_logprobs": [reading.total for reading in outcome.unconditional]}
+    return {"document": number, "where": item.line.where, "prompt": question.prompt, "choices": list(item.choices),
+            "targets": list(item.targets), "right": list(item.right),
+            **({"answer": outcome.answer} if not outcome.readings else read),
+            **(alone if outcome.unconditional else {}), "scores": {}}  # fmt: skip

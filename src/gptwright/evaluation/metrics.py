@@ -1,0 +1,111 @@
+"""How well answers agree with the truth: of classes, of numbers, of two models on the same examples.
+
+Plain functions on sequences of equal length. Where a figure is not defined, such as a correlation with a constant, it
+is 0, as GLUE's scores have it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from math import comb, erfc, sqrt
+from typing import TypeVar
+
+import numpy as np
+
+from gptwright.training.evaluation import Estimate
+
+T = TypeVar("T")
+DRAWS = 1000
+BINS = 10
+
+
+def accuracy(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
+    """Share of answers that are the true ones."""
+    return sum(t == f for t, f in zip(truth, found, strict=True)) / max(len(truth), 1)
+
+
+def f1(truth: Sequence[Hashable], found: Sequence[Hashable], positive: Hashable) -> float:
+    """Harmonic mean of precision and recall of one class: 2 hits / (times it is true + times it is found)."""
+    return _Confusion(truth, found).f1(positive)
+
+
+def macro_f1(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
+    """The mean F1 of all classes that are true or found anywhere."""
+    seen = _Confusion(truth, found)
+    return sum(map(seen.f1, seen.classes)) / max(len(seen.classes), 1)
+
+
+def matthews(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
+    """Matthews correlation, for any number of classes (Gorodkin 2004, R_K)."""
+    seen, count = _Confusion(truth, found), len(truth)
+    shared = sum(count * seen.pairs[c, c] - seen.true[c] * seen.said[c] for c in seen.classes)
+    spread = (count**2 - sum(n * n for n in seen.true.values())) * (count**2 - sum(n * n for n in seen.said.values()))
+    return shared / sqrt(spread) if spread else 0.0
+
+
+class _Confusion:
+    """How often each class is true, is said, and both together."""
+
+    def __init__(self, truth: Sequence[Hashable], found: Sequence[Hashable]) -> None:
+        self.pairs = Counter(zip(truth, found, strict=True))
+        self.true, self.said = Counter(truth), Counter(found)
+        self.classes = list(self.true | self.said)
+
+    def f1(self, positive: Hashable) -> float:
+        named = self.true[positive] + self.said[positive]
+        return 2 * self.pairs[positive, positive] / named if named else 0.0
+
+
+def pearson(truth: Sequence[float], found: Sequence[float]) -> float:
+    """Linear correlation of numbers."""
+    x, y = (np.asarray(values, float) - np.mean(values) for values in (truth, found))
+    spread = float(np.sqrt((x * x).sum() * (y * y).sum()))
+    return float((x * y).sum()) / spread if spread else 0.0
+
+
+def spearman(truth: Sequence[float], found: Sequence[float]) -> float:
+    """Correlation of the ranks; equal numbers share the mean of their ranks."""
+    return pearson(_ranks(truth), _ranks(found))
+
+
+def bootstrap(
+    figure: Callable[[Sequence[T], Sequence[T]], float], truth: Sequence[T], found: Sequence[T], seed: int = 0
+) -> Estimate:
+    """A figure with the interval that holds it in 95 of 100 samples drawn anew, with replacement, from the examples."""
+    rows = np.random.default_rng(seed).integers(0, len(truth), (DRAWS, len(truth))) if truth else np.zeros((0, 0), int)
+    drawn = [figure([truth[i] for i in row], [found[i] for i in row]) for row in rows]
+    low, high = np.percentile(drawn, [2.5, 97.5]) if drawn else (0.0, 0.0)
+    return Estimate(figure(truth, found), float(low), float(high), len(truth))
+
+
+def paired_bootstrap(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Estimate:
+    """Mean of first - second, scores of two models on the same examples, which are drawn anew together."""
+    gains = np.asarray(first, float) - np.asarray(second, float)
+    rows = np.random.default_rng(seed).integers(0, len(gains), (DRAWS, len(gains)))
+    low, high = np.percentile(gains[rows].mean(1), [2.5, 97.5])
+    return Estimate(float(gains.mean()), float(low), float(high), len(gains))
+
+
+def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
+    """The chance that two models of equal accuracy differ on the same examples as much as these (exact, two-sided)."""
+    only_first = sum(a and not b for a, b in zip(first, second, strict=True))
+    only_second = sum(b and not a for a, b in zip(first, second, strict=True))
+    differing, fewer = only_first + only_second, min(only_first, only_second)
+    if differing > 1000:  # the normal form, with Edwards' correction: the exact one's numbers are beyond a float
+        return erfc((abs(only_first - only_second) - 1) / sqrt(2 * differing))
+    return min(1.0, 2 * sum(comb(differing, k) for k in range(fewer + 1)) / 2**differing)
+
+
+def calibration_error(sure: Sequence[float], right: Sequence[float], bins: int = BINS) -> float:
+    """Expected calibration error (Guo et al. 2017): how far, on the average, probabilities are from shares of hits.
+
+    `sure` are the probabilities of the answers given, `right` says which were true; equal bins of (0, 1].
+    """
+    p, hits = np.asarray(sure, float), np.asarray(right, float)
+    place = np.clip(np.ceil(p * bins).astype(int) - 1, 0, bins - 1)
+    return sum(abs(float((p - hits)[place == each].sum())) for each in range(bins)) / max(len(p), 1)
+
+
+def _ranks(values: Sequence[float]) -> Sequence[float]:
+    """Counted from 0, the mean rank for equal numbers."""
+    _, place, counts = np.unique(np.asarray(values, float), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[place].tolist()

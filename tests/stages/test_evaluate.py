@@ -1,0 +1,86 @@
+"""evaluate: the table, the files, the choice of tasks."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gptwright.configs.evaluate import Evaluate
+from gptwright.evaluation.harness.tasks import find_tasks
+from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.models.gpt2 import GPT2
+from gptwright.pipelines.model import Model
+from gptwright.stages.evaluate import run
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+TASK = """
+task: {name}
+tag: animals
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: animals.jsonl}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "the {{{{n}}}} sat on the"
+doc_to_target: label
+doc_to_choice: [mat, sea]
+num_fewshot: 1
+"""
+
+
+@pytest.fixture
+def folder(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> Path:
+    Model(network, tokenizer, "tiny").save(tmp_path / "model")
+    (tmp_path / "tasks").mkdir()
+    for name in ("cats", "dogs"):
+        (tmp_path / f"tasks/{name}.yaml").write_text(TASK.format(name=name), "utf-8")
+    rows = [{"n": n, "label": n % 2} for n in range(5)]
+    (tmp_path / "animals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return tmp_path
+
+
+def test_it_prints_a_table_and_leaves_every_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = Evaluate(model=folder / "model", tasks=str(folder / "tasks"), shots="0,2", limit=4, task_data=folder,
+                     out=folder / "out", threads=1)  # fmt: skip
+    run(asked)
+    printed = capsys.readouterr()
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.out.splitlines()]
+    assert lines[0] == ["task", "shots", "figure", "value", "95 % interval", "documents"]
+    assert [line[:3] for line in lines if line[2] == "acc"] == [[t, k, "acc"] for t in ("cats", "dogs") for k in "02"]
+    assert "seed 1234" in printed.err
+    results = json.loads((folder / "out/results.json").read_text("utf-8"))
+    assert results["settings"]["seed"] == 1234 and len(results["results"]) == 4
+    first = results["results"][0]
+    documents = [json.loads(line) for line in (folder / "out/cats-0.jsonl").read_text("utf-8").splitlines()]
+    assert (first["task"], first["shots"], first["evaluation"]["estimates"]["acc"]["count"], len(documents)) == (
+        "cats",
+        0,
+        4,
+        4,
+    )
+    assert sum(each["scores"]["acc"] for each in documents) / 4 == first["evaluation"]["estimates"]["acc"]["value"]
+    assert documents[0]["prompt"] == "the 0 sat on the" and len(documents[0]["logprobs"]) == 2
+    before = (folder / "out/dogs-2.jsonl").read_bytes()
+    run(asked)
+    assert (folder / "out/dogs-2.jsonl").read_bytes() == before
+
+
+def test_the_task_says_how_many_examples_when_nobody_else_does(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(Evaluate(model=folder / "model", tasks=str(folder / "tasks/cats.yaml"), task_data=folder, threads=1))
+    assert "1-shot" in capsys.readouterr().err
+
+
+def test_tasks_are_found_by_path_name_and_tag(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cats, dogs = folder / "tasks/cats.yaml", folder / "tasks/dogs.yaml"
+    assert [task.task for task in find_tasks(f"{dogs}, {cats},{dogs}")] == ["dogs", "cats"]
+    monkeypatch.setattr("gptwright.evaluation.harness.tasks.TASK_FILES", folder / "tasks")
+    assert [task.task for task in find_tasks("dogs,animals")] == ["dogs", "cats"]
+    with pytest.raises(InputError, match="Did you mean 'cats'"):
+        find_tasks("cat")
+
+
+def test_what_is_no_list_is_refused() -> None:
+    for wrong in ({"tasks": "a,,b"}, {"tasks": ""}, {"tasks": "a", "shots": "1;2"}, {"tasks": "a", "shots": "-1"}):
+        with pytest.raises(ConfigError):
+            Evaluate(model=Path("m"), **wrong)
