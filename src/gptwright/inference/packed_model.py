@@ -5,6 +5,7 @@ What is packed is a copy, made anew by `refresh` after the parameters changed; e
 """
 
 import copy
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -28,14 +29,15 @@ class PackedLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear, format: Format) -> None:
         super().__init__()
-        self.linear = linear
-        self.packed = pack(merged_weight(linear), format)
+        self.weight, self.bias = linear.weight, linear.bias
+        self.matrix = partial(merged_weight, linear)
+        self.packed = pack(self.matrix(), format)
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
-        return self.packed(x, self.linear.bias)
+        return self.packed(x, self.bias)
 
     def refresh(self) -> None:
-        self.packed.refresh(merged_weight(self.linear))
+        self.packed.refresh(self.matrix())
 
 
 class PackedVocabulary(Vocabulary):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from gptwright.layers.attention import Attention, CrossAttention, RotaryAttention
 from gptwright.layers.linear import ends_residual, parts_of, with_weight
 
-ALPHA = 2.0  # times the rank: s = α / r, so that another rank wants no other rate
+ALPHA = 2  # times the rank: s = α / r, so that another rank wants no other rate
 
 
 class LoRALinear(nn.Linear):
@@ -33,6 +33,10 @@ class LoRALinear(nn.Linear):
         x = input.flatten(0, -2)
         y = F.linear(x, self.weight, self.bias).addmm_(F.linear(x, self.lora_a), self.lora_b.T, alpha=self.scale)
         return y.unflatten(0, input.shape[:-1])
+
+    @property
+    def rank(self) -> int:
+        return len(self.lora_a)
 
     @torch.no_grad()
     def merged_weight(self) -> Float[Tensor, "O I"]:
