@@ -58,6 +58,14 @@ def add_lora(network: nn.Module, rank: int, seed: int) -> None:
                     setattr(attention, name, LoRALinear(linear, rank, random))
 
 
+def choose_learners(network: nn.Module, rank: int, seed: int) -> None:
+    """Everything learns, or with a rank low-rank paths alone."""
+    if rank:
+        add_lora(network, rank, seed)
+    else:
+        network.requires_grad_(True)
+
+
 def lora_layers(network: nn.Module) -> dict[str, LoRALinear]:
     """The layers with a low-rank path, by their names."""
     return {name: layer for name, layer in network.named_modules() if isinstance(layer, LoRALinear)}
@@ -69,6 +77,6 @@ def merged_weight(linear: nn.Linear) -> Float[Tensor, "O I"]:
 
 
 def merge_lora(network: nn.Module) -> None:
-    """Plain linear layers again, which compute the same. Their matrices are new: whoever holds the old ones keeps them."""
+    """Plain linear layers again, which compute the same. Their matrices are new, the old ones as they were."""
     for name, layer in lora_layers(network).items():
         network.set_submodule(name, with_weight(layer, layer.merged_weight()))

@@ -34,6 +34,15 @@ PLAIN: Mapping[str, Any] = {"peft_type": "LORA", "bias": "none", "use_dora": Fal
 KEEPS_BASE = (True, False, "gaussian", "orthogonal", "eva")  # ways to begin that leave W as it was
 
 
+def adapter_folder(given: Path) -> Path:
+    """The adapter in a stage's folder, or the folder itself when it is one."""
+    found = next((folder for folder in (given, given / "adapter") if (folder / CONFIG).is_file()), None)
+    if found is None:
+        raise ArtifactError(f"an adapter in {given}", f"no {CONFIG} there",
+                            "Give the folder of a stage with --lora, or one that peft wrote.")  # fmt: skip
+    return found
+
+
 def trunk_of(model: nn.Module) -> nn.Module:
     """What an adapter adapts: the model without a head."""
     return model.trunk if isinstance(model, SequenceModel) else model
