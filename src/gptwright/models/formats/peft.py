@@ -19,6 +19,7 @@ from gptwright.foundations.atomic_io import MANIFEST, new_folder, read_json, ver
 from gptwright.foundations.errors import ArtifactError
 from gptwright.layers.lora import lora_layers
 from gptwright.models.config import config_of
+from gptwright.models.decoder import Decoder
 from gptwright.models.formats.huggingface import mapping_of, their_names
 from gptwright.models.formats.mapping import HuggingFaceMapping
 from gptwright.models.formats.weights import Weights
@@ -72,7 +73,7 @@ def write_adapter(model: nn.Module, base: nn.Module, folder: Path, name: str) ->
             modules[re.split(r"\.\d+\.", module)[-1].removesuffix(".")] = None
     config = {
         "peft_type": "LORA",
-        "task_type": "SEQ_CLS" if isinstance(model, SequenceModel) else "CAUSAL_LM",
+        "task_type": _task_type(model),
         "base_model_name_or_path": name,
         "r": first.rank,
         "lora_alpha": first.scale * first.rank,
@@ -92,6 +93,12 @@ def write_adapter(model: nn.Module, base: nn.Module, folder: Path, name: str) ->
         write_json(unfinished / CONFIG, config)
         write_json(unfinished / BASE, about)
         save_file(whole, unfinished / WEIGHTS, metadata={"format": "pt"})
+
+
+def _task_type(model: nn.Module) -> str | None:
+    if isinstance(model, SequenceModel):
+        return "SEQ_CLS"
+    return "CAUSAL_LM" if isinstance(model, Decoder) else None
 
 
 def _other_tensors(model: nn.Module, base: nn.Module, mapping: HuggingFaceMapping) -> Iterator[tuple[str, Tensor]]:
