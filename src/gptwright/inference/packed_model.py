@@ -85,7 +85,7 @@ def _pack(view: Decoder, dtype: str) -> Decoder:
     """Replaces the linear layers and the output matrix of the view by packed ones."""
     for module in list(view.modules()):
         for name, child in module.named_children():
-            if type(child) in (nn.Linear, LoRALinear):
+            if isinstance(child, LoRALinear) or type(child) is nn.Linear:
                 setattr(module, name, PackedLinear(child, KERNELS[dtype]))
     view.vocabulary = PackedVocabulary(view.output, KERNELS[dtype])
     view.states = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(dtype) or fast_dtype()

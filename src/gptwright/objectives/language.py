@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -90,8 +91,7 @@ class LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
-        saved: tuple[Tensor | None, ...] = ctx.saved_tensors
-        weight = gradients[0]
+        saved, weight = cast("tuple[Tensor | None, ...]", ctx.saved_tensors), gradients[0]
         if not (weight.is_cpu and weight.item() == 1):  # a pass over the whole output matrix for nothing
             saved = tuple(None if x is None else x * weight.to(x.dtype) for x in saved)
         return *saved, None, None, None
