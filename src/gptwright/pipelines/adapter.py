@@ -18,8 +18,9 @@ def leave_adapter(model: nn.Module, optimizer: Optimizer, base: Path, folder: Pa
     before, trunk = trunk_of(load(base).network), trunk_of(model)
     learned, numbers = set(map(id, optimizer.parameters.values())), before.state_dict()
     for name, parameter in trunk.named_parameters():
-        if id(parameter) not in learned:
-            parameter.data = numbers[name].to(parameter.device)
+        old = numbers.get(name)
+        if id(parameter) not in learned and old is not None and old.shape == parameter.shape:
+            parameter.data = old.to(parameter.device)
     found = find(base)
     write_adapter(model, before, folder, str(model_folder(found)) if found.is_dir() else str(base))
     merge_lora(trunk)
