@@ -5,6 +5,7 @@ import torch
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.inference.packed_model import KERNELS, auto_dtype, dtype_of, pack_model, refresh
+from gptwright.layers.lora import add_lora, lora_layers
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.llama import LlamaConfig
@@ -55,3 +56,17 @@ def test_matrices_in_bf16_are_written_with_in_float32_too(network: GPT2) -> None
 def test_an_unknown_format_is_refused(network: GPT2) -> None:
     with pytest.raises(ConfigError, match="Did you mean"):
         pack_model(network, "int9")
+
+
+@pytest.mark.parametrize("form", KERNELS)
+def test_low_rank_paths_are_packed_with_their_matrices(model: Any, form: str) -> None:
+    add_lora(model, 2, seed=1)
+    ids, view = torch.randint(300, (2, 20)), pack_model(model, form)
+    with torch.inference_mode():
+        before = model(ids)
+        for layer in lora_layers(model).values():
+            layer.lora_b.normal_(std=0.3)
+        refresh(view)
+        exact, found = model(ids), view.logits(view.hidden(ids))
+    assert float((found - exact).norm() / exact.norm()) < CLOSE[form]
+    assert float((before - exact).norm() / exact.norm()) > 0.3

@@ -139,3 +139,12 @@ def test_logits_of_a_whole_batch_never_exist(dtype: torch.dtype) -> None:
     with Largest() as largest:
         next_token_loss(hidden, output, torch.randint(vocab, (count,)), 0.1).backward()
     assert largest.numbers == CHUNK * vocab
+
+
+def test_a_frozen_side_changes_nothing_for_the_other() -> None:
+    hidden, output, targets = material(5)
+    both = torch.autograd.grad(3 * next_token_loss(hidden, output, targets), [hidden, output])
+    for learns, gradient in zip((hidden, output), both, strict=True):
+        given = [x if x is learns else x.detach() for x in (hidden, output)]
+        alone = torch.autograd.grad(3 * next_token_loss(*given, targets), learns)[0]
+        assert torch.equal(alone, gradient)

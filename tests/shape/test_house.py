@@ -149,7 +149,7 @@ def test_the_web_pages_ask_nobody_else() -> None:
 def test_tests_mirror_the_source() -> None:
     """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own.
 
-    Two are about all stages together: their numbers, and the commands of the pages.
+    Three are about several stages together: their numbers, the commands of the pages, and their adapters.
     """
     rooms = [path.name for path in SOURCE.iterdir() if path.is_dir() and path.name not in ("serving", "reporting")]
     tests = [path for room in rooms for path in (ROOT / "tests" / room).glob("test_*.py")]
@@ -157,6 +157,7 @@ def test_tests_mirror_the_source() -> None:
     assert alone <= {
         "tests/models/test_trace.py",
         "tests/stages/test_docs.py",
+        "tests/stages/test_lora.py",
         "tests/stages/test_numbers.py",
         "tests/stages/test_stage.py",
     }

@@ -28,3 +28,11 @@ def test_pieces_need_less_and_the_remedy_says_how_many(free: None) -> None:
     with pytest.raises(MemoryShort) as error:
         check_memory(NETWORK, rows=10**6, length=8, micro_batches=10**6)
     assert "micro_batches" not in error.value.remedy  # the ids alone are too many
+
+
+def test_what_goes_into_a_frozen_layer_is_not_kept(free: None) -> None:
+    frozen = nn.Sequential(nn.Linear(10, 40), nn.ReLU(), nn.Linear(40, 10)).requires_grad_(False)
+    rows = 1000 * (16 + 400) // (16 + 200)
+    check_memory(frozen, rows=rows, length=8)
+    with pytest.raises(MemoryShort):
+        check_memory(frozen, rows=rows + 1, length=8)

@@ -104,3 +104,18 @@ def test_a_gradient_that_is_not_finite_is_skipped_and_counted(bad: float, rule: 
     restored = Optimizer(again, rule)
     restored.restore(optimizer.tensors())
     assert restored.skipped == 1
+
+
+def test_frozen_weights_have_no_master_no_moments_and_no_gradient() -> None:
+    model = network()
+    for name in ("0", "1"):
+        model.get_submodule(name).requires_grad_(False)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimizer = Optimizer(model, AdamW())
+    list(train(model, optimizer, range(2)))
+    learned = {"2.weight", "2.bias", "3.weight", "3.bias"}
+    assert optimizer.masters.keys() == learned
+    assert {name.split(".", 1)[1] for name in optimizer.tensors() if "." in name} == learned
+    loss(model, 3).backward()
+    assert {name for name, parameter in model.named_parameters() if parameter.grad is not None} == learned
+    assert {name for name, tensor in model.state_dict().items() if not tensor.equal(before[name])} == learned

@@ -22,6 +22,8 @@ class Export:
     """folder to write, new or empty; of a GGUF, a new file"""
     to: str = "hf"
     """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA"""
+    adapter: Path | None = None
+    """folder of a stage with --lora, or one that peft wrote: merged into the model"""
     dtype: str = "float32"
     """format of the weights: float32, bfloat16 or float16"""
     shard_gb: Annotated[float, Range(0, 10**6, above=True)] = 5.0

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from gptwright.configs.training import TrainingOptions
+from gptwright.configs.training import AdapterOptions, TrainingOptions
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Weight, settings
 
 
 @settings
-class PPO(TrainingOptions):
+class PPO(TrainingOptions, AdapterOptions):
     """Improve a policy with a reward model."""
 
     policy: Path

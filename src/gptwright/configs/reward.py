@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from gptwright.configs.training import SupervisedOptions
+from gptwright.configs.training import AdapterOptions, SupervisedOptions
 from gptwright.foundations.settings import Count, Rate, Rows, Seed, Weight, settings
 
 
 @settings
-class Reward(SupervisedOptions):
+class Reward(SupervisedOptions, AdapterOptions):
     """Train a reward model on ranked answers."""
 
     base: Path

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from gptwright.configs.training import SupervisedOptions
+from gptwright.configs.training import AdapterOptions, SupervisedOptions
 from gptwright.foundations.settings import Range, Rows, Size, settings
 
 
 @settings
-class SFT(SupervisedOptions):
+class SFT(SupervisedOptions, AdapterOptions):
     """Teach a pretrained model to answer, from conversations."""
 
     base: Path

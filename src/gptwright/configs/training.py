@@ -1,10 +1,10 @@
 """Options that the stages share which train a model, each written once."""
 
 from dataclasses import field
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from gptwright.configs.validation import known
-from gptwright.foundations.settings import FREE, Count, Rate, Rows, Seed, Threads, Weight, settings
+from gptwright.foundations.settings import FREE, Count, Range, Rate, Rows, Seed, Threads, Weight, settings
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 """number formats to train in; "auto" is the faster one on this machine, measured"""
@@ -28,6 +28,14 @@ class TrainingOptions:
     """micro-batches a step, one after the other: more need less memory"""
     seed: Seed = 1
     """order of the data"""
+
+
+@settings
+class AdapterOptions:
+    """Of a training that goes on from a model: finetune, sft, reward and ppo."""
+
+    lora: Annotated[int, Range(0, 1024)] = 0
+    """LoRA's rank: low-rank paths beside the attention's matrices learn, all else is frozen; 0: every weight learns"""
 
 
 @settings

@@ -5,6 +5,7 @@ What is packed is a copy, made anew by `refresh` after the parameters changed; e
 """
 
 import copy
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from gptwright.foundations.device import device_of, fast_dtype
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.kernels.linear import Format, formats, pack
+from gptwright.layers.lora import LoRALinear, merged_weight
 from gptwright.layers.vocabulary import Vocabulary
 from gptwright.models.decoder import Decoder
 
@@ -23,18 +25,19 @@ LARGE = 30_000_000  # parameters from which on reading them, and no longer the c
 
 
 class PackedLinear(nn.Module):
-    """A linear layer that computes with a packed copy of its matrix."""
+    """A linear layer that computes with a packed copy of its matrix, a low-rank path merged into it."""
 
     def __init__(self, linear: nn.Linear, format: Format) -> None:
         super().__init__()
         self.weight, self.bias = linear.weight, linear.bias
-        self.packed = pack(self.weight, format)
+        self.matrix = partial(merged_weight, linear)
+        self.packed = pack(self.matrix(), format)
 
     def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
         return self.packed(x, self.bias)
 
     def refresh(self) -> None:
-        self.packed.refresh(self.weight)
+        self.packed.refresh(self.matrix())
 
 
 class PackedVocabulary(Vocabulary):
@@ -82,7 +85,7 @@ def _pack(view: Decoder, dtype: str) -> Decoder:
     """Replaces the linear layers and the output matrix of the view by packed ones."""
     for module in list(view.modules()):
         for name, child in module.named_children():
-            if type(child) is nn.Linear:
+            if isinstance(child, LoRALinear) or type(child) is nn.Linear:
                 setattr(module, name, PackedLinear(child, KERNELS[dtype]))
     view.vocabulary = PackedVocabulary(view.output, KERNELS[dtype])
     view.states = {"float32": torch.float32, "bfloat16": torch.bfloat16}.get(dtype) or fast_dtype()

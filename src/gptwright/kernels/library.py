@@ -54,7 +54,9 @@ SIGNATURES: dict[str, dict[str, list[Any]]] = {
     },
     "fused": {
         "rms_norm": [LONG, LONG, POINTER, POINTER, FLOAT, POINTER, INT],
+        "rms_norm_backward": [LONG, LONG, POINTER, POINTER, FLOAT, *[POINTER] * 3, INT],
         "silu_product": [LONG, *[POINTER] * 3, INT],
+        "silu_product_backward": [LONG, *[POINTER] * 5, INT],
         "turn_heads": [*[LONG] * 4, Heads, POINTER, POINTER, LONG, Heads, INT],
     },
     "linear": {

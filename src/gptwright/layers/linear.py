@@ -3,7 +3,7 @@
 It stands on the module, so that it stays when its parameters are cast, cut or dealt to several processes.
 """
 
-from torch import nn
+from torch import Tensor, nn
 
 
 def marked_linear(inputs: int, outputs: int, *, bias: bool = True, parts: int = 1, residual: bool = False) -> nn.Linear:
@@ -11,6 +11,14 @@ def marked_linear(inputs: int, outputs: int, *, bias: bool = True, parts: int = 
     linear = nn.Linear(inputs, outputs, bias=bias)
     linear.__dict__ |= {"parts": parts, "residual": residual}
     return linear
+
+
+def with_weight(linear: nn.Linear, weight: Tensor) -> nn.Linear:
+    """A plain linear layer as this one is, its bias and its marks too, with another matrix of the same shape."""
+    plain = nn.Linear(linear.in_features, linear.out_features, bias=False, device="meta")
+    plain.weight, plain.bias = nn.Parameter(weight, requires_grad=False), linear.bias
+    plain.__dict__ |= {"parts": parts_of(linear), "residual": ends_residual(linear)}
+    return plain
 
 
 def parts_of(module: nn.Module) -> int:

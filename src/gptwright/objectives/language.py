@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -70,29 +71,30 @@ class LinearCrossEntropy(torch.autograd.Function):
         ctx: Context, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float, count: int
     ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
-        learns = any(ctx.needs_input_grad)
+        learns, output_learns = ctx.needs_input_grad[:2]
         total = hidden.new_zeros((), dtype=torch.float32)
-        d_hidden = torch.empty_like(hidden) if learns else hidden
-        d_output = torch.zeros_like(output, dtype=torch.float32) if learns else output
+        d_hidden = torch.empty_like(hidden) if learns else None
+        d_output = torch.zeros_like(output, dtype=torch.float32) if output_learns else None
         chunk = CHUNK if hidden.is_cpu else ON_A_GPU
         room = hidden.new_empty(min(chunk, len(hidden)), len(weight))
-        for states, wanted, d_states in zip(*(x.split(chunk) for x in (hidden, targets, d_hidden)), strict=True):
+        for first in range(0, len(hidden), chunk):
+            rows = slice(first, first + chunk)
+            states = hidden[rows]
             logits = torch.mm(states, weight.T, out=room[: len(states)])
-            total += nats_and_gradient_(logits, wanted, 1 / count, smoothing).sum()
-            if learns:
-                torch.mm(logits, weight, out=d_states)
+            total += nats_and_gradient_(logits, targets[rows], 1 / count, smoothing).sum()
+            if d_hidden is not None:
+                torch.mm(logits, weight, out=d_hidden[rows])
+            if d_output is not None:
                 d_output += logits.T @ states
-        if learns:
-            ctx.save_for_backward(d_hidden, d_output.to(output.dtype))
+        ctx.save_for_backward(d_hidden, d_output if d_output is None else d_output.to(output.dtype))
         return total / count
 
     @staticmethod
-    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # pyright: ignore
-        d_hidden, d_output = ctx.saved_tensors
-        weight = gradients[0]
+    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+        saved, weight = cast("tuple[Tensor | None, ...]", ctx.saved_tensors), gradients[0]
         if not (weight.is_cpu and weight.item() == 1):  # a pass over the whole output matrix for nothing
-            d_hidden, d_output = d_hidden * weight.to(d_hidden.dtype), d_output * weight
-        return d_hidden, d_output, None, None, None
+            saved = tuple(None if x is None else x * weight.to(x.dtype) for x in saved)
+        return *saved, None, None, None
 
 
 def nats_and_gradient_(

@@ -12,6 +12,7 @@ from gptwright.models.catalogue import family_of, presets
 from gptwright.models.config import config_of
 from gptwright.models.formats.gguf import read_gguf
 from gptwright.models.formats.huggingface import build_model, read_model
+from gptwright.models.formats.peft import adapter_folder, with_adapter
 from gptwright.models.heads import SequenceModel
 from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.generation_config import parse_generation_config, read_generation_config
@@ -26,30 +27,40 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 AnyModel = Model | Encoder | Translator | SequenceScorer
 
 
-def load(source: str | Path, *, dtype: str = "auto") -> AnyModel:
+def load(source: str | Path, *, dtype: str = "auto", adapter: str | Path | None = None) -> AnyModel:
     """Opens a stage folder, a Hugging Face folder of a family in the catalogue, a LLaMA as a GGUF file, or the model
     that an installed package carries, by its name (`PACKAGED`). A decoder then writes in the format called `dtype`. A
-    folder without a tokenizer opens too; what needs one then raises `ArtifactError`.
+    folder without a tokenizer opens too; what needs one then raises `ArtifactError`. An `adapter`, in the folder of a
+    stage with --lora or as peft writes it, is merged into the model.
 
-    Raises `ArtifactError` when nothing there can be opened, and `InputError` when nothing is there.
+    Raises `ArtifactError` when nothing there can be opened or the adapter is another model's, and `InputError` when
+    nothing is there.
     """
     path = find(source)
     packaged = PACKAGED.get(str(source))
     name = str(source) if packaged else path.resolve().name
     if path.is_dir():
-        return _from_folder(model_folder(path), name, dtype)
+        return _from_folder(model_folder(path), name, dtype, adapter)
     gguf = read_gguf(path)
-    network: Any = build_model(gguf.config, path, lambda: gguf.tensors)
+    network: Any = _adapted(build_model(gguf.config, path, lambda: gguf.tensors), adapter)
     tokenizer = Tokenizer(*tokenizer_of(gguf.metadata))
     _fits(network, tokenizer, name)
+    if isinstance(network, SequenceModel):
+        return SequenceScorer(network, tokenizer, name)
     defaults = parse_generation_config(packaged.fields if packaged else {}, path)
     return Model(network, tokenizer, name, defaults, dtype=dtype)
 
 
-def load_decoder(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model:
+def load_decoder(
+    source: str | Path,
+    *,
+    dtype: str = "auto",
+    draft: str | Path | None = None,
+    adapter: str | Path | None = None,
+) -> Model:
     """`load` for what must generate, with a draft model if one is given (`Model.use_draft`). Raises `ArtifactError` for
     a model of another kind."""
-    model = load(source, dtype=dtype)
+    model = load(source, dtype=dtype, adapter=adapter)
     if not isinstance(model, Model):
         raise ArtifactError(f"a decoder in {source}", model.kind, "Give the folder of pretrain, sft or ppo.")
     if draft is not None:
@@ -72,8 +83,8 @@ def find(source: str | Path) -> Path:
     raise InputError(f"a model at {source}", "nothing there", remedy)
 
 
-def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
-    network: Any = read_model(folder)
+def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None) -> AnyModel:
+    network: Any = _adapted(read_model(folder), adapter)
     tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
     if tokenizer:
         _fits(network, tokenizer, name)
@@ -89,6 +100,10 @@ def _from_folder(folder: Path, name: str, dtype: str) -> AnyModel:
             return Encoder(network, tokenizer, name)
         case "encoder-decoder":
             return Translator(network, tokenizer, name, **read_translator_config(folder, network.config.vocab))
+
+
+def _adapted(network: nn.Module, adapter: str | Path | None) -> nn.Module:
+    return network if adapter is None else with_adapter(network, adapter_folder(Path(adapter)))
 
 
 def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:

@@ -25,7 +25,7 @@ def _folder(config: Export, dtype: Any) -> None:
 
     if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
         raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
-    model = load(config.model)
+    model = load(config.model, adapter=config.adapter)
     model.save(config.out, dtype=dtype, shard=int(config.shard_gb * 1e9))
     say(f"export: transformers opens it as {mapping_of(model.network.config).language_model}")
 
@@ -36,6 +36,6 @@ def _file(config: Export, dtype: Any) -> None:
 
     if config.out.exists():
         raise ConfigError(f"a new file at {config.out}", "something there", "Choose another with --out.")
-    model = load_decoder(config.model)
+    model = load_decoder(config.model, adapter=config.adapter)
     export_gguf(model.network, model.tokenizer, config.out, model.name, dtype)
     say(f"export: llama-cli -m {config.out} talks to it")

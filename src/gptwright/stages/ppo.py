@@ -26,8 +26,10 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
+from gptwright.layers.lora import choose_learners
 from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import PolicyAndValue, RewardModel, ScalarHead
+from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
@@ -60,6 +62,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     prompts, comparison = _comparison(config, policy, reward_model.config.context, judge)
     auxiliary = _auxiliary_task(config, policy)
     reference.network.to(device)
+    choose_learners(policy.network, config.lora, config.seed)
     agent = PolicyAndValue(policy.network).to(device)
     optimizer = Optimizer(agent, AdamW(weight_decay=0.0, epsilon=1e-5))
     _check_memory(config, policy, prompts)
@@ -73,6 +76,8 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
         for update in trainer.train(rollouts, rate, run.train_state, updates=config.updates, seed=config.seed):
             run.record(update.number, **update.metrics)
     restore_master_weights(agent, optimizer)
+    if config.lora:
+        leave_adapter(policy.network, optimizer, config.policy, folder / "adapter")
     export(policy.network, policy.tokenizer, folder / "model", CHAT_DEFAULTS)
     head = {"score.weight": agent.value.score.weight}
     write_file(folder / "value_head.safetensors", lambda path: save_file(head, path))

@@ -8,7 +8,9 @@ from gptwright.foundations.device import format_name, matrix_dtype, use_device, 
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
+from gptwright.layers.lora import choose_learners
 from gptwright.models.heads import RewardModel
+from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
@@ -31,6 +33,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     use_threads(config.threads)
     device = use_device(config.device)
     base = load_decoder(config.base)
+    choose_learners(base.network, config.lora, config.seed)
     model = control_of(base.network) if config.shuffled else RewardModel(base.network)
     sides = _read(config, base)
     train = [ids for _, ids in sides.train]
@@ -46,6 +49,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
         for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):
             run.record(step.number, **step.metrics)
     restore_master_weights(task, optimizer)
+    if config.lora and not config.shuffled:
+        leave_adapter(model, optimizer, config.base, folder / "adapter")
     if not config.shuffled:
         export(model, base.tokenizer, folder / "model")
     after = task.evaluate(config.steps)

@@ -20,7 +20,9 @@ from gptwright.foundations.device import format_name, matrix_dtype, use_device, 
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.layers.lora import choose_learners
 from gptwright.models.catalogue import build
+from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
@@ -45,7 +47,8 @@ def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     device = use_device(config.device)
     base = load_decoder(config.base)
     task = task_of(config, base)
-    network = base.network.requires_grad_(True).to(device)
+    network = base.network.to(device)
+    choose_learners(network, config.lora, config.seed)
     cast_linears(network, matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))))
     optimizer = Optimizer(network, AdamW(weight_decay=config.weight_decay))
     check_memory(network, config.batch_size, task.typical_length, config.micro_batches)
@@ -55,6 +58,8 @@ def run(config: SFT, folder: StageFolder) -> dict[str, object]:
         for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):
             run.record(step.number, **step.metrics)
     restore_master_weights(network, optimizer)
+    if config.lora:
+        leave_adapter(network, optimizer, config.base, folder / "adapter")
     export(network, base.tokenizer, folder / "model", CHAT_DEFAULTS)
     return _evaluate(config, folder, task)
 

@@ -11,13 +11,14 @@ ID = 8 + 8  # bytes of a token and its target
 def check_memory(network: nn.Module, rows: int, length: int, micro_batches: int = 1) -> None:
     """Raises `MemoryShort` when a step's `rows` of `length` tokens, in so many pieces, need more than is free.
 
-    The least that they need: the ids, and what goes into and out of every linear layer, kept for the backward pass.
+    The least that they need: the ids, and what goes into every linear layer that learns and out of every one, kept for
+    the backward pass.
     On a GPU the ids alone: what is too much there is refused by torch, and done in more pieces.
     """
     tokens = rows * length
     ids, free = ID * tokens, free_memory()
     kept = sum(
-        (layer.in_features + layer.out_features) * layer.weight.element_size()
+        (layer.in_features * _learns(layer) + layer.out_features) * layer.weight.element_size()
         for layer in network.modules()
         if isinstance(layer, nn.Linear)
     )
@@ -32,3 +33,7 @@ def check_memory(network: nn.Module, rows: int, length: int, micro_batches: int 
         )
         raise MemoryShort(f"memory for a batch of {rows:,} rows × {length:,} tokens, {needed / 1e9:,.1f} GB at least",
                             f"{free / 1e9:.1f} GB free", f"Give fewer rows, a shorter length{more}.")  # fmt: skip
+
+
+def _learns(layer: nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in layer.parameters())

@@ -56,10 +56,11 @@ def master_of(parameter: nn.Parameter) -> Tensor:
 
 
 class Optimizer:
-    """The masters of a model's parameters, and a rule that changes them."""
+    """The masters of a model's parameters that learn, and a rule that changes them; frozen ones cost nothing here."""
 
     def __init__(self, network: nn.Module, rule: OptimizerConfig | None = None, layout: Layout = ALL) -> None:
-        self.parameters, self.layout = dict(network.named_parameters()), layout
+        self.parameters = {name: part for name, part in network.named_parameters() if part.requires_grad}
+        self.layout = layout
         self.masters = {name: master_of(parameter) for name, parameter in self.parameters.items()}
         self.update = (rule or AdamW()).over(self.masters, layout, fused_matrices(network))
         self.skipped = 0
@@ -124,6 +125,6 @@ def restore_master_weights(network: nn.Module, optimizer: Optimizer) -> None:
     """
     refuse_lost(optimizer.masters)
     network.float()
-    for name, parameter in network.named_parameters():
-        parameter.data = optimizer.masters[name].detach()
+    for name, master in optimizer.masters.items():
+        optimizer.parameters[name].data = master.detach()
     network.requires_grad_(False)

@@ -127,7 +127,7 @@ def _with_own_output(
     """The configuration, no longer tied where the weights hold an output matrix that is not the embedding: as
     `transformers` has it, what lies in the file counts."""
     output = _output_name(mapping)
-    embedding = _place(_their_names("embed.weight", mapping)[0], mapping, found)
+    embedding = _place(their_names("embed.weight", mapping)[0], mapping, found)
     if not getattr(config, "tied", False) or not {output, embedding} <= found.keys():
         return config
     if torch.equal(weights[found[output]], weights[found[embedding]]):
@@ -208,7 +208,7 @@ def _leave_out_absent_parts(model: nn.Module, mapping: HuggingFaceMapping, found
     """Sets to None what the weights have nothing of, where there are models without it: nothing is left to chance."""
     absent = {part for parts in mapping.without for part in parts}
     for ours in model.state_dict():
-        if any(_place(name, mapping, found) in found for name in _their_names(ours, mapping)):
+        if any(_place(name, mapping, found) in found for name in their_names(ours, mapping)):
             absent.discard(ours.split(".")[0])
     if mapping.architecture(absent) is not None:
         for part in absent:
@@ -223,7 +223,7 @@ def _place(name: str, mapping: HuggingFaceMapping, found: Mapping[str, str]) -> 
 def _their_tensors(model: nn.Module, mapping: HuggingFaceMapping, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
     alone = _architecture(model, mapping) == mapping.trunk
     for ours, tensor in model.state_dict().items():
-        names = _their_names(ours, mapping)
+        names = their_names(ours, mapping)
         if alone:
             names = tuple(name.removeprefix(mapping.prefix) for name in names)
         for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
@@ -244,7 +244,8 @@ def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Ten
     yield part
 
 
-def _their_names(ours: str, mapping: HuggingFaceMapping) -> tuple[str, ...]:
+def their_names(ours: str, mapping: HuggingFaceMapping) -> tuple[str, ...]:
+    """Our tensor's name as their folder has it, a head's too: one name, or one for each piece of equal rows."""
     if ours.startswith("head.score."):
         return (ours.removeprefix("head."),)
     return mapping.theirs(ours.removeprefix("trunk."))
@@ -260,7 +261,7 @@ def _our_tensors(
     tensors, unused, config = dict[str, Tensor](), set(found), cast(ModelConfig, model.config)
     for ours, expected in model.state_dict().items():
         pieces: list[Tensor] = []
-        for name in _their_names(ours, mapping):
+        for name in their_names(ours, mapping):
             at = _place(name, mapping, found)
             if at not in found:
                 raise ArtifactError(f"the tensor {name} in the weights beside {where}", "nothing of that name",
@@ -270,7 +271,7 @@ def _our_tensors(
             pieces.append((piece.T if name.endswith(mapping.transposed) else piece).float())
         tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:
-            names = " + ".join(_their_names(ours, mapping))
+            names = " + ".join(their_names(ours, mapping))
             raise ArtifactError(f"{names} of shape {tuple(expected.shape)}", str(tuple(tensor.shape)),
                                 f"{where} and the weights do not belong together.")  # fmt: skip
         tensors[ours] = tensor.contiguous()

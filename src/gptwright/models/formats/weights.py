@@ -21,23 +21,26 @@ REMEDY = "Restore it from a copy, or run its stage again."
 
 
 class Weights(Mapping[str, Tensor]):
-    """The tensors of a folder by their names, each read when it is asked for, in float32; `shapes` without reading."""
+    """The tensors of a folder by their names, each read when it is asked for, in float32; `shapes` without reading.
 
-    def __init__(self, folder: Path) -> None:
+    They lie in `file`, or in several that its index names.
+    """
+
+    def __init__(self, folder: Path, file: str = WEIGHTS) -> None:
         """Raises `ArtifactError` naming the file that is missing, damaged, outside the folder or a pickle."""
         self.folder = folder
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._files: dict[str, Any] = {}
-        place = _index(folder)
-        for name in sorted(set(place.values())) or [WEIGHTS]:
-            file = _opened(folder / name)
-            for tensor in file.keys():  # noqa: SIM118 (it is no mapping)
+        place = _index(folder, file)
+        for name in sorted(set(place.values())) or [file]:
+            opened = _opened(folder / name)
+            for tensor in opened.keys():  # noqa: SIM118 (it is no mapping)
                 if place.get(tensor, name) != name:
                     continue
                 if tensor in self.shapes:
                     raise ArtifactError(f"the tensor {tensor} once in {folder}", f"another in {name}", REMEDY)
-                self.shapes[tensor] = tuple(file.get_slice(tensor).get_shape())
-                self._files[tensor] = file
+                self.shapes[tensor] = tuple(opened.get_slice(tensor).get_shape())
+                self._files[tensor] = opened
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -69,9 +72,9 @@ def narrowed(name: str, tensor: Tensor, dtype: torch.dtype, *, copy: bool = Fals
     return found
 
 
-def _index(folder: Path) -> dict[str, str]:
+def _index(folder: Path, file: str) -> dict[str, str]:
     """The file of every tensor, where there is an index: it decides, whatever else the files hold."""
-    index = folder / f"{WEIGHTS}.index.json"
+    index = folder / f"{file}.index.json"
     if not index.is_file():
         return {}
     table = read_json(index)
@@ -81,9 +84,9 @@ def _index(folder: Path) -> dict[str, str]:
         if not isinstance(name, str) or not name.endswith(".safetensors") or not set(name).isdisjoint("/\\:\0"):
             raise ArtifactError(f"names of .safetensors files beside {index} in its weight_map", repr(name)[:60],
                                 "Restore the folder from its source.")  # fmt: skip
-    if (folder / WEIGHTS).is_file() and WEIGHTS not in place.values():
-        raise ArtifactError(f"weights in {WEIGHTS} or in the files of an index, in {folder}", "both, and other tools "
-                            "differ in which they take", f"Take {WEIGHTS} or {index.name} away.")  # fmt: skip
+    if (folder / file).is_file() and file not in place.values():
+        raise ArtifactError(f"weights in {file} or in the files of an index, in {folder}", "both, and other tools "
+                            "differ in which they take", f"Take {file} or {index.name} away.")  # fmt: skip
     return place
 
 
