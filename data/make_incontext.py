@@ -3,7 +3,7 @@
     python data/make_incontext.py --out data
 
 Every page has its own rule, drawn by its number: only what stands above says which, so that a model that is trained on
-the pages learns to read them. tasks/incontext_RULE.jsonl.xz has the held-out pages, taken apart: `examples`, and the
+the pages learns to read them. incontext/RULE.jsonl.xz has the held-out pages, taken apart: `examples`, and the
 `x` and `y` of the last line. evaluate gives as many of the examples as --shots says.
 """
 
@@ -78,7 +78,7 @@ def main() -> None:
     heldout = {name: [page(name, number, "heldout") for number in range(HELDOUT)] for name in names}
     write(out / "incontext.jsonl.xz", [*train, *chain(*heldout.values())], "text", "title", "source", "split")
     for name, pages in heldout.items():
-        write(out / "tasks" / f"incontext_{name}.jsonl.xz", pages, "examples", "x", "y", "split")
+        write(out / "incontext" / f"{name}.jsonl.xz", pages, "examples", "x", "y", "split")
 
 
 if __name__ == "__main__":

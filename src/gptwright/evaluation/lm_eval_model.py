@@ -22,7 +22,7 @@ from gptwright.pipelines.model import Model
 MAX_TOKENS = 256  # of an answer, where a task does not say
 
 
-@register_model("gptwright")
+@register_model("gptwright")  # pyright: ignore[reportUntypedClassDecorator]
 class GPTWrightLM(LM):  # pyright: ignore[reportUntypedBaseClass]
     """A loaded model, or the folder of one. The base class's chat templates are not offered: tasks are text."""
 
