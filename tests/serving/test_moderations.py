@@ -75,7 +75,7 @@ def test_openais_client_reads_every_label(ai: openai.OpenAI, judge: SequenceScor
     first = found.results[0]
     assert first.categories.model_extra is not None and set(first.categories.model_extra) == set(LABELS)
     one = ai.moderations.create(input=TEXTS[1])
-    assert one.model == "judge" and [result.to_dict() for result in one.results] == [told[1]]
+    assert one.model == "judge" and [result.to_dict() for result in one.results] == [expected(judge, TEXTS[1])]
     parts = ai.moderations.create(input=[{"type": "text", "text": "the cat"}, {"type": "text", "text": "sat"}])
     assert [result.to_dict() for result in parts.results] == [expected(judge, "the cat\nsat")]
 

@@ -20,7 +20,6 @@ from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ConfigError, InputError, ResourceError
 from gptwright.inference.packed_model import KERNELS
 from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import Classifier
 from gptwright.pipelines.export import export
 from gptwright.stages.serve import Serve, feedback_path, read_keys, run
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -113,12 +112,6 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         out, err = server.communicate(timeout=60)
     assert server.returncode == 0 and out == "" and "Traceback" not in err
     assert f"curl {address}/v1/chat/completions" in err
-
-
-@pytest.fixture
-def judge(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> Path:
-    export(Classifier(network, ("fine", "insult", "threat")), tokenizer, tmp_path / "judge")
-    return tmp_path / "judge"
 
 
 def announced(config: Serve, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
