@@ -303,6 +303,14 @@ def test_the_page_asks_for_the_key(browser: Browser, serve: Any, model: Any, fee
     assert all("401" in fault for fault in visit.faults)
 
 
+def test_classifiers_alone_write_nothing_and_the_page_says_so(browser: Browser, serve: Any, feedback: Path) -> None:
+    with serve(create_app({}, FeedbackFile(feedback))) as address:
+        visit = Visit(browser, address)
+        expect(visit.page.locator("#notice")).to_contain_text("/v1/moderations")
+        visit.context.close()
+    assert visit.faults == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_small_screen_and_colours(browser: Browser, address: str, model: Any, scheme: Any) -> None:
     visit = Visit(browser, address, viewport={"width": 360, "height": 640}, color_scheme=scheme)

@@ -19,14 +19,17 @@ from gptwright.cli import main
 from gptwright.configs.ppo import PPO
 from gptwright.configs.rank import Rank
 from gptwright.models.bert import BERTConfig
-from gptwright.models.gpt2 import GPT2Config
+from gptwright.models.gpt2 import GPT2, GPT2Config
+from gptwright.models.heads import Classifier
 from gptwright.models.transformer import TransformerConfig
+from gptwright.pipelines.export import export
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.prepare import Prepare
 from gptwright.stages.pretrain import Pretrain
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import SFT
 from gptwright.stages.tokenize import Tokenize
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 # Held-out sentences share no word with those for training, so that a test can see where a text came from.
 WORDS = {
@@ -319,3 +322,10 @@ def ppo_config(tuned: Path, rewarded: Path, ranked: Path, tokenized: Path, mater
 @pytest.fixture(scope="session")
 def improved(ppo_config: PPO, run: Path) -> Path:
     return execute_stage("ppo", ppo_config, run / "ppo").path
+
+
+@pytest.fixture
+def judge(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> Path:
+    """A classifier's folder."""
+    export(Classifier(network, ("fine", "insult", "threat")), tokenizer, tmp_path / "judge")
+    return tmp_path / "judge"

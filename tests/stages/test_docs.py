@@ -104,7 +104,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     stages = {"start/01-prepare": "prepared", "start/02-tokenize": "tokenized", "start/03-pretrain": "pretrained",
               "start/04-sft": "tuned", "start/05-rank": "ranked", "start/06-reward": "rewarded",
               "start/08-ppo": "improved", "bert/03-pretrain": "encoder",
-              "translate/02-pretrain": "translator"}  # fmt: skip
+              "translate/02-pretrain": "translator", "judge": "judge"}  # fmt: skip
     for place, fixture in stages.items():
         shutil.copytree(request.getfixturevalue(fixture), tmp_path / "runs" / place)
     write_recipe(

@@ -7,16 +7,22 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import tyro
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ConfigError, InputError, ResourceError
 from gptwright.inference.packed_model import KERNELS
+from gptwright.models.gpt2 import GPT2
+from gptwright.pipelines.export import export
 from gptwright.stages.serve import Serve, feedback_path, read_keys, run
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 def test_the_command_line() -> None:
@@ -81,7 +87,7 @@ class Fake:
     def next(self):
         return Chunk("hello", "stop", 1, 1)
 
-opening.load_decoder = lambda path, **_: Fake()
+opening.load_served = lambda path, **_: Fake()
 run(Serve(models=(Path(sys.argv[1]),), port=0))
 """
 
@@ -106,6 +112,52 @@ def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
         out, err = server.communicate(timeout=60)
     assert server.returncode == 0 and out == "" and "Traceback" not in err
     assert f"curl {address}/v1/chat/completions" in err
+
+
+def announced(config: Serve, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    """The application that `run` would serve, once it has said how to ask it."""
+    apps: list[FastAPI] = []
+
+    def serve(app: FastAPI, held: object, ready: Callable[[], None]) -> None:
+        apps.append(app)
+        ready()
+
+    monkeypatch.setattr("gptwright.serving.server.serve_until_stopped", serve)
+    run(config)
+    return apps[0]
+
+
+def ids(app: FastAPI) -> list[str]:
+    return [card["id"] for card in TestClient(app, base_url="http://localhost").get("/v1/models").json()["data"]]
+
+
+def test_a_classifier_by_itself(
+    judge: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (judge / "moderation.json").write_text('{"neutral": ["fine"]}')
+    app = announced(Serve(models=(judge,), port=0), monkeypatch)
+    said = capsys.readouterr().err
+    assert "/v1/moderations" in said and '{"model": "judge", "input": "Hello"}' in said and "neutral" not in said
+    asked = TestClient(app, base_url="http://localhost").post("/v1/moderations", json={"input": "the cat"}).json()
+    assert asked["results"][0]["category_scores"].keys() == {"fine", "insult", "threat"}
+    assert asked["results"][0]["flagged"] is False
+
+
+def test_a_classifier_beside_a_model_that_writes(
+    judge: Path,
+    network: GPT2,
+    tokenizer: Tokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for folder in (tmp_path / "writer", tmp_path / "other" / "judge"):
+        export(network, tokenizer, folder)
+    models = (judge, tmp_path / "writer", tmp_path / "other" / "judge")
+    app = announced(Serve(models=models, port=0), monkeypatch)
+    said = capsys.readouterr().err
+    assert '{"neutral": ["LABEL"]}' in said and "fine, insult, threat" in said and "/v1/chat/completions" in said
+    assert ids(app) == ["writer", str(tmp_path / "other" / "judge"), "judge"]
 
 
 def test_several_keys_have_names(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from gptwright.foundations.settings import Port, Range, settings
 
 @settings
 class Serve:
-    """Serve a model: OpenAI-compatible API and chat page."""
+    """Serve models and classifiers: OpenAI-compatible API and chat page."""
 
     models: tyro.conf.Positional[tuple[Path, ...]] = ()
     """folders of stages, of runs (their last model), or of Hugging Face; without any the newest model under runs/"""
@@ -34,4 +34,4 @@ class Serve:
     kv_cache_gb: Annotated[float, Range(0, 10**6, above=True)] = 1.0
     """GiB for keys and values: of requests that run, and of prefixes that may come again; each model has as much"""
     max_requests: Annotated[int, Range(1, 10**5)] = 128
-    """requests of a model that run at once; others wait"""
+    """requests of a model that writes which run at once; others wait"""

@@ -17,6 +17,7 @@ from gptwright.models.heads import SequenceModel
 from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.generation_config import parse_generation_config, read_generation_config
 from gptwright.pipelines.model import Model
+from gptwright.pipelines.moderation_config import read_moderation_config
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.pipelines.translator import Translator, read_translator_config
@@ -33,8 +34,8 @@ def load(source: str | Path, *, dtype: str = "auto", adapter: str | Path | None 
     folder without a tokenizer opens too; what needs one then raises `ArtifactError`. An `adapter`, in the folder of a
     stage with --lora or as peft writes it, is merged into the model.
 
-    Raises `ArtifactError` when nothing there can be opened or the adapter is another model's, and `InputError` when
-    nothing is there.
+    Raises `ArtifactError` when nothing there can be opened or the adapter is another model's, `InputError` when nothing
+    is there, and `ConfigError` for a moderation.json that does not fit the model.
     """
     path = find(source)
     packaged = PACKAGED.get(str(source))
@@ -60,9 +61,21 @@ def load_decoder(
 ) -> Model:
     """`load` for what must generate, with a draft model if one is given (`Model.use_draft`). Raises `ArtifactError` for
     a model of another kind."""
-    model = load(source, dtype=dtype, adapter=adapter)
+    return _decoder(load(source, dtype=dtype, adapter=adapter), "a decoder", source, draft)
+
+
+def load_served(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model | SequenceScorer:
+    """What a server can answer with: a classifier, or what `load_decoder` opens. Raises `ArtifactError` for a model of
+    another kind."""
+    model = load(source, dtype=dtype)
+    if isinstance(model, SequenceScorer) and len(model.labels) > 1:
+        return model
+    return _decoder(model, "a decoder or a classifier", source, draft)
+
+
+def _decoder(model: AnyModel, needed: str, source: str | Path, draft: str | Path | None) -> Model:
     if not isinstance(model, Model):
-        raise ArtifactError(f"a decoder in {source}", model.kind, "Give the folder of pretrain, sft or ppo.")
+        raise ArtifactError(f"{needed} in {source}", model.kind, "Give the folder of pretrain, sft or ppo.")
     if draft is not None:
         model.use_draft(load_decoder(draft))
     return model
@@ -89,7 +102,7 @@ def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None
     if tokenizer:
         _fits(network, tokenizer, name)
     if isinstance(network, SequenceModel):
-        return SequenceScorer(network, tokenizer, name)
+        return SequenceScorer(network, tokenizer, name, read_moderation_config(folder, network.labels))
     match family_of(network.config).kind:
         case "decoder":
             found = read_generation_config(folder, network.config.context)

@@ -1,6 +1,8 @@
 """A model that reads a whole sequence and gives numbers: a reward model, or a classifier."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
 
 import torch
 from jaxtyping import Float
@@ -9,7 +11,9 @@ from torch import Tensor
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
 from gptwright.models.heads import SequenceModel
+from gptwright.pipelines.export import ExportOptions
 from gptwright.pipelines.loaded_model import LoadedModel
+from gptwright.pipelines.moderation_config import UNSAID, ModerationConfig, write_moderation_config
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -21,9 +25,17 @@ class SequenceScorer(LoadedModel):
 
     network: SequenceModel
 
-    def __init__(self, network: SequenceModel, tokenizer: Tokenizer | None, name: str) -> None:
+    def __init__(
+        self,
+        network: SequenceModel,
+        tokenizer: Tokenizer | None,
+        name: str,
+        moderation: ModerationConfig = UNSAID,
+    ) -> None:
         super().__init__(network, tokenizer, name)
         self.labels = network.labels
+        self.moderation = moderation
+        """which of a classifier's labels flag a text, and from which probability on"""
 
     @property
     def kind(self) -> str:
@@ -47,14 +59,22 @@ class SequenceScorer(LoadedModel):
             found.append(self.network(padded(some, 0).to(device), last).view(len(some), -1))
         return torch.cat(found) if found else torch.empty(0, len(self.labels))
 
+    def rows(self, text: str) -> list[list[int]]:
+        """What is read of a text: its row of ids."""
+        return [self.tokenizer.encode(text)]
+
     def scores(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """What the head says of each text, by label."""
-        logits = self.logits([self.tokenizer.encode(text) for text in texts])
+        logits = self.logits([row for text in texts for row in self.rows(text)])
         return [dict(zip(self.labels, row.tolist(), strict=True)) for row in logits]
 
     def classify(self, text: str) -> dict[str, float]:
         """The probability of each class. Raises `InputError` for a reward model, whose one number is none."""
         if len(self.labels) == 1:
             raise InputError("a classifier", f"{self.name}, {self.kind}", "Use .scores or .logits.")
-        (row,) = self.logits([self.tokenizer.encode(text)])
+        (row,) = self.logits(self.rows(text))
         return dict(zip(self.labels, row.softmax(-1).tolist(), strict=True))
+
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
+        super().save(folder, **how)
+        write_moderation_config(self.moderation, folder)

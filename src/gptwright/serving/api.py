@@ -14,17 +14,19 @@ from starlette.responses import JSONResponse, Response
 from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.serving.api_errors import APIError
-from gptwright.serving.completions import Completions, ServedModel, find_model
+from gptwright.serving.completions import Completions
 from gptwright.serving.feedback import FeedbackStore
 from gptwright.serving.messages import to_chat_messages
 from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
+from gptwright.serving.moderations import Moderations
 from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
 from gptwright.serving.schemas import FeedbackRequest
-from gptwright.serving.worker import Worker
+from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
 
 if TYPE_CHECKING:
     from gptwright.pipelines.model import Model
+    from gptwright.pipelines.sequence_scorer import SequenceScorer
 
 READ = ["GET", "HEAD"]
 """methods of an address that is only read"""
@@ -34,18 +36,19 @@ def create_app(
     models: "Mapping[str, Model]",
     feedback: FeedbackStore,
     *,
+    classifiers: "Mapping[str, SequenceScorer] | None" = None,
     examples: Sequence[str] = (),
     keys: Mapping[str, str] | None = None,
     hosts: frozenset[str] | None = LOOPBACK,
 ) -> FastAPI:
-    """The application that serves `models`, by name; the first is the page's.
+    """The application that serves `models` that write, by name, of which the first is the page's, and `classifiers`.
 
     `feedback`: where ratings are stored. `examples`: questions that the page offers. `keys`: API keys by name, one of
     which a caller must send as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes
     sense with keys. `app.state.workers` run the models; they are closed when the application ends.
     """
-    served = {name: _served(name, model) for name, model in models.items()}
-    workers = [one.worker for one in served.values()]
+    served = ServedModels(models, classifiers or {})
+    workers = [one.worker for one in served.all.values()]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -65,12 +68,9 @@ def create_app(
     completions = Completions(served)
     app.add_api_route("/v1/chat/completions", completions.chat, methods=["POST"])
     app.add_api_route("/v1/completions", completions.text, methods=["POST"])
+    app.add_api_route("/v1/moderations", Moderations(served).moderate, methods=["POST"])
     _add_feedback(app, feedback, served)
     return app
-
-
-def _served(name: str, model: "Model") -> ServedModel:
-    return ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests))
 
 
 def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Sequence[str]) -> None:
@@ -86,30 +86,40 @@ def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Seque
         app.add_api_route(path, partial(page_response, file), methods=READ)
 
 
-def _add_models(app: FastAPI, served: Mapping[str, ServedModel]) -> None:
+def _add_models(app: FastAPI, served: ServedModels) -> None:
     created = int(time.time())
 
-    def card(one: ServedModel) -> dict[str, object]:
-        own = one.model.sampling
-        defaults = {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens}
-        return {"id": one.name, "object": "model", "created": created, "owned_by": "gptwright",
-                "max_model_len": one.model.context, "defaults": defaults}  # fmt: skip
+    def card(one: ServedModel | ServedClassifier) -> dict[str, object]:
+        head = {"id": one.name, "object": "model", "created": created, "owned_by": "gptwright"}
+        return head | (_writer_card(one) if isinstance(one, ServedModel) else _classifier_card(one))
 
     async def models() -> Response:
-        return JSONResponse({"object": "list", "data": [card(one) for one in served.values()]})
+        return JSONResponse({"object": "list", "data": [card(one) for one in served.all.values()]})
 
     async def one_model(name: str) -> Response:
-        return JSONResponse(card(find_model(name, served)))
+        return JSONResponse(card(served.find(name)))
 
     app.add_api_route("/v1/models", models, methods=READ)
     app.add_api_route("/v1/models/{name:path}", one_model, methods=READ)
 
 
-def _add_feedback(app: FastAPI, store: FeedbackStore, served: Mapping[str, ServedModel]) -> None:
+def _writer_card(one: ServedModel) -> dict[str, object]:
+    own = one.model.sampling
+    defaults = {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens}
+    return {"max_model_len": one.model.context, "defaults": defaults}
+
+
+def _classifier_card(one: ServedClassifier) -> dict[str, object]:
+    scorer = one.scorer
+    return {"max_model_len": scorer.context, "labels": scorer.labels,
+            "thresholds": scorer.moderation.thresholds_of(scorer.labels)}  # fmt: skip
+
+
+def _add_feedback(app: FastAPI, store: FeedbackStore, served: ServedModels) -> None:
     @app.post("/feedback")
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         rated = FeedbackRequest.read(await read_json(request))
-        model = find_model(rated.model or next(iter(served)), served).name
+        model = served.writer(rated.model).name
         messages, user = to_chat_messages(rated.conversation), getattr(request.state, "user", None)
         try:
             id = await run_in_threadpool(store.add, messages, rated.rating, model, rated.id, user)

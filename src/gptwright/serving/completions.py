@@ -1,9 +1,7 @@
 """OpenAI's two kinds of completion: from a request's fields to the replies that the worker writes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,51 +9,30 @@ from starlette.responses import Response
 
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
-from gptwright.serving.api_errors import APIError, api_error_of
-from gptwright.serving.choices import IndexedChunk, OpenStream
+from gptwright.serving.api_errors import api_error_of
+from gptwright.serving.choices import OpenStream
 from gptwright.serving.logprobs import token_speller
 from gptwright.serving.messages import to_chat_messages
 from gptwright.serving.replies import respond
 from gptwright.serving.request_body import read_json
 from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, ResponseEncoder
 from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest
-from gptwright.serving.worker import Worker
-
-if TYPE_CHECKING:
-    from gptwright.pipelines.model import Model
+from gptwright.serving.served_models import ServedModel, ServedModels
 
 DROPPED = "x-dropped-messages"
 """header that says how many messages behind the system's were left out, where "truncation": "auto" left out any"""
 
 
-@dataclass(frozen=True)
-class ServedModel:
-    """A model, and the worker whose thread runs it."""
-
-    name: str
-    model: "Model"
-    worker: Worker[IndexedChunk]
-
-
-def find_model(name: str, served: Mapping[str, ServedModel]) -> ServedModel:
-    """The model of this name. Raises `APIError` (404) with the names of those that are served."""
-    if name not in served:
-        names = ", ".join(f"'{known}'" for known in served)
-        raise APIError(404, f"The model '{name[:80]}' does not exist here; this server has {names}.",
-                       param="model", code="model_not_found")  # fmt: skip
-    return served[name]
-
-
 class Completions:
     """Completions by any of the models that are served."""
 
-    def __init__(self, served: Mapping[str, ServedModel]) -> None:
+    def __init__(self, served: ServedModels) -> None:
         self.served = served
 
     async def chat(self, request: Request) -> Response:
         """A reply to a conversation."""
         asked = ChatRequest.read(await read_json(request))
-        served = find_model(asked.model, self.served)
+        served = self.served.writer(asked.model)
         model = served.model
         messages, dropped = to_chat_messages(asked.messages), 0
 
@@ -73,7 +50,7 @@ class Completions:
     async def text(self, request: Request) -> Response:
         """Texts that are continued, each for itself."""
         asked = CompletionRequest.read(await read_json(request))
-        served = find_model(asked.model, self.served)
+        served = self.served.writer(asked.model)
         model = served.model
 
         def prompts(_: Sampling) -> list[OpenStream]:

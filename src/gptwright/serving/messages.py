@@ -15,8 +15,8 @@ PARTS = {"text": "text", "refusal": "refusal"}
 """kinds of a message's parts, and the field that holds their text"""
 
 
-def _as_text(value: Any) -> Any:
-    """A message's text, given as one string or as a list of parts."""
+def as_text(value: Any) -> Any:
+    """A text that is given as one string or as a list of parts."""
     if not isinstance(value, list):
         return value
     return "\n".join(_part(part) for part in cast("list[Any]", value))
@@ -38,7 +38,7 @@ class Message(RequestFields):
     templates have no place. What an assistant refused to say is what it said."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[str | None, BeforeValidator(_as_text)] = None
+    content: Annotated[str | None, BeforeValidator(as_text)] = None
     refusal: str | None = None
     name: Annotated[str | None, Field(max_length=256)] = None
 

@@ -1,23 +1,21 @@
 """A model's pieces as OpenAI's answers: one JSON object, or server-sent events as the tokens come."""
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gptwright.inference.sampling import Sampling
-from gptwright.serving.api_errors import CLIENT_GONE, APIError, api_error_of
 from gptwright.serving.choices import Choices, ChoiceStreams, IndexedChunk, OpenStream
+from gptwright.serving.jobs import begin, job_error, unless_disconnected
 from gptwright.serving.response_format import ResponseEncoder
 from gptwright.serving.schemas import CompletionParams
-from gptwright.serving.worker import Closed, Job, QueueFull, Worker
+from gptwright.serving.worker import Job, Worker
 
-T = TypeVar("T")
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -33,21 +31,16 @@ async def respond(
 
     Raises `APIError`: 400 for what the model cannot take, 429 when too many wait, 499 when the caller has gone.
     """
-    try:
-        job = worker.submit(lambda: ChoiceStreams(prompts, sampling))
-    except QueueFull as error:
-        raise APIError(429, f"{worker.waiting} requests are waiting; try again soon.", code="queue_full") from error
-    except Closed as error:
-        raise _stopping() from error
+    job = begin(worker, lambda: ChoiceStreams(prompts, sampling))
     head = {"id": encoder.id, "created": int(time.time()), "model": asked.model}
     try:
-        first = await _unless_disconnected(request, anext(job), encoder.prompt_field)
+        first = await unless_disconnected(request, anext(job), encoder.prompt_field)
         choices = Choices(sampling, len(prompts))
         choices.add(first)
         if asked.stream:
             head["object"] = encoder.chunk_name
             return _EventStream(_events(job, first, choices, _SSEEncoder(encoder, head, asked.wants_usage)), job)
-        await _unless_disconnected(request, _collect(job, choices), encoder.prompt_field)
+        await unless_disconnected(request, _collect(job, choices), encoder.prompt_field)
     except BaseException:
         job.close()
         raise
@@ -60,36 +53,6 @@ async def _collect(job: "Job[IndexedChunk]", choices: Choices) -> None:
         choices.add(new)
 
 
-async def _unless_disconnected(request: Request, work: Awaitable[T], prompt_field: str) -> T:
-    """The work's result, unless the caller goes away first. `prompt_field` is the field that held the prompt."""
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise APIError(CLIENT_GONE, "The client closed the connection.", code="client_gone")
-        return task.result()
-    except (APIError, asyncio.CancelledError):
-        raise
-    except Exception as error:
-        raise _api_error_of(error, prompt_field) from error
-    finally:
-        task.cancel()
-        gone.cancel()
-
-
-def _api_error_of(error: Exception, prompt_field: str) -> APIError:
-    return _stopping() if isinstance(error, Closed) else api_error_of(error, prompt_field)
-
-
-def _stopping() -> APIError:
-    return APIError(503, "The server is stopping.", code="stopping")
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 async def _events(
     job: "Job[IndexedChunk]", first: Sequence[IndexedChunk], choices: Choices, encoder: "_SSEEncoder"
 ) -> AsyncIterator[bytes]:
@@ -100,7 +63,7 @@ async def _events(
             choices.add(new)
             yield encoder.encode(new)
     except Exception as error:
-        yield _event(_JSON.encode(_api_error_of(error, encoder.encoder.prompt_field).body()))
+        yield _event(_JSON.encode(job_error(error, encoder.encoder.prompt_field).body()))
         return
     yield encoder.end(choices)
 

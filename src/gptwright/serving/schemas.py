@@ -9,7 +9,7 @@ from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
 from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.fields import RequestFields, refuse
-from gptwright.serving.messages import Message
+from gptwright.serving.messages import Message, as_text
 
 PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
          "logit_bias", "n", "seed")  # fmt: skip
@@ -17,6 +17,8 @@ PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequenc
 MOST_ANSWERS, MOST_LOGPROBS = 128, 20
 MOST_CHOICES = 2048
 """answers to all prompts of a request together"""
+MOST_TEXTS = 2048
+"""texts of a request that are classified"""
 Id = Annotated[int, Field(ge=0, lt=1 << 31)]
 Bias = Annotated[float, Field(ge=-100, le=100)]
 
@@ -47,6 +49,18 @@ def _are_ids(value: Any) -> bool:
     if not isinstance(value, list) or not value:
         return False
     return all(isinstance(id, int) and not isinstance(id, bool) for id in cast("list[Any]", value))
+
+
+def _as_texts(value: Any) -> Any:
+    """A text, the parts of one, or a list of texts, as a list."""
+    listed = cast("list[Any]", value) if isinstance(value, list) else []
+    is_one = isinstance(value, str) or any(isinstance(part, dict) for part in listed)
+    if not is_one:
+        return value
+    text = as_text(value)
+    if not text:
+        raise ValueError("must not be empty")
+    return [text]
 
 
 class StreamOptions(RequestFields):
@@ -230,6 +244,16 @@ class CompletionRequest(CompletionParams):
     def own(self) -> dict[str, object]:
         return {"logprobs": self.logprobs, "prompt_logprobs": self.logprobs if self.echo else None,
                 "best_of": self.best_of}  # fmt: skip
+
+
+class ModerationRequest(RequestFields):
+    """POST /v1/moderations. Parts of the type "text" are one text, as OpenAI has it."""
+
+    input: Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_as_texts)] = Field(
+        min_length=1, max_length=MOST_TEXTS
+    )
+    model: str | None = None
+    """the classifier that answers, or the first"""
 
 
 class FeedbackRequest(RequestFields):

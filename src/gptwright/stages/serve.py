@@ -1,8 +1,8 @@
-"""serve: the model as an HTTP API in OpenAI's shapes, and a page to chat with it and rate its answers."""
+"""serve: models as an HTTP API in OpenAI's shapes, and a page to chat with one and rate its answers."""
 
 import json
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from gptwright.pipelines.model import Model
+    from gptwright.pipelines.sequence_scorer import SequenceScorer
+
+Example = tuple[str, dict[str, object]]
+"""a route, and a body that it answers"""
 
 
 def run(config: Serve) -> None:
@@ -27,9 +31,9 @@ def run(config: Serve) -> None:
     from gptwright.serving.server import serve_until_stopped, take_port
 
     with take_port(config.host, config.port) as held:
-        app, address, name = _prepared(config, held)
+        app, address, example = _prepared(config, held)
         needs_key = bool(config.api_key or config.api_keys)
-        serve_until_stopped(app, held, lambda: _announce(address, name, needs_key))
+        serve_until_stopped(app, held, lambda: _announce(address, example, needs_key))
     say("stopped")
 
 
@@ -48,8 +52,8 @@ def serve_beside(config: Serve) -> Generator[None]:
         yield
 
 
-def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
-    """The application, its address and the first model's name, once the port is ours."""
+def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, Example]":
+    """The application, its address and what may be asked of it, once the port is ours."""
     from gptwright.serving.middleware import LOOPBACK
     from gptwright.serving.server import check_public, is_loopback
 
@@ -60,23 +64,38 @@ def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, str]":
     from gptwright.serving.api import create_app
     from gptwright.serving.feedback import FeedbackFile
 
-    models = _load(config)
+    models, classifiers = _load(config)
     hosts = LOOPBACK if is_loopback(config.host) else None
-    app = create_app(models, FeedbackFile(feedback_path(config)), examples=_examples(config), keys=keys, hosts=hosts)
-    return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", next(iter(models))
+    app = create_app(models, FeedbackFile(feedback_path(config)), classifiers=classifiers, examples=_examples(config),
+                     keys=keys, hosts=hosts)  # fmt: skip
+    return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", _example(models, classifiers)
 
 
-def _load(config: Serve) -> "dict[str, Model]":
-    """The models by name: that of their folder, or the whole path where two folders have one name."""
-    from gptwright.pipelines.load import load_decoder
+def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer]]":
+    """Those that write and the classifiers, by name: that of their folder, or the whole path where two folders have
+    one name."""
+    from gptwright.pipelines.load import load_served
+    from gptwright.pipelines.sequence_scorer import SequenceScorer
 
     models: dict[str, Model] = {}
+    classifiers: dict[str, SequenceScorer] = {}
     for folder in config.models:
-        model = load_decoder(folder, dtype=config.dtype, draft=config.draft)
-        model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
-        warn_of_base(folder)
-        models[str(folder) if model.name in models else model.name] = model
-    return models
+        model = load_served(folder, dtype=config.dtype, draft=config.draft)
+        name = str(folder) if model.name in {**models, **classifiers} else model.name
+        if isinstance(model, SequenceScorer):
+            _warn_of_no_neutral_label(model)
+            classifiers[name] = model
+        else:
+            model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
+            warn_of_base(folder)
+            models[name] = model
+    return models, classifiers
+
+
+def _warn_of_no_neutral_label(model: "SequenceScorer") -> None:
+    if not model.moderation.neutral:
+        say(f"{model.name} has the labels {', '.join(model.labels)}, and each of them flags a text: name those that do "
+            'not in its moderation.json, {"neutral": ["LABEL"]}')  # fmt: skip
 
 
 def read_keys(config: Serve) -> dict[str, str]:
@@ -116,10 +135,18 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _announce(address: str, model: str, needs_key: bool) -> None:
+def _example(models: "Mapping[str, Model]", classifiers: "Mapping[str, SequenceScorer]") -> Example:
+    """A question to the first model, and where to ask it."""
+    for name in models:
+        return "/v1/chat/completions", {"model": name, "messages": [{"role": "user", "content": "Hello"}]}
+    return "/v1/moderations", {"model": next(iter(classifiers)), "input": "Hello"}
+
+
+def _announce(address: str, example: Example, needs_key: bool) -> None:
     print(address, flush=True)
-    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]}, ensure_ascii=False)
-    lines = [f"curl {address}/v1/chat/completions", "-H 'Content-Type: application/json'"]
+    route, asked = example
+    body = json.dumps(asked, ensure_ascii=False)
+    lines = [f"curl {address}{route}", "-H 'Content-Type: application/json'"]
     if needs_key:
         lines.append('-H "Authorization: Bearer $KEY"')
     say(

@@ -176,6 +176,7 @@ async function failed(error, answer) {
 function explain(error) {
   if (error.status === 401) return words.keyNeeded;
   if (error.status === 429) return words.busy;
+  if (error.code === "no_writer") return words.noWriter;
   if (error.code === "context_length_exceeded") return words.tooLong;
   return error.status ? words.failed(error.message) : words.unreachable;
 }
@@ -245,7 +246,8 @@ function grow() {
 }
 
 async function loadModel() {
-  const [served] = await server.models(store.getKey());
+  const served = (await server.models(store.getKey())).find((one) => one.defaults);
+  if (!served) throw new server.ServerError("no model here writes", 404, "no_writer");
   model = served.id;
   at("model").textContent = model;
   at("max_tokens").max = served.max_model_len;

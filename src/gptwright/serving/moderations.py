@@ -1,0 +1,71 @@
+"""OpenAI's moderations: which of a classifier's labels a text has, and whether one of them flags it."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from gptwright.foundations.errors import GptwrightError
+from gptwright.inference.engine import PromptTooLong
+from gptwright.serving.api_errors import api_error_of
+from gptwright.serving.classifications import Classified
+from gptwright.serving.jobs import begin, unless_disconnected
+from gptwright.serving.request_body import read_json
+from gptwright.serving.schemas import ModerationRequest
+from gptwright.serving.served_models import ServedModels
+from gptwright.serving.worker import Job
+
+if TYPE_CHECKING:
+    from gptwright.pipelines.sequence_scorer import SequenceScorer
+
+
+class Moderations:
+    """Judgements of any of the classifiers that are served."""
+
+    def __init__(self, served: ServedModels) -> None:
+        self.served = served
+
+    async def moderate(self, request: Request) -> Response:
+        """A result for each text, in their order."""
+        asked = ModerationRequest.read(await read_json(request))
+        served = self.served.classifier(asked.model)
+        rows = await run_in_threadpool(_rows, served.scorer, asked.input)
+        job = begin(served.worker, lambda: served.batches.open(rows))
+        try:
+            found = await unless_disconnected(request, _collect(job), "input")
+        finally:
+            job.close()
+        results = [_result(served.scorer, found[number]) for number in range(len(rows))]
+        return JSONResponse({"id": f"modr-{secrets.token_hex(12)}", "model": served.name, "results": results})
+
+
+def _rows(scorer: "SequenceScorer", texts: Sequence[str]) -> list[list[int]]:
+    """What is read of each text, whole: of a part nothing is said. Raises `APIError` (400) naming the text."""
+    rows: list[list[int]] = []
+    for number, text in enumerate(texts):
+        try:
+            (row,) = scorer.rows(text)
+            if len(row) > scorer.context:
+                raise PromptTooLong(len(row), scorer.context, answered=False)
+        except GptwrightError as error:
+            raise api_error_of(error, f"input[{number}]" if len(texts) > 1 else "input") from error
+        rows.append(row)
+    return rows
+
+
+async def _collect(job: Job[Classified]) -> Mapping[int, list[float]]:
+    return dict([one async for new in job for one in new])
+
+
+def _result(scorer: "SequenceScorer", probabilities: Sequence[float]) -> dict[str, object]:
+    scores = dict(zip(scorer.labels, probabilities, strict=True))
+    categories = scorer.moderation.flagged(scores)
+    return {
+        "flagged": any(categories.values()),
+        "categories": categories,
+        "category_scores": scores,
+        "category_applied_input_types": {label: ["text"] for label in scores},
+    }

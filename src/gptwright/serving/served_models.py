@@ -1,0 +1,76 @@
+"""The models behind one server, by name: those that write, and classifiers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from gptwright.serving.api_errors import APIError
+from gptwright.serving.choices import IndexedChunk
+from gptwright.serving.classifications import ClassificationBatches, Classified
+from gptwright.serving.worker import Worker
+
+if TYPE_CHECKING:
+    from gptwright.pipelines.model import Model
+    from gptwright.pipelines.sequence_scorer import SequenceScorer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that writes, and the worker whose thread runs it."""
+
+    name: str
+    model: "Model"
+    worker: Worker[IndexedChunk]
+
+
+@dataclass(frozen=True)
+class ServedClassifier:
+    """A classifier, what it reads together, and the worker whose thread runs it."""
+
+    name: str
+    scorer: "SequenceScorer"
+    batches: ClassificationBatches
+    worker: Worker[Classified]
+
+
+class ServedModels:
+    """All of them; a name belongs to one."""
+
+    def __init__(self, models: "Mapping[str, Model]", classifiers: "Mapping[str, SequenceScorer]") -> None:
+        self.writers = {
+            name: ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests))
+            for name, model in models.items()
+        }
+        self.classifiers = {name: _classifier(name, scorer) for name, scorer in classifiers.items()}
+        self.all: dict[str, ServedModel | ServedClassifier] = {**self.writers, **self.classifiers}
+
+    def find(self, name: str) -> ServedModel | ServedClassifier:
+        """The model of this name. Raises `APIError` (404) with the names of those that are served."""
+        return self._find(name, self.all, "")
+
+    def writer(self, name: str | None) -> ServedModel:
+        """The model that writes of this name, or the first. Raises as `find` does, and `APIError` (400) for a
+        classifier."""
+        return self._find(name, self.writers, "is a classifier, which writes nothing: ask it at /v1/moderations")
+
+    def classifier(self, name: str | None) -> ServedClassifier:
+        """The classifier of this name, or the first. Raises as `find` does, and `APIError` (400) for a model that
+        writes."""
+        return self._find(name, self.classifiers, "is no classifier: ask it at /v1/chat/completions or /v1/completions")
+
+    def _find(self, name: str | None, wanted: Mapping[str, T], otherwise: str) -> T:
+        name = next(iter(wanted), "") if name is None else name
+        if name in wanted:
+            return wanted[name]
+        if name in self.all:
+            raise APIError(400, f"The model '{name}' {otherwise}.", param="model", code="model_not_supported")
+        names = ", ".join(f"'{known}'" for known in self.all)
+        what = f"The model '{name[:80]}' does not exist here" if name else "No model here can answer this"
+        raise APIError(404, f"{what}; this server has {names}.", param="model", code="model_not_found")
+
+
+def _classifier(name: str, scorer: "SequenceScorer") -> ServedClassifier:
+    batches = ClassificationBatches(scorer)
+    return ServedClassifier(name, scorer, batches, Worker(batches.step))
