@@ -16,7 +16,7 @@ from gptwright.models.generation_fields import EVERY
 IGNORED = frozenset(
     """
     architectures auto_map model_type dtype torch_dtype transformers_version transformers.js_config name_or_path
-    model_name base_model_name_or_path finetuning_task task_specific_params tokenizer_class tokenizer_type language
+    gptwright model_name base_model_name_or_path finetuning_task task_specific_params tokenizer_class tokenizer_type language
     languages license generation_config is_llama_config unsloth_version unsloth_fixed unsloth_training peft_version
     _name_or_path _commit_hash _attn_implementation _attn_implementation_internal _attn_implementation_autoset
     _experts_implementation _flash_attn_2_enabled _pre_quantization_dtype attn_implementation
