@@ -19,7 +19,6 @@ from gptwright.text.jsonl import Line
 from gptwright.text.split import Split
 from gptwright.text.split_words import read_split
 from gptwright.text.tables import read_table
-from gptwright.tokenizers.task_shapes import Shape
 
 Kind = Literal["class", "number", "choice"]
 """of a target: which class, how much, or which of an example's own choices"""
@@ -62,7 +61,7 @@ class LabelledData:
 
 
 def read_labelled(
-    shape: Shape,
+    shape: str,
     data: Sequence[Path],
     heldout: Sequence[Path],
     columns: Mapping[str, str],
@@ -96,13 +95,11 @@ def read_labelled(
     return LabelledData(kind, labels, train, sides.heldout)
 
 
-def describe(data: LabelledData, shape: Shape, times: float) -> str:
+def describe(data: LabelledData, shape: str, times: float) -> str:
     """What is used, each class with its share, and what stands twice: one line, for people who will trust the score."""
     train = f"{len(data.train):,} examples to train on{_balance(data, data.train)}, {times:.1f} times each"
     held = f"{len(data.heldout):,} held out{_balance(data, data.heldout)}"
-    return ", ".join(
-        [train, held, *_repeated("to train on", data.train, shape), *_repeated("held out", data.heldout, shape)]
-    )
+    return ", ".join([train, held, *_repeated("train", data.train, shape), *_repeated("held-out", data.heldout, shape)])
 
 
 def _declared(held: Sequence[Sequence[Example]]) -> Any:
@@ -111,7 +108,7 @@ def _declared(held: Sequence[Sequence[Example]]) -> Any:
     return lambda e: "heldout" if id(e) in inside else e.split or ("train" if held else None)
 
 
-def _examples(path: Path, shape: Shape, columns: Mapping[str, str], intake: Intake) -> Iterator[Example]:
+def _examples(path: Path, shape: str, columns: Mapping[str, str], intake: Intake) -> Iterator[Example]:
     for row in read_table(path):
         texts, label = list(_texts(row, shape, columns)), _word(_value(row, columns["label"]))
         if not all(text.strip() for text in texts):
@@ -125,7 +122,7 @@ def _examples(path: Path, shape: Shape, columns: Mapping[str, str], intake: Inta
             yield Example(tuple(texts), label, row.where, split, _word(row.get(columns["group"])))
 
 
-def _texts(row: Line, shape: Shape, columns: Mapping[str, str]) -> Iterator[str]:
+def _texts(row: Line, shape: str, columns: Mapping[str, str]) -> Iterator[str]:
     roles = {"classification": ("text",), "entailment": ("premise", "hypothesis"), "similarity": ("first", "second"),
              "multiple-choice": ("context", "choices")}[shape]  # fmt: skip
     for role in roles:
@@ -167,7 +164,7 @@ def _choice(label: str, choices: Sequence[str], where: str) -> str:
                      f"'{label[:40]}'", "Mend the row.")  # fmt: skip
 
 
-def _kind(shape: Shape, labels: Sequence[str], declared: Sequence[str]) -> Kind:
+def _kind(shape: str, labels: Sequence[str], declared: Sequence[str]) -> Kind:
     """Similarity by more than two numbers is learned as a number, all else as classes."""
     if shape == "multiple-choice":
         return "choice"
@@ -191,13 +188,15 @@ def _labels(kind: Kind, examples: Sequence[Example], declared: Sequence[str]) ->
         if declared and example.label not in declared:
             raise InputError(f"one of the labels {', '.join(declared)} in {example.where}", f"'{example.label[:40]}'",
                              nearest(example.label, declared))  # fmt: skip
-    seen = sorted({e.label for e in examples}, key=lambda word: (not _is_number(word) or float(word), word))
+    seen = sorted(
+        {e.label for e in examples}, key=lambda word: (0, float(word), "") if _is_number(word) else (1, 0, word)
+    )
     if len(seen) < 2 and not declared:
         raise InputError("examples of two classes or more", f"'{seen[0]}' only", "Add examples of others.")
     return tuple(declared or seen)
 
 
-def _key(shape: Shape, example: Example) -> str:
+def _key(shape: str, example: Example) -> str:
     """What makes two examples one: their texts as they are compared; of a similarity in any order."""
     texts = [normalised(text) for text in example.texts]
     return "\n".join(sorted(texts) if shape == "similarity" else texts)
@@ -212,11 +211,11 @@ def _balance(data: LabelledData, examples: Sequence[Example]) -> str:
     return f" ({', '.join(f'{names[label]} {count / len(examples):.0%}' for label, count in counts.most_common(6))})"
 
 
-def _repeated(name: str, examples: Sequence[Example], shape: Shape) -> list[str]:
+def _repeated(name: str, examples: Sequence[Example], shape: str) -> list[str]:
     labels: dict[str, list[str]] = {}
     for example in examples:
         labels.setdefault(_key(shape, example), []).append(example.label)
     again = sum(len(each) - 1 for each in labels.values())
     torn = sum(len({*each}) > 1 for each in labels.values())
-    found = [f"{again:,} {name} stand twice"] if again else []
-    return [*found, f"{torn:,} of them with another label"] if torn else found
+    found = [f"{again:,} {name} ones stand there again"] if again else []
+    return [*found, f"{torn:,} of them with other labels"] if torn else found

@@ -10,7 +10,7 @@ An encoder's own tokens stand in the same places, [CLS] a [SEP] b [SEP], and it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 from jaxtyping import Int
 from torch import Tensor
@@ -18,14 +18,13 @@ from torch import Tensor
 from gptwright.foundations.errors import ConfigError, InputError, nearest
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-Shape = Literal["classification", "entailment", "similarity", "multiple-choice"]
-SHAPES: tuple[Shape, ...] = get_args(Shape)
-TEXTS: dict[str, str] = {
+TEXTS = {
     "classification": "one text",
     "entailment": "two texts, a premise and a hypothesis",
     "similarity": "two texts",
     "multiple-choice": "a context and two choices or more",
 }
+"""what each shape is made of"""
 FEWEST = {"classification": 1, "entailment": 2, "similarity": 2, "multiple-choice": 3}
 
 
@@ -41,7 +40,7 @@ class Marks(NamedTuple):
 class TaskShape:
     """A task's shape, and the special tokens that it is written with; a model's folder remembers it."""
 
-    name: Shape
+    name: str
     start: str = "<|start|>"
     delim: str = "<|delim|>"
     extract: str = "<|extract|>"
@@ -52,11 +51,11 @@ class TaskShape:
     spread: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.name not in SHAPES:
-            raise ConfigError("a task shape", f"'{self.name}'", nearest(self.name, SHAPES))
+        if self.name not in TEXTS:
+            raise ConfigError("a task shape", f"'{self.name}'", nearest(self.name, TEXTS))
 
     @classmethod
-    def of_encoder(cls, name: Shape) -> "TaskShape":
+    def of_encoder(cls, name: str) -> "TaskShape":
         """With an encoder's own tokens, which tell the two texts apart by segments."""
         return cls(name=name, start="[CLS]", delim="[SEP]", extract="[SEP]")
 

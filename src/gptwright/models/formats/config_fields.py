@@ -16,7 +16,7 @@ from gptwright.models.generation_fields import EVERY
 IGNORED = frozenset(
     """
     architectures auto_map model_type dtype torch_dtype transformers_version transformers.js_config name_or_path
-    gptwright model_name base_model_name_or_path finetuning_task task_specific_params tokenizer_class tokenizer_type language
+    model_name base_model_name_or_path finetuning_task task_specific_params tokenizer_class tokenizer_type language
     languages license generation_config is_llama_config unsloth_version unsloth_fixed unsloth_training peft_version
     _name_or_path _commit_hash _attn_implementation _attn_implementation_internal _attn_implementation_autoset
     _experts_implementation _flash_attn_2_enabled _pre_quantization_dtype attn_implementation
@@ -28,7 +28,7 @@ IGNORED = frozenset(
     output_router_logits router_aux_loss_coef router_z_loss_coef z_loss_coefficient aux_loss_alpha
     initializer_range init_std initializer_factor init_method init_scale rescale_prenorm_residual label_smoothing
     scale_init embedding_dropout layerdrop classifier_dropout summary_type summary_use_proj summary_activation
-    summary_proj_to_labels summary_first_dropout problem_type num_labels id2label label2id
+    summary_proj_to_labels summary_first_dropout problem_type num_labels id2label label2id gptwright
     max_sequence_length max_seq_len max_seq_length model_max_length seq_length n_ctx n_special predict_special_tokens
     tokens_trained train_batch_size vocab_size_original true_vocab_size pad_vocab_size_multiple multiple_of
     ffn_dim_multiplier is_encoder_decoder is_decoder max_window_layers original_max_position_embeddings
