@@ -118,28 +118,29 @@ class FinetuneTask:
         return Evaluation(metrics={"heldout_nats": loss}, estimates=estimates)
 
     def _loss(self, examples: Sequence[ExampleIds], kept: Tensor, count: int) -> Tensor:
-        """What a part of a batch of `count` examples adds to its mean."""
-        rows = [row for example in examples for row in example.rows]
-        numbers = [len(example.rows) for example in examples]
-        device, model = device_of(self.model), self.model
-        wide = padded(rows, 0, WIDTHS)[:, : model.config.context]
-        ids, last = to_device(wide, device), to_device(torch.tensor([len(row) - 1 for row in rows]), device)
-        hidden = model.hidden(ids, last, self._segments(ids))
-        states = model.summary(hidden, last).split(numbers)
-        by_example = [state * mask for state, mask in zip(states, to_device(kept, device), strict=True)]
-        if self.kind == "choice":
-            found = [model.head(state)[:, 0] for state in by_example]
-        else:
-            found = list(model.head(torch.stack([state.sum(0) for state in by_example])))
-        loss = self._task_loss(found, [example.target for example in examples]) / count
-        if not self.lm_weight:
-            return loss
-        weights = torch.tensor([self.lm_weight / (len(row) - 1) / len(e.rows) for e in examples for row in e.rows])
-        targets = padded([row[1:] for row in rows], IGNORED)
-        targets = F.pad(targets, (0, wide.shape[1] - targets.shape[1]), value=IGNORED)
-        return loss + next_token_loss(
-            hidden, model.trunk.output, targets, count=count, weights=weights[:, None].expand_as(targets)
+        """What a part of a batch of `count` examples adds to its mean: L2 + λ·L1 (Radford et al. 2018, eq. 5)."""
+        model, rows = self.model, [row for example in examples for row in example.rows]
+        ids = padded(rows, 0, WIDTHS)[:, : model.config.context]
+        ids, last, kept = (
+            to_device(part, device_of(model)) for part in (ids, torch.tensor([len(row) - 1 for row in rows]), kept)
         )
+        hidden = model.hidden(ids, last, self._segments(ids))
+        states = model.summary(hidden, last).split([len(example.rows) for example in examples])
+        found = [self._head(state * mask) for state, mask in zip(states, kept, strict=True)]
+        loss = self._task_loss(found, [example.target for example in examples]) / count
+        return loss + self._text_loss(hidden, examples, count) if self.lm_weight else loss
+
+    def _head(self, states: Float[Tensor, "R C"]) -> Float[Tensor, "L"]:
+        """Of one example's rows: a number for each choice, or of their sum one for each label."""
+        return self.model.head(states)[:, 0] if self.kind == "choice" else self.model.head(states.sum(0))
+
+    def _text_loss(self, hidden: Float[Tensor, "R T C"], examples: Sequence[ExampleIds], count: int) -> Tensor:
+        """λ times next-token loss: the mean over each row's tokens, over an example's rows, and over examples."""
+        rows = [row[1:] + [IGNORED] * (hidden.shape[1] - len(row) + 1) for e in examples for row in e.rows]
+        weights = [self.lm_weight / (len(row) - 1) / len(e.rows) for e in examples for row in e.rows]
+        targets = torch.tensor(rows)
+        of_targets = torch.tensor(weights)[:, None].expand_as(targets)
+        return next_token_loss(hidden, self.model.trunk.output, targets, count=count, weights=of_targets)
 
     def _task_loss(self, found: Sequence[Tensor], targets: Sequence[float]) -> Tensor:
         """Nats of the true classes or choices, or squared errors of numbers, summed."""

@@ -5,7 +5,7 @@ stand twice, and those for training that stand among the held-out ones too, whic
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -102,10 +102,11 @@ def describe(data: LabelledData, shape: str, times: float) -> str:
     return ", ".join([train, held, *_repeated("train", data.train, shape), *_repeated("held-out", data.heldout, shape)])
 
 
-def _declared(held: Sequence[Sequence[Example]]) -> Any:
+def _declared(held: Sequence[Sequence[Example]]) -> Callable[[Example], Split | None]:
     """What a row says of its split. Where tables are held out, all of them is, and what says nothing is not."""
     inside = {id(example) for file in held for example in file}
-    return lambda e: "heldout" if id(e) in inside else e.split or ("train" if held else None)
+    otherwise: Split | None = "train" if held else None
+    return lambda example: "heldout" if id(example) in inside else example.split or otherwise
 
 
 def _examples(path: Path, shape: str, columns: Mapping[str, str], intake: Intake) -> Iterator[Example]:
