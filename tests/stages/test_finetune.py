@@ -22,6 +22,7 @@ from gptwright.pipelines.load import load
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.recipes.read import read_recipe
 from gptwright.recipes.stage import execute_stage
+from gptwright.training.evaluation import read_evaluations
 
 Refused = Callable[..., str]
 TEXTS = {
@@ -33,16 +34,15 @@ TEXTS = {
 
 
 def test_evaluation_and_figures(finetuned: Path) -> None:
-    table = json.loads((finetuned / "evaluation.json").read_text(encoding="utf-8"))
-    assert set(table) == {"before", "after"}
-    for found in table.values():
-        assert set(found) == {"heldout_squared_error", "pearson", "spearman"}
-        assert set(found["pearson"]) == {"value", "low", "high", "count"} and found["pearson"]["count"] == 6
+    found = read_evaluations(finetuned)
+    assert set(found) == {"before", "after"}
+    for evaluation in found.values():
+        assert set(evaluation.metrics) == {"heldout_squared_error"}
+        assert set(evaluation.estimates) == {"pearson", "spearman"} and evaluation.estimates["pearson"].count == 6
     metrics = finished_stage(finetuned, "finetune")["metrics"]
     assert (metrics.pop("train_examples"), metrics.pop("heldout_examples")) == (18, 6)
-    after = table["after"]
-    assert metrics == {"heldout_squared_error": after["heldout_squared_error"], "pearson": after["pearson"]["value"],
-                       "spearman": after["spearman"]["value"]}  # fmt: skip
+    after = found["after"]
+    assert metrics == {**after.metrics, **{name: estimate.value for name, estimate in after.estimates.items()}}
 
 
 def test_metrics_names(finetuned: Path) -> None:

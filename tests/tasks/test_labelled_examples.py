@@ -57,7 +57,7 @@ def test_what_is_held_out_leaves_train_and_is_counted(tmp_path: Path, capsys: py
     path = table(tmp_path / "a.jsonl", train)
     data = read(path, heldout=(table(tmp_path / "b.jsonl", held),), intake=intake)
     assert len(data.train) == 7 and len(data.heldout) == 3
-    intake.tell(describe(data, "classification", 2.0))
+    intake.report(describe(data, "classification", 2.0))
     said = " ".join(capsys.readouterr().err.split())
     assert "7 examples to train on (b 57%, a 43%), 2.0 times each, 3 held out (b 67%, a 33%)" in said
     assert "1 train ones stand there again, 1 of them with other labels" in said

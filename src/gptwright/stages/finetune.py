@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
 from gptwright.configs.finetune import Finetune
-from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.intake import Intake
@@ -28,7 +26,7 @@ from gptwright.tasks.finetune import FinetuneTask, encoded
 from gptwright.tasks.labelled_examples import LabelledData, describe, read_labelled
 from gptwright.tokenizers.task_shapes import TaskShape
 from gptwright.training.adamw import AdamW
-from gptwright.training.evaluation import Evaluation
+from gptwright.training.evaluation import write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
@@ -55,7 +53,13 @@ def run(config: Finetune, folder: StageFolder) -> dict[str, object]:
             run.record(step.number, **step.metrics)
     restore_master_weights(model, optimizer)
     export(model, task.scorer.tokenizer, folder / "model")
-    return _evaluate(before, task.evaluate(steps), folder, task)
+    after = task.evaluate(steps)
+    write_evaluations(folder.path, {"before": before, "after": after})
+    for name, now in after.estimates.items():
+        was = before.estimates[name].value
+        say(f"finetune: {name} {now.value:.3f} ({now.low:.3f} to {now.high:.3f}), {was:.3f} before")
+    return {"train_examples": len(task.train), "heldout_examples": len(task.heldout), **after.metrics,
+            **{name: estimate.value for name, estimate in after.estimates.items()}}  # fmt: skip
 
 
 def inputs(config: Finetune) -> Mapping[str, Path]:
@@ -74,7 +78,7 @@ def task_of(config: Finetune) -> FinetuneTask:
         for side in (data.train, data.heldout)
     )
     times = config.steps * config.batch_size / len(train) if config.steps else config.epochs
-    intake.tell(describe(data, config.shape, times))
+    intake.report(describe(data, config.shape, times))
     return FinetuneTask(scorer, data.kind, train, heldout, rows=config.batch_size, seed=config.seed,
                         lm_weight=config.lm_weight, dropout=config.dropout)  # fmt: skip
 
@@ -106,16 +110,3 @@ def _with_pooler(network: BERT, seed: int) -> BERT:
         network.pooler = nn.Linear(network.config.width, network.config.width)
         truncated_weights(network.pooler, seed, 0.02)
     return network
-
-
-def _evaluate(before: Evaluation, after: Evaluation, folder: StageFolder, task: FinetuneTask) -> dict[str, Any]:
-    write_json(folder / "evaluation.json", {"before": _table(before), "after": _table(after)})
-    for name, now in after.estimates.items():
-        was = before.estimates[name].value
-        say(f"finetune: {name} {now.value:.3f} ({now.low:.3f} to {now.high:.3f}), {was:.3f} before")
-    return {"train_examples": len(task.train), "heldout_examples": len(task.heldout), **after.metrics,
-            **{name: estimate.value for name, estimate in after.estimates.items()}}  # fmt: skip
-
-
-def _table(evaluation: Evaluation) -> Mapping[str, Any]:
-    return {**evaluation.metrics, **{name: vars(estimate) for name, estimate in evaluation.estimates.items()}}
