@@ -49,6 +49,7 @@ def next_token_loss(
         weights = None if weights is None else weights[to_device(rows, weights.device)]
     targets = to_device(targets, hidden.device)
     if isinstance(vocabulary, VocabShard):
+        assert weights is None
         return sliced_loss(hidden, output, targets, IGNORED, smoothing, max(count, 1), vocabulary)
     return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1), weights)  # pyright: ignore[reportReturnType]
 
