@@ -60,8 +60,8 @@ def test_what_is_held_out_leaves_train_and_is_counted(tmp_path: Path, capsys: py
     intake.report(describe(data, "classification", 2.0))
     said = " ".join(capsys.readouterr().err.split())
     assert "7 examples to train on (b 57%, a 43%), 2.0 times each, 3 held out (b 67%, a 33%)" in said
-    assert "1 train ones stand there again, 1 of them with other labels" in said
-    assert "1 held-out ones stand there again" in said
+    assert "1 repeated in train, 1 of them with other labels" in said
+    assert "1 repeated in held-out" in said
     assert "1 dropped (1 whose group or texts are held out)" in said
 
 

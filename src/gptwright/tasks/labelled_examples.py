@@ -218,5 +218,5 @@ def _repeated(name: str, examples: Sequence[Example], shape: str) -> list[str]:
         labels.setdefault(_key(shape, example), []).append(example.label)
     again = sum(len(each) - 1 for each in labels.values())
     torn = sum(len({*each}) > 1 for each in labels.values())
-    found = [f"{again:,} {name} ones stand there again"] if again else []
+    found = [f"{again:,} repeated in {name}"] if again else []
     return [*found, f"{torn:,} of them with other labels"] if torn else found
