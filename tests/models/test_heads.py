@@ -2,8 +2,11 @@ import pytest
 import torch
 from torch import nn
 
+from gptwright.foundations.errors import ArtifactError
+from gptwright.models.bert import BERT
 from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import Classifier, RewardModel, ScalarHead, with_head
+from gptwright.models.heads import Classifier, EncoderClassifier, RewardModel, ScalarHead, with_head
+from gptwright.tokenizers.task_shapes import TaskShape
 
 
 def test_a_new_head_is_indifferent() -> None:
@@ -41,3 +44,25 @@ def test_the_labels_say_which_model_it_is(network: GPT2) -> None:
     for labels, kind in ((("reward",), RewardModel), (("toxic",), RewardModel), (("no", "yes"), Classifier)):
         model = with_head(network, labels)
         assert type(model) is kind and model.labels == labels
+
+
+def test_one_number_of_a_task_is_no_reward(network: GPT2) -> None:
+    shape = TaskShape(name="multiple-choice")
+    model = with_head(network, ("choice",), shape)
+    assert type(model) is Classifier and model.shape == shape
+    assert model(torch.tensor([[1, 2]]), torch.tensor([1])).shape == (1, 1)
+
+
+def test_an_encoder_is_read_at_its_first_token(encoder_network: BERT) -> None:
+    model = with_head(encoder_network, ("a", "b", "c"), TaskShape.of_encoder("entailment"))
+    assert type(model) is EncoderClassifier
+    for parameter in model.head.parameters():
+        nn.init.normal_(parameter)
+    ids, segments = torch.tensor([[5, 6, 7, 0, 0]]), torch.tensor([[0, 0, 1, 1, 1]])
+    found = model(ids, torch.tensor([2]), segments)
+    pooled = encoder_network.pooled(encoder_network.encode(ids[:, :3], segments[:, :3]))
+    torch.testing.assert_close(found, pooled @ model.head.score.weight.T + model.head.score.bias)
+    assert encoder_network.masked is None and encoder_network.next is None
+    encoder_network.pooler = None
+    with pytest.raises(ArtifactError, match="pooler"):
+        model(ids, torch.tensor([2]))

@@ -35,6 +35,27 @@ def test_value_and_gradients_are_those_of_cross_entropy(count: int, ignoring: bo
         torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-4)
 
 
+@pytest.mark.parametrize("rows", [3, 300])
+def test_weights_are_those_of_single_targets(rows: int) -> None:
+    """As GPT-1's fine-tuning has them: the mean over each row's real tokens, then over rows."""
+    hidden, output, _ = material(rows * 8)
+    targets = torch.randint(VOCAB, (rows, 8))
+    for row, ends in enumerate(torch.randint(2, 8, (rows,)).tolist()):
+        targets[row, ends:] = IGNORED
+    lengths = (targets != IGNORED).sum(1, keepdim=True)
+    ours = next_token_loss(
+        hidden.view(rows, 8, WIDTH), output, targets, count=rows, weights=(1 / lengths).expand(-1, 8)
+    )
+    each = [
+        F.cross_entropy(h @ output.T, t, ignore_index=IGNORED) for h, t in zip(hidden.split(8), targets, strict=True)
+    ]
+    theirs = torch.stack(each).mean()
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+    gradients = [torch.autograd.grad(2 * loss, [hidden, output], retain_graph=True) for loss in (ours, theirs)]
+    for mine, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-6, rtol=1e-4)
+
+
 def test_rows_and_a_tied_matrix() -> None:
     weight = torch.randn(VOCAB, WIDTH, requires_grad=True)
     ids, targets = torch.randint(VOCAB, (3, 7)), torch.randint(VOCAB, (3, 7))

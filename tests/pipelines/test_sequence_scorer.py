@@ -12,12 +12,15 @@ from torch.nn import functional as F
 
 import gptwright
 from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.models.bert import BERT
 from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import Classifier, RewardModel
+from gptwright.models.heads import Classifier, RewardModel, with_head
+from gptwright.models.new_tokens import with_new_tokens
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load, load_decoder
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.tokenizers.padding import padded
+from gptwright.tokenizers.task_shapes import TaskShape
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import WHOLE, BatchShard
@@ -139,3 +142,61 @@ def test_a_classifier_writes_nothing_and_says_so(classifier: Classifier, tokeniz
     export(classifier, tokenizer, tmp_path / "model")
     with pytest.raises(ArtifactError, match=r"a decoder in .*; got a classifier of 3 classes, which writes nothing"):
         load_decoder(tmp_path / "model")
+
+
+def test_pairs_and_choices_are_asked_as_the_shape_has_them(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    for name, labels in (("similarity", ("no", "yes")), ("multiple-choice", ("choice",))):
+        shape = TaskShape(name=name, both_orders=name == "similarity")
+        grown = tokenizer.with_additional(shape.tokens)
+        model = with_head(with_new_tokens(network, shape.marks(grown), 1), labels, shape)
+        torch.nn.init.normal_(model.head.score.weight)  # pyright: ignore
+        export(model, grown, tmp_path / name)
+    alike, choosing = load(tmp_path / "similarity"), load(tmp_path / "multiple-choice")
+    assert isinstance(alike, SequenceScorer) and isinstance(choosing, SequenceScorer)
+    assert alike.shape == TaskShape(name="similarity", both_orders=True) and alike.labels == ("no", "yes")
+    assert alike.classify("the cat", "a dog") == pytest.approx(alike.classify("a dog", "the cat"), rel=1e-4)
+    states = alike.network.states(*_batch(alike.rows("the cat", "a dog")))
+    expected = alike.network.head(states.sum(0)).softmax(-1).tolist()  # added before the linear layer
+    assert list(alike.classify("the cat", "a dog").values()) == pytest.approx(expected, rel=1e-4)
+    chances = choosing.choose("the cat", ["sat on the mat", "ran", "is the sea"])
+    logits = choosing.network(*_batch(choosing.rows("the cat", "sat on the mat", "ran", "is the sea")))[:, 0]
+    assert chances == pytest.approx(logits.softmax(-1).tolist(), rel=1e-4)
+    with pytest.raises(InputError, match="two texts, for similarity; got 1"):
+        alike.classify("the cat")
+    with pytest.raises(InputError, match="a model of multiple-choice"):
+        alike.choose("the cat", ["a", "b"])
+    with pytest.raises(InputError, match="a model that chooses among answers"):
+        choosing.classify("the cat", "a", "b")
+    for ask in (alike.chat, choosing.generate):
+        with pytest.raises(InputError, match=r"a model that writes; got .*, which writes n"):
+            ask("hello")
+
+
+def _batch(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
+    return padded(rows, 0), torch.tensor([len(row) - 1 for row in rows])
+
+
+def test_numbers_come_in_the_units_that_were_taught(network: GPT2, tokenizer: Tokenizer) -> None:
+    shape = TaskShape(name="similarity", both_orders=True, middle=2.5, spread=1.5)
+    grown = tokenizer.with_additional(shape.tokens)
+    model = with_head(with_new_tokens(network, shape.marks(grown), 1), ("similarity",), shape)
+    scorer = SequenceScorer(model, grown, "alike")
+    assert scorer.scores([("the cat", "a dog")]) == [{"similarity": 2.5}]  # a head of zeros: the mean
+    torch.nn.init.normal_(model.head.score.weight)  # pyright: ignore
+    number = model(*_batch(scorer.rows("the cat", "a dog"))).detach().sum()
+    assert scorer.scores([("the cat", "a dog")])[0]["similarity"] == pytest.approx(2.5 + 1.5 * float(number), rel=1e-4)
+    assert scorer.kind == "a model that gives texts a number, which writes nothing"
+
+
+def test_an_encoder_of_another_tool_is_asked_one_text_or_two(encoder_network: BERT, wordpiece: Tokenizer) -> None:
+    model = with_head(encoder_network, ("no", "yes"))
+    torch.nn.init.normal_(model.head.score.weight)  # pyright: ignore
+    scorer = SequenceScorer(model, wordpiece, "pairs")
+    cls, sep = (wordpiece.special_id(name) for name in ("[CLS]", "[SEP]"))
+    one, other = wordpiece.encode("the cat"), wordpiece.encode("a dog")
+    assert scorer.rows("the cat") == [[cls, *one, sep]]
+    ids = torch.tensor([[cls, *one, sep, *other, sep]])
+    assert scorer.rows("the cat", "a dog") == ids.tolist()
+    which = torch.tensor([[0] * (len(one) + 2) + [1] * (len(other) + 1)])
+    expected = model(ids, torch.tensor([ids.shape[1] - 1]), which).softmax(-1)[0].tolist()
+    assert list(scorer.classify("the cat", "a dog").values()) == pytest.approx(expected, rel=1e-4)

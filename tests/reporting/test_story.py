@@ -37,3 +37,16 @@ def test_a_verb_that_is_not_known_shows_its_first_figures(tmp_path: Path, stage_
     stage_writer(tmp_path / "01-dpo", "dpo", metrics={"win_rate": 0.5, "note": "text", "kl_nats": 1.0})
     (line,) = story(collect(tmp_path))
     assert (line.result, line.meaning) == ("win rate 0.5", "dpo")
+
+
+def test_a_task_that_was_learned_is_part_of_the_story(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
+    after = {
+        "metrics": {"heldout_nats": 0.5},
+        "estimates": {"accuracy": {"value": 0.8, "low": 0.7, "high": 0.9, "count": 60}},
+    }
+    stage_writer(tmp_path / "01-finetune", "finetune", metrics={"train_examples": 300}, evaluation={"after": after})
+    (line,) = story(collect(tmp_path))
+    assert (line.meaning, line.result.replace("\u00a0", " ")) == (
+        "learns a task",
+        "accuracy 0.800 on 60 held-out examples",
+    )

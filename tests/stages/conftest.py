@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from gptwright.cli import main
+from gptwright.configs.finetune import Finetune
 from gptwright.configs.ppo import PPO
 from gptwright.configs.rank import Rank
 from gptwright.models.bert import BERTConfig
@@ -245,6 +246,37 @@ def translate_config(tokenized_pairs: Path) -> Pretrain:
 @pytest.fixture(scope="session")
 def translator(translate_config: Pretrain, run: Path) -> Path:
     return execute_stage("pretrain", translate_config, run / "pretrain-pairs").path
+
+
+@pytest.fixture(scope="session")
+def labelled(material: Path) -> dict[str, Path]:
+    """A small table of every task shape, a quarter of it held out."""
+    dice = random.Random(2)
+    words = WORDS["train"].split()
+    tables: dict[str, list[dict[str, Any]]] = {"classification": [], "entailment": [], "similarity": [],
+                                               "multiple-choice": []}  # fmt: skip
+    for number in range(24):
+        split = "train" if number % 4 else "heldout"
+        one, other = (" ".join(dice.choices(words, k=4)) for _ in range(2))
+        same, label = dice.random() < 0.5, {"split": split}
+        tables["classification"].append({"text": one, "label": "river" if "river" in one else "dry", **label})
+        tables["entailment"].append({"premise": one, "hypothesis": one[:9] if same else other,
+                                     "label": "yes" if same else "no", **label})  # fmt: skip
+        shared = len({*one.split()} & {*other.split()})
+        tables["similarity"].append({"first": one, "second": other, "label": shared, **label})
+        tables["multiple-choice"].append({"context": one, "choices": [other, one[:9], "boat"], "label": 1, **label})
+    return {shape: write_lines(material / f"{shape}.jsonl", lines) for shape, lines in tables.items()}
+
+
+@pytest.fixture(scope="session")
+def finetune_config(pretrained: Path, labelled: dict[str, Path]) -> Finetune:
+    data = (labelled["similarity"],)
+    return Finetune(base=pretrained, data=data, shape="similarity", steps=4, batch_size=4, threads=1, save_every=1)
+
+
+@pytest.fixture(scope="session")
+def finetuned(finetune_config: Finetune, run: Path) -> Path:
+    return execute_stage("finetune", finetune_config, run / "finetune").path
 
 
 @pytest.fixture(scope="session")

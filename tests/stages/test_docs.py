@@ -33,6 +33,7 @@ TINY = {
     "pretrain": "--steps 2 --batch-size 2 --sequence-length 16 --eval-every 1 --save-every 1 "
                 "--average-checkpoints 1 --warmup 1 --threads 1 "
                 "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
+    "finetune": "--steps 2 --batch-size 2 --threads 1",
     "sft": "--steps 2 --batch-size 2 --sequence-length 16 --continuations 4 --threads 1",
     "rank": "--prompts 4 --heldout-prompts 2 --max-tokens 4 --threads 1",
     "reward": "--steps 2 --batch-size 2 --threads 1",

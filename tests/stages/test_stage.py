@@ -156,7 +156,7 @@ def test_a_tracker_gets_the_figures_and_is_no_part_of_the_run(
     assert not [name for name in finished_stage(tmp_path / "out")["outputs"] if "tracking" in name]
 
 
-@pytest.mark.parametrize("verb", ["pretrain", "sft", "reward", "ppo"])
+@pytest.mark.parametrize("verb", ["pretrain", "finetune", "sft", "reward", "ppo"])
 def test_every_stage_that_trains_may_be_tracked(verb: str, gptwright: Callable[..., Any]) -> None:
     assert "--track" in gptwright(verb, "--help").out
 
@@ -165,6 +165,7 @@ TRAINED = {
     "next token": ("pretrain", "pretrain_config"),
     "masked words": ("pretrain", "encoder_config"),
     "translation": ("pretrain", "translate_config"),
+    "finetune": ("finetune", "finetune_config"),
     "sft": ("sft", "sft_config"),
     "reward": ("reward", "reward_config"),
     "ppo": ("ppo", "ppo_config"),

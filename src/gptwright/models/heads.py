@@ -1,4 +1,4 @@
-"""What is read from a decoder's states besides the next token: a value everywhere, labels at the end of a sequence."""
+"""What is read from a model's states besides the next token: a value everywhere, labels of a whole sequence."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,16 +7,20 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gptwright.models.bert import BERT
+from gptwright.models.config import config_of
 from gptwright.models.decoder import Decoder
+from gptwright.tokenizers.task_shapes import TaskShape
 
 
 class ClassHead(nn.Module):
     """hidden → one logit for each class. Starts at zero: all are equally likely."""
 
-    def __init__(self, width: int, classes: int) -> None:
+    def __init__(self, width: int, classes: int, *, bias: bool = False) -> None:
         super().__init__()
-        self.score = nn.Linear(width, classes, bias=False)
-        nn.init.zeros_(self.score.weight)
+        self.score = nn.Linear(width, classes, bias=bias)
+        for parameter in self.score.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B N"]:
         return self.score(hidden.float())
@@ -45,24 +49,39 @@ class SequenceModel(nn.Module):
     """A decoder whose state at the last token of each row is read by a head, as `…ForSequenceClassification` has it."""
 
     head: nn.Module
+    trunk_type: type[nn.Module] = Decoder
 
-    def __init__(self, trunk: nn.Module, labels: Sequence[str]) -> None:
+    def __init__(self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> None:
         super().__init__()
-        assert isinstance(trunk, Decoder)
-        self.trunk = trunk
-        self.config = trunk.config
+        assert isinstance(trunk, self.trunk_type)
+        self.trunk: Any = trunk
+        self.config = config_of(trunk)
         self.labels = tuple(labels)
         """names of what the head gives, in order"""
+        self.shape = shape
+        """how an example is written; None where a row is the text alone"""
 
-    def states(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B C"]:
-        """What the head sees: the trunk's state at each row's last token, in float32."""
-        hidden = self.trunk.hidden(ids)  # pyright: ignore[reportCallIssue]
-        return hidden[torch.arange(len(ids), device=hidden.device), last].float()
+    def hidden(
+        self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"], segments: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """The trunk's states of all tokens; what stands behind a row's `last` one changes nothing before it."""
+        return self.trunk.hidden(ids)
 
-    def forward(self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"]) -> Float[Tensor, "B *N"]:
-        """What the head says. `last` is the position of each row's final real token; what stands behind it changes
-        nothing."""
-        return self.head(self.states(ids, last))
+    def summary(self, hidden: Float[Tensor, "B T C"], last: Int[Tensor, "B"]) -> Float[Tensor, "B C"]:
+        """What the head sees of these states: that at each row's last token, in float32."""
+        return hidden[torch.arange(len(hidden), device=hidden.device), last].float()
+
+    def states(
+        self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"], segments: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B C"]:
+        """What the head sees of each row."""
+        return self.summary(self.hidden(ids, last, segments), last)
+
+    def forward(
+        self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"], segments: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B *N"]:
+        """What the head says. `last` is the position of each row's final real token, `segments` are an encoder's."""
+        return self.head(self.states(ids, last, segments))
 
 
 class RewardModel(SequenceModel):
@@ -74,13 +93,38 @@ class RewardModel(SequenceModel):
 
 
 class Classifier(SequenceModel):
-    """Which of the `labels` a sequence has, by a logit each (Radford et al. 2018, §3.2, the head alone)."""
+    """Which of the `labels` a sequence has, by a logit each (Radford et al. 2018, §3.2)."""
 
-    def __init__(self, trunk: nn.Module, labels: Sequence[str]) -> None:
-        super().__init__(trunk, labels)
+    def __init__(self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> None:
+        super().__init__(trunk, labels, shape)
         self.head = ClassHead(self.config.width, len(labels))
 
 
-def with_head(trunk: nn.Module, labels: Sequence[str]) -> SequenceModel:
-    """The model that has these labels: a reward model has one, a classifier more."""
-    return (RewardModel if len(labels) == 1 else Classifier)(trunk, labels)
+class EncoderClassifier(SequenceModel):
+    """The same of an encoder: the head, with a bias, reads the pooled state of [CLS] (Devlin et al. 2018, §4.1).
+
+    The heads of pretraining go.
+    """
+
+    trunk_type = BERT
+
+    def __init__(self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> None:
+        super().__init__(trunk, labels, shape)
+        self.trunk.masked = self.trunk.next = None
+        self.head = ClassHead(self.config.width, len(labels), bias=True)
+
+    def hidden(
+        self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"], segments: Int[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B T C"]:
+        return self.trunk.encode(ids, segments, last + 1)
+
+    def summary(self, hidden: Float[Tensor, "B T C"], last: Int[Tensor, "B"]) -> Float[Tensor, "B C"]:
+        """The pooled first state, in float32. Raises `ArtifactError` for a model without a pooler."""
+        return self.trunk.pooled(hidden).float()
+
+
+def with_head(trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> SequenceModel:
+    """The model that has these labels; one number of a decoder, where no task's shape says otherwise, is a reward."""
+    if isinstance(trunk, BERT):
+        return EncoderClassifier(trunk, labels, shape)
+    return RewardModel(trunk, labels) if len(labels) == 1 and shape is None else Classifier(trunk, labels, shape)

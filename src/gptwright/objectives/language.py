@@ -29,46 +29,54 @@ def next_token_loss(
     smoothing: float = 0.0,
     count: int | None = None,
     vocabulary: Vocabulary = WHOLE,
+    weights: Float[Tensor, "*B"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean nats over the targets that are not IGNORED. The gradient is computed on the way forward, chunk by chunk.
 
     With `count` the sum is divided by that number instead: the targets of a whole batch, of which these are a part.
-    Of a `vocabulary` in slices `output` is the own slice.
+    With `weights` the nats of each target are multiplied by its own first. Of a `vocabulary` in slices, which takes no
+    weights, `output` is the own slice.
     `targets` may stay on the processor while `hidden` lies on a GPU: nothing waits, and no IGNORED row is computed.
     With `smoothing` ε the wanted distribution is 1 - ε on the target and ε spread evenly over the vocabulary
     (Szegedy et al. 2016): the loss cannot fall below that distribution's entropy.
     """
     hidden, targets = hidden.flatten(0, -2), targets.flatten()
-    if targets.is_cpu:  # elsewhere asking how many there are would take longer than computing for nothing
-        hidden, targets = drop_ignored(hidden, targets)
     if count is None:
         count = int((targets != IGNORED).sum())
+    weights = None if weights is None else weights.flatten()
+    if targets.is_cpu and (rows := wanted_rows(targets)) is not None:  # elsewhere asking takes longer than it saves
+        hidden, targets = hidden[to_device(rows, hidden.device)], targets[rows]
+        weights = None if weights is None else weights[to_device(rows, weights.device)]
     targets = to_device(targets, hidden.device)
     if isinstance(vocabulary, VocabShard):
+        assert weights is None
         return sliced_loss(hidden, output, targets, IGNORED, smoothing, max(count, 1), vocabulary)
-    return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1))  # pyright: ignore[reportReturnType]
+    return LinearCrossEntropy.apply(hidden, output, targets, smoothing, max(count, 1), weights)  # pyright: ignore[reportReturnType]
 
 
-def drop_ignored(hidden: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[Tensor, Tensor]:
-    """The rows whose targets are not IGNORED, filled up with others to a multiple of `ROWS`."""
+def wanted_rows(targets: Int[Tensor, "N"]) -> Int[Tensor, "R"] | None:
+    """The rows whose targets are not IGNORED, filled up with others to a multiple of `ROWS`; None for all."""
     ignored = targets == IGNORED
     needed = len(targets) - int(ignored.sum())
     rows = min(-(-needed // ROWS) * ROWS, len(targets))
-    if rows == len(targets):
-        return hidden, targets
-    first = ignored.to(torch.uint8).argsort(stable=True)[:rows]
-    return hidden[to_device(first, hidden.device)], targets[first]
+    return None if rows == len(targets) else ignored.to(torch.uint8).argsort(stable=True)[:rows]
 
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """Cross-entropy of `hidden @ output.T`, summed and divided by `count`.
+    """Cross-entropy of `hidden @ output.T`, each row times its weight if there are any, summed and divided by `count`.
 
     Logits live for one chunk, where they become their own gradient; the output's gradient sums in float32.
     """
 
     @staticmethod
     def forward(  # pyright: ignore
-        ctx: Context, hidden: Tensor, output: Tensor, targets: Tensor, smoothing: float, count: int
+        ctx: Context,
+        hidden: Tensor,
+        output: Tensor,
+        targets: Tensor,
+        smoothing: float,
+        count: int,
+        weights: Tensor | None,
     ) -> Tensor:
         weight = output.detach().to(hidden.dtype)
         learns, output_learns = ctx.needs_input_grad[:2]
@@ -77,11 +85,16 @@ class LinearCrossEntropy(torch.autograd.Function):
         d_output = torch.zeros_like(output, dtype=torch.float32) if output_learns else None
         chunk = CHUNK if hidden.is_cpu else ON_A_GPU
         room = hidden.new_empty(min(chunk, len(hidden)), len(weight))
+        of_rows = None if weights is None else to_device(weights, hidden.device)[:, None]
         for first in range(0, len(hidden), chunk):
             rows = slice(first, first + chunk)
             states = hidden[rows]
             logits = torch.mm(states, weight.T, out=room[: len(states)])
-            total += nats_and_gradient_(logits, targets[rows], 1 / count, smoothing).sum()
+            nats = nats_and_gradient_(logits, targets[rows], 1 / count, smoothing)
+            if of_rows is not None:
+                nats = nats * of_rows[rows, 0]
+                logits.mul_(of_rows[rows].to(logits.dtype))
+            total += nats.sum()
             if d_hidden is not None:
                 torch.mm(logits, weight, out=d_hidden[rows])
             if d_output is not None:
@@ -94,7 +107,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         saved, weight = cast("tuple[Tensor | None, ...]", ctx.saved_tensors), gradients[0]
         if not (weight.is_cpu and weight.item() == 1):  # a pass over the whole output matrix for nothing
             saved = tuple(None if x is None else x * weight.to(x.dtype) for x in saved)
-        return *saved, None, None, None
+        return *saved, None, None, None, None
 
 
 def nats_and_gradient_(

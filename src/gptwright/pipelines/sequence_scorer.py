@@ -1,8 +1,8 @@
-"""A model that reads a whole sequence and gives numbers: a reward model, or a classifier."""
+"""A model that reads a whole sequence and gives numbers: a reward model, or one that was fine-tuned on a task."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import NoReturn, Unpack
 
 import torch
 from jaxtyping import Float
@@ -10,18 +10,22 @@ from torch import Tensor
 
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import InputError
-from gptwright.models.heads import SequenceModel
+from gptwright.models.heads import EncoderClassifier, RewardModel, SequenceModel
 from gptwright.pipelines.export import ExportOptions
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.moderation_config import UNSAID, ModerationConfig, write_moderation_config
 from gptwright.tokenizers.padding import padded
+from gptwright.tokenizers.task_shapes import TaskShape, segments
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 ROWS = 32
 
 
 class SequenceScorer(LoadedModel):
-    """A decoder under a head of one number (reward) or of several (classes), and its tokenizer."""
+    """A model under a head of one number (a reward, a similarity, a choice) or of several (classes), and its tokenizer.
+
+    An example is a text, or the texts that the model's task `shape` asks for: two of them, or a context and choices.
+    """
 
     network: SequenceModel
 
@@ -33,19 +37,25 @@ class SequenceScorer(LoadedModel):
         moderation: ModerationConfig = UNSAID,
     ) -> None:
         super().__init__(network, tokenizer, name)
-        self.labels = network.labels
+        self.labels, self.shape = network.labels, network.shape
+        self.is_encoder = isinstance(network, EncoderClassifier)
+        self.chooses = self.shape is not None and self.shape.name == "multiple-choice"
         self.moderation = moderation
         """which of a classifier's labels flag a text, and from which probability on"""
 
     @property
     def kind(self) -> str:
-        if len(self.labels) == 1:
+        if self.chooses:
+            return "a model that chooses among answers, which writes none"
+        if len(self.labels) > 1:
+            return f"a classifier of {len(self.labels)} classes, which writes nothing"
+        if isinstance(self.network, RewardModel):
             return "a reward model, which scores answers and writes none"
-        return f"a classifier of {len(self.labels)} classes, which writes nothing"
+        return "a model that gives texts a number, which writes nothing"
 
     @torch.inference_mode()
     def logits(self, rows: Sequence[Sequence[int]]) -> Float[Tensor, "N L"]:
-        """The head's numbers for each row of ids, read at its last one: a reward, or a logit a class.
+        """The head's numbers for each row of ids, as they stand: a reward, or a logit a class.
 
         Raises `InputError` for a row that is empty or beyond the context.
         """
@@ -56,25 +66,69 @@ class SequenceScorer(LoadedModel):
         for at in range(0, len(rows), ROWS):
             some = rows[at : at + ROWS]
             last = torch.tensor([len(row) - 1 for row in some], device=device)
-            found.append(self.network(padded(some, 0).to(device), last).view(len(some), -1))
+            ids = padded(some, 0).to(device)
+            which = segments(ids, self._delimiter) if self.is_encoder else None
+            found.append(self.network(ids, last, which).view(len(some), -1))
         return torch.cat(found) if found else torch.empty(0, len(self.labels))
 
-    def rows(self, text: str) -> list[list[int]]:
-        """What is read of a text: its row of ids."""
-        return [self.tokenizer.encode(text)]
+    def examples(self, examples: Sequence[Sequence[Sequence[int]]]) -> list[Float[Tensor, "L"]]:
+        """The head's numbers for each example, given as its rows of ids: one a label, or one a choice.
 
-    def scores(self, texts: Sequence[str]) -> list[dict[str, float]]:
-        """What the head says of each text, by label."""
-        logits = self.logits([row for text in texts for row in self.rows(text)])
-        return [dict(zip(self.labels, row.tolist(), strict=True)) for row in logits]
+        The states of both orders are added before the head, which has no bias; its numbers add up alike.
+        """
+        parts = self.logits([row for example in examples for row in example]).split([len(rows) for rows in examples])
+        return [part[:, 0] if self.chooses else part.sum(0) for part in parts]
 
-    def classify(self, text: str) -> dict[str, float]:
-        """The probability of each class. Raises `InputError` for a reward model, whose one number is none."""
+    def rows(self, *texts: str) -> list[list[int]]:
+        """What is read of an example: its rows of ids, in the task's shape.
+
+        Raises `InputError` when there are too few or too many texts.
+        """
+        ids = [self.tokenizer.encode(text) for text in texts]
+        shape = self.shape
+        if shape is None and self.is_encoder:
+            shape = TaskShape.of_encoder("classification" if len(ids) == 1 else "entailment")
+        if shape is not None:
+            return shape.rows(ids, shape.marks(self.tokenizer))
+        if len(ids) != 1:
+            raise InputError("one text", f"{len(ids)}", f"{self.name} was trained on texts by themselves.")
+        return ids
+
+    def scores(self, examples: Sequence[str | Sequence[str]]) -> list[dict[str, float]]:
+        """What the head says of each text or texts, by label: logits, or a similarity in the units it was taught."""
+        made = [self.rows(*([example] if isinstance(example, str) else example)) for example in examples]
+        middle, spread = (self.shape.middle, self.shape.spread) if self.shape else (0.0, 1.0)
+        found = [(middle + spread * logits).tolist() for logits in self.examples(made)]
+        names = (self.labels if not self.chooses else [str(number) for number in range(len(row))] for row in found)
+        return [dict(zip(labels, row, strict=True)) for labels, row in zip(names, found, strict=True)]
+
+    def classify(self, *texts: str) -> dict[str, float]:
+        """The probability of each class, for one text or the two that the shape asks for.
+
+        Raises `InputError` for a model whose one number is none.
+        """
         if len(self.labels) == 1:
-            raise InputError("a classifier", f"{self.name}, {self.kind}", "Use .scores or .logits.")
-        (row,) = self.logits(self.rows(text))
-        return dict(zip(self.labels, row.softmax(-1).tolist(), strict=True))
+            raise InputError("a classifier", f"{self.name}, {self.kind}", "Use .scores, .choose or .logits.")
+        (logits,) = self.examples([self.rows(*texts)])
+        return dict(zip(self.labels, logits.softmax(-1).tolist(), strict=True))
+
+    def choose(self, context: str, choices: Sequence[str]) -> list[float]:
+        """The probability of each choice. Raises `InputError` for a model that was not taught to choose."""
+        if not self.chooses:
+            raise InputError("a model of multiple-choice", f"{self.name}, {self.kind}", "Use .classify or .scores.")
+        (logits,) = self.examples([self.rows(context, *choices)])
+        return logits.softmax(-1).tolist()
+
+    def generate(self, *_: object, **__: object) -> NoReturn:
+        """Raises `InputError`."""
+        raise InputError("a model that writes", f"{self.name}, {self.kind}", "Use .classify, .choose or .scores.")
+
+    chat = generate
 
     def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
         super().save(folder, **how)
         write_moderation_config(self.moderation, folder)
+
+    @property
+    def _delimiter(self) -> int:
+        return self.tokenizer.special_id(self.shape.delim if self.shape else "[SEP]")

@@ -10,7 +10,7 @@ from gptwright.foundations.runs import identities
 
 CONTROL = "reward-control"
 # From the end of the story to its beginning: what is there of it last is what the folder is about.
-ENDS = ("ppo", "reward", "rank", "sft", "pretrain", "tokenize", "prepare")
+ENDS = ("ppo", "reward", "rank", "sft", "finetune", "pretrain", "tokenize", "prepare")
 
 
 class Made(Protocol):

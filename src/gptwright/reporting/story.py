@@ -11,6 +11,7 @@ MEANING = {
     "prepare": "reads and cleans the text",
     "tokenize": "cuts the text into tokens",
     "pretrain": "learns the language",
+    "finetune": "learns a task",
     "sft": "learns to answer",
     "rank": "answers, and has them ranked",
     "reward": "learns what is preferred",
@@ -85,6 +86,12 @@ def _pretrain(stage: Stage) -> str:
     return f"{plain(stage.metric('heldout_bits_per_byte'), 3)} bits a byte, held out"
 
 
+def _finetune(stage: Stage) -> str:
+    found = stage.evaluations.get("after")
+    name, figure = next(iter(found.estimates.items()), ("", None)) if found else ("", None)
+    return f"{name} {plain(figure.value, 3)} on {figure.count:,} held-out examples" if figure else ""
+
+
 def _sft(stage: Stage) -> str:
     exact = stage.estimate("sft", "held-out form")
     return f"{percent(exact.value if exact else None)} of new question forms exact"
@@ -103,6 +110,6 @@ def _ppo(stage: Stage) -> str:
 
 
 KEY_METRICS: dict[str, Callable[[Stage], str]] = {
-    "prepare": _prepare, "tokenize": _tokenize, "pretrain": _pretrain, "sft": _sft, "rank": _rank,
-    "reward": _reward, CONTROL: _reward, "ppo": _ppo,
+    "prepare": _prepare, "tokenize": _tokenize, "pretrain": _pretrain, "finetune": _finetune, "sft": _sft,
+    "rank": _rank, "reward": _reward, CONTROL: _reward, "ppo": _ppo,
 }  # fmt: skip

@@ -21,7 +21,7 @@ from gptwright.tokenizers.backend_variants import (
     without_prefix_space,
 )
 from gptwright.tokenizers.formats.folder import read_folder, write_folder
-from gptwright.tokenizers.special_tokens import SpecialTokens
+from gptwright.tokenizers.special_tokens import SpecialTokens, check_additional
 from gptwright.tokenizers.tiktoken_backend import tiktoken_encoder
 from gptwright.tokenizers.token_bytes import StreamingDecoder, token_bytes_of
 from tokenizers import Tokenizer as Backend
@@ -74,6 +74,16 @@ class Tokenizer:
         end = self.special_tokens.eos
         backend.post_processor = processors.TemplateProcessing(single=f"$A {end}", special_tokens=[(end, self.eos_id)])
         return Tokenizer(backend, replace(self.special_tokens, bos=None, stop=(end,), chat_template=None))
+
+    def with_additional(self, tokens: Sequence[str]) -> "Tokenizer":
+        """The same with further special tokens, whose ids come after all others; those that it has already stay.
+
+        Raises `ConfigError` when a text could become one of them.
+        """
+        new = [token for token in tokens if token not in self.all_special_tokens]
+        check_additional(new, self.backend.get_vocab())
+        additional = (*self.special_tokens.additional, *new)
+        return Tokenizer(Backend.from_str(self.backend.to_str()), replace(self.special_tokens, additional=additional))
 
     @cached_property
     def vocab(self) -> int:

@@ -16,7 +16,8 @@ from gptwright.foundations.errors import ArtifactError, GptwrightError
 from gptwright.models.catalogue import count
 from gptwright.models.formats.huggingface import read_model, write_model
 from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import Classifier, RewardModel
+from gptwright.models.heads import Classifier, EncoderClassifier, RewardModel
+from gptwright.tokenizers.task_shapes import TaskShape
 
 IDS = torch.arange(48).reshape(2, 24) * 7 % 280
 
@@ -103,6 +104,43 @@ def test_a_classifier_is_theirs_both_ways(kind: str, tmp_path: Path, made: Calla
         expected = theirs(row).logits
         for logits in (ours(row, torch.tensor([row.shape[1] - 1])), back(row).logits):
             torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("theirs", ["BertForSequenceClassification", "BertForMultipleChoice"])
+def test_an_encoder_under_a_head_is_theirs_both_ways(theirs: str, tmp_path: Path, made: Callable[..., Any]) -> None:
+    config = made("bert", tmp_path / "model").config
+    config.num_labels = 3
+    oracle = getattr(transformers, theirs)(config).eval()
+    with torch.no_grad():
+        for parameter in oracle.parameters():
+            parameter.normal_(0.0, 0.25)
+    oracle.save_pretrained(tmp_path / "theirs")
+    ours = read_model(tmp_path / "theirs")
+    assert isinstance(ours, EncoderClassifier)
+    chooses = theirs == "BertForMultipleChoice"
+    assert ours.labels == (("choice",) if chooses else ("LABEL_0", "LABEL_1", "LABEL_2"))
+    ours.shape = TaskShape.of_encoder("multiple-choice" if chooses else "entailment")
+    (tmp_path / "back").mkdir()
+    write_model(ours, tmp_path / "back", {"pad_token_id": 0})
+    back = getattr(transformers, theirs).from_pretrained(tmp_path / "back").eval()
+    again = read_model(tmp_path / "back")
+    assert isinstance(again, EncoderClassifier) and again.shape == ours.shape
+    row, segments = IDS[:2] % 58 + 2, (torch.arange(IDS.shape[1]) > 9).long().expand(2, -1)
+    last = torch.full((2,), row.shape[1] - 1)
+    with torch.no_grad():
+        for model in (oracle, back):
+            shown = (row[None], segments[None]) if chooses else (row, segments)
+            expected = model(shown[0], token_type_ids=shown[1]).logits.view(2, -1)
+            for mine in (ours, again):
+                torch.testing.assert_close(mine(row, last, segments), expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("said", [3, {"task_shape": "similarity"}, {}])
+def test_a_task_shape_that_is_none_is_refused(network: GPT2, tmp_path: Path, said: Any) -> None:
+    write_model(Classifier(network, ("a", "b"), TaskShape(name="entailment")), tmp_path, {})
+    change_config(gptwright=said)(tmp_path)
+    with pytest.raises(ArtifactError, match="a task_shape under 'gptwright'"):
+        read_model(tmp_path)
 
 
 @pytest.mark.parametrize("named", [{"0": "a", "2": "b"}, {"0": "a", "1": "a"}, {}, ["a", "b"], {"0": 1, "1": "b"}])

@@ -26,7 +26,9 @@ from gptwright.models.formats.mapping import HuggingFaceMapping
 from gptwright.models.formats.mappings import bert, gpt1, gpt2, llama, transformer
 from gptwright.models.formats.weights import WEIGHTS, Weights, narrowed
 from gptwright.models.heads import SequenceModel, with_head
+from gptwright.tokenizers.task_shapes import TaskShape
 
+OURS = "gptwright"  # the field of config.json that other tools pass over
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
 # transformers has no GPT-3 (GPT-Neo's banded layers lack biases and the 1/√D) and no modern: theirs are our own words.
 MAPPINGS = {
@@ -50,7 +52,7 @@ def write_model(
     config = config_table(sizes) | dict(token_ids)
     config |= {"architectures": [_architecture(model, mapping)], "dtype": str(dtype).removeprefix("torch.")}
     if isinstance(model, SequenceModel):
-        config |= _label_fields(model.labels)
+        config |= _label_fields(model)
     write_json(folder / "config.json", config)
     tensors = dict(_their_tensors(model, mapping, dtype))
     parts = list(_shards(tensors, shard))
@@ -108,7 +110,7 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
     mapping = mapping_of(config)
     weights = load()
     found = {mapping.newer(name): name for name in weights}
-    has_head = bool(mapping.scorer) and table.get("architectures") == [mapping.scorer]
+    has_head = table.get("architectures") in ([name] for name in (mapping.scorer, mapping.chooser) if name)
     config = _with_own_output(config, mapping, found, weights, where)
     if has_head and not getattr(config, "tied", True) and _output_name(mapping) not in found:
         config = replace(config, tied=True)  # nothing is read from the output matrix of a trunk under a head
@@ -116,7 +118,7 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
         model: nn.Module = family.model(config)
         _leave_out_absent_parts(model, mapping, found)
         if has_head:
-            model = with_head(model, _labels(table, where))
+            model = with_head(model, *_labels(table, mapping, where))
     model.load_state_dict(_our_tensors(model, mapping, found, weights, where), assign=True)
     return model.eval()
 
@@ -174,16 +176,33 @@ def _read(family: Family, mapping: HuggingFaceMapping, table: Any, path: Path) -
                             "Restore the file from its source.") from error  # fmt: skip
 
 
-def _label_fields(labels: Sequence[str]) -> dict[str, Any]:
-    return {
-        "num_labels": len(labels),
-        "id2label": {str(id): label for id, label in enumerate(labels)},
-        "label2id": {label: id for id, label in enumerate(labels)},
+def _label_fields(model: SequenceModel) -> dict[str, Any]:
+    shape = {} if model.shape is None else {OURS: {"task_shape": encode(model.shape)}}
+    return shape | {
+        "num_labels": len(model.labels),
+        "id2label": {str(id): label for id, label in enumerate(model.labels)},
+        "label2id": {label: id for id, label in enumerate(model.labels)},
     }
 
 
-def _labels(table: Mapping[str, Any], where: Path) -> list[str]:
-    """Names of the classes by their ids. Folders that name none have two, as `transformers` has it."""
+def _labels(
+    table: Mapping[str, Any], mapping: HuggingFaceMapping, where: Path
+) -> tuple[Sequence[str], TaskShape | None]:
+    """Names of the classes by their ids, and the task's shape where the folder says one."""
+    match table.get(OURS):
+        case {"task_shape": dict() as found}:
+            shape = decode(TaskShape, cast("dict[str, Any]", found), str(where))
+        case None:
+            shape = None
+        case other:
+            raise ArtifactError(f"a task_shape under '{OURS}' in {where}", repr(other)[:60], "Restore the file.")
+    if table["architectures"] == [mapping.chooser]:
+        return ("choice",), shape
+    return _class_names(table, where), shape
+
+
+def _class_names(table: Mapping[str, Any], where: Path) -> list[str]:
+    """Folders that name none have two, as `transformers` has it."""
     named = table.get("id2label")
     if named is None:
         return [f"LABEL_{id}" for id in range(table.get("num_labels", 2))]
@@ -197,7 +216,8 @@ def _labels(table: Mapping[str, Any], where: Path) -> list[str]:
 
 def _architecture(model: nn.Module, mapping: HuggingFaceMapping) -> str:
     if isinstance(model, SequenceModel):
-        return mapping.scorer
+        chooses = model.shape is not None and model.shape.name == "multiple-choice"
+        return mapping.chooser if chooses and mapping.chooser else mapping.scorer
     absent = {part for parts in mapping.without for part in parts if getattr(model, part) is None}
     name = mapping.architecture(absent)
     assert name is not None
@@ -247,7 +267,7 @@ def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Ten
 def their_names(ours: str, mapping: HuggingFaceMapping) -> tuple[str, ...]:
     """Our tensor's name as their folder has it, a head's too: one name, or one for each piece of equal rows."""
     if ours.startswith("head.score."):
-        return (ours.removeprefix("head."),)
+        return (ours.replace("head.score.", mapping.head),)
     return mapping.theirs(ours.removeprefix("trunk."))
 
 

@@ -21,6 +21,8 @@ class HuggingFaceMapping:
     configuration, the shapes of tensors of theirs that we lack and that must be zero. Of the endings of other names,
     `tied` has those of second copies, with our tensor that they must equal, `computed` those of tables that we compute,
     `buffers` those that nobody reads.
+    `scorer` is called what has a head of one logit a label, whose tensors begin with `head`; `chooser` what has one for
+    multiple choice, where that is another.
     `without` says what a model is called without some of its parts, which it then has as None; `trunk` is called what
     stands without the `prefix`.
     `constants` are settings that a folder must not contradict, `dropouts` are written as 0 and not read.
@@ -30,6 +32,8 @@ class HuggingFaceMapping:
     model_type: str
     language_model: str
     scorer: str = ""
+    chooser: str = ""
+    head: str = "score."
     prefix: str = ""
     trunk: str = ""
     without: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])

@@ -24,6 +24,9 @@ def write(config: BERTConfig) -> dict[str, object]:
 MAPPING = HuggingFaceMapping(
     model_type="bert",
     language_model="BertForPreTraining",
+    scorer="BertForSequenceClassification",
+    chooser="BertForMultipleChoice",
+    head="classifier.",
     prefix="bert.",
     trunk="BertModel",
     without={
