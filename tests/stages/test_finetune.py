@@ -103,6 +103,19 @@ def test_every_decoder_is_fine_tuned(pretrained: Path, labelled: dict[str, Path]
     assert sum(model.classify("the old miller", "a cat").values()) == pytest.approx(1.0)
 
 
+def test_with_lora_the_attention_and_the_head_learn_and_nothing_else(
+    pretrained: Path, labelled: dict[str, Path], tmp_path: Path
+) -> None:
+    config = Finetune(base=pretrained, data=(labelled["classification"],), steps=4, lora=2, learning_rate=0.03)
+    out = execute_stage("finetune", config, tmp_path / "out").path
+    before, after = load(pretrained).network.state_dict(), load(out).network.state_dict()
+    for name, old in before.items():
+        new = after[f"trunk.{name}"][: len(old)]  # an embedding has three rows more
+        assert torch.equal(old, new) != ("attention" in name and name.endswith("weight"))
+    assert (after["head.score.weight"] != 0).any()
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= {file.name for file in (out / "adapter").iterdir()}
+
+
 def test_chatting_with_it_is_refused(refused: Refused, finetuned: Path) -> None:
     assert "a model that gives texts a number, which writes nothing" in refused("chat", finetuned)
 

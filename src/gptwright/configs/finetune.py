@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from gptwright.configs.training import SupervisedOptions
+from gptwright.configs.training import AdapterOptions, SupervisedOptions
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Amount, Range, Rate, Rows, Seed, Weight, settings
@@ -29,7 +29,7 @@ OTHER_ROLES = ("split", "group")
 
 
 @settings
-class Finetune(SupervisedOptions):
+class Finetune(SupervisedOptions, AdapterOptions):
     """Teach a pretrained model one task, from labelled examples."""
 
     base: Path

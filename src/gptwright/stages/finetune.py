@@ -14,9 +14,11 @@ from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, input_paths
 from gptwright.layers.init import truncated_weights
+from gptwright.layers.lora import choose_learners
 from gptwright.models.bert import BERT
 from gptwright.models.heads import SequenceModel, with_head
 from gptwright.models.new_tokens import with_new_tokens
+from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import find, load
@@ -42,6 +44,7 @@ def run(config: Finetune, folder: StageFolder) -> dict[str, object]:
     task = task_of(config)
     steps = config.steps or ceil(config.epochs * len(task.train) / config.batch_size)
     model = task.model.requires_grad_(True).to(device)
+    choose_learners(model.trunk, config.lora, config.seed)
     check_memory(model, config.batch_size, task.typical_length, config.micro_batches)
     before = task.evaluate(0)
     dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
@@ -52,6 +55,8 @@ def run(config: Finetune, folder: StageFolder) -> dict[str, object]:
         for step in train_steps(task, optimizer, rate, run.train_state, steps=steps):
             run.record(step.number, **step.metrics)
     restore_master_weights(model, optimizer)
+    if config.lora:
+        leave_adapter(model, optimizer, config.base, folder / "adapter")
     export(model, task.scorer.tokenizer, folder / "model")
     after = task.evaluate(steps)
     write_evaluations(folder.path, {"before": before, "after": after})
