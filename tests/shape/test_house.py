@@ -149,15 +149,18 @@ def test_the_web_pages_ask_nobody_else() -> None:
 def test_tests_mirror_the_source() -> None:
     """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own.
 
-    Three are about several stages together: their numbers, the commands of the pages, and their adapters.
+    Three are about several stages together: their numbers, the commands of the pages, and their adapters. Two are about
+    what the package brings: task files, and their data.
     """
     rooms = [path.name for path in SOURCE.iterdir() if path.is_dir() and path.name not in ("serving", "reporting")]
     tests = [path for room in rooms for path in (ROOT / "tests" / room).glob("test_*.py")]
     alone = {name(t) for t in tests if not (SOURCE / t.parent.name / t.name.removeprefix("test_")).is_file()}
     assert alone <= {
+        "tests/evaluation/test_task_files.py",
         "tests/models/test_trace.py",
         "tests/stages/test_docs.py",
         "tests/stages/test_lora.py",
         "tests/stages/test_numbers.py",
         "tests/stages/test_stage.py",
+        "tests/text/test_task_data.py",
     }
