@@ -31,6 +31,7 @@ test_split: test
 doc_to_text: "Definition: {{gloss}}\\nWord:"
 doc_to_choice: choices
 doc_to_target: label
+fewshot_config: {sampler: first_n}
 metric_list: [{metric: acc}, {metric: acc_norm}]
 """,
     "last_word": """
@@ -43,6 +44,7 @@ test_split: test
 doc_to_text: "{{gloss.split(' ')[:-1]|join(' ')}}"
 doc_to_target: "{{' ' + gloss.split(' ')[-1]}}"
 target_delimiter: ""
+fewshot_config: {sampler: first_n}
 metric_list: [{metric: acc}]
 """,
 }
@@ -78,7 +80,7 @@ def ours(args: argparse.Namespace) -> Any:
         found = {}
         for name in TASKS:
             task = read_task(args.folder / f"{name}.yaml")
-            documents = evaluate(model, task, Shots(args.shots, 1234, args.draw)).documents
+            documents = evaluate(model, task, Shots(args.shots)).documents
             found[name] = [document["logprobs"] for document in documents]
         return found
 
@@ -95,7 +97,7 @@ def theirs(args: argparse.Namespace) -> Any:
 
     def turn() -> dict[str, list[Any]]:
         found = lm_eval.simple_evaluate(model=model, tasks=[*TASKS], task_manager=tasks, num_fewshot=args.shots,
-                                        bootstrap_iters=0, fewshot_random_seed=1234)  # fmt: skip
+                                        bootstrap_iters=0)  # fmt: skip
         samples = {name: sorted(found["samples"][name], key=lambda row: row["doc_id"]) for name in TASKS}
         return {name: [[pair[0][0] for pair in row["resps"]] for row in rows] for name, rows in samples.items()}
 
@@ -127,7 +129,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", default="8", help="of lm-eval")
-    parser.add_argument("--draw", default="document", help="examples of each document, or of the task")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -159,7 +160,7 @@ def main() -> None:
 
 
 def report(args: argparse.Namespace, taken: dict[str, list[Any]]) -> None:
-    print(f"{args.model}, {args.limit} documents of two tasks, {args.shots} examples of each {args.draw}, "
+    print(f"{args.model}, {args.limit} documents of two tasks, the first {args.shots} examples, "
           f"{args.threads} threads, {args.rounds} rounds")  # fmt: skip
     reference = median(turn["processor"] for turn in taken["gptwright"])
     for name, turns in taken.items():
