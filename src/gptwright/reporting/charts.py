@@ -1,6 +1,6 @@
 """Line charts as SVG text: axes with round ticks, a faint raw line under a smooth one, figures on hover.
 
-Colours come from the page's style (`.tone-a`, `.tone-b`), so that light and dark are its business.
+Colours come from the page's style (`.tone-a` to `.tone-e`), so that light and dark are its business.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from markupsafe import Markup
 from gptwright.training.evaluation import Estimate
 
 Points = Sequence[tuple[float, float]]
+Tone = Literal["a", "b", "c", "d", "e"]
 WIDTH, HEIGHT = 400.0, 220.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 12.0, 10.0, 26.0
 PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -22,12 +23,17 @@ EDGE = 4.0  # room around the plot for dots at its rim
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One line. "noisy" is drawn smooth over its faint raw self, "sparse" with a dot for each point."""
+    """One line. "noisy" is drawn smooth over its faint raw self, "sparse" with a dot for each point.
+
+    `band` has (step, low, high) of an interval around it.
+    """
 
     name: str
     points: Points
-    tone: Literal["a", "b"] = "a"
+    tone: Tone = "a"
     kind: Literal["noisy", "sparse"] = "noisy"
+    band: Sequence[tuple[float, float, float]] = ()
+    dashed: bool = False
 
     def line(self) -> Points:
         """What is drawn boldly and read out on hover."""
@@ -92,7 +98,8 @@ def line_chart(title: str, curves: Sequence[Curve], *, x_name: str = "step", dig
     if not drawn:
         return Markup("")
     scale = _scale(drawn)
-    inner = Markup("").join([_curve(curve, scale) for curve in drawn] + _probes(drawn, scale, x_name, digits))
+    bands = [_band(curve, scale) for curve in drawn if curve.band]
+    inner = Markup("").join(bands + [_curve(curve, scale) for curve in drawn] + _probes(drawn, scale, x_name, digits))
     return Markup(
         '<svg class="chart" viewBox="0 0 {w:g} {h:g}" role="img" aria-label="{title}">{axes}'
         '<svg x="{left:g}" y="{top:g}" width="{pw:g}" height="{ph:g}" viewBox="{edge:g} {edge:g} {pw:g} {ph:g}">'
@@ -115,7 +122,7 @@ def _scale(curves: Sequence[Curve]) -> _Scale:
 def _typical(curve: Curve, begin: float) -> list[float]:
     """The values that must be in sight: all dots, but of a noisy curve only the middle nine tenths, and its line."""
     if curve.kind == "sparse":
-        return [value for _, value in curve.points]
+        return [*(value for _, value in curve.points), *(value for _, *ends in curve.band for value in ends)]
     line = [value for step, value in curve.line() if step >= begin]
     raw = sorted(value for step, value in curve.points if step >= begin)
     return [*line, *raw[len(raw) // 20 : len(raw) - len(raw) // 20]]
@@ -145,8 +152,15 @@ def _step(step: float) -> str:
     return f"{step / 1000:g}k" if step >= 10_000 else f"{step:,.0f}"
 
 
+def _band(curve: Curve, scale: _Scale) -> Markup:
+    """From left to right along the upper ends, and back along the lower ones."""
+    outline = [(step, high) for step, _, high in curve.band] + [(step, low) for step, low, _ in reversed(curve.band)]
+    return Markup('<polygon class="band tone-{}" points="{}"/>').format(curve.tone, scale.path(outline))
+
+
 def _curve(curve: Curve, scale: _Scale) -> Markup:
-    line = Markup('<polyline class="line tone-{}" points="{}"/>').format(curve.tone, scale.path(curve.line()))
+    kind = "line dashed" if curve.dashed else "line"
+    line = Markup('<polyline class="{} tone-{}" points="{}"/>').format(kind, curve.tone, scale.path(curve.line()))
     if curve.kind == "noisy":
         raw = scale.path(thinned(curve.points, MOST_RAW))
         return Markup('<polyline class="raw tone-{}" points="{}"/>').format(curve.tone, raw) + line

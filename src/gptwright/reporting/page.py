@@ -21,7 +21,7 @@ ANSWERING = ("ppo", "sft")
 def page(run: Run, findings: Sequence[Finding]) -> str:
     """The whole page. Every text is escaped: a model can write anything."""
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             name=run.path.resolve().name,
@@ -43,7 +43,8 @@ def page(run: Run, findings: Sequence[Finding]) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this package; a name that is missing is an error."""
     environment = Environment(
         loader=PackageLoader("gptwright.reporting", "."),
         autoescape=True,

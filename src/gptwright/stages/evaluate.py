@@ -1,7 +1,9 @@
-"""evaluate: a model on tasks, with no example, one, or a few in front of each question."""
+"""evaluate: a model on tasks, with no example, one, or a few in front of each question; or several models."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from gptwright.configs.evaluate import Evaluate
 from gptwright.evaluation.harness.fewshot import Shots
@@ -10,48 +12,109 @@ from gptwright.evaluation.harness.run import TaskResult, evaluate
 from gptwright.evaluation.harness.table import table
 from gptwright.evaluation.harness.task_config import TaskConfig
 from gptwright.evaluation.harness.tasks import find_tasks
-from gptwright.foundations.atomic_io import require_room, write_json
+from gptwright.evaluation.induction import induction_scores
+from gptwright.evaluation.paired import Evaluated, differences
+from gptwright.foundations.atomic_io import require_room, write_json, write_text
 from gptwright.foundations.config import encode
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.progress import say
 from gptwright.foundations.version import __version__
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
+from gptwright.reporting.comparison import comparison
+from gptwright.reporting.evaluation_page import evaluation_page
+from gptwright.stages.prefer import prefer
 from gptwright.stages.resolve import resolve_model
 from gptwright.text.jsonl import write_objects
 
 
 def run(config: Evaluate) -> None:
-    """Prints a table; leaves results.json, and TASK-SHOTS.jsonl with every document, where --out is given."""
-    tasks = find_tasks(config.tasks)
+    """Prints tables. Where --out is given it leaves results.json, evaluation.html, comparison.md of several models, and
+    TASK-SHOTS.jsonl with every document, in a folder for each of several models."""
     if config.out:
         require_room(config.out / "results.json")
     use_threads(config.threads)
-    model = load_decoder(resolve_model(config.model), dtype=config.dtype)
-    results = [found for task in tasks for found in _evaluate(model, task, config)]
+    if config.prefer:
+        prefer(config, _names(config.prefer))
+        return
+    tasks = find_tasks(config.tasks)
+    paths = [resolve_model(path) for path in (config.model, *config.compare)]
+    models = [_evaluate(path, name, tasks, config) for path, name in zip(paths, _names(paths), strict=True)]
+    found = differences(models, config.seed)
+    text = comparison(models, found) if config.compare else _tables(models[0])
     if config.out:
-        _write(config, model, results)
-    print(table(results))
+        _write(config.out, config, models)
+        if config.compare:
+            write_text(config.out / "comparison.md", text + "\n")
+        write_text(config.out / "evaluation.html", evaluation_page(models, found))
+        say(f"evaluate: {config.out}/evaluation.html, results.json, and every document beside them")
+    print(text)
 
 
-def _evaluate(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[TaskResult]:
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The folders' names, or the whole paths where two are the same."""
+    names = [path.resolve().name for path in paths]
+    return names if len({*names}) == len(names) else [str(path) for path in paths]
+
+
+def _evaluate(path: Path, name: str, tasks: Sequence[TaskConfig | Core], config: Evaluate) -> Evaluated:
+    model = load_decoder(path, dtype=config.dtype)
+    results = [found for task in tasks for found in _results(model, task, config)]
+    control = [found for task in tasks for found in _control(model, task, config)] if config.shuffle_labels else []
+    curves = config.out and len(config.shot_counts) > 1
+    return Evaluated(name, results, control, induction_scores(model.network) if curves else None)
+
+
+def _results(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[TaskResult]:
     if isinstance(task, Core):
         return evaluate_core(model, task, limit=config.limit)
-    return [
-        evaluate(model, task, Shots((task.num_fewshot or 0) if count is None else count, config.seed, config.draw,
-                                    config.shuffle_labels),
-                 limit=config.limit, task_data=config.task_data)
-        for count in config.shot_counts
-    ]  # fmt: skip
+    return [_at(model, task, count, config) for count in _counts(task, config)]
 
 
-def _write(config: Evaluate, model: Model, results: list[TaskResult]) -> None:
-    assert config.out
-    settings = {**asdict(config), "model": model.name, "task_data": str(config.task_data or ""), "out": str(config.out)}
-    found = [{"task": each.task, "shots": each.shots, "evaluation": encode(each.evaluation)} for each in results]
-    write_json(config.out / "results.json", {"gptwright": __version__, "settings": settings, "results": found})
-    for each in results:
-        if each.documents:
-            name = re.sub(r"[^\w.-]", "_", each.task)
-            write_objects(config.out / f"{name}-{each.shots}.jsonl", each.documents)
-    say(f"evaluate: {config.out}/results.json, and every document beside it")
+def _control(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[TaskResult]:
+    """With examples whose answers are drawn at random; there is nothing to draw where there are none."""
+    if isinstance(task, Core):
+        return []
+    return [_at(model, task, count, config, shuffle_labels=True) for count in _counts(task, config) if count]
+
+
+def _counts(task: TaskConfig, config: Evaluate) -> list[int]:
+    """How many examples, each number once; a text that is read as it stands has none."""
+    if task.output_type == "loglikelihood_rolling":
+        return [0]
+    return sorted({(task.num_fewshot or 0) if count is None else count for count in config.shot_counts})
+
+
+def _at(model: Model, task: TaskConfig, count: int, config: Evaluate, *, shuffle_labels: bool = False) -> TaskResult:
+    shots = Shots(count, config.seed, config.draw, shuffle_labels)
+    return evaluate(model, task, shots, limit=config.limit, task_data=config.task_data)
+
+
+def _tables(model: Evaluated) -> str:
+    shuffled = f"\n\nWith examples that have answers at random:\n\n{table(model.control)}" if model.control else ""
+    return table(model.results) + shuffled
+
+
+def _write(out: Path, config: Evaluate, models: Sequence[Evaluated]) -> None:
+    """results.json, and every document."""
+    settings = asdict(config) | {"model": models[0].name, "compare": [model.name for model in models[1:]],
+                                 "task_data": str(config.task_data or ""), "out": str(out)}  # fmt: skip
+    found: list[dict[str, object]] = []
+    for model in models:
+        folder = out / _file_name(model.name) if len(models) > 1 else out
+        for results, suffix in ((model.results, ""), (model.control, "-shuffled")):
+            for each in results:
+                about: dict[str, object] = {
+                    "model": model.name,
+                    "task": each.task,
+                    "shots": each.shots,
+                    "shuffled": bool(suffix),
+                }
+                found.append(about | {"evaluation": encode(each.evaluation)})
+                if each.documents:
+                    write_objects(folder / f"{_file_name(each.task)}-{each.shots}{suffix}.jsonl", each.documents)
+    write_json(out / "results.json", {"gptwright": __version__, "settings": settings, "results": found})
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", name)

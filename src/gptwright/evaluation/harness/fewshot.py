@@ -72,7 +72,8 @@ class PoolExamples:
                              f"{len(pool)}", "Ask for fewer --shots, or add documents.")  # fmt: skip
         self._pool, self._templates, self._shots = pool, templates, shots
         self._first = task.fewshot_config.sampler == "first_n"
-        self._random, self._labels = Random(shots.seed), Random(shots.seed)
+        self._random = Random(shots.seed)
+        self._labels = Random(shots.seed + 1)  # of the same seed they would be drawn from the examples' own places
         self._shared = self._chosen() if shots.draw == "task" else None
 
     def of(self, line: Line) -> list[Item]:
