@@ -80,6 +80,28 @@ def test_tasks_are_found_by_path_name_and_tag(folder: Path, monkeypatch: pytest.
         find_tasks("cat")
 
 
+def test_two_models_are_compared_on_the_same_documents(
+    folder: Path, network: GPT2, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Model(network, tokenizer, "same").save(folder / "same")
+    run(Evaluate(model=folder / "model", compare=(folder / "same",), tasks=str(folder / "tasks"), shots="0,1",
+                 task_data=folder, shuffle_labels=True, out=folder / "out", threads=1))  # fmt: skip
+    printed = capsys.readouterr().out
+    assert (folder / "out/comparison.md").read_text("utf-8") == printed
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()]
+    assert rows[0] == ["task", "shots", "figure", "model", "same"]
+    (row,) = [row for row in rows if row[:4] == ["cats", "1", "acc", "model − same"]]
+    assert row[4:] == ["+0", "0 to 0", "1", "5", "may be chance"]
+    for name in ("cats-0", "dogs-1", "dogs-1-shuffled"):
+        one, other = (folder / f"out/{model}/{name}.jsonl" for model in ("model", "same"))
+        assert one.read_bytes() == other.read_bytes()
+    found = json.loads((folder / "out/results.json").read_text("utf-8"))["results"]
+    assert len(found) == 12 and {each["model"] for each in found} == {"model", "same"}
+    page = (folder / "out/evaluation.html").read_text("utf-8")
+    assert "it cannot be said that this model learns the task from examples" in page and "Induction heads" in page
+    assert "<script" not in page and "http" not in page.replace("http-equiv", "")
+
+
 def test_what_is_no_list_is_refused() -> None:
     for wrong in ({"tasks": "a,,b"}, {"tasks": ""}, {"tasks": "a", "shots": "1;2"}, {"tasks": "a", "shots": "-1"}):
         with pytest.raises(ConfigError):

@@ -138,7 +138,8 @@ def _axes(scale: _Scale, x_name: str) -> Markup:
             LEFT, WIDTH - RIGHT, y, y))  # fmt: skip
         parts.append(_label(LEFT - 6, y + 3.5, f"{value:.{digits}f}".replace("-", "−"), "end"))
     for step in ticks(scale.x_low, scale.x_high, 5):
-        if 0.02 * PLOT_WIDTH < scale.x(step) < 0.8 * PLOT_WIDTH:
+        whole = abs(step - round(step)) < 1e-9  # half a step is none
+        if whole and 0.02 * PLOT_WIDTH < scale.x(step) < 0.8 * PLOT_WIDTH:
             parts.append(_label(LEFT + scale.x(step), HEIGHT - 8, _step(step), "middle"))
     parts.append(_label(WIDTH - RIGHT, HEIGHT - 8, f"{x_name} {_step(scale.x_high)}", "end"))
     return Markup("").join(parts)

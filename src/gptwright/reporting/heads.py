@@ -1,4 +1,4 @@
-"""The induction-head score of every head as a grid: a row a layer, a column a head, darker where it copies more."""
+"""The induction-head score of every head as a grid: a column a layer, a row a head, darker where it copies more."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ def head_grid(name: str, scores: Float[Tensor, "L H"]) -> HeadGrid:
     """Full colour is a score of 1: all weight on the token that followed before."""
     layers, heads = scores.shape
     layer, head = divmod(int(scores.argmax()), heads)
-    cells = [_cell(row, column, value) for row, line in enumerate(scores.tolist()) for column, value in enumerate(line)]
-    rows = [_number(MARGIN - 4, MARGIN + CELL * (row + 0.7), row, "end") for row in _labelled(layers)]
-    columns = [_number(MARGIN + CELL * (column + 0.5), MARGIN - 5, column, "middle") for column in _labelled(heads)]
-    width, height = MARGIN + CELL * heads, MARGIN + CELL * layers
+    cells = [_cell(at, row, value) for at, line in enumerate(scores.tolist()) for row, value in enumerate(line)]
+    rows = [_number(MARGIN - 4, MARGIN + CELL * (row + 0.7), row, "end") for row in _labelled(heads)]
+    columns = [_number(MARGIN + CELL * (at + 0.5), MARGIN - 5, at, "middle") for at in _labelled(layers)]
+    width, height = MARGIN + CELL * layers, MARGIN + CELL * heads
     grid = Markup(
         '<svg class="heads" viewBox="0 0 {} {}" width="{}" role="img" aria-label="induction scores of {}">{}</svg>'
     ).format(width, height, 1.5 * width, name, Markup("").join([*rows, *columns, *cells]))
@@ -41,7 +41,7 @@ def _cell(layer: int, head: int, score: float) -> Markup:
     return Markup(
         '<rect x="{}" y="{}" width="{}" height="{}" fill-opacity="{:.3f}">'
         "<title>layer {}, head {}: {:.2f}</title></rect>"
-    ).format(MARGIN + CELL * head, MARGIN + CELL * layer, CELL - 1, CELL - 1, score, layer, head, score)
+    ).format(MARGIN + CELL * layer, MARGIN + CELL * head, CELL - 1, CELL - 1, score, layer, head, score)
 
 
 def _number(x: float, y: float, number: int, anchor: str) -> Markup:

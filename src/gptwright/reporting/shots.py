@@ -41,7 +41,7 @@ def _figure(task: str, models: Sequence[Evaluated]) -> Figure:
         tone = TONES[place % len(TONES)]
         curves.append(_curve(model.name, model.of(task), tone, dashed=False))
         if control := model.of(task, control=True):
-            curves.append(_curve(f"{model.name}, answers at random", control, tone, dashed=True))
+            curves.append(_curve(f"{model.name}, answers at random (dashed)", control, tone, dashed=True))
     drawn = [curve for curve in curves if len(curve.points) > 1]
     unit = next(shown(result) for model in models for result in model.of(task))
     chart = line_chart(f"{task}, {unit}", drawn, x_name="examples", digits=3)
