@@ -81,14 +81,18 @@ def _of_two(first: Evaluated, second: Evaluated, seed: int) -> list[Difference]:
         intake = Intake(f"evaluate: {task}, {shots}-shot, {first.name} and {second.name}")
         pairs = _same_documents(mine[task, shots], theirs[task, shots], intake)
         for figure in pairs[0][0]["scores"]:
-            scores = [[_score(document, figure) for document in side] for side in zip(*pairs, strict=True)]
-            if all(score is not None for side in scores for score in side):
-                a, b = cast("list[list[float]]", scores)
-                right_or_wrong = {*a, *b} <= {0.0, 1.0}
-                p = mcnemar([x == 1 for x in a], [x == 1 for x in b]) if right_or_wrong else None
-                estimate = paired_bootstrap(a, b, seed)
-                found.append(Difference(task, shots, figure, first.name, second.name, estimate, p))
+            a, b = ([_score(document, figure) for document in side] for side in zip(*pairs, strict=True))
+            if None not in (*a, *b):
+                tested = _tested(cast("list[float]", a), cast("list[float]", b), seed)
+                found.append(Difference(task, shots, figure, first.name, second.name, *tested))
     return found
+
+
+def _tested(first: Sequence[float], second: Sequence[float], seed: int) -> tuple[Estimate, float | None]:
+    """The mean difference, and p where all scores are right or wrong."""
+    right_or_wrong = {*first, *second} <= {0.0, 1.0}
+    p = mcnemar([x == 1 for x in first], [x == 1 for x in second]) if right_or_wrong else None
+    return paired_bootstrap(first, second, seed), p
 
 
 def _by_key(results: Sequence[TaskResult]) -> dict[Key, TaskResult]:

@@ -20,7 +20,7 @@ from gptwright.text.rule_labeller import RULES
 from gptwright.tokenizers.chat_templates.chat import read_prompt
 from gptwright.training.evaluation import Estimate
 
-ME = "me"
+ME, RANKINGS = "me", "rankings.jsonl"
 KEYS = {"1": [1, 2], "2": [2, 1], "=": [1, 1]}
 
 
@@ -32,25 +32,39 @@ def prefer(config: Evaluate, names: Sequence[str]) -> None:
     """
     judge = _judge(config.judge)
     lines = _answers(config, names)
-    kept = config.out / "rankings.jsonl" if config.out else None
-    found = [*read_objects(kept)] if kept and kept.is_file() and config.judge == ME else []
-    seen = lines[: len(found)]
     try:
-        for line, ranking in judged(lines[len(found) :], judge, config.judge):
-            seen, found = [*seen, line], [*found, Line(ranking, line.where)]
-            if kept and config.judge == ME:
-                write_objects(kept, found)
-    except (EOFError, KeyboardInterrupt):
-        say(f"\nstopped; {len(found)} of {len(lines)} are judged. The same command goes on from there.")
+        seen, found = _judged(config, lines, judge)
+    except EOFError as error:
+        say(str(error))
         return
-    if not found:
-        raise InputError("answers that the judge can read", "none", "Give a judge with a longer context.")
     share = wins(seen, [line["ranks"] for line in found], names[0])
-    if config.out and kept:
-        write_objects(kept, found)
+    if config.out:
+        write_objects(config.out / RANKINGS, found)
         write_json(config.out / "results.json", {"gptwright": __version__, "settings": _settings(config, names),
                                                  "results": {"wins": asdict(share)}})  # fmt: skip
     print(_table(names, share, config.judge))
+
+
+def _judged(config: Evaluate, lines: Sequence[Line], judge: Judge) -> tuple[list[Line], list[Line]]:
+    """The lines that could be judged, and their rankings; of a person each is kept at once.
+
+    Raises `EOFError` when the person stops, `InputError` when nothing could be judged.
+    """
+    kept = config.out / RANKINGS if config.out and config.judge == ME else None
+    found = read_objects(kept) if kept and kept.is_file() else []
+    seen = [*lines[: len(found)]]
+    try:
+        for line, ranking in judged(lines[len(found) :], judge, config.judge):
+            seen.append(line)
+            found.append(Line(ranking, line.where))
+            if kept:
+                write_objects(kept, found)
+    except (EOFError, KeyboardInterrupt) as error:
+        said = f"stopped; {len(found)} of {len(lines)} are judged. The same command goes on from there."
+        raise EOFError(said) from error
+    if not found:
+        raise InputError("answers that the judge can read", "none", "Give a judge with a longer context.")
+    return seen, found
 
 
 def _judge(name: str) -> Judge:

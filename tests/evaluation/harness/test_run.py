@@ -181,6 +181,16 @@ def test_shuffled_labels_change_the_answers_of_the_examples_and_nothing_else(mod
         assert without[0] == without[1]
 
 
+def test_written_answers_are_shuffled_too(model: Model, make_task: MakeTask) -> None:
+    """The examples' answers are those of other documents, not of the places that the examples were drawn from."""
+    train = [{"n": n, "word": str(n)} for n in range(50, 90)]
+    fields = {"doc_to_choice": None, "doc_to_target": "{{word}}", "output_type": "generate_until"}
+    task = make_task([{"n": 1, "word": "x"}], train, **fields)
+    found = evaluate(model, task, Shots(3, shuffle_labels=True)).documents[0]
+    examples = [part.split() for part in found["prompt"].split("\n\n")[:3]]
+    assert sum(words[2] == words[-1] for words in examples) <= 1
+
+
 def test_examples_that_do_not_fit_are_dropped_from_the_front_and_counted(
     model: Model, make_task: MakeTask, capsys: pytest.CaptureFixture[str]
 ) -> None:
