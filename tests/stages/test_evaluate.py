@@ -99,6 +99,8 @@ def test_two_models_are_compared_on_the_same_documents(
     assert len(found) == 12 and {each["model"] for each in found} == {"model", "same"}
     page = (folder / "out/evaluation.html").read_text("utf-8")
     assert "it cannot be said that this model learns the task from examples" in page and "Induction heads" in page
+    with pytest.raises(ConfigError, match="different models"):
+        run(Evaluate(model=folder / "model", compare=(folder / "model",), tasks=str(folder / "tasks"), threads=1))
     assert "<script" not in page and "http" not in page.replace("http-equiv", "")
 
 

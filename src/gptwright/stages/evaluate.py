@@ -17,6 +17,7 @@ from gptwright.evaluation.paired import Evaluated, differences
 from gptwright.foundations.atomic_io import require_room, write_json, write_text
 from gptwright.foundations.config import encode
 from gptwright.foundations.device import use_threads
+from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.version import __version__
 from gptwright.pipelines.load import load_decoder
@@ -52,7 +53,10 @@ def run(config: Evaluate) -> None:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The folders' names, or the whole paths where two are the same."""
+    """The folders' names, or the whole paths where two are the same. Raises `ConfigError` for one model twice."""
+    twice = next((path for place, path in enumerate(paths) if path in paths[:place]), None)
+    if twice:
+        raise ConfigError("different models to compare", f"{twice} twice", "Give another one.")
     names = [path.resolve().name for path in paths]
     return names if len({*names}) == len(names) else [str(path) for path in paths]
 
