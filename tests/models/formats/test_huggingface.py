@@ -143,6 +143,15 @@ def test_a_task_shape_that_is_none_is_refused(network: GPT2, tmp_path: Path, sai
         read_model(tmp_path)
 
 
+def test_a_classifier_of_several_labels_at_once_is_refused(network: GPT2, tmp_path: Path) -> None:
+    write_model(Classifier(network, ["no", "yes"]), tmp_path, {})
+    change_config(problem_type="single_label_classification")(tmp_path)
+    assert read_model(tmp_path)
+    change_config(problem_type="multi_label_classification")(tmp_path)
+    with pytest.raises(ArtifactError, match="multi_label_classification"):
+        read_model(tmp_path)
+
+
 @pytest.mark.parametrize("named", [{"0": "a", "2": "b"}, {"0": "a", "1": "a"}, {}, ["a", "b"], {"0": 1, "1": "b"}])
 def test_labels_that_name_no_classes_are_refused(network: GPT2, tmp_path: Path, named: Any) -> None:
     write_model(Classifier(network, ("a", "b")), tmp_path, {})

@@ -189,6 +189,9 @@ def _labels(
     table: Mapping[str, Any], mapping: HuggingFaceMapping, where: Path
 ) -> tuple[Sequence[str], TaskShape | None]:
     """Names of the classes by their ids, and the task's shape where the folder says one."""
+    if (kind := table.get("problem_type")) == "multi_label_classification":
+        raise ArtifactError(f"a classifier of which one label is true in {where}", f"problem_type {kind}",
+                            "Models of several labels at once cannot be read.")  # fmt: skip
     match table.get(OURS):
         case {"task_shape": dict() as found}:
             shape = decode(TaskShape, cast("dict[str, Any]", found), str(where))
