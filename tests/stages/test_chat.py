@@ -206,7 +206,7 @@ def test_ctrl_c_before_the_first_word_leaves_no_turn(model: Model) -> None:
             raise KeyboardInterrupt
             yield
 
-    talk = ChatSession(Pressed(model.network, model.tokenizer, "pressed", model.sampling))
+    talk = ChatSession(Pressed(model.network, model.tokenizer, "pressed"))
     talk.answer("Who walked?", lambda text: None)
     assert talk.messages == []
 

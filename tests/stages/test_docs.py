@@ -49,7 +49,16 @@ REFUSED = {  # page → what is refused with the words of its block that begins 
 # These are read, and their files must be there, but they take minutes, end with a server, or need what is elsewhere.
 ONLY_READ = {"start", "run", "serve"}
 FRAGMENTS = ("generation.md", "adding-a-family.md")  # Python that goes on from what the text says
-ELSEWHERE = ("encoder.json", "minilm", "smollm2-135m", "some-mistral-folder", "runs/smol", "mistral-nano", "…")
+ELSEWHERE = (
+    "encoder.json",
+    "minilm",
+    "smollm2-135m",
+    "some-mistral-folder",
+    "runs/smol",
+    "runs/incontext",
+    "mistral-nano",
+    "…",
+)
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
