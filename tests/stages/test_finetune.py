@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import peft
 import pytest
 import torch
 import transformers
 
 import gptwright as package
 from gptwright.configs.finetune import PRESETS, ROLES, Finetune
-from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.models.catalogue import build, preset
@@ -113,7 +114,18 @@ def test_with_lora_the_attention_and_the_head_learn_and_nothing_else(
         new = after[f"trunk.{name}"][: len(old)]  # an embedding has three rows more
         assert torch.equal(old, new) != ("attention" in name and name.endswith("weight"))
     assert (after["head.score.weight"] != 0).any()
-    assert {"adapter_config.json", "adapter_model.safetensors"} <= {file.name for file in (out / "adapter").iterdir()}
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(
+        pretrained / "model", dtype=torch.float32, num_labels=len(after["head.score.weight"]), pad_token_id=0
+    )
+    theirs.resize_token_embeddings(len(after["trunk.embed.weight"]), mean_resizing=False)
+    scorer = load(out)
+    assert isinstance(scorer, SequenceScorer)
+    row = scorer.rows("the old miller")
+    with torch.no_grad():
+        found = peft.PeftModel.from_pretrained(theirs, out / "adapter").eval()(torch.tensor(row)).logits
+    torch.testing.assert_close(found, scorer.logits(row), atol=1e-5, rtol=1e-5)
+    with pytest.raises(ArtifactError, match="more tokens than the base"):
+        load(pretrained, adapter=out)
 
 
 def test_chatting_with_it_is_refused(refused: Refused, finetuned: Path) -> None:

@@ -16,7 +16,7 @@ from gptwright.tokenizers.chat_templates.chat import Message
 from gptwright.training.batches import key, permutation
 from gptwright.training.evaluation import Estimate
 
-Judge = Callable[[Line], list[int] | None]
+Ranker = Callable[[Line], list[int] | None]
 """the ranks of a line's two answers, 1 is best and equal is a tie; None for a line that cannot be judged"""
 
 
@@ -45,12 +45,12 @@ def answer(
     return found
 
 
-def by_rule(rule: str) -> Judge:
+def by_rule(rule: str) -> Ranker:
     """The labeller of this name in `RULES`."""
     return lambda line: ranks(line["answers"], RULES[rule])
 
 
-def by_reward(scorer: SequenceScorer) -> Judge:
+def by_reward(scorer: SequenceScorer) -> Ranker:
     """A reward model. What differs in the last bits of its scores is a tie."""
 
     def judge(line: Line) -> list[int] | None:
@@ -64,7 +64,7 @@ def by_reward(scorer: SequenceScorer) -> Judge:
     return judge
 
 
-def judged(lines: Sequence[Line], judge: Judge, labeller: str) -> Iterator[tuple[Line, dict[str, object]]]:
+def judged(lines: Sequence[Line], judge: Ranker, labeller: str) -> Iterator[tuple[Line, dict[str, object]]]:
     """Each line with its ranking, which `reward` can learn from and in which no model is named. Equal answers tie.
 
     Lines that the judge can say nothing of are left out, counted and said.

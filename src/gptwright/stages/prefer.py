@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gptwright.configs.evaluate import Evaluate
-from gptwright.evaluation.blind import Judge, answer, by_reward, by_rule, judged, wins
+from gptwright.evaluation.blind import Ranker, answer, by_reward, by_rule, judged, wins
 from gptwright.evaluation.harness.table import markdown
 from gptwright.foundations.atomic_io import read_json, write_json
 from gptwright.foundations.errors import ConfigError, InputError, nearest
@@ -45,7 +45,7 @@ def prefer(config: Evaluate, names: Sequence[str]) -> None:
     print(_table(names, share, config.judge))
 
 
-def _judged(config: Evaluate, lines: Sequence[Line], judge: Judge) -> tuple[list[Line], list[Line]]:
+def _judged(config: Evaluate, lines: Sequence[Line], judge: Ranker) -> tuple[list[Line], list[Line]]:
     """The lines that could be judged, and their rankings; of a person each is kept at once.
 
     Raises `EOFError` when the person stops, `InputError` when nothing could be judged.
@@ -67,7 +67,7 @@ def _judged(config: Evaluate, lines: Sequence[Line], judge: Judge) -> tuple[list
     return seen, found
 
 
-def _judge(name: str) -> Judge:
+def _judge(name: str) -> Ranker:
     if name == ME:
         return _ask
     if name in RULES:

@@ -29,6 +29,7 @@ CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "bas
 PREFIX, A, B = "base_model.model.", "lora_A.weight", "lora_B.weight"
 HEAD = "score.weight"
 REMEDY = "Give the model that the adapter was trained on, or merge it with the tool that made it."
+MORE_TOKENS = "It was trained with more tokens than the base has: give the whole model, which lies beside it."
 # Settings that would make something else of it than W + s · B A, and what they must be.
 PLAIN: Mapping[str, Any] = {"peft_type": "LORA", "bias": "none", "use_dora": False, "alpha_pattern": {},
                             "layer_replication": None, "alora_invocation_tokens": None}  # fmt: skip
@@ -154,8 +155,9 @@ def _place(name: str, shape: tuple[int, ...], places: Mapping[str, Tensor], fold
     if name not in places:
         raise ArtifactError(f"parts of the model that is given, in the adapter {folder}", f"one of {name}", REMEDY)
     if places[name].shape != shape:
+        has_more_tokens = shape[1:] == places[name].shape[1:] and shape[0] > len(places[name])
         raise ArtifactError(f"an adapter of {name} of shape {tuple(places[name].shape)}", f"one of {tuple(shape)}",
-                            REMEDY)  # fmt: skip
+                            MORE_TOKENS if has_more_tokens else REMEDY)  # fmt: skip
     return places[name]
 
 
