@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, Update, _minibatches, losses  # pyright: ignore
+from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
 from gptwright.inference.engine import Engine
@@ -13,17 +14,19 @@ from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import PolicyAndValue
+from gptwright.text.jsonl import Line
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.train_state import TrainState
 from step_task import StepBatch, StepTask
 
-PROMPT, WANTED, END = [3, 4], 7, 2
+WANTED, END = 7, 2
+PROMPT, OTHER = (Prompt(Line({}, ""), [], ids) for ids in ([3, 4], [5]))
 CONFIG = PPOConfig(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
 
 
-def reward(rollout: Rollout) -> Tensor:
+def reward(rollout: Rollout, prompts: Sequence[Prompt] = ()) -> Tensor:
     """1 for the answers that begin with the token that is wanted."""
     return (rollout.tokens[:, 0] == WANTED).float()
 
@@ -75,7 +78,7 @@ def test_training_yields_each_update_and_goes_on_where_it_stopped() -> None:
 
         worker = RolloutWorker(engine=agent.writer, sampling=Sampling(temperature=1.0, max_tokens=3), pad=1, seed=5,
                                value_head=agent.both.value)  # fmt: skip
-        rollouts = ScoredRollouts(worker=worker, prompts=[PROMPT, [5]], episodes=8, reward=reward,
+        rollouts = ScoredRollouts(worker=worker, prompts=[PROMPT, OTHER], episodes=8, reward=reward,
                                   reference=Agent().policy)  # fmt: skip
         trainer = agent.trainer(auxiliary=StepTask(auxiliary))
         for stop in stops:

@@ -1,20 +1,21 @@
 """Scored rollouts, and REINFORCE on them by the loop of every task: another algorithm is no more than its loss."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logprobs
-from gptwright.alignment.rollout_worker import NormalizedReward, RolloutWorker, ScoredRollouts
+from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
-from gptwright.models.heads import RewardModel
 from gptwright.objectives.ppo import masked_mean
+from gptwright.text.jsonl import Line
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.evaluation import Evaluation
@@ -22,7 +23,8 @@ from gptwright.training.optimizer import Optimizer
 from gptwright.training.train_state import TrainState
 from gptwright.training.train_step import train_steps
 
-PROMPT, WANTED, END = [3, 4], 7, 2
+WANTED, END = 7, 2
+PROMPT = Prompt(Line({}, ""), [], [3, 4])
 
 
 class Reinforce:
@@ -48,17 +50,19 @@ class Reinforce:
         return Evaluation(metrics={"wanted": float(wanted)})
 
 
-def reward(rollout: Rollout) -> Tensor:
+def reward(rollout: Rollout, prompts: Sequence[Prompt]) -> Tensor:
+    assert all(row[: len(prompt)].tolist() == prompt for row, prompt in zip(rollout.ids, prompts, strict=True))
     return (rollout.tokens[:, 0] == WANTED).float()
 
 
-def task() -> Reinforce:
+def task(**more: Any) -> Reinforce:
     def tiny() -> GPT2:
         return build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
 
     policy, sampling = tiny(), Sampling(temperature=1.0, max_tokens=3)
     worker = RolloutWorker(engine=Engine(policy, [END]), sampling=sampling, pad=1, seed=1)
-    rollouts = ScoredRollouts(worker=worker, prompts=[PROMPT], episodes=24, reward=reward, reference=tiny())
+    rollouts = ScoredRollouts(worker=worker, reference=tiny(),
+                              **{"prompts": [PROMPT], "episodes": 24, "reward": reward} | more)  # fmt: skip
     return Reinforce(policy, rollouts)
 
 
@@ -86,17 +90,13 @@ def test_scored_rollouts_are_a_pure_function_of_weights_and_step() -> None:
     assert not torch.equal(batch.rollout.tokens, same.batch(4).rollout.tokens)
     torch.testing.assert_close(batch.reference, batch.rollout.logprobs, msg="the reference is what the policy began as")
     assert (batch.rollout.values == 0).all()
-    assert torch.equal(batch.scores, reward(batch.rollout))
+    assert torch.equal(batch.scores, reward(batch.rollout, [PROMPT] * batch.rows))
 
 
-def test_rewards_start_at_mean_0_and_spread_1_and_no_end_has_a_fixed_one() -> None:
-    rollout = task().batch(0).rollout
-    model = RewardModel(build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=2))
-    torch.nn.init.normal_(model.head.score.weight)
-    fitted = NormalizedReward.fitted(model, rollout)
-    scores = fitted(replace(rollout, ended=torch.ones_like(rollout.ended)))
-    assert float(scores.mean()) == pytest.approx(0, abs=1e-4)
-    assert float(scores.std(unbiased=False)) == pytest.approx(1, abs=1e-4)
-    ended = torch.arange(len(rollout)) % 2 == 0
-    found = fitted(replace(rollout, ended=ended))
-    assert torch.equal(found[ended], scores[ended]) and (found[~ended] == -1).all()
+def test_a_prompt_has_its_samples_side_by_side_and_a_watched_judge_is_kept() -> None:
+    prompts = [Prompt(Line({}, ""), [], [3, word]) for word in (4, 5, 6)]
+    learned = task(prompts=prompts, episodes=6, samples=2, gold=lambda rollout, prompts: -reward(rollout, prompts))
+    batch = learned.rollouts.batch(0)
+    asked = batch.rollout.ids[:, 1].tolist()
+    assert asked[::2] == asked[1::2] and sorted(asked[::2]) == [4, 5, 6]
+    assert batch.gold is not None and torch.equal(batch.gold, -batch.scores)

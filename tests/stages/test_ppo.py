@@ -58,6 +58,26 @@ def test_rankings_of_a_rule_are_judged_by_it(
     assert comparison.notes == {"rule": "plain-words"} and comparison.estimates["win_rate"].value == wins
 
 
+def test_a_rule_rewards_alone_and_beside_a_reward_model(
+    ppo_config: PPO, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = replace(ppo_config, reward=None, rule="plain-words", updates=1, questions=None, conversations=())
+    folder = execute_stage("ppo", alone, tmp_path / "alone").path
+    first = read_metrics(folder / "metrics.jsonl")[0]
+    assert first["score"] == first["gold"] == -20.0, "six tokens are no sixteen letters"
+    assert "which gave the rewards: no independent judge" in capsys.readouterr().err
+    both = replace(alone, reward=ppo_config.reward, rule_weight=0.0)
+    found = read_metrics(execute_stage("ppo", both, tmp_path / "both").path / "metrics.jsonl")[0]
+    assert found["gold"] == first["gold"] and found["score"] != first["score"]
+
+
+def test_a_reward_there_must_be(refused: Refused, ppo_config: PPO, tmp_path: Path) -> None:
+    given = words(ppo_config)
+    at = given.index("--reward")
+    assert "Give --reward DIR, --rule NAME, or both" in refused("ppo", *given[:at], *given[at + 2 :], "--out", tmp_path)
+    assert "Did you mean 'plain-words'" in refused("ppo", *words(ppo_config, rule="plain"), "--out", tmp_path)
+
+
 def test_what_both_say_is_left_for_people_and_report_counts_their_ranks(
     improved: Path, gptwright: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -27,14 +27,16 @@ class Judge:
         return dict(Counter(labeller or UNNAMED for labeller in labellers))
 
     @classmethod
-    def of(cls, metrics: Mapping[str, Any]) -> "Judge":
-        """The judge that fits a reward model, from the final figures of its stage."""
+    def of(cls, metrics: Mapping[str, Any], rule: str = "") -> "Judge":
+        """The judge that fits a reward model, from the final figures of its stage, and else the `rule` that rewards."""
         labellers: dict[str, int] = metrics.get("labellers") or {}
         only = next(iter(labellers)) if len(labellers) == 1 else None
-        return cls(only if only in RULES else None, labellers)
+        return cls(only if only in RULES else rule or None, labellers)
 
     def __str__(self) -> str:
         """As it is said behind "by"."""
+        if self.rule and self.rule not in self.labellers:
+            return f"the rule '{self.rule}', which gave the rewards: no independent judge"
         if self.rule:
             return f"the rule '{self.rule}', which made the rankings and which no model has seen"
         people = f"the rankings are by {', '.join(self.labellers)}" if self.labellers else "who ranked is not noted"

@@ -138,8 +138,10 @@ def losses(
 def _rollout_metrics(scored: ScoredRollout, returns: Tensor) -> dict[str, float]:
     rollout = scored.rollout
     k1, k3 = objective.kl_estimates(rollout.logprobs, scored.reference, rollout.response_mask)
-    return {
+    gold = {} if scored.gold is None else {"gold": float(scored.gold.mean())}
+    return gold | {
         "score": float(scored.scores.mean()),
+        "score_std": float(scored.scores.std(unbiased=False)),
         "kl_nats": k1,
         "kl_k3_nats": k3,
         "answer_tokens": float(rollout.response_mask.sum(1).float().mean()),

@@ -15,6 +15,7 @@ from gptwright.models.decoder import Decoder
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs
 from gptwright.tokenizers.padding import padded
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Rollout:
         """On another device."""
         return Rollout(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
+    def texts(self, tokenizer: Tokenizer) -> list[str]:
+        """The answers, without white space around them."""
+        rows = zip(self.tokens, self.response_mask, strict=True)
+        return [tokenizer.decode(row[response_mask].tolist()).strip() for row, response_mask in rows]
+
     @property
     def last(self) -> Int[Tensor, "B"]:
         """Where each row's last real token stands in `ids`."""
@@ -60,6 +66,8 @@ class ScoredRollout:
     """the reference model's log-probabilities of the answers' tokens"""
     scores: Float[Tensor, "B"]
     """how good each answer is"""
+    gold: Float[Tensor, "B"] | None = None
+    """the same by a judge that is watched and not learned from"""
 
     @property
     def rows(self) -> int:

@@ -4,22 +4,28 @@ from pathlib import Path
 from typing import Annotated
 
 from gptwright.configs.training import AdapterOptions, TrainingOptions
+from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Weight, settings
+from gptwright.text.rule_labeller import RULES
 
 
 @settings
 class PPO(TrainingOptions, AdapterOptions):
-    """Improve a policy with a reward model."""
+    """Improve a policy with a reward model, a rule, or both."""
 
     policy: Path
     """folder of sft: where the policy begins, and the reference it is held to"""
-    reward: Path
-    """folder of reward"""
     prompts: Path
     """JSON Lines of prompts; those with "split": "heldout" measure the result"""
     tokens: Path
     """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
+    reward: Path | None = None
+    """folder of reward: the model that scores the answers"""
+    rule: str = ""
+    """name of a rule that scores them, alone or beside the reward model"""
+    rule_weight: Weight = 1.0
+    """weight of the rule's score"""
     conversations: tuple[Path, ...] = ()
     """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
     questions: Path | None = None
@@ -60,6 +66,10 @@ class PPO(TrainingOptions, AdapterOptions):
     """order of the prompts, and sampling"""
 
     def __post_init__(self) -> None:
+        if not (self.reward or self.rule):
+            raise ConfigError("reward or rule", "neither", "Give --reward DIR, --rule NAME, or both.")
+        if self.rule:
+            known(self.rule, RULES, "rule")
         if self.minibatches > self.episodes:
             raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
                               "Lower minibatches or raise episodes.")  # fmt: skip

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, text_of
+from gptwright.alignment.rewards import LOWEST_SCORE, RewardFunction
 from gptwright.alignment.rollout import Rollout, recompute_logprobs
-from gptwright.alignment.rollout_worker import RewardFunction, RolloutWorker
+from gptwright.alignment.rollout_worker import RolloutWorker
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.preference import distinct_pairs, win_rate
 from gptwright.objectives.ppo import kl_estimates
@@ -21,7 +22,6 @@ from gptwright.training.evaluation import Evaluation
 
 OLD, NEW = "sft", "ppo"
 SHOWN = 4  # prompts whose answers are kept as samples
-LOWEST_SCORE = -20.0  # of a rule's score in the mean, so that one answer without words does not decide it
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ class Candidate:
     @property
     def texts(self) -> list[str]:
         """The answers."""
-        rows = zip(self.rollout.tokens, self.rollout.response_mask, strict=True)
-        return [self.model.tokenizer.decode(row[response_mask].tolist()).strip() for row, response_mask in rows]
+        return self.rollout.texts(self.model.tokenizer)
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Comparison:
     def candidate(self, model: Model, worker: RolloutWorker, reward: RewardFunction) -> Candidate:
         """The model with its answers to the held-out prompts."""
         rollout = worker.collect(self.prompts, "heldout")
-        return Candidate(model, rollout, reward(rollout))
+        return Candidate(model, rollout, reward(rollout, self.prompts))
 
     def evaluate(self, candidates: Mapping[str, Candidate], temperature: float) -> dict[str, Evaluation]:
         """Of `OLD`, of `NEW`, and as "comparison" of both: how often the new answers win, and how far they went."""

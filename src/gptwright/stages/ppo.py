@@ -1,7 +1,6 @@
 """ppo: the policy answers, the reward model judges, the policy moves, never far (InstructGPT §3.5, step 3)."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +10,8 @@ from gptwright.alignment.demonstrations import Demonstrations, demonstrations, r
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.ppo import PPOConfig, PPOTrainer
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
-from gptwright.alignment.rollout_worker import NormalizedReward, RolloutWorker, ScoredRollouts
+from gptwright.alignment.rewards import NormalizedReward, ProgramReward, RewardFunction, WeightedSum
+from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
 from gptwright.configs.ppo import PPO
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
@@ -37,6 +37,7 @@ from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import write_objects
+from gptwright.text.rule_labeller import RULES
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
@@ -58,8 +59,8 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     device = use_device(config.device)
     policy, reference = load_decoder(config.policy), load_decoder(config.policy)
     within_context(config.sequence_length, policy.context)
-    reward_model, judge = _reward_model(config.reward, policy, device)
-    prompts, comparison = _comparison(config, policy, reward_model.config.context, judge)
+    reward_model, judge = _reward_model(config, policy, device)
+    prompts, comparison = _comparison(config, policy, reward_model, judge)
     auxiliary = _auxiliary_task(config, policy)
     reference.network.to(device)
     choose_learners(policy.network, config.lora, config.seed)
@@ -70,9 +71,12 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     worker, reference_worker = _worker(config, policy, agent.value), _worker(config, reference)
     rate = linear(config.learning_rate, config.updates, warmup=2)
     with session(folder, optimizer, config, steps=config.updates) as run:
-        reward = _normalized(run.state, reward_model, reference_worker, _subset(prompts, SCALE_PROMPTS, config.seed))
+        some = _subset(prompts, SCALE_PROMPTS, config.seed)
+        normalized = _normalized(run.state, reward_model, reference_worker, some) if reward_model else None
+        reward = _reward(config, normalized, policy.tokenizer)
+        gold = ProgramReward(RULES[judge.rule], policy.tokenizer) if judge.rule else None
         rollouts = ScoredRollouts(worker=worker, prompts=prompts, episodes=config.episodes, reward=reward,
-                                  reference=reference.network)  # fmt: skip
+                                  reference=reference.network, gold=gold)  # fmt: skip
         for update in trainer.train(rollouts, rate, run.train_state, updates=config.updates, seed=config.seed):
             run.record(update.number, **update.metrics)
     restore_master_weights(agent, optimizer)
@@ -101,6 +105,14 @@ def _worker(config: PPO, model: Model, value_head: ScalarHead | None = None) -> 
                          value_head=value_head)  # fmt: skip
 
 
+def _reward(config: PPO, normalized: NormalizedReward | None, tokenizer: Tokenizer) -> WeightedSum:
+    """The reward model and the rule, as far as there are, added up."""
+    parts: list[tuple[float, RewardFunction]] = [(1.0, normalized)] if normalized else []
+    if config.rule:
+        parts.append((config.rule_weight, ProgramReward(RULES[config.rule], tokenizer)))
+    return WeightedSum(parts)
+
+
 def _normalized(
     state: dict[str, Any], model: RewardModel, reference: RolloutWorker, prompts: Sequence[Prompt]
 ) -> NormalizedReward:
@@ -111,11 +123,13 @@ def _normalized(
     return NormalizedReward(model, state["score_mean"], state["score_std"])
 
 
-def _comparison(config: PPO, policy: Model, reward_context: int, judge: Judge) -> tuple[list[Prompt], Comparison]:
+def _comparison(
+    config: PPO, policy: Model, reward_model: RewardModel | None, judge: Judge
+) -> tuple[list[Prompt], Comparison]:
     """The prompts to train on, and what the result is measured on."""
     questions = open_questions(config.questions, policy, Intake("ppo"))
     text = require_window(open_tokens(config.tokens, "heldout", policy.tokenizer), config.sequence_length)
-    prompts, heldout = _prompts(config, policy, reward_context)
+    prompts, heldout = _prompts(config, policy, reward_model.config.context if reward_model else policy.context)
     return prompts, Comparison(heldout, HeldoutData(text, config.sequence_length, questions), judge)
 
 
@@ -157,9 +171,11 @@ def _subset(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
     return [prompts[i] for i in epoch_order(len(prompts), min(most, len(prompts)), 0, key(seed, "some"))]
 
 
-def _reward_model(path: Path, policy: Model, device: torch.device) -> tuple[RewardModel, Judge]:
-    """The model, and who judges what it taught. Raises `ArtifactError` unless it reads the policy's ids as meant."""
-    record = finished_stage(path, "reward")
+def _reward_model(config: PPO, policy: Model, device: torch.device) -> tuple[RewardModel | None, Judge]:
+    """The model, if one is given, and who judges. Raises `ArtifactError` unless it reads the policy's ids as meant."""
+    if config.reward is None:
+        return None, Judge.of({}, config.rule)
+    path, record = config.reward, finished_stage(config.reward, "reward")
     model = read_model(path / "model")
     if not isinstance(model, RewardModel):
         raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
@@ -168,7 +184,7 @@ def _reward_model(path: Path, policy: Model, device: torch.device) -> tuple[Rewa
         what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
         raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
                             "Train it with reward --base on the model that is the policy.")  # fmt: skip
-    return model.requires_grad_(False).to(device), Judge.of(record["metrics"])
+    return model.requires_grad_(False).to(device), Judge.of(record["metrics"], config.rule)
 
 
 def _prompts(config: PPO, model: Model, reward_context: int) -> tuple[list[Prompt], list[Prompt]]:

@@ -1,0 +1,65 @@
+"""Who says how good answers are: a reward model, a program, or several of them together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gptwright.alignment.prompts import Prompt
+from gptwright.alignment.rollout import Rollout, score
+from gptwright.models.heads import RewardModel
+from gptwright.text.rule_labeller import Rule
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+UNENDED_SCORE = -1.0  # of an answer that does not end, in standard deviations (Huang et al. 2024, detail 23)
+LOWEST_SCORE = -20.0  # of a rule's score in a mean, so that one answer without words does not decide it
+
+RewardFunction = Callable[[Rollout, Sequence[Prompt]], Float[Tensor, "B"]]
+"""a score for every answer; the prompts stand in the rollout's order"""
+
+
+@dataclass(frozen=True)
+class NormalizedReward:
+    """A reward model's scores in standard deviations of the reference's, so that rewards start at 0 ± 1.
+
+    Huang et al. 2023, detail 9. An answer without an end gets a fixed score.
+    """
+
+    model: RewardModel
+    mean: float
+    std: float
+
+    @classmethod
+    def fitted(cls, model: RewardModel, rollout: Rollout) -> "NormalizedReward":
+        """With the mean and the spread of the scores of the reference's answers."""
+        scores = score(model, rollout)
+        return cls(model, float(scores.mean()), float(scores.std(unbiased=False).clamp(min=1e-4)))
+
+    def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
+        scores = (score(self.model, rollout) - self.mean) / self.std
+        return torch.where(rollout.ended, scores, torch.full_like(scores, UNENDED_SCORE))
+
+
+@dataclass(frozen=True)
+class ProgramReward:
+    """What a rule says of each answer, as it says it, but not below `LOWEST_SCORE`: a reward that can be verified."""
+
+    rule: Rule
+    tokenizer: Tokenizer
+
+    def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
+        texts = rollout.texts(self.tokenizer)
+        scores = [self.rule(text) for text in texts]
+        return torch.tensor(scores, dtype=torch.float32, device=rollout.ids.device).clamp(min=LOWEST_SCORE)
+
+
+@dataclass(frozen=True)
+class WeightedSum:
+    """Several sources, each with its weight."""
+
+    parts: Sequence[tuple[float, RewardFunction]]
+
+    def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
+        return torch.stack([weight * reward(rollout, prompts) for weight, reward in self.parts]).sum(0)
