@@ -20,6 +20,14 @@ def test_a_rule_judges_only_what_it_alone_ranked(labellers: dict[str, int], rule
     assert ("no independent judge" in str(judge)) != bool(rule)
 
 
+def test_a_rule_that_rewards_judges_where_no_other_can_and_is_not_independent() -> None:
+    people, ranker = {"labellers": {"me": 26, "plain-words": 324}}, {"labellers": {"plain-words": 3}}
+    assert Judge.of({}, "plain-words").rule == Judge.of(people, "plain-words").rule == "plain-words"
+    for metrics in ({}, people, ranker):
+        assert "which gave the rewards: no independent judge" in str(Judge.of(metrics, "plain-words"))
+    assert "no model has seen" in str(Judge.of(ranker))
+
+
 def test_the_people_are_named_and_an_old_folder_names_nobody() -> None:
     assert "by me, Ann" in str(Judge.of({"labellers": {"me": 1, "Ann": 2}}))
     assert Judge.of({}).rule is None and "who ranked is not noted" in str(Judge.of({}))

@@ -20,6 +20,8 @@ class Judge:
 
     rule: str | None
     labellers: dict[str, int]
+    rewards: bool = False
+    """whether the rule gives the rewards too"""
 
     @staticmethod
     def count(labellers: Iterable[str]) -> dict[str, int]:
@@ -31,11 +33,12 @@ class Judge:
         """The judge that fits a reward model, from the final figures of its stage, and else the `rule` that rewards."""
         labellers: dict[str, int] = metrics.get("labellers") or {}
         only = next(iter(labellers)) if len(labellers) == 1 else None
-        return cls(only if only in RULES else rule or None, labellers)
+        found = only if only in RULES else rule or None
+        return cls(found, labellers, rewards=bool(rule) and found == rule)
 
     def __str__(self) -> str:
         """As it is said behind "by"."""
-        if self.rule and self.rule not in self.labellers:
+        if self.rewards:
             return f"the rule '{self.rule}', which gave the rewards: no independent judge"
         if self.rule:
             return f"the rule '{self.rule}', which made the rankings and which no model has seen"
