@@ -1,75 +1,12 @@
 """Options of ppo."""
 
-from pathlib import Path
-from typing import Annotated
-
-from gptwright.configs.training import AdapterOptions, TrainingOptions
-from gptwright.configs.validation import known
-from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Weight, settings
-from gptwright.text.rule_labeller import RULES
+from gptwright.configs.policy import RolloutOptions
+from gptwright.foundations.settings import Weight, settings
 
 
 @settings
-class PPO(TrainingOptions, AdapterOptions):
+class PPO(RolloutOptions):
     """Improve a policy with a reward model, a rule, or both."""
 
-    policy: Path
-    """folder of sft: where the policy begins, and the reference it is held to"""
-    prompts: Path
-    """JSON Lines of prompts; those with "split": "heldout" measure the result"""
-    tokens: Path
-    """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
-    reward: Path | None = None
-    """folder of reward: the model that scores the answers"""
-    rule: str = ""
-    """name of a rule that scores them, alone or beside the reward model"""
-    rule_weight: Weight = 1.0
-    """weight of the rule's score"""
-    conversations: tuple[Path, ...] = ()
-    """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
-    questions: Path | None = None
-    """JSON Lines of questions, to see what the policy unlearns"""
-    updates: Count = 20
-    """rollouts, each followed by optimisation"""
-    episodes: Rows = 128
-    """answers a rollout"""
-    epochs: Count = 2
-    """passes over a rollout"""
-    minibatches: Count = 4
-    """optimiser steps a pass"""
-    max_tokens: Size = 48
-    """an answer's length at most"""
-    temperature: Annotated[float, Range(0, 100, above=True)] = 0.7
-    """of sampling, and of the probabilities that are compared"""
-    beta: Weight = 0.06
-    """weight of the KL to the reference"""
     value_weight: Weight = 0.1
     """weight of the value loss"""
-    ptx_batch_size: Rows = 1
-    """windows of pretraining text a minibatch"""
-    sft_batch_size: Rows = 12
-    """conversations a minibatch"""
-    ptx_weight: Weight = 0.5
-    """weight of the losses of text and conversations"""
-    sequence_length: Size = 128
-    """tokens of such a window"""
-    learning_rate: Rate = 8e-4
-    """peak learning rate"""
-    save_every: Count = 5
-    """updates between checkpoints"""
-    micro_batches: Count = 1
-    """micro-batches of a minibatch, one after the other: more need less memory"""
-    heldout_prompts: Count = 256
-    """held-out prompts to judge"""
-    seed: Seed = 1
-    """order of the prompts, and sampling"""
-
-    def __post_init__(self) -> None:
-        if not (self.reward or self.rule):
-            raise ConfigError("reward or rule", "neither", "Give --reward DIR, --rule NAME, or both.")
-        if self.rule:
-            known(self.rule, RULES, "rule")
-        if self.minibatches > self.episodes:
-            raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
-                              "Lower minibatches or raise episodes.")  # fmt: skip

@@ -1,4 +1,4 @@
-"""The policy of ppo beside the model it began as, on held-out prompts, on text and on questions."""
+"""A policy beside the model it began as, on held-out prompts, on text and on questions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from gptwright.text.rule_labeller import RULES
 from gptwright.training.batches import key, permutation
 from gptwright.training.evaluation import Evaluation
 
-OLD, NEW = "sft", "ppo"
+OLD = "sft"
 SHOWN = 4  # prompts whose answers are kept as samples
 
 
@@ -45,6 +45,8 @@ class Comparison:
     prompts: Sequence[Prompt]
     heldout: HeldoutData
     judge: Judge
+    name: str
+    """of the new model, which is the verb that made it"""
 
     def candidate(self, model: Model, worker: RolloutWorker, reward: RewardFunction) -> Candidate:
         """The model with its answers to the held-out prompts."""
@@ -52,8 +54,8 @@ class Comparison:
         return Candidate(model, rollout, reward(rollout, self.prompts))
 
     def evaluate(self, candidates: Mapping[str, Candidate], temperature: float) -> dict[str, Evaluation]:
-        """Of `OLD`, of `NEW`, and as "comparison" of both: how often the new answers win, and how far they went."""
-        old, new = candidates[OLD], candidates[NEW]
+        """Of both, and as "comparison" of the two: how often the new answers win, and how far they went."""
+        old, new = candidates[OLD], candidates[self.name]
         scores = {name: self._scores(candidate) for name, candidate in candidates.items()}
         asked = [normalised(text_of(prompt.messages)) for prompt in self.prompts]
         with torch.no_grad():
@@ -61,7 +63,7 @@ class Comparison:
         k1, k3 = kl_estimates(mine, theirs, new.rollout.response_mask)
         comparison = Evaluation(
             metrics={"kl_nats": k1, "kl_k3_nats": k3},
-            estimates={"win_rate": win_rate(scores[NEW], scores[OLD], asked)},
+            estimates={"win_rate": win_rate(scores[self.name], scores[OLD], asked)},
             samples=[prompt.messages[-1]["content"] for prompt in self.prompts[:SHOWN]],
             notes={"rule": self.judge.rule} if self.judge.rule else {},
         )
@@ -70,7 +72,7 @@ class Comparison:
 
     def answers(self, candidates: Mapping[str, Candidate]) -> Iterator[dict[str, object]]:
         """What both say to every prompt, for people to rank; which stands first tells nothing."""
-        names = [OLD, NEW]
+        names = [OLD, self.name]
         answers = zip(*(candidates[name].texts for name in names), strict=True)
         for number, (prompt, texts) in enumerate(zip(self.prompts, answers, strict=True)):
             order = permutation(2, key("answers", number))

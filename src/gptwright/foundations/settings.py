@@ -92,7 +92,7 @@ Layers = Annotated[int, Range(1, 1000)]
 def settings(cls: type[T]) -> type[T]:
     """A frozen, keyword-only dataclass whose numbers are checked before its own `__post_init__` looks at them.
 
-    Its fields come before those that it inherits.
+    Its fields come before those that it inherits, and theirs before those of their own bases.
 
     Making one raises `ConfigError` for the first number that is not finite, out of its range, or no number.
     """
@@ -104,8 +104,9 @@ def settings(cls: type[T]) -> type[T]:
             more(self)
 
     cast("Any", cls).__post_init__ = __post_init__
-    own, made = inspect.get_annotations(cls), cast("Any", dataclass(frozen=True, kw_only=True)(cls))
-    made.__dataclass_fields__ = dict(sorted(made.__dataclass_fields__.items(), key=lambda named: named[0] not in own))
+    made = cast("Any", dataclass(frozen=True, kw_only=True)(cls))
+    order = list(dict.fromkeys(name for base in cls.__mro__ for name in inspect.get_annotations(base)))
+    made.__dataclass_fields__ = {name: made.__dataclass_fields__[name] for name in order}
     return made
 
 

@@ -1,0 +1,233 @@
+"""What the stages share that improve a policy: what is read before, and what is left after."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from gptwright.alignment.demonstrations import Demonstrations, demonstrations, read_conversations
+from gptwright.alignment.judge import Judge
+from gptwright.alignment.prompts import Prompt, read_prompts, text_of
+from gptwright.alignment.rewards import NormalizedReward, ProgramReward, RewardFunction, WeightedSum
+from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
+from gptwright.configs.policy import PolicyOptions, RolloutOptions
+from gptwright.configs.validation import within_context
+from gptwright.evaluation.answers import open_questions
+from gptwright.evaluation.comparison import OLD, Comparison
+from gptwright.evaluation.heldout_data import HeldoutData
+from gptwright.evaluation.perplexity import require_window
+from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.intake import Intake
+from gptwright.foundations.progress import say
+from gptwright.foundations.runs import StageFolder, finished_stage
+from gptwright.inference.engine import Engine
+from gptwright.inference.sampling import Sampling
+from gptwright.models.formats.huggingface import read_model
+from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.pipelines.adapter import leave_adapter
+from gptwright.pipelines.export import export
+from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.model import Model
+from gptwright.stages.tokenize import open_tokens
+from gptwright.tasks.sft import CHAT_DEFAULTS
+from gptwright.text.heldout import assign_splits
+from gptwright.text.jsonl import write_objects
+from gptwright.text.rule_labeller import RULES
+from gptwright.tokenizers.tokenizer import Tokenizer
+from gptwright.training.batches import Windows, epoch_order, key
+from gptwright.training.evaluation import Evaluation, write_evaluations
+from gptwright.training.memory_check import check_memory
+from gptwright.training.next_token import TextMixture, TokenSource
+from gptwright.training.optimizer import Optimizer, restore_master_weights
+
+SCALE_PROMPTS = 256  # prompts whose answers set the scale of the scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyRun:
+    """A policy that is to learn from its own answers: with the model it is held to, its prompts, and who scores."""
+
+    config: RolloutOptions
+    policy: Model
+    reference: Model
+    prompts: list[Prompt]
+    comparison: Comparison
+    reward_model: RewardModel | None
+
+    @classmethod
+    def read(cls, config: RolloutOptions, verb: str, device: torch.device) -> "PolicyRun":
+        """Reads and checks everything. Raises `InputError` and `ArtifactError` for what does not fit together."""
+        policy, reference = load_decoder(config.policy), load_decoder(config.policy)
+        reference.network.to(device)
+        reward_model, judge = reward_model_of(config, policy, device)
+        prompts, heldout = _prompts(config, policy, reward_model, verb)
+        return cls(config=config, policy=policy, reference=reference, prompts=prompts, reward_model=reward_model,
+                   comparison=Comparison(heldout, heldout_data(config, policy, verb), judge, verb))  # fmt: skip
+
+    @cached_property
+    def reference_worker(self) -> RolloutWorker:
+        """Answers as the policy did when it began."""
+        return worker_of(self.config, self.reference)
+
+    def rollouts(self, state: dict[str, Any], worker: RolloutWorker, samples: int = 1) -> ScoredRollouts:
+        """The answers to learn from. The scale of a reward model's scores is measured once and kept in `state`."""
+        gold = self.comparison.judge.rule
+        return ScoredRollouts(
+            worker=worker,
+            prompts=self.prompts,
+            episodes=self.config.episodes,
+            samples=samples,
+            reward=self._reward(state),
+            reference=self.reference.network,
+            gold=ProgramReward(RULES[gold], self.policy.tokenizer) if gold else None,
+        )
+
+    def _reward(self, state: dict[str, Any]) -> WeightedSum:
+        """The reward model and the rule, as far as there are, added up."""
+        parts: list[tuple[float, RewardFunction]] = []
+        if self.reward_model:
+            parts.append((1.0, self._normalized(state, self.reward_model)))
+        if self.config.rule:
+            parts.append((self.config.rule_weight, ProgramReward(RULES[self.config.rule], self.policy.tokenizer)))
+        return WeightedSum(parts)
+
+    def _normalized(self, state: dict[str, Any], model: RewardModel) -> NormalizedReward:
+        """In standard deviations of the scores of the reference's answers."""
+        if "score_mean" not in state:
+            some = _subset(self.prompts, SCALE_PROMPTS, self.config.seed)
+            reward = NormalizedReward.fitted(model, self.reference_worker.collect(some, "scale"))
+            state |= {"score_mean": reward.mean, "score_std": reward.std}
+        return NormalizedReward(model, state["score_mean"], state["score_std"])
+
+    def check_memory(self) -> None:
+        """Of what is kept for the backward pass: a minibatch of episodes, and what is learned beside it."""
+        typical = sum(map(len, self.prompts)) // len(self.prompts) + self.config.max_tokens
+        rows = -(-self.config.episodes // self.config.minibatches)
+        check_memory(self.policy.network, rows, typical, self.config.micro_batches)
+        check_memory_of_text(self.config, self.policy.network)
+
+    def leave(
+        self, folder: StageFolder, learned: nn.Module, optimizer: Optimizer, rollouts: ScoredRollouts
+    ) -> dict[str, object]:
+        """Leaves the policy and how it compares; returns the final figures. `learned` is the policy or holds it."""
+        leave_policy(self.config, folder, self.policy, learned, optimizer)
+        models = {OLD: (self.reference, self.reference_worker), self.comparison.name: (self.policy, rollouts.worker)}
+        return compare(self.comparison, folder, models, rollouts.reward)
+
+
+def worker_of(config: PolicyOptions, model: Model, value_head: ScalarHead | None = None) -> RolloutWorker:
+    """Who answers with a model, as the options say."""
+    sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature)
+    engine = Engine(model.network, model.tokenizer.stop_ids)
+    return RolloutWorker(engine=engine, sampling=sampling, pad=model.tokenizer.pad_id, seed=config.seed,
+                         value_head=value_head)  # fmt: skip
+
+
+def leave_policy(
+    config: PolicyOptions, folder: StageFolder, policy: Model, learned: nn.Module, optimizer: Optimizer
+) -> None:
+    """Writes `model/`, and with LoRA `adapter/`."""
+    restore_master_weights(learned, optimizer)
+    if config.lora:
+        leave_adapter(policy.network, optimizer, config.policy, folder / "adapter")
+    export(policy.network, policy.tokenizer, folder / "model", CHAT_DEFAULTS)
+
+
+def compare(
+    comparison: Comparison,
+    folder: StageFolder,
+    models: Mapping[str, tuple[Model, RolloutWorker]],
+    reward: RewardFunction,
+) -> dict[str, object]:
+    """Writes evaluation.json and answers.jsonl of the start and the result; returns the final figures, and says them.
+
+    Who wins is said with whose judgement.
+    """
+    candidates = {name: comparison.candidate(model, worker, reward) for name, (model, worker) in models.items()}
+    found = comparison.evaluate(candidates, models[OLD][1].sampling.temperature)
+    write_evaluations(folder.path, found)
+    write_objects(folder / "answers.jsonl", comparison.answers(candidates))
+    return _metrics(found, comparison)
+
+
+def _metrics(found: Mapping[str, Evaluation], comparison: Comparison) -> dict[str, object]:
+    name = comparison.name
+    wins, kl = found["comparison"].estimates["win_rate"], found["comparison"].metrics["kl_nats"]
+    rise = found[name].metrics["heldout_nats"] - found[OLD].metrics["heldout_nats"]
+    say(f"{name}: wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against "
+        f"sft, by {comparison.judge}; KL {kl:.1f} nats; held-out text {rise:+.2f} nats a token")  # fmt: skip
+    return {"win_rate": wins.value, "win_rate_low": wins.low, "kl_nats": kl, "heldout_nats_rise": rise}
+
+
+def heldout_data(config: PolicyOptions, policy: Model, verb: str) -> HeldoutData:
+    """Text and questions that show what is unlearned. Raises `InputError` for too little text."""
+    within_context(config.sequence_length, policy.context)
+    questions = open_questions(config.questions, policy, Intake(verb))
+    text = require_window(open_tokens(config.tokens, "heldout", policy.tokenizer), config.sequence_length)
+    return HeldoutData(text, config.sequence_length, questions)
+
+
+def auxiliary_task(config: PolicyOptions, model: Model, verb: str) -> TextMixture:
+    """What the policy goes on learning beside all else: pretraining text (PPO-ptx), and conversations."""
+    text = open_tokens(config.tokens, "train", model.tokenizer)
+    sources: list[TokenSource] = [Windows(text, config.sequence_length, config.ptx_batch_size, config.seed + 2)]
+    if config.conversations:
+        intake = Intake(verb)
+        found = [c for path in config.conversations for c in read_conversations(path, intake)]
+        taught = [c for c in found if c.split != "heldout"]
+        examples = demonstrations(taught, model.tokenizer, model.context, intake)
+        intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
+        held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
+        intake.report(f"{len(examples):,} conversations mixed in{held}")
+        sources.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad_id))
+    return TextMixture(model.network, sources, config.ptx_weight)
+
+
+def check_memory_of_text(config: PolicyOptions, network: nn.Module) -> None:
+    """Of the windows and conversations beside what is learned."""
+    check_memory(network, config.ptx_batch_size, config.sequence_length, config.micro_batches)
+    check_memory(network, config.sft_batch_size, config.sequence_length, config.micro_batches)
+
+
+def reward_model_of(config: RolloutOptions, policy: Model, device: torch.device) -> tuple[RewardModel | None, Judge]:
+    """The model, if one is given, and who judges. Raises `ArtifactError` unless it reads the policy's ids as meant."""
+    if config.reward is None:
+        return None, Judge.of({}, config.rule)
+    path, record = config.reward, finished_stage(config.reward, "reward")
+    model = read_model(path / "model")
+    if not isinstance(model, RewardModel):
+        raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
+    mine, theirs = policy.tokenizer, Tokenizer.load(path / "model")
+    if mine.sha256 != theirs.sha256 or mine.special_tokens.chat_template != theirs.special_tokens.chat_template:
+        what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
+        raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
+                            "Train it with reward --base on the model that is the policy.")  # fmt: skip
+    return model.requires_grad_(False).to(device), Judge.of(record["metrics"], config.rule)
+
+
+def _prompts(
+    config: RolloutOptions, policy: Model, reward_model: RewardModel | None, verb: str
+) -> tuple[list[Prompt], list[Prompt]]:
+    """The prompts to train on and to measure on, none on both sides.
+
+    Raises `InputError` when there are not two that leave room for an answer.
+    """
+    intake = Intake(verb)
+    longest = min(policy.context, reward_model.config.context if reward_model else policy.context) - config.max_tokens
+    found = read_prompts(config.prompts, policy.tokenizer, longest, intake)
+    sides = assign_splits([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
+    intake.drop("that are held out too", count=sides.left_out)
+    for side in (sides.train, sides.heldout):
+        intake.require(side, f"at least two prompts in {config.prompts}, one to train on and one to measure on, of at "
+                       f"most {longest:,} tokens", "Add prompts, or lower max_tokens.")  # fmt: skip
+    heldout = _subset(sides.heldout, config.heldout_prompts, seed=0)
+    intake.report(f"{len(sides.train):,} prompts to train on, {len(heldout):,} held out to measure on")
+    return sides.train, heldout
+
+
+def _subset(prompts: Sequence[Prompt], most: int, seed: int) -> list[Prompt]:
+    """As many at most, from all over the file."""
+    return [prompts[i] for i in epoch_order(len(prompts), min(most, len(prompts)), 0, key(seed, "some"))]
