@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gptwright.alignment.packing import packed
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
@@ -32,6 +33,12 @@ class Conversation:
     messages: list[Message]
     split: Split | None = None
     where: str = field(default="", compare=False)
+
+    @property
+    def asked(self) -> list[Message]:
+        """What the last answer answers."""
+        answers = [at for at, message in enumerate(self.messages) if message["role"] == "assistant"]
+        return self.messages[: answers[-1]] if answers else self.messages
 
 
 def read_conversations(path: Path, intake: Intake) -> list[Conversation]:
@@ -135,26 +142,35 @@ def demonstrations(
 
 
 class Demonstrations:
-    """Batches of demonstrations as a pure function of the step; rows of like length come together."""
+    """Batches of demonstrations as a pure function of the step; those of like length come together.
 
-    def __init__(self, examples: Sequence[Demonstration], rows: int, seed: int, pad: int) -> None:
-        self.examples, self.rows, self.seed, self.pad = examples, rows, seed, pad
+    With `pack`, as many rows at least, several share a row: the same are learned in a step, with the same loss.
+    """
+
+    def __init__(self, examples: Sequence[Demonstration], rows: int, seed: int, pad: int, pack: int = 0) -> None:
+        self.examples, self.rows, self.seed, self.pad, self.pack = examples, rows, seed, pad, pack
 
     def batch(self, step: int) -> TokenBatch:
         """Inputs and targets; what pads is IGNORED."""
+        chosen = [self.examples[i] for i in self._numbers(step)]
+        if self.pack:
+            return packed([e.ids for e in chosen], [e.targets for e in chosen], self.pad, self.pack)
+        return self._collated(chosen)
+
+    def _numbers(self, step: int) -> list[int]:
+        """Of the step's demonstrations."""
         block, place = divmod(step, GROUP)
         order = epoch_order(len(self.examples), self.rows * GROUP, block, self.seed)
         order.sort(key=lambda i: (len(self.examples[i].ids), i))
         place = epoch_order(GROUP, GROUP, block, self.seed)[place]
-        return self._collated(order[place * self.rows : (place + 1) * self.rows])
+        return order[place * self.rows : (place + 1) * self.rows]
 
     def in_order(self) -> Iterator[TokenBatch]:
         """All of them once, the shortest first."""
         order = sorted(range(len(self.examples)), key=lambda i: len(self.examples[i].ids))
         for start in range(0, len(order), self.rows):
-            yield self._collated(order[start : start + self.rows])
+            yield self._collated([self.examples[i] for i in order[start : start + self.rows]])
 
-    def _collated(self, numbers: Sequence[int]) -> TokenBatch:
-        chosen = [self.examples[i] for i in numbers]
+    def _collated(self, chosen: Sequence[Demonstration]) -> TokenBatch:
         ids = padded([e.ids for e in chosen], self.pad, WIDTHS)
         return TokenBatch(ids, padded([e.targets for e in chosen], IGNORED, WIDTHS).to(torch.long))

@@ -60,10 +60,10 @@ def text_loss(model: Decoder, tokens: TokenFile, *, length: int, windows: int, o
 def answer_loss(model: Decoder, batches: Iterable[TokenBatch]) -> float:
     """Mean nats of the targets of all batches together; those that are IGNORED do not count."""
     total, seen = 0.0, 0
-    for ids, targets in batches:
-        chosen = targets != IGNORED
-        states = model.hidden(ids.to(device_of(model)))[chosen.to(device_of(model))]
-        wanted = targets[chosen].to(device_of(model))
+    for batch in batches:
+        chosen = batch.targets != IGNORED
+        states = model.hidden(batch.ids.to(device_of(model)))[chosen.to(device_of(model))]
+        wanted = batch.targets[chosen].to(device_of(model))
         total += float(token_nats(states, model.output, wanted, model.vocabulary).sum())
         seen += len(wanted)
     return total / seen

@@ -20,7 +20,7 @@ class PostNorm(nn.Module):
         super().__init__()
         self.attention, self.mlp = attention, mlp
         self.norm1, self.norm2 = norm1, norm2
-        self.drop = nn.Dropout(dropout)
+        self.drop: nn.Module = nn.Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "B T C"], mask: Mask, cache: LayerCacheView | None = None
@@ -30,19 +30,30 @@ class PostNorm(nn.Module):
 
 
 class PreNorm(nn.Module):
-    """A norm before each branch, and nothing on the way around it (Radford et al. 2019, §2.3)."""
+    """A norm before each branch, and nothing on the way around it (Radford et al. 2019, §2.3).
+
+    What a branch adds passes through `drop`: see `set_dropout`.
+    """
 
     def __init__(self, norm1: nn.Module, attention: nn.Module, norm2: nn.Module, mlp: nn.Module) -> None:
         super().__init__()
         self.norm1, self.norm2 = norm1, norm2
         self.attention, self.mlp = attention, mlp
+        self.drop: nn.Module = nn.Identity()
 
     def forward(
         self, x: Float[Tensor, "B T C"], mask: Mask, *others: Angles | LayerCacheView | None
     ) -> Float[Tensor, "B T C"]:
         """`others` are what the attention asks besides: rotary angles, what it has read before."""
-        x = x + self.attention(self.norm1(x), mask, *others)
-        return x + self.mlp(self.norm2(x))
+        x = x + self.drop(self.attention(self.norm1(x), mask, *others))
+        return x + self.drop(self.mlp(self.norm2(x)))
+
+
+def set_dropout(network: nn.Module, share: float) -> None:
+    """While training, silences this share of what every branch of every block adds (residual dropout)."""
+    for part in network.modules():
+        if isinstance(part, PreNorm | PostNorm):
+            part.drop = nn.Dropout(share) if share else nn.Identity()
 
 
 def run_blocks(

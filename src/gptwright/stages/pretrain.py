@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from gptwright.configs.pretrain import Pretrain
-from gptwright.foundations.device import FORMATS, describe_device, format_name, matrix_dtype, use_threads
+from gptwright.foundations.device import describe_device, matrix_dtype, use_threads
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.kernels.library import reason
@@ -20,6 +20,7 @@ from gptwright.pretraining.task import PretrainingTask, TaskInputs
 from gptwright.pretraining.translation import Translation
 from gptwright.stages.budgets import within_budget
 from gptwright.stages.samples import write_samples
+from gptwright.stages.together import dtype_of
 from gptwright.stages.tokenize import open_tokenizer, open_tokens
 from gptwright.training.checkpoint import take_average
 from gptwright.training.compile import compile_parts, force_eager
@@ -53,7 +54,7 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, object]:
     task = task_of(inputs)
     shard = together.batch_shard(config.micro_batches)
     shard.check_rows(task.fewest_rows)
-    dtype = dtype_of(config, folder, together)
+    dtype = dtype_of(config.dtype, folder, together)
     parameters, tokens = count(inputs.network), task.tokens(config.steps)
     how = f", {reason()}" if together.device.type == "cpu" and dtype == "bfloat16" else ""
     say(f"pretrain: {parameters:,} parameters, {tokens:,} tokens, matrices in {dtype}{how}")
@@ -103,12 +104,6 @@ def inputs_of(config: Pretrain, together: World) -> TaskInputs:
 def task_of(inputs: TaskInputs) -> PretrainingTask[Any]:
     """What a model of this kind learns."""
     return TASKS[family_of(inputs.network.config).kind](inputs)
-
-
-def dtype_of(config: Pretrain, folder: StageFolder, together: World) -> str:
-    """The format of the matrices: what the first process chose when the stage began."""
-    chosen = folder.freeze_choice("dtype", lambda: format_name(config.dtype, together.device.type))
-    return FORMATS[together.broadcast(FORMATS.index(chosen))]
 
 
 def optimizer_of(config: Pretrain, network: nn.Module, dtype: str, together: World) -> Optimizer:

@@ -1,13 +1,20 @@
 """Supervised fine-tuning: conversations of which only the assistant's tokens are learned, beside pretraining text."""
 
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
 from gptwright.alignment.demonstrations import Demonstrations
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.foundations.device import device_of
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
+from gptwright.training.batch_shard import BatchShard
+from gptwright.training.batches import key
 from gptwright.training.evaluation import Evaluation
-from gptwright.training.next_token import TextMixture, TokenSource
+from gptwright.training.next_token import MixedBatch, TextMixture, TokenSource
 
 CHAT_DEFAULTS = GenerationConfig.of(Sampling(temperature=0.3, max_tokens=96))
 
@@ -18,6 +25,13 @@ class SFTTask(TextMixture):
     def __init__(self, model: Model, conversations: Demonstrations, text: TokenSource, heldout: HeldoutData) -> None:
         super().__init__(model.network, [conversations, text])
         self.tokenizer, self.conversations, self.heldout = model.tokenizer, conversations, heldout
+
+    def loss(self, batch: MixedBatch, shard: BatchShard) -> Iterator[Tensor]:
+        """As a function of the step also where dropout draws, each process its own."""
+        self.network.train()
+        torch.manual_seed(key("dropout", self.conversations.seed, batch.step, shard.rank) >> 1)
+        yield from super().loss(batch, shard)
+        self.network.eval()
 
     @property
     def typical_length(self) -> int:

@@ -36,6 +36,12 @@ class BatchShard:
         cuts = [first + (end - first) * number // micro_batches for number in range(micro_batches + 1)]
         return (slice(*cut) for cut in pairwise(cuts))
 
+    def of_part(self, rows: int) -> "BatchShard | None":
+        """For a part of a batch that has so many rows, of which a process may get none: then None."""
+        if rows >= self.ranks:
+            return self
+        return replace(self, ranks=rows) if self.rank < rows else None
+
     def with_more_micro_batches(self, rows: int) -> "BatchShard | None":
         """The same rows in twice as many micro-batches; None when each of a batch of `rows` has one row already."""
         most = rows // self.ranks

@@ -59,6 +59,8 @@ class TokenBatch(NamedTuple):
 
     ids: Int[Tensor, "B T"]
     targets: Int[Tensor, "B T"]
+    documents: Int[Tensor, "B T"] | None = None
+    """whose every token is, where several texts share a row that do not see each other"""
 
     @property
     def rows(self) -> int:

@@ -26,6 +26,8 @@ def next_token_losses(
     for rows in shard.slices(batch.rows):
         ids = to_device(batch.ids[rows], device)
         documents = None if separator is None else Documents.begun_by(separator, ids)
+        if batch.documents is not None:
+            documents = Documents(to_device(batch.documents[rows], device))
         hidden = network.hidden(ids, documents=documents)
         yield next_token_loss(hidden, network.output, batch.targets[rows], 0.0, count, network.vocabulary)
 
@@ -41,6 +43,7 @@ class MixedBatch(NamedTuple):
     """One batch of each source."""
 
     parts: list[TokenBatch]
+    step: int
 
     @property
     def rows(self) -> int:
@@ -54,12 +57,13 @@ class TextMixture:
         self.network, self.sources, self.weight = network, sources, weight
 
     def batch(self, step: int) -> MixedBatch:
-        return MixedBatch([source.batch(step) for source in self.sources])
+        return MixedBatch([source.batch(step) for source in self.sources], step)
 
     def loss(self, batch: MixedBatch, shard: BatchShard) -> Iterator[Tensor]:
         for part in batch.parts:
-            for loss in next_token_losses(self.network, part, shard):
-                yield self.weight * loss
+            if mine := shard.of_part(part.rows):
+                for loss in next_token_losses(self.network, part, mine):
+                    yield self.weight * loss
 
     def evaluate(self, step: int) -> Evaluation:
         """Nothing: whoever mixes the text in measures the model."""

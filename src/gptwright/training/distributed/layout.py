@@ -121,6 +121,32 @@ class Layout:
         return whole
 
 
+class Replicas(Layout):
+    """Every process holds the whole model, and adds up the gradients that all have of their own rows."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, {}, {})
+
+    def part(self, name: str, whole: Tensor) -> Tensor:
+        return whole
+
+    def whole(self, name: str, tensor: Tensor) -> Tensor:
+        return tensor
+
+    def complete(self, gradients: Mapping[str, Tensor]) -> None:
+        """In place, and all at once: a message costs more than its numbers."""
+        if self.world.axes is None or not gradients:
+            return
+        total = self.world.total(torch.cat([gradient.flatten() for gradient in gradients.values()]))
+        for gradient, sum_ in zip(
+            gradients.values(), total.split([g.numel() for g in gradients.values()]), strict=True
+        ):
+            gradient.copy_(sum_.view_as(gradient))
+
+    def norm(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        return nn.utils.get_total_norm(tensors.values(), foreach=True)
+
+
 def dealt(runs: Iterable[range], start: int, stop: int) -> Iterable[range]:
     """Places `start` to `stop` of runs laid end to end, as runs."""
     place = 0

@@ -110,6 +110,11 @@ def in_turn(work: Callable[[], T]) -> T:
     return work() if done is None else done
 
 
+def replicas(device: str) -> World:
+    """This process among others each of which holds the whole model."""
+    return world(Mesh(replicate=this_process().count, shard=1), device)
+
+
 def world(mesh: Mesh, device: str) -> World:
     """This process on a mesh of all that have `joined`. Raises `ConfigError` when it does not fit their number."""
     process = this_process()
