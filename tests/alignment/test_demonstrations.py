@@ -59,6 +59,43 @@ def test_long_conversations_are_cut_behind_the_last_whole_answer(tokenizer: Toke
         assert found.cut == (len(fits) < 2)
 
 
+def test_answers_in_a_row_are_all_learned_and_silence_is_not(tokenizer: Tokenizer) -> None:
+    end = tokenizer.special_id(END_OF_TURN)
+    user: Message = {"role": "user", "content": "the cat"}
+    sat, ran, blank = (Message(role="assistant", content=text) for text in ("sat on", "ran", " \n"))
+    cat, on, ran_ids = (tokenizer.encode(text) for text in ("sat on", " \n", "ran"))
+
+    def learned(*messages: Message) -> list[int]:
+        return [target for target in Demonstration.of(messages, tokenizer, 64).targets if target != IGNORED]
+
+    assert learned(user, sat, ran) == [*cat, end, *ran_ids, end]
+    assert learned(user, blank, user, ran) == [*ran_ids, end]
+    assert learned(user, sat, user, blank) == [*cat, end]
+    assert Demonstration.of([user, sat, user, blank], tokenizer, 64) == Demonstration.of([user, sat], tokenizer, 64)
+    assert on and not learned(user, blank)
+
+
+def test_a_tools_turn_is_read_where_the_template_writes_it(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    template = (
+        "{% for m in messages %}{{ '<|user|>' if m.role in ('user', 'tool') else '<|assistant|>' }}{{ m.content }}"
+        "{{ '<|end|>' }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    foreign = Tokenizer(tokenizer.backend, replace(tokenizer.special_tokens, chat_template=template))
+    talk = [{"role": "user", "content": "the"}, {"role": "tool", "content": "mat"}, TALK[-1]]
+    path = tmp_path / "talks.jsonl"
+    path.write_text(json.dumps({"messages": talk}))
+    intake = Intake("sft")
+    found = read_conversations(path, intake)
+    assert found[0].asked == talk[:2]
+    (shown,) = demonstrations(found, foreign, 64, intake)
+    assert [target for target in shown.targets if target != IGNORED] == [
+        *tokenizer.encode("ran"),
+        tokenizer.special_id(END_OF_TURN),
+    ]
+    assert not demonstrations(found, tokenizer, 64, intake)
+    assert "1 that the model's chat template cannot write ('tool'), the first on line 1" in str(intake.dropped)
+
+
 def test_what_teaches_nothing_is_dropped_with_its_reason(
     tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -219,3 +219,96 @@ def test_a_folder_without_a_model_is_no_base(
     message = refused("sft", "--base", tokenized, "--tokens", tokenized, "--conversations", sft_config.conversations[0],
                       "--out", tmp_path / "out")  # fmt: skip
     assert "a folder without one" in message
+
+
+@pytest.fixture(scope="session")
+def epochs_config(sft_config: SFT, material: Path) -> SFT:
+    """Nine steps an epoch."""
+    talk = [json.loads(line) for line in (material / "talk.jsonl").read_text().splitlines()]
+    more = [
+        {"messages": [{"role": "user", "content": f"Say {n}."}, {"role": "assistant", "content": f"The {n}."}]}
+        for n in range(12)
+    ]
+    for number, line in enumerate(more):
+        line["split"] = "train" if number % 3 else "heldout"  # type: ignore[assignment]
+    path = lines(material / "epochs.jsonl", *talk[:10], *more)
+    return replace(sft_config, conversations=(path,), text=None, questions=None, epochs=3, save_every=4, pack=True,
+                   dropout=0.3, learning_rate=0.02, schedule="cosine")  # fmt: skip
+
+
+def test_epochs_are_measured_and_the_best_is_exported(
+    epochs_config: SFT, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = execute_stage("sft", epochs_config, tmp_path / "out")
+    told = capsys.readouterr().err
+    assert "18 conversations to train on, 3.0 times each, 4 held out" in told
+    assert "the epoch is chosen by the loss of held-out answers" in told
+    logged = {line["epoch"]: line for line in read_metrics(folder / "metrics.jsonl") if "epoch" in line}
+    assert {epoch: line["step"] for epoch, line in logged.items()} == {1: 9, 2: 18, 3: 27}
+    curve = {f"epoch {epoch:g}": line["heldout_answer_nats"] for epoch, line in logged.items()}
+    found = read_evaluations(folder.path)
+    assert found["epochs"].metrics == pytest.approx(curve, rel=1e-6)
+    best = min(curve, key=lambda name: curve[name])
+    assert f"sft: {best} of 3 is taken" in told and folder.record["metrics"]["epoch"] == int(best[-1])
+    assert found["sft"].metrics["heldout_answer_nats"] == pytest.approx(curve[best], rel=0.02)
+
+
+def test_a_reward_model_chooses_the_epoch(
+    epochs_config: SFT, rewarded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(epochs_config, reward=rewarded, epochs=2, lora=2)
+    folder = execute_stage("sft", config, tmp_path / "out")
+    assert "by what the reward model says of answers to 4 held-out prompts" in capsys.readouterr().err
+    logged = [line["heldout_reward"] for line in read_metrics(folder / "metrics.jsonl") if "epoch" in line]
+    assert list(read_evaluations(folder.path)["epochs"].metrics.values()) == pytest.approx(logged, rel=1e-6)
+    assert folder.record["metrics"]["epoch"] == 1 + logged.index(max(logged))
+    assert (folder / "adapter").is_dir()
+
+
+def test_where_nothing_is_held_out_a_tenth_is_for_the_choice(
+    epochs_config: SFT, material: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = replace(epochs_config, conversations=(material / "talk.jsonl",), epochs=1)
+    execute_stage("sft", config, tmp_path / "out")
+    assert "12 conversations to train on, 1.0 times each, 6 held out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at", [25, 40, 60])
+def test_a_run_of_epochs_that_was_killed_leaves_the_same_weights(
+    epochs_config: SFT, in_a_process: Callable[..., Any], tmp_path: Path, at: int
+) -> None:
+    config = replace(epochs_config, epochs=2, save_every=2)
+    assert in_a_process("sft", config, tmp_path / "killed", at).code == 137
+    assert in_a_process("sft", config, tmp_path / "killed").code == 0
+    execute_stage("sft", config, tmp_path / "whole")
+    for name in ("model/model.safetensors", "metrics.jsonl", "evaluation.json"):
+        one, other = ((tmp_path / out / name).read_bytes() for out in ("killed", "whole"))
+        if name == "metrics.jsonl":
+            one, other = (read_metrics(tmp_path / out / name) for out in ("killed", "whole"))
+        assert one == other, name
+
+
+def test_packed_conversations_teach_the_same(epochs_config: SFT, tmp_path: Path) -> None:
+    config = replace(epochs_config, epochs=0, dropout=0.0, dtype="float32", steps=6)
+    logged = [
+        [line["loss_nats"] for line in read_metrics(execute_stage("sft", c, tmp_path / name) / "metrics.jsonl")]
+        for name, c in (("packed", config), ("padded", replace(config, pack=False)))
+    ]
+    assert logged[0] == pytest.approx(logged[1], rel=1e-5)
+
+
+def test_the_papers_preset(
+    epochs_config: SFT, refused: Refused, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = replace(epochs_config, epochs=0, dropout=0.0, batch_size=20, learning_rate=3e-3, schedule="linear")
+    found = replace(plain, preset="instructgpt").resolved
+    assert (found.epochs, found.batch_size, found.dropout, found.schedule, found.warmup, found.learning_rate) == (
+        16, 32, 0.2, "cosine", 0, 9.65e-6)  # fmt: skip
+    assert replace(plain, preset="instructgpt", learning_rate=5e-4).resolved.learning_rate == 5e-4
+    words = ("sft", "--base", plain.base, "--tokens", plain.tokens, "--conversations", *plain.conversations)
+    rest = ("--sequence-length", 32, "--out", tmp_path / "out")
+    assert "either preset or dropout; got both" in refused(*words, "--preset", "instructgpt", "--dropout", 0.1, *rest)
+    assert "instructgpt" in refused(*words, "--preset", "instructgtp", *rest)
+    assert "epochs beside reward" in refused(*words, "--reward", plain.base, *rest)
+    execute_stage("sft", replace(plain, preset="instructgpt", batch_size=32, pack=True), tmp_path / "preset")
+    assert "for 1,000,000,000 parameters and more" in capsys.readouterr().err

@@ -4,12 +4,13 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gptwright.alignment.packing import packed
+from gptwright.alignment.packing import Packing
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
@@ -104,9 +105,10 @@ class Demonstration:
     def of(cls, messages: Sequence[Message], tokenizer: Tokenizer, context: int) -> "Demonstration":
         """Up to the end of the last answer that is whole within the context: a part of one would teach never to end.
 
-        Without such an answer there is nothing in it. Raises as `render` does.
+        Nor is it learned to say nothing. Without such an answer there is nothing in it. Raises as `render` does.
         """
-        ids, learned = render(messages, tokenizer)
+        ids, shown = render(messages, tokenizer)
+        learned = list(_with_words(ids, shown, tokenizer))
         following = [*learned[1:], False]
         ends = [at for at, is_learned in enumerate(learned) if is_learned and not following[at]]
         whole = [end for end in ends if end <= context]
@@ -115,6 +117,14 @@ class Demonstration:
             i if is_learned else IGNORED for i, is_learned in zip(ids[1 : end + 1], learned[1 : end + 1], strict=True)
         ]
         return cls(ids[:end], targets, cut=len(whole) < len(ends))
+
+
+def _with_words(ids: Sequence[int], learned: Sequence[bool], tokenizer: Tokenizer) -> Iterator[bool]:
+    """`learned` without the turns of which nothing is left but their end."""
+    for is_learned, turn in groupby(zip(ids, learned, strict=True), lambda pair: pair[1]):
+        said = [i for i, _ in turn]
+        words = is_learned and tokenizer.decode([i for i in said if i not in tokenizer.stop_ids]).strip()
+        yield from [bool(words)] * len(said)
 
 
 def demonstrations(
@@ -144,21 +154,23 @@ def demonstrations(
 class Demonstrations:
     """Batches of demonstrations as a pure function of the step; those of like length come together.
 
-    With `pack`, as many rows at least, several share a row: the same are learned in a step, with the same loss.
+    With `packing` several share a row: the same are learned in a step, with the same loss.
     """
 
-    def __init__(self, examples: Sequence[Demonstration], rows: int, seed: int, pad: int, pack: int = 0) -> None:
-        self.examples, self.rows, self.seed, self.pad, self.pack = examples, rows, seed, pad, pack
+    def __init__(
+        self, examples: Sequence[Demonstration], rows: int, seed: int, pad: int, packing: Packing | None = None
+    ) -> None:
+        self.examples, self.rows, self.seed, self.pad, self.packing = examples, rows, seed, pad, packing
 
     def batch(self, step: int) -> TokenBatch:
         """Inputs and targets; what pads is IGNORED."""
-        chosen = [self.examples[i] for i in self._numbers(step)]
-        if self.pack:
-            return packed([e.ids for e in chosen], [e.targets for e in chosen], self.pad, self.pack)
+        chosen = [self.examples[i] for i in self.numbers(step)]
+        if self.packing:
+            return self.packing.batch([e.ids for e in chosen], [e.targets for e in chosen], self.pad)
         return self._collated(chosen)
 
-    def _numbers(self, step: int) -> list[int]:
-        """Of the step's demonstrations."""
+    def numbers(self, step: int) -> list[int]:
+        """Which demonstrations the step learns, by their places in `examples`."""
         block, place = divmod(step, GROUP)
         order = epoch_order(len(self.examples), self.rows * GROUP, block, self.seed)
         order.sort(key=lambda i: (len(self.examples[i].ids), i))

@@ -12,9 +12,10 @@ from gptwright.alignment.demonstrations import (
     demonstrations,
     read_conversations,
 )
+from gptwright.alignment.packing import ROW, Packing
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import read_rankings
-from gptwright.configs.sft import SFT
+from gptwright.configs.sft import PRESETS, SFT
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.heldout_data import HeldoutData
@@ -26,7 +27,7 @@ from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.inference.engine import Engine
 from gptwright.layers.blocks import set_dropout
 from gptwright.layers.lora import choose_learners
-from gptwright.models.catalogue import build
+from gptwright.models.catalogue import build, count
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
@@ -50,15 +51,17 @@ from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import session
 from gptwright.training.train_step import train_steps
 
+SMALL = 10**9  # parameters below which a preset's rate is too low
 PROMPTS = 256  # held-out prompts by whose answers the epoch is chosen, at most
 
 
 def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
-    config = config.resolved
+    preset, config = config.preset, config.resolved
     use_threads(config.threads)
     together = replicas(config.device)
     base = load_decoder(config.base)
+    _note_rate(config, preset, base)
     found = _read(config, base)
     task = _task(config, base, found, together)
     network, shard = base.network.to(together.device), together.batch_shard(config.micro_batches)
@@ -88,6 +91,14 @@ def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     return _evaluate(config, folder, task, epochs)
 
 
+def _note_rate(config: SFT, preset: str, base: Model) -> None:
+    """A paper's rate is that of its sizes: at it a small model learns next to nothing."""
+    parameters = count(base.network)
+    if preset and config.learning_rate == PRESETS[preset]["learning_rate"] and parameters < SMALL:
+        say(f"sft: the rate of {preset}, {config.learning_rate:g}, is for {SMALL:,} parameters and more; a model of "
+            f"{parameters:,} learns little at it: give --learning-rate beside the preset, such as 0.0005")  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Shown:
     """Conversations as ids, and of the held-out ones what is to be answered."""
@@ -104,8 +115,8 @@ def _task(config: SFT, base: Model, found: Shown, together: World) -> SFTTask:
     text, heldout = (open_tokens(config.tokens, split, base.tokenizer) for split in ("train", "heldout"))
     require_window(heldout, config.sequence_length)
     windows = Windows(text, config.sequence_length, config.ptx_batch_size, config.seed + 1)
-    pack = together.batch_shard(config.micro_batches).ranks if config.pack else 0
-    conversations = Demonstrations(found.train, config.batch_size, config.seed, base.tokenizer.pad_id, pack)
+    packing = Packing(min(ROW, base.context), together.process.count) if config.pack else None
+    conversations = Demonstrations(found.train, config.batch_size, config.seed, base.tokenizer.pad_id, packing)
     data = HeldoutData(heldout, config.sequence_length, questions, _heldout(config, base, found))
     return SFTTask(base, conversations, windows, data)
 

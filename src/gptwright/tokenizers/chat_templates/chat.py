@@ -13,6 +13,8 @@ from gptwright.tokenizers.chat_templates.template_tokenization import Rendering
 from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, END_OF_TURN, ROLES
 from gptwright.tokenizers.tokenizer import Tokenizer
 
+TOOL = "tool"  # a role that some models' templates write
+
 
 def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
     """Ids of a conversation, and which of them the assistant says (its words and its end of turn): what SFT learns.
@@ -89,7 +91,7 @@ def same_history(one: Sequence[Message], other: Sequence[Message]) -> list[Messa
 def _message(item: Any, where: str) -> Message:
     fields = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
     role, content = fields.get("role"), fields.get("content")
-    if not isinstance(role, str) or role not in ROLES:
+    if not isinstance(role, str) or role not in (*ROLES, TOOL):
         raise InputError(f"a role in {where}", repr(role), nearest(str(role), ROLES))
     if not isinstance(content, str):
         raise InputError(f"text as content of {where}", repr(content)[:60], "Write the text as a JSON string.")
