@@ -19,24 +19,22 @@ from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.comparison import OLD, Comparison
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.perplexity import require_window
-from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
-from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
+from gptwright.stages.reward_model import open_reward_model
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import write_objects
 from gptwright.text.rule_labeller import RULES
-from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.evaluation import Evaluation, write_evaluations
 from gptwright.training.memory_check import check_memory
@@ -193,19 +191,11 @@ def check_memory_of_text(config: PolicyOptions, network: nn.Module) -> None:
 
 
 def reward_model_of(config: RolloutOptions, policy: Model, device: torch.device) -> tuple[RewardModel | None, Judge]:
-    """The model, if one is given, and who judges. Raises `ArtifactError` unless it reads the policy's ids as meant."""
+    """The model, if one is given, and who judges. Raises as `open_reward_model` does."""
     if config.reward is None:
         return None, Judge.of({}, config.rule)
-    path, record = config.reward, finished_stage(config.reward, "reward")
-    model = read_model(path / "model")
-    if not isinstance(model, RewardModel):
-        raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
-    mine, theirs = policy.tokenizer, Tokenizer.load(path / "model")
-    if mine.sha256 != theirs.sha256 or mine.special_tokens.chat_template != theirs.special_tokens.chat_template:
-        what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
-        raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
-                            "Train it with reward --base on the model that is the policy.")  # fmt: skip
-    return model.requires_grad_(False).to(device), Judge.of(record["metrics"], config.rule)
+    metrics = finished_stage(config.reward, "reward")["metrics"]
+    return open_reward_model(config.reward, policy).to(device), Judge.of(metrics, config.rule)
 
 
 def _prompts(
