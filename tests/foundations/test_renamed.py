@@ -125,3 +125,12 @@ def test_an_evaluation_of_before_is_read_as_one_of_now() -> None:
 @pytest.mark.parametrize("found", [None, 3, ["not", "a", "table"], {}])
 def test_what_is_no_evaluation_counts_as_absent(found: object) -> None:
     assert rename_evaluations(found) == {}
+
+
+def test_a_name_that_was_a_count_and_is_a_file_now() -> None:
+    assert rename_options("rank", {"prompts": 24}) == {"train_prompts": 24}
+    assert rename_options("rank", {"prompts": "asked.jsonl"}) == {"prompts": "asked.jsonl"}
+    assert rename_options("ppo", {"prompts": "24"}) == {"prompts": "24"}
+    refuse_old_options("rank", ["--prompts", "asked.jsonl"])
+    with pytest.raises(UsageError, match="needed the option --train-prompts; got --prompts"):
+        refuse_old_options("rank", ["--prompts", "24"])

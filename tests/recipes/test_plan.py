@@ -37,7 +37,7 @@ def sizes(recipe: Recipe) -> dict[str, int]:
     """What the dial decides: how much of each kind of work."""
     tables = {step.name: step.table for step in recipe.steps}
     steps = {name: tables[name]["steps"] for name in ("pretrain", "sft", "reward", "reward-control")}
-    return steps | {"rank": tables["rank"]["prompts"], "ppo": tables["ppo"]["updates"]}
+    return steps | {"rank": tables["rank"]["train_prompts"], "ppo": tables["ppo"]["updates"]}
 
 
 def test_shares_are_a_whole() -> None:

@@ -304,7 +304,7 @@ def tuned(sft_config: SFT, run: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def rank_config(tuned: Path, prepared: Path) -> Rank:
-    return Rank(model=tuned, text=prepared, prompts=8, heldout_prompts=4, answers=3, max_tokens=8, threads=1)
+    return Rank(model=tuned, text=prepared, train_prompts=8, heldout_prompts=4, answers=3, max_tokens=8, threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ TINY = {
                 "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
     "finetune": "--steps 2 --batch-size 2 --threads 1",
     "sft": "--steps 2 --batch-size 2 --sequence-length 16 --continuations 4 --threads 1",
-    "rank": "--prompts 4 --heldout-prompts 2 --max-tokens 4 --threads 1",
+    "rank": "--train-prompts 4 --heldout-prompts 2 --max-tokens 4 --threads 1",
     "reward": "--steps 2 --batch-size 2 --threads 1",
     "ppo": "--updates 1 --episodes 4 --minibatches 1 --max-tokens 4 --sft-batch-size 2 --sequence-length 16 "
            "--heldout-prompts 4 --threads 1",

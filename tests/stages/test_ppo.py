@@ -53,7 +53,9 @@ def test_rankings_of_a_rule_are_judged_by_it(
     comparison = read_evaluations(folder)["comparison"]
     said = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
     assert "by the rule 'plain-words', which made the rankings" in capsys.readouterr().err
-    new, old = ([plain_words(line["answers"][line["models"].index(name)]) for line in said] for name in ("ppo", "sft"))
+    new, old = (
+        [plain_words(line, line["answers"][line["models"].index(name)]) for line in said] for name in ("ppo", "sft")
+    )
     wins = sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in zip(new, old, strict=True)) / len(said)
     assert comparison.notes == {"rule": "plain-words"} and comparison.estimates["win_rate"].value == wins
 

@@ -12,13 +12,18 @@ from gptwright.alignment.rankings import read_rankings
 from gptwright.configs.rank import Rank
 from gptwright.foundations.runs import finished_stage
 from gptwright.recipes.stage import execute_stage
-from gptwright.text.rule_labeller import plain_words
+from gptwright.text.rule_labeller import RULES, plain_words
 
 Refused = Callable[..., str]
 
 
 def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def written(path: Path, lines: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +40,7 @@ def test_every_prompt_has_its_answers(lines: list[dict[str, Any]]) -> None:
 
 def test_ranks_follow_the_rule(lines: list[dict[str, Any]]) -> None:
     for line in lines:
-        scores = [round(plain_words(answer), 2) for answer in line["answers"]]
+        scores = [round(plain_words({}, answer), 2) for answer in line["answers"]]
         for a, rank_a in zip(scores, line["ranks"], strict=True):
             for b, rank_b in zip(scores, line["ranks"], strict=True):
                 assert (a > b) == (rank_a < rank_b) and (a == b) == (rank_a == rank_b)
@@ -78,11 +83,38 @@ def test_the_seed_decides_everything(rank_config: Rank, ranked: Path, tmp_path: 
     assert (other / "rankings.jsonl").read_bytes() != (ranked / "rankings.jsonl").read_bytes()
 
 
+def test_prompts_of_ones_own_keep_what_their_lines_say(
+    rank_config: Rank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, "asked-length", lambda line, answer: -abs(len(answer) - int(line["letters"])))
+    given = [{"prompt": f"The cat {n}", "letters": n, "ranks": [1], "split": "heldout" if n > 5 else "train"}
+             for n in range(8)]  # fmt: skip
+    path = written(tmp_path / "asked.jsonl", given)
+    config = replace(rank_config, text=None, prompts=path, rule="asked-length", train_prompts=4, heldout_prompts=9)
+    folder = execute_stage("rank", config, tmp_path / "out").path
+    prompts, lines = read(folder / "prompts.jsonl"), read(folder / "rankings.jsonl")
+    assert sorted((p["messages"][0]["content"], p["letters"], p["split"]) for p in prompts) == [
+        (line["prompt"], line["letters"], line["split"]) for line in given
+    ]
+    assert not any("ranks" in prompt or "prompt" in prompt for prompt in prompts)
+    assert [line["split"] for line in lines] == ["train"] * 4 + ["heldout"] * 2
+    for line in lines:
+        far = [abs(len(answer) - line["letters"]) for answer in line["answers"]]
+        assert line["ranks"] == [sorted(set(far)).index(letters) + 1 for letters in far]
+
+
+def test_prompts_come_from_one_place(refused: Refused, rank_config: Rank, tmp_path: Path) -> None:
+    path = written(tmp_path / "asked.jsonl", [{"prompt": "The cat"}])
+    words = ("rank", "--model", rank_config.model, "--out", tmp_path / "out")
+    assert "either text or prompts; got both" in refused(*words, "--text", rank_config.text, "--prompts", path)
+    assert "either text or prompts; got neither" in refused(*words)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("--answers", 1), "answers from 2 to"),
-        (("--prompts", 0), "prompts from 1 to"),
+        (("--train-prompts", 0), "train_prompts from 1 to"),
         (("--heldout-prompts", -1), "heldout_prompts from 0 to"),
         (("--max-tokens", 0), "max_tokens from 1 to"),
         (("--rule", "plain-wrods"), "Did you mean 'plain-words'?"),

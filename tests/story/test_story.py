@@ -67,7 +67,7 @@ threads = 1
 [rank]
 model = "sft"
 text = "prepare"
-prompts = 12
+train_prompts = 12
 heldout_prompts = 6
 max_tokens = 8
 threads = 1

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import pytest
 
 from gptwright.text.rule_labeller import FEWEST_LETTERS, RULES, plain_words, ranks
@@ -16,11 +18,18 @@ from gptwright.text.rule_labeller import FEWEST_LETTERS, RULES, plain_words, ran
     ],
 )
 def test_plain_words_by_hand(text: str, score: float) -> None:
-    assert plain_words(text) == pytest.approx(score)
+    assert plain_words({}, text) == pytest.approx(score)
     assert RULES["plain-words"] is plain_words
 
 
 def test_ranks_are_dense_and_near_scores_tie() -> None:
     scores = {"a": 0.5, "b": 0.501, "c": 2.0, "d": -1.0, "e": 0.49}
-    assert ranks(list("abcde"), scores.__getitem__) == [2, 2, 1, 4, 3]
-    assert ranks([], len) == []
+    assert ranks({}, list("abcde"), lambda _, answer: scores[answer]) == [2, 2, 1, 4, 3]
+    assert ranks({}, [], lambda _, answer: len(answer)) == []
+
+
+def test_a_rule_reads_the_prompts_line() -> None:
+    def length(line: Mapping[str, int], answer: str) -> float:
+        return -abs(len(answer.split()) - line["words"])
+
+    assert ranks({"words": 2}, ["a", "a b", "a b c"], length) == [2, 1, 2]

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from gptwright.foundations.intake import Intake
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, read_prompt
 from gptwright.tokenizers.tokenizer import Tokenizer
+
+# What a line says of other answers than the ones that are given to its prompt now.
+OF_OTHER_ANSWERS = {"prompt", "messages", "answers", "ranks", "labeller", "models", "chosen", "rejected"}
 
 
 class Prompt(list[int]):
@@ -15,6 +19,12 @@ class Prompt(list[int]):
     def __init__(self, line: Line, messages: list[Message], ids: Sequence[int]) -> None:
         super().__init__(ids)
         self.line, self.messages = line, messages
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Its messages, and what its line says beside them, such as its split and its id, but not of other answers."""
+        others = {name: value for name, value in self.line.items() if name not in OF_OTHER_ANSWERS}
+        return {"messages": self.messages} | others
 
 
 def read_prompts(path: Path, tokenizer: Tokenizer, longest: int, intake: Intake) -> list[Prompt]:

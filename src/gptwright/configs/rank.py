@@ -14,11 +14,13 @@ class Rank:
 
     model: Path
     """folder of sft"""
-    text: Path
+    text: Path | None = None
     """folder of prepare: "Continue: ..." prompts are cut from it"""
+    prompts: Path | None = None
+    """JSON Lines of prompts to answer instead; a rule may read what else their lines say"""
     rule: str = "plain-words"
     """what the labeller prefers; the models never see it"""
-    prompts: Annotated[int, Range(1, 10**5)] = 512
+    train_prompts: Annotated[int, Range(1, 10**5)] = 512
     """training prompts to answer and rank"""
     heldout_prompts: Annotated[int, Range(0, 10**5)] = 128
     """held-out prompts to answer and rank"""
@@ -34,5 +36,8 @@ class Rank:
     """choice of prompts, and sampling"""
 
     def __post_init__(self) -> None:
+        if (self.text is None) == (self.prompts is None):
+            raise ConfigError("either text or prompts", "both" if self.text else "neither",
+                              "Give the folder of prepare as --text, or a file as --prompts.")  # fmt: skip
         if self.rule not in RULES:
             raise ConfigError("the name of a rule", f"'{self.rule}'", nearest(self.rule, RULES))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gptwright.alignment.prompts import Prompt, prompts_within, text_of
 from gptwright.alignment.rankings import Ranking, ranked_ids
@@ -40,14 +41,14 @@ def answer(
     found: list[Line] = []
     for number, prompt in enumerate(prompts):
         names = [[*models][place] for place in permutation(2, key("blind", seed, number))]
-        line = {"messages": prompt.messages, "answers": [said[name][number] for name in names], "models": names}
+        line = prompt.fields | {"answers": [said[name][number] for name in names], "models": names}
         found.append(Line(line, prompt.line.where))
     return found
 
 
 def by_rule(rule: str) -> Ranker:
     """The labeller of this name in `RULES`."""
-    return lambda line: ranks(line["answers"], RULES[rule])
+    return lambda line: ranks(line, line["answers"], RULES[rule])
 
 
 def by_reward(scorer: SequenceScorer) -> Ranker:
@@ -64,7 +65,7 @@ def by_reward(scorer: SequenceScorer) -> Ranker:
     return judge
 
 
-def judged(lines: Sequence[Line], judge: Ranker, labeller: str) -> Iterator[tuple[Line, dict[str, object]]]:
+def judged(lines: Sequence[Line], judge: Ranker, labeller: str) -> Iterator[tuple[Line, dict[str, Any]]]:
     """Each line with its ranking, which `reward` can learn from and in which no model is named. Equal answers tie.
 
     Lines that the judge can say nothing of are left out, counted and said.
@@ -78,7 +79,8 @@ def judged(lines: Sequence[Line], judge: Ranker, labeller: str) -> Iterator[tupl
                 intake.drop("with an answer that is too long for the judge", line.where)
                 continue
             count += 1
-            yield line, {"messages": line["messages"], "answers": line["answers"], "ranks": found, "labeller": labeller}
+            fields = {name: value for name, value in line.items() if name != "models"}
+            yield line, fields | {"ranks": found, "labeller": labeller}
     if intake.dropped.counts:
         intake.report(f"{count:,} prompts judged")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,19 +71,19 @@ class Comparison:
         models = {name: self._evaluation(candidate, scores[name]) for name, candidate in candidates.items()}
         return models | {"comparison": comparison}
 
-    def answers(self, candidates: Mapping[str, Candidate]) -> Iterator[dict[str, object]]:
+    def answers(self, candidates: Mapping[str, Candidate]) -> Iterator[dict[str, Any]]:
         """What both say to every prompt, for people to rank; which stands first tells nothing."""
         names = [OLD, self.name]
         answers = zip(*(candidates[name].texts for name in names), strict=True)
         for number, (prompt, texts) in enumerate(zip(self.prompts, answers, strict=True)):
             order = permutation(2, key("answers", number))
-            yield {"messages": prompt.messages, "answers": [texts[i] for i in order],
-                   "models": [names[i] for i in order]}  # fmt: skip
+            yield prompt.fields | {"answers": [texts[i] for i in order], "models": [names[i] for i in order]}
 
     def _scores(self, candidate: Candidate) -> list[float]:
         """A number for each answer. The reward model's are rounded: what differs in the last bits is a tie."""
         if self.judge.rule:
-            return [RULES[self.judge.rule](text) for text in candidate.texts]
+            rule, asked = RULES[self.judge.rule], zip(self.prompts, candidate.texts, strict=True)
+            return [rule(prompt.fields, text) for prompt, text in asked]
         return [round(score, 3) for score in candidate.scores.tolist()]
 
     def _evaluation(self, candidate: Candidate, scores: Sequence[float]) -> Evaluation:

@@ -37,6 +37,8 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "ppo": _TRAINING | _WINDOWS | _PPO,
 }
 """verb → old name → new name"""
+COUNTS: Mapping[str, Mapping[str, str]] = {"rank": {"prompts": "train_prompts"}}
+"""the same of whole numbers: the old name is a file's now"""
 VALUES: Mapping[str, Mapping[str, str]] = {"schedule": {"trapezoid": "wsd"}, "dtype": {"fast": "auto"}}
 """option → old value → new value"""
 METRICS = {"rate": "learning_rate"}
@@ -45,7 +47,7 @@ _PARTS, _ESTIMATE = {"metrics", "estimates", "samples", "notes"}, {"value", "low
 
 def rename_options(verb: str, table: Mapping[str, object]) -> dict[str, object]:
     """A verb's options, as a recipe or a `stage.json` holds them, under their new names."""
-    named = {OPTIONS.get(verb, {}).get(name, name): value for name, value in table.items()}
+    named = {_new_name(verb, name, value) or name: value for name, value in table.items()}
     return {name: _rename_value(name, value) for name, value in named.items()}
 
 
@@ -100,11 +102,16 @@ def refuse_old_options(verb: str, words: Sequence[str]) -> None:
         if not word.startswith("--"):
             continue
         name = word.removeprefix("--").replace("-", "_")
-        if new := OPTIONS.get(verb, {}).get(name):
+        if new := _new_name(verb, name, value):
             option = f"--{new.replace('_', '-')}"
             raise UsageError(f"the option {option}", f"{word}, its old name", f"Write {option}.")
         if (known := _rename_value(name, value)) != value:
             raise UsageError(f"{word} {known}", f"{value}, its old name", f"Write {word} {known}.")
+
+
+def _new_name(verb: str, name: str, value: object) -> str | None:
+    counts = COUNTS.get(verb, {}) if str(value).isdecimal() else {}
+    return OPTIONS.get(verb, {}).get(name) or counts.get(name)
 
 
 def _rename_value(name: str, value: Any) -> Any:

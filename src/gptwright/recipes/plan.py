@@ -144,7 +144,7 @@ def plan(wish: Wish, size: str, speeds: Speeds, shape: Shape) -> Recipe:
 def sizes_of(name: str, amount: int) -> dict[str, int]:
     """The settings of the stage that say how much of it there is, and those that follow from that."""
     if name == "rank":
-        return {"prompts": amount * 4 // 5, "heldout_prompts": amount // 5}
+        return {"train_prompts": amount * 4 // 5, "heldout_prompts": amount // 5}
     if name == "ppo":
         return {"updates": amount, "save_every": max(amount // 5, 1)}
     saved = {"steps": amount, "save_every": max(amount // (5 if name in ("pretrain", "sft") else 3), 1)}
@@ -158,7 +158,7 @@ def amount_of(table: Mapping[str, Any]) -> int:
     return (
         table.get("steps")
         or table.get("updates")
-        or ("prompts" in table and table["prompts"] + table["heldout_prompts"])
+        or ("train_prompts" in table and table["train_prompts"] + table["heldout_prompts"])
     )
 
 

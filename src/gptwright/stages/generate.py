@@ -2,7 +2,7 @@
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gptwright.configs.generate import Generate
 from gptwright.foundations.errors import ArtifactError
@@ -13,10 +13,6 @@ from gptwright.stages.resolve import resolve_model
 if TYPE_CHECKING:
     from gptwright.inference.stream import Chunk
     from gptwright.pipelines.model import Model
-    from gptwright.text.jsonl import Line
-
-
-REPLACED = {"prompt", "messages", "answers", "ranks", "labeller", "chosen", "rejected"}
 
 
 def run(config: Generate) -> None:
@@ -70,17 +66,9 @@ def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
     intake.require(prompts, f"prompts of fewer than {model.context:,} tokens, the model's context", "Shorten them.")
     intake.report(f"{len(prompts):,} prompts to answer")
     texts = model.answers([prompt for prompt in prompts for _ in range(config.n)], sampling)
-    lines = [
-        {"messages": prompt.messages, "answers": texts[i * config.n : (i + 1) * config.n]} | _kept(prompt.line)
-        for i, prompt in enumerate(prompts)
-    ]
+    lines = [prompt.fields | {"answers": texts[i * config.n : (i + 1) * config.n]} for i, prompt in enumerate(prompts)]
     if config.out:
         write_objects(config.out, lines)
         say(f"generate: {len(texts)} answers in {config.out}")
     else:
         print("\n".join(json.dumps(line, ensure_ascii=False) for line in lines))
-
-
-def _kept(line: "Line") -> "dict[str, Any]":
-    """What a prompt's line says beside the prompt, such as its split and its id, but nothing of other answers."""
-    return {name: value for name, value in line.items() if name not in REPLACED}

@@ -4,19 +4,21 @@ It makes the whole loop measurable without people; rankings by people come in th
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 FEWEST_LETTERS = 16
 WORST = -99.0
-Rule = Callable[[str], float]
+Rule = Callable[[Mapping[str, Any], str], float]
+"""what the prompt's line says (its messages, and what its task wrote beside them), and an answer → larger is better"""
 
 
-def plain_words(text: str) -> float:
+def plain_words(line: Mapping[str, Any], answer: str) -> float:
     """Minus the mean length of a word in letters: plain words win. Answers of under 16 letters are worst of all.
 
     In Chinese, which does not part its words, a run of characters between signs counts as one: short clauses win.
     """
-    words = [word.replace("'", "") for word in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text)]
+    words = [word.replace("'", "") for word in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", answer)]
     letters = sum(len(word) for word in words)
     return -letters / len(words) if letters >= FEWEST_LETTERS else WORST
 
@@ -24,8 +26,8 @@ def plain_words(text: str) -> float:
 RULES: dict[str, Rule] = {"plain-words": plain_words}
 
 
-def ranks(answers: Sequence[str], rule: Rule) -> list[int]:
+def ranks(line: Mapping[str, Any], answers: Sequence[str], rule: Rule) -> list[int]:
     """1 for the best; equal to two decimals is a tie and shares a rank, and the next rank follows densely."""
-    scores = [round(rule(answer), 2) for answer in answers]
+    scores = [round(rule(line, answer), 2) for answer in answers]
     order = sorted(set(scores), reverse=True)
     return [order.index(score) + 1 for score in scores]
