@@ -1,5 +1,6 @@
 """Reward sources: the scale of a model's scores, a program's own numbers, and their sum."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -38,15 +39,18 @@ def test_rewards_start_at_mean_0_and_spread_1_and_no_end_has_a_fixed_one(rollout
     assert torch.equal(found[ended], scores[ended]) and (found[~ended] == -1).all()
 
 
-def test_a_program_sees_each_answer_as_text(rollout: Rollout, tokenizer: Tokenizer) -> None:
+def test_a_program_sees_each_answer_as_text_and_its_prompts_line(rollout: Rollout, tokenizer: Tokenizer) -> None:
     seen: list[str] = []
+    asked: list[int] = []
 
-    def rule(text: str) -> float:
+    def rule(line: Mapping[str, int], text: str) -> float:
         seen.append(text)
+        asked.append(line["words"])
         return [0.5, -99.0][len(seen) % 2]
 
     scores = ProgramReward(rule, tokenizer)(rollout, PROMPTS)
     first = rollout.tokens[0][rollout.response_mask[0]].tolist()
+    assert asked == [prompt.line["words"] for prompt in PROMPTS]
     assert seen == rollout.texts(tokenizer) and seen[0] == tokenizer.decode(first).strip()
     assert scores.tolist() == [LOWEST_SCORE, 0.5] * 12
 

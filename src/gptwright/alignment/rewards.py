@@ -44,14 +44,14 @@ class NormalizedReward:
 
 @dataclass(frozen=True)
 class ProgramReward:
-    """What a rule says of each answer, as it says it, but not below `LOWEST_SCORE`: a reward that can be verified."""
+    """What a rule says of each answer to its prompt's line, but not below `LOWEST_SCORE`: a reward that can be verified."""
 
     rule: Rule
     tokenizer: Tokenizer
 
     def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
-        texts = rollout.texts(self.tokenizer)
-        scores = [self.rule(text) for text in texts]
+        answered = zip(prompts, rollout.texts(self.tokenizer), strict=True)
+        scores = [self.rule(prompt.fields, text) for prompt, text in answered]
         return torch.tensor(scores, dtype=torch.float32, device=rollout.ids.device).clamp(min=LOWEST_SCORE)
 
 
