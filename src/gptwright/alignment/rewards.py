@@ -44,7 +44,7 @@ class NormalizedReward:
 
 @dataclass(frozen=True)
 class ProgramReward:
-    """What a rule says of each answer to its prompt's line, but not below `LOWEST_SCORE`: a reward that can be verified."""
+    """What a rule says of each answer, but not below `LOWEST_SCORE`: a reward that can be verified."""
 
     rule: Rule
     tokenizer: Tokenizer
