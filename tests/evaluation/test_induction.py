@@ -54,5 +54,6 @@ def test_equal_seeds_give_equal_scores_and_short_contexts_are_kept_to() -> None:
 def test_tokens_are_drawn_from_those_given() -> None:
     network = build(CONFIG, seed=1)
     everything = induction_scores(network, range(CONFIG.vocab), length=8)
-    assert torch.equal(everything, induction_scores(network, length=8))
+    for few in ((), (3, 3)):
+        assert torch.equal(everything, induction_scores(network, few, length=8))
     assert not torch.equal(everything, induction_scores(network, [3, 1, 4, 1, 5, 9, 2, 6], length=8))

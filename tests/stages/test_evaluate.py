@@ -7,6 +7,7 @@ import pytest
 
 from gptwright.configs.evaluate import Evaluate
 from gptwright.evaluation.harness.tasks import find_tasks
+from gptwright.evaluation.induction import induction_scores
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.model import Model
@@ -62,6 +63,20 @@ def test_it_prints_a_table_and_leaves_every_document(folder: Path, capsys: pytes
     before = (folder / "out/dogs-2.jsonl").read_bytes()
     run(asked)
     assert (folder / "out/dogs-2.jsonl").read_bytes() == before
+
+
+def test_heads_are_asked_about_tokens_of_the_prompts(
+    folder: Path, network: GPT2, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[int]] = []
+    monkeypatch.setattr("gptwright.stages.evaluate.induction_scores",
+                        lambda _, ids: asked.append(ids) or induction_scores(network))  # fmt: skip
+    run(Evaluate(model=folder / "model", tasks=str(folder / "tasks/cats.yaml"), shots="0,1", task_data=folder,
+                 out=folder / "out", threads=1))  # fmt: skip
+    written = "".join((folder / f"out/cats-{shots}.jsonl").read_text("utf-8") for shots in (0, 1))
+    prompts = [json.loads(line)["prompt"] for line in written.splitlines()]
+    assert asked == [{id for prompt in prompts for id in tokenizer.encode(prompt)}]
+    assert 1 < len(asked[0]) < network.config.vocab
 
 
 def test_the_task_says_how_many_examples_when_nobody_else_does(

@@ -3,7 +3,7 @@
 They are what a decoder copies from its context with, and their appearance is when in-context learning begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 
 import torch
 from jaxtyping import Float
@@ -15,14 +15,15 @@ from gptwright.models.decoder import Decoder
 
 @torch.inference_mode()
 def induction_scores(
-    network: Decoder, ids: Sequence[int] | None = None, *, length: int = 24, rows: int = 16, seed: int = 0
+    network: Decoder, ids: Collection[int] = (), *, length: int = 24, rows: int = 16, seed: int = 0
 ) -> Float[Tensor, "L H"]:
     """Of every layer's heads, the mean weight on the token behind the earlier one, from 0 to 1.
 
     The text is `length` random tokens, all different, twice over: what follows can only be known by looking back. They
-    are drawn from `ids`, by default the whole vocabulary; fewer ids, or a short context, make it shorter.
+    are drawn from `ids`, or the whole vocabulary where fewer than two are given; few ids, or a short context, make it
+    shorter.
     """
-    known = torch.arange(network.config.vocab) if ids is None else torch.tensor(sorted({*ids}))
+    known = torch.tensor(sorted({*ids}) if len({*ids}) > 1 else range(network.config.vocab))
     length = min(length, network.config.context // 2, len(known))
     generator = torch.Generator().manual_seed(seed)
     once = torch.stack([known[torch.randperm(len(known), generator=generator)[:length]] for _ in range(rows)])

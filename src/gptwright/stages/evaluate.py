@@ -66,7 +66,14 @@ def _evaluate(path: Path, name: str, tasks: Sequence[TaskConfig | Core], config:
     results = [found for task in tasks for found in _results(model, task, config)]
     control = [found for task in tasks for found in _control(model, task, config)] if config.shuffle_labels else []
     curves = config.out and len(config.shot_counts) > 1
-    return Evaluated(name, results, control, induction_scores(model.network) if curves else None)
+    induction = induction_scores(model.network, _ids_read(model, results)) if curves else None
+    return Evaluated(name, results, control, induction)
+
+
+def _ids_read(model: Model, results: Sequence[TaskResult]) -> set[int]:
+    """The ids of the prompts: a tokenizer has others, that the model may never have seen."""
+    prompts = {document["prompt"] for result in results for document in result.documents}
+    return {id for ids in model.tokenizer.encode_many(sorted(prompts)) for id in ids}
 
 
 def _results(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[TaskResult]:
