@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from build import BuildError, write
+from task_authors import author_choice, same_author
 from task_rows import Unit, apart, share
 from task_texts import RATED, debian_sections, next_paragraph, sentiment
 from task_words import definitions, entailment, gloss_similarity, topics
@@ -40,6 +41,8 @@ RECIPES = {
     "definitions": Recipe(definitions, (2000, 500)),
     "gloss-similarity": Recipe(gloss_similarity, (2000, 500)),
     "next-paragraph": Recipe(next_paragraph, (1000, 400)),
+    "same-author": Recipe(same_author, (800, 300)),
+    "author-choice": Recipe(author_choice, (600, 300)),
     "debian-sections": Recipe(debian_sections, None),
     **{name: Recipe(partial(sentiment, name), None) for name in RATED},
 }

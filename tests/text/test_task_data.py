@@ -21,6 +21,8 @@ SETS: dict[str, tuple[tuple[str, ...], set[Any]]] = {
     "definitions": (("context", "choices"), {0, 1, 2, 3}),
     "gloss-similarity": (("first", "second"), {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}),
     "next-paragraph": (("context", "choices"), {0, 1, 2, 3}),
+    "same-author": (("first", "second"), {"same", "other"}),
+    "author-choice": (("context", "choices"), {0, 1, 2}),
 }
 
 
@@ -49,7 +51,9 @@ def test_rows_have_the_declared_form_and_labels(name: str) -> None:
         assert {row["label"] for row in side} == labels
         assert all(row.keys() == {*fields, "label", "split", "source", "group"} for row in side)
         assert all(texts(row, fields) and all(texts(row, fields)) for row in side)
-        assert all(len(set(row["choices"])) == 4 for row in side if "choices" in fields)
+        assert all(
+            len(set(row["choices"])) == len(row["choices"]) == len(labels) for row in side if "choices" in fields
+        )
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -89,3 +93,18 @@ def test_neither_the_longest_nor_the_shortest_choice_is_the_answer(name: str) ->
     for pick in (max, min):
         right = sum(row["choices"].index(pick(row["choices"], key=len)) == row["label"] for row in heldout)
         assert right < 0.35 * len(heldout)
+
+
+def test_the_first_of_a_pair_does_not_tell_whether_one_hand_wrote_both() -> None:
+    for side in rows("same-author"):
+        by_wordnet = [row["label"] for row in side if row["group"].startswith("WordNet, ")]
+        assert by_wordnet.count("same") == pytest.approx(len(by_wordnet) / 2, rel=0.15)
+        assert sum(row["label"] == "same" for row in side) * 2 == len(side)
+
+
+def test_every_author_wrote_one_of_the_choices_and_as_many_contexts() -> None:
+    for side in rows("author-choice"):
+        answers = Counter(row["label"] for row in side)
+        assert max(answers.values()) < 0.4 * len(side)
+        by_wordnet = sum(row["group"].startswith("WordNet, ") for row in side)
+        assert abs(by_wordnet / len(side) - 1 / 3) < 0.07
