@@ -4,7 +4,8 @@ python benchmarks/transfer.py --base runs/start/03-pretrain --others runs/bert/0
   --tasks classification=topics.csv entailment=pairs.jsonl,premise=first,hypothesis=second
 
 Every task is SHAPE=TABLE, with ROLE=COLUMN where a column has another name. Others, encoders or large models, learn it
-once. The first seed of every task comes first, and a run that is there is not made again.
+once. The first seed of every task comes first, and a run that is there is not made again. Where other
+programs run too, GOMP_SPINCOUNT=1000 before the command keeps threads that wait from slowing it down many times.
 """
 
 import argparse
