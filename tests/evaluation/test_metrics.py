@@ -5,6 +5,8 @@ from math import sqrt
 import numpy as np
 import pytest
 import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from gptwright.evaluation import metrics
@@ -86,3 +88,29 @@ def test_what_is_not_defined_is_nothing() -> None:
     assert metrics.bootstrap(metrics.accuracy, [], []) == Estimate(0.0, 0.0, 0.0, 0)
     with pytest.raises(ValueError, match="shorter"):
         metrics.accuracy(["a"], [])
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 20)), min_size=1, max_size=30))
+def test_the_best_threshold_is_scikit_learns(rows: list[tuple[bool, int]]) -> None:
+    truth, sure = [row[0] for row in rows], [row[1] / 20 for row in rows]
+    found = metrics.best_threshold(truth, sure)
+    if not any(truth):
+        assert found.f1 == 0.0
+        return
+    scores = [sklearn.metrics.f1_score(truth, [p >= each for p in sure], zero_division=0) for each in sure]
+    assert found.f1 == pytest.approx(max(scores))
+    assert found.f1 == pytest.approx(metrics.f1(truth, [p >= found.threshold for p in sure], True))
+
+
+def test_a_threshold_lies_half_way_and_near_one_half() -> None:
+    assert metrics.best_threshold([True, False], [0.75, 0.25]) == (0.5, 1.0)
+    assert metrics.best_threshold([True, False, True], [0.9, 0.6, 0.1]).f1 == pytest.approx(0.8)
+
+
+def test_labels_of_which_several_are_true_are_scikit_learns() -> None:
+    truth, found = [(1, 0, 1), (0, 0, 0), (1, 1, 0)], [(1, 0, 0), (0, 1, 0), (1, 1, 0)]
+    macro, micro = (
+        sklearn.metrics.f1_score(truth, found, average=each, zero_division=0) for each in ("macro", "micro")
+    )
+    assert metrics.label_macro_f1(truth, found) == pytest.approx(macro)
+    assert metrics.label_micro_f1(truth, found) == pytest.approx(micro)

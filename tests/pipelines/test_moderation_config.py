@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from gptwright.foundations.atomic_io import verify_folder
 from gptwright.foundations.errors import ArtifactError, ConfigError
@@ -15,6 +16,7 @@ from gptwright.pipelines.load import load, load_served
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.moderation_config import FILE, UNSAID, ModerationConfig, read_moderation_config
 from gptwright.pipelines.sequence_scorer import SequenceScorer
+from gptwright.tokenizers.task_shapes import TaskShape
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 LABELS = ("fine", "insult", "threat")
@@ -89,3 +91,26 @@ def test_classifiers_and_decoders_are_served_and_nothing_else(
     assert isinstance(load_served(tmp_path / "decoder"), Model)
     with pytest.raises(ArtifactError, match=r"a decoder or a classifier in .*; got a reward model"):
         load_served(tmp_path / "reward")
+
+
+@pytest.mark.parametrize(("shape", "reads"), [("entailment", "a premise"), ("similarity", "two texts"),
+                                              ("multiple-choice", "two choices or more")])  # fmt: skip
+def test_what_does_not_read_one_text_is_not_served(
+    network: GPT2, tokenizer: Tokenizer, tmp_path: Path, shape: str, reads: str
+) -> None:
+    labels = ("choice",) if shape == "multiple-choice" else LABELS
+    export(Classifier(network, labels, TaskShape(name=shape)), tokenizer, tmp_path / "model")
+    with pytest.raises(
+        ArtifactError, match=rf"a classifier of one text in .*a model of {shape}, which reads .*{reads}"
+    ):
+        load_served(tmp_path / "model")
+
+
+def test_labels_that_are_true_by_themselves_are_served(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    model = Classifier(network, LABELS, several=True)
+    torch.nn.init.normal_(model.head.score.weight, 0.0, 0.1)  # pyright: ignore
+    export(model, tokenizer, tmp_path / "model")
+    served = load_served(tmp_path / "model")
+    assert isinstance(served, SequenceScorer) and "each true or not" in served.kind
+    (logits,) = served.logits(served.rows("the cat"))
+    assert served.classify("the cat") == pytest.approx(dict(zip(LABELS, logits.sigmoid().tolist(), strict=True)))

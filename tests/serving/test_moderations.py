@@ -158,7 +158,7 @@ class Noting:
     def __init__(self) -> None:
         self.read: list[list[int]] = []
 
-    def logits(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    def probabilities(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         self.read.append([row[0] for row in rows])
         return torch.tensor([[float(row[0]), 0.0] for row in rows])
 

@@ -19,7 +19,7 @@ from gptwright.foundations.runs import finished_stage
 from gptwright.models.catalogue import build, preset
 from gptwright.models.heads import EncoderClassifier
 from gptwright.pipelines.export import export
-from gptwright.pipelines.load import load
+from gptwright.pipelines.load import load, load_served
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.recipes.read import read_recipe
 from gptwright.recipes.stage import execute_stage
@@ -90,6 +90,32 @@ def _segments(row: list[int], model: SequenceScorer) -> torch.Tensor:
     return torch.tensor([[0] * second + [1] * (len(row) - second)])
 
 
+def test_a_classifier_is_served_with_measured_thresholds(pretrained: Path, tmp_path: Path) -> None:
+    rows = [
+        {"text": text, "label": label, "split": split}
+        for split in ("train", "heldout")
+        for text, label in (("the river", ["water"]), ("a boat on the river", ["water", "thing"]), ("old cat", []))
+    ]
+    (tmp_path / "a.jsonl").write_text(
+        "\n".join(json.dumps(row | {"text": f"{row['split']} {row['text']}"}) for row in rows)
+    )
+    config = Finetune(base=pretrained, data=(tmp_path / "a.jsonl",), steps=3, neutral=("thing",), threads=1)
+    out = execute_stage("finetune", config, tmp_path / "out").path
+    table = json.loads((out / "model/config.json").read_text())
+    assert table["problem_type"] == "multi_label_classification"
+    told = json.loads((out / "model/moderation.json").read_text())
+    assert told["neutral"] == ["thing"] and told["measured_on"] == "3 held-out examples"
+    assert told["thresholds"].keys() == told["f1"].keys() == {"water"} and told["f1"]["water"] > 0.7
+    model = load_served(out)
+    assert isinstance(model, SequenceScorer) and model.moderation.thresholds == told["thresholds"]
+    assert set(read_evaluations(out)["after"].estimates) == {"accuracy", "macro_f1", "micro_f1"}
+    oracle = transformers.pipeline("text-classification", model=str(out / "model"), top_k=None)
+    ids = torch.tensor(model.rows("the river"))
+    with torch.no_grad():
+        expected = oracle.model(ids).logits[0].sigmoid().tolist()
+    assert list(model.classify("the river").values()) == pytest.approx(expected, abs=1e-4)
+
+
 @pytest.mark.parametrize("name", ["gpt1-nano", "gpt2-nano", "gpt3-nano", "llama-nano", "modern-nano"])
 def test_every_decoder_is_fine_tuned(pretrained: Path, labelled: dict[str, Path], tmp_path: Path, name: str) -> None:
     tokenizer = load(pretrained).tokenizer
@@ -141,6 +167,7 @@ def test_what_is_wrong_with_the_data_is_said_before_anything_is_made(
     refused: Refused, pretrained: Path, labelled: dict[str, Path], tmp_path: Path
 ) -> None:
     words = ("finetune", "--base", pretrained, "--data", labelled["classification"], "--out", tmp_path / "out")
+    assert "a label of the model in --neutral" in refused(*words, "--neutral", "fine")
     assert "one of the labels wet, dry" in refused(*words, "--labels", "wet", "dry")
     assert "a column 'premise'" in refused(*words, "--shape", "entailment")
     assert not (tmp_path / "out").exists()
@@ -172,6 +199,7 @@ def test_what_the_table_is_like_is_said(
         ({"labels": ("a", "a")}, "two or more different labels"),
         ({"preset": "gpt9"}, "preset of fine-tuning"),
         ({"preset": "gpt1", "learning_rate": 1e-3}, "either preset or learning_rate"),
+        ({"shape": "entailment", "neutral": ("no",)}, "--neutral with entailment"),
         ({"dropout": 1.0}, "dropout from 0 to below 1"),
     ],
 )

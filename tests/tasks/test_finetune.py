@@ -60,7 +60,9 @@ def task(
     return FinetuneTask(scored, data.kind, train, heldout, rows=rows, seed=3, lm_weight=lm_weight, dropout=dropout)
 
 
-def data_of(kind: Kind, texts: Sequence[tuple[str, ...]], labels: Sequence[str], names: Sequence[str]) -> LabelledData:
+def data_of(
+    kind: Kind, texts: Sequence[tuple[str, ...]], labels: Sequence[str | tuple[str, ...]], names: Sequence[str]
+) -> LabelledData:
     examples = [Example(words, label, "here") for words, label in zip(texts, labels, strict=True)]
     return LabelledData(kind, tuple(names), examples, examples)
 
@@ -70,6 +72,7 @@ SINGLE = data_of("class", [(second,) for _, second in TEXTS], ["b", "a", "b", "a
 NUMBERS = data_of("number", TEXTS, ["0.5", "1", "-2", "0"], ["similarity"])
 CHOICES = data_of("choice", [("the cat", "sat", "ran to the sea"), ("we", "like", "warm", "the mat"), ("a", "b", "c")],
                   ["1", "2", "0"], ["choice"])  # fmt: skip
+SEVERAL = data_of("labels", [(second,) for _, second in TEXTS], [("a", "b"), (), ("b",), ("c", "a")], ["a", "b", "c"])
 CASES = {"classification": SINGLE, "entailment": PAIRS, "similarity": NUMBERS, "multiple-choice": CHOICES}
 
 
@@ -100,6 +103,37 @@ def test_the_loss_is_the_papers(network: GPT2, tokenizer: Tokenizer, shape: str,
     ours = sum(learner.loss(batch, WHOLE))
     theirs = [by_hand(learner, example, mask, lm_weight) for example, mask in zip(*batch, strict=True)]
     torch.testing.assert_close(ours, torch.stack(theirs).mean(), atol=1e-5, rtol=1e-5)
+
+
+def test_labels_of_which_several_are_true_are_learned_each_by_itself(network: GPT2, tokenizer: Tokenizer) -> None:
+    learner = task(scorer(network, tokenizer, "classification", SEVERAL.labels), SEVERAL, rows=4)
+    assert [example.target.tolist() for example in learner.train] == [[1, 1, 0], [0, 0, 0], [0, 1, 0], [1, 0, 1]]
+    batch, answers = learner.batch(0), {id(e): a for e, a in zip(learner.heldout, learner.answers(), strict=True)}
+    nats = 0.0
+    for example, logits in zip(learner.heldout, answers.values(), strict=True):
+        chances = logits.sigmoid()
+        nats -= float(torch.where(example.target == 1, chances, 1 - chances).log().sum())
+    assert learner.evaluate(0).metrics["heldout_nats"] == pytest.approx(nats / 4, rel=1e-4)
+    assert batch.rows == 4
+    plain = task(learner.scorer, SEVERAL, lm_weight=0.0, rows=4)
+    assert float(sum(plain.loss(plain.batch(0), WHOLE)).detach()) == pytest.approx(nats / 4, rel=1e-4)
+
+
+def test_thresholds_are_those_of_the_best_f1_and_say_on_what(network: GPT2, tokenizer: Tokenizer) -> None:
+    learner = task(scorer(network, tokenizer, "classification", SEVERAL.labels), SEVERAL)
+    learner.scorer.network.several = True
+    logits = torch.tensor([[2.0, -1.0, 0.0], [1.0, -3.0, 0.0], [-2.0, -2.0, 0.0], [3.0, -3.0, -1.0]])
+    found = learner.thresholds(list(logits), ["c"])
+    assert (
+        found.neutral == ("c",) and found.measured_on == "4 held-out examples" and set(found.thresholds) == {"a", "b"}
+    )
+    assert found.f1 == {"a": 1.0, "b": 1.0}
+    middle = logits.sigmoid()
+    assert found.thresholds["a"] == pytest.approx(float(middle[0, 0] + middle[1, 0]) / 2)
+    assert found.thresholds["b"] == pytest.approx(float(middle[2, 1] + middle[1, 1]) / 2)
+    labels = ("a", "b", "never")
+    single = task(scorer(network, tokenizer, "classification", labels), replace(SINGLE, labels=labels))
+    assert set(single.thresholds(list(logits), []).thresholds) == {"a", "b"}, "what is never true has none"
 
 
 @pytest.mark.parametrize("shape", CASES)
@@ -195,7 +229,7 @@ def test_evaluation_says_what_the_scorer_says(network: GPT2, tokenizer: Tokenize
         if shape == "multiple-choice":
             chosen = [scored.choose(e.texts[0], e.texts[1:]) for e in data.heldout]
             right = [
-                max(range(len(p)), key=p.__getitem__) == data.target(e)
+                max(range(len(p)), key=p.__getitem__) == int(data.target(e))
                 for p, e in zip(chosen, data.heldout, strict=True)
             ]
             assert found.estimates["accuracy"].value == sum(right) / len(right)

@@ -74,6 +74,25 @@ def test_a_text_of_another_group_leaks_too(tmp_path: Path) -> None:
     assert intake.dropped.counts["whose texts are held out"] + len(data.train) + len(data.heldout) == 80
 
 
+def test_a_list_holds_all_labels_that_are_true(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels: list[Any] = [["b", "a"], [], "b", [3], None]
+    rows = [{"text": f"text {i}", "label": label, "split": "train"} for i, label in enumerate(labels)]
+    held = [{"text": "held", "label": ["a", ""], "split": "heldout"}]
+    intake = Intake("test")
+    data = read(table(tmp_path / "a.jsonl", rows + held), intake=intake)
+    assert (data.kind, data.labels) == ("labels", ("3", "a", "b"))
+    assert [data.target(e).tolist() for e in data.train] == [[0, 1, 1], [0, 0, 0], [0, 0, 1], [1, 0, 0]]
+    assert data.target(data.heldout[0]).tolist() == [0, 1, 0]
+    intake.report(describe(data, "classification", 1.0))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "4 examples to train on (b 50%, a 25%, 3 25%)" in said and "1 without a label" in said
+    with pytest.raises(InputError, match=r"one of the labels a, b .*'3'"):
+        read(table(tmp_path / "b.jsonl", rows + held), labels=("a", "b"))
+    choices = [{"context": "c", "choices": ["x", "y"], "label": ["x"]}]
+    with pytest.raises(InputError, match="the text of a choice"):
+        read(table(tmp_path / "c.jsonl", choices), shape="multiple-choice")
+
+
 def test_pairs_in_the_other_order_are_the_same_similarity(tmp_path: Path) -> None:
     rows = [{"first": f"a{i}", "second": "b", "label": "yes" if i % 2 else "no"} for i in range(6)]
     held = [{"first": "b", "second": "a3", "label": "yes"}]

@@ -42,6 +42,8 @@ class Finetune(SupervisedOptions, AdapterOptions):
     """ROLE=COLUMN where a table has other names: text=sentence label=gold, or choices=ending1,ending2"""
     labels: tuple[str, ...] = ()
     """the classes, in order; the second of two is the positive one (default: all that are found, sorted)"""
+    neutral: tuple[str, ...] = ()
+    """the classes that flag nothing when serve judges texts"""
     heldout: tuple[Path, ...] = ()
     """tables to measure on (default: what rows say in "split", else a tenth of them)"""
     preset: str = ""
@@ -74,6 +76,8 @@ class Finetune(SupervisedOptions, AdapterOptions):
             known(role, (*ROLES[self.shape], *OTHER_ROLES), f"role of a column in {self.shape}")
             if not column:
                 raise ConfigError("ROLE=COLUMN in columns", f"'{word}'", f"Write {role}=NAME.")
+        if self.neutral and self.shape != "classification":
+            raise ConfigError("classes of texts by themselves", f"--neutral with {self.shape}", "Leave it out.")
         if len({*self.labels}) < len(self.labels) or len(self.labels) == 1:
             raise ConfigError("two or more different labels", ", ".join(self.labels), "Correct labels.")
 

@@ -6,8 +6,9 @@ is 0, as GLUE's scores have it.
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
 from math import comb, erfc, sqrt
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -32,6 +33,39 @@ def macro_f1(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:
     """The mean F1 of all classes that are true or found anywhere."""
     seen = _Confusion(truth, found)
     return sum(map(seen.f1, seen.classes)) / max(len(seen.classes), 1)
+
+
+def label_macro_f1(truth: Sequence[Sequence[int]], found: Sequence[Sequence[int]]) -> float:
+    """Of answers that are 1 or 0 for each of the same labels: the mean F1 of the labels."""
+    columns = [f1(t, f, 1) for t, f in zip(zip(*truth, strict=True), zip(*found, strict=True), strict=True)]
+    return sum(columns) / max(len(columns), 1)
+
+
+def label_micro_f1(truth: Sequence[Sequence[int]], found: Sequence[Sequence[int]]) -> float:
+    """The same, all labels counted together."""
+    return f1(list(chain.from_iterable(truth)), list(chain.from_iterable(found)), 1)
+
+
+class Threshold(NamedTuple):
+    """From which probability on a label is said, and its F1 then."""
+
+    threshold: float
+    f1: float
+
+
+def best_threshold(truth: Sequence[float], sure: Sequence[float]) -> Threshold:
+    """The threshold of highest F1, by whether the label is true and its probability: half-way between two of them.
+
+    Of several as good the one nearest to 1/2; F1 is 0 where the label is never true.
+    """
+    p, true = np.asarray(sure, float), np.asarray(truth, bool)
+    falling = np.argsort(-p, kind="stable")
+    p, hits = p[falling], true[falling].cumsum()
+    scores = 2 * hits / (np.arange(1, len(hits) + 1) + true.sum())
+    below = np.append(p[1:], 0.0)
+    last = np.append(p[1:] < p[:-1], True)  # of equal probabilities all are said or none
+    found = [Threshold(float(p[at] + below[at]) / 2, float(scores[at])) for at in np.flatnonzero(last)]
+    return max(found, key=lambda each: (each.f1, -abs(each.threshold - 0.5)))
 
 
 def matthews(truth: Sequence[Hashable], found: Sequence[Hashable]) -> float:

@@ -51,7 +51,9 @@ class SequenceModel(nn.Module):
     head: nn.Module
     trunk_type: type[nn.Module] = Decoder
 
-    def __init__(self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> None:
+    def __init__(
+        self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None, *, several: bool = False
+    ) -> None:
         super().__init__()
         assert isinstance(trunk, self.trunk_type)
         self.trunk: Any = trunk
@@ -60,6 +62,8 @@ class SequenceModel(nn.Module):
         """names of what the head gives, in order"""
         self.shape = shape
         """how an example is written; None where a row is the text alone"""
+        self.several = several
+        """each label is true or not by itself; else just one of them is"""
 
     def hidden(
         self, ids: Int[Tensor, "B T"], last: Int[Tensor, "B"], segments: Int[Tensor, "B T"] | None = None
@@ -83,6 +87,10 @@ class SequenceModel(nn.Module):
         """What the head says. `last` is the position of each row's final real token, `segments` are an encoder's."""
         return self.head(self.states(ids, last, segments))
 
+    def probabilities(self, logits: Float[Tensor, "*B N"]) -> Float[Tensor, "*B N"]:
+        """Of the labels, by their logits."""
+        return logits.sigmoid() if self.several else logits.softmax(-1)
+
 
 class RewardModel(SequenceModel):
     """How good a whole response is, as one number (Ouyang et al. 2022, §3.5)."""
@@ -95,8 +103,10 @@ class RewardModel(SequenceModel):
 class Classifier(SequenceModel):
     """Which of the `labels` a sequence has, by a logit each (Radford et al. 2018, §3.2)."""
 
-    def __init__(self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> None:
-        super().__init__(trunk, labels, shape)
+    def __init__(
+        self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None, *, several: bool = False
+    ) -> None:
+        super().__init__(trunk, labels, shape, several=several)
         self.head = ClassHead(self.config.width, len(labels))
 
 
@@ -108,8 +118,10 @@ class EncoderClassifier(SequenceModel):
 
     trunk_type = BERT
 
-    def __init__(self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> None:
-        super().__init__(trunk, labels, shape)
+    def __init__(
+        self, trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None, *, several: bool = False
+    ) -> None:
+        super().__init__(trunk, labels, shape, several=several)
         self.trunk.masked = self.trunk.next = None
         self.head = ClassHead(self.config.width, len(labels), bias=True)
 
@@ -123,8 +135,13 @@ class EncoderClassifier(SequenceModel):
         return self.trunk.pooled(hidden).float()
 
 
-def with_head(trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None) -> SequenceModel:
-    """The model that has these labels; one number of a decoder, where no task's shape says otherwise, is a reward."""
+def with_head(
+    trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None, *, several: bool = False
+) -> SequenceModel:
+    """The model that has these labels, of which one is true or `several` may be; one number of a decoder, where nothing
+    says otherwise, is a reward."""
     if isinstance(trunk, BERT):
-        return EncoderClassifier(trunk, labels, shape)
-    return RewardModel(trunk, labels) if len(labels) == 1 and shape is None else Classifier(trunk, labels, shape)
+        return EncoderClassifier(trunk, labels, shape, several=several)
+    if len(labels) == 1 and shape is None and not several:
+        return RewardModel(trunk, labels)
+    return Classifier(trunk, labels, shape, several=several)

@@ -23,6 +23,7 @@ from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.pipelines.translator import Translator, read_translator_config
 from gptwright.tokenizers.formats.folder import eos_ids, has_tokenizer
 from gptwright.tokenizers.formats.gguf import tokenizer_of
+from gptwright.tokenizers.task_shapes import TEXTS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 AnyModel = Model | Encoder | Translator | SequenceScorer
@@ -65,10 +66,14 @@ def load_decoder(
 
 
 def load_served(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model | SequenceScorer:
-    """What a server can answer with: a classifier, or what `load_decoder` opens. Raises `ArtifactError` for a model of
-    another kind."""
+    """What a server can answer with: a classifier of texts by themselves, or what `load_decoder` opens. Raises
+    `ArtifactError` for a model of another kind."""
     model = load(source, dtype=dtype)
-    if isinstance(model, SequenceScorer) and len(model.labels) > 1:
+    if isinstance(model, SequenceScorer) and model.shape and model.shape.name != "classification":
+        raise ArtifactError(f"a decoder or a classifier of one text in {source}",
+                            f"a model of {model.shape.name}, which reads {TEXTS[model.shape.name]}",
+                            f"Ask it in Python: gptwright.load('{source}').")  # fmt: skip
+    if isinstance(model, SequenceScorer) and model.classifies:
         return model
     return _decoder(model, "a decoder or a classifier", source, draft)
 

@@ -1,6 +1,6 @@
 """moderation.json: from which probability on a classifier flags a text, label by label.
 
-    {"thresholds": {"insult": 0.3}, "neutral": ["fine"]}
+    {"thresholds": {"insult": 0.3}, "neutral": ["fine"], "f1": {"insult": 0.82}, "measured_on": "512 held-out examples"}
 
 It stands beside config.json and outside the folder's manifest: a threshold may be moved without training anew.
 """
@@ -21,10 +21,15 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ModerationConfig:
-    """Thresholds of some labels, and the labels that are neutral: those flag nothing, however likely they are."""
+    """Thresholds of some labels, and the labels that are neutral: those flag nothing, however likely they are.
+
+    Where the thresholds were measured, the F1 that each had, and on what.
+    """
 
     thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     neutral: tuple[str, ...] = ()
+    f1: Mapping[str, float] = field(default_factory=dict[str, float])
+    measured_on: str = ""
 
     def thresholds_of(self, labels: Sequence[str]) -> dict[str, float]:
         """The threshold of every label that can flag."""
@@ -38,7 +43,7 @@ class ModerationConfig:
     def check(self, labels: Sequence[str], where: str) -> None:
         """Raises `ConfigError` for labels that the model does not have, a threshold that is no probability, and one of
         a neutral label."""
-        for label in (*self.thresholds, *self.neutral):
+        for label in (*self.thresholds, *self.neutral, *self.f1):
             if label not in labels:
                 raise ConfigError(f"a label of the model in {where}", f"'{label}'", nearest(label, labels))
         for label, value in self.thresholds.items():

@@ -40,6 +40,7 @@ class SequenceScorer(LoadedModel):
         self.labels, self.shape = network.labels, network.shape
         self.is_encoder = isinstance(network, EncoderClassifier)
         self.chooses = self.shape is not None and self.shape.name == "multiple-choice"
+        self.classifies = len(self.labels) > 1 or network.several
         self.moderation = moderation
         """which of a classifier's labels flag a text, and from which probability on"""
 
@@ -47,7 +48,9 @@ class SequenceScorer(LoadedModel):
     def kind(self) -> str:
         if self.chooses:
             return "a model that chooses among answers, which writes none"
-        if len(self.labels) > 1:
+        if self.network.several:
+            return f"a classifier of {len(self.labels)} labels, each true or not, which writes nothing"
+        if self.classifies:
             return f"a classifier of {len(self.labels)} classes, which writes nothing"
         if isinstance(self.network, RewardModel):
             return "a reward model, which scores answers and writes none"
@@ -70,6 +73,10 @@ class SequenceScorer(LoadedModel):
             which = segments(ids, self._delimiter) if self.is_encoder else None
             found.append(self.network(ids, last, which).view(len(some), -1))
         return torch.cat(found) if found else torch.empty(0, len(self.labels))
+
+    def probabilities(self, rows: Sequence[Sequence[int]]) -> Float[Tensor, "N L"]:
+        """A classifier's labels for each row of ids. Raises as `logits` does."""
+        return self.network.probabilities(self.logits(rows))
 
     def examples(self, examples: Sequence[Sequence[Sequence[int]]]) -> list[Float[Tensor, "L"]]:
         """The head's numbers for each example, given as its rows of ids: one a label, or one a choice.
@@ -103,14 +110,14 @@ class SequenceScorer(LoadedModel):
         return [dict(zip(labels, row, strict=True)) for labels, row in zip(names, found, strict=True)]
 
     def classify(self, *texts: str) -> dict[str, float]:
-        """The probability of each class, for one text or the two that the shape asks for.
+        """The probability of each class or label, for one text or the two that the shape asks for.
 
         Raises `InputError` for a model whose one number is none.
         """
-        if len(self.labels) == 1:
+        if not self.classifies:
             raise InputError("a classifier", f"{self.name}, {self.kind}", "Use .scores, .choose or .logits.")
         (logits,) = self.examples([self.rows(*texts)])
-        return dict(zip(self.labels, logits.softmax(-1).tolist(), strict=True))
+        return dict(zip(self.labels, self.network.probabilities(logits).tolist(), strict=True))
 
     def choose(self, context: str, choices: Sequence[str]) -> list[float]:
         """The probability of each choice. Raises `InputError` for a model that was not taught to choose."""

@@ -67,6 +67,6 @@ class ClassificationBatches:
         if not waiting:
             return
         taken = [(request, number) for request in waiting for number in request.take(ROWS // len(waiting))]
-        logits = self.scorer.logits([request.rows[number] for request, number in taken])
-        for (request, number), probabilities in zip(taken, logits.softmax(-1).tolist(), strict=True):
+        found = self.scorer.probabilities([request.rows[number] for request, number in taken])
+        for (request, number), probabilities in zip(taken, found.tolist(), strict=True):
             request.found.append((number, probabilities))

@@ -23,6 +23,7 @@ from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import find, load
 from gptwright.pipelines.model import Model
+from gptwright.pipelines.moderation_config import ModerationConfig, write_moderation_config
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.tasks.finetune import FinetuneTask, encoded
 from gptwright.tasks.labelled_examples import LabelledData, describe, read_labelled
@@ -37,7 +38,8 @@ from gptwright.training.train_step import train_steps
 
 
 def run(config: Finetune, folder: StageFolder) -> dict[str, object]:
-    """Leaves `model/` (a sequence classifier) and evaluation.json: the held-out examples before and after."""
+    """Leaves `model/` (a sequence classifier, one of single texts with thresholds for `serve`) and evaluation.json: the
+    held-out examples before and after."""
     config = config.resolved
     use_threads(config.threads)
     device = use_device(config.device)
@@ -58,7 +60,10 @@ def run(config: Finetune, folder: StageFolder) -> dict[str, object]:
     if config.lora:
         leave_adapter(model, optimizer, config.base, folder / "adapter")
     export(model, task.scorer.tokenizer, folder / "model")
-    after = task.evaluate(steps)
+    answers = task.answers()
+    after = task.measured(answers)
+    if config.shape == "classification":
+        write_moderation_config(task.thresholds(answers, config.neutral), folder / "model")
     write_evaluations(folder.path, {"before": before, "after": after})
     for name, now in after.estimates.items():
         was = before.estimates[name].value
@@ -76,6 +81,7 @@ def task_of(config: Finetune) -> FinetuneTask:
     """Everything that is read and learned, checked before the first step."""
     intake = Intake("finetune")
     data = read_labelled(config.shape, config.data, config.heldout, config.column_of, config.labels, intake)
+    ModerationConfig(neutral=config.neutral).check(data.labels, "--neutral")
     scorer = scorer_of(config, data)
     assert scorer.shape is not None
     train, heldout = (
@@ -105,7 +111,7 @@ def scorer_of(config: Finetune, data: LabelledData) -> SequenceScorer:
     else:
         raise ArtifactError(f"a decoder or an encoder in {config.base}", base.kind,
                             "Give the folder of pretrain, sft, ppo or import.")  # fmt: skip
-    model: SequenceModel = with_head(network, data.labels, shape)
+    model: SequenceModel = with_head(network, data.labels, shape, several=data.kind == "labels")
     return SequenceScorer(model, tokenizer, "finetune")
 
 

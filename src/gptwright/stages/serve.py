@@ -93,7 +93,7 @@ def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer]]"
 
 
 def _warn_of_no_neutral_label(model: "SequenceScorer") -> None:
-    if not model.moderation.neutral:
+    if not (model.moderation.neutral or model.network.several):
         say(f"{model.name} has the labels {', '.join(model.labels)}, and each of them flags a text: name those that do "
             'not in its moderation.json, {"neutral": ["LABEL"]}')  # fmt: skip
 

@@ -9,27 +9,29 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from gptwright.evaluation import metrics
-from gptwright.evaluation.intervals import share
+from gptwright.evaluation.metrics import best_threshold
 from gptwright.foundations.device import device_of, to_device
 from gptwright.foundations.intake import Intake
 from gptwright.models.heads import EncoderClassifier, SequenceModel
 from gptwright.objectives.language import IGNORED, next_token_loss
+from gptwright.pipelines.moderation_config import ModerationConfig
 from gptwright.pipelines.sequence_scorer import SequenceScorer
+from gptwright.tasks.agreement import agreement
 from gptwright.tasks.labelled_examples import Example, Kind, LabelledData
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.task_shapes import TaskShape, segments
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.batches import WIDTHS, epoch_order, key
-from gptwright.training.evaluation import Estimate, Evaluation
+from gptwright.training.evaluation import Evaluation
 
 
 class ExampleIds(NamedTuple):
-    """An example as rows of ids, and its target: the number of its class or choice, or the number to learn."""
+    """An example as rows of ids, and its target: the number of its class or choice, the number to learn, or 1 for each
+    label that is true and 0 for others."""
 
     rows: list[list[int]]
-    target: float
+    target: Float[Tensor, "*L"]
 
 
 class FinetuneBatch(NamedTuple):
@@ -104,18 +106,37 @@ class FinetuneTask:
         for part in shard.slices(batch.rows):
             yield self._loss(batch.examples[part], batch.kept[part], batch.rows)
 
+    def answers(self) -> list[Float[Tensor, "L"]]:
+        """What the head says of the held-out examples."""
+        return self.scorer.examples([example.rows for example in self.heldout])
+
     def evaluate(self, step: int) -> Evaluation:
         """Loss, and how well the answers agree with the truth, on the held-out examples."""
-        found = self.scorer.examples([example.rows for example in self.heldout])
+        return self.measured(self.answers())
+
+    def measured(self, answers: Sequence[Float[Tensor, "L"]]) -> Evaluation:
+        """The same of answers that are there."""
         targets = [example.target for example in self.heldout]
-        loss = float(self._task_loss(found, targets)) / len(found)
-        if self.kind == "number":
-            guessed = [float(logits) for logits in found]
-            return Evaluation(metrics={"heldout_squared_error": loss}, estimates=_of_numbers(targets, guessed))
-        answers = [int(logits.argmax()) for logits in found]
-        truth = [int(target) for target in targets]
-        estimates = _of_classes(truth, answers, self.kind, len(self.model.labels))
-        return Evaluation(metrics={"heldout_nats": loss}, estimates=estimates)
+        name = "heldout_squared_error" if self.kind == "number" else "heldout_nats"
+        loss = float(self._task_loss(answers, targets)) / len(answers)
+        return Evaluation(metrics={name: loss}, estimates=agreement(self.kind, targets, answers))
+
+    def thresholds(self, answers: Sequence[Float[Tensor, "L"]], neutral: Sequence[str]) -> ModerationConfig:
+        """Of each label that is not `neutral` and true of a held-out example, the threshold of highest F1 there."""
+        targets = torch.stack([example.target for example in self.heldout])
+        true = targets if self.kind == "labels" else F.one_hot(targets.long(), len(self.model.labels))
+        sure = self.model.probabilities(torch.stack(list(answers)))
+        best = {
+            label: best_threshold(truth, chances)
+            for label, truth, chances in zip(self.model.labels, true.T.tolist(), sure.T.tolist(), strict=True)
+        }
+        known = {label: found for label, found in best.items() if found.f1 and label not in neutral}
+        return ModerationConfig(
+            thresholds={label: found.threshold for label, found in known.items()},
+            neutral=tuple(neutral),
+            f1={label: found.f1 for label, found in known.items()},
+            measured_on=f"{len(self.heldout):,} held-out examples",
+        )
 
     def _loss(self, examples: Sequence[ExampleIds], kept: Tensor, count: int) -> Tensor:
         """What a part of a batch of `count` examples adds to its mean: L2 + λ·L1 (Radford et al. 2018, eq. 5)."""
@@ -142,11 +163,13 @@ class FinetuneTask:
         of_targets = torch.tensor(weights)[:, None].expand_as(targets)
         return next_token_loss(hidden, self.model.trunk.output, targets, count=count, weights=of_targets)
 
-    def _task_loss(self, found: Sequence[Tensor], targets: Sequence[float]) -> Tensor:
-        """Nats of the true classes or choices, or squared errors of numbers, summed."""
-        true = torch.tensor(targets, device=found[0].device)
+    def _task_loss(self, found: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
+        """Nats of the true classes or choices, or of each label's truth, or squared errors of numbers, summed."""
+        true = torch.stack(list(targets)).to(found[0].device)
         if self.kind == "number":
             return (torch.cat(list(found)) - true).square().sum()
+        if self.kind == "labels":
+            return F.binary_cross_entropy_with_logits(torch.stack(list(found)), true, reduction="sum")
         logits = pad_sequence(list(found), batch_first=True, padding_value=float("-inf"))
         return F.cross_entropy(logits, true.long(), reduction="sum")
 
@@ -154,18 +177,3 @@ class FinetuneTask:
         if not isinstance(self.model, EncoderClassifier) or self.model.shape is None:
             return None
         return segments(ids, self.scorer.tokenizer.special_id(self.model.shape.delim))
-
-
-def _of_classes(truth: Sequence[int], found: Sequence[int], kind: Kind, classes: int) -> dict[str, Estimate]:
-    right = share(sum(t == f for t, f in zip(truth, found, strict=True)), len(truth))
-    if kind == "choice":
-        return {"accuracy": right}
-    figures = {"macro_f1": metrics.macro_f1, "matthews": metrics.matthews}
-    if classes == 2:
-        figures["f1"] = lambda truth, found: metrics.f1(truth, found, 1)
-    return {"accuracy": right} | {name: metrics.bootstrap(figure, truth, found) for name, figure in figures.items()}
-
-
-def _of_numbers(truth: Sequence[float], found: Sequence[float]) -> dict[str, Estimate]:
-    figures = {"pearson": metrics.pearson, "spearman": metrics.spearman}
-    return {name: metrics.bootstrap(figure, truth, found) for name, figure in figures.items()}

@@ -5,12 +5,16 @@ stand twice, and those for training that stand among the held-out ones too, whic
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any, Literal, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from gptwright.foundations.errors import InputError, nearest
 from gptwright.foundations.intake import Intake
@@ -20,8 +24,8 @@ from gptwright.text.split import Split
 from gptwright.text.split_words import read_split
 from gptwright.text.tables import read_table
 
-Kind = Literal["class", "number", "choice"]
-"""of a target: which class, how much, or which of an example's own choices"""
+Kind = Literal["class", "labels", "number", "choice"]
+"""of a target: which class, which labels, how much, or which of an example's own choices"""
 
 
 @dataclass(frozen=True)
@@ -29,32 +33,46 @@ class Example:
     """Texts and what is true of them, as a table says it."""
 
     texts: tuple[str, ...]
-    label: str
+    label: str | tuple[str, ...]
+    """one, or all that are true"""
     where: str
     split: Split | None = None
     group: str = ""
     """examples of one source belong together: all are learned from, or all are held out"""
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What is true of it: one label, or any number of them."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+    @property
+    def number(self) -> float:
+        """Its one label as a number."""
+        return float(self.labels[0])
+
 
 @dataclass(frozen=True)
 class LabelledData:
-    """Both sides of a task. `target` gives the number of an example's class or choice, or the number itself."""
+    """Both sides of a task."""
 
     kind: Kind
     labels: tuple[str, ...]
-    """the classes; the name of the one number"""
+    """the classes or labels; the name of the one number"""
     train: list[Example]
     heldout: list[Example]
 
-    def target(self, example: Example) -> float:
-        return float(example.label) if self.kind != "class" else self.labels.index(example.label)
+    def target(self, example: Example) -> Float[Tensor, "*L"]:
+        """The number of its class or choice, the number itself, or 1 for each label that is true and 0 for others."""
+        if self.kind == "labels":
+            return torch.tensor([float(label in example.labels) for label in self.labels])
+        return torch.tensor(example.number if self.kind != "class" else float(self.labels.index(example.labels[0])))
 
     @property
     def middle_and_spread(self) -> tuple[float, float]:
         """Of the numbers that are learned; 0 and 1 where there are none. Raises `InputError` when all are the same."""
         if self.kind != "number":
             return 0.0, 1.0
-        numbers = [float(example.label) for example in self.train]
+        numbers = [example.number for example in self.train]
         if (spread := pstdev(numbers)) == 0:
             raise InputError("numbers that differ as labels", f"{numbers[0]:g} throughout", "Add examples.")
         return fmean(numbers), spread
@@ -75,7 +93,7 @@ def read_labelled(
     """
     files = [list(_examples(path, shape, columns, intake)) for path in data]
     held = [list(_examples(path, shape, columns, intake)) for path in heldout]
-    kind = _kind(shape, [e.label for file in files + held for e in file], declared)
+    kind = _kind(shape, [e for file in files + held for e in file], declared)
     sides = assign_splits(
         [*files, *held],
         lambda e: e.group or _key(shape, e),
@@ -111,10 +129,10 @@ def _declared(held: Sequence[Sequence[Example]]) -> Callable[[Example], Split | 
 
 def _examples(path: Path, shape: str, columns: Mapping[str, str], intake: Intake) -> Iterator[Example]:
     for row in read_table(path):
-        texts, label = list(_texts(row, shape, columns)), _word(_value(row, columns["label"]))
+        texts, label = list(_texts(row, shape, columns)), _label(_value(row, columns["label"]))
         if not all(text.strip() for text in texts):
             intake.drop("without a text", row.where)
-        elif not label:
+        elif label == "":
             intake.drop("without a label", row.where)
         else:
             if shape == "multiple-choice":
@@ -147,6 +165,13 @@ def _value(row: Line, column: str) -> Any:
     return row[column]
 
 
+def _label(value: object) -> str | tuple[str, ...]:
+    """One label, empty where there is none; of a list all its labels, of which there may be none."""
+    if isinstance(value, list):
+        return tuple(filter(None, map(_word, cast("list[object]", value))))
+    return _word(value)
+
+
 def _word(value: object) -> str:
     """A label or a group as text; what is not there, and not a number, is empty."""
     if value is None or (isinstance(value, float) and not isfinite(value)):
@@ -154,22 +179,25 @@ def _word(value: object) -> str:
     return f"{value:.15g}" if isinstance(value, float) else str(value).strip()
 
 
-def _choice(label: str, choices: Sequence[str], where: str) -> str:
+def _choice(label: str | tuple[str, ...], choices: Sequence[str], where: str) -> str:
     """The number, from 0, of the right choice, which is given by its text or by its number."""
     same = [number for number, choice in enumerate(choices) if choice.strip() == label]
     if len(same) == 1:
         return str(same[0])
-    if label.isdecimal() and int(label) < len(choices):
+    if isinstance(label, str) and label.isdecimal() and int(label) < len(choices):
         return str(int(label))
     raise InputError(f"the text of a choice, or its number from 0 to {len(choices) - 1}, as label in {where}",
-                     f"'{label[:40]}'", "Mend the row.")  # fmt: skip
+                     repr(label)[:40], "Mend the row.")  # fmt: skip
 
 
-def _kind(shape: str, labels: Sequence[str], declared: Sequence[str]) -> Kind:
-    """Similarity by more than two numbers is learned as a number, all else as classes."""
+def _kind(shape: str, examples: Sequence[Example], declared: Sequence[str]) -> Kind:
+    """Lists are labels of which several may be true; similarity by more than two numbers is learned as a number, all
+    else as classes."""
     if shape == "multiple-choice":
         return "choice"
-    seen = {*labels}
+    if any(isinstance(example.label, tuple) for example in examples):
+        return "labels"
+    seen = {label for example in examples for label in example.labels}
     numeric = shape == "similarity" and not declared and len(seen) > 2 and all(map(_is_number, seen))
     return "number" if numeric else "class"
 
@@ -182,19 +210,25 @@ def _is_number(word: str) -> bool:
 
 
 def _labels(kind: Kind, examples: Sequence[Example], declared: Sequence[str]) -> tuple[str, ...]:
-    """The classes in order. Raises `InputError` for a label that is not declared, or when there is one class only."""
-    if kind != "class":
+    """The classes in order. Raises `InputError` for a label that is not declared, when there is one class only, or no
+    label that an example has."""
+    if kind in ("number", "choice"):
         return ("choice",) if kind == "choice" else ("similarity",)
-    for example in examples:
-        if declared and example.label not in declared:
-            raise InputError(f"one of the labels {', '.join(declared)} in {example.where}", f"'{example.label[:40]}'",
-                             nearest(example.label, declared))  # fmt: skip
-    seen = sorted(
-        {e.label for e in examples}, key=lambda word: (0, float(word), "") if _is_number(word) else (1, 0, word)
-    )
-    if len(seen) < 2 and not declared:
-        raise InputError("examples of two classes or more", f"'{seen[0]}' only", "Add examples of others.")
-    return tuple(declared or seen)
+    if declared:
+        for label, where in ((label, example.where) for example in examples for label in example.labels):
+            if label not in declared:
+                raise InputError(f"one of the labels {', '.join(declared)} in {where}", f"'{label[:40]}'",
+                                 nearest(label, declared))  # fmt: skip
+        return tuple(declared)
+    seen = sorted({label for example in examples for label in example.labels}, key=_numbers_first)
+    if len(seen) < (2 if kind == "class" else 1):
+        raise InputError("examples of two classes or more", f"{seen[0]!r} only" if seen else "no label at all",
+                         "Add examples of others.")  # fmt: skip
+    return tuple(seen)
+
+
+def _numbers_first(word: str) -> tuple[int, float, str]:
+    return (0, float(word), "") if _is_number(word) else (1, 0, word)
 
 
 def _key(shape: str, example: Example) -> str:
@@ -205,17 +239,17 @@ def _key(shape: str, example: Example) -> str:
 
 def _balance(data: LabelledData, examples: Sequence[Example]) -> str:
     if data.kind == "number":
-        numbers = [float(example.label) for example in examples]
+        numbers = [example.number for example in examples]
         return f" ({min(numbers):g} to {max(numbers):g}, {fmean(numbers):.3g} on the average)"
-    counts = Counter[Hashable](example.label for example in examples)
-    names = {label: label if data.kind == "class" else f"choice {label}" for label in counts}
+    counts = Counter(label for example in examples for label in example.labels)
+    names = {label: label if data.kind != "choice" else f"choice {label}" for label in counts}
     return f" ({', '.join(f'{names[label]} {count / len(examples):.0%}' for label, count in counts.most_common(6))})"
 
 
 def _repeated(name: str, examples: Sequence[Example], shape: str) -> list[str]:
-    labels: dict[str, list[str]] = {}
+    labels: dict[str, list[frozenset[str]]] = {}
     for example in examples:
-        labels.setdefault(_key(shape, example), []).append(example.label)
+        labels.setdefault(_key(shape, example), []).append(frozenset(example.labels))
     again = sum(len(each) - 1 for each in labels.values())
     torn = sum(len({*each}) > 1 for each in labels.values())
     found = [f"{again:,} repeated in {name}"] if again else []

@@ -11,7 +11,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from gptwright.foundations.atomic_io import new_folder
+from gptwright.foundations.atomic_io import new_folder, read_json
 from gptwright.foundations.errors import ArtifactError, GptwrightError
 from gptwright.models.catalogue import count
 from gptwright.models.formats.huggingface import read_model, write_model
@@ -148,8 +148,17 @@ def test_a_classifier_of_several_labels_at_once_is_refused(network: GPT2, tmp_pa
     change_config(problem_type="single_label_classification")(tmp_path)
     assert read_model(tmp_path)
     change_config(problem_type="multi_label_classification")(tmp_path)
-    with pytest.raises(ArtifactError, match="multi_label_classification"):
-        read_model(tmp_path)
+    several: Any = read_model(tmp_path)
+    logits = torch.tensor([[1.0, 2.0]])
+    torch.testing.assert_close(several.probabilities(logits), logits.sigmoid())
+    write_model(several, tmp_path / "again", {})
+    assert read_json(tmp_path / "again/config.json")["problem_type"] == "multi_label_classification"
+
+
+def test_one_label_that_is_true_or_not_is_no_reward(network: GPT2, tmp_path: Path) -> None:
+    write_model(Classifier(network, ["toxic"], several=True), tmp_path, {})
+    again: Any = read_model(tmp_path)
+    assert isinstance(again, Classifier) and again.several
 
 
 @pytest.mark.parametrize("named", [{"0": "a", "2": "b"}, {"0": "a", "1": "a"}, {}, ["a", "b"], {"0": 1, "1": "b"}])

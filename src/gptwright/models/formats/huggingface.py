@@ -29,6 +29,7 @@ from gptwright.models.heads import SequenceModel, with_head
 from gptwright.tokenizers.task_shapes import TaskShape
 
 OURS = "gptwright"  # the field of config.json that other tools pass over
+SEVERAL = "multi_label_classification"  # what transformers' problem_type says of labels that are true by themselves
 SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
 # transformers has no GPT-3 (GPT-Neo's banded layers lack biases and the 1/√D) and no modern: theirs are our own words.
 MAPPINGS = {
@@ -118,7 +119,8 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
         model: nn.Module = family.model(config)
         _leave_out_absent_parts(model, mapping, found)
         if has_head:
-            model = with_head(model, *_labels(table, mapping, where))
+            several = table.get("problem_type") == SEVERAL
+            model = with_head(model, *_labels(table, mapping, where), several=several)
     model.load_state_dict(_our_tensors(model, mapping, found, weights, where), assign=True)
     return model.eval()
 
@@ -178,20 +180,22 @@ def _read(family: Family, mapping: HuggingFaceMapping, table: Any, path: Path) -
 
 def _label_fields(model: SequenceModel) -> dict[str, Any]:
     shape = {} if model.shape is None else {OURS: {"task_shape": encode(model.shape)}}
-    return shape | {
-        "num_labels": len(model.labels),
-        "id2label": {str(id): label for id, label in enumerate(model.labels)},
-        "label2id": {label: id for id, label in enumerate(model.labels)},
-    }
+    several = {"problem_type": SEVERAL} if model.several else {}
+    return (
+        shape
+        | several
+        | {
+            "num_labels": len(model.labels),
+            "id2label": {str(id): label for id, label in enumerate(model.labels)},
+            "label2id": {label: id for id, label in enumerate(model.labels)},
+        }
+    )
 
 
 def _labels(
     table: Mapping[str, Any], mapping: HuggingFaceMapping, where: Path
 ) -> tuple[Sequence[str], TaskShape | None]:
     """Names of the classes by their ids, and the task's shape where the folder says one."""
-    if (kind := table.get("problem_type")) == "multi_label_classification":
-        raise ArtifactError(f"a classifier of which one label is true in {where}", f"problem_type {kind}",
-                            "Models of several labels at once cannot be read.")  # fmt: skip
     match table.get(OURS):
         case {"task_shape": dict() as found}:
             shape = decode(TaskShape, cast("dict[str, Any]", found), str(where))

@@ -87,7 +87,7 @@ def write_adapter(model: nn.Module, base: nn.Module, folder: Path, name: str) ->
     }
     about: dict[str, object] = {"family": config_of(base).family, "sha256": fingerprint(base)}
     if isinstance(model, SequenceModel):
-        about["labels"] = list(model.labels)
+        about |= {"labels": list(model.labels), "several": model.several}
     whole = {PREFIX + theirs: tensor.detach().float().cpu().clone(memory_format=torch.contiguous_format)
              for theirs, tensor in tensors.items()}  # fmt: skip
     with new_folder(folder) as unfinished:
@@ -129,7 +129,8 @@ def with_adapter(network: nn.Module, folder: Path) -> nn.Module:
     places = _places(trunk, mapping)
     if HEAD in tensors:
         score = tensors.pop(HEAD)
-        network = with_head(trunk, about.get("labels") or [f"LABEL_{id}" for id in range(len(score))])
+        labels = about.get("labels") or [f"LABEL_{id}" for id in range(len(score))]
+        network = with_head(trunk, labels, several=about.get("several") is True)
         network.head.load_state_dict({HEAD: score})
     for name in [name for name in tensors if name.endswith(A)]:
         module = name.removesuffix(A)
