@@ -1,13 +1,17 @@
 """Models on the same documents: laws of the paired tests, and what cannot be compared."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
+from statistics import fmean
 from typing import Any
 
 import pytest
 from scipy.stats import binomtest
 
 from gptwright.evaluation.harness.run import TaskResult
+from gptwright.evaluation.harness.scoring import METRICS, Corpus
+from gptwright.evaluation.metrics import macro_f1
 from gptwright.evaluation.paired import Evaluated, differences
 from gptwright.foundations.errors import InputError
 from gptwright.training.evaluation import Evaluation
@@ -60,8 +64,33 @@ def test_other_scores_are_compared_by_their_interval() -> None:
     assert rate.estimate.value == pytest.approx(-1)
 
 
-def test_a_figure_of_all_documents_together_has_no_difference() -> None:
-    assert differences(two(result([(0, 1), (1, 1)], "f1"), result([(0, 0), (1, 1)], "f1"))) == []
+def of_all(values: Sequence[Any], figure: str, corpus: Corpus) -> TaskResult:
+    return replace(result(values, figure), corpus={figure: corpus})
+
+
+def test_a_figure_of_all_documents_together_is_drawn_anew_for_both() -> None:
+    metric = METRICS["multiple_choice"]["f1_macro"]
+    assert metric.corpus
+    truth = [n % 2 for n in range(60)]
+    good, bad = ([(t, t if hit else 1 - t) for t, hit in zip(truth, drawn(share, seed), strict=True)]
+                 for share, seed in ((0.9, 1), (0.5, 2)))  # fmt: skip
+    (found,) = differences(two(of_all(good, "f1_macro", metric.corpus), of_all(bad, "f1_macro", metric.corpus)))
+    assert found.p is None and found.apart and found.estimate.count == 60
+    assert found.estimate.value == pytest.approx(macro_f1(*zip(*good, strict=True)) - macro_f1(*zip(*bad, strict=True)))
+    (same,) = differences(two(of_all(good, "f1_macro", metric.corpus), of_all(good, "f1_macro", metric.corpus)))
+    assert (same.estimate.value, same.estimate.low, same.estimate.high) == (0.0, 0.0, 0.0) and not same.apart
+
+
+def test_the_bootstrap_of_a_figure_that_is_a_mean_is_the_one_of_means() -> None:
+    a, b = drawn(0.7, 1), drawn(0.5, 2)
+    as_mean = differences(two(result(a), result(b)))[0].estimate
+    as_corpus = differences(two(of_all(a, "acc", fmean), of_all(b, "acc", fmean)))[0].estimate
+    assert (as_corpus.value, as_corpus.low, as_corpus.high) == pytest.approx((as_mean.value, as_mean.low, as_mean.high))
+
+
+def test_every_figure_has_a_score_a_document_or_is_one_of_all() -> None:
+    of_everything = {name for known in METRICS.values() for name, metric in known.items() if metric.corpus}
+    assert of_everything == {"f1", "f1_macro", "mcc", "calibration_error", "bleu"}
 
 
 def test_three_models_are_three_pairs() -> None:

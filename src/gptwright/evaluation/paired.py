@@ -1,18 +1,20 @@
 """Several models on the same documents: what a document is hard for, it is hard for all, so differences are paired.
 
-Right and wrong are compared by McNemar's exact test, other scores of a document by a bootstrap over documents.
+Right and wrong are compared by McNemar's exact test, other scores of a document by a bootstrap over documents, and so
+are figures that only all documents together have, such as F1 and BLEU.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, cast
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
 from gptwright.evaluation.harness.run import TaskResult
-from gptwright.evaluation.metrics import mcnemar, paired_bootstrap
+from gptwright.evaluation.harness.scoring import Corpus
+from gptwright.evaluation.metrics import bootstrap, mcnemar, paired_bootstrap
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.training.evaluation import Estimate
@@ -44,7 +46,8 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of a figure of two models: the first's score a document less the second's, in the mean."""
+    """Of a figure of two models: the first's score a document less the second's, in the mean, or of all documents
+    together."""
 
     task: str
     shots: int
@@ -62,7 +65,7 @@ class Difference:
 
 
 def differences(models: Sequence[Evaluated], seed: int = 0) -> list[Difference]:
-    """Of each two models, on each task with as many examples, in each figure that has a score of every document.
+    """Of each two models, on each task with as many examples, in each figure.
 
     Documents that only one of the two could be scored on are left out, counted and said. Raises `InputError` for two
     models without a task, or without a document of a task, in common.
@@ -82,14 +85,17 @@ def _of_two(first: Evaluated, second: Evaluated, seed: int) -> list[Difference]:
         pairs = _same_documents(mine[task, shots], theirs[task, shots], intake)
         for figure in pairs[0][0]["scores"]:
             a, b = ([_score(document, figure) for document in side] for side in zip(*pairs, strict=True))
-            if None not in (*a, *b):
-                tested = _tested(cast("list[float]", a), cast("list[float]", b), seed)
-                found.append(Difference(task, shots, figure, first.name, second.name, *tested))
+            tested = _tested(a, b, mine[task, shots].corpus.get(figure), seed)
+            found.append(Difference(task, shots, figure, first.name, second.name, *tested))
     return found
 
 
-def _tested(first: Sequence[float], second: Sequence[float], seed: int) -> tuple[Estimate, float | None]:
-    """The mean difference, and p where all scores are right or wrong."""
+def _tested(
+    first: Sequence[Any], second: Sequence[Any], corpus: Corpus | None, seed: int
+) -> tuple[Estimate, float | None]:
+    """The difference, of means or of a figure of the corpus, and p where all scores are right or wrong."""
+    if corpus:
+        return bootstrap(lambda mine, theirs: corpus(mine) - corpus(theirs), first, second, seed), None
     right_or_wrong = {*first, *second} <= {0.0, 1.0}
     p = mcnemar([x == 1 for x in first], [x == 1 for x in second]) if right_or_wrong else None
     return paired_bootstrap(first, second, seed), p
@@ -122,9 +128,7 @@ def _identity(document: Mapping[str, Any]) -> tuple[str, str]:
     return document["where"], repr((list(document["choices"]), list(document["targets"])))
 
 
-def _score(document: Mapping[str, Any], figure: str) -> float | None:
-    """Of the document alone; None where only all together have one, such as F1. A text's is its log-likelihood."""
+def _score(document: Mapping[str, Any], figure: str) -> Any:
+    """Of the document, or what it adds to a figure of all. A text's is its log-likelihood."""
     value = document["scores"][figure]
-    if figure.partition(",")[0] in RATES:
-        value = value[0]
-    return float(value) if isinstance(value, int | float) else None
+    return value[0] if figure.partition(",")[0] in RATES else value

@@ -6,12 +6,13 @@ Scores of one text differ by points with the way it is cut into words, so each c
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import zip_longest
 from typing import Any
 
-from gptwright.evaluation.metrics import DRAWS
+import numpy as np
+
 from gptwright.foundations.errors import ConfigError
-from gptwright.training.evaluation import Estimate
+
+Counts = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,17 @@ def translation_scores(hypotheses: Sequence[str], references: Sequence[str]) -> 
     return TranslationScores(scores[0], scores[1], str(bleu.get_signature()), str(chrf.get_signature()))
 
 
-def bleu(answers: Sequence[str], references: Sequence[Sequence[str]]) -> Estimate:
-    """BLEU of all answers together, from 0 to 100, each against its references; the interval is sacrebleu's bootstrap.
-    Raises `ConfigError` when sacrebleu is not installed."""
-    streams = [list(stream) for stream in zip_longest(*references)]  # None where a text has fewer
-    found = _sacrebleu().BLEU().corpus_score(list(answers), streams, n_bootstrap=DRAWS)
-    return Estimate(found.score, found._mean - found._ci, found._mean + found._ci, len(answers))
+def bleu_counts(answer: str, references: Sequence[str]) -> tuple[Counts, Counts]:
+    """What BLEU adds up over texts: an answer's runs of one to four words that its references share and their length in
+    words, and its own runs and length. Raises `ConfigError` when sacrebleu is not installed."""
+    found = _sacrebleu().BLEU().corpus_score([answer], [[reference] for reference in references])
+    return (*found.counts, found.ref_len), (*found.totals, found.sys_len)
+
+
+def corpus_bleu(shared: Sequence[Counts], own: Sequence[Counts]) -> float:
+    """BLEU of all texts together, from 0 to 100, by the counts of each. Raises as `bleu_counts` does."""
+    (*hits, wanted), (*runs, length) = (np.sum(counts, axis=0).tolist() for counts in (shared, own))
+    return float(_sacrebleu().BLEU.compute_bleu(hits, runs, length, wanted, smooth_method="exp").score)
 
 
 def require_sacrebleu() -> None:

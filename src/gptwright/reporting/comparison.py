@@ -9,8 +9,10 @@ from gptwright.training.evaluation import Estimate
 Names = tuple[str, str, str]
 MEANING = (
     "A difference is the first model's score of a document less the second's, in the mean, with its 95 % interval by a "
-    "bootstrap over documents; of perplexities and bits a byte, of a document's log-likelihood in nats. p is McNemar's "
-    "exact one, for scores that are right or wrong."
+    "bootstrap over documents; of perplexities and bits a byte, of a document's log-likelihood in nats. F1 of classes, "
+    "Matthews correlation, calibration error and BLEU are figures of all documents: their difference and its interval "
+    "are those of both models' figures on the same documents, drawn anew together. p is McNemar's exact one, for "
+    "scores that are right or wrong."
 )
 
 
@@ -53,4 +55,5 @@ def tested(each: Difference) -> tuple[str, str, str, str, str]:
 
 def caution(found: Sequence[Difference]) -> str:
     """What many tests mean together."""
-    return f"Of {len(found)} such comparisons, chance alone sets about {0.05 * len(found):.2g} apart."
+    chance = f"{0.05 * len(found):.2g}"
+    return f"Of {len(found)} such comparisons, chance alone sets about {chance} apart: nothing is corrected for that."

@@ -10,7 +10,7 @@ from gptwright.evaluation.harness.requests import Reading
 from gptwright.evaluation.harness.scoring import DEFAULTS, METRICS, Outcome
 from gptwright.evaluation.harness.task_config import FilterPipeline, FilterStep, MetricConfig
 from gptwright.evaluation.harness.templates import Item
-from gptwright.evaluation.translation import bleu
+from gptwright.evaluation.translation import bleu_counts
 from gptwright.text.jsonl import Line
 
 LINE = Line({}, "line 1")
@@ -100,7 +100,11 @@ def test_filters_do_what_their_names_say(step: FilterStep, answer: str, expected
 def test_bleu_is_sacrebleus_over_all_answers() -> None:
     answers = ["the house is small today", "we ran to the sea", "a dog"]
     references = [["the house is small now"], ["we ran to the sea", "we went to the sea"], ["the dog"]]
-    found = bleu(answers, references)
+    metric = METRICS["generate_until"]["bleu"]
+    assert metric.corpus
+    counts = [bleu_counts(*each) for each in zip(answers, references, strict=True)]
+    found = metric.together(counts)
     streams = [[each[0] for each in references], [each[1] if len(each) > 1 else None for each in references]]
     assert found.value == pytest.approx(sacrebleu.corpus_bleu(answers, streams).score)
     assert found.low <= found.value <= found.high and found.count == 3
+    assert metric.corpus(counts) == found.value

@@ -1,7 +1,7 @@
 """Evaluates a model on a task: documents, examples, questions, what the model did, figures."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from gptwright.evaluation.harness.fewshot import Shots, examples_of
 from gptwright.evaluation.harness.filters import filtered
 from gptwright.evaluation.harness.questions import Question, Questions
 from gptwright.evaluation.harness.requests import Encoder, read_rows
-from gptwright.evaluation.harness.scoring import METRICS, Outcome, metrics_of
+from gptwright.evaluation.harness.scoring import METRICS, Corpus, Outcome, metrics_of
 from gptwright.evaluation.harness.task_config import FilterPipeline, TaskConfig
 from gptwright.evaluation.harness.templates import Templates
 from gptwright.foundations.intake import Intake
@@ -28,6 +28,8 @@ class TaskResult:
     shots: int
     evaluation: Evaluation
     documents: Sequence[dict[str, Any]]
+    corpus: Mapping[str, Corpus] = field(default_factory=dict[str, Corpus])
+    """how documents' scores make up a figure that none has alone"""
 
 
 def evaluate(
@@ -70,7 +72,7 @@ def outcomes(model: Model, task: TaskConfig, asked: Sequence[Question], answer: 
 def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequence[Outcome]) -> TaskResult:
     """Figures of a task and its documents; of each filter pipeline its own where there are several."""
     documents = [_document(number, *each) for number, each in enumerate(zip(asked, done, strict=True))]
-    estimates: dict[str, Estimate] = {}
+    estimates, corpus = dict[str, Estimate](), dict[str, Corpus]()
     for pipeline in task.filter_list or [None]:
         suffix = f",{pipeline.name}" if pipeline and len(task.filter_list) > 1 else ""
         after = _after(pipeline, asked, done, documents, suffix) if pipeline else done
@@ -78,10 +80,12 @@ def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequen
             metric = METRICS[task.output_type][how.metric]
             values = [metric.of(question.item, outcome, how) for question, outcome in zip(asked, after, strict=True)]
             estimates[how.metric + suffix] = metric.together(values)
+            if metric.corpus:
+                corpus[how.metric + suffix] = metric.corpus
             for document, value in zip(documents, values, strict=True):
                 document["scores"][how.metric + suffix] = value
     lost = {"examples_dropped": float(sum(question.dropped for question in asked))}
-    return TaskResult(task.task, shots, Evaluation(metrics=lost, estimates=estimates), documents)
+    return TaskResult(task.task, shots, Evaluation(metrics=lost, estimates=estimates), documents, corpus)
 
 
 def _after(

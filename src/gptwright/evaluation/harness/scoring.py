@@ -18,9 +18,12 @@ from gptwright.evaluation.harness.task_config import MetricConfig, OutputType, T
 from gptwright.evaluation.harness.templates import Item
 from gptwright.evaluation.metrics import bootstrap, calibration_error, f1, macro_f1, matthews
 from gptwright.evaluation.text_metrics import exact, rouge, rouge_l, token_f1
-from gptwright.evaluation.translation import bleu
+from gptwright.evaluation.translation import bleu_counts, corpus_bleu
 from gptwright.foundations.errors import InputError, nearest
 from gptwright.training.evaluation import Estimate
+
+Corpus = Callable[[Sequence[Any]], float]
+"""a figure of all documents together, by what each adds to it"""
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,13 @@ class Outcome:
 
 
 class Metric(NamedTuple):
-    """A figure: what it is of one document, and how those of all are put together."""
+    """A figure: what it is of one document, and how those of all are put together; `corpus` is the bare number of a
+    figure that no document has alone."""
 
     of: Callable[[Item, Outcome, MetricConfig], Any]
     together: Callable[[list[Any]], Estimate]
     higher_is_better: bool = True
+    corpus: Corpus | None = None
 
 
 def chosen(scores: Sequence[float]) -> int:
@@ -105,9 +110,19 @@ def _share(values: Sequence[float]) -> Estimate:
     return intervals.share(sum(values), len(values))
 
 
-def _figure(figure: Callable[[Sequence[Any], Sequence[Any]], float]) -> Callable[[list[Any]], Estimate]:
-    """A figure of pairs (truth, found), with a bootstrap interval."""
-    return lambda pairs: bootstrap(figure, [first for first, _ in pairs], [second for _, second in pairs])
+def _corpus(
+    of: Callable[[Item, Outcome, MetricConfig], Any],
+    figure: Callable[[Sequence[Any], Sequence[Any]], float],
+    *,
+    higher_is_better: bool = True,
+) -> Metric:
+    """A figure of all documents' pairs, such as (truth, found), with a bootstrap interval."""
+    return Metric(
+        of,
+        lambda pairs: bootstrap(figure, [first for first, _ in pairs], [second for _, second in pairs]),
+        higher_is_better,
+        lambda pairs: figure(*zip(*pairs, strict=True)),
+    )
 
 
 def _written(figure: Callable[[str, Sequence[str]], float]) -> Metric:
@@ -166,11 +181,11 @@ METRICS: Mapping[OutputType, Mapping[str, Metric]] = {
         "acc_mutual_info": _hit(_gains),
         "exact_match": Metric(lambda item, outcome, how: float(any(outcome.readings[i].greedy for i in item.right)),
                               _share),
-        "f1": Metric(_label, _figure(lambda truth, found: f1(truth, found, 1))),
-        "f1_macro": Metric(_label, _figure(macro_f1)),
-        "mcc": Metric(_label, _figure(matthews)),
+        "f1": _corpus(_label, lambda truth, found: f1(truth, found, 1)),
+        "f1_macro": _corpus(_label, macro_f1),
+        "mcc": _corpus(_label, matthews),
         "brier_score": Metric(_brier, intervals.mean, False),
-        "calibration_error": Metric(_sure, _figure(calibration_error), False),
+        "calibration_error": _corpus(_sure, calibration_error, higher_is_better=False),
     },
     "generate_until": {
         "exact_match": Metric(_same, _share),
@@ -179,8 +194,7 @@ METRICS: Mapping[OutputType, Mapping[str, Metric]] = {
         "rouge1": _written(lambda answer, targets: rouge(answer, targets, 1)),
         "rouge2": _written(lambda answer, targets: rouge(answer, targets, 2)),
         "rougeL": _written(rouge_l),
-        "bleu": Metric(lambda item, outcome, how: (outcome.answer, item.targets),
-                       lambda pairs: bleu(*zip(*pairs, strict=True))),
+        "bleu": _corpus(lambda item, outcome, how: bleu_counts(outcome.answer, item.targets), corpus_bleu),
     },
 }  # fmt: skip
 DEFAULTS: Mapping[OutputType, Sequence[str]] = {
