@@ -29,6 +29,26 @@ def test_a_quote_in_tsv_is_a_quote_and_files_may_be_compressed(tmp_path: Path) -
     assert list(read_table(tmp_path / "a.tsv.gz")) == SIMPLE
 
 
+@pytest.mark.parametrize(("mark", "called"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars"), (",", "")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_csv_is_separated_as_its_first_line_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mark: str, called: str, encoding: str
+) -> None:
+    text = f'text{mark}label\r\n"He said ""no"", then"{mark}a\r\n"two\nlines, é"{mark}b\r\n'
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    assert list(read_table(tmp_path / "a.csv")) == ROWS
+    said = capsys.readouterr().err
+    assert f"separated by {called}" in " ".join(said.split()) if called else not said
+
+
+def test_a_comma_is_the_likeliest_separator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, row in (("a;b,c\n1;2,3\n", {"a;b": "1;2", "c": "3"}), ('"a;b;c",d\n1,2\n', {"a;b;c": "1", "d": "2"}),
+                      ("a\n1;2\n", {"a": "1;2"})):  # fmt: skip
+        (tmp_path / "a.csv").write_text(text)
+        assert list(read_table(tmp_path / "a.csv")) == [row]
+    assert not capsys.readouterr().err
+
+
 def test_each_row_knows_its_place(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text\n"one\ntwo"\n\nthree\n')
     assert [row.where for row in read_table(tmp_path / "a.csv")] == [
@@ -44,6 +64,10 @@ def test_each_row_knows_its_place(tmp_path: Path) -> None:
         ("a.csv", b"", "names, each once"),
         ("a.csv", b"text,label\n", "rows in"),
         ("a.csv", b"text,text\na,b\n", "each once"),
+        ("a.csv", b"text;text\na;b\n", "each once"),
+        ("a.csv", b"text;label\n", "rows in"),
+        ("a.csv", b"text;label\na;b;c\n", "2 fields, text, label, in line 2"),
+        ("a.csv", "text\né".encode("utf-16")[:-1], "UTF-8 in"),
         ("a.csv", b"text,label\na,b\na\n", "2 fields, text, label, in line 3"),
         ("a.csv", b'text\n"open', "CSV in"),
         ("a.tsv", b"text\n\xff\n", "UTF-8 in"),
