@@ -1,6 +1,7 @@
 """evaluate --prefer: the judges, the person in the terminal, and a session that was stopped."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,20 @@ def test_equal_models_are_even_and_the_order_is_drawn_the_same_again(network: GP
     assert said[0] == said[1] and {line["models"][0] for line in said[0]} == {"a", "b"}
     found = [ranking["ranks"] for _, ranking in judged(said[0], by_rule("plain-words"), "plain-words")]
     assert wins(said[0], found, "a").value == 0.5
+
+
+def test_a_model_without_a_chat_template_continues_the_prompt(
+    network: GPT2, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = Tokenizer(tokenizer.backend, replace(tokenizer.special_tokens, chat_template=None))
+    base = Model(network, bare, "base", dtype="float32")
+    both = {"base": base, "chat": Model(network, tokenizer, "chat", dtype="float32")}
+    messages = [{"role": "system", "content": "the sea"}, {"role": "user", "content": "the cat"}]
+    (line,) = answer(both, [(Line({}, "line 1"), messages)], Sampling(max_tokens=4, temperature=0), 7)
+    said = dict(zip(line["models"], line["answers"], strict=True))
+    assert said["base"] == base.generate("the sea\n\nthe cat", max_tokens=4, temperature=0)
+    assert said["chat"].strip() == both["chat"].chat(messages, max_tokens=4, temperature=0).strip()
+    assert "base has no chat template" in " ".join(capsys.readouterr().err.split())
 
 
 def test_what_is_no_judge_or_no_comparison_is_refused(folder: Path) -> None:

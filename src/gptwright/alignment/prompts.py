@@ -1,6 +1,6 @@
 """Prompts of files: conversations that wait for the assistant's answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +33,20 @@ def read_prompts(path: Path, tokenizer: Tokenizer, longest: int, intake: Intake)
     Raises `InputError` naming a line that holds no prompt, `ArtifactError` when the tokenizer has no chat template.
     """
     asked = [(line, read_prompt(line, line.where)) for line in read_objects(path)]
-    return prompts_within(asked, tokenizer, longest, intake)
+    return prompts_within(asked, lambda messages: prompt_ids(messages, tokenizer), longest, intake)
 
 
 def prompts_within(
-    asked: Iterable[tuple[Line, list[Message]]], tokenizer: Tokenizer, longest: int, intake: Intake
+    asked: Iterable[tuple[Line, list[Message]]],
+    ids_of: Callable[[list[Message]], list[int]],
+    longest: int,
+    intake: Intake,
 ) -> list[Prompt]:
-    """The same of lines and messages that are at hand."""
+    """The same of lines and messages that are at hand; `ids_of` says what a model reads of messages."""
     found: list[Prompt] = []
     for line, messages in asked:
         with intake.dropping(line.where):
-            ids = prompt_ids(messages, tokenizer)
+            ids = ids_of(messages)
             if len(ids) > longest:
                 intake.drop(f"of more than {longest:,} tokens", line.where)
             else:

@@ -8,12 +8,13 @@ from gptwright.alignment.prompts import Prompt, prompts_within, text_of
 from gptwright.alignment.rankings import Ranking, ranked_ids
 from gptwright.evaluation.preference import win_rate
 from gptwright.foundations.intake import Intake
+from gptwright.foundations.progress import say
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.text.jsonl import Line
 from gptwright.text.rule_labeller import RULES, ranks
-from gptwright.tokenizers.chat_templates.chat import Message
+from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
 from gptwright.training.batches import key, permutation
 from gptwright.training.evaluation import Estimate
 
@@ -24,26 +25,40 @@ Ranker = Callable[[Line], list[int] | None]
 def answer(
     models: dict[str, Model], asked: Sequence[tuple[Line, list[Message]]], sampling: Sampling, seed: int
 ) -> list[Line]:
-    """What two models, by name, say to every prompt that fits both; the order in which a line has them is drawn.
+    """What two models, by name, say to every prompt that fits both; the order in which a line has them is drawn. A
+    model without a chat template continues the prompt's messages as one text.
 
-    A prompt that does not fit one of them is left out, counted and said. Raises `InputError` when no prompt is left,
-    `ArtifactError` for a model without a chat template.
+    A prompt that does not fit one of them is left out, counted and said. Raises `InputError` when no prompt is left.
     """
     intake, prompts = Intake("evaluate"), list[Prompt]()
-    for model in models.values():
-        prompts = prompts_within(asked, model.tokenizer, model.context - sampling.max_tokens, intake)
+    for name, model in models.items():
+        if not _chats(model):
+            say(f"{name} has no chat template: it continues the prompts as texts")
+        prompts = prompts_within(asked, _reads(model), model.context - sampling.max_tokens, intake)
         asked = [(prompt.line, prompt.messages) for prompt in prompts]
     intake.require(prompts, "prompts that both models can read and answer", "Lower --max-tokens, or shorten them.")
     intake.report(f"{len(prompts):,} prompts, seed {seed}")
     sampling, said = replace(sampling, seed=seed), dict[str, list[str]]()
     for name, model in models.items():
-        said[name] = model.answers(prompts_within(asked, model.tokenizer, model.context, intake), sampling)
+        read = prompts_within(asked, _reads(model), model.context, intake)
+        said[name] = model.answers(read, sampling, starts_text=_chats(model))
     found: list[Line] = []
     for number, prompt in enumerate(prompts):
         names = [[*models][place] for place in permutation(2, key("blind", seed, number))]
         line = prompt.fields | {"answers": [said[name][number] for name in names], "models": names}
         found.append(Line(line, prompt.line.where))
     return found
+
+
+def _chats(model: Model) -> bool:
+    return model.tokenizer.special_tokens.chat_template is not None
+
+
+def _reads(model: Model) -> Callable[[list[Message]], list[int]]:
+    """What the model is given of messages, as ids."""
+    if _chats(model):
+        return lambda messages: prompt_ids(messages, model.tokenizer)
+    return lambda messages: model.text_ids("\n\n".join(message["content"] for message in messages))
 
 
 def by_rule(rule: str) -> Ranker:

@@ -18,6 +18,7 @@ from gptwright.pipelines.model import Model
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import Line, read_objects, write_objects
 from gptwright.text.rule_labeller import RULES, ranks
+from gptwright.tokenizers.chat_templates.chat import prompt_ids
 from gptwright.training.batches import key, permutation
 
 
@@ -71,7 +72,7 @@ def _continuations(config: Rank, split: str, count: int, model: Model) -> list[P
     intake, longest = Intake("rank"), model.context - config.max_tokens
     asked = [(Line({}, ""), conversation.messages[:-1])
              for conversation in continuations(texts, count, config.seed + 1)]  # fmt: skip
-    found = prompts_within(asked, model.tokenizer, longest, intake)
+    found = prompts_within(asked, lambda messages: prompt_ids(messages, model.tokenizer), longest, intake)
     intake.require(found, f"prompts of at most {longest:,} tokens", "Lower max_tokens.")
     if len(found) < count:
         intake.report(f"{len(found):,} prompts from {split}.jsonl")
