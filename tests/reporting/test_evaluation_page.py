@@ -14,7 +14,7 @@ from gptwright.evaluation.paired import Evaluated, differences
 from gptwright.reporting.comparison import comparison
 from gptwright.reporting.evaluation_page import evaluation_page
 from gptwright.reporting.heads import head_grid
-from gptwright.reporting.shots import shot_figures, shot_sentences
+from gptwright.reporting.shots import scale_figures, shot_figures, shot_sentences
 from gptwright.training.evaluation import Evaluation
 
 
@@ -47,6 +47,23 @@ def test_the_page_says_who_cannot_learn_from_examples() -> None:
     can, cannot = shot_sentences([learner(), sleeper()])
     assert "0.1 with 0 examples and 0.95 with 16" in can and "apart" in can
     assert "sleeper" in cannot and "it cannot be said" in cannot
+
+
+def test_scores_are_drawn_against_sizes_and_what_is_known_of_tokens() -> None:
+    small, large = replace(sleeper(), parameters=600_000, tokens=1_000_000), replace(learner(), parameters=135_000_000)
+    (figure,) = scale_figures([large, small])
+    chart = HTMLParser(figure.chart)
+    assert figure.title == "<b>copy</b> by parameters" and "135M" in figure.chart and "10M" in figure.chart
+    assert len(chart.css("polyline.line")) == len(chart.css("polygon.band")) == 3
+    assert [name for name, *_ in figure.legend] == ["0 examples", "4 examples", "16 examples"]
+    first = chart.css("circle")[0].attributes
+    assert first["cx"] == "0.0", "the smaller one stands left"
+    both = [figure.title for figure in scale_figures([replace(large, tokens=5_000_000), small])]
+    assert both == ["<b>copy</b> by parameters", "<b>copy</b> by tokens read"]
+    page = evaluation_page([large, small], [])
+    assert len(HTMLParser(page).css("#scale svg.chart")) == 1 and "not known how many tokens" in page
+    assert scale_figures([large, replace(large, name="as large")]) == []
+    assert not HTMLParser(evaluation_page([sleeper()], [])).css("#scale")
 
 
 def test_a_head_is_as_dark_as_its_score() -> None:

@@ -39,6 +39,20 @@ def folder(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_sizes_are_kept_and_tokens_where_a_record_tells(folder: Path, network: GPT2, tokenizer: Tokenizer) -> None:
+    for name, verb, told in (("pre", "pretrain", {"tokens": 4096}), ("sft", "sft", {})):
+        Model(network, tokenizer, name).save(folder / name / "model")
+        record = {"verb": verb, "state": "complete", "config": {"base": str(folder / "pre")}, "metrics": told}
+        (folder / name / "stage.json").write_text(json.dumps(record), "utf-8")
+    run(Evaluate(model=folder / "sft", compare=(folder / "model",), tasks=str(folder / "tasks/cats.yaml"), limit=2,
+                 task_data=folder, out=folder / "out", threads=1))  # fmt: skip
+    size = sum(parameter.numel() for parameter in network.parameters())
+    assert json.loads((folder / "out/results.json").read_text("utf-8"))["models"] == [
+        {"model": "sft", "parameters": size, "tokens": 4096},
+        {"model": "model", "parameters": size, "tokens": None},
+    ]
+
+
 def test_it_prints_a_table_and_leaves_every_document(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked = Evaluate(model=folder / "model", tasks=str(folder / "tasks"), shots="0,2", limit=4, task_data=folder,
                      out=folder / "out", threads=1)  # fmt: skip

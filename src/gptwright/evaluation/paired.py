@@ -33,6 +33,9 @@ class Evaluated:
     """the same with examples whose answers were drawn at random"""
     induction: Float[Tensor, "L H"] | None = None
     """the induction-head score of every head"""
+    parameters: int | None = None
+    tokens: int | None = None
+    """read in pretraining, where it is known"""
 
     def of(self, task: str, *, control: bool = False) -> list[TaskResult]:
         """Its results on a task, fewest examples first; the control begins where there is no example to be false."""

@@ -81,9 +81,17 @@ class _Scale:
     x_high: float
     y_low: float
     y_high: float
+    logarithmic: bool = False
 
     def x(self, step: float) -> float:
-        return (step - self.x_low) / (self.x_high - self.x_low) * PLOT_WIDTH
+        at, low, high = (log10(x) if self.logarithmic else x for x in (step, self.x_low, self.x_high))
+        return (at - low) / (high - low) * PLOT_WIDTH
+
+    def steps(self) -> list[float]:
+        """What may be written below: round numbers, or powers of ten."""
+        if not self.logarithmic:
+            return ticks(self.x_low, self.x_high, 5)
+        return [10.0**power for power in range(ceil(log10(self.x_low)), floor(log10(self.x_high)) + 1)]
 
     def y(self, value: float) -> float:
         return (self.y_high - value) / (self.y_high - self.y_low) * PLOT_HEIGHT
@@ -92,12 +100,15 @@ class _Scale:
         return " ".join(f"{self.x(step):.1f},{self.y(value):.1f}" for step, value in points)
 
 
-def line_chart(title: str, curves: Sequence[Curve], *, x_name: str = "step", digits: int = 2) -> Markup:
-    """The chart, or nothing when there is no curve of two points. `title` is read out by screen readers."""
+def line_chart(
+    title: str, curves: Sequence[Curve], *, x_name: str = "step", digits: int = 2, logarithmic: bool = False
+) -> Markup:
+    """The chart, or nothing when there is no curve of two points. `title` is read out by screen readers. Steps that are
+    sizes, 1 or more, are best set out by their logarithm."""
     drawn = [curve for curve in curves if len(curve.points) > 1]
     if not drawn:
         return Markup("")
-    scale = _scale(drawn)
+    scale = _scale(drawn, logarithmic)
     bands = [_band(curve, scale) for curve in drawn if curve.band]
     inner = Markup("").join(bands + [_curve(curve, scale) for curve in drawn] + _probes(drawn, scale, x_name, digits))
     return Markup(
@@ -108,7 +119,7 @@ def line_chart(title: str, curves: Sequence[Curve], *, x_name: str = "step", dig
              pw=PLOT_WIDTH + 2 * EDGE, ph=PLOT_HEIGHT + 2 * EDGE, edge=-EDGE, inner=inner)  # fmt: skip
 
 
-def _scale(curves: Sequence[Curve]) -> _Scale:
+def _scale(curves: Sequence[Curve], logarithmic: bool) -> _Scale:
     """Steps from the first to the last; values without the steep start, which would flatten all the rest."""
     steps = [step for curve in curves for step, _ in curve.points]
     begin = min(steps) + 0.04 * (max(steps) - min(steps))
@@ -116,7 +127,7 @@ def _scale(curves: Sequence[Curve]) -> _Scale:
     low, high = min(values), max(values)
     flat = high - low <= 1e-9 * max(abs(low), abs(high))  # what differs by roundings alone has no round numbers between
     margin = max(abs(high) * 0.1, 0.1) if flat else 0.08 * (high - low)
-    return _Scale(min(steps), max(max(steps), min(steps) + 1), low - margin, high + margin)
+    return _Scale(min(steps), max(max(steps), min(steps) + 1), low - margin, high + margin, logarithmic)
 
 
 def _typical(curve: Curve, begin: float) -> list[float]:
@@ -137,7 +148,7 @@ def _axes(scale: _Scale, x_name: str) -> Markup:
         parts.append(Markup('<line class="grid" x1="{:g}" x2="{:g}" y1="{:.1f}" y2="{:.1f}"/>').format(
             LEFT, WIDTH - RIGHT, y, y))  # fmt: skip
         parts.append(_label(LEFT - 6, y + 3.5, f"{value:.{digits}f}".replace("-", "−"), "end"))
-    for step in ticks(scale.x_low, scale.x_high, 5):
+    for step in scale.steps():
         whole = abs(step - round(step)) < 1e-9  # half a step is none
         if whole and 0.02 * PLOT_WIDTH < scale.x(step) < 0.8 * PLOT_WIDTH:
             parts.append(_label(LEFT + scale.x(step), HEIGHT - 8, _step(step), "middle"))
@@ -150,6 +161,9 @@ def _label(x: float, y: float, text: str, anchor: str) -> Markup:
 
 
 def _step(step: float) -> str:
+    for unit, name in ((1e9, "G"), (1e6, "M")):
+        if step >= unit:
+            return f"{step / unit:.3g}{name}"
     return f"{step / 1000:g}k" if step >= 10_000 else f"{step:,.0f}"
 
 

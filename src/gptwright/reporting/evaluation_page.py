@@ -8,7 +8,7 @@ from gptwright.reporting.charts import interval_bar
 from gptwright.reporting.comparison import MEANING, caution, interval, side_by_side, tested
 from gptwright.reporting.heads import head_grid
 from gptwright.reporting.page import environment
-from gptwright.reporting.shots import shot_figures, shot_sentences, tasks_of
+from gptwright.reporting.shots import scale_figures, scale_sentences, shot_figures, shot_sentences, tasks_of
 from gptwright.reporting.tables import Cell, Row
 from gptwright.reporting.wording import MISSING, plural
 from gptwright.training.evaluation import Estimate
@@ -26,6 +26,8 @@ def evaluation_page(models: Sequence[Evaluated], found: Sequence[Difference]) ->
         rows=_rows(models),
         figures=shot_figures(models),
         sentences=shot_sentences(models),
+        scale=scale_figures(models),
+        sizes=scale_sentences(models),
         heads=[head_grid(model.name, model.induction) for model in models if model.induction is not None],
         differences=[(each, tested(each)) for each in found],
         meaning=MEANING,

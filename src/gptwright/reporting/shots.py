@@ -1,13 +1,14 @@
-"""What examples in the context do: each task's score against their number, a line a model (GPT-3, figure 1.2)."""
+"""What examples in the context do: each task's score against their number, a line a model (GPT-3, figure 1.2), and
+against the models' sizes and the tokens that they read, a line a number of examples (figures 1.3 and 3.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import get_args
 
 from gptwright.evaluation.harness.run import TaskResult
 from gptwright.evaluation.paired import Evaluated
 from gptwright.reporting.charts import Curve, Tone, line_chart
 from gptwright.reporting.curves import Figure
-from gptwright.reporting.wording import plain, plural
+from gptwright.reporting.wording import amount, plain, plural
 from gptwright.training.evaluation import Estimate
 
 TONES: tuple[Tone, ...] = get_args(Tone)
@@ -16,6 +17,26 @@ TONES: tuple[Tone, ...] = get_args(Tone)
 def shot_figures(models: Sequence[Evaluated]) -> list[Figure]:
     """A chart for each task on which a model was asked with several numbers of examples."""
     return [figure for task in tasks_of(models) if (figure := _figure(task, models)).chart]
+
+
+def scale_figures(models: Sequence[Evaluated]) -> list[Figure]:
+    """Charts for each task of several models: its score against their parameters, and against the tokens that those
+    read of which it is known."""
+    sizes: dict[str, Callable[[Evaluated], int | None]] = {
+        "parameters": lambda model: model.parameters,
+        "tokens read": lambda model: model.tokens,
+    }
+    found = [_scale_figure(task, models, name, size) for name, size in sizes.items() for task in tasks_of(models)]
+    return [figure for figure in found if figure.chart]
+
+
+def scale_sentences(models: Sequence[Evaluated]) -> list[str]:
+    """How large each model is, and how many tokens it has read."""
+    return [
+        f"{model.name}: {amount(model.parameters)} parameters, "
+        + (f"{amount(model.tokens)} tokens read" if model.tokens else "it is not known how many tokens it has read")
+        for model in models
+    ]
 
 
 def shot_sentences(models: Sequence[Evaluated]) -> list[str]:
@@ -42,17 +63,42 @@ def _figure(task: str, models: Sequence[Evaluated]) -> Figure:
         curves.append(_curve(model.name, model.of(task), tone, dashed=False))
         if control := model.of(task, control=True):
             curves.append(_curve(f"{model.name}, answers at random (dashed)", control, tone, dashed=True))
-    drawn = [curve for curve in curves if len(curve.points) > 1]
     unit = next(shown(result) for model in models for result in model.of(task))
-    chart = line_chart(f"{task}, {unit}", drawn, x_name="examples", digits=3)
-    return Figure(task, unit, chart, [(curve.name, curve.tone, plain(curve.last(), 3)) for curve in drawn])
+    return _drawn(task, unit, curves, "examples")
+
+
+def _scale_figure(
+    task: str, models: Sequence[Evaluated], x_name: str, size: Callable[[Evaluated], int | None]
+) -> Figure:
+    """A line for each number of examples, through the models in the order of their sizes."""
+    lines: dict[int, list[tuple[float, Estimate]]] = {}
+    for model in models:
+        for result in model.of(task):
+            if (at := size(model)) and shown(result):
+                lines.setdefault(result.shots, []).append((at, _estimate(result)))
+    curves = [
+        _line(plural(shots, "example"), sorted(found, key=lambda point: point[0]), TONES[place % len(TONES)])
+        for place, (shots, found) in enumerate(sorted(lines.items()))
+        if len({at for at, _ in found}) > 1
+    ]
+    unit = next(shown(result) for model in models for result in model.of(task))
+    return _drawn(f"{task} by {x_name}", unit, curves, x_name, logarithmic=True)
+
+
+def _drawn(title: str, unit: str, curves: Sequence[Curve], x_name: str, *, logarithmic: bool = False) -> Figure:
+    drawn = [curve for curve in curves if len(curve.points) > 1]
+    chart = line_chart(f"{title}, {unit}", drawn, x_name=x_name, digits=3, logarithmic=logarithmic)
+    return Figure(title, unit, chart, [(curve.name, curve.tone, plain(curve.last(), 3)) for curve in drawn])
 
 
 def _curve(name: str, results: Sequence[TaskResult], tone: Tone, *, dashed: bool) -> Curve:
     """The control has no band: it is there to be seen beside one."""
-    found = [(result.shots, _estimate(result)) for result in results if shown(result)]
-    band = [] if dashed else [(count, estimate.low, estimate.high) for count, estimate in found]
-    points = [(count, estimate.value) for count, estimate in found]
+    return _line(name, [(result.shots, _estimate(result)) for result in results if shown(result)], tone, dashed=dashed)
+
+
+def _line(name: str, found: Sequence[tuple[float, Estimate]], tone: Tone, *, dashed: bool = False) -> Curve:
+    band = [] if dashed else [(at, estimate.low, estimate.high) for at, estimate in found]
+    points = [(at, estimate.value) for at, estimate in found]
     return Curve(name=name, points=points, tone=tone, kind="sparse", band=band, dashed=dashed)
 
 

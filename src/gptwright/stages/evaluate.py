@@ -19,7 +19,9 @@ from gptwright.foundations.config import encode
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
+from gptwright.foundations.runs import RECORD, read_record
 from gptwright.foundations.version import __version__
+from gptwright.models.catalogue import count
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.reporting.comparison import comparison
@@ -67,13 +69,24 @@ def _evaluate(path: Path, name: str, tasks: Sequence[TaskConfig | Core], config:
     control = [found for task in tasks for found in _control(model, task, config)] if config.shuffle_labels else []
     curves = config.out and len(config.shot_counts) > 1
     induction = induction_scores(model.network, _ids_read(model, results)) if curves else None
-    return Evaluated(name, results, control, induction)
+    return Evaluated(name, results, control, induction, count(model.network), _tokens_read(path))
 
 
 def _ids_read(model: Model, results: Sequence[TaskResult]) -> set[int]:
     """The ids of the prompts: a tokenizer has others, that the model may never have seen."""
     prompts = {document["prompt"] for result in results for document in result.documents}
     return {id for ids in model.tokenizer.encode_many(sorted(prompts)) for id in ids}
+
+
+def _tokens_read(path: Path) -> int | None:
+    """In the pretraining of a stage's model, or of the model that it began as; None where no record tells."""
+    while (path / RECORD).is_file():
+        record = read_record(path)
+        if record["verb"] == "pretrain":
+            tokens = record.get("metrics", {}).get("tokens")
+            return tokens if isinstance(tokens, int) else None
+        path = Path(str(record["config"].get("base") or record["config"].get("policy") or ""))
+    return None
 
 
 def _results(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[TaskResult]:
@@ -124,7 +137,9 @@ def _write(out: Path, config: Evaluate, models: Sequence[Evaluated]) -> None:
                 found.append(about | {"evaluation": encode(each.evaluation)})
                 if each.documents:
                     write_objects(folder / f"{_file_name(each.task)}-{each.shots}{suffix}.jsonl", each.documents)
-    write_json(out / "results.json", {"gptwright": __version__, "settings": settings, "results": found})
+    sizes = [{"model": model.name, "parameters": model.parameters, "tokens": model.tokens} for model in models]
+    write_json(out / "results.json", {"gptwright": __version__, "settings": settings, "models": sizes,
+                                      "results": found})  # fmt: skip
 
 
 def _file_name(name: str) -> str:

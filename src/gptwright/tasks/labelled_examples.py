@@ -215,16 +215,20 @@ def _labels(kind: Kind, examples: Sequence[Example], declared: Sequence[str]) ->
     if kind in ("number", "choice"):
         return ("choice",) if kind == "choice" else ("similarity",)
     if declared:
-        for label, where in ((label, example.where) for example in examples for label in example.labels):
-            if label not in declared:
-                raise InputError(f"one of the labels {', '.join(declared)} in {where}", f"'{label[:40]}'",
-                                 nearest(label, declared))  # fmt: skip
+        _check_declared(examples, declared)
         return tuple(declared)
     seen = sorted({label for example in examples for label in example.labels}, key=_numbers_first)
     if len(seen) < (2 if kind == "class" else 1):
         raise InputError("examples of two classes or more", f"{seen[0]!r} only" if seen else "no label at all",
                          "Add examples of others.")  # fmt: skip
     return tuple(seen)
+
+
+def _check_declared(examples: Sequence[Example], declared: Sequence[str]) -> None:
+    for label, where in ((label, example.where) for example in examples for label in example.labels):
+        if label not in declared:
+            raise InputError(f"one of the labels {', '.join(declared)} in {where}", f"'{label[:40]}'",
+                             nearest(label, declared))  # fmt: skip
 
 
 def _numbers_first(word: str) -> tuple[int, float, str]:
