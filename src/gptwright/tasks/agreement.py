@@ -12,7 +12,7 @@ from gptwright.training.evaluation import Estimate
 
 
 def agreement(
-    kind: Kind, targets: Sequence[Float[Tensor, "*L"]], answers: Sequence[Float[Tensor, "L"]]
+    kind: Kind, targets: Sequence[Float[Tensor, "..."]], answers: Sequence[Float[Tensor, "_"]]
 ) -> dict[str, Estimate]:
     """Figures of the task's kind, from what the head says of each example: logits, or a number.
 

@@ -31,7 +31,7 @@ class ExampleIds(NamedTuple):
     label that is true and 0 for others."""
 
     rows: list[list[int]]
-    target: Float[Tensor, "*L"]
+    target: Float[Tensor, "..."]
 
 
 class FinetuneBatch(NamedTuple):
@@ -106,7 +106,7 @@ class FinetuneTask:
         for part in shard.slices(batch.rows):
             yield self._loss(batch.examples[part], batch.kept[part], batch.rows)
 
-    def answers(self) -> list[Float[Tensor, "L"]]:
+    def answers(self) -> list[Float[Tensor, "_"]]:
         """What the head says of the held-out examples."""
         return self.scorer.examples([example.rows for example in self.heldout])
 
@@ -114,14 +114,14 @@ class FinetuneTask:
         """Loss, and how well the answers agree with the truth, on the held-out examples."""
         return self.measured(self.answers())
 
-    def measured(self, answers: Sequence[Float[Tensor, "L"]]) -> Evaluation:
+    def measured(self, answers: Sequence[Float[Tensor, "_"]]) -> Evaluation:
         """The same of answers that are there."""
         targets = [example.target for example in self.heldout]
         name = "heldout_squared_error" if self.kind == "number" else "heldout_nats"
         loss = float(self._task_loss(answers, targets)) / len(answers)
         return Evaluation(metrics={name: loss}, estimates=agreement(self.kind, targets, answers))
 
-    def thresholds(self, answers: Sequence[Float[Tensor, "L"]], neutral: Sequence[str]) -> ModerationConfig:
+    def thresholds(self, answers: Sequence[Float[Tensor, "_"]], neutral: Sequence[str]) -> ModerationConfig:
         """Of each label that is not `neutral` and true of a held-out example, the threshold of highest F1 there."""
         targets = torch.stack([example.target for example in self.heldout])
         true = targets if self.kind == "labels" else F.one_hot(targets.long(), len(self.model.labels))

@@ -61,7 +61,7 @@ class LabelledData:
     train: list[Example]
     heldout: list[Example]
 
-    def target(self, example: Example) -> Float[Tensor, "*L"]:
+    def target(self, example: Example) -> Float[Tensor, "..."]:
         """The number of its class or choice, the number itself, or 1 for each label that is true and 0 for others."""
         if self.kind == "labels":
             return torch.tensor([float(label in example.labels) for label in self.labels])
