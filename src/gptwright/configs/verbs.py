@@ -25,7 +25,7 @@ class Verb:
     trains: bool = False
     """whether it trains: it has metrics to --track, and says itself what takes less memory"""
     distributed: bool = False
-    """whether several processes can do it together; of a recipe, its pretrain"""
+    """whether several processes can do it together; of a recipe, the stages that can"""
 
     @property
     def config_type(self) -> type[Settings]:
@@ -43,9 +43,11 @@ VERBS = {verb.name: verb for verb in (
          leaves_folder=True, trains=True, distributed=True),
     Verb("import", "Import", "take in a model of another tool", "make", leaves_folder=True),
     Verb("finetune", "Finetune", "teach it one task, from labelled examples", "teach", leaves_folder=True, trains=True),
-    Verb("sft", "SFT", "teach it to answer, from conversations", "teach", leaves_folder=True, trains=True),
+    Verb("sft", "SFT", "teach it to answer, from conversations", "teach", leaves_folder=True, trains=True,
+         distributed=True),
     Verb("rank", "Rank", "let it answer several times, and rank the answers by a rule", "teach", leaves_folder=True),
-    Verb("reward", "Reward", "train a reward model on rankings", "teach", leaves_folder=True, trains=True),
+    Verb("reward", "Reward", "train a reward model on rankings", "teach", leaves_folder=True, trains=True,
+         distributed=True),
     Verb("ppo", "PPO", "improve the policy with the reward model", "teach", leaves_folder=True, trains=True),
     Verb("generate", "Generate", "continue a text, or answer a file of prompts", "use"),
     Verb("chat", "Chat", "talk in the terminal", "use"),

@@ -18,6 +18,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage, read_record
 from gptwright.foundations.settings import Settings
 from gptwright.tracking.tracker import open_trackers
+from gptwright.training.distributed.mesh import ONE_COPY
 
 SECONDS_BETWEEN_LOOKS = 0.5
 InTurn = Callable[[Callable[[], StageFolder]], StageFolder]
@@ -91,7 +92,7 @@ def _processes(verb: str, config: Any) -> Generator[InTurn]:
         return
     from gptwright.training.distributed.world import in_turn, joined  # imports torch, which a stage may not need
 
-    with translate_lost_process(), joined(config.mesh, config.device):
+    with translate_lost_process(), joined(getattr(config, "mesh", ONE_COPY), config.device):
         yield in_turn
 
 

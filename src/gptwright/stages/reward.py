@@ -4,7 +4,7 @@ from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
 from gptwright.configs.reward import Reward
-from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
+from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
@@ -14,9 +14,12 @@ from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
+from gptwright.stages.together import dtype_of
 from gptwright.tasks.reward import HeldoutRanking, RewardTask, control_of
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
+from gptwright.training.distributed.layout import Replicas
+from gptwright.training.distributed.world import replicas
 from gptwright.training.evaluation import write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
@@ -31,7 +34,9 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     The control leaves no model: nobody should be judged by it.
     """
     use_threads(config.threads)
-    device = use_device(config.device)
+    together = replicas(config.device)
+    device, shard = together.device, together.batch_shard(config.micro_batches)
+    shard.check_rows(config.batch_size)
     base = load_decoder(config.base)
     choose_learners(base.network, config.lora, config.seed)
     model = control_of(base.network) if config.shuffled else RewardModel(base.network)
@@ -39,15 +44,16 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     train = [ids for _, ids in sides.train]
     heldout = [HeldoutRanking(normalised(text_of(ranking.messages)), ids) for ranking, ids in sides.heldout]
     task = RewardTask(model, train, config.batch_size, config.seed, base.tokenizer.pad_id, heldout)
-    check_memory(model, config.batch_size, task.typical_length, config.micro_batches)
+    check_memory(model, -(-config.batch_size // shard.ranks), task.typical_length, config.micro_batches)
     before = task.to(device).evaluate(0)
-    dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
-    cast_linears(model.trunk, matrix_dtype(dtype))
-    optimizer = Optimizer(task, AdamW(weight_decay=config.weight_decay, epsilon=1e-5))
+    cast_linears(model.trunk, matrix_dtype(dtype_of(config.dtype, folder, together)))
+    optimizer = Optimizer(task, AdamW(weight_decay=config.weight_decay, epsilon=1e-5), Replicas(together))
     rate = linear(config.learning_rate, config.steps, warmup=5)
     with session(folder, optimizer, config, steps=config.steps) as run:
-        for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):
+        for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps, shard=shard):
             run.record(step.number, **step.metrics)
+    if not together.first:
+        return {}
     restore_master_weights(task, optimizer)
     if config.lora and not config.shuffled:
         leave_adapter(model, optimizer, config.base, folder / "adapter")

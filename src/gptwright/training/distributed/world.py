@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from typing import Any, TypeVar
 
 import torch
@@ -16,6 +17,7 @@ from gptwright.training.batch_shard import BatchShard
 from gptwright.training.distributed.mesh import Mesh
 
 T = TypeVar("T")
+MEETINGS = count()  # how often this process has joined others
 PATIENCE = timedelta(hours=2)  # the first process may evaluate or hash alone while the others wait
 
 
@@ -62,6 +64,14 @@ class World:
         torch.distributed.broadcast(said, 0, group=self.control)
         return int(said)
 
+    def gather(self, thing: T) -> list[T]:
+        """What every process has, from the first to the last; all wait for all."""
+        if self.axes is None:
+            return [thing]
+        found: list[Any] = [None] * self.process.count
+        torch.distributed.all_gather_object(found, thing, group=self.control)
+        return found
+
     def barrier(self) -> None:
         """Returns when every process has come here; for a thread beside the work."""
         if self.axes is not None:
@@ -88,14 +98,15 @@ def joined(mesh: Mesh, device: str) -> Generator[None]:
         yield
         return
     kind = choose_device(device, process.place).type
-    store, rank, count = next(torch.distributed.rendezvous("env://"))  # pyright: ignore[reportPrivateImportUsage]
+    store, rank, processes = next(torch.distributed.rendezvous("env://"))  # pyright: ignore[reportPrivateImportUsage]
     # torchrun keeps one store for all restarts: without a name of its own a group would find addresses of the dead.
-    attempt = f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)} of {count}"
+    # Nor may a stage find those of the stage before it.
+    attempt = f"meeting {next(MEETINGS)} of attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)} of {processes}"
     torch.distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if kind == "cuda" else "gloo",
         store=torch.distributed.PrefixStore(attempt, store),  # pyright: ignore[reportPrivateImportUsage]
         rank=rank,
-        world_size=count,
+        world_size=processes,
     )
     yield
     torch.distributed.destroy_process_group()  # not after an error: who waits for others waits here too
