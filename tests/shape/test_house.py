@@ -116,7 +116,16 @@ def test_the_two_lists_of_kinds_of_tokenizer_agree() -> None:
 
 def test_every_file_of_stages_is_a_verb_or_serves_some() -> None:
     files = {path.stem for path in (SOURCE / "stages").glob("*.py")} - {"__init__"}
-    assert files - set(VERBS) == {"budgets", "policy", "prefer", "resolve", "reward_model", "samples", "together"}
+    assert files - set(VERBS) == {
+        "budgets",
+        "openrlhf",
+        "policy",
+        "prefer",
+        "resolve",
+        "reward_model",
+        "samples",
+        "together",
+    }
 
 
 def test_the_version_is_the_changelogs_newest() -> None:

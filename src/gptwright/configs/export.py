@@ -6,9 +6,10 @@ from typing import Annotated
 import tyro
 
 from gptwright.configs.validation import known
+from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Range, settings
 
-FORMATS = ("hf", "gguf")
+FORMATS = ("hf", "gguf", "openrlhf")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
@@ -21,7 +22,15 @@ class Export:
     out: Path
     """folder to write, new or empty; of a GGUF, a new file"""
     to: str = "hf"
-    """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA"""
+    """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA; openrlhf: a folder for OpenRLHF and verl"""
+    reward: Path | None = None
+    """for openrlhf: folder of reward, the model that judges"""
+    prompts: tuple[Path, ...] = ()
+    """for openrlhf: JSON Lines of prompts"""
+    rankings: tuple[Path, ...] = ()
+    """for openrlhf: JSON Lines of ranked answers, written as pairs"""
+    conversations: tuple[Path, ...] = ()
+    """for openrlhf: JSON Lines of conversations"""
     adapter: Path | None = None
     """folder of a stage with --lora, or one that peft wrote: merged into the model"""
     dtype: str = "float32"
@@ -32,3 +41,8 @@ class Export:
     def __post_init__(self) -> None:
         known(self.to, FORMATS, "format to export to")
         known(self.dtype, DTYPES, "format of weights")
+        given = [name for name in ("reward", "prompts", "rankings", "conversations") if getattr(self, name)]
+        if given and self.to != "openrlhf":
+            raise ConfigError(
+                f"--to openrlhf beside {given[0]}", f"--to {self.to}", f"Add it, or leave {given[0]} out."
+            )

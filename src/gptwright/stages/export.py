@@ -14,6 +14,8 @@ def run(config: Export) -> None:
     dtype = getattr(torch, config.dtype)
     if config.to == "gguf":
         _file(config, dtype)
+    elif config.to == "openrlhf":
+        _openrlhf(config, dtype)
     else:
         _folder(config, dtype)
     print(config.out)
@@ -23,11 +25,24 @@ def _folder(config: Export, dtype: Any) -> None:
     from gptwright.models.formats.huggingface import mapping_of
     from gptwright.pipelines.load import load
 
-    if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
-        raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
+    _check_empty(config)
     model = load(config.model, adapter=config.adapter)
     model.save(config.out, dtype=dtype, shard=int(config.shard_gb * 1e9))
     say(f"export: transformers opens it as {mapping_of(model.network.config).language_model}")
+
+
+def _openrlhf(config: Export, dtype: Any) -> None:
+    from gptwright.stages.openrlhf import write_openrlhf
+
+    _check_empty(config)
+    write_openrlhf(config, {"dtype": dtype, "shard": int(config.shard_gb * 1e9)})
+    files = sorted(path.name for path in config.out.iterdir() if path.is_dir() or path.suffix in (".jsonl", ".sh"))
+    say(f"export: {', '.join(files)} for OpenRLHF")
+
+
+def _check_empty(config: Export) -> None:
+    if config.out.exists() and (not config.out.is_dir() or any(config.out.iterdir())):
+        raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
 
 
 def _file(config: Export, dtype: Any) -> None:
