@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval check bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-ray check bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -31,6 +31,7 @@ help:
 	@echo 'make test-real       tests with real models (a download of 120 MB)'
 	@echo 'make test-llama      tests against llama.cpp (compiles for many minutes, once)'
 	@echo 'make test-lm-eval    tests with lm-evaluation-harness (a download of 200 MB)'
+	@echo 'make test-ray        tests of rollout workers on Ray (a download of 70 MB)'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make docs            writes docs/commands.md'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
@@ -64,6 +65,10 @@ test-llama: test-real
 test-lm-eval: $(VENV)/test
 	$(BIN)/pip install --quiet --editable ".[eval]" "lm-eval[api]"
 	$(BIN)/python -m pytest -m lm_eval tests/serving/test_lm_eval.py
+
+test-ray: $(VENV)/test
+	$(BIN)/pip install --quiet --editable ".[ray]"
+	$(BIN)/python -m pytest -m ray tests/alignment/test_ray_pool.py
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-ON_DEMAND = ("real", "llama_cpp", "lm_eval")
+ON_DEMAND = ("real", "llama_cpp", "lm_eval", "ray")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_BROWSER = "no Chromium is here (Debian, Ubuntu: apt-get install chromium)"
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import gptwright
+from gptwright.configs.ppo import PPO
 from gptwright.configs.reward import Reward
 from gptwright.configs.sft import SFT
 from gptwright.foundations.metrics import read_metrics
@@ -43,11 +44,12 @@ def in_two(work: list[tuple[str, Any, Path, int]], file: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def configs(sft_config: SFT, reward_config: Reward) -> dict[str, Any]:
+def configs(sft_config: SFT, reward_config: Reward, ppo_config: PPO) -> dict[str, Any]:
     """With more rows than processes, and one window of text a step, which only one of them reads."""
     return {
         "sft": replace(sft_config, batch_size=5, steps=6, dtype="float32", pack=True),
         "reward": replace(reward_config, batch_size=3, steps=4, save_every=2, dtype="float32"),
+        "ppo": replace(ppo_config, updates=3, episodes=9, minibatches=2, learning_rate=1e-4),
     }
 
 
@@ -63,7 +65,7 @@ def together(configs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     return out
 
 
-@pytest.mark.parametrize("verb", ["sft", "reward"])
+@pytest.mark.parametrize("verb", ["sft", "reward", "ppo"])
 def test_what_two_find_is_what_one_finds(verb: str, configs: dict[str, Any], together: Path, tmp_path: Path) -> None:
     one, two = execute_stage(verb, configs[verb], tmp_path / verb).path, together / verb
     expected, got = (read_metrics(folder / "metrics.jsonl") for folder in (one, two))
@@ -76,7 +78,7 @@ def test_what_two_find_is_what_one_finds(verb: str, configs: dict[str, Any], tog
     )
 
 
-@pytest.mark.parametrize("verb", ["sft", "reward"])
+@pytest.mark.parametrize("verb", ["sft", "reward", "ppo"])
 def test_two_that_were_stopped_leave_the_same_bits(verb: str, together: Path) -> None:
     weights = [(together / out / "model/model.safetensors").read_bytes() for out in (verb, f"{verb}-stopped")]
     assert weights[0] == weights[1]

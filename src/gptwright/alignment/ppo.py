@@ -13,7 +13,7 @@ from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logpro
 from gptwright.alignment.rollout_worker import ScoredRollouts
 from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
-from gptwright.training.batch_shard import BatchShard
+from gptwright.training.batch_shard import WHOLE, BatchShard
 from gptwright.training.batches import key
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import Schedule
@@ -73,6 +73,8 @@ class PPOTrainer(Generic[B]):
     optimizer: Optimizer
     config: PPOConfig
     auxiliary: Task[B] | None = None
+    shard: BatchShard = WHOLE
+    """this process's part of every minibatch; all have the whole rollout"""
 
     def train(
         self, rollouts: ScoredRollouts, rate: Schedule, train_state: TrainState, *, updates: int, seed: int
@@ -103,12 +105,18 @@ class PPOTrainer(Generic[B]):
         for number, rows in enumerate(_minibatches(len(rollout), self.config, seed)):
             seen: dict[str, float] = {}
             loss = partial(self._losses, first_minibatch + number, seen)
-            add_gradients(self.optimizer, loss, episodes.at(rows), train_state)
+            add_gradients(self.optimizer, loss, episodes.at(rows), train_state, self.shard)
+            seen = self._of_all(seen)
             metrics["gradient_norm"] = take_step(self.optimizer, rate, train_state)
             metrics["value_loss"] = seen.pop("value_loss")
             if number == 0:
                 metrics |= seen
         return metrics
+
+    def _of_all(self, seen: dict[str, float]) -> dict[str, float]:
+        """What the processes saw of their parts, together."""
+        parts = self.optimizer.layout.world.gather(seen)
+        return {name: (max if name == "first_ratio_error" else sum)(part[name] for part in parts) for name in seen}
 
     def _losses(self, step: int, seen: dict[str, float], episodes: Episodes, shard: BatchShard) -> Iterator[Tensor]:
         yield from losses(self.agent, episodes, self.config, shard, seen)

@@ -5,7 +5,6 @@ The random numbers of an answer belong to its place among all prompts, so who an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -15,15 +14,6 @@ from gptwright.alignment.rollout import Rollout
 from gptwright.alignment.rollout_worker import RolloutWorker
 from gptwright.foundations.device import device_of
 from gptwright.training.distributed.world import World
-
-
-@runtime_checkable
-class RolloutPool(Protocol):
-    """Shares the prompts of a step out."""
-
-    def collect(self, worker: RolloutWorker, prompts: Sequence[Sequence[int]], *salt: object) -> Rollout:
-        """What `worker.collect` gives, with the weights that `worker` has now."""
-        ...
 
 
 @dataclass(frozen=True)

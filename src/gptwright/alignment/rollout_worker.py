@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -9,6 +10,7 @@ from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rewards import RewardFunction
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.inference.engine import Engine
+from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import ScalarHead
@@ -26,10 +28,22 @@ class RolloutWorker:
     value_head: ScalarHead | None = None
     """whose values go into the rollout; without one they are 0"""
 
-    def collect(self, prompts: Sequence[Sequence[int]], *salt: object) -> Rollout:
-        """One answer to each prompt; the random numbers are a function of the seed and `salt`."""
-        sampling = replace(self.sampling, seed=key(self.seed, *salt) >> 2)
+    def collect(self, prompts: Sequence[Sequence[int]], *salt: object, first: int = 0) -> Rollout:
+        """One answer to each prompt; the random numbers are a function of the seed, `salt`, and the answer's number.
+
+        The prompts may be a share of a list, which begins with its number `first`: whoever answers the rest.
+        """
+        sampling = replace(self.sampling, seed=derive_seed(key(self.seed, *salt) >> 2, first))
         return collect_rollout(self.engine, self.value_head, prompts, sampling, self.pad)
+
+
+@runtime_checkable
+class RolloutPool(Protocol):
+    """Several who share a list of prompts."""
+
+    def collect(self, worker: RolloutWorker, prompts: Sequence[Sequence[int]], *salt: object) -> Rollout:
+        """What `worker.collect` gives, with the weights that `worker` has now."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +62,13 @@ class ScoredRollouts:
     samples: int = 1
     gold: RewardFunction | None = None
     """a judge that is watched and not learned from"""
+    pool: RolloutPool | None = None
+    """who answers in the worker's place"""
 
     def batch(self, step: int) -> ScoredRollout:
         order = epoch_order(len(self.prompts), self.episodes // self.samples, step, self.worker.seed)
         prompts = [self.prompts[i] for i in order for _ in range(self.samples)]
-        rollout = self.worker.collect(prompts, step)
+        rollout = self.pool.collect(self.worker, prompts, step) if self.pool else self.worker.collect(prompts, step)
         with torch.no_grad():
             reference, _, _ = recompute_logprobs(self.reference, None, rollout, self.worker.sampling.temperature)
         gold = self.gold(rollout, prompts) if self.gold else None

@@ -12,7 +12,7 @@ from gptwright.alignment.demonstrations import Demonstrations, demonstrations, r
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
 from gptwright.alignment.rewards import NormalizedReward, ProgramReward, RewardFunction, WeightedSum
-from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
+from gptwright.alignment.rollout_worker import RolloutPool, RolloutWorker, ScoredRollouts
 from gptwright.configs.policy import PolicyOptions, RolloutOptions
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
@@ -70,7 +70,9 @@ class PolicyRun:
         """Answers as the policy did when it began."""
         return worker_of(self.config, self.reference)
 
-    def rollouts(self, state: dict[str, Any], worker: RolloutWorker, samples: int = 1) -> ScoredRollouts:
+    def rollouts(
+        self, state: dict[str, Any], worker: RolloutWorker, samples: int = 1, pool: RolloutPool | None = None
+    ) -> ScoredRollouts:
         """The answers to learn from. The scale of a reward model's scores is measured once and kept in `state`."""
         gold = self.comparison.judge.rule
         return ScoredRollouts(
@@ -81,6 +83,7 @@ class PolicyRun:
             reward=self._reward(state),
             reference=self.reference.network,
             gold=ProgramReward(RULES[gold], self.policy.tokenizer) if gold else None,
+            pool=pool,
         )
 
     def _reward(self, state: dict[str, Any]) -> WeightedSum:
