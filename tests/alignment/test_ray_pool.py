@@ -1,6 +1,7 @@
 """Two workers on Ray, one of them killed in the middle: the same bits."""
 
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 import torch
@@ -58,7 +59,6 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[RayPool]:
-    pytest.importorskip("ray")
     with ray_pool(fresh_worker(), 2, 1) as pool:
         yield pool
 
@@ -74,10 +74,9 @@ def test_two_answer_with_the_weights_of_now(pool: RayPool) -> None:
 
 @pytest.mark.ray
 def test_one_is_killed_and_another_gives_the_same_bits(pool: RayPool, capsys: pytest.CaptureFixture[str]) -> None:
-    ray = pytest.importorskip("ray")
     worker = fresh_worker()
     dead = pool.workers[1]
-    ray.kill(dead)
+    import_module("ray").kill(dead)
     assert same_bits(pool.collect(worker, PROMPTS, 2), halves(worker, 2))
     assert "rollout worker 2 has ended; another answers its prompts" in capsys.readouterr().err
     assert pool.workers[1] is not dead
