@@ -50,6 +50,8 @@ VERBS = {verb.name: verb for verb in (
          distributed=True),
     Verb("ppo", "PPO", "improve the policy with the reward model", "teach", leaves_folder=True, trains=True,
          distributed=True),
+    Verb("grpo", "GRPO", "improve it by comparing answers to one prompt", "teach", leaves_folder=True, trains=True),
+    Verb("rloo", "RLOO", "the same with the other answers as baseline", "teach", leaves_folder=True, trains=True),
     Verb("generate", "Generate", "continue a text, or answer a file of prompts", "use"),
     Verb("chat", "Chat", "talk in the terminal", "use"),
     Verb("serve", "Serve", "OpenAI-compatible API and chat page", "use"),

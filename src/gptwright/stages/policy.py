@@ -9,21 +9,26 @@ import torch
 from torch import nn
 
 from gptwright.alignment.demonstrations import Demonstrations, demonstrations, read_conversations
+from gptwright.alignment.groups import Algorithm, GroupTrainer
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
 from gptwright.alignment.rewards import NormalizedReward, ProgramReward, RewardFunction, WeightedSum
 from gptwright.alignment.rollout_worker import RolloutPool, RolloutWorker, ScoredRollouts
+from gptwright.configs.grpo import GroupOptions
 from gptwright.configs.policy import PolicyOptions, RolloutOptions
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.comparison import OLD, Comparison
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.perplexity import require_window
+from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.intake import Intake
+from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
+from gptwright.layers.lora import choose_learners
 from gptwright.models.heads import RewardModel, ScalarHead
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
@@ -35,11 +40,14 @@ from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import write_objects
 from gptwright.text.rule_labeller import RULES
+from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.evaluation import Evaluation, write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.next_token import TextMixture, TokenSource
 from gptwright.training.optimizer import Optimizer, restore_master_weights
+from gptwright.training.schedules import linear
+from gptwright.training.session import session
 
 SCALE_PROMPTS = 256  # prompts whose answers set the scale of the scores
 
@@ -117,6 +125,32 @@ class PolicyRun:
         leave_policy(self.config, folder, self.policy, learned, optimizer)
         models = {OLD: (self.reference, self.reference_worker), self.comparison.name: (self.policy, rollouts.worker)}
         return compare(self.comparison, folder, models, rollouts.reward)
+
+
+def learn_from_groups(config: GroupOptions, folder: StageFolder, verb: str, algorithm: Algorithm) -> dict[str, object]:
+    """The whole of grpo and of rloo; says how many groups of answers had one score and taught nothing."""
+    use_threads(config.threads)
+    device = use_device(config.device)
+    it = PolicyRun.read(config, verb, device)
+    auxiliary = auxiliary_task(config, it.policy, verb)
+    network = it.policy.network.to(device)
+    choose_learners(network, config.lora, config.seed)
+    optimizer = Optimizer(network, AdamW(weight_decay=0.0, epsilon=1e-5))
+    it.check_memory()
+    trainer = GroupTrainer(policy=network, optimizer=optimizer, algorithm=algorithm, temperature=config.temperature,
+                           epochs=config.epochs, minibatches=config.minibatches, auxiliary=auxiliary)  # fmt: skip
+    rate = linear(config.learning_rate, config.updates, warmup=2)
+    with session(folder, optimizer, config, steps=config.updates) as run:
+        rollouts = it.rollouts(run.state, worker_of(config, it.policy), config.samples)
+        for update in trainer.train(rollouts, rate, run.train_state, updates=config.updates, seed=config.seed):
+            run.record(update.number, **update.metrics)
+    shares = [
+        share for line in read_metrics(folder / "metrics.jsonl") if (share := line.get("equal_groups")) is not None
+    ]
+    equal = sum(shares) / len(shares)
+    if equal:
+        say(f"{verb}: {equal:.0%} of the groups had one score for all {config.samples} answers and taught nothing")
+    return it.leave(folder, network, optimizer, rollouts) | {"equal_groups": equal}
 
 
 def worker_of(config: PolicyOptions, model: Model, value_head: ScalarHead | None = None) -> RolloutWorker:
