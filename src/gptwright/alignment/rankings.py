@@ -30,6 +30,8 @@ class Ranking:
     labeller: str = ""
     """who ranked, where the line says so"""
     where: str = field(default="", compare=False)
+    line: Line = field(default_factory=lambda: Line({}, ""), compare=False)
+    """all that is said beside the answers, such as what a rule needs to know"""
 
     @property
     def best(self) -> str:
@@ -53,7 +55,7 @@ def _ranking(line: Line) -> Ranking:
         messages, answers, ranks = read_prompt(line, line.where), line.get("answers"), line.get("ranks")
     _check(answers, ranks, line.where)
     return Ranking(messages, cast("list[str]", answers), cast("list[int]", ranks), line.split,
-                   str(line.get("labeller") or ""), line.where)  # fmt: skip
+                   str(line.get("labeller") or ""), line.where, line)  # fmt: skip
 
 
 def _pair(line: Line) -> tuple[list[Message], list[str]]:

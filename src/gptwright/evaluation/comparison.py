@@ -27,11 +27,11 @@ SHOWN = 4  # prompts whose answers are kept as samples
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the two models, what it says to the held-out prompts, and what the reward model thinks of that."""
+    """One of the two models, what it says to the held-out prompts, and what a reward model, if any, thinks of that."""
 
     model: Model
     rollout: Rollout
-    scores: Tensor
+    scores: Tensor | None
 
     @property
     def texts(self) -> list[str]:
@@ -49,10 +49,10 @@ class Comparison:
     name: str
     """of the new model, which is the verb that made it"""
 
-    def candidate(self, model: Model, worker: RolloutWorker, reward: RewardFunction) -> Candidate:
+    def candidate(self, model: Model, worker: RolloutWorker, reward: RewardFunction | None) -> Candidate:
         """The model with its answers to the held-out prompts."""
         rollout = worker.collect(self.prompts, "heldout")
-        return Candidate(model, rollout, reward(rollout, self.prompts))
+        return Candidate(model, rollout, reward(rollout, self.prompts) if reward else None)
 
     def evaluate(self, candidates: Mapping[str, Candidate], temperature: float) -> dict[str, Evaluation]:
         """Of both, and as "comparison" of the two: how often the new answers win, and how far they went."""
@@ -64,7 +64,7 @@ class Comparison:
         k1, k3 = kl_estimates(mine, theirs, new.rollout.response_mask)
         comparison = Evaluation(
             metrics={"kl_nats": k1, "kl_k3_nats": k3},
-            estimates={"win_rate": win_rate(scores[self.name], scores[OLD], asked)},
+            estimates={"win_rate": win_rate(scores[self.name], scores[OLD], asked)} if scores[OLD] else {},
             samples=[prompt.messages[-1]["content"] for prompt in self.prompts[:SHOWN]],
             notes={"rule": self.judge.rule} if self.judge.rule else {},
         )
@@ -80,17 +80,18 @@ class Comparison:
             yield prompt.fields | {"answers": [texts[i] for i in order], "models": [names[i] for i in order]}
 
     def _scores(self, candidate: Candidate) -> list[float]:
-        """A number for each answer. The reward model's are rounded: what differs in the last bits is a tie."""
+        """A number for each answer. The reward model's are rounded: what differs in the last bits is a tie. None where
+        nobody judges."""
         if self.judge.rule:
             rule, asked = RULES[self.judge.rule], zip(self.prompts, candidate.texts, strict=True)
             return [rule(prompt.fields, text) for prompt, text in asked]
-        return [round(score, 3) for score in candidate.scores.tolist()]
+        return [] if candidate.scores is None else [round(score, 3) for score in candidate.scores.tolist()]
 
     def _evaluation(self, candidate: Candidate, scores: Sequence[float]) -> Evaluation:
         """The judge's score, how various and how long the answers are, and what `HeldoutData` measures."""
         texts, found = candidate.texts, self.heldout.evaluate(candidate.model)
-        metrics = {
-            "judge_score": sum(max(score, LOWEST_SCORE) for score in scores) / len(scores),
+        judged = {"judge_score": sum(max(score, LOWEST_SCORE) for score in scores) / len(scores)} if scores else {}
+        metrics = judged | {
             "distinct_pairs": distinct_pairs(texts),
             "answer_words": sum(len(text.split()) for text in texts) / len(texts),
         }

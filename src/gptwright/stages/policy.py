@@ -1,7 +1,7 @@
 """What the stages share that improve a policy: what is read before, and what is left after."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -175,26 +175,32 @@ def compare(
     comparison: Comparison,
     folder: StageFolder,
     models: Mapping[str, tuple[Model, RolloutWorker]],
-    reward: RewardFunction,
+    reward: RewardFunction | None,
+    more: Evaluation = Evaluation(),  # noqa: B008 (it is frozen)
 ) -> dict[str, object]:
     """Writes evaluation.json and answers.jsonl of the start and the result; returns the final figures, and says them.
 
-    Who wins is said with whose judgement.
+    Who wins is said with whose judgement, where there is one. What was measured `more` stands with the comparison.
     """
     candidates = {name: comparison.candidate(model, worker, reward) for name, (model, worker) in models.items()}
     found = comparison.evaluate(candidates, models[OLD][1].sampling.temperature)
-    write_evaluations(folder.path, found)
+    both = found["comparison"]
+    write_evaluations(
+        folder.path, found | {"comparison": replace(both, estimates={**both.estimates, **more.estimates})}
+    )
     write_objects(folder / "answers.jsonl", comparison.answers(candidates))
     return _metrics(found, comparison)
 
 
 def _metrics(found: Mapping[str, Evaluation], comparison: Comparison) -> dict[str, object]:
-    name = comparison.name
-    wins, kl = found["comparison"].estimates["win_rate"], found["comparison"].metrics["kl_nats"]
+    name, wins = comparison.name, found["comparison"].estimates.get("win_rate")
+    kl = found["comparison"].metrics["kl_nats"]
     rise = found[name].metrics["heldout_nats"] - found[OLD].metrics["heldout_nats"]
-    say(f"{name}: wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against "
-        f"sft, by {comparison.judge}; KL {kl:.1f} nats; held-out text {rise:+.2f} nats a token")  # fmt: skip
-    return {"win_rate": wins.value, "win_rate_low": wins.low, "kl_nats": kl, "heldout_nats_rise": rise}
+    won = f"wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft, " \
+          f"by {comparison.judge}; " if wins else ""  # fmt: skip
+    say(f"{name}: {won}KL {kl:.1f} nats; held-out text {rise:+.2f} nats a token")
+    win_rate = {"win_rate": wins.value, "win_rate_low": wins.low} if wins else {}
+    return {**win_rate, "kl_nats": kl, "heldout_nats_rise": rise}
 
 
 def heldout_data(config: PolicyOptions, policy: Model, verb: str) -> HeldoutData:

@@ -1,0 +1,127 @@
+"""How a policy learns from rankings directly: its own log-probabilities, beside the reference's, are the rewards."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from gptwright.alignment.rankings import RankedIds, padded_ranks
+from gptwright.evaluation.intervals import share_by_group
+from gptwright.foundations.device import device_of, to_device
+from gptwright.models.decoder import Decoder
+from gptwright.objectives.dpo import dpo_loss, implicit_rewards
+from gptwright.objectives.logprobs import chosen_logprobs
+from gptwright.objectives.ranking import contested, right_pairs
+from gptwright.tokenizers.padding import padded
+from gptwright.training.batch_shard import BatchShard
+from gptwright.training.batches import WIDTHS, epoch_order
+from gptwright.training.evaluation import Evaluation
+from gptwright.training.next_token import MixedBatch, TextMixture
+
+AT_ONCE = 16  # prompts whose answers are read together where nothing is learned
+
+
+class Compared(NamedTuple):
+    """Ranked answers to one prompt, which is known as a text too, and what the reference says of each of them."""
+
+    prompt: str
+    ids: RankedIds
+    reference: list[float]
+
+
+class DPOBatch(NamedTuple):
+    """The prompts of a step, and the text beside them."""
+
+    items: list[Compared]
+    text: MixedBatch
+
+    @property
+    def rows(self) -> int:
+        return max(len(self.items), self.text.rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DPOTask:
+    """The policy learns the ranks as they were given, `rows` prompts a step, and `auxiliary` text beside them.
+
+    `smoothing` is the share of pairs taken to be ranked wrongly.
+    """
+
+    policy: Decoder
+    train: Sequence[Compared]
+    heldout: Sequence[Compared]
+    auxiliary: TextMixture
+    rows: int
+    seed: int
+    pad: int
+    beta: float
+    smoothing: float = 0.0
+
+    def batch(self, step: int) -> DPOBatch:
+        order = epoch_order(len(self.train), self.rows, step, self.seed)
+        return DPOBatch([self.train[i] for i in order], self.auxiliary.batch(step))
+
+    def loss(self, batch: DPOBatch, shard: BatchShard) -> Iterator[Tensor]:
+        count = contested(padded_ranks([item.ids for item in batch.items]))
+        for rows in shard.slices(len(batch.items)):
+            rewards = self.rewards(batch.items[rows])
+            ranks = padded_ranks([item.ids for item in batch.items[rows]]).to(rewards.device)
+            yield dpo_loss(rewards, ranks, self.smoothing, count)
+        yield from self.auxiliary.loss(batch.text, shard)
+
+    def rewards(self, items: Sequence[Compared]) -> Float[Tensor, "B K"]:
+        """The implicit reward of each answer, 0 where a prompt has fewer than K."""
+        logprobs = answer_logprobs(self.policy, [item.ids for item in items], self.pad)
+        reference = pad_sequence([torch.tensor(item.reference) for item in items], batch_first=True).to(logprobs)
+        return implicit_rewards(logprobs, reference, self.beta)
+
+    @torch.no_grad()
+    def evaluate(self, step: int) -> Evaluation:
+        """Share of held-out pairs that the implicit reward orders rightly; before the first step all are equal."""
+        found: list[tuple[str, float, int]] = []
+        for start in range(0, len(self.heldout), AT_ONCE):
+            items = self.heldout[start : start + AT_ONCE]
+            rewards = self.rewards(items)
+            right, pairs = right_pairs(rewards, padded_ranks([item.ids for item in items]).to(rewards.device))
+            found += zip([item.prompt for item in items], right.tolist(), pairs.tolist(), strict=True)
+        return Evaluation(estimates={"pair_accuracy": share_by_group(found)})
+
+
+@torch.no_grad()
+def compared(policy: Decoder, items: Sequence[tuple[str, RankedIds]], pad: int) -> list[Compared]:
+    """The items with what the policy says of them now: made before the first step, when it is its own reference."""
+    found: list[Compared] = []
+    for start in range(0, len(items), AT_ONCE):
+        some = items[start : start + AT_ONCE]
+        rows = answer_logprobs(policy, [ids for _, ids in some], pad).tolist()
+        found += [Compared(*item, row[: len(item[1].rows)]) for item, row in zip(some, rows, strict=True)]
+    return found
+
+
+def answer_logprobs(policy: Decoder, items: Sequence[RankedIds], pad: int) -> Float[Tensor, "B K"]:
+    """Log-probability in nats of what each answer has that the other answers to the prompt have not all in common.
+
+    What they share, the prompt and how all of them begin, would fall out of every pair. 0 where there is no answer.
+    """
+    rows = [row for item in items for row in item.rows]
+    device = device_of(policy)
+    ids = to_device(padded(rows, pad, WIDTHS)[:, : policy.config.context], device)
+    first = torch.tensor([common for item in items for common in [_common(item.rows)] * len(item.rows)], device=device)
+    last = torch.tensor([len(row) for row in rows], device=device)
+    place = torch.arange(1, ids.shape[1], device=device)
+    told = (place >= first[:, None]) & (place < last[:, None])
+    states = policy.hidden(ids)[:, :-1][told]
+    chosen, _ = chosen_logprobs(states, policy.output, ids[:, 1:][told], temperature=1.0)
+    each = chosen.new_zeros(told.shape).masked_scatter(told, chosen).sum(1)
+    there = padded_ranks(items).to(device) >= 1
+    return each.new_zeros(there.shape).masked_scatter(there, each)
+
+
+def _common(rows: Sequence[Sequence[int]]) -> int:
+    """How many first tokens they have in common, one left for each at least and the first of all not counted."""
+    alike = next((place for place, ids in enumerate(zip(*rows, strict=False)) if len({*ids}) > 1), len(rows[0]))
+    return max(1, min(alike, *(len(row) - 1 for row in rows)))
