@@ -27,6 +27,8 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md",
 STORY = [page for page in PAGES if re.match(r"0[1-8]-", page.name)]
 OTHERS = [page for page in PAGES if page not in STORY]
 PROGRAMS = ("gptwright", "make", "pip", "python", "pytest", "torchrun")
+GROUPS = ("--updates 1 --episodes 4 --samples 2 --minibatches 1 --max-tokens 4 --sequence-length 16 "
+          "--heldout-prompts 4 --threads 1")  # fmt: skip
 TINY = {
     "prepare": "--max-characters 60000",
     "tokenize": "--vocab 300",
@@ -39,6 +41,9 @@ TINY = {
     "reward": "--steps 2 --batch-size 2 --threads 1",
     "ppo": "--updates 1 --episodes 4 --minibatches 1 --max-tokens 4 --sft-batch-size 2 --sequence-length 16 "
            "--heldout-prompts 4 --threads 1",
+    "dpo": "--steps 2 --batch-size 2 --max-tokens 4 --sequence-length 16 --heldout-prompts 4 --threads 1",
+    "grpo": GROUPS,
+    "rloo": GROUPS,
     "generate": "--max-tokens 4",
 }  # fmt: skip
 REFUSED = {  # page → what is refused with the words of its block that begins with "gptwright: needed"

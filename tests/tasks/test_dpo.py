@@ -67,7 +67,9 @@ def test_it_goes_on_where_it_stopped() -> None:
 SIZES: dict[str, int] = {"vocab": 16, "context": 16, "width": 16, "heads": 2, "layers": 1}
 
 
-@pytest.mark.parametrize("config", [GPT2Config(**SIZES), LlamaConfig(**SIZES, kv_heads=1, hidden=32)], ids=["gpt2", "llama"])
+@pytest.mark.parametrize(
+    "config", [GPT2Config(**SIZES), LlamaConfig(**SIZES, kv_heads=1, hidden=32)], ids=["gpt2", "llama"]
+)
 def test_margins_are_those_of_whole_answers(config: GPT2Config | LlamaConfig) -> None:
     policy = build(config, seed=3)
     items = [ITEMS[0], RankedIds([[3, 4, 5, 1], [3, 4, 5, 6, 7, 1], [3, 4, 8, 1]], [1, 2, 3])]
