@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+import trl
 from torch import Tensor
+from trl.trainer.utils import nanstd
 
 from gptwright.objectives.dpo import dpo_loss, implicit_rewards
 from gptwright.objectives.grpo import group_advantages, grpo_loss
 from gptwright.objectives.ranking import ranking_loss
 from gptwright.objectives.rloo import rloo_loss
 
-trl = pytest.importorskip("trl")
-trl_utils = pytest.importorskip("trl.trainer.utils")
 SAMPLES, LENGTHS = 3, [5, 1, 3, 4, 5, 2]
 MASK = torch.tensor([[place < length for place in range(5)] for length in LENGTHS])
 BOTH = torch.tensor([[1, 2]] * 3)
@@ -114,5 +114,5 @@ def test_the_pairwise_reward_loss() -> None:
 
 def test_the_spread_of_a_group_is_theirs() -> None:
     groups = torch.randn(2, SAMPLES)
-    theirs = (groups - groups.mean(1, keepdim=True)) / (trl_utils.nanstd(groups, dim=1, keepdim=True) + 1e-4)
+    theirs = (groups - groups.mean(1, keepdim=True)) / (nanstd(groups, dim=1, keepdim=True) + 1e-4)
     torch.testing.assert_close(group_advantages(groups.flatten(), SAMPLES), theirs.flatten())

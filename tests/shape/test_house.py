@@ -158,8 +158,8 @@ def test_the_web_pages_ask_nobody_else() -> None:
 def test_tests_mirror_the_source() -> None:
     """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own.
 
-    Three are about several stages together: their numbers, the commands of the pages, and their adapters. Two are about
-    what the package brings: task files, and their data.
+    Four are about several stages together: their numbers, the commands of the pages, their adapters, and ppo's
+    relatives. Two are about what the package brings: task files, and their data. One sets losses beside TRL's.
     """
     rooms = [path.name for path in SOURCE.iterdir() if path.is_dir() and path.name not in ("serving", "reporting")]
     tests = [path for room in rooms for path in (ROOT / "tests" / room).glob("test_*.py")]
@@ -167,9 +167,11 @@ def test_tests_mirror_the_source() -> None:
     assert alone <= {
         "tests/evaluation/test_task_files.py",
         "tests/models/test_trace.py",
+        "tests/objectives/test_trl.py",
         "tests/stages/test_docs.py",
         "tests/stages/test_lora.py",
         "tests/stages/test_numbers.py",
+        "tests/stages/test_relatives.py",
         "tests/stages/test_stage.py",
         "tests/text/test_task_data.py",
     }
