@@ -110,7 +110,7 @@ def _prompts(config: DPO, policy: Model, sides: Sides) -> list[Prompt]:
     """The held-out prompts, each once, for both models to answer. Raises `InputError` when none leaves room."""
     asked = {normalised(text_of(ranking.messages)): (ranking.line, ranking.messages) for ranking, _ in sides.heldout}
     intake, longest = Intake("dpo"), policy.context - config.max_tokens
-    prompts = prompts_within(asked.values(), policy.tokenizer, longest, intake)
+    prompts = prompts_within(asked.values(), policy.chat_ids, longest, intake)
     intake.require(prompts, f"held-out prompts of at most {longest:,} tokens", "Lower max_tokens.")
     return prompts[: config.heldout_prompts]
 
