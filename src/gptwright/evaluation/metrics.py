@@ -119,6 +119,17 @@ def paired_bootstrap(first: Sequence[float], second: Sequence[float], seed: int 
     return Estimate(float(gains.mean()), float(low), float(high), len(gains))
 
 
+def bootstrap_sums(figure: Callable[[np.ndarray], np.ndarray], sums: np.ndarray, seed: int = 0) -> Estimate:
+    """A figure of sums over groups, such as prompts, with the interval that holds it when whole groups are drawn anew.
+
+    `sums` is (groups, parts); `figure` takes (draws, parts), each row a total, and gives a number for each.
+    """
+    groups = len(sums)
+    drawn = np.random.default_rng(seed).multinomial(groups, [1 / groups] * groups, size=DRAWS)
+    low, high = np.percentile(figure(drawn @ sums), [2.5, 97.5])
+    return Estimate(float(figure(sums.sum(0, keepdims=True))[0]), float(low), float(high), groups)
+
+
 def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
     """The chance that two models of equal accuracy differ on the same examples as much as these (exact, two-sided)."""
     only_first = sum(a and not b for a, b in zip(first, second, strict=True))

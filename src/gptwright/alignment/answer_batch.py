@@ -1,0 +1,73 @@
+"""Prompts with their ranked answers as one batch, in which what the answers to a prompt have in common is read once."""
+
+from collections.abc import Sequence
+from os.path import commonprefix
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gptwright.alignment.rankings import RankedIds
+from gptwright.layers.shared_prefix import Beginnings, Endings
+from gptwright.models.heads import SequenceModel
+from gptwright.tokenizers.padding import padded
+from gptwright.training.batches import WIDTHS
+
+
+class AnswerBatch(NamedTuple):
+    """B prompts and all their N answers. `ranks` are 0 where a prompt has fewer answers than K."""
+
+    beginnings: Int[Tensor, "B P"]
+    """how all answers to a prompt begin: the prompt; without columns where each answer is read whole"""
+    lengths: Int[Tensor, "B"]
+    """real tokens of each"""
+    endings: Int[Tensor, "N A"]
+    last: Int[Tensor, "N"]
+    """place of the last token in each"""
+    of: Int[Tensor, "N"]
+    """which prompt it answers"""
+    ranks: Int[Tensor, "B K"]
+
+    @classmethod
+    def of_items(cls, items: Sequence[RankedIds], pad: int) -> "AnswerBatch":
+        """Shares beginnings where that leaves fewer tokens to read, padding included."""
+        shared, whole = (cls._split(items, lengths, pad) for lengths in (common_lengths(items), [0] * len(items)))
+        return shared if shared.tokens < whole.tokens else whole
+
+    @classmethod
+    def _split(cls, items: Sequence[RankedIds], lengths: Sequence[int], pad: int) -> "AnswerBatch":
+        beginnings = [item.rows[0][:length] for item, length in zip(items, lengths, strict=True)]
+        endings = [row[length:] for item, length in zip(items, lengths, strict=True) for row in item.rows]
+        of = [number for number, item in enumerate(items) for _ in item.rows]
+        most = max(len(item.ranks) for item in items)
+        ranks = torch.tensor([[*item.ranks, *[0] * (most - len(item.ranks))] for item in items])
+        return cls(padded(beginnings, pad, WIDTHS), torch.tensor(lengths), padded(endings, pad, WIDTHS),
+                   torch.tensor([len(row) - 1 for row in endings]), torch.tensor(of), ranks)  # fmt: skip
+
+    @property
+    def tokens(self) -> int:
+        """How many are read, padding included."""
+        return self.beginnings.numel() + self.endings.numel()
+
+    def to(self, device: torch.device) -> "AnswerBatch":
+        return AnswerBatch(*(part.to(device) for part in self))
+
+    def states(self, model: SequenceModel) -> Float[Tensor, "N C"]:
+        """What the model's head sees of each answer."""
+        if not self.beginnings.shape[1]:
+            return model.states(self.endings, self.last)
+        beginnings = Beginnings(self.lengths, model.config.context)
+        model.trunk.hidden(self.beginnings, beginnings)
+        return model.summary(model.trunk.hidden(self.endings, Endings(beginnings, self.of)), self.last)
+
+
+def common_lengths(items: Sequence[RankedIds]) -> list[int]:
+    """Of each prompt, how many first tokens all its answers have in common, at least one left for each of them."""
+    shortest = (min(len(row) for row in item.rows) - 1 for item in items)
+    return [min(most, len(commonprefix(item.rows))) for most, item in zip(shortest, items, strict=True)]
+
+
+def by_prompt(rewards: Float[Tensor, "N"], ranks: Int[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+    """Each prompt's rewards in a row, 0 where it has no more answers."""
+    return rewards.new_zeros(ranks.shape).masked_scatter(ranks >= 1, rewards)
