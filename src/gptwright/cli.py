@@ -119,7 +119,7 @@ def _run(words: list[str]) -> None:
     if words[0] in ("-V", "--version"):
         print(f"gptwright {__version__}")
         return
-    name, *options = words
+    name, *options = words[1:] if words[:2] == ["reward", "score"] else words
     if name not in VERBS:
         raise UsageError("a verb of gptwright", f"'{name}'", nearest(name, VERBS))
     verb = VERBS[name]

@@ -9,7 +9,6 @@ import pytest
 from gptwright.alignment.rankings import (
     RankedIds,
     Ranking,
-    batch_rankings,
     comparable,
     ranked_ids,
     rankings_of_step,
@@ -21,7 +20,6 @@ from gptwright.foundations.intake import Intake
 from gptwright.tokenizers.chat_templates.chat import Message, render
 from gptwright.tokenizers.special_tokens import END_OF_TURN
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import WIDTHS
 
 ASK: list[Message] = [{"role": "user", "content": "q"}]
 
@@ -249,16 +247,6 @@ def test_the_control_deals_the_same_ranks_anew() -> None:
     assert dealt == with_shuffled_ranks(items, seed=3) != with_shuffled_ranks(items, seed=4)
     firsts = Counter(d.ranks[0] for d in dealt)
     assert firsts[1] in range(30, 71) and firsts[2] in range(75, 126)
-
-
-def test_a_batch_of_ragged_rankings() -> None:
-    ids, last, ranks = batch_rankings(
-        [RankedIds([[5, 6], [5, 6, 7]], [2, 1]), RankedIds([[8], [9], [4, 4]], [1, 2, 2])], pad=0
-    )
-    assert ids[:, :3].tolist() == [[5, 6, 0], [5, 6, 7], [0, 0, 0], [8, 0, 0], [9, 0, 0], [4, 4, 0]]
-    assert ids.shape == (6, WIDTHS) and not ids[:, 3:].any()
-    assert last.tolist() == [1, 2, 0, 0, 0, 1]
-    assert ranks.tolist() == [[2, 1, 0], [1, 2, 2]]
 
 
 def test_every_prompt_comes_once_an_epoch() -> None:

@@ -133,11 +133,11 @@ def test_two_answers_are_bradley_terry_and_ties_are_silent(name: str) -> None:
     assert ranking_loss(rewards[2:], ranks[2:], prompt_loss(name)) == 0
 
 
-def test_lambdarank_of_constant_weights_is_bradley_terry() -> None:
+@pytest.mark.parametrize("constant", [1.0, 3.0])
+def test_lambdarank_of_constant_weights_is_bradley_terry(constant: float) -> None:
     rewards = torch.randn(RAGGED.shape)
-    for constant in (1.0, 3.0):
-        found = bradley_terry(rewards, RAGGED, weigh=lambda _, pairs: torch.full(pairs.shape, constant))
-        torch.testing.assert_close(found, bradley_terry(rewards, RAGGED))
+    found = bradley_terry(rewards, RAGGED, weigh=lambda _, pairs: torch.full(pairs.shape, constant))
+    torch.testing.assert_close(found, bradley_terry(rewards, RAGGED))
 
 
 def test_places_by_hand() -> None:

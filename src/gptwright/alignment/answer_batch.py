@@ -1,14 +1,14 @@
 """Prompts with their ranked answers as one batch, in which what the answers to a prompt have in common is read once."""
 
 from collections.abc import Sequence
-from os.path import commonprefix
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gptwright.alignment.rankings import RankedIds
+from gptwright.alignment.rankings import RankedIds, padded_ranks
+from gptwright.foundations.device import device_of, to_device
 from gptwright.layers.shared_prefix import Beginnings, Endings
 from gptwright.models.heads import SequenceModel
 from gptwright.tokenizers.padding import padded
@@ -32,18 +32,17 @@ class AnswerBatch(NamedTuple):
     @classmethod
     def of_items(cls, items: Sequence[RankedIds], pad: int) -> "AnswerBatch":
         """Shares beginnings where that leaves fewer tokens to read, padding included."""
-        shared, whole = (cls._split(items, lengths, pad) for lengths in (common_lengths(items), [0] * len(items)))
+        shared, whole = (cls.split(items, lengths, pad) for lengths in (common_lengths(items), [0] * len(items)))
         return shared if shared.tokens < whole.tokens else whole
 
     @classmethod
-    def _split(cls, items: Sequence[RankedIds], lengths: Sequence[int], pad: int) -> "AnswerBatch":
+    def split(cls, items: Sequence[RankedIds], lengths: Sequence[int], pad: int) -> "AnswerBatch":
+        """With so many first tokens of each prompt's answers read once."""
         beginnings = [item.rows[0][:length] for item, length in zip(items, lengths, strict=True)]
         endings = [row[length:] for item, length in zip(items, lengths, strict=True) for row in item.rows]
         of = [number for number, item in enumerate(items) for _ in item.rows]
-        most = max(len(item.ranks) for item in items)
-        ranks = torch.tensor([[*item.ranks, *[0] * (most - len(item.ranks))] for item in items])
         return cls(padded(beginnings, pad, WIDTHS), torch.tensor(lengths), padded(endings, pad, WIDTHS),
-                   torch.tensor([len(row) - 1 for row in endings]), torch.tensor(of), ranks)  # fmt: skip
+                   torch.tensor([len(row) - 1 for row in endings]), torch.tensor(of), padded_ranks(items))  # fmt: skip
 
     @property
     def tokens(self) -> int:
@@ -51,21 +50,32 @@ class AnswerBatch(NamedTuple):
         return self.beginnings.numel() + self.endings.numel()
 
     def to(self, device: torch.device) -> "AnswerBatch":
-        return AnswerBatch(*(part.to(device) for part in self))
+        return AnswerBatch(*(to_device(part, device) for part in self))
 
     def states(self, model: SequenceModel) -> Float[Tensor, "N C"]:
         """What the model's head sees of each answer."""
         if not self.beginnings.shape[1]:
-            return model.states(self.endings, self.last)
+            return model.states(self.endings[:, : model.config.context], self.last)  # padding may lie beyond it
         beginnings = Beginnings(self.lengths, model.config.context)
         model.trunk.hidden(self.beginnings, beginnings)
         return model.summary(model.trunk.hidden(self.endings, Endings(beginnings, self.of)), self.last)
 
 
+@torch.inference_mode()
+def states_of_all(model: SequenceModel, items: Sequence[RankedIds], pad: int) -> Float[Tensor, "N C"]:
+    """What the model's head sees of all answers to all prompts, which are read 32 at a time."""
+    batches = (AnswerBatch.of_items(items[start : start + 32], pad) for start in range(0, len(items), 32))
+    return torch.cat([batch.to(device_of(model)).states(model) for batch in batches])
+
+
 def common_lengths(items: Sequence[RankedIds]) -> list[int]:
     """Of each prompt, how many first tokens all its answers have in common, at least one left for each of them."""
-    shortest = (min(len(row) for row in item.rows) - 1 for item in items)
-    return [min(most, len(commonprefix(item.rows))) for most, item in zip(shortest, items, strict=True)]
+    found: list[int] = []
+    for item in items:
+        differ = (place for place, ids in enumerate(zip(*item.rows, strict=False)) if len({*ids}) > 1)
+        shortest = min(len(row) for row in item.rows) - 1
+        found.append(min(shortest, next(differ, shortest)))
+    return found
 
 
 def by_prompt(rewards: Float[Tensor, "N"], ranks: Int[Tensor, "B K"]) -> Float[Tensor, "B K"]:

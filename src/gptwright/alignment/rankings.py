@@ -1,7 +1,7 @@
-"""Ranked answers: read from files, turned into ids, batched a prompt at a time."""
+"""Ranked answers: read from files, and turned into ids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,9 +14,8 @@ from gptwright.foundations.intake import Intake
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
 from gptwright.tokenizers.chat_templates.chat import Message, read_messages, read_prompt, render, same_history
-from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
-from gptwright.training.batches import WIDTHS, epoch_order, key, permutation
+from gptwright.training.batches import epoch_order, key, permutation
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,11 @@ def read_rankings(path: Path) -> list[Ranking]:
     Raises `InputError` naming the line for missing fields, fewer than two answers, ranks that do not fit, or roles that
     cannot be: a prompt that ends with the assistant, answers that do not, answers to different prompts.
     """
-    return [_ranking(line) for line in read_objects(path)]
+    return [read_ranking(line) for line in read_objects(path)]
 
 
-def _ranking(line: Line) -> Ranking:
+def read_ranking(line: Line) -> Ranking:
+    """That of one line. Raises as `read_rankings` does."""
     if line.get("chosen") is not None or line.get("rejected") is not None:
         messages, answers, ranks = *_pair(line), [1, 2]
     else:
@@ -107,6 +107,8 @@ class RankedIds:
     ranks: list[int]
     cut: bool = False
     """whether the prompt lost its beginning for some answer"""
+    weight: float = 1.0
+    """how much the ranking counts beside others"""
 
 
 def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedIds:
@@ -119,18 +121,24 @@ def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedId
     ranks: list[int] = []
     cut = False
     for answer, rank in zip(ranking.answers, ranking.ranks, strict=True):
-        ids, learned = render([*ranking.messages, {"role": "assistant", "content": answer}], tokenizer)
-        end = max(at for at, by_assistant in enumerate(learned, 1) if by_assistant)  # some templates go on behind it
-        first = max(at for at in range(end) if not learned[at]) + 1
-        if end - first < context:
-            rows.append(ids[:end][-context:])
+        ids = answer_ids(ranking.messages, answer, tokenizer, context)
+        if ids is not None:
+            rows.append(ids[-context:])
             ranks.append(rank)
-            cut |= end > context
+            cut |= len(ids) > context
     ranks_of: dict[tuple[int, ...], set[int]] = {}
     for row, rank in zip(rows, ranks, strict=True):
         ranks_of.setdefault(tuple(row), set()).add(rank)
     kept = [at for at, row in enumerate(rows) if len(ranks_of[tuple(row)]) == 1]
     return RankedIds([rows[at] for at in kept], [ranks[at] for at in kept], cut)
+
+
+def answer_ids(messages: Sequence[Message], answer: str, tokenizer: Tokenizer, context: int) -> list[int] | None:
+    """The conversation up to the end of the answer; None where that leaves no room in the context for a prompt."""
+    ids, learned = render([*messages, {"role": "assistant", "content": answer}], tokenizer)
+    end = max(at for at, by_assistant in enumerate(learned, 1) if by_assistant)  # some templates go on behind it
+    first = max(at for at in range(end) if not learned[at]) + 1
+    return ids[:end] if end - first < context else None
 
 
 def comparable(
@@ -162,24 +170,12 @@ def comparable(
 def with_shuffled_ranks(items: Sequence[RankedIds], seed: int) -> list[RankedIds]:
     """The same answers, their ranks dealt anew."""
     deals = (permutation(len(item.ranks), key(seed, index)) for index, item in enumerate(items))
-    return [RankedIds(item.rows, [item.ranks[i] for i in deal]) for item, deal in zip(items, deals, strict=True)]
+    return [replace(item, ranks=[item.ranks[i] for i in deal]) for item, deal in zip(items, deals, strict=True)]
 
 
-def batch_rankings(
-    items: Sequence[RankedIds], pad: int, most: int | None = None
-) -> tuple[Int[Tensor, "N T"], Int[Tensor, "N"], Int[Tensor, "B K"]]:
-    """All N = B × K answers as rows, where each row's last token is, and the ranks.
-
-    K is `most`, or that of the longest list; a prompt with fewer answers gets rows of padding and ranks of 0.
-    """
-    most = most or max(len(item.rows) for item in items)
-    rows = [row for item in items for row in [*item.rows, *[[pad]] * (most - len(item.rows))]]
-    return padded(rows, pad, WIDTHS), torch.tensor([len(row) - 1 for row in rows]), padded_ranks(items, most)
-
-
-def padded_ranks(items: Sequence[RankedIds], most: int | None = None) -> Int[Tensor, "B K"]:
+def padded_ranks(items: Sequence[RankedIds]) -> Int[Tensor, "B K"]:
     """The ranks alone, 0 where a prompt has fewer answers than K."""
-    most = most or max(len(item.ranks) for item in items)
+    most = max(len(item.ranks) for item in items)
     return torch.tensor([[*item.ranks, *[0] * (most - len(item.ranks))] for item in items])
 
 

@@ -57,6 +57,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("chat", "Chat", "talk in the terminal", "use"),
     Verb("serve", "Serve", "OpenAI-compatible API and chat page", "use"),
     Verb("export", "Export", "leave a model as a folder for other tools", "use"),
+    Verb("score", "Score", "let a reward model score answers", "look"),
     Verb("evaluate", "Evaluate", "score a model on tasks, with no example, one, or a few", "look"),
     Verb("report", "Report", "what a run learned, and whether it is healthy", "look"),
 )}  # fmt: skip

@@ -36,6 +36,17 @@ class ScalarHead(ClassHead):
         return super().forward(hidden).squeeze(-1)
 
 
+class RewardHead(ScalarHead):
+    """hidden → one number above or below the `mean` of what people would have said, once that was measured."""
+
+    def __init__(self, width: int, mean: float = 0.0) -> None:
+        super().__init__(width)
+        self.mean = mean
+
+    def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:
+        return super().forward(hidden) - self.mean
+
+
 class PolicyAndValue(nn.Module):
     """A policy and its value head on a shared trunk."""
 
@@ -48,7 +59,7 @@ class PolicyAndValue(nn.Module):
 class SequenceModel(nn.Module):
     """A decoder whose state at the last token of each row is read by a head, as `…ForSequenceClassification` has it."""
 
-    head: nn.Module
+    head: Any
     trunk_type: type[nn.Module] = Decoder
 
     def __init__(
@@ -95,9 +106,9 @@ class SequenceModel(nn.Module):
 class RewardModel(SequenceModel):
     """How good a whole response is, as one number (Ouyang et al. 2022, §3.5)."""
 
-    def __init__(self, trunk: nn.Module, labels: Sequence[str] = ("reward",)) -> None:
+    def __init__(self, trunk: nn.Module, labels: Sequence[str] = ("reward",), mean: float = 0.0) -> None:
         super().__init__(trunk, labels)
-        self.head = ScalarHead(self.config.width)
+        self.head = RewardHead(self.config.width, mean)
 
 
 class Classifier(SequenceModel):
@@ -136,12 +147,17 @@ class EncoderClassifier(SequenceModel):
 
 
 def with_head(
-    trunk: nn.Module, labels: Sequence[str], shape: TaskShape | None = None, *, several: bool = False
+    trunk: nn.Module,
+    labels: Sequence[str],
+    shape: TaskShape | None = None,
+    *,
+    several: bool = False,
+    mean: float = 0.0,
 ) -> SequenceModel:
     """The model that has these labels, of which one is true or `several` may be; one number of a decoder, where nothing
-    says otherwise, is a reward."""
+    says otherwise, is a reward, of which `mean` is taken off."""
     if isinstance(trunk, BERT):
         return EncoderClassifier(trunk, labels, shape, several=several)
     if len(labels) == 1 and shape is None and not several:
-        return RewardModel(trunk, labels)
+        return RewardModel(trunk, labels, mean)
     return Classifier(trunk, labels, shape, several=several)

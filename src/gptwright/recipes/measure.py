@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from gptwright.alignment.answer_batch import AnswerBatch, by_prompt
 from gptwright.alignment.ppo import PPOConfig, PPOTrainer
-from gptwright.alignment.rankings import RankedIds, batch_rankings
+from gptwright.alignment.rankings import RankedIds
 from gptwright.alignment.rollout import ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.foundations.device import fast_dtype
 from gptwright.inference.engine import Engine
@@ -102,12 +103,14 @@ def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
     reward = RewardModel(build(model))
     cast_linears(reward.trunk, fast_dtype())
     optimizer = Optimizer(reward)
-    row = torch.randint(model.vocab, (RANKED,)).tolist()
-    item = RankedIds([row] * shape.answers, list(range(1, shape.answers + 1)))
-    ids, last, ranks = batch_rankings([item] * shape.rankings, 0)
+    prompt, answers = torch.randint(model.vocab, (RANKED,)).tolist(), range(1, shape.answers + 1)
+    rows = [[*prompt[:PROMPT], number, *prompt[PROMPT + 1 :]] for number in answers]
+    item = RankedIds(rows, [*answers])
+    batch = AnswerBatch.of_items([item] * shape.rankings, 0)
 
     def step() -> None:
-        ranking_loss(reward(ids, last).view_as(ranks), ranks).backward()
+        rewards = by_prompt(reward.head(batch.states(reward)), batch.ranks)
+        ranking_loss(rewards, batch.ranks).backward()
         optimizer.step(1e-4, 1.0)
 
     return seconds_of(step, at_most=at_most)

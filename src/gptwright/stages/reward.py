@@ -1,6 +1,10 @@
 """reward: learn from rankings which answers people prefer (InstructGPT §3.5, step 2)."""
 
+from dataclasses import replace
+
+from gptwright.alignment.demonstrations import Demonstration, demonstrations, read_conversations
 from gptwright.alignment.judge import Judge
+from gptwright.alignment.labellers import Agreement
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
 from gptwright.configs.reward import Reward
@@ -9,18 +13,20 @@ from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.layers.lora import choose_learners
-from gptwright.models.heads import RewardModel
+from gptwright.models.heads import Classifier, RewardModel
+from gptwright.objectives.ranking import prompt_loss
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
+from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.stages.together import dtype_of
 from gptwright.tasks.reward import HeldoutRanking, RewardTask, control_of
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.distributed.layout import Replicas
 from gptwright.training.distributed.world import replicas
-from gptwright.training.evaluation import write_evaluations
+from gptwright.training.evaluation import Evaluation, write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
@@ -29,7 +35,7 @@ from gptwright.training.train_step import train_steps
 
 
 def run(config: Reward, folder: StageFolder) -> dict[str, object]:
-    """Leaves `model/` (a sequence classifier of one number) and evaluation.json: held-out pairs ordered rightly.
+    """Leaves `model/` (a sequence classifier of one number) and evaluation.json: how well held-out answers are ordered.
 
     The control leaves no model: nobody should be judged by it.
     """
@@ -40,10 +46,9 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     base = load_decoder(config.base)
     choose_learners(base.network, config.lora, config.seed)
     model = control_of(base.network) if config.shuffled else RewardModel(base.network)
-    sides = _read(config, base)
-    train = [ids for _, ids in sides.train]
-    heldout = [HeldoutRanking(normalised(text_of(ranking.messages)), ids) for ranking, ids in sides.heldout]
-    task = RewardTask(model, train, config.batch_size, config.seed, base.tokenizer.pad_id, heldout)
+    sides, shown = _read(config, base), _demonstrations(config, base)
+    agreement = Agreement.of([ranking for ranking, _ in sides.train])
+    task = _task(config, model, sides, agreement, base.tokenizer.pad_id)
     check_memory(model, -(-config.batch_size // shard.ranks), task.typical_length, config.micro_batches)
     before = task.to(device).evaluate(0)
     cast_linears(model.trunk, matrix_dtype(dtype_of(config.dtype, folder, together)))
@@ -55,19 +60,74 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     if not together.first:
         return {}
     restore_master_weights(task, optimizer)
-    if config.lora and not config.shuffled:
-        leave_adapter(model, optimizer, config.base, folder / "adapter")
-    if not config.shuffled:
+    if isinstance(model, RewardModel):
+        _normalise(model, shown, base)
+        if config.lora:
+            leave_adapter(model, optimizer, config.base, folder / "adapter")
         export(model, base.tokenizer, folder / "model")
     after = task.evaluate(config.steps)
     write_evaluations(folder.path, {"before": before, "after": after})
-    was, now = before.estimates["pair_accuracy"], after.estimates["pair_accuracy"]
-    name = "reward (control, shuffled ranks)" if config.shuffled else "reward"
+    _say_found(_name(config), before, after)
+    labellers = Judge.count(ranking.labeller for side in (sides.train, sides.heldout) for ranking, _ in side)
+    found: dict[str, object] = {
+        "train_rankings": len(sides.train),
+        "heldout_rankings": len(sides.heldout),
+        "labellers": labellers,
+        "pair_accuracy": after.estimates["pair_accuracy"].value,
+    }
+    return found | ({} if agreement.noise is None else {"label_noise": agreement.noise})
+
+
+def _task(
+    config: Reward,
+    model: RewardModel | Classifier,
+    sides: HeldoutSplit[tuple[Ranking, RankedIds]],
+    agreement: Agreement,
+    pad: int,
+) -> RewardTask:
+    """What is learned. Raises `InputError` when labellers are to be weighed who cannot be compared."""
+    train = [ids for _, ids in sides.train]
+    if agreement.noise is not None:
+        taus = ", ".join(f"{name} {agreement.tau(name):.2f}" for name in sorted(agreement.pairs))
+        say(f"{_name(config)}: agreement with other labellers (τ): {taus}; "
+            f"as if {agreement.noise:.1%} of labels were wrong")  # fmt: skip
+    if config.labeller_weights == "agreement":
+        weights = agreement.weights([ranking for ranking, _ in sides.train])
+        train = [replace(ids, weight=weight) for ids, weight in zip(train, weights, strict=True)]
+    heldout = [HeldoutRanking(normalised(text_of(ranking.messages)), ids) for ranking, ids in sides.heldout]
+    loss = prompt_loss(config.loss, config.label_noise, config.pairwise_share)
+    return RewardTask(model, train, config.batch_size, config.seed, pad, heldout, loss)
+
+
+def _normalise(model: RewardModel, shown: list[Demonstration], base: Model) -> None:
+    """Shifts the reward so that demonstrations score 0 on the average (InstructGPT §3.5)."""
+    if shown:
+        scorer = SequenceScorer(model, base.tokenizer, "the reward model")
+        mean = model.head.mean = float(scorer.logits([each.ids for each in shown]).mean())
+        say(f"reward: {len(shown):,} demonstrations scored {mean:.3f} on the average, which is 0 from now on")
+
+
+def _demonstrations(config: Reward, base: Model) -> list[Demonstration]:
+    """Raises `InputError` when files are given that hold none."""
+    if not config.demonstrations:
+        return []
+    intake = Intake("reward (demonstrations)")
+    talks = [talk for path in config.demonstrations for talk in read_conversations(path, intake)]
+    found = demonstrations(talks, base.tokenizer, base.context, intake)
+    intake.require(found, "demonstrations to score 0 on the average", "Add conversations, or leave them out.")
+    if intake.dropped.counts or intake.shortened.counts:
+        intake.report(f"{len(found):,} demonstrations")
+    return found
+
+
+def _say_found(name: str, before: Evaluation, after: Evaluation) -> None:
+    was, now = (found.estimates["pair_accuracy"] for found in (before, after))
     interval = f"{now.low:.1%} to {now.high:.1%}"
     say(f"{name}: {now.value:.1%} of held-out pairs right ({interval}), {was.value:.1%} before")
-    labellers = Judge.count(ranking.labeller for side in (sides.train, sides.heldout) for ranking, _ in side)
-    return {"train_rankings": len(sides.train), "heldout_rankings": len(sides.heldout), "pair_accuracy": now.value,
-            "labellers": labellers}  # fmt: skip
+
+
+def _name(config: Reward) -> str:
+    return "reward (control, shuffled ranks)" if config.shuffled else "reward"
 
 
 def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]]:

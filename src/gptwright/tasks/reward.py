@@ -7,18 +7,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gptwright.alignment.rankings import (
-    RankedIds,
-    batch_rankings,
-    padded_ranks,
-    rankings_of_step,
-    with_shuffled_ranks,
-)
-from gptwright.evaluation.intervals import mean, share_by_group
-from gptwright.foundations.device import device_of, to_device
+from gptwright.alignment.answer_batch import AnswerBatch, by_prompt, common_lengths, states_of_all
+from gptwright.alignment.rankings import RankedIds, padded_ranks, rankings_of_step, with_shuffled_ranks
+from gptwright.evaluation.intervals import mean
+from gptwright.evaluation.ranking_metrics import ScoredAnswers, evaluate_ranking
+from gptwright.foundations.device import device_of
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import Classifier, RewardModel
-from gptwright.objectives.ranking import contested, ranking_loss, right_pairs
+from gptwright.objectives.ranking import PromptLoss, bradley_terry, contested, ranking_loss, right_pairs
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.evaluation import Evaluation
 
@@ -63,69 +59,64 @@ class RewardTask(nn.Module):
         seed: int,
         pad: int,
         heldout: Sequence[HeldoutRanking] = (),
+        prompt_loss: PromptLoss = bradley_terry,
     ) -> None:
         super().__init__()
         self.model, self.rows, self.seed, self.pad, self.heldout = model, rows, seed, pad, heldout
+        self.prompt_loss = prompt_loss
         self.items_of_heads: list[Sequence[RankedIds]] = [items]
         if isinstance(model, Classifier):
             self.items_of_heads = [with_shuffled_ranks(items, seed + 1000 * i) for i in range(len(model.labels))]
 
     @property
     def typical_length(self) -> int:
-        """Tokens of all answers to a prompt, on the average."""
+        """Tokens of a prompt with all its answers, on the average."""
         items = self.items_of_heads[0]
-        return sum(len(ids) for item in items for ids in item.rows) // len(items)
+        shared = zip(items, common_lengths(items), strict=True)
+        return sum(common + sum(len(ids) - common for ids in item.rows) for item, common in shared) // len(items)
 
     def batch(self, step: int) -> RankingBatch:
         return RankingBatch([rankings_of_step(items, self.rows, step, self.seed) for items in self.items_of_heads])
 
     def loss(self, batch: RankingBatch, shard: BatchShard) -> Iterator[Tensor]:
         first = batch.of_heads[0]
-        count = contested(padded_ranks(first))
+        weights = torch.tensor([item.weight for item in first])
+        total = float((weights * contested(padded_ranks(first))).sum())
         for rows in shard.slices(batch.rows):
-            ids, last, _ = _to_model(batch_rankings(first[rows], self.pad), self)
-            ranks_of_heads = [padded_ranks(items[rows]).to(ids.device) for items in batch.of_heads]
-            rewards = _by_head(self.model(ids, last))
+            answers = AnswerBatch.of_items(first[rows], self.pad).to(device_of(self))
+            ranks_of_heads = [padded_ranks(items[rows]).to(answers.of.device) for items in batch.of_heads]
+            rewards, counts = _by_head(self.model.head(answers.states(self.model))), weights[rows].to(answers.of.device)
             yield torch.stack([
-                ranking_loss(mine.view_as(ranks), ranks, count)
+                ranking_loss(by_prompt(mine, ranks), ranks, self.prompt_loss, counts, total)
                 for mine, ranks in zip(rewards, ranks_of_heads, strict=True)
             ]).mean()  # fmt: skip
 
     def evaluate(self, step: int) -> Evaluation:
-        """Share of held-out pairs that are ordered rightly; of a control the mean over its heads, whose interval is
-        what their spread gives by chance."""
-        right, pairs = self.right_pairs([ids for _, ids in self.heldout])
-        if len(right) > 1:
-            accuracy = mean((right.sum(1) / pairs.sum()).tolist())
-        else:
-            prompts = [prompt for prompt, _ in self.heldout]
-            accuracy = share_by_group(zip(prompts, right[0].tolist(), pairs.tolist(), strict=True))
-        return Evaluation(estimates={"pair_accuracy": accuracy})
+        """How well held-out answers are ordered; of a control the mean share of right pairs over its heads, whose
+        interval is what their spread gives by chance."""
+        items = [ids for _, ids in self.heldout]
+        if isinstance(self.model, Classifier):
+            right, pairs = self.right_pairs(items)
+            return Evaluation(estimates={"pair_accuracy": mean((right.sum(1) / pairs.sum()).tolist())})
+        scores = iter(self.rewards(items)[0].tolist())
+        found = (
+            ScoredAnswers(prompt, [next(scores) for _ in ids.rows], ids.ranks, [len(row) - common for row in ids.rows])
+            for (prompt, ids), common in zip(self.heldout, common_lengths(items), strict=True)
+        )
+        return evaluate_ranking([*found])
 
-    @torch.inference_mode()
     def right_pairs(self, items: Sequence[RankedIds]) -> tuple[Float[Tensor, "H B"], Int[Tensor, "B"]]:
         """Of each item, the untied pairs that every head orders rightly, and all of them; by the ranks as given."""
-        states, ranks = _read_all(self.model, items, self.pad)
-        found = [right_pairs(mine.view_as(ranks), ranks) for mine in _by_head(self.model.head(states))]
+        rewards = self.rewards(items)
+        ranks = padded_ranks(items).to(rewards.device)
+        found = [right_pairs(by_prompt(mine, ranks), ranks) for mine in rewards]
         return torch.stack([right for right, _ in found]), found[0][1]
+
+    @torch.inference_mode()
+    def rewards(self, items: Sequence[RankedIds]) -> Float[Tensor, "H N"]:
+        """What every head says of all answers to all prompts."""
+        return torch.stack(_by_head(self.model.head(states_of_all(self.model, items, self.pad))))
 
 
 def _by_head(rewards: Float[Tensor, "N *H"]) -> tuple[Float[Tensor, "N"], ...]:
     return rewards.view(len(rewards), -1).unbind(1)
-
-
-def _read_all(
-    model: RewardModel | Classifier, items: Sequence[RankedIds], pad: int
-) -> tuple[Float[Tensor, "N C"], Tensor]:
-    """The last state of every answer, and all ranks, 32 prompts at a time."""
-    most = max(len(item.rows) for item in items)
-    states: list[Tensor] = []
-    for start in range(0, len(items), 32):
-        ids, last, _ = _to_model(batch_rankings(items[start : start + 32], pad, most), model)
-        states.append(model.states(ids, last))
-    return torch.cat(states), padded_ranks(items).to(device_of(model))
-
-
-def _to_model(batch: tuple[Tensor, Tensor, Tensor], model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
-    ids, last, ranks = (to_device(part, device_of(model)) for part in batch)
-    return ids, last, ranks

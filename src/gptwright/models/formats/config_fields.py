@@ -29,6 +29,7 @@ IGNORED = frozenset(
     initializer_range init_std initializer_factor init_method init_scale rescale_prenorm_residual label_smoothing
     scale_init embedding_dropout layerdrop classifier_dropout summary_type summary_use_proj summary_activation
     summary_proj_to_labels summary_first_dropout problem_type num_labels id2label label2id gptwright
+    mean std
     max_sequence_length max_seq_len max_seq_length model_max_length seq_length n_ctx n_special predict_special_tokens
     tokens_trained train_batch_size vocab_size_original true_vocab_size pad_vocab_size_multiple multiple_of
     ffn_dim_multiplier is_encoder_decoder is_decoder max_window_layers original_max_position_embeddings

@@ -6,6 +6,7 @@ No pickle: a `.bin` is refused.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast, get_type_hints
 
@@ -25,7 +26,7 @@ from gptwright.models.formats.extra_tensors import check_extra_tensors
 from gptwright.models.formats.mapping import HuggingFaceMapping
 from gptwright.models.formats.mappings import bert, gpt1, gpt2, llama, transformer
 from gptwright.models.formats.weights import WEIGHTS, Weights, narrowed
-from gptwright.models.heads import SequenceModel, with_head
+from gptwright.models.heads import RewardModel, SequenceModel, with_head
 from gptwright.tokenizers.task_shapes import TaskShape
 
 OURS = "gptwright"  # the field of config.json that other tools pass over
@@ -120,7 +121,8 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
         _leave_out_absent_parts(model, mapping, found)
         if has_head:
             several = table.get("problem_type") == SEVERAL
-            model = with_head(model, *_labels(table, mapping, where), several=several)
+            labels, shape = _labels(table, mapping, where)
+            model = with_head(model, labels, shape, several=several, mean=_mean(table, where))
     model.load_state_dict(_our_tensors(model, mapping, found, weights, where), assign=True)
     return model.eval()
 
@@ -181,9 +183,11 @@ def _read(family: Family, mapping: HuggingFaceMapping, table: Any, path: Path) -
 def _label_fields(model: SequenceModel) -> dict[str, Any]:
     shape = {} if model.shape is None else {OURS: {"task_shape": encode(model.shape)}}
     several = {"problem_type": SEVERAL} if model.several else {}
+    mean = {"mean": model.head.mean, "std": 1.0} if isinstance(model, RewardModel) and model.head.mean else {}
     return (
         shape
         | several
+        | mean
         | {
             "num_labels": len(model.labels),
             "id2label": {str(id): label for id, label in enumerate(model.labels)},
@@ -206,6 +210,14 @@ def _labels(
     if table["architectures"] == [mapping.chooser]:
         return ("choice",), shape
     return _class_names(table, where), shape
+
+
+def _mean(table: Mapping[str, Any], where: Path) -> float:
+    """What is taken off a reward, where OpenRLHF keeps it too; in `transformers` the logit stands as it is."""
+    mean = table.get("mean", 0.0)
+    if isinstance(mean, bool) or not isinstance(mean, int | float) or not isfinite(mean):
+        raise ArtifactError(f"a number as 'mean' in {where}", repr(mean)[:60], "Restore the file from its source.")
+    return float(mean)
 
 
 def _class_names(table: Mapping[str, Any], where: Path) -> list[str]:

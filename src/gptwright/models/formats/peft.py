@@ -23,7 +23,7 @@ from gptwright.models.decoder import Decoder
 from gptwright.models.formats.huggingface import mapping_of, their_names
 from gptwright.models.formats.mapping import HuggingFaceMapping
 from gptwright.models.formats.weights import Weights
-from gptwright.models.heads import SequenceModel, with_head
+from gptwright.models.heads import RewardModel, SequenceModel, with_head
 
 CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base.json"
 PREFIX, A, B = "base_model.model.", "lora_A.weight", "lora_B.weight"
@@ -88,6 +88,8 @@ def write_adapter(model: nn.Module, base: nn.Module, folder: Path, name: str) ->
     about: dict[str, object] = {"family": config_of(base).family, "sha256": fingerprint(base)}
     if isinstance(model, SequenceModel):
         about |= {"labels": list(model.labels), "several": model.several}
+    if isinstance(model, RewardModel):
+        about["mean"] = model.head.mean
     whole = {PREFIX + theirs: tensor.detach().float().cpu().clone(memory_format=torch.contiguous_format)
              for theirs, tensor in tensors.items()}  # fmt: skip
     with new_folder(folder) as unfinished:
@@ -130,7 +132,8 @@ def with_adapter(network: nn.Module, folder: Path) -> nn.Module:
     if HEAD in tensors:
         score = tensors.pop(HEAD)
         labels = about.get("labels") or [f"LABEL_{id}" for id in range(len(score))]
-        network = with_head(trunk, labels, several=about.get("several") is True)
+        several, mean = about.get("several") is True, about.get("mean", 0.0)
+        network = with_head(trunk, labels, several=several, mean=mean)
         network.head.load_state_dict({HEAD: score})
     for name in [name for name in tensors if name.endswith(A)]:
         module = name.removesuffix(A)
