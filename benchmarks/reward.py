@@ -2,7 +2,7 @@
 
     python benchmarks/reward.py [--answers 9] [--length 64] [--rounds 9] [--threads 1]
 
-A GPT-2 of 4 layers × 256; 4 prompts, each as long as each of its answers. The two take turns, step by step, so that
+A GPT-2 of 4 layers × 256; 16 prompts, each as long as each of its answers. The two take turns, step by step, so that
 what else the machine does falls on both. Prints processor seconds of the median step, and the median of their ratios.
 """
 
@@ -22,7 +22,7 @@ from gptwright.objectives.ranking import ranking_loss
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimizer import Optimizer
 
-PROMPTS, VOCAB = 4, 4096
+PROMPTS, VOCAB = 16, 4096
 
 
 def items(answers: int, length: int) -> list[RankedIds]:

@@ -87,7 +87,7 @@ def test_a_batch_of_ragged_rankings() -> None:
     assert common_lengths([one, other]) == [3, 9] == batch.lengths.tolist()
     assert batch.endings.shape == (5, WIDTHS)  # 2 beginnings of 16 and 5 endings of 8 are fewer than 5 rows of 16
     assert batch.endings[:, :2].tolist() == [[8, 0], [9, 8], [9, 0], [4, 0], [3, 0]]
-    assert batch.last.tolist() == [0, 1, 0, 0, 0] and batch.of.tolist() == [0, 0, 0, 1, 1]
+    assert batch.last.tolist() == [0, 1, 0, 0, 0] and batch.counts == [3, 2]
     assert batch.ranks.tolist() == [[3, 2, 1], [1, 2, 0]]
     assert by_prompt(torch.arange(1.0, 6), batch.ranks).tolist() == [[1, 2, 3], [4, 5, 0]]
 

@@ -1,17 +1,28 @@
 """What reward leaves; the control; files of pairs; the cut when nothing is held out; what it refuses."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from math import log
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
 
+from gptwright.alignment.demonstrations import demonstrations, read_conversations
+from gptwright.configs.reward import LOSSES
+from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import RewardModel
+from gptwright.objectives import ranking as objectives
+from gptwright.pipelines.load import load
+from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.reward import Reward
 from gptwright.training.evaluation import read_evaluations
@@ -136,3 +147,95 @@ def test_sizes_that_make_no_sense(refused: Refused, tuned: Path, rankings: Path,
 def test_a_reward_model_is_no_base(refused: Refused, rewarded: Path, rankings: Path, tmp_path: Path) -> None:
     message = refused("reward", "--base", rewarded, "--rankings", rankings, "--out", tmp_path / "out")
     assert "a reward model, which scores answers" in message
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_begins_at_ln_2_or_its_like_and_leaves_all_figures(
+    reward_config: Reward, tmp_path: Path, loss: str
+) -> None:
+    assert objectives.LOSSES == LOSSES
+    folder = execute_stage("reward", replace(reward_config, loss=loss, steps=1), tmp_path / "out")
+    first = read_metrics(folder / "metrics.jsonl")[0]["loss_nats"]
+    assert first == pytest.approx((log(3) + log(2)) / 2 if loss == "plackett-luce" else log(2), abs=1e-5)
+    found = read_evaluations(folder.path)["after"].estimates
+    figures = {"kendall_tau_b", "ndcg", "top1_regret", "calibration_error", "score_length_correlation"}
+    assert figures | {"pair_accuracy", "pair_accuracy, neighbours"} <= found.keys()
+
+
+def test_demonstrations_score_0_on_the_average_and_differences_stay(
+    reward_config: Reward, material: Path, tmp_path: Path
+) -> None:
+    plainly = replace(reward_config, learning_rate=0.1)
+    shown = replace(plainly, demonstrations=(material / "talk.jsonl",))
+    found, before = (load(execute_stage("reward", config, tmp_path / name).path)
+                     for config, name in ((shown, "out"), (plainly, "plain")))  # fmt: skip
+    assert isinstance(found, SequenceScorer) and isinstance(before, SequenceScorer)
+    talks = demonstrations(read_conversations(material / "talk.jsonl", Intake("")), found.tokenizer, 64, Intake(""))
+    rows = [talk.ids for talk in talks]
+    shifted, plain = found.logits(rows), before.logits(rows)
+    assert shifted.mean().item() == pytest.approx(0, abs=1e-5) and plain.mean().abs() > 1e-3
+    torch.testing.assert_close(shifted - shifted[0], plain - plain[0], atol=1e-5, rtol=1e-4)
+    theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out" / "model")
+    with torch.no_grad():
+        logit = theirs(torch.tensor(rows[:1])).logits[0, 0]
+    assert logit.item() - theirs.config.mean == pytest.approx(shifted[0].item(), abs=1e-4)
+
+
+def test_a_mean_that_is_no_number_is_refused(rewarded: Path, tmp_path: Path) -> None:
+    shutil.copytree(rewarded / "model", tmp_path / "model")
+    table = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "manifest.json").unlink(missing_ok=True)
+    (tmp_path / "model" / "config.json").write_text(json.dumps(table | {"mean": "high"}))
+    with pytest.raises(ArtifactError, match="a number as 'mean'"):
+        read_model(tmp_path / "model")
+
+
+def test_labellers_are_weighed_by_agreement(
+    reward_config: Reward, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three agree and one ranks the other way round: weighed, what he says counts for nothing."""
+    names = {"Ann": [1, 2], "Bob": [1, 2], "Cy": [1, 2], "Di": [2, 1]}
+    some = [ranking(i, labeller=name, ranks=ranks) for i in range(8) for name, ranks in names.items()]
+    config = replace(reward_config, rankings=(lines(tmp_path / "r.jsonl", some),), batch_size=30, steps=1)
+    losses: list[float] = []
+    for weights in ("equal", "agreement"):
+        folder = execute_stage("reward", replace(config, labeller_weights=weights, steps=20, learning_rate=0.01),
+                               tmp_path / weights)  # fmt: skip
+        assert folder.record["metrics"]["label_noise"] == pytest.approx(0.5)
+        losses.append(read_metrics(folder / "metrics.jsonl")[-1]["loss_nats"])
+    assert "agreement with other labellers (τ): Ann 0.33, Bob 0.33, Cy 0.33, Di -1.00" in capsys.readouterr().err
+    assert losses[1] < losses[0] - 0.1, "without Di's there is nothing that contradicts"
+
+
+def test_estimated_noise_is_noted(reward_config: Reward, tmp_path: Path) -> None:
+    twice = [ranking(i, labeller=name) for i in range(6) for name in ("Ann", "Bob")]
+    config = replace(reward_config, rankings=(lines(tmp_path / "r.jsonl", twice),), steps=1)
+    folder = execute_stage("reward", replace(config, labeller_weights="agreement"), tmp_path / "out")
+    assert folder.record["metrics"]["label_noise"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--labeller-weights", "agreement"), "no pair that two of them judged"),
+        (("--loss", "lambdrank"), "lambdarank"),
+        (("--labeller-weights", "agree"), "agreement"),
+        (("--label-noise", "0.5"), "label_noise from 0 to below 0.5"),
+        (("--loss", "plackett-luce", "--label-noise", "0.1"), "a loss over pairs"),
+        (("--shuffled", "--demonstrations", "x.jsonl"), "which leaves none"),
+        (("--demonstrations", "absent.jsonl"), "absent.jsonl"),
+    ],
+)
+def test_options_that_do_not_fit(
+    refused: Refused, tuned: Path, rankings: Path, tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    assert says in refused("reward", "--base", tuned, "--rankings", rankings, "--out", tmp_path / "out", *words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_demonstrations_without_an_answer_are_refused(
+    refused: Refused, tuned: Path, rankings: Path, tmp_path: Path
+) -> None:
+    path = lines(tmp_path / "d.jsonl", [{"messages": [{"role": "user", "content": "Who?"}]}])
+    words = ("--base", tuned, "--rankings", rankings, "--demonstrations", path, "--out", tmp_path / "out")
+    assert "demonstrations to score 0" in refused("reward", *words)

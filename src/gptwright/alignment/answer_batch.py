@@ -25,8 +25,8 @@ class AnswerBatch(NamedTuple):
     endings: Int[Tensor, "N A"]
     last: Int[Tensor, "N"]
     """place of the last token in each"""
-    of: Int[Tensor, "N"]
-    """which prompt it answers"""
+    counts: list[int]
+    """how many answers each prompt has; they stand in the order of prompts"""
     ranks: Int[Tensor, "B K"]
 
     @classmethod
@@ -40,9 +40,9 @@ class AnswerBatch(NamedTuple):
         """With so many first tokens of each prompt's answers read once."""
         beginnings = [item.rows[0][:length] for item, length in zip(items, lengths, strict=True)]
         endings = [row[length:] for item, length in zip(items, lengths, strict=True) for row in item.rows]
-        of = [number for number, item in enumerate(items) for _ in item.rows]
         return cls(padded(beginnings, pad, WIDTHS), torch.tensor(lengths), padded(endings, pad, WIDTHS),
-                   torch.tensor([len(row) - 1 for row in endings]), torch.tensor(of), padded_ranks(items))  # fmt: skip
+                   torch.tensor([len(row) - 1 for row in endings]), [len(item.rows) for item in items],
+                   padded_ranks(items))  # fmt: skip
 
     @property
     def tokens(self) -> int:
@@ -50,7 +50,7 @@ class AnswerBatch(NamedTuple):
         return self.beginnings.numel() + self.endings.numel()
 
     def to(self, device: torch.device) -> "AnswerBatch":
-        return AnswerBatch(*(to_device(part, device) for part in self))
+        return AnswerBatch(*(part if isinstance(part, list) else to_device(part, device) for part in self))
 
     def states(self, model: SequenceModel) -> Float[Tensor, "N C"]:
         """What the model's head sees of each answer."""
@@ -58,10 +58,10 @@ class AnswerBatch(NamedTuple):
             return model.states(self.endings[:, : model.config.context], self.last)  # padding may lie beyond it
         beginnings = Beginnings(self.lengths, model.config.context)
         model.trunk.hidden(self.beginnings, beginnings)
-        return model.summary(model.trunk.hidden(self.endings, Endings(beginnings, self.of)), self.last)
+        return model.summary(model.trunk.hidden(self.endings, Endings(beginnings, self.counts)), self.last)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def states_of_all(model: SequenceModel, items: Sequence[RankedIds], pad: int) -> Float[Tensor, "N C"]:
     """What the model's head sees of all answers to all prompts, which are read 32 at a time."""
     batches = (AnswerBatch.of_items(items[start : start + 32], pad) for start in range(0, len(items), 32))
