@@ -40,6 +40,16 @@ class Table:
     rows: list[Row]
 
 
+# What the figures of a reward model are called, and what they say.
+ORDER = {
+    "kendall_tau_b": ("Kendall's τ-b", "with the labeller's order, by prompt; 1 is the same, 0 as by chance"),
+    "ndcg": ("NDCG", "of all answers, by prompt; 1 is the best order"),
+    "top1_regret": ("top-1 regret", "of taking the best scored: 0 a best answer, 1 a worst one"),
+    "calibration_error": ("calibration error", "how far σ(difference) is from the share of right pairs"),
+    "score_length_correlation": ("score and length", "correlation within a prompt; 0: length does not matter"),
+}
+
+
 def before_and_after(run: Run) -> list[Table]:
     """The tables that the run's figures allow."""
     return [table for table in (_answering(run), _ordering(run), _preferred(run)) if table]
@@ -49,6 +59,12 @@ def _share(estimate: Estimate | None) -> Cell:
     if estimate is None:
         return Cell(MISSING)
     return Cell(percent(estimate.value, 1), interval(estimate), interval_bar(estimate))
+
+
+def _number(estimate: Estimate | None) -> Cell:
+    if estimate is None:
+        return Cell(MISSING)
+    return Cell(plain(estimate.value, 3), f"{plain(estimate.low, 3)} to {plain(estimate.high, 3)}")
 
 
 def _row(name: str, note: str, models: Sequence[Evaluation], metric: str, digits: int) -> Row:
@@ -82,13 +98,21 @@ def _answering(run: Run) -> Table | None:
 def _ordering(run: Run) -> Table | None:
     if not run.evaluations("reward"):
         return None
-    models = [("reward", "before"), ("reward", "after"), (CONTROL, "after")]
-    estimates = [run.estimate(role, model, "pair_accuracy") for role, model in models]
+    rows = [_of_order(run, "pair_accuracy", "pairs ordered rightly", "of {:,} held-out pairs; a coin gives 50 %")]
+    after = run.evaluations("reward").get("after", Evaluation()).estimates
+    for name in (name for name in after if name.startswith("pair_accuracy, ")):
+        rows.append(_of_order(run, name, name.partition(", ")[2], "ordered rightly, of {:,} pairs"))
+    rows += [_of_order(run, name, title, note) for name, (title, note) in ORDER.items() if name in after]
+    return Table("Reward model", "does it judge as the labeller does?", ["before", "after", "control"], rows)
+
+
+def _of_order(run: Run, name: str, title: str, note: str) -> Row:
+    """A figure before, after, and of the control; shares as percentages."""
+    estimates = [run.estimate(role, model, name) for role, model in
+                 (("reward", "before"), ("reward", "after"), (CONTROL, "after"))]  # fmt: skip
     count = next((estimate.count for estimate in estimates if estimate), 0)
-    row = Row(
-        "pairs ordered rightly", f"of {count:,} held-out pairs; a coin gives 50 %", [_share(e) for e in estimates]
-    )
-    return Table("Reward model", "does it judge as the labeller does?", ["before", "after", "control"], [row])
+    cell = _share if name.startswith("pair_accuracy") else _number
+    return Row(title, note.format(count), [cell(estimate) for estimate in estimates])
 
 
 def _preferred(run: Run) -> Table | None:
