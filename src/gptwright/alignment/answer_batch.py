@@ -50,7 +50,8 @@ class AnswerBatch(NamedTuple):
         return self.beginnings.numel() + self.endings.numel()
 
     def to(self, device: torch.device) -> "AnswerBatch":
-        return AnswerBatch(*(part if isinstance(part, list) else to_device(part, device) for part in self))
+        moved = (to_device(part, device) for part in (self.beginnings, self.lengths, self.endings, self.last))
+        return AnswerBatch(*moved, self.counts, to_device(self.ranks, device))
 
     def states(self, model: SequenceModel) -> Float[Tensor, "N C"]:
         """What the model's head sees of each answer."""
