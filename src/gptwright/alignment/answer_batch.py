@@ -50,8 +50,10 @@ class AnswerBatch(NamedTuple):
         return self.beginnings.numel() + self.endings.numel()
 
     def to(self, device: torch.device) -> "AnswerBatch":
-        moved = (to_device(part, device) for part in (self.beginnings, self.lengths, self.endings, self.last))
-        return AnswerBatch(*moved, self.counts, to_device(self.ranks, device))
+        beginnings, lengths, endings, last, ranks = (
+            to_device(part, device) for part in (self.beginnings, self.lengths, self.endings, self.last, self.ranks)
+        )
+        return AnswerBatch(beginnings, lengths, endings, last, self.counts, ranks)
 
     def states(self, model: SequenceModel) -> Float[Tensor, "N C"]:
         """What the model's head sees of each answer."""
