@@ -68,14 +68,20 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     after = task.evaluate(config.steps)
     write_evaluations(folder.path, {"before": before, "after": after})
     _say_found(_name(config), before, after)
+    return _figures(sides, after, agreement)
+
+
+def _figures(
+    sides: HeldoutSplit[tuple[Ranking, RankedIds]], after: Evaluation, agreement: Agreement
+) -> dict[str, object]:
     labellers = Judge.count(ranking.labeller for side in (sides.train, sides.heldout) for ranking, _ in side)
-    found: dict[str, object] = {
+    noise: dict[str, object] = {} if agreement.noise is None else {"label_noise": agreement.noise}
+    return noise | {
         "train_rankings": len(sides.train),
         "heldout_rankings": len(sides.heldout),
-        "labellers": labellers,
         "pair_accuracy": after.estimates["pair_accuracy"].value,
+        "labellers": labellers,
     }
-    return found | ({} if agreement.noise is None else {"label_noise": agreement.noise})
 
 
 def _task(
