@@ -197,7 +197,7 @@ def test_what_the_table_is_like_is_said(
         ({"columns": ("premise=x",)}, "role of a column in classification"),
         ({"labels": ("a",)}, "two or more different labels"),
         ({"labels": ("a", "a")}, "two or more different labels"),
-        ({"preset": "gpt9"}, "preset of fine-tuning"),
+        ({"preset": "gpt9"}, "a preset"),
         ({"preset": "gpt1", "learning_rate": 1e-3}, "either preset or learning_rate"),
         ({"shape": "entailment", "neutral": ("no",)}, "--neutral with entailment"),
         ({"dropout": 1.0}, "dropout from 0 to below 1"),

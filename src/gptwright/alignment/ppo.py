@@ -1,9 +1,9 @@
 """PPO on answers (Ouyang et al. 2022, §3.5 step 3): updates from rollouts, top to bottom."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Generic, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +36,22 @@ class PPOConfig:
     """weight of the value loss"""
     temperature: float
     """the one the rollout was sampled with"""
+    kl: Literal["k1", "k3"] = "k1"
+    """estimate of the KL in the reward"""
+    kl_target: float = 6.0
+    """nats an answer that β is adapted to"""
+    kl_horizon: int = 0
+    """episodes in which it adapts; 0: β is fixed"""
+    gamma: float = 1.0
+    """discount of what comes later"""
+    lam: float = 0.95
+    """λ of generalised advantage estimation"""
+    clip: float = 0.2
+    """how far the ratio may be from 1"""
+    value_clip: float = 0.2
+    """how far a value may move from the rollout's"""
+    whiten_rewards: bool = False
+    """whether rewards get variance 1, their mean kept"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,8 @@ class Update(NamedTuple):
 class PPOTrainer(Generic[B]):
     """Improves `agent` on its own answers.
 
-    `auxiliary` is learned beside every minibatch: pretraining text (PPO-ptx), conversations.
+    `auxiliary` is learned beside every minibatch: pretraining text (PPO-ptx), conversations. `state` is what must be
+    saved beside the weights: "beta", where it adapts.
     """
 
     agent: PolicyAndValue
@@ -75,6 +92,7 @@ class PPOTrainer(Generic[B]):
     auxiliary: Task[B] | None = None
     shard: BatchShard = WHOLE
     """this process's part of every minibatch; all have the whole rollout"""
+    state: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def train(
         self, rollouts: ScoredRollouts, rate: Schedule, train_state: TrainState, *, updates: int, seed: int
@@ -94,23 +112,23 @@ class PPOTrainer(Generic[B]):
 
         `first_minibatch` counts those of earlier updates: the auxiliary task's step of the first.
         """
-        rollout, response_mask = scored.rollout, scored.rollout.response_mask
-        rewards = objective.token_rewards(
-            scored.scores, rollout.logprobs, scored.reference, response_mask, self.config.beta
-        )
-        advantage = objective.advantages(rewards, rollout.values, response_mask)
-        returns = advantage + rollout.values
-        episodes = Episodes(rollout, objective.whiten(advantage, response_mask), returns)
-        metrics = _rollout_metrics(scored, returns)
-        for number, rows in enumerate(_minibatches(len(rollout), self.config, seed)):
+        config, beta = self.config, self.state.get("beta", self.config.beta)
+        episodes = episodes_of(scored, config, beta)
+        metrics = {"beta": beta, "clip_fraction": 0.0} | _rollout_metrics(scored, episodes.returns)
+        for number, rows in enumerate(_minibatches(scored.rows, config, seed)):
             seen: dict[str, float] = {}
             loss = partial(self._losses, first_minibatch + number, seen)
             add_gradients(self.optimizer, loss, episodes.at(rows), train_state, self.shard)
             seen = self._of_all(seen)
             metrics["gradient_norm"] = take_step(self.optimizer, rate, train_state)
             metrics["value_loss"] = seen.pop("value_loss")
+            metrics["clip_fraction"] += seen.pop("clip_fraction") / (config.epochs * config.minibatches)
             if number == 0:
                 metrics |= seen
+        if config.kl_horizon:
+            self.state["beta"] = objective.adapted_beta(
+                beta, metrics["kl_nats"], config.kl_target, scored.rows, config.kl_horizon
+            )
         return metrics
 
     def _of_all(self, seen: dict[str, float]) -> dict[str, float]:
@@ -124,12 +142,22 @@ class PPOTrainer(Generic[B]):
             yield from self.auxiliary.loss(self.auxiliary.batch(step), shard)
 
 
+def episodes_of(scored: ScoredRollout, config: PPOConfig, beta: float) -> Episodes:
+    """What is to be learned: rewards on tokens, their advantages by the rollout's values, and the returns."""
+    rollout, response_mask = scored.rollout, scored.rollout.response_mask
+    rewards = objective.token_rewards(scored.scores, rollout.logprobs, scored.reference, response_mask, beta, config.kl)
+    if config.whiten_rewards:
+        rewards = objective.whiten(rewards, response_mask, shift=False)
+    advantage = objective.advantages(rewards, rollout.values, response_mask, config.gamma, config.lam)
+    return Episodes(rollout, objective.whiten(advantage, response_mask), advantage + rollout.values)
+
+
 def losses(
     agent: PolicyAndValue, episodes: Episodes, config: PPOConfig, shard: BatchShard, seen: dict[str, float]
 ) -> Iterator[Tensor]:
     """The loss of one minibatch in parts, one for each micro-batch of `shard`; its metrics are written into `seen`."""
     count = int(episodes.rollout.response_mask.sum())
-    seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "value_loss": 0.0}
+    seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "value_loss": 0.0, "clip_fraction": 0.0}
     for rows in shard.slices(len(episodes.rollout)):
         part = episodes.at(torch.arange(rows.start, rows.stop))
         old, response_mask = part.rollout, part.rollout.response_mask
@@ -137,8 +165,10 @@ def losses(
         error = float(((logprobs.detach() - old.sampled) * response_mask).abs().max())
         seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
         seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), response_mask, count))
-        policy_loss = objective.policy_loss(logprobs, old.logprobs, part.advantage, response_mask, count)
-        value_loss = objective.value_loss(values, old.values, part.returns, response_mask, count)
+        far = ((logprobs.detach() - old.logprobs).exp() - 1).abs() > config.clip
+        seen["clip_fraction"] += float(objective.masked_mean(far.float(), response_mask, count))
+        policy_loss = objective.policy_loss(logprobs, old.logprobs, part.advantage, response_mask, count, config.clip)
+        value_loss = objective.value_loss(values, old.values, part.returns, response_mask, count, config.value_clip)
         seen["value_loss"] += float(value_loss.detach())
         yield policy_loss + config.value_weight * value_loss
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rollout import Rollout, score
+from gptwright.foundations.errors import InputError
 from gptwright.models.heads import RewardModel
 from gptwright.text.rule_labeller import Rule
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -24,22 +26,26 @@ RewardFunction = Callable[[Rollout, Sequence[Prompt]], Float[Tensor, "B"]]
 class NormalizedReward:
     """A reward model's scores in standard deviations of the reference's, so that rewards start at 0 ± 1.
 
-    Huang et al. 2023, detail 9. An answer without an end gets a fixed score.
+    Huang et al. 2023, detail 9. An answer without an end gets the score `unended`.
     """
 
     model: RewardModel
-    mean: float
-    std: float
+    mean: float = 0.0
+    std: float = 1.0
+    unended: float = UNENDED_SCORE
 
     @classmethod
     def fitted(cls, model: RewardModel, rollout: Rollout) -> "NormalizedReward":
         """With the mean and the spread of the scores of the reference's answers."""
-        scores = score(model, rollout)
+        scores = _finite(score(model, rollout), "the reward model")
         return cls(model, float(scores.mean()), float(scores.std(unbiased=False).clamp(min=1e-4)))
 
     def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
         scores = (score(self.model, rollout) - self.mean) / self.std
-        return torch.where(rollout.ended, scores, torch.full_like(scores, UNENDED_SCORE))
+        return torch.where(rollout.ended, scores, torch.full_like(scores, self.unended))
+
+    def __str__(self) -> str:
+        return "the reward model"
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,25 @@ class ProgramReward:
         scores = [self.rule(prompt.fields, text) for prompt, text in answered]
         return torch.tensor(scores, dtype=torch.float32, device=rollout.ids.device).clamp(min=LOWEST_SCORE)
 
+    def __str__(self) -> str:
+        return f"the rule {getattr(self.rule, '__name__', self.rule)}"
+
 
 @dataclass(frozen=True)
 class WeightedSum:
-    """Several sources, each with its weight."""
+    """Several sources, each with its weight; the sum is cut to ± `limit`."""
 
     parts: Sequence[tuple[float, RewardFunction]]
+    limit: float = inf
 
     def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
-        return torch.stack([weight * reward(rollout, prompts) for weight, reward in self.parts]).sum(0)
+        """Raises `InputError` for a source one of whose scores is no finite number."""
+        scores = [weight * _finite(reward(rollout, prompts), reward) for weight, reward in self.parts]
+        return torch.stack(scores).sum(0).clamp(-self.limit, self.limit)
+
+
+def _finite(scores: Float[Tensor, "B"], source: object) -> Float[Tensor, "B"]:
+    if lost := int((~scores.isfinite()).sum()):
+        raise InputError(f"finite scores from {source}", f"{lost} of {len(scores)} that are not",
+                         "Mend what scores the answers. The last checkpoint is as it was.")  # fmt: skip
+    return scores

@@ -12,7 +12,7 @@ from gptwright.inference.engine import Engine
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
-from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.models.heads import Critic, RewardModel, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -75,7 +75,7 @@ class ScoredRollout:
 
 
 def collect_rollout(
-    engine: Engine, value_head: ScalarHead | None, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
+    engine: Engine, value: ScalarHead | Critic | None, prompts: Sequence[Sequence[int]], sampling: Sampling, pad: int
 ) -> Rollout:
     """Answers every prompt once with the weights of now. Nothing is cut from the distribution.
 
@@ -87,7 +87,7 @@ def collect_rollout(
     requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True))
     rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
     with torch.no_grad():
-        logprobs, values, _ = recompute_logprobs(engine.network, value_head, rollout, sampling.temperature)
+        logprobs, values, _ = recompute_logprobs(engine.network, value, rollout, sampling.temperature)
     return replace(rollout, logprobs=logprobs, values=values)
 
 
@@ -110,19 +110,27 @@ def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], 
 
 
 def recompute_logprobs(
-    policy: Decoder, value_head: ScalarHead | None, rollout: Rollout, temperature: float
+    policy: Decoder, value: ScalarHead | Critic | None, rollout: Rollout, temperature: float
 ) -> tuple[Float[Tensor, "B A"], Float[Tensor, "B A"], Float[Tensor, "B A"]]:
     """Log-probability and entropy of every answer token, and the value where it was drawn, by one pass over all rows.
 
     The temperature divides the logits here as it did while sampling; without it the ratio would compare two policies.
     """
-    hidden = policy.hidden(rollout.ids)
+    states = _states(policy, rollout)
+    chosen, entropy = chosen_logprobs(states, policy.output, rollout.tokens[rollout.response_mask], temperature)
+    if value is None:
+        values = torch.zeros_like(chosen)
+    else:
+        values = value(_states(value.model.trunk, rollout) if isinstance(value, Critic) else states)
+    return tuple(_spread(x, rollout.response_mask) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
+
+
+def _states(trunk: Decoder, rollout: Rollout) -> Float[Tensor, "N C"]:
+    """What stood before each of the answers' tokens."""
+    hidden = trunk.hidden(rollout.ids)
     where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1], device=hidden.device)
     where = where.clamp(max=hidden.shape[1] - 1)
-    states = hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.response_mask]
-    chosen, entropy = chosen_logprobs(states, policy.output, rollout.tokens[rollout.response_mask], temperature)
-    values = value_head(states) if value_head else torch.zeros_like(chosen)
-    return tuple(_spread(x, rollout.response_mask) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
+    return hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.response_mask]
 
 
 def _spread(flat: Float[Tensor, "N"], response_mask: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:

@@ -9,11 +9,12 @@ import torch
 from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rewards import RewardFunction
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
+from gptwright.foundations.errors import InputError
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
-from gptwright.models.heads import ScalarHead
+from gptwright.models.heads import Critic, ScalarHead
 from gptwright.training.batches import epoch_order, key
 
 
@@ -25,7 +26,7 @@ class RolloutWorker:
     sampling: Sampling
     pad: int
     seed: int
-    value_head: ScalarHead | None = None
+    value_head: ScalarHead | Critic | None = None
     """whose values go into the rollout; without one they are 0"""
 
     def collect(self, prompts: Sequence[Sequence[int]], *salt: object, first: int = 0) -> Rollout:
@@ -71,5 +72,9 @@ class ScoredRollouts:
         rollout = self.pool.collect(self.worker, prompts, step) if self.pool else self.worker.collect(prompts, step)
         with torch.no_grad():
             reference, _, _ = recompute_logprobs(self.reference, None, rollout, self.worker.sampling.temperature)
+        try:
+            scores = self.reward(rollout, prompts)
+        except InputError as error:
+            raise InputError(f"{error.needed} in update {step + 1}", error.got, error.remedy) from error
         gold = self.gold(rollout, prompts) if self.gold else None
-        return ScoredRollout(rollout, reference, self.reward(rollout, prompts), gold)
+        return ScoredRollout(rollout, reference, scores, gold)

@@ -1,9 +1,9 @@
 """Options of finetune."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from gptwright.configs.presets import check_preset, with_preset
 from gptwright.configs.training import AdapterOptions, SupervisedOptions
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
@@ -69,8 +69,7 @@ class Finetune(SupervisedOptions, AdapterOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         known(self.shape, ROLES, "task shape")
-        if self.preset:
-            _check_preset(self)
+        check_preset(self, PRESETS)
         for word in self.columns:
             role, _, column = word.partition("=")
             known(role, (*ROLES[self.shape], *OTHER_ROLES), f"role of a column in {self.shape}")
@@ -84,19 +83,10 @@ class Finetune(SupervisedOptions, AdapterOptions):
     @property
     def resolved(self) -> "Finetune":
         """The same with the preset's numbers in their places."""
-        return replace(self, preset="", **PRESETS[self.preset]) if self.preset else self
+        return with_preset(self, PRESETS)
 
     @property
     def column_of(self) -> dict[str, str]:
         """The table's name of every role."""
         named = dict(word.split("=", 1) for word in self.columns)
         return {role: named.get(role, role) for role in (*ROLES[self.shape], *OTHER_ROLES)}
-
-
-def _check_preset(config: Finetune) -> None:
-    """Raises `ConfigError` for an unknown preset, or a number given beside it that it decides."""
-    known(config.preset, PRESETS, "preset of fine-tuning")
-    preset = PRESETS[config.preset]
-    beside = [n for n, value in preset.items() if getattr(config, n) not in (value, getattr(Finetune, n))]
-    if beside:
-        raise ConfigError(f"either preset or {beside[0]}", "both", f"A preset decides {', '.join(preset)}.")

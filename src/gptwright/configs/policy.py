@@ -52,6 +52,12 @@ class RolloutOptions(PolicyOptions):
     """name of a rule that scores them, alone or beside the reward model"""
     rule_weight: Weight = 1.0
     """weight of the rule's score"""
+    normalize_rewards: bool = True
+    """the reward model's scores in standard deviations of the reference's"""
+    unended_score: Annotated[float, Range(-1000, 1000)] = -1.0
+    """what it scores an answer that does not end (the EOS trick)"""
+    reward_clip: Weight = 0.0
+    """scores are cut to ± this; 0: they are not"""
     updates: Count = 20
     """rollouts, each followed by optimisation"""
     episodes: Rows = 128

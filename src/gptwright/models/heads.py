@@ -47,15 +47,6 @@ class RewardHead(ScalarHead):
         return super().forward(hidden) - self.mean
 
 
-class PolicyAndValue(nn.Module):
-    """A policy and its value head on a shared trunk."""
-
-    def __init__(self, policy: Any) -> None:
-        super().__init__()
-        self.policy = policy
-        self.value = ScalarHead(policy.config.width)
-
-
 class SequenceModel(nn.Module):
     """A decoder whose state at the last token of each row is read by a head, as `…ForSequenceClassification` has it."""
 
@@ -109,6 +100,40 @@ class RewardModel(SequenceModel):
     def __init__(self, trunk: nn.Module, labels: Sequence[str] = ("reward",), mean: float = 0.0) -> None:
         super().__init__(trunk, labels)
         self.head = RewardHead(self.config.width, mean)
+
+
+class Critic(nn.Module):
+    """A value model of its own, begun from a reward model (Ouyang et al. 2022, App. C.4).
+
+    It says at every token what the reward model says at the last, in `std` from `mean` as the rewards are.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: RewardModel, mean: float = 0.0, std: float = 1.0) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", torch.tensor(mean))
+        self.register_buffer("std", torch.tensor(std))
+
+    def scale(self, mean: float, std: float) -> None:
+        """From now on in these units."""
+        self.mean.fill_(mean)
+        self.std.fill_(std)
+
+    def forward(self, hidden: Float[Tensor, "*B C"]) -> Float[Tensor, "*B"]:
+        """The values of states of its own trunk."""
+        return (self.model.head(hidden) - self.mean) / self.std
+
+
+class PolicyAndValue(nn.Module):
+    """A policy and what it expects: by a value head on its own trunk, or by a critic."""
+
+    def __init__(self, policy: Any, critic: Critic | None = None) -> None:
+        super().__init__()
+        self.policy = policy
+        self.value = critic or ScalarHead(policy.config.width)
 
 
 class Classifier(SequenceModel):

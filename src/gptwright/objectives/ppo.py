@@ -13,10 +13,11 @@ Mask = Bool[Tensor, "B T"]
 
 
 def token_rewards(
-    score: Float[Tensor, "B"], policy: Tokens, reference: Tokens, response_mask: Mask, beta: float
+    score: Float[Tensor, "B"], policy: Tokens, reference: Tokens, response_mask: Mask, beta: float, kl: str = "k1"
 ) -> Tokens:
-    """-β (log π - log π_ref) on every token, and the answer's score on its last one."""
-    rewards = -beta * (policy - reference) * response_mask
+    """-β times the estimate `kl` of the KL (see `kl_estimates`) on every token, and the answer's score on its last."""
+    penalty = policy - reference if kl == "k1" else _k3((reference - policy) * response_mask)
+    rewards = -beta * penalty * response_mask
     last = response_mask.shape[1] - 1 - response_mask.flip(1).int().argmax(1)
     rewards[torch.arange(len(score), device=last.device), last] += score
     return rewards
@@ -40,11 +41,15 @@ def masked_mean(x: Tokens, response_mask: Mask, count: int | None = None) -> Flo
     return (x * response_mask).sum() / (response_mask.sum() if count is None else count)
 
 
-def whiten(x: Tokens, response_mask: Mask) -> Tokens:
-    """Mean 0 and variance 1 over the response tokens (biased variance, as in OpenAI's code)."""
+def whiten(x: Tokens, response_mask: Mask, *, shift: bool = True) -> Tokens:
+    """Mean 0, or without `shift` the mean there was, and variance 1 over the response tokens.
+
+    The variance is biased, as in OpenAI's code.
+    """
     mean = masked_mean(x, response_mask)
     variance = masked_mean((x - mean) ** 2, response_mask)
-    return (x - mean) * torch.rsqrt(variance + 1e-8) * response_mask
+    white = (x - mean) * torch.rsqrt(variance + 1e-8)
+    return (white if shift else white + mean) * response_mask
 
 
 def policy_loss(
@@ -69,8 +74,20 @@ def kl_estimates(policy: Tokens, reference: Tokens, response_mask: Mask) -> tupl
     """KL(π ‖ π_ref) of whole answers in nats, twice: k1 = Σ -log r, k3 = Σ (r - 1) - log r ≥ 0, r = π_ref/π."""
     log_r = (reference - policy) * response_mask
     k1 = -log_r.sum(1).mean()
-    k3 = ((log_r.exp() - 1 - log_r) * response_mask).sum(1).mean()
+    k3 = (_k3(log_r) * response_mask).sum(1).mean()
     return float(k1), float(k3)
+
+
+def _k3(log_r: Tokens) -> Tokens:
+    return log_r.exp() - 1 - log_r
+
+
+def adapted_beta(beta: float, kl: float, target: float, episodes: int, horizon: int) -> float:
+    """The β after a rollout whose answers were `kl` nats away: more of it above the target, less below.
+
+    Ziegler et al. 2019, §2.2: β (1 + e n / horizon), e = clip(KL / target - 1, ± 0.2).
+    """
+    return beta * (1 + min(max(kl / target - 1, -0.2), 0.2) * episodes / horizon)
 
 
 def explained_variance(values: Tokens, returns: Tokens, response_mask: Mask) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import torch
@@ -29,7 +30,7 @@ from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.layers.lora import choose_learners
-from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.models.heads import Critic, RewardModel, ScalarHead
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
@@ -101,15 +102,17 @@ class PolicyRun:
             parts.append((1.0, self._normalized(state, self.reward_model)))
         if self.config.rule:
             parts.append((self.config.rule_weight, ProgramReward(RULES[self.config.rule], self.policy.tokenizer)))
-        return WeightedSum(parts)
+        return WeightedSum(parts, self.config.reward_clip or inf)
 
     def _normalized(self, state: dict[str, Any], model: RewardModel) -> NormalizedReward:
-        """In standard deviations of the scores of the reference's answers."""
+        """In standard deviations of the scores of the reference's answers, where that is wanted."""
+        if not self.config.normalize_rewards:
+            return NormalizedReward(model, unended=self.config.unended_score)
         if "score_mean" not in state:
             some = _subset(self.prompts, SCALE_PROMPTS, self.config.seed)
             reward = NormalizedReward.fitted(model, self.reference_worker.collect(some, "scale"))
             state |= {"score_mean": reward.mean, "score_std": reward.std}
-        return NormalizedReward(model, state["score_mean"], state["score_std"])
+        return NormalizedReward(model, state["score_mean"], state["score_std"], self.config.unended_score)
 
     def check_memory(self) -> None:
         """Of what is kept for the backward pass: a minibatch of episodes, and what is learned beside it."""
@@ -153,7 +156,7 @@ def learn_from_groups(config: GroupOptions, folder: StageFolder, verb: str, algo
     return it.leave(folder, network, optimizer, rollouts) | {"equal_groups": equal}
 
 
-def worker_of(config: PolicyOptions, model: Model, value_head: ScalarHead | None = None) -> RolloutWorker:
+def worker_of(config: PolicyOptions, model: Model, value_head: ScalarHead | Critic | None = None) -> RolloutWorker:
     """Who answers with a model, as the options say."""
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature)
     engine = Engine(model.network, model.tokenizer.stop_ids)

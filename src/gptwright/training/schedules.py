@@ -6,7 +6,7 @@ schedules are curves over tokens, as GPT-3's are.
 
 from collections.abc import Callable
 from functools import partial
-from math import cos, pi
+from math import cos, inf, pi
 
 Schedule = Callable[[float], float]
 
@@ -39,6 +39,11 @@ def linear(peak: float, steps: float, warmup: int = 0) -> Schedule:
     return wsd(peak, steps, warmup, cooldown=1.0)
 
 
+def constant(peak: float, steps: float, warmup: int = 0) -> Schedule:
+    """Linear up, then flat."""
+    return wsd(peak, inf, warmup)
+
+
 def inverse_root(peak: float, steps: float, warmup: int) -> Schedule:
     """Linear up, then falling with the root of the step, without an end (Vaswani et al. 2017, eq. 3).
 
@@ -53,5 +58,6 @@ SCHEDULES: dict[str, Callable[[float, float, int], Schedule]] = {
     "cosine": cosine,
     "cosine-to-zero": partial(cosine, floor=0.0),
     "linear": linear,
+    "constant": constant,
     "inverse-root": inverse_root,
 }

@@ -85,6 +85,7 @@ class Session:
         self.optimizer.restore(tensors)
         self.optimizer.skipped = skipped
         train_state.back_to(take_train_state(state))
+        self.state |= {name: value for name, value in state.items() if name != "step"}
         if self.optimizer.layout.world.first:
             forget_after(self._saving.folder, train_state.done)
         self.folder.metrics.rewind(train_state.done)
