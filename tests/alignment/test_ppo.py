@@ -1,11 +1,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, Update, _minibatches, losses  # pyright: ignore
+from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, Update, _minibatches, episodes_of, losses  # pyright: ignore
 from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
@@ -13,7 +14,7 @@ from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
-from gptwright.models.heads import PolicyAndValue
+from gptwright.models.heads import Critic, PolicyAndValue, RewardModel
 from gptwright.text.jsonl import Line
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import BatchShard
@@ -21,6 +22,7 @@ from gptwright.training.optimizer import Optimizer
 from gptwright.training.train_state import TrainState
 from step_task import StepBatch, StepTask
 
+TINY = GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1)
 WANTED, END = 7, 2
 PROMPT, OTHER = (Prompt(Line({}, ""), [], ids) for ids in ([3, 4], [5]))
 CONFIG = PPOConfig(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
@@ -34,9 +36,9 @@ def reward(rollout: Rollout, prompts: Sequence[Prompt] = ()) -> Tensor:
 class Agent:
     """A tiny policy with its value head and optimiser."""
 
-    def __init__(self) -> None:
-        self.policy: GPT2 = build(GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1), seed=4)
-        self.both = PolicyAndValue(self.policy)
+    def __init__(self, critic: Critic | None = None) -> None:
+        self.policy: GPT2 = build(TINY, seed=4)
+        self.both = PolicyAndValue(self.policy, critic)
         self.writer = Engine(self.policy, [END])
         self.train_state = TrainState()
         self.optimizer = Optimizer(self.both, AdamW(weight_decay=0.0, epsilon=1e-5))
@@ -122,6 +124,44 @@ def test_the_critic_learns_what_to_expect() -> None:
     config = PPOConfig(beta=0.0, epochs=4, minibatches=1, value_weight=1.0, temperature=1.0)
     losses = [agent.learn(agent.roll(number), number, config)["value_loss"] for number in range(12)]
     assert losses[-1] < losses[0]
+
+
+def test_a_critic_of_its_own_learns_and_the_policys_trunk_hears_nothing_of_it() -> None:
+    agent = Agent(Critic(RewardModel(build(TINY, seed=5))))
+    config = replace(CONFIG, epochs=4, minibatches=1, value_weight=1.0)
+    losses = [agent.learn(agent.roll(number), number, config)["value_loss"] for number in range(12)]
+    assert losses[-1] < losses[0] and agent.wanted() > 0.5
+    rollout = agent.roll(20)
+    values = recompute_logprobs(agent.policy, agent.both.value, rollout, 1.0)[1]
+    values.sum().backward()
+    assert all(parameter.grad is None for parameter in agent.policy.parameters())
+
+
+def test_beta_adapts_from_update_to_update_and_is_kept_where_it_is_saved() -> None:
+    agent = Agent()
+    config = replace(CONFIG, beta=0.5, kl_target=0.01, kl_horizon=640)
+    trainer = agent.trainer(config)
+    with torch.no_grad():
+        rollout = agent.roll(0)
+        far = ScoredRollout(rollout, rollout.logprobs - 1.0, reward(rollout))
+    metrics = [trainer.update(far, agent.train_state, rate=0.001, seed=n) for n in range(2)]
+    assert [m["beta"] for m in metrics] == [0.5, pytest.approx(0.51)]
+    assert trainer.state == {"beta": pytest.approx(0.5202)}
+    assert Agent().trainer().state == {}
+
+
+@pytest.mark.parametrize("change", [{"kl": "k3", "beta": 0.5}, {"gamma": 0.5}, {"lam": 0.2}, {"whiten_rewards": True}])
+def test_every_option_of_the_rewards_changes_what_is_learned(change: dict[str, Any]) -> None:
+    rollout = Agent().roll(1)
+    scored = ScoredRollout(rollout, rollout.logprobs - 0.3, reward(rollout))
+    plain, changed = (episodes_of(scored, config, config.beta) for config in (CONFIG, replace(CONFIG, **change)))
+    assert not torch.allclose(plain.advantage, changed.advantage, atol=1e-3)
+
+
+def test_clipping_counts_what_it_stops() -> None:
+    free, bound = Agent(), Agent()
+    assert free.learn(free.roll(1), 1, replace(CONFIG, clip=9.0))["clip_fraction"] == 0.0
+    assert 0 < bound.learn(bound.roll(1), 1, replace(CONFIG, clip=0.001))["clip_fraction"] < 1
 
 
 def test_an_update_is_a_pure_function_of_its_seed() -> None:

@@ -9,6 +9,7 @@ import torch
 from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rewards import LOWEST_SCORE, NormalizedReward, ProgramReward, WeightedSum
 from gptwright.alignment.rollout import Rollout, pack_rollout
+from gptwright.foundations.errors import InputError
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
@@ -37,6 +38,7 @@ def test_rewards_start_at_mean_0_and_spread_1_and_no_end_has_a_fixed_one(rollout
     ended = torch.arange(len(rollout)) % 2 == 0
     found = fitted(replace(rollout, ended=ended), PROMPTS)
     assert torch.equal(found[ended], scores[ended]) and (found[~ended] == -1).all()
+    assert (replace(fitted, unended=-3.0)(replace(rollout, ended=ended), PROMPTS)[~ended] == -3).all()
 
 
 def test_a_program_sees_each_answer_as_text_and_its_prompts_line(rollout: Rollout, tokenizer: Tokenizer) -> None:
@@ -59,3 +61,18 @@ def test_sources_add_up(rollout: Rollout) -> None:
     both = WeightedSum([(1.0, lambda rollout, prompts: torch.tensor([1.0, 2.0])),
                         (0.5, lambda rollout, prompts: torch.tensor([4.0, -2.0]))])  # fmt: skip
     assert both(rollout, PROMPTS).tolist() == [3.0, 1.0]
+    assert WeightedSum(both.parts, limit=2.5)(rollout, PROMPTS).tolist() == [2.5, 1.0]
+
+
+def test_a_score_that_is_no_number_is_named_with_its_source(rollout: Rollout, tokenizer: Tokenizer) -> None:
+    def broken(text: str) -> float:
+        return float("nan")
+
+    model = RewardModel(build(TINY, seed=2))
+    with pytest.raises(InputError, match="finite scores from the rule broken; got 24 of 24 that are not"):
+        WeightedSum([(1.0, NormalizedReward(model)), (1.0, ProgramReward(broken, tokenizer))])(rollout, PROMPTS)
+    torch.nn.init.constant_(model.head.score.weight, torch.inf)
+    with pytest.raises(InputError, match="finite scores from the reward model"):
+        NormalizedReward.fitted(model, rollout)
+    with pytest.raises(InputError, match="finite scores from the reward model"):
+        WeightedSum([(1.0, NormalizedReward(model))])(replace(rollout, ended=rollout.ended | True), PROMPTS)

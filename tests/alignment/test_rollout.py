@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -6,11 +8,29 @@ from gptwright.alignment.rollout import Rollout, collect_rollout, pack_rollout, 
 from gptwright.inference.engine import Engine
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
-from gptwright.models.gpt2 import GPT2
-from gptwright.models.heads import RewardModel, ScalarHead
+from gptwright.models.catalogue import build
+from gptwright.models.decoder import Decoder
+from gptwright.models.gpt1 import GPT1Config
+from gptwright.models.gpt2 import GPT2Config
+from gptwright.models.gpt3 import GPT3Config
+from gptwright.models.heads import Critic, RewardModel, ScalarHead
+from gptwright.models.llama import LlamaConfig
 from gptwright.objectives.ppo import kl_estimates
 
 PROMPTS = [[5, 6, 7], [9], [4, 8, 15, 16, 23]]
+
+
+SIZES: dict[str, Any] = {"vocab": 60, "context": 24, "width": 32, "layers": 2, "heads": 4}
+
+
+@pytest.fixture(params=[GPT1Config(**SIZES), GPT2Config(**SIZES), GPT3Config(**SIZES, reach=4),
+                        LlamaConfig(**SIZES, kv_heads=2, hidden=48)], ids=lambda config: config.family)  # fmt: skip
+def network(request: pytest.FixtureRequest) -> Decoder:
+    """Of every family, with weights large enough that every part shows."""
+    found = build(request.param, seed=3).requires_grad_(False)
+    for parameter in found.parameters():
+        parameter.mul_(3)
+    return found
 
 
 @pytest.fixture
@@ -20,7 +40,7 @@ def head() -> ScalarHead:
     return found
 
 
-def rolled(network: GPT2, head: ScalarHead, temperature: float = 0.8) -> Rollout:
+def rolled(network: Decoder, head: ScalarHead, temperature: float = 0.8) -> Rollout:
     sampling = Sampling(temperature=temperature, max_tokens=9, seed=2)
     return collect_rollout(Engine(network, [17, 40]), head, PROMPTS, sampling, pad=1)
 
@@ -44,7 +64,9 @@ def test_prompts_and_answers_stand_where_they_should() -> None:
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.8])
-def test_reading_again_gives_what_was_noted_while_sampling(network: GPT2, head: ScalarHead, temperature: float) -> None:
+def test_reading_again_gives_what_was_noted_while_sampling(
+    network: Decoder, head: ScalarHead, temperature: float
+) -> None:
     rollout = rolled(network, head, temperature)
     logprobs, values, entropy = recompute_logprobs(network, head, rollout, temperature)
     torch.testing.assert_close(logprobs, rollout.logprobs, atol=1e-5, rtol=1e-5)
@@ -56,7 +78,7 @@ def test_reading_again_gives_what_was_noted_while_sampling(network: GPT2, head: 
     assert (other - rollout.logprobs).abs().max() > 0.01, "the temperature belongs to the policy"
 
 
-def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
+def test_padding_changes_nothing(network: Decoder, head: ScalarHead) -> None:
     rollout = rolled(network, head)
     whole = recompute_logprobs(network, head, rollout, 0.8)
     wide = Rollout(
@@ -79,11 +101,11 @@ def test_padding_changes_nothing(network: GPT2, head: ScalarHead) -> None:
             torch.testing.assert_close(found[0], narrow[row], atol=1e-5, rtol=1e-5)
 
 
-def test_without_a_value_head_there_are_no_values(network: GPT2, head: ScalarHead) -> None:
+def test_without_a_value_head_there_are_no_values(network: Decoder, head: ScalarHead) -> None:
     assert not recompute_logprobs(network, None, rolled(network, head), 0.8)[1].any()
 
 
-def test_gradients_reach_policy_and_value_head(network: GPT2, head: ScalarHead) -> None:
+def test_gradients_reach_policy_and_value_head(network: Decoder, head: ScalarHead) -> None:
     rollout = rolled(network, head)
     network.requires_grad_(True)
     head.requires_grad_(True)
@@ -92,7 +114,7 @@ def test_gradients_reach_policy_and_value_head(network: GPT2, head: ScalarHead) 
     assert all(p.grad is not None and p.grad.any() for p in [*network.parameters(), *head.parameters()])
 
 
-def test_the_reward_is_read_at_the_last_token_said(network: GPT2, head: ScalarHead) -> None:
+def test_the_reward_is_read_at_the_last_token_said(network: Decoder, head: ScalarHead) -> None:
     model = RewardModel(network)
     model.head = head
     rollout = rolled(network, head)
@@ -103,6 +125,22 @@ def test_the_reward_is_read_at_the_last_token_said(network: GPT2, head: ScalarHe
 
 
 @pytest.mark.parametrize("sampling", [Sampling(top_k=3), Sampling(top_p=0.5)])
-def test_nothing_may_be_cut_from_the_policys_distribution(network: GPT2, head: ScalarHead, sampling: Sampling) -> None:
+def test_nothing_may_be_cut_from_the_policys_distribution(
+    network: Decoder, head: ScalarHead, sampling: Sampling
+) -> None:
     with pytest.raises(AssertionError):
         collect_rollout(Engine(network), head, PROMPTS, sampling, pad=1)
+
+
+def test_a_critic_of_its_own_says_at_the_last_token_what_the_reward_model_says_in_the_rewards_scale(
+    network: Decoder, head: ScalarHead
+) -> None:
+    model = RewardModel(build(GPT2Config(**SIZES), seed=9))
+    model.head = head
+    rollout = rolled(network, head)
+    with torch.no_grad():
+        logprobs, values, _ = recompute_logprobs(network, Critic(model, mean=0.5, std=2.0), rollout, 0.8)
+        states = model.trunk.hidden(rollout.ids)[torch.arange(3), rollout.last - 1]
+        wanted = (head(states) - 0.5) / 2.0
+    torch.testing.assert_close(logprobs, rollout.logprobs, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(values[torch.arange(3), rollout.response_mask.sum(1) - 1], wanted)

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from gptwright.alignment.prompts import Prompt
+from gptwright.alignment.rewards import WeightedSum
 from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
+from gptwright.foundations.errors import InputError
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
@@ -100,3 +102,9 @@ def test_a_prompt_has_its_samples_side_by_side_and_a_watched_judge_is_kept() -> 
     asked = batch.rollout.ids[:, 1].tolist()
     assert asked[::2] == asked[1::2] and sorted(asked[::2]) == [4, 5, 6]
     assert batch.gold is not None and torch.equal(batch.gold, -batch.scores)
+
+
+def test_a_reward_that_is_no_number_is_named_with_its_update() -> None:
+    broken = WeightedSum([(1.0, lambda rollout, prompts: torch.full((len(rollout),), float("nan")))])
+    with pytest.raises(InputError, match="in update 4"):
+        task(reward=broken).rollouts.batch(3)

@@ -1,6 +1,7 @@
 import warnings
 from collections.abc import Callable
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,53 @@ def test_advantages_equal_a_double_loop(gamma: float, lam: float) -> None:
     rewards, values = torch.randn(3, 4), torch.randn(3, 4)
     found = ppo.advantages(rewards, values, SAID, gamma, lam)
     np.testing.assert_allclose(found.numpy(), loop(rewards, values, gamma, lam), atol=1e-6)
+
+
+def numpy_losses(new: np.ndarray, old: np.ndarray, ref: np.ndarray, score: np.ndarray) -> dict[str, Any]:
+    """Every formula token by token, in float64."""
+    said = SAID.numpy()
+    tokens = [(b, t) for b in range(3) for t in range(4) if said[b, t]]
+    rewards = {kind: np.zeros(said.shape) for kind in ("k1", "k3")}
+    for b, t in tokens:
+        ratio = np.exp(ref[b, t] - old[b, t])
+        rewards["k1"][b, t] = 0.3 * np.log(ratio)
+        rewards["k3"][b, t] = -0.3 * (ratio - 1 - np.log(ratio))
+    for b in range(3):
+        for kind in rewards:
+            rewards[kind][b, said[b].sum() - 1] += score[b]
+    mean = sum(old[at] for at in tokens) / len(tokens)
+    std = np.sqrt(sum((old[at] - mean) ** 2 for at in tokens) / len(tokens))
+    policy = value = 0.0
+    for at in tokens:
+        ratio, advantage = np.exp(new[at] - old[at]), ref[at]
+        policy += max(-ratio * advantage, -min(max(ratio, 0.7), 1.3) * advantage) / len(tokens)
+        near = old[at] + min(max(new[at] - old[at], -0.1), 0.1)
+        value += 0.5 * max((new[at] - ref[at]) ** 2, (near - ref[at]) ** 2) / len(tokens)
+    white = np.where(said, (old - mean) / std, 0.0)
+    return rewards | {"policy": policy, "value": value, "white": white, "unshifted": np.where(said, white + mean, 0.0)}
+
+
+def test_every_formula_equals_its_loop_in_numpy() -> None:
+    new, old, ref = torch.randn(3, 4), torch.randn(3, 4), torch.randn(3, 4)
+    score = torch.randn(3)
+    wanted = numpy_losses(*(x.double().numpy() for x in (new, old, ref, score)))
+    found = {
+        "k1": ppo.token_rewards(score, old, ref, SAID, 0.3, "k1"),
+        "k3": ppo.token_rewards(score, old, ref, SAID, 0.3, "k3"),
+        "policy": ppo.policy_loss(new, old, ref, SAID, clip=0.3),
+        "value": ppo.value_loss(new, old, ref, SAID, clip=0.1),
+        "white": ppo.whiten(old, SAID),
+        "unshifted": ppo.whiten(old, SAID, shift=False),
+    }
+    for name, value in found.items():
+        np.testing.assert_allclose(value.numpy(), wanted[name], atol=1e-6, rtol=1e-6, err_msg=name)
+
+
+def test_beta_moves_a_fifth_of_the_horizons_share_at_most() -> None:
+    assert ppo.adapted_beta(0.1, 6.0, 6.0, 64, 640) == 0.1
+    assert ppo.adapted_beta(0.1, 6.6, 6.0, 64, 640) == pytest.approx(0.1 * 1.01)
+    assert ppo.adapted_beta(0.1, 600.0, 6.0, 64, 640) == pytest.approx(0.1 * 1.02)
+    assert ppo.adapted_beta(0.1, 0.0, 6.0, 64, 640) == pytest.approx(0.1 * 0.98)
 
 
 def test_whitened_advantages_have_mean_0_and_variance_1_over_the_tokens_said() -> None:
@@ -99,6 +147,8 @@ def test_explained_variance_of_a_perfect_and_an_ignorant_critic() -> None:
 FUNCTIONS: list[Callable[[Tensor, Tensor, Tensor], Tensor]] = [
     lambda a, b, c: ppo.advantages(a, b, SAID) + 0 * c[:, :1],
     lambda a, b, c: ppo.whiten(a, SAID),
+    lambda a, b, c: ppo.whiten(a, SAID, shift=False),
+    lambda a, b, c: ppo.token_rewards(c[:, 0], a, b, SAID, 0.1, "k3"),
     lambda a, b, c: ppo.masked_mean(a, SAID),
     lambda a, b, c: ppo.policy_loss(a, b, c, SAID),
     lambda a, b, c: ppo.value_loss(a, b, c, SAID),

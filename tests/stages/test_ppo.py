@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from gptwright.configs.ppo import PPO
-from gptwright.foundations.errors import InputError
+from gptwright.configs.ppo import PPO, PRESETS
+from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
-from gptwright.text.rule_labeller import plain_words
+from gptwright.text.rule_labeller import RULES, plain_words
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.evaluation import read_evaluations
 from tokenizers import Tokenizer as Backend
@@ -144,6 +144,67 @@ def test_gone_on_with_it_keeps_the_scale_of_the_scores_and_is_bit_equal(
     assert again == states[1]
     for name in ("model/model.safetensors", "value_head.safetensors", "evaluation.json", "metrics.jsonl"):
         assert (out / name).read_bytes() == (improved / name).read_bytes()
+
+
+def test_gone_on_with_every_option_is_bit_equal(ppo_config: PPO, tmp_path: Path) -> None:
+    config = replace(ppo_config, critic="separate", ema=0.9, kl="k3", kl_horizon=40, whiten_rewards=True, clip=0.1,
+                     rule="plain-words", rule_weight=0.1, reward_clip=3.0, evaluate_every=1, stop_early=True, lam=0.9,
+                     gamma=0.99, updates=2, questions=None, conversations=(), schedule="constant")  # fmt: skip
+    whole, stopped = execute_stage("ppo", config, tmp_path / "whole").path, tmp_path / "stopped"
+    shutil.copytree(whole, stopped)
+    record = json.loads((stopped / "stage.json").read_text())
+    (stopped / "stage.json").write_text(json.dumps(record | {"state": "unfinished"}))
+    for name in ("model", "critic", "checkpoints/step-000002"):
+        shutil.rmtree(stopped / name)
+    execute_stage("ppo", config, stopped)
+    state = json.loads((whole / "checkpoints/step-000002/state.json").read_text())
+    assert state["beta"] != config.beta and state["peak"]["update"] in (1, 2)
+    assert finished_stage(whole)["metrics"]["peak_update"] == state["peak"]["update"]
+    for name in ("model/model.safetensors", "critic/model.safetensors", "evaluation.json", "metrics.jsonl"):
+        assert (whole / name).read_bytes() == (stopped / name).read_bytes()
+    seen = read_metrics(whole / "metrics.jsonl")[1]
+    assert {"heldout_score", "heldout_gold", "heldout_kl_nats", "beta", "clip_fraction"} <= set(seen)
+    assert not (whole / "value_head.safetensors").exists()
+
+
+def test_a_rewards_nan_is_named_and_the_last_good_state_stays(
+    ppo_config: PPO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def breaks(text: str) -> float:
+        calls.append(text)
+        return 1.0 if len(calls) <= 2 * ppo_config.episodes else float("nan")
+
+    monkeypatch.setitem(RULES, "plain-words", breaks)
+    config = replace(ppo_config, reward=None, rule="plain-words", questions=None, conversations=())
+    with pytest.raises(InputError, match="finite scores from the rule breaks in update 2; got 4 of 4"):
+        execute_stage("ppo", config, tmp_path / "out")
+    assert (tmp_path / "out/checkpoints/step-000001/state.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"preset": "instruct"}, "Did you mean 'instructgpt'"),
+        ({"preset": "nplus", "beta": 0.3}, "either preset or beta"),
+        ({"kl": "k2"}, "a kl"),
+        ({"critic": "apart"}, "Did you mean 'separate'|a critic"),
+        ({"stop_early": True}, "evaluate_every beside stop_early"),
+    ],
+)
+def test_options_that_cannot_be(ppo_config: PPO, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        replace(ppo_config, **change)
+
+
+def test_a_preset_is_the_papers_and_leaves_the_rate_to_the_model(ppo_config: PPO) -> None:
+    found = replace(ppo_config, preset="instructgpt", episodes=PPO.episodes).resolved
+    assert (found.beta, found.epochs, found.minibatches, found.ema, found.critic) == (0.02, 1, 8, 0.992, "separate")
+    assert found.ptx_weight == 27.8 and found.learning_rate == 9e-6 and found.preset == ""
+    own = replace(ppo_config, preset="ziegler2019", episodes=PPO.episodes, learning_rate=1e-3).resolved
+    assert own.learning_rate == 1e-3 and (own.kl_target, own.kl_horizon, own.whiten_rewards) == (6.0, 10_000, True)
+    assert all(set(preset) == set(PRESETS["nplus"]) for preset in PRESETS.values())
 
 
 def test_an_unknown_split_is_named(ppo_config: PPO, tmp_path: Path) -> None:
