@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -23,7 +24,6 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TRL_EXPERIMENTAL_SILENCE": "1", "CUDA_VIS
 import datasets
 import torch
 import transformers
-from tokenizers import Tokenizer, models
 from trl.experimental.ppo import PPOConfig as TRLConfig
 from trl.experimental.ppo import PPOTrainer as TRLTrainer
 
@@ -41,6 +41,7 @@ from gptwright.text.jsonl import Line
 from gptwright.training.adamw import AdamW
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.train_state import TrainState
+from tokenizers import Tokenizer, models
 
 VOCAB, CONTEXT, PROMPT, ANSWER, EPISODES, TEMPERATURE, RATE = 4096, 64, 16, 32, 32, 0.7, 1e-5
 MEDIUM = GPT2Config(vocab=VOCAB, context=CONTEXT, width=256, heads=4, layers=4)
@@ -120,7 +121,7 @@ def theirs(epochs: int, threads: int) -> Callable[[int], list[tuple[float, float
 
 def differences(marks: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Processor and clock between neighbours."""
-    return [(b[0] - a[0], b[1] - a[1]) for a, b in zip(marks, marks[1:], strict=False)]
+    return [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(marks)]
 
 
 def main() -> None:
@@ -150,7 +151,8 @@ def main() -> None:
     clocks = small(args.rounds)
     parameters = sum(parameter.numel() for parameter in build(MILLION).parameters())
     best, processor = min(clock for _, clock in clocks), min(processor for processor, _ in clocks)
-    print(f"{parameters:,} parameters: {128 / best:.0f} episodes a second, {processor / 128 * 1000:.1f} ms of processor each")
+    print(f"{parameters:,} parameters: {128 / best:.0f} episodes a second, "
+          f"{processor / 128 * 1000:.1f} ms of processor each")  # fmt: skip
 
 
 if __name__ == "__main__":

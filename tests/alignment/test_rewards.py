@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -65,7 +66,7 @@ def test_sources_add_up(rollout: Rollout) -> None:
 
 
 def test_a_score_that_is_no_number_is_named_with_its_source(rollout: Rollout, tokenizer: Tokenizer) -> None:
-    def broken(text: str) -> float:
+    def broken(fields: Mapping[str, Any], text: str) -> float:
         return float("nan")
 
     model = RewardModel(build(TINY, seed=2))

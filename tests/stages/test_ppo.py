@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def test_a_rewards_nan_is_named_and_the_last_good_state_stays(
 ) -> None:
     calls: list[str] = []
 
-    def breaks(text: str) -> float:
+    def breaks(fields: Mapping[str, Any], text: str) -> float:
         calls.append(text)
         return 1.0 if len(calls) <= 2 * ppo_config.episodes else float("nan")
 
@@ -187,7 +187,7 @@ def test_a_rewards_nan_is_named_and_the_last_good_state_stays(
     ("change", "says"),
     [
         ({"preset": "instruct"}, "Did you mean 'instructgpt'"),
-        ({"preset": "nplus", "beta": 0.3}, "either preset or beta"),
+        ({"preset": "nplus", "beta": 0.3, "episodes": PPO.episodes}, "either preset or beta"),
         ({"kl": "k2"}, "a kl"),
         ({"critic": "apart"}, "Did you mean 'separate'|a critic"),
         ({"stop_early": True}, "evaluate_every beside stop_early"),
