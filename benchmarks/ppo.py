@@ -61,7 +61,7 @@ def ours(
     policy, reference, reward = build(model, seed=1), build(model, seed=1), RewardModel(build(model, seed=2))
     agent = PolicyAndValue(policy, Critic(RewardModel(build(model, seed=2))) if apart else None)
     worker = RolloutWorker(engine=Engine(policy, []), sampling=Sampling(max_tokens=answer, temperature=TEMPERATURE),
-                           pad=0, seed=1, value=agent.value)  # fmt: skip
+                           pad=0, seed=1, value_head=agent.value)  # fmt: skip
     asked = [Prompt(Line({}, ""), [], ids) for ids in prompts(model.vocab, 8 * episodes)]
     rollouts = ScoredRollouts(worker=worker, prompts=asked, episodes=episodes,
                               reward=NormalizedReward(reward.requires_grad_(False)), reference=reference)  # fmt: skip

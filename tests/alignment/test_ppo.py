@@ -79,7 +79,7 @@ def test_training_yields_each_update_and_goes_on_where_it_stopped() -> None:
             yield agent.policy(torch.tensor([[5, 6]])).square().mean()
 
         worker = RolloutWorker(engine=agent.writer, sampling=Sampling(temperature=1.0, max_tokens=3), pad=1, seed=5,
-                               value=agent.both.value)  # fmt: skip
+                               value_head=agent.both.value)  # fmt: skip
         rollouts = ScoredRollouts(worker=worker, prompts=[PROMPT, OTHER], episodes=8, reward=reward,
                                   reference=Agent().policy)  # fmt: skip
         trainer = agent.trainer(auxiliary=StepTask(auxiliary))
