@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gptwright.text.answer_rules import arithmetic, length_target, sentiment
+from gptwright.text.instruction_rules import instructions
+
 FEWEST_LETTERS = 16
 WORST = -99.0
 Rule = Callable[[Mapping[str, Any], str], float]
@@ -23,7 +26,13 @@ def plain_words(line: Mapping[str, Any], answer: str) -> float:
     return -letters / len(words) if letters >= FEWEST_LETTERS else WORST
 
 
-RULES: dict[str, Rule] = {"plain-words": plain_words}
+RULES: dict[str, Rule] = {
+    "plain-words": plain_words,
+    "instructions": instructions,
+    "length-target": length_target,
+    "arithmetic": arithmetic,
+    "sentiment": sentiment,
+}
 
 
 def ranks(line: Mapping[str, Any], answers: Sequence[str], rule: Rule) -> list[int]:
