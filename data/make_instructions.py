@@ -10,7 +10,7 @@ another book; half of them are worded as no prompt for training is.
 import json
 import lzma
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -141,7 +141,9 @@ HELDOUT_SUMS = Random("sums").sample(SUMS, 16)
 def total(number: int, book: Book) -> tuple[str, str, str, Fields]:
     heldout = book.split == "heldout"
     a, b = book.dice.choice(HELDOUT_SUMS if heldout else [pair for pair in SUMS if pair not in HELDOUT_SUMS])
-    form = "Please add {} and {}." if heldout and number % 2 else book.dice.choice(("What is {} + {}?", "Add {} and {}."))
+    form = (
+        "Please add {} and {}." if heldout and number % 2 else book.dice.choice(("What is {} + {}?", "Add {} and {}."))
+    )
     wrong = book.dice.choice((f"It is {a + b}.", f"{a + b}", f"Answer: {a + b + book.dice.choice((-1, 1, 2))}"))
     return form.format(a, b), f"Answer: {a + b}", wrong, {"sum": a + b}
 
@@ -165,10 +167,13 @@ def demonstrations(task: str, count: int) -> Iterator[Fields]:
         yield {"messages": [{"role": "user", "content": prompt}, said]}
 
 
-def prompts(task: str, split: str, count: int) -> Iterator[Fields]:
+def prompts(task: str, split: str, count: int, taken: Container[str] = ()) -> Iterator[Fields]:
+    """Prompts none of which is `taken`."""
     book = Book(split, Random(f"{task} {split}"))
     for number in range(count):
         prompt, _, _, fields = TASKS[task](number, book)
+        while prompt in taken:
+            prompt, _, _, fields = TASKS[task](number, book)
         yield {"prompt": prompt, **fields, "split": split}
 
 
@@ -183,9 +188,11 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     for task in TASKS:
         taught, train, heldout = AMOUNTS.get(task, FEWER)
-        write(folder / f"{task}.jsonl.xz", list(demonstrations(task, taught)))
-        asked = [*prompts(task, "train", train), *prompts(task, "heldout", heldout)]
-        write(folder / f"{task}-prompts.jsonl.xz", asked)
+        shown = list(demonstrations(task, taught))
+        asked = list(prompts(task, "train", train))
+        taken = {line["messages"][0]["content"] for line in shown} | {line["prompt"] for line in asked}
+        write(folder / f"{task}.jsonl.xz", shown)
+        write(folder / f"{task}-prompts.jsonl.xz", [*asked, *prompts(task, "heldout", heldout, taken)])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A policy beside the model it began as, on held-out prompts, on text and on questions."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,13 +14,14 @@ from gptwright.alignment.rewards import LOWEST_SCORE, RewardFunction
 from gptwright.alignment.rollout import Rollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RolloutWorker
 from gptwright.evaluation.heldout_data import HeldoutData
+from gptwright.evaluation.intervals import share_by_group
 from gptwright.evaluation.preference import distinct_pairs, win_rate
 from gptwright.objectives.ppo import kl_estimates
 from gptwright.pipelines.model import Model
 from gptwright.text.heldout import normalised
 from gptwright.text.rule_labeller import RULES
 from gptwright.training.batches import key, permutation
-from gptwright.training.evaluation import Evaluation
+from gptwright.training.evaluation import Estimate, Evaluation
 
 OLD = "sft"
 SHOWN = 4  # prompts whose answers are kept as samples
@@ -95,4 +97,15 @@ class Comparison:
             "distinct_pairs": distinct_pairs(texts),
             "answer_words": sum(len(text.split()) for text in texts) / len(texts),
         }
-        return replace(found, metrics=metrics | dict(found.metrics), samples=texts[:SHOWN])
+        shares = {**found.estimates, **self._by_kind(scores)}
+        return replace(found, metrics=metrics | dict(found.metrics), estimates=shares, samples=texts[:SHOWN])
+
+    def _by_kind(self, scores: Sequence[float]) -> dict[str, Estimate]:
+        """The mean of a rule that gives shares, such as of constraints met, by the `kind` of the prompts' lines."""
+        if not self.judge.rule or not all(0 <= score <= 1 for score in scores):
+            return {}
+        kinds: dict[str, list[tuple[str, float, int]]] = defaultdict(list)
+        for prompt, score in zip(self.prompts, scores, strict=True):
+            if kind := prompt.line.get("kind"):
+                kinds[str(kind)].append((text_of(prompt.messages), score, 1))
+        return {kind: share_by_group(found) for kind, found in kinds.items()}

@@ -202,6 +202,9 @@ def _metrics(found: Mapping[str, Evaluation], comparison: Comparison) -> dict[st
     won = f"wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft, " \
           f"by {comparison.judge}; " if wins else ""  # fmt: skip
     say(f"{name}: {won}KL {kl:.1f} nats; held-out text {rise:+.2f} nats a token")
+    for kind, after in found[name].estimates.items():
+        say(f"{name}: {kind}: {found[OLD].estimates[kind].value:.0%} → {after.value:.0%} ({after.low:.0%} to "
+            f"{after.high:.0%})")  # fmt: skip
     win_rate = {"win_rate": wins.value, "win_rate_low": wins.low} if wins else {}
     return {**win_rate, "kl_nats": kl, "heldout_nats_rise": rise}
 
