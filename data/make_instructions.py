@@ -18,7 +18,7 @@ from typing import Any
 from gptwright.text.rule_labeller import RULES
 
 DATA = Path(__file__).parent
-DEMONSTRATIONS, TRAIN, HELDOUT = 2400, 1600, 400
+DEMONSTRATIONS, TRAIN, HELDOUT = 4000, 1600, 400
 OBEYED = 0.5  # share of the demonstrations that do what was asked
 SENTENCE = re.compile(r"(?<=[.!?] )[A-Z][A-Za-z,;' -]+[.!?](?=\s)")
 FIRST_WORDS = ("But", "And", "It", "He", "She", "They", "There", "What")
@@ -84,7 +84,7 @@ def obeying(asked: Fields, rest: list[str], book: Book) -> str:
     dice, kind = book.dice, asked["kind"]
     plain = cut(rest, dice.randint(4, 8))
     made: dict[str, Callable[[], str]] = {
-        "capitals": plain.upper,
+        "capitals": lambda: cut(rest, dice.randint(3, 5)).upper(),
         "sentences": lambda: plain if asked["count"] == 1 else f"{cut(rest, 4)} {book.sentence()}",
         "short": lambda: cut(rest, dice.randint(3, asked["count"])),
         "question": lambda: book.sentence(lambda s: s.endswith("?")),
@@ -163,7 +163,8 @@ def demonstrations(task: str, count: int) -> Iterator[Fields]:
     book = Book("train", Random(f"{task} demonstrations"))
     for number in range(count):
         prompt, good, bad, _ = TASKS[task](number, book)
-        said = {"role": "assistant", "content": good if book.dice.random() < OBEYED else bad}
+        # The space before the first word belongs to it: without it a word falls into pieces.
+        said = {"role": "assistant", "content": " " + (good if book.dice.random() < OBEYED else bad)}
         yield {"messages": [{"role": "user", "content": prompt}, said]}
 
 

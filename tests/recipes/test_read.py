@@ -65,6 +65,13 @@ def test_the_recipes_that_come_along_fit(path: Path, tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "again.toml") == recipe
 
 
+def test_the_tasks_recipes_have_the_same_settings() -> None:
+    folder = Path(__file__).parents[2] / "recipes"
+    tasks = ("instructions", "length-target", "arithmetic", "sentiment")
+    texts = {(folder / f"{task}.toml").read_text().split("\n", 1)[1].replace(task, "TASK") for task in tasks}
+    assert len({text.split("\nname", 1)[1] for text in texts}) == 1
+
+
 def test_folders_are_numbered_in_order(tmp_path: Path) -> None:
     recipe = read_recipe(written(tmp_path, FULL))
     assert [recipe.folder(tmp_path, step.name).name for step in recipe.steps] == [

@@ -18,6 +18,7 @@ from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.reward import Reward
 from gptwright.stages.sft import CHAT_DEFAULTS
+from gptwright.text.instruction_rules import instructions
 from gptwright.text.rule_labeller import RULES, plain_words
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.evaluation import read_evaluations
@@ -78,6 +79,29 @@ def test_a_reward_there_must_be(refused: Refused, ppo_config: PPO, tmp_path: Pat
     at = given.index("--reward")
     assert "Give --reward DIR, --rule NAME, or both" in refused("ppo", *given[:at], *given[at + 2 :], "--out", tmp_path)
     assert "Did you mean 'plain-words'" in refused("ppo", *words(ppo_config, rule="plain"), "--out", tmp_path)
+
+
+def test_a_rule_that_gives_shares_tells_them_by_kind(
+    ppo_config: PPO, reward_config: Reward, rankings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [{"prompt": f"Cat {n} {kind}", "kind": kind, "constraints": [{"kind": kind, "count": 99}],
+              "split": "heldout" if n % 2 else "train"} for n in range(8) for kind in ("short", "list")]  # fmt: skip
+    prompts, ranked = tmp_path / "prompts.jsonl", tmp_path / "rankings.jsonl"
+    prompts.write_text("".join(json.dumps(line) + "\n" for line in asked))
+    ranked.write_text(rankings.read_text().replace('"ranks"', '"labeller": "instructions", "ranks"'))
+    reward = execute_stage("reward", replace(reward_config, rankings=(ranked,), steps=1), tmp_path / "reward").path
+    config = replace(ppo_config, reward=reward, prompts=prompts, updates=1, heldout_prompts=8)
+    folder = execute_stage("ppo", config, tmp_path / "ppo").path
+    lines = [json.loads(line) for line in (folder / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    found, said = read_evaluations(folder), capsys.readouterr().err
+    for kind in ("short", "list"):
+        for name in ("sft", "ppo"):
+            met = [instructions(line, line["answers"][line["models"].index(name)]) for line in lines
+                   if line["kind"] == kind]  # fmt: skip
+            assert found[name].estimates[kind].value == sum(met) / len(met)
+            assert found[name].estimates[kind].count == len(met) == 4
+        before, after = (found[name].estimates[kind].value for name in ("sft", "ppo"))
+        assert f"ppo: {kind}: {before:.0%} → {after:.0%}" in said
 
 
 def test_what_both_say_is_left_for_people_and_report_counts_their_ranks(

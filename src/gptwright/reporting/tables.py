@@ -74,7 +74,7 @@ def _row(name: str, note: str, models: Sequence[Evaluation], metric: str, digits
 def _exact(models: Sequence[Evaluation]) -> list[Row]:
     counts = {kind: estimate.count for model in models for kind, estimate in model.estimates.items()}
     return [
-        Row(kind, f"exact answers to {count:,} questions", [_share(model.estimates.get(kind)) for model in models])
+        Row(kind, f"right answers to {count:,} questions", [_share(model.estimates.get(kind)) for model in models])
         for kind, count in counts.items()
     ]
 
