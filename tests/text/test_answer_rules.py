@@ -31,7 +31,6 @@ def test_negative_sums() -> None:
 
 
 def test_moods_in_their_order() -> None:
-    pytest.importorskip("vaderSentiment")
     found = [sentiment({}, text) for text in ("I love this wonderful day.", "It is a day.", "I hate this awful day.")]
     assert found == sorted(found, reverse=True) and found[0] > 0.5 and found[2] < -0.5
     assert found[1] == sentiment({}, "") == 0
