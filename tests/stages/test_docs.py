@@ -44,6 +44,7 @@ TINY = {
     "dpo": "--steps 2 --batch-size 2 --max-tokens 4 --sequence-length 16 --heldout-prompts 4 --threads 1",
     "grpo": GROUPS,
     "rloo": GROUPS,
+    "rejection": "--samples 3 --max-tokens 4 --heldout-prompts 4 --threads 1",
     "generate": "--max-tokens 4",
 }  # fmt: skip
 REFUSED = {  # page → what is refused with the words of its block that begins with "gptwright: needed"

@@ -10,7 +10,7 @@ from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, read_p
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 # What a line says of other answers than the ones that are given to its prompt now.
-OF_OTHER_ANSWERS = {"prompt", "messages", "answers", "ranks", "labeller", "models", "chosen", "rejected"}
+OF_OTHER_ANSWERS = {"prompt", "messages", "answers", "ranks", "scores", "labeller", "models", "chosen", "rejected"}
 
 
 class Prompt(list[int]):

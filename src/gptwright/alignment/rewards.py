@@ -72,13 +72,14 @@ class WeightedSum:
     limit: float = inf
 
     def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
-        """Raises `InputError` for a source one of whose scores is no finite number."""
-        scores = [weight * _finite(reward(rollout, prompts), reward) for weight, reward in self.parts]
+        """Raises `InputError` for a source one of whose scores is no finite number, naming the first prompt of such."""
+        scores = [weight * _finite(reward(rollout, prompts), reward, prompts) for weight, reward in self.parts]
         return torch.stack(scores).sum(0).clamp(-self.limit, self.limit)
 
 
-def _finite(scores: Float[Tensor, "B"], source: object) -> Float[Tensor, "B"]:
-    if lost := int((~scores.isfinite()).sum()):
-        raise InputError(f"finite scores from {source}", f"{lost} of {len(scores)} that are not",
-                         "Mend what scores the answers. The last checkpoint is as it was.")  # fmt: skip
+def _finite(scores: Float[Tensor, "B"], source: object, prompts: Sequence[Prompt] = ()) -> Float[Tensor, "B"]:
+    if lost := (~scores.isfinite()).nonzero().flatten().tolist():
+        where = f", the first to {prompts[lost[0]].line.where}" if prompts else ""
+        raise InputError(f"finite scores from {source}", f"{len(lost)} of {len(scores)} that are not{where}",
+                         "Mend what scores the answers, and give the same command.")  # fmt: skip
     return scores

@@ -46,10 +46,14 @@ class Rollout:
         """On another device."""
         return Rollout(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
+    def written(self, tokenizer: Tokenizer) -> list[str]:
+        """The answers with the spaces around them, without which they would have other ids."""
+        rows = zip(self.tokens, self.response_mask, strict=True)
+        return [tokenizer.decode(row[response_mask].tolist()) for row, response_mask in rows]
+
     def texts(self, tokenizer: Tokenizer) -> list[str]:
         """The answers, without white space around them."""
-        rows = zip(self.tokens, self.response_mask, strict=True)
-        return [tokenizer.decode(row[response_mask].tolist()).strip() for row, response_mask in rows]
+        return [text.strip() for text in self.written(tokenizer)]
 
     @property
     def last(self) -> Int[Tensor, "B"]:

@@ -1,4 +1,4 @@
-"""Options that the stages share which improve a policy: ppo, grpo, rloo and dpo."""
+"""Options that the stages share which improve a policy: ppo, grpo, rloo and dpo, and of rejection."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,29 +11,15 @@ from gptwright.text.rule_labeller import RULES
 
 
 @settings
-class PolicyOptions(TrainingOptions, AdapterOptions):
-    """Of a model that answers already: what it must not unlearn, and how it is compared with what it began as."""
+class AnsweringOptions:
+    """Of a model that answers already, and is measured on held-out prompts."""
 
     policy: Path
     """folder of sft: where the policy begins, and the reference it is held to"""
-    tokens: Path
-    """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
-    conversations: tuple[Path, ...] = ()
-    """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
-    questions: Path | None = None
-    """JSON Lines of questions, to see what the policy unlearns"""
     max_tokens: Size = 48
     """an answer's length at most"""
     temperature: Annotated[float, Range(0, 100, above=True)] = 0.7
     """of sampling, and of the probabilities that are compared"""
-    ptx_batch_size: Rows = 1
-    """windows of pretraining text an optimiser step"""
-    sft_batch_size: Rows = 12
-    """conversations an optimiser step"""
-    ptx_weight: Weight = 0.5
-    """weight of the losses of text and conversations"""
-    sequence_length: Size = 128
-    """tokens of such a window"""
     heldout_prompts: Count = 256
     """held-out prompts to judge"""
     seed: Seed = 1
@@ -41,8 +27,8 @@ class PolicyOptions(TrainingOptions, AdapterOptions):
 
 
 @settings
-class RolloutOptions(PolicyOptions):
-    """Of a policy that learns from its own answers: who scores them, and how many a step takes."""
+class ScoringOptions(AnsweringOptions):
+    """Of answers that are scored: to which prompts, and who scores them."""
 
     prompts: Path
     """JSON Lines of prompts; those with "split": "heldout" measure the result"""
@@ -58,6 +44,38 @@ class RolloutOptions(PolicyOptions):
     """what it scores an answer that does not end (the EOS trick)"""
     reward_clip: Weight = 0.0
     """scores are cut to ± this; 0: they are not"""
+
+    def __post_init__(self) -> None:
+        if not (self.reward or self.rule):
+            raise ConfigError("reward or rule", "neither", "Give --reward DIR, --rule NAME, or both.")
+        if self.rule:
+            known(self.rule, RULES, "rule")
+
+
+@settings
+class PolicyOptions(AnsweringOptions, TrainingOptions, AdapterOptions):
+    """Of a policy that learns: what it must not unlearn."""
+
+    tokens: Path
+    """folder of tokenize: pretraining text mixed in (PPO-ptx)"""
+    conversations: tuple[Path, ...] = ()
+    """JSON Lines of conversations mixed in, so that what was taught is not unlearned"""
+    questions: Path | None = None
+    """JSON Lines of questions, to see what the policy unlearns"""
+    ptx_batch_size: Rows = 1
+    """windows of pretraining text an optimiser step"""
+    sft_batch_size: Rows = 12
+    """conversations an optimiser step"""
+    ptx_weight: Weight = 0.5
+    """weight of the losses of text and conversations"""
+    sequence_length: Size = 128
+    """tokens of such a window"""
+
+
+@settings
+class RolloutOptions(ScoringOptions, PolicyOptions):
+    """Of a policy that learns from its own answers: how many a step takes."""
+
     updates: Count = 20
     """rollouts, each followed by optimisation"""
     episodes: Rows = 128
@@ -76,10 +94,7 @@ class RolloutOptions(PolicyOptions):
     """micro-batches of a minibatch, one after the other: more need less memory"""
 
     def __post_init__(self) -> None:
-        if not (self.reward or self.rule):
-            raise ConfigError("reward or rule", "neither", "Give --reward DIR, --rule NAME, or both.")
-        if self.rule:
-            known(self.rule, RULES, "rule")
+        super().__post_init__()
         if self.minibatches > self.episodes:
             raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
                               "Lower minibatches or raise episodes.")  # fmt: skip

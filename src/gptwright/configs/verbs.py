@@ -53,6 +53,8 @@ VERBS = {verb.name: verb for verb in (
     Verb("grpo", "GRPO", "improve it by comparing answers to one prompt", "teach", leaves_folder=True, trains=True),
     Verb("rloo", "RLOO", "the same with the other answers as baseline", "teach", leaves_folder=True, trains=True),
     Verb("dpo", "DPO", "improve it from rankings, without answering", "teach", leaves_folder=True, trains=True),
+    Verb("rejection", "Rejection", "let it answer several times, and keep the best answer", "teach",
+         leaves_folder=True),
     Verb("generate", "Generate", "continue a text, or answer a file of prompts", "use"),
     Verb("chat", "Chat", "talk in the terminal", "use"),
     Verb("serve", "Serve", "OpenAI-compatible API and chat page", "use"),

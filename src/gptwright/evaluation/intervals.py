@@ -60,6 +60,16 @@ def mean(values: Sequence[float]) -> Estimate:
     return ratio(values, [1.0] * len(values))
 
 
+def mean_by_group(values: Sequence[float], groups: Sequence[Hashable]) -> Estimate:
+    """A mean of values that come in groups, such as those of one prompt, by Student's interval over the groups."""
+    sums: dict[Hashable, float] = defaultdict(float)
+    counts: dict[Hashable, float] = defaultdict(float)
+    for value, group in zip(values, groups, strict=True):
+        sums[group] += value
+        counts[group] += 1
+    return ratio(list(sums.values()), list(counts.values()))
+
+
 def ratio(values: Sequence[float], weights: Sequence[float]) -> Estimate:
     """The sum of the values over the sum of their weights, such as nats over bytes of documents, by Student's interval
     of the ratio's linear form (Cochran 1977, §6.4)."""

@@ -16,7 +16,7 @@ from gptwright.alignment.prompts import Prompt, read_prompts, text_of
 from gptwright.alignment.rewards import NormalizedReward, ProgramReward, RewardFunction, WeightedSum
 from gptwright.alignment.rollout_worker import RolloutPool, RolloutWorker, ScoredRollouts
 from gptwright.configs.grpo import GroupOptions
-from gptwright.configs.policy import PolicyOptions, RolloutOptions
+from gptwright.configs.policy import AnsweringOptions, PolicyOptions, RolloutOptions, ScoringOptions
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.comparison import OLD, Comparison
@@ -70,7 +70,7 @@ class PolicyRun:
         policy, reference = load_decoder(config.policy), load_decoder(config.policy)
         reference.network.to(device)
         reward_model, judge = reward_model_of(config, policy, device)
-        prompts, heldout = _prompts(config, policy, reward_model, verb)
+        prompts, heldout = prompts_of(config, policy, reward_model, Intake(verb))
         return cls(config=config, policy=policy, reference=reference, prompts=prompts, reward_model=reward_model,
                    comparison=Comparison(heldout, heldout_data(config, policy, verb), judge, verb))  # fmt: skip
 
@@ -96,23 +96,11 @@ class PolicyRun:
         )
 
     def _reward(self, state: dict[str, Any]) -> WeightedSum:
-        """The reward model and the rule, as far as there are, added up."""
-        parts: list[tuple[float, RewardFunction]] = []
-        if self.reward_model:
-            parts.append((1.0, self._normalized(state, self.reward_model)))
-        if self.config.rule:
-            parts.append((self.config.rule_weight, ProgramReward(RULES[self.config.rule], self.policy.tokenizer)))
-        return WeightedSum(parts, self.config.reward_clip or inf)
-
-    def _normalized(self, state: dict[str, Any], model: RewardModel) -> NormalizedReward:
-        """In standard deviations of the scores of the reference's answers, where that is wanted."""
-        if not self.config.normalize_rewards:
-            return NormalizedReward(model, unended=self.config.unended_score)
+        """With the scale of the reward model's scores, which is measured once."""
         if "score_mean" not in state:
-            some = _subset(self.prompts, SCALE_PROMPTS, self.config.seed)
-            reward = NormalizedReward.fitted(model, self.reference_worker.collect(some, "scale"))
-            state |= {"score_mean": reward.mean, "score_std": reward.std}
-        return NormalizedReward(model, state["score_mean"], state["score_std"], self.config.unended_score)
+            mean, std = scale_of(self.config, self.reward_model, self.prompts, self.reference_worker)
+            state |= {"score_mean": mean, "score_std": std}
+        return reward_of(self.config, self.policy, self.reward_model, (state["score_mean"], state["score_std"]))
 
     def check_memory(self) -> None:
         """Of what is kept for the backward pass: a minibatch of episodes, and what is learned beside it."""
@@ -156,7 +144,7 @@ def learn_from_groups(config: GroupOptions, folder: StageFolder, verb: str, algo
     return it.leave(folder, network, optimizer, rollouts) | {"equal_groups": equal}
 
 
-def worker_of(config: PolicyOptions, model: Model, value_head: ScalarHead | Critic | None = None) -> RolloutWorker:
+def worker_of(config: AnsweringOptions, model: Model, value_head: ScalarHead | Critic | None = None) -> RolloutWorker:
     """Who answers with a model, as the options say."""
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature)
     engine = Engine(model.network, model.tokenizer.stop_ids)
@@ -239,7 +227,7 @@ def check_memory_of_text(config: PolicyOptions, network: nn.Module) -> None:
     check_memory(network, config.sft_batch_size, config.sequence_length, config.micro_batches)
 
 
-def reward_model_of(config: RolloutOptions, policy: Model, device: torch.device) -> tuple[RewardModel | None, Judge]:
+def reward_model_of(config: ScoringOptions, policy: Model, device: torch.device) -> tuple[RewardModel | None, Judge]:
     """The model, if one is given, and who judges. Raises as `open_reward_model` does."""
     if config.reward is None:
         return None, Judge.of({}, config.rule)
@@ -247,14 +235,35 @@ def reward_model_of(config: RolloutOptions, policy: Model, device: torch.device)
     return open_reward_model(config.reward, policy).to(device), Judge.of(metrics, config.rule)
 
 
-def _prompts(
-    config: RolloutOptions, policy: Model, reward_model: RewardModel | None, verb: str
+def reward_of(
+    config: ScoringOptions, policy: Model, model: RewardModel | None, scale: tuple[float, float]
+) -> WeightedSum:
+    """The reward model and the rule, as far as there are, added up; `scale` is the mean and spread of the model's."""
+    parts: list[tuple[float, RewardFunction]] = []
+    if model:
+        parts.append((1.0, NormalizedReward(model, *scale, config.unended_score)))
+    if config.rule:
+        parts.append((config.rule_weight, ProgramReward(RULES[config.rule], policy.tokenizer)))
+    return WeightedSum(parts, config.reward_clip or inf)
+
+
+def scale_of(
+    config: ScoringOptions, model: RewardModel | None, prompts: Sequence[Prompt], worker: RolloutWorker
+) -> tuple[float, float]:
+    """Mean and spread of the scores of the worker's answers to some prompts; 0 and 1 where no scale is wanted."""
+    if not model or not config.normalize_rewards:
+        return 0.0, 1.0
+    fitted = NormalizedReward.fitted(model, worker.collect(_subset(prompts, SCALE_PROMPTS, worker.seed), "scale"))
+    return fitted.mean, fitted.std
+
+
+def prompts_of(
+    config: ScoringOptions, policy: Model, reward_model: RewardModel | None, intake: Intake
 ) -> tuple[list[Prompt], list[Prompt]]:
     """The prompts to train on and to measure on, none on both sides.
 
     Raises `InputError` when there are not two that leave room for an answer.
     """
-    intake = Intake(verb)
     longest = min(policy.context, reward_model.config.context if reward_model else policy.context) - config.max_tokens
     found = read_prompts(config.prompts, policy.tokenizer, longest, intake)
     sides = assign_splits([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)

@@ -37,6 +37,10 @@ RULES: dict[str, Rule] = {
 
 def ranks(line: Mapping[str, Any], answers: Sequence[str], rule: Rule) -> list[int]:
     """1 for the best; equal to two decimals is a tie and shares a rank, and the next rank follows densely."""
-    scores = [round(rule(line, answer), 2) for answer in answers]
+    return ranks_of([round(rule(line, answer), 2) for answer in answers])
+
+
+def ranks_of(scores: Sequence[float]) -> list[int]:
+    """1 for the highest score; equal scores share a rank, and the next follows densely."""
     order = sorted(set(scores), reverse=True)
     return [order.index(score) + 1 for score in scores]
