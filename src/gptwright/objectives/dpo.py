@@ -26,4 +26,4 @@ def dpo_loss(
     margins = rewards[:, :, None] - rewards[:, None, :]
     nats = F.softplus(-margins) + smoothing * margins  # for log σ(m) = log σ(-m) + m
     per_prompt = (nats * pairs).sum((1, 2)) / pairs.sum((1, 2)).clamp(min=1)
-    return per_prompt.sum() / max(contested(ranks) if count is None else count, 1)
+    return per_prompt.sum() / max(int(contested(ranks).sum()) if count is None else count, 1)

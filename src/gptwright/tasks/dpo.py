@@ -66,7 +66,7 @@ class DPOTask:
         return DPOBatch([self.train[i] for i in order], self.auxiliary.batch(step))
 
     def loss(self, batch: DPOBatch, shard: BatchShard) -> Iterator[Tensor]:
-        count = contested(padded_ranks([item.ids for item in batch.items]))
+        count = int(contested(padded_ranks([item.ids for item in batch.items])).sum())
         for rows in shard.slices(len(batch.items)):
             rewards = self.rewards(batch.items[rows])
             ranks = padded_ranks([item.ids for item in batch.items[rows]]).to(rewards.device)
