@@ -26,6 +26,8 @@ class Verb:
     """whether it trains: it has metrics to --track, and says itself what takes less memory"""
     distributed: bool = False
     """whether several processes can do it together; of a recipe, the stages that can"""
+    examined: bool = False
+    """whether it can go wrong without an error, so that the doctor looks at what it leaves"""
 
     @property
     def config_type(self) -> type[Settings]:
@@ -47,12 +49,15 @@ VERBS = {verb.name: verb for verb in (
          distributed=True),
     Verb("rank", "Rank", "let it answer several times, and rank the answers by a rule", "teach", leaves_folder=True),
     Verb("reward", "Reward", "train a reward model on rankings", "teach", leaves_folder=True, trains=True,
-         distributed=True),
+         distributed=True, examined=True),
     Verb("ppo", "PPO", "improve the policy with the reward model", "teach", leaves_folder=True, trains=True,
-         distributed=True),
-    Verb("grpo", "GRPO", "improve it by comparing answers to one prompt", "teach", leaves_folder=True, trains=True),
-    Verb("rloo", "RLOO", "the same with the other answers as baseline", "teach", leaves_folder=True, trains=True),
-    Verb("dpo", "DPO", "improve it from rankings, without answering", "teach", leaves_folder=True, trains=True),
+         distributed=True, examined=True),
+    Verb("grpo", "GRPO", "improve it by comparing answers to one prompt", "teach", leaves_folder=True,
+         trains=True, examined=True),
+    Verb("rloo", "RLOO", "the same with the other answers as baseline", "teach", leaves_folder=True,
+         trains=True, examined=True),
+    Verb("dpo", "DPO", "improve it from rankings, without answering", "teach", leaves_folder=True,
+         trains=True, examined=True),
     Verb("rejection", "Rejection", "let it answer several times, and keep the best answer", "teach",
          leaves_folder=True),
     Verb("generate", "Generate", "continue a text, or answer a file of prompts", "use"),
@@ -61,6 +66,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("export", "Export", "leave a model as a folder for other tools", "use"),
     Verb("score", "Score", "let a reward model score answers", "look"),
     Verb("evaluate", "Evaluate", "score a model on tasks, with no example, one, or a few", "look"),
+    Verb("doctor", "Doctor", "is a run healthy, and if not, why and what helps", "look"),
     Verb("report", "Report", "what a run learned, and whether it is healthy", "look"),
 )}  # fmt: skip
 STAGES = {name: verb for name, verb in VERBS.items() if verb.leaves_folder}

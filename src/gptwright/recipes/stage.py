@@ -74,6 +74,8 @@ def execute_stage(verb: str, config: Settings, out: Path, track: Sequence[str] =
             raise
         finally:
             folder.metrics.close()
+        if is_first() and VERBS[verb].examined:
+            import_module("gptwright.stages.doctor").examine(folder)
     return folder
 
 

@@ -159,6 +159,16 @@ def collect(path: Path) -> Run:
     )
 
 
+def collect_stage(path: Path) -> Run:
+    """Reads the stage at `path` and those that its options name, as a run that descends to it."""
+    found = [_stage(path)]
+    for stage in found:
+        named = [Path(value) for value in stage.config.values() if isinstance(value, str) and value]
+        known = {other.path.resolve() for other in found}
+        found += [_stage(p) for p in named if (p / RECORD).is_file() and p.resolve() not in known]
+    return Run(path=path, stages=found[::-1], lineage=found[::-1])
+
+
 def _stage(path: Path) -> Stage:
     record = read_record(path)
     config, metrics = table(record.get("config")), table(record.get("metrics"))

@@ -31,8 +31,7 @@ def run(config: Report) -> Path:
     path = config.run / REPORT
     write_text(path, page(found, findings))
     for finding in findings:
-        advice = f"  → {finding.advice}" if finding.advice and finding.level != "healthy" else ""
-        say(f"  {finding.level:7}  {finding.title}: {finding.evidence}{advice}")
+        say(finding.line)
     say(f"report: {tally(findings)}")
     print(path, flush=True)
     return path

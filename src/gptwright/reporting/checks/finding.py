@@ -17,6 +17,15 @@ class Finding:
     title: str
     evidence: str
     advice: str = ""
+    fault: str = ""
+    """its heading in docs/faults.md, where it is one of the known faults of alignment"""
+
+    @property
+    def line(self) -> str:
+        """How grave, what, by which numbers; what to do, and the fault's name."""
+        advice = f"  → {self.advice}" if self.advice and self.level != "healthy" else ""
+        fault = f" (docs/faults.md, {self.fault})" if self.fault else ""
+        return f"  {self.level:7}  {self.title}: {self.evidence}{advice}{fault}"
 
 
 def at_least(value: float, *, healthy: float, watch: float) -> Level:
