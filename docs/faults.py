@@ -7,11 +7,9 @@ The run lends its models and prompts and stays as it is. Prints how the curves w
 """
 
 import argparse
-import json
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -19,22 +17,18 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
-import gptwright.stages.ppo as ppo_stage
+import gptwright.stages.policy as policy_stage
 from gptwright.alignment.ppo import PPOTrainer
 from gptwright.configs.ppo import PPO
-from gptwright.configs.reward import Reward
 from gptwright.foundations.metrics import read_metrics
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.objectives import ppo as objective
 from gptwright.recipes.stage import execute_stage
-from gptwright.reporting.checks.finding import Finding
 from gptwright.reporting.collect import collect
 from gptwright.stages.doctor import diagnose
-from gptwright.text.jsonl import read_objects, write_objects
 from gptwright.text.rule_labeller import RULES
 
-Patches = Callable[[], Iterator[None]]
 CURVES = ("score", "kl_nats", "answer_tokens", "ended", "explained_variance", "first_ratio_error", "surprise_gap_nats")
 LEVELS = "▁▂▃▄▅▆▇█"
 
@@ -44,7 +38,7 @@ class Fault:
     """What it is in a line; what it changes in the options; what it changes in the code."""
 
     what: str
-    changed: Callable[[PPO], PPO] = lambda config: config
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     patched: Callable[[], Any] | None = None
 
 
@@ -91,12 +85,12 @@ def reward_one_early() -> Iterator[None]:
 @contextmanager
 def reference_is_the_policy() -> Iterator[None]:
     """The reference is no copy: it learns too."""
-    load, loaded = ppo_stage.load_decoder, {}
+    load, loaded = policy_stage.load_decoder, {}
 
     def once(path: Path) -> Any:
         return loaded.setdefault(path, load(path))
 
-    with patch.object(ppo_stage, "load_decoder", once):
+    with patch.object(policy_stage, "load_decoder", once):
         yield
 
 
@@ -107,25 +101,83 @@ def paid_for_length() -> Iterator[None]:
         yield
 
 
-def by_rule(config: PPO, rule: str) -> PPO:
-    return replace(config, reward=None, rule=rule)
+@contextmanager
+def templates_unchecked() -> Iterator[None]:
+    """The policy's stage takes a reward model that reads conversations in another form."""
+    reward_model_of = policy_stage.reward_model_of
+
+    def unchecked(config: PPO, policy: Any, device: torch.device) -> Any:
+        other = config.reward / "model/chat_template.jinja"
+        words = other.read_text(encoding="utf-8")
+        other.write_text(policy.tokenizer.special_tokens.chat_template, encoding="utf-8")
+        try:
+            return reward_model_of(config, policy, device)
+        finally:
+            other.write_text(words, encoding="utf-8")
+
+    with patch.object(policy_stage, "reward_model_of", unchecked):
+        yield
 
 
 FAULTS = {
-    "temperature-mismatch": Fault(
-        "sampled at half the temperature that the log-probabilities are taken at", patched=lambda: sampled(temperature=0.35)
-    ),
+    "temperature-mismatch": Fault("sampled at half the temperature that the log-probabilities are taken at",
+                                  patched=lambda: sampled(temperature=0.35)),
     "truncated-sampling": Fault("sampled with top-p 0.7, compared with the whole distribution",
                                 patched=lambda: sampled(top_p=0.7)),
     "dropout-on": Fault("dropout stays on while the policy learns", patched=dropout),
     "misplaced-reward": Fault("the score stands on the token before the last", patched=reward_one_early),
     "drifted-reference": Fault("the reference is no frozen copy of the policy", patched=reference_is_the_policy),
-    "dead-value-head": Fault("the value head does not learn", lambda config: replace(config, value_weight=0.0)),
-    "never-ends": Fault("answers are cut before they can end", lambda config: replace(config, max_tokens=4)),
-    "length-hacking": Fault("words are paid for", lambda config: replace(by_rule(config, "longest"), beta=0.0),
-                            paid_for_length),
+    "dead-value-head": Fault("the value head does not learn", {"value_weight": 0.0}),
+    "never-ends": Fault("answers are cut before they can end", {"max_tokens": 4}),
+    "length-hacking": Fault("words are paid for", {"reward": None, "rule": "longest", "beta": 0.0}, paid_for_length),
     "mode-collapse": Fault("nothing holds the policy, and it learns fast",
-                           lambda config: replace(config, beta=0.0, epochs=8, learning_rate=4e-3)),
-    "kl-blow-up": Fault("nothing holds the policy",
-                        lambda config: replace(config, beta=0.0, epochs=4, learning_rate=2e-3)),
+                           {"beta": 0.0, "epochs": 8, "learning_rate": 4e-3}),
+    "kl-blow-up": Fault("nothing holds the policy", {"beta": 0.0, "epochs": 4, "learning_rate": 2e-3}),
 }  # fmt: skip
+
+
+def faulty(name: str, config: PPO, out: Path) -> Path:
+    """The folder of a ppo with that fault. Raises `KeyError` for an unknown one."""
+    fault = FAULTS[name]
+    with fault.patched() if fault.patched else nullcontext():
+        return execute_stage("ppo", replace(config, **fault.options), out).path
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """How a curve goes, as a row of blocks."""
+    low, high = min(values), max(values)
+    return "".join(LEVELS[int((value - low) / ((high - low) or 1) * (len(LEVELS) - 1))] for value in values)
+
+
+def show(folder: Path) -> None:
+    """Prints the curves of a policy and what the doctor finds."""
+    lines = read_metrics(folder / "metrics.jsonl")
+    for name in CURVES:
+        values = [float(line[name]) for line in lines if line.get(name) is not None]
+        if values:
+            print(f"  {name:20} {sparkline(values)}  {values[0]:.4g} → {values[-1]:.4g}")
+    for finding in diagnose(folder):
+        if finding.fault:
+            print(finding.line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("fault", choices=[*FAULTS, "none"])
+    parser.add_argument("--run", type=Path, default=Path("runs/start"), help="a finished run, as `start` leaves it")
+    parser.add_argument("--out", type=Path, default=Path("runs/faults"))
+    parser.add_argument("--updates", type=int, default=10)
+    given = parser.parse_args()
+    run = collect(given.run)
+    folders = {stage.role: stage.path for stage in run.lineage}
+    config = PPO(policy=folders["sft"], reward=folders["reward"], prompts=folders["rank"] / "prompts.jsonl",
+                 tokens=folders["tokenize"], updates=given.updates, episodes=64, heldout_prompts=64)  # fmt: skip
+    if given.fault == "none":
+        show(execute_stage("ppo", config, given.out / "none").path)
+    else:
+        print(f"{given.fault}: {FAULTS[given.fault].what}")
+        show(faulty(given.fault, config, given.out / given.fault))
+
+
+if __name__ == "__main__":
+    main()

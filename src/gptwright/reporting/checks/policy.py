@@ -88,7 +88,9 @@ def distinct_pairs(before: float | None, after: float | None) -> Finding | None:
         return None
     numbers = f"different word pairs {percent(before)} → {percent(after)}"
     if 1 - after / before > MOST_PAIRS_LOST:
-        return Finding("watch", "Answers become alike: mode collapse", numbers, "Raise beta, or stop earlier.", "mode-collapse")
+        return Finding(
+            "watch", "Answers become alike: mode collapse", numbers, "Raise beta, or stop earlier.", "mode-collapse"
+        )
     return Finding("healthy", "Answers remain various", numbers)
 
 
