@@ -15,7 +15,7 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import RECORD, read_record
 from gptwright.reporting.judgements import Wins
-from gptwright.reporting.lineage import CONTROL, lineage
+from gptwright.reporting.lineage import CONTROL, POLICIES, lineage
 from gptwright.reporting.samples import Sample, read_samples
 from gptwright.reporting.sources import Sources
 from gptwright.reporting.values import hashes, number, table
@@ -103,6 +103,17 @@ class Run:
         return next((stage for stage in reversed(self.lineage) if stage.role == role), None)
 
     @property
+    def policy(self) -> Stage | None:
+        """The stage that improved the policy, whichever of the ways it took."""
+        return next((found for role in POLICIES if (found := self.stage(role))), None)
+
+    def improvement(self) -> "tuple[Evaluation, Evaluation, Evaluation] | None":
+        """What was measured of the policy before, of it after, and of both beside each other."""
+        found = self.policy.evaluations if self.policy else {}
+        names = ("sft", self.policy.role if self.policy else "", "comparison")
+        return (found[names[0]], found[names[1]], found[names[2]]) if {*names} <= found.keys() else None
+
+    @property
     def missing(self) -> list[str]:
         """Stages of the recipe that have no folder yet."""
         there = {stage.name for stage in self.stages}
@@ -124,8 +135,8 @@ class Run:
         return stage.estimate(model, name) if stage else None
 
     def wins(self) -> Wins | None:
-        """How often the policy's answers were preferred: by people where they judged, else by the judge of ppo."""
-        comparison = self.evaluations("ppo").get("comparison")
+        """How often the policy's answers were preferred: by people where they judged, else by the judge of its stage."""
+        comparison = self.policy.evaluations.get("comparison") if self.policy else None
         return self.judgements or (Wins.of(comparison) if comparison else None)
 
 

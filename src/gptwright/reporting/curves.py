@@ -64,17 +64,17 @@ def _reward(run: Run) -> Figure:
 
 
 def _ppo(run: Run) -> list[Figure]:
-    stage = run.stage("ppo")
+    stage = run.policy
     if stage is None:
         return []
     shown = {
-        "score": ("PPO: score", "of the reward model, in its standard deviations"),
-        "kl_nats": ("PPO: distance", "KL from sft, nats an answer"),
-        "answer_tokens": ("PPO: length", "tokens an answer"),
+        "score": ("score", "of the reward model, in its standard deviations"),
+        "kl_nats": ("distance", "KL from sft, nats an answer"),
+        "answer_tokens": ("length", "tokens an answer"),
     }
     return [
         _figure(
-            title,
+            f"{stage.role.upper()}: {title}",
             unit,
             [Curve(name="", points=stage.curve(name), kind="sparse")],
             "update",

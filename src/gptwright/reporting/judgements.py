@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gptwright.alignment.rankings import Ranking
 
 ANSWERS = "answers.jsonl"
-NEW, OLD = "ppo", "sft"
+OLD = "sft"
 Asked = tuple[str, ...]
 
 
@@ -50,11 +50,11 @@ def read_judgements(path: Path, policy: Path) -> Wins:
 def _answered(policy: Path) -> dict[Asked, bool]:
     """(prompt, answer, answer), in either order, and whether the first of them is the policy's."""
     if not (policy / ANSWERS).is_file():
-        raise ArtifactError(f"{ANSWERS} in {policy}", "nothing there", "Run ppo again: it leaves what both models say.")
+        raise ArtifactError(f"{ANSWERS} in {policy}", "nothing there", "Run its stage again: it leaves what both models say.")
     known: dict[Asked, bool] = {}
     for line in read_objects(policy / ANSWERS):
         first, second = line["answers"]
-        new_first = line["models"] == [NEW, OLD]
+        new_first = line["models"].index(OLD) == 1
         known |= {(_name(line["messages"]), first, second): new_first,
                   (_name(line["messages"]), second, first): not new_first}  # fmt: skip
     return known

@@ -9,13 +9,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from gptwright.reporting.checks.finding import Finding, tally
 from gptwright.reporting.collect import Run
 from gptwright.reporting.curves import figures
+from gptwright.reporting.lineage import POLICIES
 from gptwright.reporting.samples import first_middle_last, split_openings
 from gptwright.reporting.story import story
 from gptwright.reporting.tables import before_and_after
 from gptwright.reporting.values import whole
 from gptwright.reporting.wording import MISSING, amount, duration, percent, plain, plural, size
+from gptwright.training.evaluation import Evaluation
 
-ANSWERING = ("ppo", "sft")
+ANSWERING = (*POLICIES, "sft")
 
 
 def page(run: Run, findings: Sequence[Finding]) -> str:
@@ -60,7 +62,7 @@ def environment() -> Environment:
 def headline(run: Run) -> str:
     """What was made, in a few words."""
     done = {stage.role for stage in run.lineage if stage.complete}
-    made = {"ppo": "A chat model tuned by preferences", "sft": "A chat model", "pretrain": "A language model"}
+    made = dict.fromkeys(POLICIES, "A chat model tuned by preferences") | { "sft": "A chat model", "pretrain": "A language model"}
     return next((text for role, text in made.items() if role in done), "A run that has made no model yet")
 
 
@@ -103,9 +105,8 @@ def _samples(run: Run) -> list[dict[str, Any]]:
 
 
 def conversations(run: Run) -> list[tuple[str, str, str]]:
-    """(prompt, answer of sft, answer of ppo); the prompt is empty where it was not kept."""
-    found = run.evaluations("ppo")
-    before, after, prompts = (found[name].samples if name in found else () for name in ("sft", "ppo", "comparison"))
+    """(prompt, answer of sft, answer of the policy); the prompt is empty where it was not kept."""
+    before, after, prompts = (found.samples for found in run.improvement() or (Evaluation(),) * 3)
     return list(zip([*prompts, *[""] * len(after)], before, after, strict=False))
 
 

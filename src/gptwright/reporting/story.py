@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gptwright.reporting.collect import Run, Stage
-from gptwright.reporting.lineage import CONTROL
+from gptwright.reporting.lineage import CONTROL, POLICIES
 from gptwright.reporting.wording import amount, duration, percent, plain
 
 MEANING = {
@@ -16,7 +16,7 @@ MEANING = {
     "rank": "answers, and has them ranked",
     "reward": "learns what is preferred",
     CONTROL: "the same on shuffled ranks",
-    "ppo": "learns to be preferred",
+    **dict.fromkeys(POLICIES, "learns to be preferred"),
 }
 
 
@@ -105,11 +105,11 @@ def _reward(stage: Stage) -> str:
     return f"{percent(stage.metric('pair_accuracy'), 1)} of held-out pairs right"
 
 
-def _ppo(stage: Stage) -> str:
+def _policy(stage: Stage) -> str:
     return f"{percent(stage.metric('win_rate'))} wins at {plain(stage.metric('kl_nats'), 1)} nats"
 
 
 KEY_METRICS: dict[str, Callable[[Stage], str]] = {
     "prepare": _prepare, "tokenize": _tokenize, "pretrain": _pretrain, "finetune": _finetune, "sft": _sft,
-    "rank": _rank, "reward": _reward, CONTROL: _reward, "ppo": _ppo,
+    "rank": _rank, "reward": _reward, CONTROL: _reward, **dict.fromkeys(POLICIES, _policy),
 }  # fmt: skip

@@ -116,19 +116,19 @@ def _of_order(run: Run, name: str, title: str, note: str) -> Row:
 
 
 def _preferred(run: Run) -> Table | None:
-    found, wins = run.evaluations("ppo"), run.wins()
-    if not {"sft", "ppo", "comparison"} <= found.keys():
+    policy, found, wins = run.policy, run.improvement(), run.wins()
+    if policy is None or found is None:
         return None
-    models = [found["sft"], found["ppo"]]
+    *models, comparison = found
     by = f"of {wins.share.count:,} held-out prompts, by {wins.judge}" if wins else ""
     pairs = [percent(model.metrics.get("distinct_pairs"), 1) for model in models]
     rows = [
         Row("wins", by, [Cell("even", "against itself"), _share(wins.share if wins else None)]),
         _row("judge's score", "mean, higher is better", models, "judge_score", 2),
-        Row("KL", "nats an answer, from sft", [Cell("0"), Cell(plain(found["comparison"].metrics.get("kl_nats"), 1))]),
+        Row("KL", "nats an answer, from sft", [Cell("0"), Cell(plain(comparison.metrics.get("kl_nats"), 1))]),
         Row("different word pairs", "share of all pairs", [Cell(text) for text in pairs]),
         _row("words", "an answer", models, "answer_words", 1),
     ]
     return Table(
-        "PPO", "from one who answers to one who is preferred", ["sft", "ppo"], rows + _exact(models) + _text(models)
+        policy.role.upper(), "from one who answers to one who is preferred", ["sft", policy.role], rows + _exact(models) + _text(models)
     )

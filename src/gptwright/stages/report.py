@@ -22,10 +22,10 @@ def run(config: Report) -> Path:
     Raises `ArtifactError` when the folder holds no run, or damaged files.
     """
     found = collect(config.run)
-    policy = found.stage("ppo")
+    policy = found.policy
     if config.judgements:
         if policy is None:
-            raise ArtifactError(f"a policy to judge in {config.run}", "no folder of ppo", "Leave out --judgements.")
+            raise ArtifactError(f"a policy to judge in {config.run}", "none", "Leave out --judgements.")
         found = replace(found, judgements=read_judgements(config.judgements, policy.path))
     findings = check(found)
     path = config.run / REPORT

@@ -9,7 +9,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 
 RUNS = Path("runs")
-TEACHES = ("sft", "ppo")
+TEACHES = ("sft", "dpo", "rloo", "grpo", "ppo")
 WRITERS = ("import", "pretrain", *TEACHES)
 """stages that leave a model which writes, in the order of the story"""
 

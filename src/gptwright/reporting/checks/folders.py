@@ -4,11 +4,12 @@ from pathlib import Path
 
 from gptwright.reporting.checks.finding import Finding
 from gptwright.reporting.collect import Run, Stage
+from gptwright.reporting.lineage import POLICIES
 from gptwright.reporting.wording import percent
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 MODEL = "model"
-TALKS = ("sft", "reward", "dpo", "ppo", "grpo", "rloo")
+TALKS = ("sft", "reward", *POLICIES)
 MOST_TIED = 0.5
 
 

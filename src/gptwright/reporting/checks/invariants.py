@@ -6,7 +6,6 @@ Each is measured by the update itself (alignment/ppo.py). A breach trains withou
 from gptwright.reporting.checks.finding import Finding
 from gptwright.reporting.collect import Points, Run, Stage
 
-POLICIES = ("ppo", "grpo", "rloo")
 MOST_RATIO_ERROR = 1e-3
 """of log-probabilities, in nats"""
 MOST_FIRST_KL = 0.01
@@ -14,8 +13,8 @@ MOST_FIRST_KL = 0.01
 
 
 def check_invariants(run: Run) -> list[Finding]:
-    """All findings on the last policy that was sampled from while it learned."""
-    stage = next((found for name in POLICIES if (found := run.stage(name))), None)
+    """All findings on the policy that was sampled from while it learned."""
+    stage = run.policy
     if stage is None:
         return []
     found = [sampler(stage), reference(stage), reward_place(stage.curve("reward_misplaced"))]

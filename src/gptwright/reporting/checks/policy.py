@@ -1,4 +1,4 @@
-"""Did PPO improve the policy, and honestly: without straying, cheating, falling into one answer or forgetting?"""
+"""Was the policy improved, and honestly: without straying, cheating, falling into one answer or forgetting?"""
 
 from collections.abc import Mapping
 
@@ -20,25 +20,22 @@ MOST_ANSWERS_LOST = 0.10
 
 
 def check_policy(run: Run) -> list[Finding]:
-    """All findings on ppo that its metrics allow."""
-    stage, wins = run.stage("ppo"), run.wins()
-    found = [win_rate(wins) if wins else None, *_changes(run.evaluations("ppo"))]
+    """All findings on the improved policy that its metrics allow."""
+    stage, wins = run.policy, run.wins()
+    found = [win_rate(wins) if wins else None, *_changes(*(run.improvement() or [Evaluation()] * 3))]
     if stage:
-        found += [
-            language_rise("PPO", stage.metric("heldout_nats_rise")),
-        ]
+        found.append(language_rise(stage.role.upper(), stage.metric("heldout_nats_rise")))
     if stage and stage.complete:
         found += [ended(stage.curve("ended")), value_head(stage.curve("explained_variance"), stage.curve("value_std"))]
     return [finding for finding in found if finding]
 
 
-def _changes(found: Mapping[str, Evaluation]) -> list[Finding | None]:
-    sft, ppo, comparison = (found.get(name, Evaluation()) for name in ("sft", "ppo", "comparison"))
+def _changes(before: Evaluation, after: Evaluation, comparison: Evaluation) -> list[Finding | None]:
     return [
         kl(comparison.metrics.get("kl_nats")),
-        distinct_pairs(sft.metrics.get("distinct_pairs"), ppo.metrics.get("distinct_pairs")),
-        answer_length(sft.metrics.get("answer_words"), ppo.metrics.get("answer_words")),
-        exact_answers(sft.estimates, ppo.estimates),
+        distinct_pairs(before.metrics.get("distinct_pairs"), after.metrics.get("distinct_pairs")),
+        answer_length(before.metrics.get("answer_words"), after.metrics.get("answer_words")),
+        exact_answers(before.estimates, after.estimates),
     ]
 
 
@@ -129,9 +126,9 @@ def exact_answers(before: Mapping[str, Estimate], after: Mapping[str, Estimate])
     numbers = f"exact answers, {kind}: {percent(before[kind].value)} → {percent(after[kind].value)}"
     if lost[kind] > MOST_ANSWERS_LOST:
         return Finding(
-            "watch", "PPO unlearned answers", numbers, "Mix in demonstrations, raise beta, or lower the rate."
+            "watch", "The policy unlearned answers", numbers, "Mix in demonstrations, raise beta, or lower the rate."
         )
-    return Finding("healthy", "PPO kept what sft had taught", f"worst kind: {numbers}")
+    return Finding("healthy", "The policy kept what sft had taught", f"worst kind: {numbers}")
 
 
 def _late(points: Points) -> float | None:
