@@ -34,9 +34,9 @@ def test_stages_that_stopped_or_wait_are_told(tmp_path: Path, stage_writer: Call
 
 
 def test_a_verb_that_is_not_known_shows_its_first_figures(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:
-    stage_writer(tmp_path / "01-dpo", "dpo", metrics={"win_rate": 0.5, "note": "text", "kl_nats": 1.0})
+    stage_writer(tmp_path / "01-distil", "distil", metrics={"win_rate": 0.5, "note": "text", "kl_nats": 1.0})
     (line,) = story(collect(tmp_path))
-    assert (line.result, line.meaning) == ("win rate 0.5", "dpo")
+    assert (line.result, line.meaning) == ("win rate 0.5", "distil")
 
 
 def test_a_task_that_was_learned_is_part_of_the_story(tmp_path: Path, stage_writer: Callable[..., Path]) -> None:

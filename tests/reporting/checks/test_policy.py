@@ -6,9 +6,8 @@ from gptwright.reporting.checks.policy import (
     distinct_pairs,
     ended,
     exact_answers,
-    explained_variance,
-    first_ratio_error,
     kl,
+    value_head,
     win_rate,
 )
 from gptwright.reporting.judgements import Wins
@@ -63,14 +62,10 @@ def test_length_may_drift_by_half_either_way(after: float, level: str) -> None:
 
 @pytest.mark.parametrize(("late", "level"), [(0.1, "healthy"), (0.09, "watch"), (-1.0, "watch")])
 def test_the_value_head_must_explain_a_tenth(late: float, level: str) -> None:
-    finding = explained_variance([(1, 0.9), (2, 0.9), (3, 0.9), (4, late)])
+    finding = value_head([(1, 0.9), (2, 0.9), (3, 0.9), (4, late)], [])
     assert finding and finding.level == level
-
-
-@pytest.mark.parametrize(("worst", "level"), [(1e-3, "healthy"), (1.1e-3, "ill")])
-def test_one_update_that_disagrees_is_enough(worst: float, level: str) -> None:
-    finding = first_ratio_error([(1, 1e-6), (2, worst), (3, 1e-6)])
-    assert finding and finding.level == level
+    dead = value_head([(1, late)], [(1, 0.5), (2, 0.0)])
+    assert dead and dead.level == "ill" and dead.fault == "dead-value-head"
 
 
 @pytest.mark.parametrize(("after", "level"), [(0.90, "healthy"), (0.71, "healthy"), (0.69, "watch")])
@@ -80,9 +75,9 @@ def test_ten_points_of_answers_may_be_lost_in_the_worst_kind(after: float, level
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
-    found = (Wins.of(Evaluation()), kl(None), ended([]), explained_variance([]), first_ratio_error([]),
+    found = (Wins.of(Evaluation()), kl(None), ended([]), value_head([], []),
              distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers({}, {}))  # fmt: skip
-    assert found == (None,) * 8
+    assert found == (None,) * 7
 
 
 def _exact(**shares: float) -> dict[str, Estimate]:

@@ -3,6 +3,9 @@
 Each is measured by the update itself (alignment/ppo.py). A breach trains without an error, towards something else.
 """
 
+from dataclasses import dataclass
+from math import sqrt
+
 from gptwright.reporting.checks.finding import Finding
 from gptwright.reporting.collect import Points, Run, Stage
 
@@ -10,6 +13,8 @@ MOST_RATIO_ERROR = 1e-3
 """of log-probabilities, in nats"""
 MOST_FIRST_KL = 0.01
 """nats an answer, before the first step"""
+LEAST_GAP, MOST_ERRORS = 0.02, 5.0
+"""nats a token, and standard errors, from which on answers are too surprising or too little"""
 
 
 def check_invariants(run: Run) -> list[Finding]:
@@ -22,31 +27,49 @@ def check_invariants(run: Run) -> list[Finding]:
 
 
 def sampler(stage: Stage) -> Finding | None:
-    """Before the first step of an update, sampler and trainer must give the same probabilities; if not, why.
+    """The probabilities that a policy is trained on must be those that its answers were drawn with; if not, why.
 
-    Two passes over the same weights that differ mean dropout. A sampler that cuts its tail gives every token it draws
-    more than it has. Any other temperature gives some tokens more and some less.
+    Two passes over the same weights that differ mean dropout, other probabilities than the sampler noted another
+    temperature. And what is drawn from a distribution is on average as surprising as its entropy says: less surprising
+    tokens come from a sampler that cuts its tail, or is sharper than it says.
     """
-    errors = stage.curve("first_ratio_error")
+    errors, gap = stage.curve("first_ratio_error"), surprise(stage)
     if not errors:
         return None
-    worst = _worst(errors)
+    worst, noise = _worst(errors), _worst(stage.curve("repeat_error"))
     numbers = f"log-probabilities differ by {worst:.6f} at most, {MOST_RATIO_ERROR} is allowed"
-    if worst <= MOST_RATIO_ERROR:
-        return Finding("healthy", "Sampler and trainer agree", numbers)
-    noise, lowest = _worst(stage.curve("repeat_error")), _least(stage.curve("sampled_gap_min"))
     if noise > MOST_RATIO_ERROR:
         return Finding("ill", "Dropout is on while the policy learns: two passes over the same weights differ",
-                       f"{numbers}; by {noise:.6f} between two passes of the trainer",
+                       f"log-probabilities of two passes differ by {noise:.6f}, {MOST_RATIO_ERROR} is allowed",
                        "Put the model into eval() before rollouts and updates.", "dropout-on")  # fmt: skip
-    if lowest >= -MOST_RATIO_ERROR:
-        return Finding("ill", "The sampler cuts its tail (top-k, top-p or min-p), which the ratio does not know of",
-                       f"{numbers}; every sampled token got more than the policy gives it",
-                       "Sample rollouts from the whole distribution.", "truncated-sampling")  # fmt: skip
-    return Finding("ill", "Sampler and trainer disagree: two temperatures, or masks or number formats that differ",
-                   f"{numbers}; some tokens got up to {-lowest:.3f} less than the policy gives them",
-                   "Divide the logits by the sampler's temperature wherever log-probabilities are taken.",
-                   "temperature-mismatch")  # fmt: skip
+    if worst > MOST_RATIO_ERROR:
+        return Finding("ill", "Sampler and trainer disagree: two temperatures, or masks or number formats that differ",
+                       numbers, "Divide the logits by the sampler's temperature wherever log-probabilities are taken.",
+                       "temperature-mismatch")  # fmt: skip
+    if gap and abs(gap.nats) > LEAST_GAP and abs(gap.nats) > MOST_ERRORS * gap.error:
+        return Finding("ill", "Answers are not drawn from the policy: the sampler cuts its tail (top-k, top-p, min-p), "
+                       "or has a temperature of its own",
+                       f"tokens are {gap.nats:+.3f} nats more surprising than the policy's entropy, ± {gap.error:.3f}",
+                       "Sample rollouts from the whole distribution, at the temperature that is trained at.",
+                       "truncated-sampling")  # fmt: skip
+    return Finding("healthy", "Sampler and trainer agree", numbers)
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """How much more surprising tokens were than they should be, in nats, and the standard error of that."""
+
+    nats: float
+    error: float
+
+
+def surprise(stage: Stage) -> Surprise | None:
+    """Over all updates."""
+    gaps, errors = stage.curve("surprise_gap_nats"), stage.curve("surprise_gap_error")
+    if not gaps or len(gaps) != len(errors):
+        return None
+    variance = sum(error**2 for _, error in errors)
+    return Surprise(sum(gap for _, gap in gaps) / len(gaps), sqrt(variance) / len(errors))
 
 
 def reference(stage: Stage) -> Finding | None:
@@ -81,7 +104,3 @@ def reward_place(errors: Points) -> Finding | None:
 
 def _worst(points: Points) -> float:
     return max((value for _, value in points), default=0.0)
-
-
-def _least(points: Points) -> float:
-    return min((value for _, value in points), default=0.0)
