@@ -65,9 +65,13 @@ def ours(
     asked = [Prompt(Line({}, ""), [], ids) for ids in prompts(model.vocab, 8 * episodes)]
     rollouts = ScoredRollouts(worker=worker, prompts=asked, episodes=episodes,
                               reward=NormalizedReward(reward.requires_grad_(False)), reference=reference)  # fmt: skip
-    config = PPOConfig(beta=0.05, epochs=epochs, minibatches=1, value_weight=0.1, temperature=TEMPERATURE)
+    config = PPOConfig(beta=0.05, value_weight=0.1, temperature=TEMPERATURE)
     trainer: PPOTrainer[Any] = PPOTrainer(
-        agent=agent, optimizer=Optimizer(agent, AdamW(weight_decay=0.0, epsilon=1e-5)), config=config
+        agent=agent,
+        optimizer=Optimizer(agent, AdamW(weight_decay=0.0, epsilon=1e-5)),
+        config=config,
+        epochs=epochs,
+        minibatches=1,
     )
     state = TrainState()
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, Update, _minibatches, episodes_of, losses  # pyright: ignore
+from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, episodes_of, losses, misplaced
 from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts
+from gptwright.alignment.updates import Update, minibatch_rows
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
@@ -25,7 +26,7 @@ from step_task import StepBatch, StepTask
 TINY = GPT2Config(vocab=12, context=8, width=16, heads=2, layers=1)
 WANTED, END = 7, 2
 PROMPT, OTHER = (Prompt(Line({}, ""), [], ids) for ids in ([3, 4], [5]))
-CONFIG = PPOConfig(beta=0.0, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+CONFIG = PPOConfig(beta=0.0, value_weight=0.1, temperature=1.0)
 
 
 def reward(rollout: Rollout, prompts: Sequence[Prompt] = ()) -> Tensor:
@@ -47,14 +48,23 @@ class Agent:
         sampling = Sampling(temperature=temperature, max_tokens=3, seed=seed)
         return collect_rollout(self.writer, self.both.value, [PROMPT] * 64, sampling, pad=1)
 
-    def trainer(self, config: PPOConfig = CONFIG, auxiliary: StepTask | None = None) -> PPOTrainer[StepBatch]:
-        return PPOTrainer(agent=self.both, optimizer=self.optimizer, config=config, auxiliary=auxiliary)
+    def trainer(
+        self, config: PPOConfig = CONFIG, auxiliary: StepTask | None = None, passes: tuple[int, int] = (2, 2)
+    ) -> PPOTrainer[StepBatch]:
+        epochs, minibatches = passes
+        return PPOTrainer(agent=self.both, optimizer=self.optimizer, config=config, auxiliary=auxiliary, epochs=epochs,
+                          minibatches=minibatches)  # fmt: skip
 
     def learn(
-        self, rollout: Rollout, seed: int, config: PPOConfig = CONFIG, auxiliary: StepTask | None = None
+        self,
+        rollout: Rollout,
+        seed: int,
+        config: PPOConfig = CONFIG,
+        auxiliary: StepTask | None = None,
+        passes: tuple[int, int] = (2, 2),
     ) -> dict[str, float]:
         scored = ScoredRollout(rollout, rollout.logprobs, reward(rollout))
-        return self.trainer(config, auxiliary).update(scored, self.train_state, rate=0.01, seed=seed)
+        return self.trainer(config, auxiliary, passes).update(scored, self.train_state, rate=0.01, seed=seed)
 
     def wanted(self) -> float:
         """The probability of the token that is rewarded."""
@@ -97,9 +107,9 @@ def test_training_yields_each_update_and_goes_on_where_it_stopped() -> None:
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_first_ratio_is_1(temperature: float) -> None:
     agent = Agent()
-    config = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=temperature)
+    config = PPOConfig(beta=0.1, value_weight=0.1, temperature=temperature)
     for number in range(3):
-        metrics = agent.learn(agent.roll(number, temperature), number, config)
+        metrics = agent.learn(agent.roll(number, temperature), number, config, passes=(1, 1))
         assert metrics["first_ratio_error"] < 1e-5
         assert (metrics["kl_nats"], metrics["kl_k3_nats"]) == (0.0, 0.0), "the policy is its own reference here"
 
@@ -111,7 +121,7 @@ def test_the_reference_holds_the_policy_back() -> None:
             rollout = agent.roll(number)
             with torch.no_grad():
                 reference = recompute_logprobs(start.policy, None, rollout, 1.0)[0]
-            config = PPOConfig(beta=beta, epochs=2, minibatches=2, value_weight=0.1, temperature=1.0)
+            config = PPOConfig(beta=beta, value_weight=0.1, temperature=1.0)
             scored = ScoredRollout(rollout, reference, reward(rollout))
             metrics = agent.trainer(config).update(scored, agent.train_state, rate=0.01, seed=number)
         return metrics["kl_k3_nats"]
@@ -121,15 +131,15 @@ def test_the_reference_holds_the_policy_back() -> None:
 
 def test_the_critic_learns_what_to_expect() -> None:
     agent = Agent()
-    config = PPOConfig(beta=0.0, epochs=4, minibatches=1, value_weight=1.0, temperature=1.0)
-    losses = [agent.learn(agent.roll(number), number, config)["value_loss"] for number in range(12)]
+    config = PPOConfig(beta=0.0, value_weight=1.0, temperature=1.0)
+    losses = [agent.learn(agent.roll(number), number, config, passes=(4, 1))["value_loss"] for number in range(12)]
     assert losses[-1] < losses[0]
 
 
 def test_a_critic_of_its_own_learns_and_the_policys_trunk_hears_nothing_of_it() -> None:
     agent = Agent(Critic(RewardModel(build(TINY, seed=5))))
-    config = replace(CONFIG, epochs=4, minibatches=1, value_weight=1.0)
-    losses = [agent.learn(agent.roll(number), number, config)["value_loss"] for number in range(12)]
+    config = replace(CONFIG, value_weight=1.0)
+    losses = [agent.learn(agent.roll(number), number, config, passes=(4, 1))["value_loss"] for number in range(12)]
     assert losses[-1] < losses[0] and agent.wanted() > 0.5
     rollout = agent.roll(20)
     values = recompute_logprobs(agent.policy, agent.both.value, rollout, 1.0)[1]
@@ -192,7 +202,7 @@ def test_pieces_and_shares_add_up(split_as_whole: Callable[..., None]) -> None:
         agent.policy.embed.weight += 0.02 * torch.randn_like(agent.policy.embed.weight)
         agent.both.value.score.weight += 0.1
     episodes = Episodes(rollout, torch.randn_like(rollout.values), torch.randn_like(rollout.values)).at(torch.arange(9))
-    split_as_whole(agent.both, lambda shard: losses(agent.both, episodes, CONFIG, shard, {}))
+    split_as_whole(agent.both, lambda shard: losses(agent.both, CONFIG, episodes, shard, {}))
 
 
 def test_figures_of_pieces_are_those_of_the_minibatch() -> None:
@@ -214,8 +224,7 @@ def test_figures_by_hand() -> None:
 @pytest.mark.parametrize("count", [128, 100, 10, 9, 6, 5, 4])
 @pytest.mark.parametrize("parts", [1, 3, 4])
 def test_a_pass_has_as_many_minibatches_as_asked_for_of_like_size(count: int, parts: int) -> None:
-    config = replace(CONFIG, minibatches=parts, epochs=2)
-    found = list(_minibatches(count, config, seed=1))
+    found = list(minibatch_rows(count, 2, parts, seed=1))
     for epoch in (found[:parts], found[parts:]):
         sizes = [len(rows) for rows in epoch]
         assert len(sizes) == parts and max(sizes) - min(sizes) <= 1

@@ -88,6 +88,7 @@ def test_padding_changes_nothing(network: Decoder, head: ScalarHead) -> None:
         response_mask=torch.cat([rollout.response_mask, torch.zeros(3, 4, dtype=torch.bool)], 1),
         sampled=torch.cat([rollout.sampled, torch.zeros(3, 4)], 1),
         logprobs=torch.cat([rollout.logprobs, torch.zeros(3, 4)], 1),
+        entropy=torch.cat([rollout.entropy, torch.zeros(3, 4)], 1),
         values=torch.cat([rollout.values, torch.zeros(3, 4)], 1),
         ended=rollout.ended,
     )

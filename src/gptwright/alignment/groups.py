@@ -9,9 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logprobs
-from gptwright.alignment.updates import Trainer, rollout_metrics
+from gptwright.alignment.updates import Trainer, note_agreement, rollout_metrics
 from gptwright.models.decoder import Decoder
-from gptwright.objectives.ppo import masked_mean
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.task import B
 from gptwright.training.train_state import TrainState
@@ -80,14 +79,12 @@ class GroupTrainer(Trainer[B]):
     def losses(self, judged: Judged, shard: BatchShard, seen: dict[str, float]) -> Iterator[Tensor]:
         """The loss of one minibatch in parts; its metrics are written into `seen`."""
         count, tokens = judged.rows, int(judged.rollout.response_mask.sum())
-        seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "clip_fraction": 0.0}
+        seen["clip_fraction"] = 0.0
         for rows in shard.slices(count):
             part = judged.at(torch.arange(rows.start, rows.stop))
-            old, response_mask = part.rollout, part.rollout.response_mask
+            old = part.rollout
             logprobs, _, entropy = recompute_logprobs(self.policy, None, old, self.temperature)
-            error = float(((logprobs.detach() - old.sampled) * response_mask).abs().max())
-            seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
-            seen["entropy_nats"] += float(masked_mean(entropy.detach(), response_mask, tokens))
+            note_agreement(seen, logprobs, entropy, old, tokens)
             seen["clip_fraction"] += float(self.algorithm.clipped(logprobs.detach(), part).sum()) / count
             yield self.algorithm.loss(logprobs, part, count)
 

@@ -3,23 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.alignment.rollout import Rollout, ScoredRollout, recompute_logprobs
-from gptwright.alignment.rollout_worker import ScoredRollouts
+from gptwright.alignment.updates import Trainer, note_agreement, rollout_metrics
 from gptwright.models.heads import PolicyAndValue
 from gptwright.objectives import ppo as objective
-from gptwright.training.batch_shard import WHOLE, BatchShard
-from gptwright.training.batches import key
-from gptwright.training.optimizer import Optimizer
-from gptwright.training.schedules import Schedule
-from gptwright.training.task import B, Task
+from gptwright.training.batch_shard import BatchShard
+from gptwright.training.task import B
 from gptwright.training.train_state import TrainState
-from gptwright.training.train_step import add_gradients, take_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +24,6 @@ class PPOConfig:
 
     beta: float
     """weight of the KL to the reference in the reward"""
-    epochs: int
-    """passes over the rollout"""
-    minibatches: int
-    """parts of one pass"""
     value_weight: float
     """weight of the value loss"""
     temperature: float
@@ -71,58 +63,26 @@ class Episodes:
         return Episodes(self.rollout.rows(rows), self.advantage[rows], self.returns[rows])
 
 
-class Update(NamedTuple):
-    """What happened in one update. `number` counts from 1: after update n, n updates are done."""
-
-    number: int
-    metrics: dict[str, float]
-
-
 @dataclass(frozen=True, kw_only=True)
-class PPOTrainer(Generic[B]):
-    """Improves `agent` on its own answers.
-
-    `auxiliary` is learned beside every minibatch: pretraining text (PPO-ptx), conversations. `state` is what must be
-    saved beside the weights: "beta", where it adapts.
-    """
+class PPOTrainer(Trainer[B]):
+    """Improves `agent` on its own answers. `state` is what must be saved beside the weights: "beta", where it adapts."""
 
     agent: PolicyAndValue
-    optimizer: Optimizer
     config: PPOConfig
-    auxiliary: Task[B] | None = None
-    shard: BatchShard = WHOLE
-    """this process's part of every minibatch; all have the whole rollout"""
     state: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def train(
-        self, rollouts: ScoredRollouts, rate: Schedule, train_state: TrainState, *, updates: int, seed: int
-    ) -> Iterator[Update]:
-        """Does what `train_state` has still to do up to `updates`: a rollout, then its minibatches; yields each."""
-        minibatches = self.config.epochs * self.config.minibatches
-        for number in train_state.steps(updates):
-            step = number + train_state.skipped_batches
-            metrics = self.update(rollouts.batch(step), train_state, rate=rate(number), seed=key(seed, step),
-                                  first_minibatch=step * minibatches)  # fmt: skip
-            yield Update(number + 1, metrics)
 
     def update(
         self, scored: ScoredRollout, train_state: TrainState, *, rate: float, seed: int, first_minibatch: int = 0
     ) -> dict[str, float]:
-        """Takes the optimiser steps of one rollout and returns its metrics.
-
-        `first_minibatch` counts those of earlier updates: the auxiliary task's step of the first.
-        """
         config, beta = self.config, self.state.get("beta", self.config.beta)
         episodes = episodes_of(scored, config, beta)
-        metrics = {"beta": beta, "clip_fraction": 0.0} | _rollout_metrics(scored, episodes.returns)
-        for number, rows in enumerate(_minibatches(scored.rows, config, seed)):
-            seen: dict[str, float] = {}
-            loss = partial(self._losses, first_minibatch + number, seen)
-            add_gradients(self.optimizer, loss, episodes.at(rows), train_state, self.shard)
-            seen = self._of_all(seen)
-            metrics["gradient_norm"] = take_step(self.optimizer, rate, train_state)
-            metrics["value_loss"] = seen.pop("value_loss")
-            metrics["clip_fraction"] += seen.pop("clip_fraction") / (config.epochs * config.minibatches)
+        metrics = {"beta": beta, "clip_fraction": 0.0} | rollout_metrics(scored) | _value_metrics(episodes)
+        metrics["reward_misplaced"] = misplaced(scored, config, beta)
+        learned = partial(losses, self.agent, config)
+        steps = self.steps(episodes, learned, train_state, rate=rate, seed=seed, first=first_minibatch)
+        for number, seen in enumerate(steps):
+            metrics["gradient_norm"], metrics["value_loss"] = seen.pop("gradient_norm"), seen.pop("value_loss")
+            metrics["clip_fraction"] += seen.pop("clip_fraction") / (self.epochs * self.minibatches)
             if number == 0:
                 metrics |= seen
         if config.kl_horizon:
@@ -130,16 +90,6 @@ class PPOTrainer(Generic[B]):
                 beta, metrics["kl_nats"], config.kl_target, scored.rows, config.kl_horizon
             )
         return metrics
-
-    def _of_all(self, seen: dict[str, float]) -> dict[str, float]:
-        """What the processes saw of their parts, together."""
-        parts = self.optimizer.layout.world.gather(seen)
-        return {name: (max if name == "first_ratio_error" else sum)(part[name] for part in parts) for name in seen}
-
-    def _losses(self, step: int, seen: dict[str, float], episodes: Episodes, shard: BatchShard) -> Iterator[Tensor]:
-        yield from losses(self.agent, episodes, self.config, shard, seen)
-        if self.auxiliary:
-            yield from self.auxiliary.loss(self.auxiliary.batch(step), shard)
 
 
 def episodes_of(scored: ScoredRollout, config: PPOConfig, beta: float) -> Episodes:
@@ -153,18 +103,16 @@ def episodes_of(scored: ScoredRollout, config: PPOConfig, beta: float) -> Episod
 
 
 def losses(
-    agent: PolicyAndValue, episodes: Episodes, config: PPOConfig, shard: BatchShard, seen: dict[str, float]
+    agent: PolicyAndValue, config: PPOConfig, episodes: Episodes, shard: BatchShard, seen: dict[str, float]
 ) -> Iterator[Tensor]:
     """The loss of one minibatch in parts, one for each micro-batch of `shard`; its metrics are written into `seen`."""
     count = int(episodes.rollout.response_mask.sum())
-    seen |= {"first_ratio_error": 0.0, "entropy_nats": 0.0, "value_loss": 0.0, "clip_fraction": 0.0}
+    seen |= {"value_loss": 0.0, "clip_fraction": 0.0}
     for rows in shard.slices(len(episodes.rollout)):
         part = episodes.at(torch.arange(rows.start, rows.stop))
         old, response_mask = part.rollout, part.rollout.response_mask
         logprobs, values, entropy = recompute_logprobs(agent.policy, agent.value, old, config.temperature)
-        error = float(((logprobs.detach() - old.sampled) * response_mask).abs().max())
-        seen["first_ratio_error"] = max(seen["first_ratio_error"], error)
-        seen["entropy_nats"] += float(objective.masked_mean(entropy.detach(), response_mask, count))
+        note_agreement(seen, logprobs, entropy, old, count)
         far = ((logprobs.detach() - old.logprobs).exp() - 1).abs() > config.clip
         seen["clip_fraction"] += float(objective.masked_mean(far.float(), response_mask, count))
         policy_loss = objective.policy_loss(logprobs, old.logprobs, part.advantage, response_mask, count, config.clip)
@@ -173,23 +121,18 @@ def losses(
         yield policy_loss + config.value_weight * value_loss
 
 
-def _rollout_metrics(scored: ScoredRollout, returns: Tensor) -> dict[str, float]:
-    rollout = scored.rollout
-    k1, k3 = objective.kl_estimates(rollout.logprobs, scored.reference, rollout.response_mask)
-    gold = {} if scored.gold is None else {"gold": float(scored.gold.mean())}
-    return gold | {
-        "score": float(scored.scores.mean()),
-        "score_std": float(scored.scores.std(unbiased=False)),
-        "kl_nats": k1,
-        "kl_k3_nats": k3,
-        "answer_tokens": float(rollout.response_mask.sum(1).float().mean()),
-        "ended": float(rollout.ended.float().mean()),
-        "explained_variance": objective.explained_variance(rollout.values, returns, rollout.response_mask),
+def _value_metrics(episodes: Episodes) -> dict[str, float]:
+    values, response_mask = episodes.rollout.values, episodes.rollout.response_mask
+    return {
+        "explained_variance": objective.explained_variance(values, episodes.returns, response_mask),
+        "value_std": float(values[response_mask].std(unbiased=False)),
     }
 
 
-def _minibatches(count: int, config: PPOConfig, seed: int) -> Iterator[Tensor]:
-    """As many parts a pass as `config` says, whose sizes differ by one at most."""
-    for epoch in range(config.epochs):
-        random = torch.Generator().manual_seed(key(seed, epoch) >> 1)
-        yield from torch.randperm(count, generator=random).tensor_split(config.minibatches)
+def misplaced(scored: ScoredRollout, config: PPOConfig, beta: float) -> float:
+    """How far the reward on each answer's last token is from what it must be, at most: its score less its KL there."""
+    rollout, each = scored.rollout, torch.arange(scored.rows, device=scored.scores.device)
+    last = rollout.response_mask.sum(1) - 1
+    given = (rollout.logprobs, scored.reference, rollout.response_mask, beta, config.kl)
+    rewards, without = (objective.token_rewards(scores, *given) for scores in (scored.scores, scored.scores * 0))
+    return float(((rewards - without)[each, last] - scored.scores).abs().max())

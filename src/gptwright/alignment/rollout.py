@@ -31,6 +31,8 @@ class Rollout:
     """log-probabilities under the temperature, as they were noted while sampling"""
     logprobs: Float[Tensor, "B A"]
     """the same, recomputed as training computes them"""
+    entropy: Float[Tensor, "B A"]
+    """of the policy where each token was drawn, in nats"""
     values: Float[Tensor, "B A"]
     ended: Bool[Tensor, "B"]
     """whether the answer reached its end of turn"""
@@ -91,12 +93,12 @@ def collect_rollout(
     requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True))
     rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
     with torch.no_grad():
-        logprobs, values, _ = recompute_logprobs(engine.network, value, rollout, sampling.temperature)
-    return replace(rollout, logprobs=logprobs, values=values)
+        logprobs, values, entropy = recompute_logprobs(engine.network, value, rollout, sampling.temperature)
+    return replace(rollout, logprobs=logprobs, values=values, entropy=entropy)
 
 
 def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], pad: int) -> Rollout:
-    """Prompts and answers as tensors, with the log-probabilities that were noted while sampling; values are 0."""
+    """Prompts and answers as tensors, with the log-probabilities that were noted while sampling; entropy and values are 0."""
     answers = [request.answer for request in requests]
     most = max(map(len, answers))
     response_mask = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])
@@ -108,6 +110,7 @@ def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], 
         response_mask=response_mask,
         sampled=sampled,
         logprobs=sampled,
+        entropy=torch.zeros_like(sampled),
         values=torch.zeros_like(sampled),
         ended=torch.tensor([request.finish == "stop" for request in requests]),
     )

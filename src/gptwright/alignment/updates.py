@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gptwright.alignment.rollout import ScoredRollout
+from gptwright.alignment.rollout import Rollout, ScoredRollout
 from gptwright.alignment.rollout_worker import ScoredRollouts
-from gptwright.objectives.ppo import kl_estimates
-from gptwright.training.batch_shard import BatchShard
+from gptwright.objectives.ppo import kl_estimates, masked_mean
+from gptwright.training.batch_shard import WHOLE, BatchShard
 from gptwright.training.batches import key
 from gptwright.training.optimizer import Optimizer
 from gptwright.training.schedules import Schedule
@@ -58,6 +58,8 @@ class Trainer(ABC, Generic[B]):
     epochs: int
     minibatches: int
     auxiliary: Task[B] | None = None
+    shard: BatchShard = WHOLE
+    """this process's part of every minibatch; all have the whole rollout"""
 
     def train(
         self, rollouts: ScoredRollouts, rate: Schedule, train_state: TrainState, *, updates: int, seed: int
@@ -85,8 +87,15 @@ class Trainer(ABC, Generic[B]):
         """An optimiser step for each minibatch; yields what `losses` noted, and the norm of the gradient."""
         for number, rows in enumerate(minibatch_rows(episodes.rows, self.epochs, self.minibatches, seed), first):
             seen: dict[str, float] = {}
-            add_gradients(self.optimizer, partial(self._losses, losses, number, seen), episodes.at(rows), train_state)
+            loss = partial(self._losses, losses, number, seen)
+            add_gradients(self.optimizer, loss, episodes.at(rows), train_state, self.shard)
+            seen = self._of_all(seen)
             yield seen | {"gradient_norm": take_step(self.optimizer, rate, train_state)}
+
+    def _of_all(self, seen: dict[str, float]) -> dict[str, float]:
+        """What the processes saw of their parts, together."""
+        parts = self.optimizer.layout.world.gather(seen)
+        return {name: (max if name.endswith("_error") else sum)(part[name] for part in parts) for name in seen}
 
     def _losses(
         self, losses: Losses[E], step: int, seen: dict[str, float], episodes: E, shard: BatchShard
@@ -103,9 +112,25 @@ def minibatch_rows(count: int, epochs: int, parts: int, seed: int) -> Iterator[I
         yield from torch.randperm(count, generator=random).tensor_split(parts)
 
 
+def note_agreement(seen: dict[str, float], logprobs: Tensor, entropy: Tensor, old: Rollout, count: int) -> None:
+    """Writes into `seen` how far the log-probabilities of now are from the sampler's and from the rollout's pass, at
+    most, and the entropy, whose mean over `count` tokens adds up over micro-batches."""
+    now, response_mask = logprobs.detach(), old.response_mask
+    for name, then in (("first_ratio_error", old.sampled), ("repeat_error", old.logprobs)):
+        seen[name] = max(seen.get(name, 0.0), float(((now - then) * response_mask).abs().max()))
+    seen["entropy_nats"] = seen.get("entropy_nats", 0.0) + float(masked_mean(entropy.detach(), response_mask, count))
+
+
+def surprise_gap(rollout: Rollout) -> tuple[float, float]:
+    """The mean over tokens of -log π - H(π), in nats, and its standard error: 0 for what is drawn from π itself."""
+    gaps = (-rollout.logprobs - rollout.entropy)[rollout.response_mask]
+    return float(gaps.mean()), float(gaps.std(unbiased=False) / len(gaps) ** 0.5)
+
+
 def rollout_metrics(scored: ScoredRollout) -> dict[str, float]:
     """What is noted of a rollout, whatever learns from it."""
     rollout = scored.rollout
+    gap, error = surprise_gap(rollout)
     k1, k3 = kl_estimates(rollout.logprobs, scored.reference, rollout.response_mask)
     gold = {} if scored.gold is None else {"gold": float(scored.gold.mean())}
     return gold | {
@@ -115,4 +140,6 @@ def rollout_metrics(scored: ScoredRollout) -> dict[str, float]:
         "kl_k3_nats": k3,
         "answer_tokens": float(rollout.response_mask.sum(1).float().mean()),
         "ended": float(rollout.ended.float().mean()),
+        "surprise_gap_nats": gap,
+        "surprise_gap_error": error,
     }

@@ -123,13 +123,14 @@ def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float
     reward = RewardModel(build(model))
     optimizer = Optimizer(agent)
     train_state = TrainState()
-    config = PPOConfig(beta=0.1, epochs=1, minibatches=1, value_weight=0.1, temperature=1.0)
+    config = PPOConfig(beta=0.1, value_weight=0.1, temperature=1.0)
     prompts = torch.randint(model.vocab, (max(shape.episodes // shape.minibatches, 1), PROMPT)).tolist()
     text = [
         RandomText(model.vocab, shape.ppo_ptx_batch_size, shape.sequence_length),
         RandomText(model.vocab, shape.sft_batch_size, CONVERSATION),
     ]
-    trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=config, auxiliary=TextMixture(network, text))
+    trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=config, epochs=1, minibatches=1,
+                         auxiliary=TextMixture(network, text))  # fmt: skip
     rollout = collect_rollout(
         Engine(network, [0]), agent.value, prompts, Sampling(max_tokens=ANSWER, temperature=1.0), 0
     )

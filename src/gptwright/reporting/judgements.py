@@ -50,7 +50,9 @@ def read_judgements(path: Path, policy: Path) -> Wins:
 def _answered(policy: Path) -> dict[Asked, bool]:
     """(prompt, answer, answer), in either order, and whether the first of them is the policy's."""
     if not (policy / ANSWERS).is_file():
-        raise ArtifactError(f"{ANSWERS} in {policy}", "nothing there", "Run its stage again: it leaves what both models say.")
+        raise ArtifactError(
+            f"{ANSWERS} in {policy}", "nothing there", "Run its stage again: it leaves what both models say."
+        )
     known: dict[Asked, bool] = {}
     for line in read_objects(policy / ANSWERS):
         first, second = line["answers"]

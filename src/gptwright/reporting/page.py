@@ -62,7 +62,10 @@ def environment() -> Environment:
 def headline(run: Run) -> str:
     """What was made, in a few words."""
     done = {stage.role for stage in run.lineage if stage.complete}
-    made = dict.fromkeys(POLICIES, "A chat model tuned by preferences") | { "sft": "A chat model", "pretrain": "A language model"}
+    made = dict.fromkeys(POLICIES, "A chat model tuned by preferences") | {
+        "sft": "A chat model",
+        "pretrain": "A language model",
+    }
     return next((text for role, text in made.items() if role in done), "A run that has made no model yet")
 
 

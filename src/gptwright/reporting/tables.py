@@ -130,5 +130,8 @@ def _preferred(run: Run) -> Table | None:
         _row("words", "an answer", models, "answer_words", 1),
     ]
     return Table(
-        policy.role.upper(), "from one who answers to one who is preferred", ["sft", policy.role], rows + _exact(models) + _text(models)
+        policy.role.upper(),
+        "from one who answers to one who is preferred",
+        ["sft", policy.role],
+        rows + _exact(models) + _text(models),
     )
