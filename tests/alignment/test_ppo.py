@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, episodes_of, losses, misplaced
+from gptwright.alignment.ppo import Episodes, PPOConfig, PPOTrainer, episodes_of, losses
 from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
 from gptwright.alignment.rollout_worker import RolloutWorker, ScoredRollouts

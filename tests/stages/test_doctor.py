@@ -1,10 +1,7 @@
 """Every known fault of alignment, put into a tiny run on purpose, is found and named; healthy runs have none."""
 
 import importlib.util
-import json
-import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -13,8 +10,6 @@ from typing import Any
 import pytest
 
 from gptwright.configs.ppo import PPO
-from gptwright.configs.reward import Reward
-from gptwright.recipes.stage import execute_stage
 from gptwright.reporting.checks.finding import Finding
 from gptwright.stages.doctor import diagnose
 

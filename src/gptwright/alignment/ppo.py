@@ -65,7 +65,7 @@ class Episodes:
 
 @dataclass(frozen=True, kw_only=True)
 class PPOTrainer(Trainer[B]):
-    """Improves `agent` on its own answers. `state` is what must be saved beside the weights: "beta", where it adapts."""
+    """Improves `agent` on its own answers. `state` is what is saved beside the weights: "beta", where it adapts."""
 
     agent: PolicyAndValue
     config: PPOConfig

@@ -98,7 +98,7 @@ def collect_rollout(
 
 
 def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], pad: int) -> Rollout:
-    """Prompts and answers as tensors, with the log-probabilities that were noted while sampling; entropy and values are 0."""
+    """Prompts and answers as tensors, with what was noted while sampling; entropy and values are 0."""
     answers = [request.answer for request in requests]
     most = max(map(len, answers))
     response_mask = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])

@@ -135,7 +135,7 @@ class Run:
         return stage.estimate(model, name) if stage else None
 
     def wins(self) -> Wins | None:
-        """How often the policy's answers were preferred: by people where they judged, else by the judge of its stage."""
+        """How often the policy's answers were preferred: by people where they judged, else by its stage's judge."""
         comparison = self.policy.evaluations.get("comparison") if self.policy else None
         return self.judgements or (Wins.of(comparison) if comparison else None)
 

@@ -63,6 +63,8 @@ class PolicyRun:
     prompts: list[Prompt]
     comparison: Comparison
     reward_model: RewardModel | None
+    reference_began_as: float
+    """`fingerprint` of its weights, which must not change"""
 
     @classmethod
     def read(cls, config: RolloutOptions, verb: str, device: torch.device) -> "PolicyRun":
@@ -72,6 +74,7 @@ class PolicyRun:
         reward_model, judge = reward_model_of(config, policy, device)
         prompts, heldout = prompts_of(config, policy, reward_model, Intake(verb))
         return cls(config=config, policy=policy, reference=reference, prompts=prompts, reward_model=reward_model,
+                   reference_began_as=fingerprint(reference.network),
                    comparison=Comparison(heldout, heldout_data(config, policy, verb), judge, verb))  # fmt: skip
 
     @cached_property
@@ -114,8 +117,14 @@ class PolicyRun:
     ) -> dict[str, object]:
         """Leaves the policy and how it compares; returns the final figures. `learned` is the policy or holds it."""
         leave_policy(self.config, folder, self.policy, learned, optimizer)
+        changed = {"reference_changed": int(fingerprint(self.reference.network) != self.reference_began_as)}
         models = {OLD: (self.reference, self.reference_worker), self.comparison.name: (self.policy, rollouts.worker)}
-        return compare(self.comparison, folder, models, rollouts.reward)
+        return compare(self.comparison, folder, models, rollouts.reward) | changed
+
+
+def fingerprint(network: nn.Module) -> float:
+    """A number that changes with any weight: cheap enough to take before and after a training."""
+    return sum(float(parameter.detach().double().square().sum()) for parameter in network.parameters())
 
 
 def learn_from_groups(config: GroupOptions, folder: StageFolder, verb: str, algorithm: Algorithm) -> dict[str, object]:

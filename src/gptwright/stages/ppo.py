@@ -50,8 +50,16 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
         if critic and it.reward_model:
             critic.scale(run.state.get("score_mean", 0.0), run.state.get("score_std", 1.0))
         watch = _watch(config, it, rollouts, run)
-        trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=_ppo_config(config), epochs=config.epochs,
-                             minibatches=config.minibatches, auxiliary=auxiliary, shard=shard, state=run.state)  # fmt: skip
+        trainer = PPOTrainer(
+            agent=agent,
+            optimizer=optimizer,
+            config=_ppo_config(config),
+            epochs=config.epochs,
+            minibatches=config.minibatches,
+            auxiliary=auxiliary,
+            shard=shard,
+            state=run.state,
+        )
         updates = 0 if watch.over else config.updates  # it may have stopped early before it was killed
         for update in trainer.train(rollouts, rate, run.train_state, updates=updates, seed=config.seed):
             run.record(update.number, **update.metrics, **watch.metrics(update.number))

@@ -66,11 +66,11 @@ class DPOTask:
         return DPOBatch([self.train[i] for i in order], self.auxiliary.batch(step))
 
     def loss(self, batch: DPOBatch, shard: BatchShard) -> Iterator[Tensor]:
-        count = int(contested(padded_ranks([item.ids for item in batch.items])).sum())
+        total = float(contested(padded_ranks([item.ids for item in batch.items])).sum())
         for rows in shard.slices(len(batch.items)):
             rewards = self.rewards(batch.items[rows])
             ranks = padded_ranks([item.ids for item in batch.items[rows]]).to(rewards.device)
-            yield dpo_loss(rewards, ranks, self.smoothing, count)
+            yield dpo_loss(rewards, ranks, self.smoothing, total)
         yield from self.auxiliary.loss(batch.text, shard)
 
     def rewards(self, items: Sequence[Compared]) -> Float[Tensor, "B K"]:

@@ -82,7 +82,7 @@ def reference(stage: Stage) -> Finding | None:
     advice = "Keep a frozen copy of the weights that the policy begins with."
     if changed:
         return Finding("ill", "The reference's weights changed: the KL is measured from a moving place",
-                       f"{numbers}; other weights at the end than at the start", advice, "drifted-reference")  # fmt: skip
+                       f"{numbers}; other weights at its end than at first", advice, "drifted-reference")  # fmt: skip
     if first > MOST_FIRST_KL:
         return Finding("ill", "The reference is another model than the policy began as", numbers, advice,
                        "drifted-reference")  # fmt: skip

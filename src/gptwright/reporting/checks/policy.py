@@ -98,7 +98,7 @@ def answer_length(before: float | None, after: float | None) -> Finding | None:
     numbers = f"{plain(before, 1)} → {plain(after, 1)} words an answer"
     if abs(after / before - 1) > MOST_LENGTH_DRIFT:
         return Finding("watch", "The length of answers drifts: the policy may be paid for length", numbers,
-                       "Rank answers of the same length, and train the reward model anew.", "length-hacking")  # fmt: skip
+                       "Rank answers of one length, and train the reward model anew.", "length-hacking")  # fmt: skip
     return Finding("healthy", "Answers kept their length", numbers)
 
 
@@ -111,7 +111,7 @@ def value_head(explained: Points, spread: Points) -> Finding | None:
     numbers = f"explained variance {plain(share, 2)} in the last updates"
     if varies is not None and varies < LEAST_SPREAD:
         return Finding("ill", "The value head is dead: it says the same of every token", numbers,
-                       "Let it learn: value_weight above 0, its weights in the optimiser.", "dead-value-head")  # fmt: skip
+                       "Raise value_weight above 0; give its weights to the optimiser.", "dead-value-head")  # fmt: skip
     if share < EXPLAINED:
         return Finding("watch", "The value head foresees little", numbers, "More updates, or a higher value_weight.")
     return Finding("healthy", "The value head foresees rewards", numbers)

@@ -9,7 +9,6 @@ from gptwright.reporting.checks.text import check_text
 from gptwright.reporting.checks.work import check_work
 from gptwright.reporting.collect import Run
 
-
 CHECKS = (check_folders, check_text, check_answers, check_invariants, check_policy, check_work)
 
 
