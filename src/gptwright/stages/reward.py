@@ -46,7 +46,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     base = load_decoder(config.base)
     choose_learners(base.network, config.lora, config.seed)
     model = control_of(base.network) if config.shuffled else RewardModel(base.network)
-    sides, shown = _read(config, base), _demonstrations(config, base)
+    (sides, tied), shown = _read(config, base), _demonstrations(config, base)
     agreement = Agreement.of([ranking for ranking, _ in sides.train])
     task = _task(config, model, sides, agreement, base.tokenizer.pad_id)
     check_memory(model, -(-config.batch_size // shard.ranks), task.typical_length, config.micro_batches)
@@ -68,7 +68,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     after = task.evaluate(config.steps)
     write_evaluations(folder.path, {"before": before, "after": after})
     _say_found(_name(config), before, after)
-    return _figures(sides, after, agreement)
+    return _figures(sides, after, agreement) | {"all_tied": tied}
 
 
 def _figures(
@@ -136,10 +136,15 @@ def _name(config: Reward) -> str:
     return "reward (control, shuffled ranks)" if config.shuffled else "reward"
 
 
-def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]]:
-    """Both sides, no prompt on both. Raises `InputError` when one of them has nothing to compare."""
+def _read(config: Reward, base: Model) -> tuple[HeldoutSplit[tuple[Ranking, RankedIds]], float]:
+    """Both sides, no prompt on both, and the share of rankings all of whose answers tie.
+
+    Raises `InputError` when one side has nothing to compare.
+    """
     intake = Intake("reward (control)" if config.shuffled else "reward")
-    files = [comparable(read_rankings(path), base.tokenizer, base.context, intake) for path in config.rankings]
+    read = [read_rankings(path) for path in config.rankings]
+    tied = [len({*ranking.ranks}) == 1 for rankings in read for ranking in rankings]
+    files = [comparable(rankings, base.tokenizer, base.context, intake) for rankings in read]
     sides = assign_splits(files, lambda pair: text_of(pair[0].messages), lambda pair: pair[0].split)
     intake.drop("whose prompt is held out", count=sides.left_out)
     for side, name in ((sides.train, "to train on"), (sides.heldout, "held out")):
@@ -147,4 +152,4 @@ def _read(config: Reward, base: Model) -> HeldoutSplit[tuple[Ranking, RankedIds]
                        "Collect more rankings.")  # fmt: skip
     times = config.steps * config.batch_size / len(sides.train)
     intake.report(f"{len(sides.train):,} rankings to train on, {times:.1f} times each, {len(sides.heldout):,} held out")
-    return sides
+    return sides, sum(tied) / len(tied)

@@ -47,5 +47,14 @@ def ties(reward: Stage | None) -> Finding | None:
     return Finding("healthy", "The rankings tell answers apart", numbers)
 
 
+def pad_ends_answers(stage: Stage) -> bool:
+    """Whether the token that fills batches is one that ends an answer."""
+    folder = stage.path / MODEL
+    if not folder.is_dir():
+        return False
+    tokenizer = Tokenizer.load(folder)
+    return tokenizer.pad_id in tokenizer.stop_ids
+
+
 def _template(folder: Path) -> str | None:
     return Tokenizer.load(folder).special_tokens.chat_template

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gptwright.reporting.checks.answers import language_rise
 from gptwright.reporting.checks.finding import Finding, at_least
+from gptwright.reporting.checks.folders import pad_ends_answers
 from gptwright.reporting.collect import Points, Run
 from gptwright.reporting.judgements import Wins
 from gptwright.reporting.wording import full, percent, plain
@@ -26,7 +27,10 @@ def check_policy(run: Run) -> list[Finding]:
     if stage:
         found.append(language_rise(stage.role.upper(), stage.metric("heldout_nats_rise")))
     if stage and stage.complete:
-        found += [ended(stage.curve("ended")), value_head(stage.curve("explained_variance"), stage.curve("value_std"))]
+        found += [
+            ended(stage.curve("ended"), pad_ends=pad_ends_answers(stage)),
+            value_head(stage.curve("explained_variance"), stage.curve("value_std")),
+        ]
     return [finding for finding in found if finding]
 
 
@@ -68,15 +72,20 @@ def kl(nats: float | None) -> Finding | None:
     return Finding("healthy", "The policy stayed near where it began", numbers)
 
 
-def ended(shares: Points) -> Finding | None:
+def ended(shares: Points, *, pad_ends: bool = False) -> Finding | None:
     """Answers that ended by themselves, in the last quarter of the updates."""
     share = _late(shares)
     if share is None:
         return None
     level = at_least(share, healthy=MANY_ENDED, watch=SOME_ENDED)
-    title = "Answers come to an end" if level == "healthy" else "Many answers do not come to an end"
-    advice = "" if level == "healthy" else "Raise max_tokens of ppo, or train sft longer."
-    return Finding(level, title, f"{percent(share)} in the last updates", advice, "never-ends" if advice else "")
+    numbers = f"{percent(share)} in the last updates"
+    if level == "healthy":
+        return Finding(level, "Answers come to an end", numbers)
+    if pad_ends:
+        return Finding(level, "Padding is the token that ends answers: whoever masks the one teaches never to end",
+                       numbers, "Give the tokenizer a padding token of its own, and train sft again.", "pad-is-eos")  # fmt: skip
+    return Finding(level, "Many answers do not come to an end", numbers,
+                   "Raise max_tokens, or train sft longer.", "never-ends")  # fmt: skip
 
 
 def distinct_pairs(before: float | None, after: float | None) -> Finding | None:
