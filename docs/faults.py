@@ -39,6 +39,8 @@ class Fault:
 
     what: str
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    faster: float = 1.0
+    """how many times the learning rate"""
     patched: Callable[[], Any] | None = None
 
 
@@ -95,28 +97,19 @@ def reference_is_the_policy() -> Iterator[None]:
 
 
 @contextmanager
-def paid_for_length() -> Iterator[None]:
-    """A rule that counts words."""
-    with patch.dict(RULES, {"longest": lambda line, answer: float(len(answer.split()))}):
+def paid_for(**rules: Callable[[str], float]) -> Iterator[None]:
+    """Rules that no person would set."""
+    given = {name: lambda line, answer, rule=rule: rule(answer) for name, rule in rules.items()}
+    with patch.dict(RULES, given):
         yield
 
 
-@contextmanager
-def templates_unchecked() -> Iterator[None]:
-    """The policy's stage takes a reward model that reads conversations in another form."""
-    reward_model_of = policy_stage.reward_model_of
+def words(answer: str) -> float:
+    return float(len(answer.split()))
 
-    def unchecked(config: PPO, policy: Any, device: torch.device) -> Any:
-        other = config.reward / "model/chat_template.jinja"
-        words = other.read_text(encoding="utf-8")
-        other.write_text(policy.tokenizer.special_tokens.chat_template, encoding="utf-8")
-        try:
-            return reward_model_of(config, policy, device)
-        finally:
-            other.write_text(words, encoding="utf-8")
 
-    with patch.object(policy_stage, "reward_model_of", unchecked):
-        yield
+def one_letter(answer: str) -> float:
+    return float(answer.count("e"))
 
 
 FAULTS = {
@@ -129,10 +122,12 @@ FAULTS = {
     "drifted-reference": Fault("the reference is no frozen copy of the policy", patched=reference_is_the_policy),
     "dead-value-head": Fault("the value head does not learn", {"value_weight": 0.0}),
     "never-ends": Fault("answers are cut before they can end", {"max_tokens": 4}),
-    "length-hacking": Fault("words are paid for", {"reward": None, "rule": "longest", "beta": 0.0}, paid_for_length),
-    "mode-collapse": Fault("nothing holds the policy, and it learns fast",
-                           {"beta": 0.0, "epochs": 8, "learning_rate": 4e-3}),
-    "kl-blow-up": Fault("nothing holds the policy", {"beta": 0.0, "epochs": 4, "learning_rate": 2e-3}),
+    "length-hacking": Fault("words are paid for", {"reward": None, "rule": "words", "beta": 0.0}, 2.5,
+                            lambda: paid_for(words=words)),
+    "mode-collapse": Fault("nothing holds the policy, and it learns fast", {"beta": 0.0, "epochs": 8}, 5),
+    "kl-blow-up": Fault("one letter is paid for, and nothing holds the policy",
+                        {"reward": None, "rule": "letter", "beta": 0.0, "epochs": 4}, 2.5,
+                        lambda: paid_for(letter=one_letter)),
 }  # fmt: skip
 
 
@@ -140,7 +135,8 @@ def faulty(name: str, config: PPO, out: Path) -> Path:
     """The folder of a ppo with that fault. Raises `KeyError` for an unknown one."""
     fault = FAULTS[name]
     with fault.patched() if fault.patched else nullcontext():
-        return execute_stage("ppo", replace(config, **fault.options), out).path
+        rate = fault.faster * config.learning_rate
+        return execute_stage("ppo", replace(config, learning_rate=rate, **fault.options), out).path
 
 
 def sparkline(values: Sequence[float]) -> str:

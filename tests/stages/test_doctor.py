@@ -42,17 +42,22 @@ def enough(ppo_config: PPO) -> PPO:
 
 
 @pytest.fixture(scope="session")
-def healthy(enough: PPO, sft_config: SFT, reward_config: Reward, run: Path) -> PPO:
+def healthy(enough: PPO, sft_config: SFT, reward_config: Reward, material: Path, run: Path) -> PPO:
     """With a policy that has learned to end its answers."""
-    taught = replace(sft_config, text=None, steps=400, batch_size=6, learning_rate=1e-2)
+    taught = replace(sft_config, text=None, steps=250, batch_size=3, learning_rate=1e-2)
     policy = execute_stage("sft", taught, run / "doctor-sft").path
     reward = execute_stage("reward", replace(reward_config, base=policy), run / "doctor-reward").path
-    return replace(enough, policy=policy, reward=reward, max_tokens=24, learning_rate=1e-4)
+    lines = [json.loads(line) for line in (material / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    for line, split in zip(lines, ("train", "train", "heldout"), strict=True):
+        line["split"] = split
+    prompts = run / "doctor-prompts.jsonl"
+    prompts.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return replace(enough, policy=policy, reward=reward, prompts=prompts, max_tokens=24, learning_rate=1e-4, updates=2)
 
 
 IN_THE_CODE = ("temperature-mismatch", "truncated-sampling", "dropout-on", "misplaced-reward", "drifted-reference",
                "dead-value-head", "never-ends")  # fmt: skip
-GONE_TOO_FAR = ("length-hacking", "mode-collapse", "kl-blow-up")
+GONE_TOO_FAR = ("length-hacking", "kl-blow-up")
 
 
 @pytest.mark.parametrize("fault", IN_THE_CODE)
@@ -62,7 +67,7 @@ def test_each_fault_is_named(faults: ModuleType, enough: PPO, tmp_path: Path, fa
 
 @pytest.mark.parametrize("fault", GONE_TOO_FAR)
 def test_each_way_to_go_too_far_is_named(faults: ModuleType, enough: PPO, tmp_path: Path, fault: str) -> None:
-    long = replace(enough, updates=8, heldout_prompts=16, ptx_weight=0.0)
+    long = replace(enough, updates=8, heldout_prompts=16, ptx_weight=0.0, learning_rate=0.02)
     assert fault in named(faults.faulty(fault, long, tmp_path / "ppo"))
 
 
@@ -72,7 +77,8 @@ def test_a_model_whose_padding_ends_answers_is_told_apart_from_one_that_is_cut(
     folder = faults.faulty("never-ends", enough, tmp_path / "ppo")
     path = folder / "model/tokenizer_config.json"
     words = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**words, "pad_token": words["eos_token"]}), encoding="utf-8")
+    words["gptwright"]["pad"] = words["pad_token"] = words["eos_token"]
+    path.write_text(json.dumps(words), encoding="utf-8")
     assert "pad-is-eos" in named(folder)
 
 
@@ -80,8 +86,8 @@ def test_a_reward_model_that_reads_in_another_form(improved: Path, rewarded: Pat
     for name, folder in (("04-sft", tuned), ("06-reward", rewarded), ("08-ppo", improved)):
         shutil.copytree(folder, tmp_path / name)
     assert "template-mismatch" not in named(tmp_path)
-    path = tmp_path / "06-reward/model/chat_template.jinja"
-    path.write_text(path.read_text(encoding="utf-8").replace("user", "User"), encoding="utf-8")
+    path = tmp_path / "06-reward/model/tokenizer_config.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("message['role']", "message['role'] | upper"), "utf-8")
     assert "template-mismatch" in named(tmp_path)
 
 

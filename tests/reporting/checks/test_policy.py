@@ -51,7 +51,7 @@ def test_the_last_quarter_of_answers_must_end(late: float, level: str) -> None:
 @pytest.mark.parametrize(("after", "level"), [(0.9, "healthy"), (0.48, "healthy"), (0.47, "watch")])
 def test_four_tenths_of_the_variety_may_be_lost(after: float, level: str) -> None:
     finding = distinct_pairs(0.8, after)
-    assert finding and finding.level == level
+    assert finding and finding.level == level and finding.fault == ("mode-collapse" if level == "watch" else "")
 
 
 @pytest.mark.parametrize(("after", "level"), [(15.0, "healthy"), (15.1, "watch"), (5.0, "healthy"), (4.9, "watch")])

@@ -82,8 +82,8 @@ def ended(shares: Points, *, pad_ends: bool = False) -> Finding | None:
     if level == "healthy":
         return Finding(level, "Answers come to an end", numbers)
     if pad_ends:
-        return Finding(level, "Padding is the token that ends answers: whoever masks the one teaches never to end",
-                       numbers, "Give the tokenizer a padding token of its own, and train sft again.", "pad-is-eos")  # fmt: skip
+        return Finding(level, "Padding is the token that ends answers: who masks the one teaches never to end", numbers,
+                       "Give the tokenizer a padding token of its own, and train sft again.", "pad-is-eos")  # fmt: skip
     return Finding(level, "Many answers do not come to an end", numbers,
                    "Raise max_tokens, or train sft longer.", "never-ends")  # fmt: skip
 
