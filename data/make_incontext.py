@@ -5,6 +5,9 @@
 Every page has its own rule, drawn by its number: only what stands above says which, so that a model that is trained on
 the pages learns to read them. incontext/RULE.jsonl.xz has the held-out pages, taken apart: `examples`, and the
 `x` and `y` of the last line. evaluate gives as many of the examples as --shots says.
+
+Look-up is the hardest to find, so that pages to train on lead to it: words that are repeated, as what came after a
+letter is then what comes again (Olsson et al. 2022, induction heads), and longer pages of look-ups in fewer letters.
 """
 
 import argparse
@@ -18,8 +21,10 @@ from random import Random
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 TRAIN, HELDOUT = 9000, 300  # pages; the held-out ones of each rule
 LENGTH = 4  # letters of a word
-KEYS = 8  # of a page of look-ups
+KEYS = 8  # of a page of look-ups; to train on, 2 to 8
 SHOTS = 16  # examples above the last one
+LOOKUPS = 40  # lines of a page of look-ups to train on
+REPEATED = 120  # letters of a page of one word
 Word = list[str]
 Rule = Callable[[Word], Word]
 
@@ -44,22 +49,44 @@ def pattern(random: Random) -> tuple[Rule, Callable[[], Word]]:
     return lambda word: [word[place] for place in order], lambda: any_word(random)
 
 
-def lookup(random: Random) -> tuple[Rule, Callable[[], Word]]:
-    """The page's own letter for each of eight: f = q."""
-    values = dict(zip(random.sample(LETTERS, KEYS), random.sample(LETTERS, KEYS), strict=True))
+def lookup(random: Random, keys: int = KEYS) -> tuple[Rule, Callable[[], Word]]:
+    """The page's own letter for each of a few: f = q."""
+    values = dict(zip(random.sample(LETTERS, keys), random.sample(LETTERS, keys), strict=True))
     return lambda word: [values[word[0]]], lambda: [random.choice(list(values))]
 
 
 RULES = {"copy": copy, "reverse": reverse, "pattern": pattern, "lookup": lookup}
+TAUGHT = ("repeat", "lookup", "pattern", "copy", "repeat", "lookup", "pattern", "reverse")  # to train on, in turn
 
 
-def page(name: str, number: int, split: str) -> dict[str, object]:
-    """The lines of a page, the last of which is what a task asks for."""
-    rule, word = RULES[name](Random(f"{split} {name} {number}"))
-    lines = [{"x": " ".join(x), "y": " ".join(rule(x))} for x in (word() for _ in range(SHOTS + 1))]
-    text = "\n".join(f"> {line['x']} = {line['y']}" for line in lines)
-    fields = {"title": f"{name} {number}", "source": "incontext", "split": split}
-    return {"text": text, **fields, "examples": lines[:-1], **lines[-1]}
+def lines(rule: Rule, word: Callable[[], Word], count: int = SHOTS + 1) -> list[dict[str, str]]:
+    return [{"x": " ".join(x), "y": " ".join(rule(x))} for x in (word() for _ in range(count))]
+
+
+def page(name: str, number: int, split: str, text: str) -> dict[str, object]:
+    return {"text": text, "title": f"{name} {number}", "source": "incontext", "split": split}
+
+
+def written(lines: list[dict[str, str]]) -> str:
+    return "\n".join(f"> {line['x']} = {line['y']}" for line in lines)
+
+
+def training_page(name: str, number: int) -> dict[str, object]:
+    random = Random(f"train {name} {number}")
+    if name == "repeat":
+        word = random.sample(LETTERS, random.randint(4, 16))
+        text = "> " + " ".join((word * REPEATED)[:REPEATED])
+    elif name == "lookup":
+        text = written(lines(*lookup(random, random.randint(2, KEYS)), LOOKUPS))
+    else:
+        text = written(lines(*RULES[name](random)))
+    return page(name, number, "train", text)
+
+
+def heldout_page(name: str, number: int) -> dict[str, object]:
+    """The last of its lines is what a task asks for."""
+    found = lines(*RULES[name](Random(f"heldout {name} {number}")))
+    return {**page(name, number, "heldout", written(found)), "examples": found[:-1], **found[-1]}
 
 
 def write(path: Path, pages: list[dict[str, object]], *fields: str) -> None:
@@ -73,9 +100,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     out: Path = parser.parse_args().out
-    names = list(RULES)
-    train = [page(names[number % len(names)], number, "train") for number in range(TRAIN)]
-    heldout = {name: [page(name, number, "heldout") for number in range(HELDOUT)] for name in names}
+    train = [training_page(TAUGHT[number % len(TAUGHT)], number) for number in range(TRAIN)]
+    heldout = {name: [heldout_page(name, number) for number in range(HELDOUT)] for name in RULES}
     write(out / "incontext.jsonl.xz", [*train, *chain(*heldout.values())], "text", "title", "source", "split")
     for name, pages in heldout.items():
         write(out / "incontext" / f"{name}.jsonl.xz", pages, "examples", "x", "y", "split")
