@@ -34,7 +34,7 @@ def task(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> NextToken:
 
 
 def test_the_loss_is_the_mean_surprise_of_the_windows(task: NextToken) -> None:
-    ids, targets = task.windows.batch(5)
+    ids, targets, _ = task.windows.batch(5)
     expected = torch.nn.functional.cross_entropy(task.network(ids).flatten(0, 1), targets.flatten())
     torch.testing.assert_close(sum(task.loss(task.batch(5), WHOLE)), expected, atol=1e-4, rtol=1e-4)
     assert task.tokens(1) == targets.numel() == 48
@@ -48,7 +48,7 @@ def test_pieces_and_shares_add_up(task: NextToken, split_as_whole: Callable[...,
 
 def test_by_document_nothing_of_the_one_before_is_seen(task: NextToken) -> None:
     task.separator = 0
-    ids, targets = task.windows.batch(5)
+    ids, targets, _ = task.windows.batch(5)
     numbers = (ids == 0).cumsum(1)
     assert int(numbers.max()) > 0, "a window holds several documents"
     nats = []

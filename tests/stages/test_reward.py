@@ -50,7 +50,7 @@ def test_evaluation_and_figures(rewarded: Path) -> None:
     assert before.value == 0.5  # a head of zeros: every pair is a tie
     metrics = finished_stage(rewarded, "reward")["metrics"]
     assert metrics.pop("train_rankings") + metrics.pop("heldout_rankings") == 12
-    assert metrics == {"pair_accuracy": after.value, "labellers": {"people without a name": 12}}
+    assert metrics == {"pair_accuracy": after.value, "all_tied": 0.0, "labellers": {"people without a name": 12}}
 
 
 def test_metrics_names(rewarded: Path) -> None:
