@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.evaluation.heldout_tasks import cloze_names, cloze_nouns, last_words, scrambled_words
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import InputError, found_at
 from gptwright.text.compression import open_compressed, read_lines
 from gptwright.text.jsonl import read_objects
 
@@ -25,7 +25,7 @@ WINDOW = 10**5  # bytes or characters of a document cut from them
 def text_lines(path: Path) -> Iterator[str]:
     """Lines of a UTF-8 text, compressed or not, without their ends. Raises `InputError` when it cannot be read."""
     if not path.is_file():
-        raise InputError(f"a file of the benchmark at {path}", "nothing there", "Correct --task-data.")
+        raise InputError(f"a file of the benchmark at {path}", found_at(path), "Correct --task-data.")
     with open_compressed(path) as file:
         for number, line in enumerate(read_lines(file, path), 1):
             try:

@@ -13,6 +13,7 @@ from gptwright.models.decoder import Decoder
 from gptwright.objectives.language import IGNORED, token_nats
 from gptwright.text.pack import TokenFile
 from gptwright.training.batches import TokenBatch
+from gptwright.training.next_token import without_overhang
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def answer_loss(model: Decoder, batches: Iterable[TokenBatch]) -> float:
     """Mean nats of the targets of all batches together; those that are IGNORED do not count."""
     total, seen = 0.0, 0
     for batch in batches:
+        batch = without_overhang(batch, model.config.context)
         chosen = batch.targets != IGNORED
         states = model.hidden(batch.ids.to(device_of(model)))[chosen.to(device_of(model))]
         wanted = batch.targets[chosen].to(device_of(model))

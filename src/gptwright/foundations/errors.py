@@ -13,6 +13,7 @@ Interrupted         not a mistake: the work was saved because somebody asked to 
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class GptwrightError(Exception):
@@ -66,6 +67,11 @@ def out_of_memory(error: BaseException) -> bool:
         or type(error).__name__ == "OutOfMemoryError"
         or any(said in str(error) for said in ("allocate memory", "can't start new thread"))
     )
+
+
+def found_at(path: Path) -> str:
+    """What is at a path where something else was looked for."""
+    return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing there"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

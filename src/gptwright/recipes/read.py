@@ -22,7 +22,7 @@ import tomli_w
 
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.config import decode
-from gptwright.foundations.errors import ConfigError, InputError, nearest
+from gptwright.foundations.errors import ConfigError, InputError, found_at, nearest
 from gptwright.foundations.renamed import rename_options
 from gptwright.foundations.settings import Settings
 from gptwright.models.catalogue import config_from_table
@@ -108,7 +108,7 @@ def find_recipe(given: Path) -> Path:
     remedy = f"'gptwright run {given.stem}' carries out the one that comes with gptwright."
     if given.stem not in known:
         remedy = f"Correct the path, or give the name of one that comes with gptwright. {nearest(given.stem, known)}"
-    raise InputError(f"a recipe at {given}", "a folder" if given.is_dir() else "nothing there", remedy)
+    raise InputError(f"a recipe at {given}", found_at(given), remedy)
 
 
 def read_recipe(path: Path) -> Recipe:

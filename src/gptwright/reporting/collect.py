@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.foundations.atomic_io import read_json
-from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.errors import ArtifactError, found_at
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import RECORD, read_record
 from gptwright.reporting.judgements import Wins
@@ -143,7 +143,7 @@ class Run:
 def collect(path: Path) -> Run:
     """Reads the run folder at `path`. Raises `ArtifactError` when it is none, or when one of its files is damaged."""
     if not path.is_dir():
-        raise ArtifactError(f"a run folder at {path}", "nothing there", "Correct the path.")
+        raise ArtifactError(f"a run folder at {path}", found_at(path), "Correct the path.")
     if (path / RECORD).is_file():
         raise ArtifactError(f"a run folder, which holds stages, at {path}", "the folder of one stage",
                             f"Give {path.resolve().parent}.")  # fmt: skip

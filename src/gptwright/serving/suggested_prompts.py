@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.foundations.errors import ArtifactError, InputError, found_at
 
 
 def read_examples(path: Path, most: int = 6) -> tuple[str, ...]:
@@ -13,7 +13,7 @@ def read_examples(path: Path, most: int = 6) -> tuple[str, ...]:
     Raises `InputError` when there is no such file and `ArtifactError` naming a line of another kind.
     """
     if not path.is_file():
-        raise InputError(f"a file of prompts at {path}", "nothing there", "Correct the path.")
+        raise InputError(f"a file of prompts at {path}", found_at(path), "Correct the path.")
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     return tuple(_prompt(line, f"{path}, line {number}") for number, line in enumerate(lines[:most], start=1))
 

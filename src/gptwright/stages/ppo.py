@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import fields, replace
+from typing import Any
 
 from safetensors.torch import save_file
 
@@ -19,9 +20,11 @@ from gptwright.stages.policy import PolicyRun, auxiliary_task, worker_of
 from gptwright.stages.together import pool_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
+from gptwright.training.batch_shard import BatchShard
 from gptwright.training.distributed.layout import Replicas
 from gptwright.training.distributed.world import replicas
 from gptwright.training.kept_weights import KeepWeights, KeptWeights
+from gptwright.training.next_token import MixedBatch, TextMixture
 from gptwright.training.optimizer import Optimizer, OptimizerConfig
 from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import Session, session
@@ -50,16 +53,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
         if critic and it.reward_model:
             critic.scale(run.state.get("score_mean", 0.0), run.state.get("score_std", 1.0))
         watch = _watch(config, it, rollouts, run)
-        trainer = PPOTrainer(
-            agent=agent,
-            optimizer=optimizer,
-            config=_ppo_config(config),
-            epochs=config.epochs,
-            minibatches=config.minibatches,
-            auxiliary=auxiliary,
-            shard=shard,
-            state=run.state,
-        )
+        trainer = _trainer(config, agent, optimizer, auxiliary, shard, run.state)
         updates = 0 if watch.over else config.updates  # it may have stopped early before it was killed
         for update in trainer.train(rollouts, rate, run.train_state, updates=updates, seed=config.seed):
             run.record(update.number, **update.metrics, **watch.metrics(update.number))
@@ -74,8 +68,17 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     return metrics | watch.peak
 
 
-def _ppo_config(config: PPO) -> PPOConfig:
-    return PPOConfig(**{field.name: getattr(config, field.name) for field in fields(PPOConfig)})
+def _trainer(
+    config: PPO,
+    agent: PolicyAndValue,
+    optimizer: Optimizer,
+    auxiliary: TextMixture | None,
+    shard: BatchShard,
+    state: dict[str, Any],
+) -> PPOTrainer[MixedBatch]:
+    settings = PPOConfig(**{field.name: getattr(config, field.name) for field in fields(PPOConfig)})
+    return PPOTrainer(agent=agent, optimizer=optimizer, config=settings, epochs=config.epochs,
+                      minibatches=config.minibatches, auxiliary=auxiliary, shard=shard, state=state)  # fmt: skip
 
 
 def _rule(config: PPO) -> OptimizerConfig:

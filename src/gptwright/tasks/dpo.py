@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from gptwright.alignment.answer_batch import common_lengths
 from gptwright.alignment.rankings import RankedIds, padded_ranks
 from gptwright.evaluation.intervals import share_by_group
 from gptwright.foundations.device import device_of, to_device
@@ -110,7 +111,8 @@ def answer_logprobs(policy: Decoder, items: Sequence[RankedIds], pad: int) -> Fl
     rows = [row for item in items for row in item.rows]
     device = device_of(policy)
     ids = to_device(padded(rows, pad, WIDTHS)[:, : policy.config.context], device)
-    first = torch.tensor([common for item in items for common in [_common(item.rows)] * len(item.rows)], device=device)
+    counts = torch.tensor([len(item.rows) for item in items])
+    first = torch.tensor(common_lengths(items)).clamp(min=1).repeat_interleave(counts).to(device)
     last = torch.tensor([len(row) for row in rows], device=device)
     place = torch.arange(1, ids.shape[1], device=device)
     told = (place >= first[:, None]) & (place < last[:, None])
@@ -119,9 +121,3 @@ def answer_logprobs(policy: Decoder, items: Sequence[RankedIds], pad: int) -> Fl
     each = chosen.new_zeros(told.shape).masked_scatter(told, chosen).sum(1)
     there = padded_ranks(items).to(device) >= 1
     return each.new_zeros(there.shape).masked_scatter(there, each)
-
-
-def _common(rows: Sequence[Sequence[int]]) -> int:
-    """How many first tokens they have in common, one left for each at least and the first of all not counted."""
-    alike = next((place for place, ids in enumerate(zip(*rows, strict=False)) if len({*ids}) > 1), len(rows[0]))
-    return max(1, min(alike, *(len(row) - 1 for row in rows)))

@@ -85,13 +85,10 @@ class RewardTask(nn.Module):
         for rows in shard.slices(batch.rows):
             answers = AnswerBatch.of_items(first[rows], self.pad).to(device_of(self))
             ranks_of_heads = [padded_ranks(items[rows]).to(answers.last.device) for items in batch.of_heads]
-            rewards, counts = (
-                _by_head(self.model.head(answers.states(self.model))),
-                weights[rows].to(answers.last.device),
-            )
+            rewards, mine = _by_head(self.model.head(answers.states(self.model))), weights[rows].to(answers.last.device)
             yield torch.stack([
-                ranking_loss(by_prompt(mine, ranks), ranks, self.prompt_loss, counts, total)
-                for mine, ranks in zip(rewards, ranks_of_heads, strict=True)
+                ranking_loss(by_prompt(of_head, ranks), ranks, self.prompt_loss, mine, total)
+                for of_head, ranks in zip(rewards, ranks_of_heads, strict=True)
             ]).mean()  # fmt: skip
 
     def evaluate(self, step: int) -> Evaluation:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.atomic_io import write_text
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import InputError, found_at
 from gptwright.text.compression import open_compressed, read_lines
 from gptwright.text.encoding_labels import Encoding, decode_as
 from gptwright.text.split import Split
@@ -34,7 +34,7 @@ class Line(dict[str, Any]):
 def read_objects(path: Path) -> list[Line]:
     """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
     if not path.is_file():
-        raise InputError(f"a JSON Lines file at {path}", "nothing there", "Correct the path.")
+        raise InputError(f"a JSON Lines file at {path}", found_at(path), "Correct the path.")
     with open_compressed(path) as file:
         found = [
             read_object(line, number, path, constant=_no_number)

@@ -21,6 +21,7 @@ def next_token_losses(
 
     With the id of a `separator` between documents, each document of a window is read as if it stood alone.
     """
+    batch = without_overhang(batch, network.config.context)
     count = int((batch.targets != IGNORED).sum())
     device = device_of(network)
     for rows in shard.slices(batch.rows):
@@ -30,6 +31,13 @@ def next_token_losses(
             documents = Documents(to_device(batch.documents[rows], device))
         hidden = network.hidden(ids, documents=documents)
         yield next_token_loss(hidden, network.output, batch.targets[rows], 0.0, count, network.vocabulary)
+
+
+def without_overhang(batch: TokenBatch, context: int) -> TokenBatch:
+    """Without the columns that a model of that context cannot read: they are padding, up to a round width."""
+    assert bool((batch.targets[:, context:] == IGNORED).all())
+    documents = None if batch.documents is None else batch.documents[:, :context]
+    return TokenBatch(batch.ids[:, :context], batch.targets[:, :context], documents)
 
 
 @runtime_checkable

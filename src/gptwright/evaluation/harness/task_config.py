@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, cast
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gptwright.foundations.errors import InputError, nearest
+from gptwright.foundations.errors import InputError, found_at, nearest
 
 OutputType = Literal["loglikelihood", "loglikelihood_rolling", "multiple_choice", "generate_until"]
 Text = str | list[str]
@@ -210,7 +210,7 @@ def read_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, object]:
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"a task file at {path}", "nothing there", "Correct the path.") from error
+        raise InputError(f"a task file at {path}", found_at(path), "Correct the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         said = " ".join(str(error).split())
         remedy = "Tasks are data: write templates in place of functions." if "!function" in said else "Mend the file."
