@@ -38,7 +38,9 @@ def needed(verb: str) -> dict[str, Any]:
 
 def words(verb: str) -> list[str]:
     """The same as words on the command line."""
-    positional = {"model", "prompt", "source", "recipe", "run"} if verb not in ("pretrain", "rank") else set[str]()
+    positional = (
+        {"model", "prompt", "source", "recipe", "run", "file"} if verb not in ("pretrain", "rank") else set[str]()
+    )
     found: list[str] = []
     for name in needed(verb):
         found += ["x"] if name in positional else [f"--{name.replace('_', '-')}", "x"]

@@ -88,7 +88,7 @@ def test_windows_of_an_epoch_cover_the_text_once(tmp_path: Path, count: int) -> 
     windows = Windows(token_file(tmp_path, count), length=6, rows=1, seed=3)
     starts: set[int] = set()
     for epoch in range(4):
-        inputs, targets = zip(*(windows.batch(epoch * windows.count + i) for i in range(windows.count)), strict=True)
+        inputs, targets, _ = zip(*(windows.batch(epoch * windows.count + i) for i in range(windows.count)), strict=True)
         seen = torch.cat(inputs).flatten().sort().values
         assert torch.equal(seen, torch.arange(int(seen[0]), int(seen[0]) + 6 * windows.count)), (
             "each once, without gaps"

@@ -16,7 +16,7 @@ class Rejection(ScoringOptions):
     """folder of sft: who answers"""
     samples: Annotated[int, Range(2, 1000)] = 16
     """answers to each prompt (n), of which the best is kept"""
-    min_score: float | None = None
+    min_score: Annotated[float, Range(-1000, 1000)] | None = None
     """no best answer is kept that scores less; a reward model's unit is the spread of the policy's scores"""
     threads: Threads = 2
     """processor threads"""
