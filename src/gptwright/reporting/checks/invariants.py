@@ -47,9 +47,10 @@ def sampler(stage: Stage) -> Finding | None:
                        numbers, "Divide the logits by the sampler's temperature wherever log-probabilities are taken.",
                        "temperature-mismatch")  # fmt: skip
     if gap and abs(gap.nats) > LEAST_GAP and abs(gap.nats) > MOST_ERRORS * gap.error:
+        said = f"{abs(gap.nats):.3f} nats {'more' if gap.nats > 0 else 'less'} surprising"
         return Finding("ill", "Answers are not drawn from the policy: the sampler cuts its tail (top-k, top-p, min-p), "
                        "or has a temperature of its own",
-                       f"tokens are {gap.nats:+.3f} nats more surprising than the policy's entropy, ± {gap.error:.3f}",
+                       f"tokens are {said} than the policy's entropy, ± {gap.error:.3f}",
                        "Sample rollouts from the whole distribution, at the temperature that is trained at.",
                        "truncated-sampling")  # fmt: skip
     return Finding("healthy", "Sampler and trainer agree", numbers)
