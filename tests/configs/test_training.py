@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gptwright.configs.pretrain import OPTIMIZERS, SHORTEST_PAIR, Pretrain
+from gptwright.configs.pretrain import SHORTEST_PAIR, Pretrain
 from gptwright.configs.reward import Reward
 from gptwright.configs.sft import SFT
-from gptwright.configs.training import SupervisedOptions, TrainingOptions
+from gptwright.configs.training import OPTIMIZERS, SupervisedOptions, TextOptions, TrainingOptions
 from gptwright.foundations.errors import ConfigError
 from gptwright.pretraining.nsp_pairs import SHORTEST
 from gptwright.training import optimizers
@@ -23,7 +23,7 @@ def test_shared_options_are_inherited_and_come_last(kind: type[SupervisedOptions
     assert names.index("threads") > names.index(next(iter(kind.__annotations__)))
 
 
-@pytest.mark.parametrize("kind", [TrainingOptions, SupervisedOptions])
+@pytest.mark.parametrize("kind", [TrainingOptions, SupervisedOptions, TextOptions])
 def test_every_shared_option_says_what_it_is(kind: type[TrainingOptions]) -> None:
     text = Path(__import__(kind.__module__, fromlist=["_"]).__file__).read_text(encoding="utf-8")
     for field in fields(kind):

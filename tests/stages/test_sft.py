@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
 from gptwright.alignment.demonstrations import Demonstration
@@ -295,6 +296,18 @@ def test_packed_conversations_teach_the_same(epochs_config: SFT, tmp_path: Path)
         for name, c in (("packed", config), ("padded", replace(config, pack=False)))
     ]
     assert logged[0] == pytest.approx(logged[1], rel=1e-5)
+
+
+def test_muon_moves_the_blocks_matrices_and_adapters_refuse_it(
+    sft_config: SFT, refused: Refused, tmp_path: Path
+) -> None:
+    out = execute_stage("sft", replace(sft_config, optimizer="muon", questions=None), tmp_path / "muon").path
+    tensors = load_file(next((out / "checkpoints").glob("step-*")) / "state.safetensors")
+    assert {name.split(".")[1] for name in tensors if name.startswith("momentum.")} == {"blocks"}
+    words = ("sft", "--base", sft_config.base, "--tokens", sft_config.tokens, "--optimizer", "muon",
+             "--conversations", *sft_config.conversations, "--out", tmp_path / "out")  # fmt: skip
+    assert "optimizer adamw beside lora" in refused(*words, "--lora", 2)
+    assert "either preset or optimizer; got both" in refused(*words, "--preset", "instructgpt")
 
 
 def test_the_papers_preset(

@@ -14,7 +14,8 @@ from gptwright.foundations.config import encode
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.folder_lock import LOCK
 from gptwright.models.gpt2 import GPT2Config
-from gptwright.recipes.plan import sizes_of
+from gptwright.recipes.measure import USUAL, Shape
+from gptwright.recipes.plan import Wish, plan, sizes_of
 from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
 from gptwright.stages import start
 from gptwright.stages.start import Start, _offer_examples, _place, _refuse_other_wish, _show, _warn_of_too_few
@@ -119,6 +120,16 @@ def test_the_plan_is_shown_with_seconds_that_add_up(capsys: pytest.CaptureFixtur
     assert [line.split()[:2] for line in err.splitlines() if line.startswith("  ")] == [
         ["prepare", "2"], ["pretrain", "3"], ["together", "5"],
     ]  # fmt: skip
+
+
+def test_every_stage_of_a_plan_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    wish = Wish(minutes=5, data=("x",), seed=1, megacharacters=5.0, spent=8.0, max_characters=10**6, threads=1,
+                dtype="float32")  # fmt: skip
+    recipe = plan(wish, "nano", USUAL, Shape())
+    _show(recipe)
+    err = capsys.readouterr().err
+    assert all(f"\n  {step.name} " in err for step in recipe.steps)
+    assert "64 + 16 prompts × 4 answers" in err and "4 updates × 128 answers" in err
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(300.0, ""), (431.2, "the least of everything takes 431 s")])

@@ -4,7 +4,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
-from gptwright.configs.training import SupervisedOptions
+from gptwright.configs.training import TextOptions
 from gptwright.configs.validation import known, within_context
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import FREE, Amount, Count, Epsilon, Range, Rows, Seed, Size, settings
@@ -13,7 +13,6 @@ from gptwright.training.batch_schedule import BatchSizeSchedule
 from gptwright.training.distributed.mesh import ONE_COPY, Mesh
 from gptwright.training.schedules import SCHEDULES
 
-OPTIMIZERS = ("adamw", "muon")
 BUDGETS = ("minutes", "total_tokens", "flops")
 DECIDED = ("batch_size", "steps", "learning_rate", "warmup", "optimizer", "eval_every", "save_every")
 SHORTEST_PAIR = 5  # [CLS] a [SEP] b [SEP]
@@ -26,7 +25,7 @@ def _default_model() -> ModelConfig:
 
 
 @settings
-class Pretrain(SupervisedOptions):
+class Pretrain(TextOptions):
     """Train a model from nothing on packed text."""
 
     tokens: Path
@@ -51,8 +50,6 @@ class Pretrain(SupervisedOptions):
     """a decoder sees nothing of the documents beside its own; GPT-2 and GPT-3 see what is before"""
     warmup: Amount | None = None
     """steps of rising rate, half of a run below 100; a step with half the rows is half a step (default: 50)"""
-    optimizer: str = "adamw"
-    """who turns gradients into steps: adamw, as the papers have it, or muon for the blocks' matrices"""
     schedule: str = "wsd"
     """how the rate goes: wsd, cosine, cosine-to-zero, linear or inverse-root"""
     beta2: Annotated[float, Range(0, 1, below=True)] = 0.95
@@ -79,7 +76,6 @@ class Pretrain(SupervisedOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         known(self.schedule, SCHEDULES, "schedule")
-        known(self.optimizer, OPTIMIZERS, "rule")
         within_context(self.sequence_length, self.model.context)
         _check_budget(self)
         _fits_its_model(self)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from gptwright.configs.training import AdapterOptions, SupervisedOptions
+from gptwright.configs.training import AdapterOptions, TextOptions
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
@@ -13,12 +13,12 @@ from gptwright.training.schedules import SCHEDULES
 # Ouyang et al. 2022, §3.5 and appendix C.1; the rate is that of 1.3 and 6 billion parameters.
 PRESETS: dict[str, dict[str, Any]] = {
     "instructgpt": {"epochs": 16, "batch_size": 32, "learning_rate": 9.65e-6, "schedule": "cosine", "warmup": 0,
-                    "dropout": 0.2},
+                    "dropout": 0.2, "optimizer": "adamw"},
 }  # fmt: skip
 
 
 @settings
-class SFT(SupervisedOptions, AdapterOptions):
+class SFT(TextOptions, AdapterOptions):
     """Teach a pretrained model to answer, from conversations."""
 
     base: Path
@@ -65,6 +65,9 @@ class SFT(SupervisedOptions, AdapterOptions):
             if beside:
                 raise ConfigError(f"either preset or {beside[0]}", "both",
                                   f"A preset decides {', '.join(self._decided)}.")  # fmt: skip
+        if self.lora and self.optimizer != "adamw":
+            raise ConfigError("optimizer adamw beside lora, whose paths are no whole matrices", self.optimizer,
+                              "Leave one of them out.")  # fmt: skip
         if self.reward and not self.resolved.epochs:
             raise ConfigError("epochs beside reward, which chooses among them", "none",
                               "Add --epochs N, or leave --reward out.")  # fmt: skip

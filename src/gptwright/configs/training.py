@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 from gptwright.configs.validation import known
 from gptwright.foundations.settings import FREE, Count, Range, Rate, Rows, Seed, Threads, Weight, settings
 
+OPTIMIZERS = ("adamw", "muon")
 Dtype = Literal["auto", "float32", "bfloat16"]
 """number formats to train in; "auto" is the faster one on this machine, measured"""
 
@@ -53,3 +54,15 @@ class SupervisedOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         known(self.dtype, get_args(Dtype), "number format to train in")
+
+
+@settings
+class TextOptions(SupervisedOptions):
+    """Of a training to predict text, by which all of a model's matrices learn: pretrain and sft."""
+
+    optimizer: str = "adamw"
+    """who turns gradients into steps: adamw, as the papers have it, or muon for the blocks' matrices"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known(self.optimizer, OPTIMIZERS, "rule")

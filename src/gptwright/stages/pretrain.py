@@ -111,7 +111,7 @@ def optimizer_of(config: Pretrain, network: nn.Module, dtype: str, together: Wor
     if config.compile:
         compile_parts(network, alone=together.axes is None)
     layout = shard_model(network, together)
-    rule = OPTIMIZERS[config.optimizer](config.weight_decay, config.beta2, config.epsilon, matrix_dtype(dtype))
+    rule = OPTIMIZERS[config.optimizer](config.weight_decay, matrix_dtype(dtype), config.beta2, config.epsilon)
     return Optimizer(network, rule, layout)
 
 

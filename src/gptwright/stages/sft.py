@@ -40,13 +40,13 @@ from gptwright.tasks.sft import CHAT_DEFAULTS, SFTTask
 from gptwright.text.heldout import assign_splits, normalised
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
-from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows
 from gptwright.training.distributed.layout import Replicas
 from gptwright.training.distributed.world import World, replicas
 from gptwright.training.evaluation import write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
+from gptwright.training.optimizers import OPTIMIZERS
 from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import session
 from gptwright.training.train_step import train_steps
@@ -69,8 +69,9 @@ def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     measure = _measure(config, base, found) if config.epochs else None
     choose_learners(network, config.lora, config.seed)
     set_dropout(network, config.dropout)
-    cast_linears(network, matrix_dtype(dtype_of(config.dtype, folder, together)))
-    optimizer = Optimizer(network, AdamW(weight_decay=config.weight_decay), Replicas(together))
+    cast_linears(network, dtype := matrix_dtype(dtype_of(config.dtype, folder, together)))
+    rule = OPTIMIZERS[config.optimizer](config.weight_decay, dtype)
+    optimizer = Optimizer(network, rule, Replicas(together))
     check_memory(network, -(-config.batch_size // shard.ranks), task.typical_length, config.micro_batches)
     check_memory(network, config.ptx_batch_size, config.sequence_length, config.micro_batches)
     ends = [ceil(epoch * len(found.train) / config.batch_size) for epoch in range(1, config.epochs + 1)]

@@ -160,7 +160,7 @@ def _show(recipe: "Recipe") -> None:
     notes = {
         "pretrain": "{steps} steps × {batch_size} × {sequence_length} tokens",
         "sft": "{steps} steps × {batch_size} conversations",
-        "rank": "{prompts} prompts × {answers} answers",
+        "rank": "{train_prompts} + {heldout_prompts} prompts × {answers} answers",
         "reward": "{steps} steps × {batch_size} rankings",
         "reward-control": "{steps} steps on shuffled ranks",
         "ppo": "{updates} updates × {episodes} answers",

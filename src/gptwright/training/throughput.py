@@ -30,7 +30,7 @@ def step_seconds(
     dtype = dtype or fast_dtype()
     network = build(model).to(device)
     cast_linears(network, dtype)
-    optimizer = Optimizer(network, OPTIMIZERS[optimizer_name](0.1, 0.95, 1e-8, dtype))
+    optimizer = Optimizer(network, OPTIMIZERS[optimizer_name](0.1, dtype))
     ids = [torch.randint(model.vocab, shape, device=device) for shape in batches]
 
     def step() -> None:
