@@ -111,7 +111,7 @@ def _text_stages(path: Path) -> None:
 
 
 def _answer_stages(path: Path) -> None:
-    lines = [{"step": n, "loss_nats": 5 - n / 10} for n in range(1, 11)]
+    lines = [{"step": n, "loss_nats": 5 - n / 10, "answer_nats": 2 - n / 10, "text_nats": 3.0} for n in range(1, 11)]
     models = {"untrained": evaluation(7.6, 0.0), "pretrained": evaluation(3.2, 0.0), "sft": evaluation(3.3, 0.9)}
     write_stage(path / "04-sft", "sft", seconds=30, config={"steps": 10}, history=lines, evaluation=models,
                 metrics={"heldout_nats_rise": 0.1}, reads=["02-tokenize", "03-pretrain"])  # fmt: skip

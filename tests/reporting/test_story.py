@@ -2,7 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gptwright.reporting.collect import collect
-from gptwright.reporting.story import story
+from gptwright.reporting.story import loop, story
 
 
 def test_each_stage_has_its_key_figure(whole_run: Path) -> None:
@@ -17,6 +17,17 @@ def test_each_stage_has_its_key_figure(whole_run: Path) -> None:
         "reward-control": "50.0 % of held-out pairs right",
         "ppo": "90 % wins at 4.0 nats",
     }
+
+
+def test_the_round_has_the_runs_own_figures(whole_run: Path) -> None:
+    found = [(gives, figure.replace("\u00a0", " ")) for gives, figure in loop(collect(whole_run))]
+    assert found[1:] == [
+        ("it writes", "1.600 bits a byte, held out"),
+        ("it answers", "90 % of new question forms exact"),
+        ("answers are ranked", "64 rankings"),
+        ("a model judges", "80.0 % of held-out pairs right"),
+        ("it answers as preferred", "90 % wins at 4.0 nats"),
+    ]
 
 
 def test_planned_and_taken_stand_side_by_side(whole_run: Path) -> None:

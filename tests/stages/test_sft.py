@@ -54,7 +54,8 @@ def test_figures_follow_from_the_evaluation(tuned: Path) -> None:
 def test_metrics_names(tuned: Path) -> None:
     logged = read_metrics(tuned / "metrics.jsonl")
     assert [line["step"] for line in logged] == [1, 2, 3, 4]
-    assert set(logged[0]) == {"step", "loss_nats", "gradient_norm", "learning_rate"}
+    assert set(logged[0]) == {"step", "loss_nats", "answer_nats", "text_nats", "gradient_norm", "learning_rate"}
+    assert all(line["answer_nats"] + line["text_nats"] == pytest.approx(line["loss_nats"]) for line in logged)
 
 
 def test_the_folder_chats_with_its_defaults(tuned: Path) -> None:

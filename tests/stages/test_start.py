@@ -1,6 +1,7 @@
 """What start refuses before it looks at the machine, where it works, and how it keeps to its minutes."""
 
 import fcntl
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -162,11 +163,17 @@ def test_what_is_done_instead_stands_in_the_recipe_which_does_it_again(
     monkeypatch.setattr(start, "_planned", lambda config, began: story)
     monkeypatch.setattr(start, "_offer_examples", lambda out: None)
     monkeypatch.setattr(start, "_talk", lambda config, folder: None)
+    monkeypatch.setattr(start, "_questions", lambda: ["The old"])
     out = tmp_path / "run"
     words = ["start", "--minutes", "1", "--data", "x", "--out", out]
     done = gptwright(*words)
     assert done.code == 0, done.err
     assert "of 60 s have gone: pretrain has 4 steps, not 40" in done.err
+    assert "── 03-pretrain: train a language model from nothing" in done.err
+    assert re.search(r"pretrain took \d+ s of \d+ planned", done.err)
+    (said,) = read_objects(out / "asked.jsonl")
+    assert said["stage"] == "pretrain" and f"pretrain is asked “The old” and says “{said['answer']}”" in done.err
+    assert said["answer"] in (out / "report.html").read_text()
     written = read_recipe(out / "recipe.toml")
     assert written.steps[-1].table["steps"] == 4 and written.plan["minutes"] == 1.0
     assert gptwright("run", out / "recipe.toml", "--out", tmp_path / "again").code == 0

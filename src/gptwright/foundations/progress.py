@@ -59,7 +59,7 @@ class ProgressLine:
     def update(self, done: int, **values: float) -> None:
         """`values` are shown by name, in the order given."""
         self.done = done
-        metrics = [f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items()]
+        metrics = [f"{name} {_figure(value)}" for name, value in values.items()]
         self._bar.update(self._task, completed=done, metrics=metrics)
         now = time.monotonic()
         if not self._live and (now - self._printed >= PLAIN_SECONDS or done >= self.total):
@@ -69,6 +69,11 @@ class ProgressLine:
 
     def _left(self, now: float) -> float:
         return (now - self._started) / max(self.done - self._first, 1) * (self.total - self.done)
+
+
+def _figure(value: float) -> str:
+    """Three digits, and of what is large all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 class _Metrics(ProgressColumn):

@@ -175,6 +175,11 @@ def read_record(path: Path) -> Record:
     return cast(Record, rename_record(cast("dict[str, object]", record)))
 
 
+def is_complete(path: Path) -> bool:
+    """Whether the folder holds a finished stage."""
+    return (path / RECORD).is_file() and read_record(path)["state"] == "complete"
+
+
 def finished_stage(path: Path, verb: str | None = None) -> FinishedRecord:
     """The record of a complete stage. Raises `ArtifactError` when it is missing, unfinished or of another verb."""
     if not (path / RECORD).is_file():

@@ -4,24 +4,29 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+from gptwright.configs.verbs import VERBS
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.folder_lock import lock_folder
 from gptwright.foundations.processes import is_first
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD
-from gptwright.recipes.read import Recipe, read_recipe, write_recipe
+from gptwright.foundations.runs import RECORD, is_complete, read_record
+from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
 from gptwright.recipes.stage import execute_stage
 
 RECIPE = "recipe.toml"
 
 
 def run_recipe(
-    recipe: Recipe, out: Path, track: Sequence[str] = (), resized: Callable[[Recipe, str], Recipe] | None = None
+    recipe: Recipe,
+    out: Path,
+    track: Sequence[str] = (),
+    resized: Callable[[Recipe, str], Recipe] | None = None,
+    ended: Callable[[str], None] | None = None,
 ) -> None:
     """Leaves `out/recipe.toml` and a folder a stage. Raises what a stage raises; finished stages stay as they are.
 
     Every configuration is checked before the first stage starts. `resized` may give the recipe other sizes when a stage
-    of that name is to begin; they are written down before it does.
+    of that name is to begin; they are written down before it does. `ended` is told the name of one that was done.
     """
     list(recipe.configs(out))
     with lock_folder(out):
@@ -32,8 +37,21 @@ def run_recipe(
                 recipe = resized(recipe, name)
                 write_recipe(recipe, out / RECIPE)
             step, config = next(found for found in recipe.configs(out) if found[0].name == name)
-            say(f"── {folder.name}")
+            say(f"\n── {folder.name}: {_purpose(step)}")
+            was_complete = is_complete(folder)
             execute_stage(step.verb, config, folder, track)
+            if not was_complete:
+                planned = recipe.plan.get("seconds", {}).get(name)
+                meant = "" if planned is None else f" of {planned:.0f} planned"
+                say(f"{name} took {read_record(folder)['seconds']:.0f} s{meant}")
+                if ended:
+                    ended(name)
+
+
+def _purpose(step: Step) -> str:
+    """What it is for, in a line."""
+    control = ", of which the ranks were shuffled: it must learn nothing" if step.table.get("shuffled") else ""
+    return VERBS[step.verb].help + control
 
 
 def _claim(recipe: Recipe, out: Path) -> None:

@@ -15,7 +15,7 @@ from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.folder_lock import LOCK, lock_folder
 from gptwright.foundations.processes import is_first, several, translate_lost_process
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD, StageFolder, input_paths, open_stage, read_record
+from gptwright.foundations.runs import RECORD, StageFolder, input_paths, is_complete, open_stage, read_record
 from gptwright.foundations.settings import Settings
 from gptwright.tracking.tracker import open_trackers
 from gptwright.training.distributed.mesh import ONE_COPY
@@ -81,7 +81,7 @@ def execute_stage(verb: str, config: Settings, out: Path, track: Sequence[str] =
 
 def _wait_for_first(out: Path) -> StageFolder:
     """Returns when the first process has completed the stage."""
-    while not (out / RECORD).is_file() or read_record(out)["state"] != "complete":
+    while not is_complete(out):
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return StageFolder(out, read_record(out), "complete")
 

@@ -5,7 +5,7 @@ A stage that is missing or unfinished is no error here; it is part of what there
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from gptwright.reporting.lineage import CONTROL, POLICIES, lineage
 from gptwright.reporting.samples import Sample, read_samples
 from gptwright.reporting.sources import Sources
 from gptwright.reporting.values import hashes, number, table
+from gptwright.text.jsonl import read_objects
 from gptwright.training.evaluation import Estimate, Evaluation, read_evaluations
 
 Points = list[tuple[int, float]]
+ASKED = "asked.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,8 @@ class Run:
     """the most memory held, in GiB, if it was recorded"""
     sources: Sources | None = None
     samples: list[Sample] = field(default_factory=list[Sample])
+    asked: Sequence[Mapping[str, Any]] = ()
+    """{"stage", "question", "answer"}: the same question after several stages"""
     judgements: Wins | None = None
     """how people judged the policy's answers, where they did"""
 
@@ -167,6 +171,7 @@ def collect(path: Path) -> Run:
         peak_memory_gb=_peak_memory(family),
         sources=_sources(family),
         samples=_samples(family),
+        asked=read_objects(path / ASKED) if (path / ASKED).is_file() else (),
     )
 
 

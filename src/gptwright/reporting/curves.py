@@ -48,7 +48,10 @@ def _pretrain(run: Run) -> Figure:
 
 def _sft(run: Run) -> Figure:
     stage = run.stage("sft")
-    curves = [Curve(name="answers and text, added", points=stage.curve("loss_nats"))] if stage else []
+    curves = [
+        Curve(name="answers", points=stage.curve("answer_nats")),
+        Curve(name="pretraining text", points=stage.curve("text_nats"), tone="b"),
+    ] if stage else []  # fmt: skip
     return _figure("Supervised fine-tuning", "training loss, nats a token", curves)
 
 

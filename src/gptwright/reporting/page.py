@@ -11,7 +11,7 @@ from gptwright.reporting.collect import Run
 from gptwright.reporting.curves import figures
 from gptwright.reporting.lineage import POLICIES
 from gptwright.reporting.samples import first_middle_last, split_openings
-from gptwright.reporting.story import story
+from gptwright.reporting.story import loop, story
 from gptwright.reporting.tables import before_and_after
 from gptwright.reporting.values import whole
 from gptwright.reporting.wording import MISSING, amount, duration, percent, plain, plural, size
@@ -32,11 +32,13 @@ def page(run: Run, findings: Sequence[Finding]) -> str:
             machine=machine(run),
             tally=tally(findings),
             findings=findings,
+            loop=loop(run),
             story=story(run),
             total=duration(run.seconds),
             planned=duration(sum(run.planned.values()) or None),
             sources=run.sources,
             figures=figures(run),
+            asked=run.asked,
             samples=_samples(run),
             conversations=conversations(run),
             tables=before_and_after(run),

@@ -20,6 +20,17 @@ MEANING = {
 }
 
 
+# The round that a model goes: what a stage gives to the next.
+GIVES = {
+    "prepare": "text",
+    "pretrain": "it writes",
+    "sft": "it answers",
+    "rank": "answers are ranked",
+    "reward": "a model judges",
+    **dict.fromkeys(POLICIES, "it answers as preferred"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One stage. `share` is its time as a part of the longest stage's, 0 to 1; `state` is empty when it is complete."""
@@ -54,6 +65,11 @@ def story(run: Run) -> list[Line]:
         for name in run.missing
     ]  # fmt: skip
     return lines + waiting
+
+
+def loop(run: Run) -> list[tuple[str, str]]:
+    """The finished stages of the round, each as what it gives and its key figure."""
+    return [(GIVES[s.role], key_metric(s)) for s in run.lineage if s.complete and s.role in GIVES]
 
 
 def _state(stage: Stage, run: Run) -> str:

@@ -80,7 +80,8 @@ def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     with session(folder, optimizer, config, steps=steps) as run:
         epochs = BestEpoch(measure, ends, optimizer, folder / "best.safetensors", run.state.setdefault("epochs", {}))
         for step in train_steps(task, optimizer, rate, run.train_state, steps=steps, shard=shard):
-            run.record(step.number, **step.metrics, **epochs.after(step.number))
+            answers, text = together.total(task.parts).tolist()
+            run.record(step.number, **step.metrics, answer_nats=answers, text_nats=text, **epochs.after(step.number))
     if not together.first:
         return {}
     set_dropout(network, 0.0)

@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from contextlib import nullcontext
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ MEGACHARACTERS_A_MINUTE = 8  # more text than this could not be read in the time
 USUAL_PLACE = Path("runs/start")
 LOOKING = 0.03  # share of the minutes for measuring speeds, but
 LEAST_LOOKING, MOST_LOOKING = 4.0, 60.0  # seconds
+TALKS = ("pretrain", "sft", "ppo")  # stages that leave a model which says something
 
 
 def run(config: Start) -> None:
@@ -38,15 +40,11 @@ def run(config: Start) -> None:
     with lock_folder(out):
         recipe = _recipe(config, out, began)
         _show(recipe)
-        earlier = seconds_taken(recipe, out)
-        before = sum(earlier.values()) + recipe.plan["seconds"]["start"] if earlier else 0.0
-        if not earlier:
+        if not seconds_taken(recipe, out):
             _warn_of_too_few(recipe)
-
-        def resized(recipe: "Recipe", name: str) -> "Recipe":
-            return _resized(recipe, name, out, before + time.monotonic() - began)
-
-        run_recipe(recipe, out, config.track, resized)
+        run_recipe(
+            recipe, out, config.track, partial(_resized, out=out), lambda name: _ask(name, recipe.folder(out, name))
+        )
         _offer_examples(out)
         report(Report(run=out))
     _talk(config, recipe.folder(out, recipe.steps[-1].name))
@@ -137,12 +135,14 @@ def _words(plan: dict[str, Any]) -> str:
     return f"--minutes {plan['minutes']:g} --seed {plan['seed']} --data {data}"
 
 
-def _resized(recipe: "Recipe", name: str, out: Path, spent: float) -> "Recipe":
+def _resized(recipe: "Recipe", name: str, out: Path) -> "Recipe":
     """The recipe with what fits into the time that is left, and what has changed is said."""
     from gptwright.recipes.plan import amount_of
     from gptwright.recipes.replan import replanned, seconds_taken
 
-    new = replanned(recipe, name, spent, seconds_taken(recipe, out))
+    took = seconds_taken(recipe, out)
+    spent = recipe.plan["seconds"]["start"] + sum(took.values())
+    new = replanned(recipe, name, spent, took)
     was, now = (amount_of(step.table) for r in (recipe, new) for step in r.steps if step.name == name)
     if was != now:
         unit = {"rank": "prompts", "ppo": "updates"}.get(name, "steps")
@@ -183,14 +183,41 @@ def _minutes(number: float) -> str:
     return f"{number:g} minute{'s' * (number != 1)}"
 
 
-def _offer_examples(out: Path) -> None:
-    """Questions for the chat page: some that were taught in other words, some open ones."""
-    from gptwright.text.bundled import bundled_folder
+def _ask(name: str, folder: Path) -> None:
+    """Asks a model the question that all of the run are asked, and adds what it says to the run's folder."""
+    from gptwright.pipelines.load import load_decoder
+    from gptwright.reporting.collect import ASKED
     from gptwright.text.jsonl import read_objects, write_objects
 
+    if name not in TALKS:
+        return
+    model, question, path = load_decoder(folder), _questions()[0], folder.parent / ASKED
+    answer = (
+        model.generate(question, max_tokens=24, seed=1)
+        if name == "pretrain"
+        else model.chat([{"role": "user", "content": question}], seed=1)
+    )
+    said = " ".join(answer.split())
+    say(f"{name} is asked “{question}” and says “{said}”")
+    earlier = [line for line in (read_objects(path) if path.is_file() else []) if line["stage"] != name]
+    write_objects(path, [*earlier, {"stage": name, "question": question, "answer": said}])
+
+
+def _questions() -> list[str]:
+    """Of what was taught, as it is never asked while training."""
+    from gptwright.text.bundled import bundled_folder
+    from gptwright.text.jsonl import read_objects
+
     asked = read_objects(bundled_folder() / "teaching/questions.jsonl")
-    single = [q for q in asked if q["kind"] == "held-out form" and len(q["messages"]) == 1]
-    chosen = [single[i * len(single) // 4]["messages"][0]["content"] for i in range(4)]
+    return [q["messages"][0]["content"] for q in asked if q["kind"] == "held-out form" and len(q["messages"]) == 1]
+
+
+def _offer_examples(out: Path) -> None:
+    """Questions for the chat page: some that were taught in other words, some open ones."""
+    from gptwright.text.jsonl import write_objects
+
+    asked = _questions()
+    chosen = [asked[i * len(asked) // 4] for i in range(4)]
     write_objects(
         out / "examples.jsonl", ({"prompt": text} for text in [*chosen, "Who are you?", "Tell me about Mira."])
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from gptwright.foundations.device import device_of, to_device
@@ -63,14 +65,18 @@ class TextMixture:
 
     def __init__(self, network: Decoder, sources: Sequence[TokenSource], weight: float = 1.0) -> None:
         self.network, self.sources, self.weight = network, sources, weight
+        self.parts: Float[Tensor, "sources"] = torch.zeros(len(sources))
+        """of the last loss, each source's own, as far as it is of this process's rows"""
 
     def batch(self, step: int) -> MixedBatch:
         return MixedBatch([source.batch(step) for source in self.sources], step)
 
     def loss(self, batch: MixedBatch, shard: BatchShard) -> Iterator[Tensor]:
-        for part in batch.parts:
+        self.parts = torch.zeros(len(batch.parts), device=device_of(self.network))
+        for number, part in enumerate(batch.parts):
             if mine := shard.of_part(part.rows):
                 for loss in next_token_losses(self.network, part, mine):
+                    self.parts[number] += loss.detach()
                     yield self.weight * loss
 
     def evaluate(self, step: int) -> Evaluation:

@@ -12,6 +12,7 @@ from gptwright.foundations.shutdown import StopRequest, stop_request
 from gptwright.training.async_checkpoint import Saving
 from gptwright.training.checkpoint import forget_after, newest_checkpoint
 from gptwright.training.optimizer import Optimizer
+from gptwright.training.shown import shown
 from gptwright.training.train_state import PATIENCE, ROLLBACKS, TrainState, take_train_state
 
 
@@ -42,7 +43,7 @@ class Session:
         self._saving.check()
         bad = self.train_state.bad
         self.folder.metrics.log(step, **values, **({"skipped_in_a_row": bad} if bad else {}))
-        self._line.update(step, **values)
+        self._line.update(step, **shown(self._line.name, values))
         finished = step >= self._line.total
         if bad >= PATIENCE and not finished:
             self._go_back()
