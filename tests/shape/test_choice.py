@@ -1,4 +1,4 @@
-"""Which tests run, asked of pytest itself with four tests of every kind."""
+"""Which tests run, asked of pytest itself with a test of every kind."""
 
 import os
 import subprocess
@@ -18,8 +18,10 @@ def test_real(): pass
 def test_llama(): pass
 @pytest.mark.browser
 def test_page(chromium): pass
+@pytest.mark.sandbox
+def test_generated(): pass
 """
-MARKS = "[pytest]\nmarkers =\n  real: x\n  llama_cpp: x\n  browser: x\n"
+MARKS = "[pytest]\nmarkers =\n  real: x\n  llama_cpp: x\n  browser: x\n  sandbox: x\n"
 LINE = "1 tests of the pages SKIPPED: no Chromium is here (Debian, Ubuntu: apt-get install chromium)"
 
 
@@ -57,10 +59,10 @@ def said(tmp_path: Path) -> Said:
 @pytest.mark.parametrize(
     ("words", "counts"),
     [
-        ((), "2 passed, 2 deselected"),
-        (("-m", "not browser"), "1 passed, 3 deselected"),
-        (("-m", "real"), "1 passed, 3 deselected"),
-        (("-m", "real or llama_cpp"), "2 passed, 2 deselected"),
+        ((), "2 passed, 1 skipped, 2 deselected"),
+        (("-m", "not browser"), "1 passed, 1 skipped, 3 deselected"),
+        (("-m", "real"), "1 passed, 4 deselected"),
+        (("-m", "real or llama_cpp"), "2 passed, 3 deselected"),
     ],
 )
 def test_what_few_machines_have_is_needed_only_when_it_is_named(
@@ -72,9 +74,9 @@ def test_what_few_machines_have_is_needed_only_when_it_is_named(
 
 def test_without_chromium_the_pages_are_skipped_and_that_is_said(said: Said) -> None:
     code, out = said(chromium=False)
-    assert code == 0 and LINE in out.splitlines() and "1 passed, 1 skipped, 2 deselected" in out
+    assert code == 0 and LINE in out.splitlines() and "1 passed, 2 skipped, 2 deselected" in out
 
 
 def test_without_chromium_ci_fails(said: Said) -> None:
-    code, out = said("--need-browser", chromium=False)
-    assert code == 1 and "1 passed, 2 deselected, 1 error" in out and "apt-get install chromium" in out
+    code, out = said("--need-programs", chromium=False)
+    assert code == 1 and "2 passed, 2 deselected, 1 error" in out and "apt-get install chromium" in out

@@ -70,7 +70,7 @@ def test_the_first_time_all_is_installed_and_then_nothing(folder: Path) -> None:
         (["start", "DATA=a.txt b/", "OUT=runs/mine"], "gptwright start --minutes 5 --data a.txt b/ --out runs/mine"),
         (["chat"], "gptwright chat"),
         (["chat", "OUT=runs/mine"], "gptwright chat runs/mine"),
-        (["test", "TESTS=--need-browser -k page"], "python -m pytest -n 2 --need-browser -k page"),
+        (["test", "TESTS=--need-programs -k page"], "python -m pytest -n 2 --need-programs -k page"),
     ],
 )
 def test_what_is_asked_for_is_passed_on(folder: Path, words: list[str], ran: str) -> None:

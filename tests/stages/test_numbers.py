@@ -33,13 +33,19 @@ def needed(verb: str) -> dict[str, Any]:
         field.name: field.type for field in fields(CLASSES[verb]) if field.default is field.default_factory is MISSING
     }
     given: dict[str, Any] = {name: (Path("x"),) if "tuple" in str(kind) else Path("x") for name, kind in must.items()}
-    return given | {"generate": {"prompt": "x"}, "tokenize": {"text": Path("x")}}.get(verb, {})
+    return given | {
+        "generate": {"prompt": "x"},
+        "tokenize": {"text": Path("x")},
+        "sandbox": {"program": Path("x")},
+    }.get(verb, {})
 
 
 def words(verb: str) -> list[str]:
     """The same as words on the command line."""
     positional = (
-        {"model", "prompt", "source", "recipe", "run", "file"} if verb not in ("pretrain", "rank") else set[str]()
+        {"model", "prompt", "source", "recipe", "run", "file", "program"}
+        if verb not in ("pretrain", "rank")
+        else set[str]()
     )
     found: list[str] = []
     for name in needed(verb):

@@ -66,6 +66,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("export", "Export", "leave a model as a folder for other tools", "use"),
     Verb("score", "Score", "let a reward model score answers", "look"),
     Verb("evaluate", "Evaluate", "score a model on tasks, with no example, one, or a few", "look"),
+    Verb("sandbox", "RunSandbox", "run a program that nobody has read, or show that it cannot get out", "look"),
     Verb("doctor", "Doctor", "is a run healthy, and if not, why and what helps", "look"),
     Verb("report", "Report", "what a run learned, and whether it is healthy", "look"),
 )}  # fmt: skip

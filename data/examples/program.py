@@ -1,0 +1,6 @@
+"""A program for the sandbox: it computes, and looks around."""
+
+import os
+
+print(sum(number for number in range(1000) if number % 3 == 0 or number % 5 == 0))
+print(os.listdir("/"), os.listdir("."))
