@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gptwright.alignment.rollout import Rollout, collect_rollout, pack_rollout, recompute_logprobs, score
+from gptwright.alignment.rollout import Rollout, alike, collect_rollout, pack_rollout, recompute_logprobs, score
 from gptwright.inference.engine import Engine
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
@@ -100,6 +100,29 @@ def test_padding_changes_nothing(network: Decoder, head: ScalarHead) -> None:
         alone = recompute_logprobs(network, head, rollout.rows(torch.tensor([row])), 0.8)
         for narrow, found in zip(whole, alone, strict=True):
             torch.testing.assert_close(found[0], narrow[row], atol=1e-5, rtol=1e-5)
+
+
+def test_rows_of_like_length_are_read_together() -> None:
+    lengths = torch.tensor([*[20] * 7, 3, 33, *[16] * 8, 32])
+    found = {width: sorted(lengths[rows].tolist()) for rows, width in alike(lengths)}
+    assert found == {16: [3, *[16] * 7], 32: [16, *[20] * 7], 48: [32, 33]}
+    assert sorted(torch.cat([rows for rows, _ in alike(lengths)]).tolist()) == list(range(18))
+    assert [(len(rows), width) for rows, width in alike(torch.full((20,), 7))] == [(20, 16)]
+
+
+def test_rows_read_apart_are_read_as_if_together(network: Decoder, head: ScalarHead) -> None:
+    prompts = [list(range(2, 3 + length % 15)) for length in range(20)]
+    rollout = collect_rollout(Engine(network, [17, 40]), head, prompts, Sampling(max_tokens=9, seed=2), pad=1)
+    assert len(list(alike(rollout.last))) > 1
+    logprobs, values, _ = recompute_logprobs(network, head, rollout, 1.0)
+    for row, (prompt, length) in enumerate(zip(rollout.prompt_lengths, rollout.last + 1, strict=True)):
+        states = network.hidden(rollout.ids[None, row, :length])[0, prompt - 1 : -1]
+        wanted = network.logits(states).log_softmax(-1)[range(length - prompt), rollout.ids[row, prompt:length]]
+        torch.testing.assert_close(logprobs[row, : length - prompt], wanted, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(values[row, : length - prompt], head(states), atol=1e-5, rtol=1e-5)
+    model = RewardModel(network)
+    model.head = head
+    torch.testing.assert_close(score(model, rollout), model(rollout.ids, rollout.last), atol=1e-5, rtol=1e-5)
 
 
 def test_without_a_value_head_there_are_no_values(network: Decoder, head: ScalarHead) -> None:

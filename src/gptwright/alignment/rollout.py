@@ -1,7 +1,9 @@
 """Episodes: prompts, what the policy answered, and the log-probabilities and values noted while it did."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,6 +18,8 @@ from gptwright.models.heads import Critic, RewardModel, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
+
+ROWS, COLUMNS = 8, 16  # steps in which rows of like length are read together
 
 
 @dataclass(frozen=True)
@@ -134,10 +138,28 @@ def recompute_logprobs(
 
 def _states(trunk: Decoder, rollout: Rollout) -> Float[Tensor, "N C"]:
     """What stood before each of the answers' tokens."""
-    hidden = trunk.hidden(rollout.ids)
-    where = rollout.prompt_lengths[:, None] - 1 + torch.arange(rollout.tokens.shape[1], device=hidden.device)
-    where = where.clamp(max=hidden.shape[1] - 1)
-    return hidden[torch.arange(len(rollout), device=hidden.device)[:, None], where][rollout.response_mask]
+    found: list[Tensor] = []
+    groups = list(alike(rollout.last + 1))
+    for rows, width in groups:
+        part = rollout.rows(rows)
+        hidden = trunk.hidden(part.ids[:, :width])
+        where = part.prompt_lengths[:, None] - 1 + torch.arange(part.tokens.shape[1], device=hidden.device)
+        each = torch.arange(len(part), device=hidden.device)[:, None]
+        found.append(hidden[each, where.clamp(max=hidden.shape[1] - 1)])
+    order = torch.cat([rows for rows, _ in groups])
+    return torch.cat(found)[order.argsort()][rollout.response_mask]
+
+
+def alike(lengths: Int[Tensor, "B"]) -> Iterator[tuple[Int[Tensor, "R"], int]]:
+    """Rows of like length, and a width that holds them: read apart from the others, they need less padding.
+
+    Both come in steps, as a number format's products may be compiled anew for every size.
+    """
+    order = lengths.argsort()
+    blocks = order.split(ROWS)
+    widths = [-(-int(lengths[block[-1]]) // COLUMNS) * COLUMNS for block in blocks]
+    for width, group in groupby(zip(widths, blocks, strict=True), key=itemgetter(0)):
+        yield torch.cat([block for _, block in group]), width
 
 
 def _spread(flat: Float[Tensor, "N"], response_mask: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
@@ -147,4 +169,7 @@ def _spread(flat: Float[Tensor, "N"], response_mask: Bool[Tensor, "B A"]) -> Flo
 @torch.inference_mode()
 def score(reward: RewardModel, rollout: Rollout) -> Float[Tensor, "B"]:
     """The reward model's number for every episode, read at its last token."""
-    return reward(rollout.ids, rollout.last)
+    scores = torch.empty(len(rollout), device=rollout.ids.device)
+    for rows, width in alike(rollout.last + 1):
+        scores[rows] = reward(rollout.ids[rows, :width], rollout.last[rows])
+    return scores
