@@ -29,7 +29,8 @@ from gptwright.reporting.collect import collect
 from gptwright.stages.doctor import diagnose
 from gptwright.text.rule_labeller import RULES
 
-CURVES = ("score", "kl_nats", "answer_tokens", "ended", "explained_variance", "first_ratio_error", "surprise_gap_nats")
+CURVES = ("score", "kl_nats", "answer_tokens", "ended", "explained_variance", "first_ratio_error", "surprise_gap_nats",
+          "heldout_kl_nats", "heldout_score", "heldout_gold")  # fmt: skip
 LEVELS = "▁▂▃▄▅▆▇█"
 
 
@@ -135,6 +136,8 @@ FAULTS = {
     "kl-blow-up": Fault("one letter is paid for, and nothing holds the policy",
                         {"reward": None, "rule": "letter", "beta": 0.0, "epochs": 4}, 2.5,
                         lambda: paid_for(letter=one_letter)),
+    "over-optimisation": Fault("a reward model is followed as far as it leads, and nothing holds the policy",
+                               {"beta": 0.0, "ptx_weight": 0.0, "schedule": "constant", "evaluate_every": 2}, 2.0),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""GELU and cross-entropy in bf16 against float64, by the kernels or, without them, by PyTorch."""
+"""GELU, and cross-entropy in bf16, against float64, by the kernels or, without them, by PyTorch."""
 
 import pytest
 import torch
@@ -10,19 +10,25 @@ from gptwright.layers.feedforward import gelu_tanh
 from gptwright.objectives.language import IGNORED, nats_and_gradient_
 
 
+NEAR = {torch.bfloat16: (2e-3, 8e-3), torch.float32: (1e-6, 1e-6)}
+
+
+@pytest.mark.parametrize("dtype", NEAR)
 @pytest.mark.parametrize("length", [1, 16, 1003])
-def test_gelu(length: int) -> None:
-    x = torch.linspace(-9, 9, length).bfloat16().requires_grad_()
+def test_gelu(length: int, dtype: torch.dtype) -> None:
+    x = torch.linspace(-9, 9, length).to(dtype).requires_grad_()
     wide = x.detach().double().requires_grad_()
-    ours, exact = (Gelu.apply(x) if fits(x) else gelu_tanh(x)), F.gelu(wide, approximate="tanh")
-    given = torch.linspace(1, 2, length).bfloat16()
-    torch.testing.assert_close(ours.double(), exact, atol=2e-3, rtol=8e-3)
+    ours, exact = (Gelu.apply(x) if fits(x, dtype) else gelu_tanh(x)), F.gelu(wide, approximate="tanh")
+    given, (atol, rtol) = torch.linspace(1, 2, length).to(dtype), NEAR[dtype]
+    assert ours.dtype == dtype
+    torch.testing.assert_close(ours.double(), exact, atol=atol, rtol=rtol)
     (mine,), (theirs,) = torch.autograd.grad(ours, x, given), torch.autograd.grad(exact, wide, given.double())
-    torch.testing.assert_close(mine.double(), theirs, atol=2e-3, rtol=8e-3)
+    torch.testing.assert_close(mine.double(), theirs, atol=atol, rtol=rtol)
 
 
-def test_gelu_far_out() -> None:
-    x = torch.tensor([-1e4, -100.0, 100.0, 1e4]).bfloat16().requires_grad_()
+@pytest.mark.parametrize("dtype", NEAR)
+def test_gelu_far_out(dtype: torch.dtype) -> None:
+    x = torch.tensor([-1e4, -100.0, 100.0, 1e4]).to(dtype).requires_grad_()
     y = gelu_tanh(x)
     y.sum().backward()
     assert y.tolist() == pytest.approx([0, 0, 100, float(x[3].detach())], abs=1e-20)

@@ -64,8 +64,8 @@ SIGNATURES: dict[str, dict[str, list[Any]]] = {
         "linear_apply": [POINTER, LONG, *[POINTER] * 3, INT, INT],
     },
     "pointwise": {
-        "gelu_forward": [LONG, POINTER, POINTER, INT],
-        "gelu_backward": [LONG, POINTER, POINTER, POINTER, INT],
+        "gelu_forward": [LONG, POINTER, POINTER, INT, INT],
+        "gelu_backward": [LONG, POINTER, POINTER, POINTER, INT, INT],
         "cross_entropy": [LONG, LONG, POINTER, POINTER, FLOAT, FLOAT, POINTER, INT],
     },
 }
@@ -86,9 +86,10 @@ def can_bf16() -> bool:
     return _has_bf16_products() and library() is not None
 
 
-def fits(x: Tensor) -> bool:
-    """Whether the kernels can work on `x`: bf16 in this process's own memory, not a part of a sharded tensor."""
-    return x.dtype == torch.bfloat16 and x.is_cpu and type(x) in (Tensor, nn.Parameter) and can_bf16()
+def fits(x: Tensor, *formats: torch.dtype) -> bool:
+    """Whether the kernels can work on `x`: bf16, or one of `formats`, in this process's own memory, not a part of a
+    sharded tensor."""
+    return x.dtype in (torch.bfloat16, *formats) and x.is_cpu and type(x) in (Tensor, nn.Parameter) and can_bf16()
 
 
 @cache

@@ -1,4 +1,4 @@
-// GELU in its tanh form, and the gradient of cross-entropy, each in one pass over bf16.
+// GELU in its tanh form over float32 or bf16, and the gradient of cross-entropy over bf16, each in one pass.
 #include <cmath>
 
 #include "simd.h"
@@ -7,31 +7,45 @@ namespace {
 
 constexpr float ROOT = 0.7978845608f, CUBE = 0.044715f;  // √(2/π), and the weight of x³
 
-// σ(2u), u = ROOT · (x + CUBE · x³): ½ (1 + tanh u).
-__m512 gate(__m512 x) {
+// e^-2u, u = ROOT · (x + CUBE · x³).
+__m512 decay(__m512 x) {
   __m512 square = _mm512_mul_ps(x, x);
-  __m512 u = _mm512_mul_ps(x, _mm512_fmadd_ps(square, _mm512_set1_ps(-2 * ROOT * CUBE), _mm512_set1_ps(-2 * ROOT)));
-  return reciprocal(_mm512_add_ps(_mm512_set1_ps(1.0f), exponential(u)));
+  return exponential(_mm512_mul_ps(x, _mm512_fmadd_ps(square, _mm512_set1_ps(-2 * ROOT * CUBE), _mm512_set1_ps(-2 * ROOT))));
+}
+
+// σ(2u) = ½ (1 + tanh u), by its decay.
+__m512 gate(__m512 decay) { return reciprocal(_mm512_add_ps(_mm512_set1_ps(1.0f), decay)); }
+
+template <class Number>
+void forward(long n, const Number *x, Number *y, int threads) {
+#pragma omp parallel for num_threads(threads)
+  for (long i = 0; i < n; i += LANES) {
+    __m512 a = load(x + i, first(n - i));
+    store(y + i, _mm512_mul_ps(a, gate(decay(a))), first(n - i));
+  }
+}
+
+template <class Number>
+void backward(long n, const Number *x, const Number *dy, Number *dx, int threads) {
+#pragma omp parallel for num_threads(threads)
+  for (long i = 0; i < n; i += LANES) {
+    __m512 a = load(x + i, first(n - i)), e = decay(a), s = gate(e);
+    __m512 slope = _mm512_fmadd_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(6 * ROOT * CUBE), _mm512_set1_ps(2 * ROOT));
+    __m512 bend = _mm512_mul_ps(_mm512_mul_ps(a, s), _mm512_mul_ps(_mm512_mul_ps(e, s), slope));
+    store(dx + i, _mm512_mul_ps(load(dy + i, first(n - i)), _mm512_add_ps(s, bend)), first(n - i));
+  }
 }
 
 }  // namespace
 
-extern "C" void gelu_forward(long n, const bf16 *x, bf16 *y, int threads) {
-#pragma omp parallel for num_threads(threads)
-  for (long i = 0; i < n; i += LANES) {
-    __m512 a = load(x + i, first(n - i));
-    store(y + i, _mm512_mul_ps(a, gate(a)), first(n - i));
-  }
+extern "C" void gelu_forward(long n, const void *x, void *y, int wide, int threads) {
+  if (wide) forward(n, (const float *)x, (float *)y, threads);
+  else forward(n, (const bf16 *)x, (bf16 *)y, threads);
 }
 
-extern "C" void gelu_backward(long n, const bf16 *x, const bf16 *dy, bf16 *dx, int threads) {
-#pragma omp parallel for num_threads(threads)
-  for (long i = 0; i < n; i += LANES) {
-    __m512 a = load(x + i, first(n - i)), s = gate(a), one = _mm512_set1_ps(1.0f);
-    __m512 slope = _mm512_fmadd_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(6 * ROOT * CUBE), _mm512_set1_ps(2 * ROOT));
-    __m512 bend = _mm512_mul_ps(_mm512_mul_ps(a, s), _mm512_mul_ps(_mm512_sub_ps(one, s), slope));
-    store(dx + i, _mm512_mul_ps(load(dy + i, first(n - i)), _mm512_add_ps(s, bend)), first(n - i));
-  }
+extern "C" void gelu_backward(long n, const void *x, const void *dy, void *dx, int wide, int threads) {
+  if (wide) backward(n, (const float *)x, (const float *)dy, (float *)dx, threads);
+  else backward(n, (const bf16 *)x, (const bf16 *)dy, (bf16 *)dx, threads);
 }
 
 // Each row of logits becomes scale · (softmax - target), 0 where target < 0; nats gets the row's loss.

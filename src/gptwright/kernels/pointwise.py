@@ -9,7 +9,7 @@ from gptwright.kernels.library import library
 
 
 class Gelu(torch.autograd.Function):
-    """x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks & Gimpel 2016), for tensors that `fits`."""
+    """x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks & Gimpel 2016), for bf16 and float32 that `fits`."""
 
     @staticmethod
     def forward(ctx: Context, x: Tensor) -> Tensor:  # pyright: ignore
@@ -21,7 +21,8 @@ class Gelu(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         x, dy = x.contiguous(), gradients[0].contiguous()
         dx = torch.empty_like(x)
-        library().gelu_backward(x.numel(), x.data_ptr(), dy.data_ptr(), dx.data_ptr(), torch.get_num_threads())
+        library().gelu_backward(x.numel(), x.data_ptr(), dy.data_ptr(), dx.data_ptr(), x.dtype == torch.float32,
+                                torch.get_num_threads())  # fmt: skip
         return dx
 
 
@@ -29,7 +30,7 @@ def gelu(x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B C"]:
     """`Gelu` without what a gradient would want."""
     x = x.contiguous()
     y = torch.empty_like(x)
-    library().gelu_forward(x.numel(), x.data_ptr(), y.data_ptr(), torch.get_num_threads())
+    library().gelu_forward(x.numel(), x.data_ptr(), y.data_ptr(), x.dtype == torch.float32, torch.get_num_threads())
     return y
 
 

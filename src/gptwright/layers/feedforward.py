@@ -17,7 +17,7 @@ Activation = Callable[[Tensor], Tensor]
 
 def gelu_tanh(x: Tensor) -> Tensor:
     """GELU in the tanh form of GPT-1's and GPT-2's code."""
-    if fits(x):
+    if fits(x, torch.float32):
         return Gelu.apply(x) if torch.is_grad_enabled() else gelu(x)  # pyright: ignore[reportReturnType]
     return F.gelu(x, approximate="tanh")
 

@@ -34,10 +34,9 @@ class ChosenLogprobs(torch.autograd.Function):
         for rows in _chunks(len(states)):
             logits = states[rows] @ output.T
             shares = torch.softmax(logits, -1, out=None if kept is None else kept[rows])
-            peak, at = logits.max(-1, keepdim=True)
-            total = peak - shares.gather(1, at).log()
-            logprobs[rows] = (logits.gather(1, tokens[rows, None]) - total).squeeze(1)
-            entropies[rows] = (total - torch.bmm(shares[:, None], logits[:, :, None])[:, 0]).squeeze(1)
+            total = logits.amax(-1) - shares.amax(-1).log()  # of all exponents: the likeliest token's are in both
+            logprobs[rows] = logits.gather(1, tokens[rows, None])[:, 0] - total
+            entropies[rows] = total - logits.mul_(shares).sum(-1)
         ctx.save_for_backward(states, output, tokens, kept)
         ctx.mark_non_differentiable(entropies)
         return logprobs, entropies

@@ -7,6 +7,7 @@ from gptwright.reporting.checks.policy import (
     ended,
     exact_answers,
     kl,
+    over_optimisation,
     value_head,
     win_rate,
 )
@@ -68,6 +69,13 @@ def test_the_value_head_must_explain_a_tenth(late: float, level: str) -> None:
     assert dead and dead.level == "ill" and dead.fault == "dead-value-head"
 
 
+@pytest.mark.parametrize(("late", "level"), [(0.8, "healthy"), (0.61, "healthy"), (0.59, "ill"), (0.2, "ill")])
+def test_half_of_what_gold_gained_may_be_lost_again(late: float, level: str) -> None:
+    finding = over_optimisation([(2, 0.4), (4, 0.5), (6, 0.8), (8, 0.7), (10, 0.6), (12, 0.7), (14, late)])
+    assert finding and finding.level == level and "0.40 → 0.80 after update 6" in finding.evidence
+    assert finding.fault == ("over-optimisation" if level == "ill" else "")
+
+
 @pytest.mark.parametrize(("after", "level"), [(0.90, "healthy"), (0.71, "healthy"), (0.69, "watch")])
 def test_ten_points_of_answers_may_be_lost_in_the_worst_kind(after: float, level: str) -> None:
     finding = exact_answers(_exact(form=0.9, turns=0.8), _exact(form=0.9, turns=after))
@@ -76,8 +84,9 @@ def test_ten_points_of_answers_may_be_lost_in_the_worst_kind(after: float, level
 
 def test_what_was_not_measured_is_not_judged() -> None:
     found = (Wins.of(Evaluation()), kl(None), ended([]), value_head([], []),
-             distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers({}, {}))  # fmt: skip
-    assert found == (None,) * 7
+             distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers({}, {}),
+             over_optimisation([(n, 1.0) for n in range(5)]))  # fmt: skip
+    assert found == (None,) * 8
 
 
 def _exact(**shares: float) -> dict[str, Estimate]:

@@ -16,6 +16,8 @@ MANY_ENDED, SOME_ENDED = 0.9, 0.7
 MOST_PAIRS_LOST = 0.4
 MOST_LENGTH_DRIFT = 0.5
 EXPLAINED = 0.1
+FEWEST_LOOKS = 6
+MOST_GOLD_LOST = 0.5  # of what was gained up to the peak
 LEAST_SPREAD = 1e-4  # of the values in a rollout, whose scores have a spread of about 1
 MOST_ANSWERS_LOST = 0.10
 
@@ -30,6 +32,7 @@ def check_policy(run: Run) -> list[Finding]:
         found += [
             ended(stage.curve("ended"), pad_ends=pad_ends_answers(stage)),
             value_head(stage.curve("explained_variance"), stage.curve("value_std")),
+            None if stage.config.get("stop_early") else over_optimisation(stage.curve("heldout_gold")),
         ]
     return [finding for finding in found if finding]
 
@@ -124,6 +127,19 @@ def value_head(explained: Points, spread: Points) -> Finding | None:
     if share < EXPLAINED:
         return Finding("watch", "The value head foresees little", numbers, "More updates, or a higher value_weight.")
     return Finding("healthy", "The value head foresees rewards", numbers)
+
+
+def over_optimisation(gold: Points) -> Finding | None:
+    """Whether what the rewards stand for rose and fell again, in looks at held-out prompts (Gao et al. 2023)."""
+    late = _late(gold)
+    if late is None or len(gold) < FEWEST_LOOKS:
+        return None
+    best, peak = max(gold, key=lambda point: point[1])
+    numbers = f"gold {plain(gold[0][1], 2)} → {plain(peak, 2)} after update {best} → {plain(late, 2)} at the end"
+    if peak - late > MOST_GOLD_LOST * (peak - gold[0][1]):
+        return Finding("ill", "Over-optimised: what the rewards stand for fell again", numbers,
+                       "Keep the best update with --stop-early, or raise beta.", "over-optimisation")  # fmt: skip
+    return Finding("healthy", "What the rewards stand for did not fall again", numbers)
 
 
 def exact_answers(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> Finding | None:
