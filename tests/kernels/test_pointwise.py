@@ -9,7 +9,6 @@ from gptwright.kernels.pointwise import Gelu, cross_entropy_
 from gptwright.layers.feedforward import gelu_tanh
 from gptwright.objectives.language import IGNORED, nats_and_gradient_
 
-
 NEAR = {torch.bfloat16: (2e-3, 8e-3), torch.float32: (1e-6, 1e-6)}
 
 
