@@ -219,3 +219,25 @@ def test_a_lock_is_no_part_of_what_comes_out(tmp_path: Path) -> None:
         (folder / "a").write_text("x")
         folder.finish({})
     assert list(folder.record["outputs"]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("moments", "counted"),
+    [
+        ([1, 2, 3, 4, 903, 904], 5.0),  # it slept before the fifth step
+        ([1, 2, 3, 4, 100, 101], 101.0),  # it was busy
+        ([200, 400, 600], 600.0),  # it is slow
+        ([10, 20, 500, 510], 510.0),
+    ],
+)
+def test_a_machine_that_sleeps_is_not_slow(
+    tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch, moments: list[float], counted: float
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("gptwright.foundations.runs.time.monotonic", lambda: clock[-1])
+    folder = opened(tmp_path, config)
+    for moment in moments:
+        clock.append(1000 + moment)
+        folder.note_step()
+    folder.save()
+    assert folder.record["seconds"] == counted

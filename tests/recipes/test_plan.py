@@ -1,5 +1,6 @@
 """The one dial: minutes in, a recipe out. A pure function, so it is tested on machines that were made up."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,8 +10,11 @@ from gptwright.models.catalogue import build, count
 from gptwright.recipes.measure import Shape, Speeds
 from gptwright.recipes.plan import (
     LEAST,
+    MOST_UPDATES,
+    PASSES,
     SHARES,
     SIZES,
+    Examples,
     Wish,
     amount_of,
     choose_size,
@@ -27,10 +31,16 @@ LAPTOP = Speeds(pretrain_step=0.12, sft_step=0.1, reward_step=0.15, ppo_update=4
 SERVER = Speeds(pretrain_step=0.03, sft_step=0.025, reward_step=0.04, ppo_update=1.0, answer=0.001, window=0.001)
 
 
-def planned(minutes: float, speeds: Speeds = LAPTOP, size: str = "nano", spent: float = 8.0) -> Recipe:
-    wish = Wish(minutes=minutes, data=("bundled:plays",), seed=7, megacharacters=5.0, spent=spent,
+MUCH = Examples(megacharacters=60.0, conversations=10**7, rankings=10**7)
+BUNDLED = Examples(megacharacters=7.2, conversations=8000, rankings=600)
+
+
+def planned(
+    minutes: float, speeds: Speeds = LAPTOP, size: str = "nano", spent: float = 8.0, examples: Examples = BUNDLED
+) -> Recipe:
+    wish = Wish(minutes=minutes, data=("bundled:plays",), seed=7, model="", examples=examples, spent=spent,
                 max_characters=10**8, threads=2, dtype="float32")  # fmt: skip
-    return plan(wish, size, speeds, Shape())
+    return plan(wish, SIZES[size], speeds, Shape())
 
 
 def sizes(recipe: Recipe) -> dict[str, int]:
@@ -47,7 +57,7 @@ def test_shares_are_a_whole() -> None:
 @pytest.mark.parametrize("minutes", MINUTES)
 @pytest.mark.parametrize("speeds", [LAPTOP, SERVER])
 def test_the_seconds_add_up_to_the_minutes(minutes: float, speeds: Speeds) -> None:
-    seconds = planned(minutes, speeds).plan["seconds"]
+    seconds = planned(minutes, speeds, examples=MUCH).plan["seconds"]
     assert sum(seconds.values()) == pytest.approx(60 * minutes, rel=0.02)
     assert min(seconds.values()) > 0
 
@@ -55,7 +65,7 @@ def test_the_seconds_add_up_to_the_minutes(minutes: float, speeds: Speeds) -> No
 @pytest.mark.parametrize("minutes", MINUTES[1:])  # in less time there are 4 updates all the same
 def test_the_steps_take_the_seconds_meant_for_them(minutes: float) -> None:
     recipe = planned(minutes)
-    seconds, work, fixed = recipe.plan["seconds"], sizes(recipe), fixed_seconds(LAPTOP, 5.0)
+    seconds, work, fixed = recipe.plan["seconds"], sizes(recipe), fixed_seconds(LAPTOP, 7.2)
     assert seconds["start"] == 8.0
     for name, each in (("pretrain", LAPTOP.pretrain_step), ("sft", LAPTOP.sft_step), ("ppo", LAPTOP.ppo_update)):
         assert fixed[name] + work[name] * each <= seconds[name] + 0.1
@@ -64,13 +74,42 @@ def test_the_steps_take_the_seconds_meant_for_them(minutes: float) -> None:
 
 @pytest.mark.parametrize("speeds", [LAPTOP, SERVER])
 def test_more_minutes_never_mean_less_work(speeds: Speeds) -> None:
-    for less, more in pairwise(sizes(planned(minutes, speeds)) for minutes in MINUTES):
-        assert all(more[name] > less[name] for name in less)
+    """And more of it, until it is of no use."""
+    recipes = [planned(minutes, speeds) for minutes in MINUTES]
+    for less, more in pairwise(recipes):
+        most = less.plan["most"] | {"rank": less.plan["most"]["rank"] * 4 // 5}
+        assert all(sizes(more)[name] > done or done == most[name] for name, done in sizes(less).items())
+
+
+@pytest.mark.parametrize("minutes", [*MINUTES, 240])
+def test_nothing_is_learned_more_often_than_is_of_use(minutes: float) -> None:
+    recipe, shape = planned(minutes, SERVER), Shape()
+    amounts = {step.name: amount_of(step.table) for step in recipe.steps if step.name in LEAST}
+    assert all(amounts[name] <= most for name, most in recipe.plan["most"].items())
+    assert amounts["sft"] * shape.conversations <= PASSES["sft"] * 8000 + shape.conversations
+    assert amounts["ppo"] <= MOST_UPDATES
+    seconds = sum(recipe.plan["seconds"].values())
+    assert seconds <= 60 * minutes * 1.001
+    if seconds < 60 * minutes * 0.99:  # then all have their most
+        assert amounts == recipe.plan["most"]
+
+
+def test_what_one_cannot_use_goes_to_pretraining_and_the_others() -> None:
+    much, little = (
+        sizes(planned(10, examples=replace(MUCH, conversations=conversations))) for conversations in (10**7, 1000)
+    )
+    assert little["sft"] == PASSES["sft"] * 1000 / Shape().conversations < much["sft"]
+    assert all(little[name] >= much[name] for name in much if name != "sft") and little["pretrain"] > much["pretrain"]
+
+
+def test_little_text_is_no_reason_for_less_than_the_least() -> None:
+    few = Examples(megacharacters=0.001, conversations=1, rankings=1).most(Shape())
+    assert all(few[name] >= LEAST[name] for name in LEAST)
 
 
 def test_a_faster_machine_does_more() -> None:
     laptop, server = sizes(planned(5, LAPTOP)), sizes(planned(5, SERVER))
-    assert all(server[name] > laptop[name] for name in laptop)
+    assert all(server[name] >= laptop[name] for name in laptop) and server["pretrain"] > laptop["pretrain"]
 
 
 @pytest.mark.parametrize("minutes", [1, *MINUTES, 240])
@@ -104,12 +143,14 @@ def test_too_few_minutes_give_the_least_of_everything_and_the_true_seconds() -> 
     recipe = planned(1, snail)
     assert {step.name: amount_of(step.table) for step in recipe.steps if step.name in LEAST} == LEAST
     least = 60 * 4 * 4 + 600 * 4 + 80 * 4
-    assert sum(recipe.plan["seconds"].values()) == pytest.approx(8 + sum(fixed_seconds(snail, 5.0).values()) + least)
+    assert sum(recipe.plan["seconds"].values()) == pytest.approx(
+        8 + sum(fixed_seconds(snail, 7.2).values()) + least, abs=0.5
+    )
 
 
 def test_the_least_of_one_is_paid_for_by_the_others() -> None:
     each = dict.fromkeys(SHARES, 0.1) | {"ppo": 10.0}
-    given = share_out(100.0, each)
+    given = share_out(100.0, each, dict.fromkeys(SHARES, 10**9))
     assert given["ppo"] == 40.0  # four updates, though its share is 22 seconds
     assert given["rank"] == 8.0  # eighty prompts, though its share of the rest would be less
     assert sum(given.values()) == pytest.approx(100.0)
@@ -119,8 +160,16 @@ def test_the_least_of_one_is_paid_for_by_the_others() -> None:
 @pytest.mark.parametrize("name", LEAST)
 def test_an_amount_is_found_again_in_the_sizes(name: str) -> None:
     assert (
-        amount_of(sizes_of(name, 500) | ({"prompts": "a path", "heldout_prompts": 9} if name == "ppo" else {})) == 500
+        amount_of(sizes_of(name, 500, 1.0) | ({"prompts": "a path", "heldout_prompts": 9} if name == "ppo" else {}))
+        == 500
     )
+
+
+def test_first_words_are_seen_soon_however_long_it_learns() -> None:
+    looks = [sizes_of("pretrain", steps, 0.1) for steps in (80, 800, 8000, 80_000)]
+    assert [(look["eval_every"], look["first_eval"]) for look in looks] == [
+        (10, 0), (100, 0), (1000, 120), (10_000, 120),
+    ]  # fmt: skip
 
 
 def test_sizes_grow() -> None:
@@ -133,7 +182,13 @@ def test_more_minutes_and_faster_machines_get_larger_models() -> None:
     names = list(SIZES)
     slow = {name: 0.05 * 3**i for i, name in enumerate(names)}
     fast = {name: seconds / 50 for name, seconds in slow.items()}
-    ladder = [names.index(choose_size(minutes, slow, Shape())) for minutes in (0.1, 5, 60, 10_000)]
+    ladder = [names.index(choose_size(minutes, slow, Shape(), MUCH)) for minutes in (0.1, 5, 60, 10_000)]
     assert ladder == sorted(ladder)
     assert ladder[0] == 0 and ladder[-1] == len(names) - 1
-    assert names.index(choose_size(5, fast, Shape())) >= names.index(choose_size(5, slow, Shape()))
+    assert names.index(choose_size(5, fast, Shape(), MUCH)) >= names.index(choose_size(5, slow, Shape(), MUCH))
+
+
+def test_no_model_is_larger_than_its_text_can_teach() -> None:
+    steps = {name: 0.001 * 2**i for i, name in enumerate(SIZES)}
+    chosen = {mega: choose_size(240, steps, Shape(), replace(MUCH, megacharacters=mega)) for mega in (0.5, 7.2, 5000)}
+    assert list(SIZES).index(chosen[0.5]) < list(SIZES).index(chosen[7.2]) < list(SIZES).index(chosen[5000])

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from gptwright.recipes.measure import Shape, Speeds
-from gptwright.recipes.plan import LEAST, Wish, amount_of, plan
+from gptwright.recipes.plan import LEAST, SIZES, Examples, Wish, amount_of, plan
 from gptwright.recipes.read import Recipe
 from gptwright.recipes.replan import EARLY, LATE, replanned
 
 LAPTOP = Speeds(pretrain_step=0.12, sft_step=0.1, reward_step=0.15, ppo_update=4.0, answer=0.004, window=0.003)
-WISH = Wish(minutes=5, data=("bundled:plays",), seed=7, megacharacters=5.0, spent=10.0, max_characters=10**8, threads=2,
-            dtype="float32")  # fmt: skip
-PLANNED = plan(WISH, "nano", LAPTOP, Shape())
+WISH = Wish(minutes=5, data=("bundled:plays",), seed=7, model="", spent=10.0, max_characters=10**8, threads=2,
+            examples=Examples(megacharacters=5.0, conversations=10**7, rankings=10**7), dtype="float32")  # fmt: skip
+PLANNED = plan(WISH, SIZES["nano"], LAPTOP, Shape())
 NAMES = [step.name for step in PLANNED.steps]
 
 
@@ -76,5 +76,5 @@ def test_late_minutes_leave_the_least() -> None:
 
 def test_what_the_dial_does_not_change_is_not_changed() -> None:
     assert replanned(PLANNED, "tokenize", 1000.0, {}) is PLANNED
-    older = replace(PLANNED, plan={key: PLANNED.plan[key] for key in ("minutes", "size", "data", "seed", "seconds")})
+    older = replace(PLANNED, plan={key: PLANNED.plan[key] for key in ("minutes", "data", "seed", "seconds")})
     assert replanned(older, "sft", 1000.0, {"pretrain": 900.0}) is older

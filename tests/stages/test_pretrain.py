@@ -1,6 +1,7 @@
 """What pretrain leaves; how it stops, goes on, and notices damage; what it refuses."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -88,6 +89,11 @@ def test_samples(pretrained: Path) -> None:
     assert text.startswith("# Samples\n")
     assert [line for line in text.splitlines() if line.startswith("## ")] == ["## Step 4", "## Step 8"]
     assert text.count("> It was a") == 2 == text.count("> The old man")
+
+
+def test_the_first_words_may_be_shown_before(pretrain_config: Pretrain, tmp_path: Path) -> None:
+    folder = execute_stage("pretrain", replace(pretrain_config, steps=4, first_eval=1), tmp_path / "out")
+    assert re.findall(r"^## Step (\d+)$", (folder / "samples.md").read_text("utf-8"), re.MULTILINE) == ["1", "4"]
 
 
 def test_a_sample_written_again_takes_the_place_of_the_first(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.folder_lock import LOCK
 from gptwright.models.gpt2 import GPT2Config
 from gptwright.recipes.measure import USUAL, Shape
-from gptwright.recipes.plan import Wish, plan, sizes_of
+from gptwright.recipes.plan import SIZES, Wish, plan, sizes_of
 from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
 from gptwright.stages import start
-from gptwright.stages.start import Start, _offer_examples, _place, _refuse_other_wish, _show, _warn_of_too_few
+from gptwright.stages.start import Start, _offer_examples, _place, _refuse_other_wish, _show, _warn_of_misfit
 from gptwright.text.jsonl import read_objects
 
 Refused = Callable[..., str]
@@ -27,9 +27,15 @@ PLAN: dict[str, Any] = {
     "minutes": 5.0,
     "data": ["bundled:plays"],
     "seed": 1,
+    "model": "",
     "seconds": {"prepare": 2.0, "pretrain": 3.0},
 }
-TRAIN = {"model": {"layers": 4, "width": 192, "vocab": 2048}, "steps": 7, "batch_size": 2, "sequence_length": 32}
+TRAIN = {
+    "model": {"family": "gpt2", "layers": 4, "width": 192, "vocab": 2048},
+    "steps": 7,
+    "batch_size": 2,
+    "sequence_length": 32,
+}
 TINY = GPT2Config(vocab=300, width=16, heads=2, layers=1, context=64)
 RECIPE = Recipe("start", [Step("prepare", "prepare", {}), Step("pretrain", "pretrain", TRAIN)], PLAN)
 
@@ -124,9 +130,9 @@ def test_the_plan_is_shown_with_seconds_that_add_up(capsys: pytest.CaptureFixtur
 
 
 def test_every_stage_of_a_plan_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    wish = Wish(minutes=5, data=("x",), seed=1, megacharacters=5.0, spent=8.0, max_characters=10**6, threads=1,
-                dtype="float32")  # fmt: skip
-    recipe = plan(wish, "nano", USUAL, Shape())
+    wish = Wish(minutes=5, data=("x",), seed=1, model="", examples=start._examples(5.0), spent=8.0,
+                max_characters=10**6, threads=1, dtype="float32")  # fmt: skip
+    recipe = plan(wish, SIZES["nano"], USUAL, Shape())
     _show(recipe)
     err = capsys.readouterr().err
     assert all(f"\n  {step.name} " in err for step in recipe.steps)
@@ -137,7 +143,7 @@ def test_every_stage_of_a_plan_has_its_line(capsys: pytest.CaptureFixture[str]) 
 def test_too_few_minutes_are_said_before_it_starts(
     capsys: pytest.CaptureFixture[str], seconds: float, said: str
 ) -> None:
-    _warn_of_too_few(replace(RECIPE, plan=PLAN | {"seconds": {"prepare": seconds}}))
+    _warn_of_misfit(replace(RECIPE, plan=PLAN | {"seconds": {"prepare": seconds}}))
     err = capsys.readouterr().err
     assert (said in err and "--minutes 8 would do" in err) if said else not err
 
@@ -149,10 +155,11 @@ def story(material: Path) -> Recipe:
         "prepare": {"data": [str(material / "text.jsonl")]},
         "tokenize": {"text": "prepare", "vocab": 300},
         "pretrain": {"tokens": "tokenize", "model": encode(TINY), "batch_size": 2, "sequence_length": 32,
-                     "threads": 1, **sizes_of("pretrain", 40)},
+                     "threads": 1, **sizes_of("pretrain", 40, 1.0)},
     }  # fmt: skip
     fixed = {"start": 1.0, "prepare": 1.0, "tokenize": 1.0, "pretrain": 1.0, "report": 1.0}
-    plan = {"minutes": 1.0, "data": ["x"], "seed": 1, "fixed": fixed, "each": {"pretrain": 11.9},
+    plan = {"minutes": 1.0, "data": ["x"], "seed": 1, "model": "", "fixed": fixed, "each": {"pretrain": 11.9},
+            "most": {"pretrain": 40},
             "seconds": fixed | {"pretrain": 477.0}}  # fmt: skip
     return Recipe("start", [Step(name, name, table) for name, table in tables.items()], plan)
 

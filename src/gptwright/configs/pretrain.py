@@ -62,6 +62,8 @@ class Pretrain(TextOptions):
     """how processes that torchrun started share the work; it may go on with others"""
     eval_every: Count = 200
     """steps between looks at held-out text"""
+    first_eval: Amount = 0
+    """step of one look more, before those; 0: none"""
     average_checkpoints: Count = 1
     """the model is the mean of the last so many checkpoints"""
     seed: Seed = 1

@@ -14,8 +14,10 @@ class Start:
     """how long it may take; decides the sizes"""
     data: tuple[str, ...] = ("bundled:novels", "bundled:plays", "bundled:wordnet")
     """your own text: files, folders, globs; add "bundled" to keep the bundled text too"""
+    model: str = ""
+    """a decoder's named size, such as llama-nano, instead of the GPT-2 that fits"""
     out: Path | None = None
-    """folder of the run; without it runs/start, or runs/start-2 and so on for other minutes, data or seed"""
+    """folder of the run; without it runs/start, or runs/start-2 and so on for other wishes"""
     seed: Seed = 1
     """everything that is drawn at random"""
     serve: bool = True

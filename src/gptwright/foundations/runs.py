@@ -22,11 +22,14 @@ from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.folder_lock import LOCK
 from gptwright.foundations.metrics import Metrics
 from gptwright.foundations.processes import is_first
+from gptwright.foundations.progress import say
 from gptwright.foundations.renamed import rename_record
 from gptwright.foundations.settings import Settings
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"
+ASLEEP, MANY_STEPS = 120.0, 50.0
+"""so many seconds and so many of the longest steps without one: nobody worked"""
 
 
 State = Literal["new", "unfinished", "complete"]
@@ -75,6 +78,7 @@ class StageFolder:
         self.path, self.record, self.state = path, record, state
         self.metrics = Metrics(path / "metrics.jsonl")
         self._since = time.monotonic()
+        self._stepped, self._longest = 0.0, 0.0
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -86,6 +90,16 @@ class StageFolder:
             found[name] = find()
             self.save()
         return found[name]
+
+    def note_step(self) -> None:
+        """Between two steps so far apart that the machine must have slept no time is counted, and it is said."""
+        now = time.monotonic()
+        gap, self._stepped = now - self._stepped if self._stepped else 0.0, now
+        if self._longest and gap > max(ASLEEP, MANY_STEPS * self._longest):
+            self._since += gap
+            say(f"{self.record['verb']}: the machine stood still for {gap:.0f} s, which are not counted")
+        else:
+            self._longest = max(self._longest, gap)
 
     def save(self) -> None:
         """Writes `stage.json` as it stands, with the seconds and the most memory spent so far: the first process."""

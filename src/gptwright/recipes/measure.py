@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 
@@ -71,6 +71,11 @@ class RandomText:
 USUAL = Speeds(pretrain_step=1.0, sft_step=0.63, reward_step=1.7, ppo_update=35.0, answer=0.059, window=0.038)
 
 
+def usual(pretrain_step: float) -> Speeds:
+    """What the speeds mostly are where a pretraining step takes so long."""
+    return Speeds(**{kind: pretrain_step * steps for kind, steps in asdict(USUAL).items()})
+
+
 def measure(model: ModelConfig, shape: Shape, pretrain_step: float, seconds: float) -> Speeds:
     """Runs each kind of work a few times on random tokens, in about as many `seconds`; `model` is a configuration.
 
@@ -86,11 +91,10 @@ def measure(model: ModelConfig, shape: Shape, pretrain_step: float, seconds: flo
         "ppo_update": lambda most: _ppo_seconds(model, shape, found["answer"], most),
     }  # fmt: skip
     tried = {"answer": shape.episodes, "window": WINDOWS, "ppo_update": 0.2}  # how many of a kind one try of it is
-    found = {"pretrain_step": pretrain_step}
+    found, expected = {"pretrain_step": pretrain_step}, asdict(usual(pretrain_step))
     for waiting, (name, seconds_in) in zip(range(len(kinds), 0, -1), kinds.items(), strict=True):
-        usual = pretrain_step * getattr(USUAL, name)
         most = (ends - time.perf_counter()) / waiting
-        found[name] = seconds_in(most) if usual * tried.get(name, 1.0) < most else usual
+        found[name] = seconds_in(most) if expected[name] * tried.get(name, 1.0) < most else expected[name]
     return Speeds(**found)
 
 

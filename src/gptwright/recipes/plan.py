@@ -1,17 +1,20 @@
 """One dial: minutes to sizes. The measured speeds decide how many steps each stage gets; the result is a recipe.
 
 Its `[plan]` notes what that rests on: `each`, the seconds of a step (of rank: a prompt; of ppo: an update); `fixed`,
-the seconds of a stage that the dial does not change; `seconds`, what is meant for a stage, both together.
+the seconds of a stage that the dial does not change; `most`, how many steps are of use; `seconds`, what is meant for a
+stage, all together.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from gptwright.foundations.config import encode
 from gptwright.models.catalogue import build, count
+from gptwright.models.config import ModelConfig
 from gptwright.models.gpt2 import GPT2Config
-from gptwright.recipes.measure import Shape, Speeds
+from gptwright.recipes.measure import Shape, Speeds, usual
 from gptwright.recipes.read import Recipe, Step
 
 # From small to large; the vocabulary grows with the width.
@@ -22,12 +25,17 @@ SIZES = {
     "mini": GPT2Config(vocab=4096, context=256, width=384, heads=12, layers=6),
     "small": GPT2Config(vocab=8192, context=512, width=512, heads=16, layers=8),
 }
-TOKENS_A_PARAMETER = 0.5  # a size is worth its while when it reads at least so many tokens for each parameter
+TOKENS_A_PARAMETER = 1.0  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
 SHARES = {"pretrain": 0.28, "sft": 0.35, "rank": 0.06, "reward": 0.05, "reward-control": 0.04, "ppo": 0.22}
 # Less than this is no stage; where the minutes are too few for it, that is said.
 LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, "ppo": 4}
+# How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
+PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 4.0, "reward-control": 4.0}
+MOST_PROMPTS, MOST_UPDATES = 1000, 40
+KL_HORIZON = 1000  # episodes in which β adapts, so that longer runs go no farther
+CHARACTERS_A_TOKEN = 3.0
 REPORT = 1.0  # seconds
 PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
@@ -36,15 +44,38 @@ SMALLTALK_TIMES = 6  # its few lines would drown among thousands of facts
 RANKINGS = "bundled:teaching/rankings.jsonl"
 QUESTIONS = "bundled:teaching/questions.jsonl"
 QUESTION_COUNT, TEXT_WINDOWS, RANKING_WINDOWS, HELDOUT_PROMPTS = 1172, 200, 1000, 256
-LOOKS = 8  # at held-out text during pretraining
+LOOKS = 8  # at held-out text during pretraining, and
+FIRST_LOOK = 12.0  # seconds after its beginning one more, where the others come later
 SAMPLES = 100  # answers in a batch that take as long as the two sample texts of a look
 
 
-def choose_size(minutes: float, step_seconds: Mapping[str, float], shape: Shape) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """How much there is to learn from."""
+
+    megacharacters: float
+    """of text, roughly"""
+    conversations: int
+    rankings: int
+
+    def most(self, shape: Shape) -> dict[str, int]:
+        """Steps, prompts and updates of each stage beyond which more is of no use."""
+        windows = 1e6 * self.megacharacters / CHARACTERS_A_TOKEN / shape.sequence_length
+        rankings = (self.rankings + MOST_PROMPTS) / shape.rankings
+        epochs = {"pretrain": windows / shape.batch_size, "sft": self.conversations / shape.conversations,
+                  "reward": rankings, "reward-control": rankings}  # fmt: skip
+        steps = {name: ceil(PASSES[name] * epoch) for name, epoch in epochs.items()}
+        found = steps | {"rank": MOST_PROMPTS, "ppo": MOST_UPDATES}
+        return {name: max(number, LEAST[name]) for name, number in found.items()}
+
+
+def choose_size(minutes: float, step_seconds: Mapping[str, float], shape: Shape, examples: Examples) -> str:
     """The largest size that still reads enough tokens in its time. `step_seconds`: of pretraining, by size."""
     chosen = "pico"
     for name, seconds in step_seconds.items():
-        steps = 60 * minutes * 0.8 * SHARES["pretrain"] / seconds
+        speeds = usual(seconds)
+        rest = 60 * minutes - sum(fixed_seconds(speeds, examples.megacharacters).values())
+        steps = share_out(rest, each_seconds(speeds, shape), examples.most(shape))["pretrain"] / seconds
         if steps * shape.batch_size * shape.sequence_length >= TOKENS_A_PARAMETER * count(build(SIZES[name])):
             chosen = name
     return chosen
@@ -80,28 +111,30 @@ def each_seconds(speeds: Speeds, shape: Shape) -> dict[str, float]:
     }
 
 
-def share_out(seconds: float, each: Mapping[str, float]) -> dict[str, float]:
+def share_out(seconds: float, each: Mapping[str, float], most: Mapping[str, int]) -> dict[str, float]:
     """Divides the seconds among the stages of `each`, by `SHARES`.
 
     A stage that would not come to its least gets it, and the others pay; all get their least where that is too much.
+    What one would get beyond its `most` the others get, and nobody when all have their most.
     """
     given: dict[str, float] = {}
     rest = dict(each)
     while rest:
         whole = sum(SHARES[name] for name in rest)
         meant = {name: max(seconds, 0.0) * SHARES[name] / whole for name in rest}
-        short = [name for name in rest if meant[name] < LEAST[name] * rest[name]]
-        if not short:
+        settled = {name: LEAST[name] for name in rest if meant[name] < LEAST[name] * rest[name]}
+        settled = settled or {name: most[name] for name in rest if meant[name] > most[name] * rest[name]}
+        if not settled:
             return given | meant
-        for name in short:
-            given[name] = LEAST[name] * rest.pop(name)
+        for name, number in settled.items():
+            given[name] = number * rest.pop(name)
             seconds -= given[name]
     return given
 
 
 def amount(name: str, seconds: float, each: float) -> int:
     """Steps, prompts or updates of the stage that the seconds are enough for."""
-    return max(int(seconds / each), LEAST[name])
+    return max(int(seconds / each + 1e-6), LEAST[name])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +144,9 @@ class Wish:
     minutes: float
     data: tuple[str, ...]
     seed: int
-    megacharacters: float
-    """how much text there is, roughly"""
+    model: str
+    """its name, where one was asked for"""
+    examples: Examples
     spent: float
     """seconds that went by until the plan was made"""
     max_characters: int
@@ -122,34 +156,38 @@ class Wish:
     """format of the matrices where there is a choice"""
 
 
-def plan(wish: Wish, size: str, speeds: Speeds, shape: Shape) -> Recipe:
-    """The start recipe with every size resolved. Its seconds are more than the minutes where these are too few."""
-    fixed = {"start": wish.spent, **fixed_seconds(speeds, wish.megacharacters)}
-    each = each_seconds(speeds, shape)
-    meant = share_out(60 * wish.minutes - sum(fixed.values()), each)
+def plan(wish: Wish, model: ModelConfig, speeds: Speeds, shape: Shape) -> Recipe:
+    """The start recipe with every size resolved. Its seconds are more than the minutes where these are too few, and
+    less where there is not enough to learn from."""
+    fixed = {"start": wish.spent, **fixed_seconds(speeds, wish.examples.megacharacters)}
+    each, most = each_seconds(speeds, shape), wish.examples.most(shape)
+    meant = share_out(60 * wish.minutes - sum(fixed.values()), each, most)
     amounts = {name: amount(name, meant[name], each[name]) for name in each}
     return Recipe(
         "start",
         [Step(name, str(table.pop("verb", name)), table)
-         for name, table in _tables(wish, SIZES[size], shape, amounts).items()],
+         for name, table in _tables(wish, model, shape, amounts, each).items()],
         {
-            "minutes": wish.minutes, "size": size, "data": list(wish.data), "seed": wish.seed,
+            "minutes": wish.minutes, "data": list(wish.data), "seed": wish.seed, "model": wish.model,
             "seconds": {name: round(fixed[name] + meant.get(name, 0.0), 1) for name in fixed},
             "fixed": {name: round(seconds, 3) for name, seconds in fixed.items()},
             "each": {name: round(seconds, 6) for name, seconds in each.items()},
+            "most": most,
         },
     )  # fmt: skip
 
 
-def sizes_of(name: str, amount: int) -> dict[str, int]:
-    """The settings of the stage that say how much of it there is, and those that follow from that."""
+def sizes_of(name: str, amount: int, each: float) -> dict[str, int]:
+    """The settings of the stage that say how much of it there is, and those that follow from that; `each` takes so many
+    seconds."""
     if name == "rank":
         return {"train_prompts": amount * 4 // 5, "heldout_prompts": amount // 5}
     if name == "ppo":
         return {"updates": amount, "save_every": max(amount // 5, 1)}
     saved = {"steps": amount, "save_every": max(amount // (5 if name in ("pretrain", "sft") else 3), 1)}
     if name == "pretrain":
-        return saved | {"warmup": min(50, amount // 10 + 1), "eval_every": max(amount // LOOKS, 1)}
+        every, first = max(amount // LOOKS, 1), int(FIRST_LOOK / each)
+        return saved | {"warmup": min(50, amount // 10 + 1), "eval_every": every, "first_eval": first * (first < every)}
     return saved
 
 
@@ -162,11 +200,13 @@ def amount_of(table: Mapping[str, Any]) -> int:
     )
 
 
-def _tables(wish: Wish, model: GPT2Config, shape: Shape, amounts: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+def _tables(
+    wish: Wish, model: ModelConfig, shape: Shape, amounts: Mapping[str, int], each: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
     """The recipe's tables, by name and in order."""
     seed, threads = {"seed": wish.seed}, {"threads": wish.threads}
     talk = {"conversations": [TEACHING, *[SMALLTALK] * SMALLTALK_TIMES]}
-    sizes = {name: sizes_of(name, count) for name, count in amounts.items()}
+    sizes = {name: sizes_of(name, count, each[name]) for name, count in amounts.items()}
     trained = {"dtype": wish.dtype, **threads, **seed}
     reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "batch_size": shape.rankings}
     return {
@@ -174,7 +214,8 @@ def _tables(wish: Wish, model: GPT2Config, shape: Shape, amounts: Mapping[str, i
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
             "tokens": "tokenize", "model": encode(model), "batch_size": shape.batch_size,
-            "sequence_length": shape.sequence_length, "learning_rate": _rate(model), **sizes["pretrain"], **trained,
+            "sequence_length": shape.sequence_length, "optimizer": "muon", "learning_rate": 2 * _rate(model),
+            **sizes["pretrain"], **trained,
         },
         "sft": {
             "base": "pretrain", **talk, "tokens": "tokenize", "text": "prepare", "rankings": RANKINGS,
@@ -192,11 +233,13 @@ def _tables(wish: Wish, model: GPT2Config, shape: Shape, amounts: Mapping[str, i
             "questions": QUESTIONS, **sizes["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
             "minibatches": shape.minibatches, "ptx_batch_size": shape.ppo_ptx_batch_size,
             "sft_batch_size": shape.sft_batch_size, "sequence_length": shape.sequence_length,
-            "learning_rate": _rate(model) / 4, "heldout_prompts": HELDOUT_PROMPTS, **threads, **seed,
+            "learning_rate": _rate(model) / 4, "kl_horizon": KL_HORIZON, "heldout_prompts": HELDOUT_PROMPTS,
+            **threads, **seed,
         },
     }  # fmt: skip
 
 
-def _rate(model: GPT2Config) -> float:
-    """Narrower models bear higher rates: 3e-3 at a width of 192, falling with its square root."""
-    return round(3e-3 * (192 / model.width) ** 0.5, 6)
+def _rate(model: ModelConfig) -> float:
+    """Narrower models bear higher rates: 3e-3 at a width of 192, falling with its square root; GPT-1, whose norms come
+    last, a third of them."""
+    return round(3e-3 * (192 / model.width) ** 0.5 / (3 if model.family == "gpt1" else 1), 6)

@@ -29,7 +29,7 @@ def replanned(recipe: Recipe, name: str, spent: float, took: Mapping[str, float]
     come is changed.
     """
     plan = recipe.plan
-    if not {"each", "fixed", "minutes"} <= plan.keys() or name not in plan["each"]:
+    if not {"each", "fixed", "minutes", "most"} <= plan.keys() or name not in plan["each"]:
         return recipe
     seconds, slow = 60 * plan["minutes"], slowdown(recipe, took)
     names = [step.name for step in recipe.steps]
@@ -40,8 +40,8 @@ def replanned(recipe: Recipe, name: str, spent: float, took: Mapping[str, float]
     needed = spent + sum(fixed.values()) + sum(each[stage] * amounts[stage] for stage in each)
     if -EARLY <= needed / seconds - 1 <= LATE:
         return recipe
-    meant = share_out(seconds - spent - sum(fixed.values()), each)
-    sizes = {stage: sizes_of(stage, amount(stage, meant[stage], each[stage])) for stage in each}
+    meant = share_out(seconds - spent - sum(fixed.values()), each, plan["most"])
+    sizes = {stage: sizes_of(stage, amount(stage, meant[stage], each[stage]), each[stage]) for stage in each}
     new = {stage: round(fixed[stage] + meant[stage], 1) for stage in each}
     steps = [replace(step, table=step.table | sizes.get(step.name, {})) for step in recipe.steps]
     return replace(recipe, steps=steps, plan=plan | {"seconds": plan["seconds"] | new})

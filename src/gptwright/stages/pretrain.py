@@ -64,7 +64,7 @@ def run(config: Pretrain, folder: StageFolder) -> dict[str, object]:
     kept = replace(config, keep_checkpoints=max(config.keep_checkpoints, config.average_checkpoints))
     with session(folder, optimizer, kept, steps=config.steps) as run:
         for step in train_steps(task, optimizer, rate_of(config), run.train_state, steps=config.steps, shard=shard):
-            if step.number % config.eval_every == 0:
+            if step.number % config.eval_every == 0 or step.number == config.first_eval:
                 log_evaluation(task, step.number, folder)
             read = task.tokens(step.number) - task.tokens(step.number - 1)
             run.record(step.number, **step.metrics, tokens_per_second=read / step.seconds)

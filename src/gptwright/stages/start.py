@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -19,10 +20,14 @@ from gptwright.foundations.runs import RECORD
 from gptwright.foundations.shutdown import stop_request
 
 if TYPE_CHECKING:
+    from gptwright.models.config import ModelConfig
+    from gptwright.recipes.measure import Shape
+    from gptwright.recipes.plan import Examples
     from gptwright.recipes.read import Recipe
 
 MEGACHARACTERS_A_MINUTE = 8  # more text than this could not be read in the time
 USUAL_PLACE = Path("runs/start")
+MOST_VOCAB = 8192
 LOOKING = 0.03  # share of the minutes for measuring speeds, but
 LEAST_LOOKING, MOST_LOOKING = 4.0, 60.0  # seconds
 TALKS = ("pretrain", "sft", "ppo")  # stages that leave a model which says something
@@ -41,7 +46,7 @@ def run(config: Start) -> None:
         recipe = _recipe(config, out, began)
         _show(recipe)
         if not seconds_taken(recipe, out):
-            _warn_of_too_few(recipe)
+            _warn_of_misfit(recipe)
         run_recipe(
             recipe, out, config.track, partial(_resized, out=out), lambda name: _ask(name, recipe.folder(out, name))
         )
@@ -85,35 +90,68 @@ def _recipe(config: Start, out: Path, began: float) -> "Recipe":
 
 def _planned(config: Start, began: float) -> "Recipe":
     """Looks at the machine and the text, and chooses the sizes."""
-    from gptwright.models.catalogue import build
-    from gptwright.recipes.measure import Shape, measure, pretrain_seconds
-    from gptwright.recipes.plan import SIZES, Wish, choose_size, plan
+    from gptwright.recipes.measure import Shape, measure
+    from gptwright.recipes.plan import Wish, plan
     from gptwright.stages.prepare import Prepare, data_files
 
     files = data_files(Prepare(data=config.data))
+    limit = MEGACHARACTERS_A_MINUTE * config.minutes
+    found = sum(f.stat().st_size * (4 if f.suffix in (".xz", ".gz", ".zst") else 1) for f in files) / 1e6
+    examples = _examples(min(found, limit))
     threads = physical_cores()
     use_threads(threads)
     dtype = str(fast_dtype()).removeprefix("torch.")
     say(f"looking at this machine: {threads} cores, matrices in {dtype}")
     shape, looking = Shape(), min(max(60 * config.minutes * LOOKING, LEAST_LOOKING), MOST_LOOKING)
-    base = pretrain_seconds(SIZES["nano"], shape, looking / 5)
-    parameters = {name: sum(p.numel() for p in build(model).parameters()) for name, model in SIZES.items()}
-    steps = {name: base * number / parameters["nano"] for name, number in parameters.items()}
-    size = choose_size(config.minutes, steps, shape)
-    if size != "nano" and steps[size] < looking / 5:
-        steps[size] = pretrain_seconds(SIZES[size], shape, looking / 5)
-    speeds = measure(SIZES[size], shape, steps[size], looking)
-    limit = MEGACHARACTERS_A_MINUTE * config.minutes
-    found = sum(f.stat().st_size * (4 if f.suffix in (".xz", ".gz", ".zst") else 1) for f in files) / 1e6
-    wish = Wish(minutes=config.minutes, data=config.data, seed=config.seed, megacharacters=min(found, limit),
+    model, step = _model(config, shape, examples, looking / 5)
+    speeds = measure(model, shape, step, looking)
+    wish = Wish(minutes=config.minutes, data=config.data, seed=config.seed, model=config.model, examples=examples,
                 spent=time.monotonic() - began, max_characters=int(limit * 1e6), threads=threads,
                 dtype=dtype)  # fmt: skip
-    return plan(wish, size, speeds, shape)
+    return plan(wish, model, speeds, shape)
+
+
+def _examples(megacharacters: float) -> "Examples":
+    """What there is to learn from, besides so much text."""
+    from gptwright.recipes.plan import RANKINGS, TEACHING, Examples
+    from gptwright.text.bundled import bundled_file
+    from gptwright.text.jsonl import read_objects
+
+    conversations, rankings = (
+        len(read_objects(bundled_file(n.removeprefix("bundled:")))) for n in (TEACHING, RANKINGS)
+    )
+    return Examples(megacharacters=megacharacters, conversations=conversations, rankings=rankings)
+
+
+def _model(config: Start, shape: "Shape", examples: "Examples", at_most: float) -> "tuple[ModelConfig, float]":
+    """The model that was asked for, or the largest that fits, and the seconds of a step of pretraining."""
+    from gptwright.models.catalogue import build, count
+    from gptwright.recipes.measure import pretrain_seconds
+    from gptwright.recipes.plan import SIZES, choose_size
+
+    if config.model:
+        return (model := _asked(config.model)), pretrain_seconds(model, shape, at_most)
+    base = pretrain_seconds(SIZES["nano"], shape, at_most)
+    parameters = {name: count(build(model)) for name, model in SIZES.items()}
+    steps = {name: base * number / parameters["nano"] for name, number in parameters.items()}
+    size = choose_size(config.minutes, steps, shape, examples)
+    again = size != "nano" and steps[size] < at_most
+    return SIZES[size], pretrain_seconds(SIZES[size], shape, at_most) if again else steps[size]
+
+
+def _asked(name: str) -> "ModelConfig":
+    """Its sizes, with no more tokens than the text can teach. Raises `ConfigError` unless it is a decoder's."""
+    from gptwright.models.catalogue import family_of, preset
+
+    model = preset(name)
+    if (kind := family_of(model).kind) != "decoder":
+        raise ConfigError("a decoder as model, which can write", f"{name}, an {kind}", "Take llama-nano, or another.")
+    return replace(model, vocab=min(model.vocab, MOST_VOCAB))
 
 
 def _other_wishes(config: Start, recipe: "Recipe") -> bool:
-    wishes = {"minutes": config.minutes, "data": list(config.data), "seed": config.seed}
-    return any(recipe.plan.get(name) != wish for name, wish in wishes.items())
+    wishes = {"minutes": config.minutes, "data": list(config.data), "seed": config.seed, "model": config.model}
+    return any(({"model": ""} | recipe.plan).get(name) != wish for name, wish in wishes.items())
 
 
 def _refuse_other_wish(config: Start, out: Path, recipe: "Recipe") -> None:
@@ -131,8 +169,8 @@ def _words(plan: dict[str, Any]) -> str:
     """What was wished for, as the command line has it; nothing when it was no plan of start."""
     if "minutes" not in plan:
         return ""
-    data = shlex.join(plan["data"])
-    return f"--minutes {plan['minutes']:g} --seed {plan['seed']} --data {data}"
+    model = f" --model {plan['model']}" if plan.get("model") else ""
+    return f"--minutes {plan['minutes']:g} --seed {plan['seed']}{model} --data {shlex.join(plan['data'])}"
 
 
 def _resized(recipe: "Recipe", name: str, out: Path) -> "Recipe":
@@ -155,8 +193,8 @@ def _show(recipe: "Recipe") -> None:
     seconds: dict[str, float] = plan["seconds"]
     sizes = {step.name: step.table for step in recipe.steps}
     model = sizes["pretrain"]["model"]
-    say(f"\nThe plan for {_minutes(plan['minutes'])}: a GPT-2 of {model['layers']} layers × {model['width']}, "
-        f"{model['vocab']} tokens known")  # fmt: skip
+    say(f"\nThe plan for {_minutes(plan['minutes'])}: a model of the family {model['family']}, "
+        f"{model['layers']} layers × {model['width']}, {model['vocab']} tokens known")  # fmt: skip
     notes = {
         "pretrain": "{steps} steps × {batch_size} × {sequence_length} tokens",
         "sft": "{steps} steps × {batch_size} conversations",
@@ -171,12 +209,18 @@ def _show(recipe: "Recipe") -> None:
     say(f"  {'together':15} {sum(seconds.values()):6.0f} s\n")
 
 
-def _warn_of_too_few(recipe: "Recipe") -> None:
+def _warn_of_misfit(recipe: "Recipe") -> None:
+    """Says so where the minutes are too few for the machine, or too many for the text."""
+    from gptwright.reporting.checks.work import TIME_OFF
+
     minutes, needed = recipe.plan["minutes"], sum(recipe.plan["seconds"].values())
     if needed > 60 * minutes + 1:
         say(f"{_minutes(minutes)} is too little for this machine as it is now: the least of everything takes "
             f"{needed:.0f} s. It goes on with that; Ctrl-C stops, and --minutes {math.ceil(needed / 60)} would do.\n"
             )  # fmt: skip
+    elif needed < 60 * minutes * (1 - TIME_OFF):
+        say(f"It ends after about {math.ceil(needed / 60)} minutes: what there is to learn from has then been read as "
+            "often as is of use. More text, with --data, would be worth more time.\n")  # fmt: skip
 
 
 def _minutes(number: float) -> str:

@@ -41,6 +41,7 @@ class Session:
         helped, and what kept the last save from being written.
         """
         self._saving.check()
+        self.folder.note_step()
         bad = self.train_state.bad
         self.folder.metrics.log(step, **values, **({"skipped_in_a_row": bad} if bad else {}))
         self._line.update(step, **shown(self._line.name, values))
