@@ -11,6 +11,7 @@ from gptwright.reporting.collect import Run
 from gptwright.reporting.curves import figures
 from gptwright.reporting.lineage import POLICIES
 from gptwright.reporting.samples import first_middle_last, split_openings
+from gptwright.reporting.siblings import at_equal_time
 from gptwright.reporting.story import loop, story
 from gptwright.reporting.tables import before_and_after
 from gptwright.reporting.values import whole
@@ -41,7 +42,7 @@ def page(run: Run, findings: Sequence[Finding]) -> str:
             asked=run.asked,
             samples=_samples(run),
             conversations=conversations(run),
-            tables=before_and_after(run),
+            tables=before_and_after(run) + ([beside] if (beside := at_equal_time(run)) else []),
             commands=commands(run),
         )
     )

@@ -55,7 +55,8 @@ def before_and_after(run: Run) -> list[Table]:
     return [table for table in (_answering(run), _ordering(run), _preferred(run)) if table]
 
 
-def _share(estimate: Estimate | None) -> Cell:
+def share(estimate: Estimate | None) -> Cell:
+    """In percent, with its interval."""
     if estimate is None:
         return Cell(MISSING)
     return Cell(percent(estimate.value, 1), interval(estimate), interval_bar(estimate))
@@ -74,7 +75,7 @@ def _row(name: str, note: str, models: Sequence[Evaluation], metric: str, digits
 def _exact(models: Sequence[Evaluation]) -> list[Row]:
     counts = {kind: estimate.count for model in models for kind, estimate in model.estimates.items()}
     return [
-        Row(kind, f"right answers to {count:,} questions", [_share(model.estimates.get(kind)) for model in models])
+        Row(kind, f"right answers to {count:,} questions", [share(model.estimates.get(kind)) for model in models])
         for kind, count in counts.items()
     ]
 
@@ -111,7 +112,7 @@ def _of_order(run: Run, name: str, title: str, note: str) -> Row:
     estimates = [run.estimate(role, model, name) for role, model in
                  (("reward", "before"), ("reward", "after"), (CONTROL, "after"))]  # fmt: skip
     count = next((estimate.count for estimate in estimates if estimate), 0)
-    cell = _share if name.startswith("pair_accuracy") else _number
+    cell = share if name.startswith("pair_accuracy") else _number
     return Row(title, note.format(count), [cell(estimate) for estimate in estimates])
 
 
@@ -123,7 +124,7 @@ def _preferred(run: Run) -> Table | None:
     by = f"of {wins.share.count:,} held-out prompts, by {wins.judge}" if wins else ""
     pairs = [percent(model.metrics.get("distinct_pairs"), 1) for model in models]
     rows = [
-        Row("wins", by, [Cell("even", "against itself"), _share(wins.share if wins else None)]),
+        Row("wins", by, [Cell("even", "against itself"), share(wins.share if wins else None)]),
         _row("judge's score", "mean, higher is better", models, "judge_score", 2),
         Row("KL", "nats an answer, from sft", [Cell("0"), Cell(plain(comparison.metrics.get("kl_nats"), 1))]),
         Row("different word pairs", "share of all pairs", [Cell(text) for text in pairs]),
