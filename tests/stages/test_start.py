@@ -3,6 +3,7 @@
 import fcntl
 import re
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from gptwright.foundations.config import encode
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.folder_lock import LOCK
 from gptwright.models.gpt2 import GPT2Config
-from gptwright.recipes.measure import USUAL, Shape
+from gptwright.recipes import measure
+from gptwright.recipes.measure import USUAL, Shape, usual
 from gptwright.recipes.plan import SIZES, Wish, plan, sizes_of
 from gptwright.recipes.read import Recipe, Step, read_recipe, write_recipe
 from gptwright.stages import start
-from gptwright.stages.start import Start, _offer_examples, _place, _refuse_other_wish, _show, _warn_of_misfit
-from gptwright.text.jsonl import read_objects
+from gptwright.stages.start import Start, _look, _offer_examples, _place, _refuse_other_wish, _show, _warn_of_misfit
+from gptwright.text.jsonl import read_objects, write_objects
 
 Refused = Callable[..., str]
 PLAN: dict[str, Any] = {
@@ -189,6 +191,31 @@ def test_what_is_done_instead_stands_in_the_recipe_which_does_it_again(
     before = (out / "recipe.toml").read_bytes()
     assert gptwright(*words).code == 0  # all is complete: nothing is sized anew
     assert (out / "recipe.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("the old miller walked to a river and saw the cat", False), ("der alte Müller ging zum Fluss", True)],
+)
+def test_text_in_another_language_is_told_what_helps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: bool
+) -> None:
+    write_objects(tmp_path / "train.jsonl", [{"text": text}])
+    _look("prepare", tmp_path)
+    assert ("--data YOURS bundled" in capsys.readouterr().err) is said
+
+
+def test_little_text_and_many_minutes_end_early_and_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.txt").write_text("the old miller walked to a river " * 1500)  # 50 kB
+    monkeypatch.setattr(measure, "pretrain_seconds", lambda *_: 0.05)
+    monkeypatch.setattr(measure, "measure", lambda *_: usual(0.05))
+    recipe = start._planned(Start(minutes=60, data=(str(tmp_path / "mine.txt"),)), time.monotonic())
+    pretrain = next(step.table for step in recipe.steps if step.name == "pretrain")
+    assert pretrain["steps"] == recipe.plan["most"]["pretrain"] < 100
+    _warn_of_misfit(recipe)
+    assert re.search(r"It ends after about \d+ minutes: .* More text, with --data", capsys.readouterr().err)
 
 
 def test_examples_for_the_chat_page(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def run(config: Start) -> None:
         if not seconds_taken(recipe, out):
             _warn_of_misfit(recipe)
         run_recipe(
-            recipe, out, config.track, partial(_resized, out=out), lambda name: _ask(name, recipe.folder(out, name))
+            recipe, out, config.track, partial(_resized, out=out), lambda name: _look(name, recipe.folder(out, name))
         )
         _offer_examples(out)
         report(Report(run=out))
@@ -227,14 +227,31 @@ def _minutes(number: float) -> str:
     return f"{number:g} minute{'s' * (number != 1)}"
 
 
+def _look(name: str, folder: Path) -> None:
+    """At what a stage left."""
+    if name == "prepare":
+        _note_language(folder)
+    elif name in TALKS:
+        _ask(name, folder)
+
+
+def _note_language(folder: Path) -> None:
+    """What it will be taught is English."""
+    from gptwright.text.english import is_english
+    from gptwright.text.jsonl import read_objects
+
+    if not is_english(" ".join(str(line["text"])[:2000] for line in read_objects(folder / "train.jsonl")[:200])):
+        say("This text is hardly English, and what it will be asked and taught is: it learns to write as your text "
+            "does, and answers worse. With --data YOURS bundled it reads English too; conversations of your own are "
+            "taught by gptwright sft.")  # fmt: skip
+
+
 def _ask(name: str, folder: Path) -> None:
     """Asks a model the question that all of the run are asked, and adds what it says to the run's folder."""
     from gptwright.pipelines.load import load_decoder
     from gptwright.reporting.collect import ASKED
     from gptwright.text.jsonl import read_objects, write_objects
 
-    if name not in TALKS:
-        return
     model, question, path = load_decoder(folder), _questions()[0], folder.parent / ASKED
     answer = (
         model.generate(question, max_tokens=24, seed=1)
