@@ -2,197 +2,121 @@
 
     python data/make_teaching.py
 
-reads data/teaching/world.toml (the people, the templates, the counts) and rewrites the JSON Lines
-files beside it, and the counts in its README. Every draw is seeded: the same world.toml gives the
-same bytes.
+reads data/teaching/world.toml (the people, what can be asked) and data/teaching/talk.toml (how it is answered, and all
+else that people say) and rewrites the JSON Lines files beside them, and the counts in their README. Every draw is
+seeded: the same tables give the same bytes.
 """
 
 import json
-import re
-import tomllib
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from teaching_world import Fact, Subject, World, plain, read_people, read_world, sentence_case, spoken
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+from gptwright.text.rule_labeller import RULES, ranks
+
 FOLDER = Path(__file__).resolve().parent / "teaching"
-PRONOUNS = {
-    "she": {"they": "she", "their": "her"},
-    "he": {"they": "he", "their": "his"},
-    "it": {"they": "it", "their": "its"},
-}
+LABELLER = "friendly"
 
-Table = dict[str, Any]  # one table of world.toml
 Record = dict[str, Any]  # one line of a JSON Lines file
-Key = tuple[str, str]  # (subject, relation), which names a fact
+
+
+# -- answers -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A person ("Mira", she) or a place ("the bakery", it)."""
+class Reply:
+    """One answer in all its styles, and the phrases of which any makes an answer right."""
 
-    name: str
-    pronoun: str
-
-    @property
-    def about(self) -> str:
-        return "place" if self.pronoun == "it" else "person"
-
-    def fill(self, template: str, **slots: str) -> str:
-        """`template` with this subject's name and pronouns, every sentence with a capital."""
-        return sentence_case(template.format(name=self.name, **PRONOUNS[self.pronoun], **slots))
-
-    def ask(self, form: str) -> str:
-        """A question about this subject; a form that begins with a small letter has no capitals."""
-        filled = self.fill(form)
-        return filled.lower() if form[0].islower() else filled
-
-
-@dataclass(frozen=True)
-class Fact:
-    subject: Subject
     relation: str
-    value: str
+    right: list[str]
+    bare: str
+    sentence: str
+    openings: Sequence[str]
+    closings: Sequence[str]
+    rambling: Sequence[str]
 
-    @property
-    def key(self) -> Key:
-        return self.subject.name, self.relation
+    def styled(self, style: str, rng: Random) -> str:
+        """The answer as "bare", "sentence", "friendly" or "rambling", in one of the wordings."""
+        if style == "bare":
+            return self.bare
+        if style == "rambling":
+            return rng.choice(self.rambling).format(sentence=uncapitalised(self.sentence))
+        parts = [rng.choice(self.openings), self.sentence, rng.choice(self.closings)]
+        kind = rng.choice(("opening", "closing", "both")) if style == "friendly" else ""
+        return " ".join(parts[0 if kind in ("opening", "both") else 1 : 3 if kind in ("closing", "both") else 2])
+
+
+def uncapitalised(text: str) -> str:
+    """Within a sentence: the first letter is small, where it is not a name's."""
+    first = text.split()[0]
+    return text if first == "I" else text[0].lower() + text[1:] if first in COMMON else text
+
+
+COMMON = {"A", "At", "The", "People", "There", "You", "Yes,", "No,", "Hello.", "Goodbye,"}
 
 
 @dataclass(frozen=True)
-class World:
-    """The tables of world.toml, the facts drawn from them, and which facts are never taught."""
+class Replies:
+    """What is answered to everything."""
 
-    tables: Table
-    facts: dict[Key, Fact]
-    held_out: frozenset[Key]
+    world: World
 
     @cached_property
-    def taught(self) -> list[Fact]:
-        return [fact for fact in self.facts.values() if fact.key not in self.held_out]
+    def styles(self) -> Record:
+        return self.world.tables["styles"]
 
-    def taught_about(self, subject: Subject) -> list[Fact]:
-        return [fact for fact in self.taught if fact.subject == subject]
+    def fact(self, fact: Fact) -> Reply:
+        relation, who = self.world.tables["relation"][fact.relation], fact.subject
+        about = self.styles["closings_about"][who.about]
+        return Reply(
+            fact.relation, fact.right, who.fill(relation["bare"], value=fact.value),
+            who.fill(relation["answer"], value=fact.value),
+            [who.fill(opening) for opening in relation["openings"]],
+            [*self.styles["closings"], *(who.fill(closing) for closing in about)], self.styles["rambling"],
+        )  # fmt: skip
 
-    def random(self, purpose: str) -> Random:
-        """A generator of its own for each purpose, so that changing one file leaves the others."""
-        return Random(f"{self.tables['seed']}/{purpose}")
+    def wrong(self, fact: Fact, rng: Random) -> Reply:
+        """The answer with the value of another such fact."""
+        others = [o for o in self.world.taught if o.relation == fact.relation and not {*o.right} & {*fact.right}]
+        other = rng.choice(others)
+        return replace(self.fact(replace(fact, value=other.value)), right=fact.right)
 
+    def talk(self, name: str) -> Reply:
+        """An exchange of small talk, or "unknown"."""
+        tables = self.world.tables
+        table = tables["unknown"] if name == "unknown" else tables["smalltalk"][name]
+        return Reply(
+            name, table["right"], table["bare"], table["answer"],
+            table.get("openings", self.styles["openings"]), table["closings"], self.styles["rambling"],
+        )  # fmt: skip
 
-def sentence_case(text: str) -> str:
-    return re.sub(r"(^|[.?!] )([a-z])", lambda found: found[1] + found[2].upper(), text)
+    def named(self, name: str | list[str]) -> Reply:
+        """As talk.toml refers to them: an exchange, or [subject, relation]."""
+        return self.talk(name) if isinstance(name, str) else self.fact(self.world.facts[name[0], name[1]])
 
-
-# -- the world ---------------------------------------------------------------------------------
-
-
-def read_people(table: Table) -> list[Subject]:
-    return [Subject(name, pronoun) for pronoun in ("she", "he") for name in table[pronoun]]
-
-
-def read_places(names: Iterable[str]) -> list[Subject]:
-    return [Subject(name, "it") for name in names]
-
-
-def relation_values(relation: Table) -> list[str]:
-    if "adjectives" in relation:
-        return [f"a {a} {noun}" for a in relation["adjectives"] for noun in relation["nouns"]]
-    return list(relation["values"])
-
-
-def deal(values: Sequence[str], count: int, rng: Random) -> list[str]:
-    """`count` values in random order, each used as often as the others (give or take one)."""
-    dealt: list[str] = []
-    while len(dealt) < count:
-        dealt += rng.sample(values, len(values))
-    return dealt[:count]
+    def styled(self, reply: Reply, rng: Random) -> str:
+        """In a style drawn as often as the table says."""
+        shares = self.styles["shares"]
+        return reply.styled(rng.choices(list(shares), list(shares.values()))[0], rng)
 
 
-def draw_jobs(tables: Table, rng: Random) -> Iterator[Fact]:
-    """Each place gets a keeper with the job that belongs to it; the others get other jobs."""
-    people = read_people(tables["people"])
-    keepers = rng.sample(people, len(tables["places"]))
-    for keeper, place in zip(keepers, read_places(tables["places"]), strict=True):
-        yield Fact(place, "keeper", keeper.name)
-        yield Fact(keeper, "job", tables["places"][place.name]["job"])
-    others = [person for person in people if person not in keepers]
-    for person, job in zip(others, deal(relation_values(tables["relation"]["job"]), len(others), rng), strict=True):
-        yield Fact(person, "job", job)
+Turn = tuple[str, Reply]
 
 
-def draw_friends(tables: Table, rng: Random) -> Iterator[Fact]:
-    """Best friends are best friends of each other."""
-    people = read_people(tables["people"])
-    rng.shuffle(people)
-    for one, other in zip(people[::2], people[1::2], strict=True):
-        yield Fact(one, "friend", other.name)
-        yield Fact(other, "friend", one.name)
-
-
-def draw_values(tables: Table, rng: Random) -> Iterator[Fact]:
-    people = read_people(tables["people"])
-    places = read_places(tables["places"])
-    for relation, subjects in {"pet": people, "home": people, "food": people, "hobby": people, "door": places}.items():
-        values = deal(relation_values(tables["relation"][relation]), len(subjects), rng)
-        yield from (Fact(who, relation, value) for who, value in zip(subjects, values, strict=True))
-    for place in places:
-        yield Fact(place, "offer", rng.choice(tables["places"][place.name]["offers"]))
-
-
-def draw_facts(tables: Table) -> dict[Key, Fact]:
-    rng = Random(f"{tables['seed']}/facts")
-    drawn = [*draw_jobs(tables, rng), *draw_friends(tables, rng), *draw_values(tables, rng)]
-    by_key = {fact.key: fact for fact in drawn}
-    subjects = [*read_people(tables["people"]), *read_places(tables["places"])]
-    keys = [(who.name, name) for who in subjects for name, r in tables["relation"].items() if r["about"] == who.about]
-    return {key: by_key[key] for key in keys}
-
-
-def implied(fact: Fact) -> set[Key]:
-    """The fact's key, and the keys of the facts that would give it away."""
-    if fact.relation == "friend":
-        return {fact.key, (fact.value, "friend")}
-    if fact.relation == "keeper":
-        return {fact.key, (fact.value, "job")}
-    return {fact.key}
-
-
-def draw_held_out(tables: Table, facts: dict[Key, Fact]) -> frozenset[Key]:
-    rng = Random(f"{tables['seed']}/held-out facts")
-    keepers = {fact.value for fact in facts.values() if fact.relation == "keeper"}
-    held_out: set[Key] = set()
-    for name, relation in tables["relation"].items():
-        pool = [fact for fact in facts.values() if fact.relation == name]
-        pool = [fact for fact in pool if not (name == "job" and fact.subject.name in keepers)]
-        for _ in range(relation["held_out_draws"]):
-            held_out |= implied(rng.choice([fact for fact in pool if fact.key not in held_out]))
-    return frozenset(held_out)
-
-
-def read_world(path: Path) -> World:
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    facts = draw_facts(tables)
-    return World(tables, facts, draw_held_out(tables, facts))
-
-
-# -- questions and answers ---------------------------------------------------------------------
-
-
-def training_questions(world: World, subject: Subject, relation: str) -> list[str]:
+def questions_about(world: World, subject: Subject, relation: str, split: str) -> list[str]:
     forms = world.tables["relation"][relation]
-    return [subject.ask(form) for form in [*forms["train"], *forms["typed"]]]
-
-
-def held_out_questions(world: World, subject: Subject, relation: str) -> list[str]:
-    return [subject.ask(form) for form in world.tables["relation"][relation]["held_out"]]
-
-
-def answer(world: World, fact: Fact) -> str:
-    return fact.subject.fill(world.tables["relation"][fact.relation]["answer"], value=fact.value)
+    return [
+        subject.ask(form) for form in (forms["held_out"] if split == "held_out" else forms["train"] + forms["typed"])
+    ]
 
 
 def messages(*turns: str) -> list[dict[str, str]]:
@@ -200,26 +124,35 @@ def messages(*turns: str) -> list[dict[str, str]]:
     return [{"role": role, "content": turn} for role, turn in zip(cycle(("user", "assistant")), turns, strict=False)]
 
 
-def conversation(kind: str, *turns: str) -> Record:
-    return {"messages": messages(*turns), "kind": kind}
+@dataclass(frozen=True)
+class Asked:
+    """Turns of which the last one waits for its answer, those before it are answered."""
 
+    kind: str
+    turns: Sequence[Turn]
 
-def question(kind: str, *turns: str) -> Record:
-    """An evaluation record: the last turn is the answer that is expected."""
-    return {"messages": messages(*turns[:-1]), "answer": turns[-1], "kind": kind}
+    def messages(self, said: Iterable[str]) -> list[dict[str, str]]:
+        """With the answers given until then."""
+        earlier = zip(self.turns, said, strict=False)
+        return messages(*[text for (asked, _), answer in earlier for text in (asked, answer)], self.turns[-1][0])
 
+    @property
+    def reply(self) -> Reply:
+        return self.turns[-1][1]
 
-def fact_conversations(world: World) -> Iterator[Record]:
-    for fact in world.taught:
-        for asked in training_questions(world, fact.subject, fact.relation):
-            yield conversation("fact", asked, answer(world, fact))
+    def conversation(self, replies: Replies, rng: Random) -> Record:
+        """A demonstration: all turns are answered, each in a style of its own."""
+        *earlier, last = [replies.styled(reply, rng) for _, reply in self.turns]
+        return {"messages": [*self.messages(earlier), *messages("", last)[1:]], "kind": self.kind}
 
+    def line(self, said: Iterable[str]) -> Record:
+        """A question and what makes its answer right."""
+        return {"messages": self.messages(said), "answer": self.reply.sentence, "right": self.reply.right,
+                "relation": self.reply.relation, "kind": self.kind}  # fmt: skip
 
-def fact_questions(world: World) -> Iterator[Record]:
-    for fact in world.facts.values():
-        kind = "held-out fact" if fact.key in world.held_out else "held-out form"
-        for asked in held_out_questions(world, fact.subject, fact.relation):
-            yield question(kind, asked, answer(world, fact))
+    def question(self) -> Record:
+        """A question to measure by; the earlier answers are whole sentences."""
+        return self.line(reply.sentence for _, reply in self.turns[:-1])
 
 
 # -- conversations of several turns ------------------------------------------------------------
@@ -233,262 +166,247 @@ class Dialogues:
     split: str  # "train" or "held_out"
     rng: Random
 
-    def courtesy(self, name: str) -> list[str]:
-        """A greeting or thanks, and its answer."""
-        table = self.world.tables[name]
-        return [self.rng.choice(table[self.split]), table["answer"]]
+    @cached_property
+    def replies(self) -> Replies:
+        return Replies(self.world)
 
-    def asked(self, fact: Fact, split: str = "train") -> list[str]:
-        forms = training_questions if split == "train" else held_out_questions
-        return [self.rng.choice(forms(self.world, fact.subject, fact.relation)), answer(self.world, fact)]
+    def talk(self, name: str) -> Turn:
+        """A turn of small talk."""
+        return self.rng.choice(self.world.tables["smalltalk"][name][self.split]), self.replies.talk(name)
 
-    def followed(self, fact: Fact) -> list[str]:
+    def courtesy(self, place: str) -> Turn:
+        """What conversations "begin" or "end" with."""
+        return self.talk(self.rng.choice(self.world.tables["courtesies"][place]))
+
+    def unknown(self) -> Turn:
+        return self.rng.choice(everyday(self.world, self.split)), self.replies.talk("unknown")
+
+    def chat(self) -> Turn:
+        courtesies = {name for names in self.world.tables["courtesies"].values() for name in names}
+        return self.talk(self.rng.choice([name for name in self.world.tables["smalltalk"] if name not in courtesies]))
+
+    def asked(self, fact: Fact) -> Turn:
+        forms = questions_about(self.world, fact.subject, fact.relation, self.split)
+        return self.rng.choice(forms), self.replies.fact(fact)
+
+    def followed(self, fact: Fact) -> Turn:
         """A second question, which names its subject by a pronoun only."""
         key = "follow_up" if self.split == "train" else "follow_up_held_out"
         form = self.rng.choice(self.world.tables["relation"][fact.relation][key])
-        return [fact.subject.ask(form), answer(self.world, fact)]
+        return fact.subject.ask(form), self.replies.fact(fact)
 
-    def pair(self, about: str) -> tuple[Fact, Fact]:
+    def about(self, subject: Subject) -> list[Fact]:
+        """Facts that can be asked for with a pronoun."""
+        return [f for f in self.world.taught_about(subject) if "follow_up" in self.world.tables["relation"][f.relation]]
+
+    def subject(self, about: str = "") -> Subject:
+        return self.rng.choice([f for f in self.world.taught if about in ("", f.subject.about)]).subject
+
+    def pair(self, about: str = "") -> tuple[Fact, Fact]:
         """Two facts about one subject; the first brings no second person into the talk."""
-        facts = [f for f in self.world.taught if f.subject.about == about]
+        facts = self.about(self.subject(about))
         first = self.rng.choice([f for f in facts if f.relation not in ("friend", "keeper")])
-        second = self.rng.choice([f for f in self.world.taught_about(first.subject) if f != first])
-        return first, second
+        return first, self.rng.choice([f for f in facts if f != first])
 
-    def follow_up_person(self) -> list[str]:
+    def follow_up_person(self) -> list[Turn]:
         first, second = self.pair("person")
-        return self.asked(first) + self.followed(second)
+        return [self.asked(first), self.followed(second)]
 
-    def follow_up_place(self) -> list[str]:
+    def follow_up_place(self) -> list[Turn]:
         first, second = self.pair("place")
-        return self.asked(first) + self.followed(second)
+        return [self.asked(first), self.followed(second)]
 
-    def switch(self) -> list[str]:
+    def switch(self) -> list[Turn]:
         """The same question about another person."""
         first = self.rng.choice([f for f in self.world.taught if f.subject.about == "person"])
         second = self.rng.choice([f for f in self.world.taught if f.relation == first.relation and f != first])
         form = self.rng.choice(self.world.tables["switch"][self.split])
-        return [*self.asked(first), second.subject.ask(form), answer(self.world, second)]
+        return [self.asked(first), (second.subject.ask(form), self.replies.fact(second))]
 
-    def greeting(self) -> list[str]:
-        return self.courtesy("greeting") + self.asked(self.rng.choice(self.world.taught), self.split)
+    def mixed(self) -> list[Turn]:
+        """Three to six turns of everything."""
+        turns = [self.courtesy("begin")] if self.rng.random() < 0.5 else []
+        end = [self.courtesy("end")] if self.rng.random() < 0.5 else []
+        wanted = self.rng.randint(max(3 - len(end), 1), 6 - len(end))
+        while len(turns) < wanted:
+            kind = self.rng.choice(("fact", "pair", "pair", "switch", "unknown", "chat"))
+            if kind == "fact":
+                turns.append(self.asked(self.rng.choice(self.world.taught)))
+            elif kind == "pair":
+                turns += self.follow_up_person() if self.rng.random() < 0.8 else self.follow_up_place()
+            elif kind == "switch":
+                turns += self.switch()
+            else:
+                turns.append(self.unknown() if kind == "unknown" else self.chat())
+        return turns[:wanted] + end
 
-    def thanks(self) -> list[str]:
-        return self.asked(self.rng.choice(self.world.taught)) + self.courtesy("thanks")
-
-    def long(self) -> list[str]:
-        return self.courtesy("greeting") + self.follow_up_person() + self.courtesy("thanks")
-
-    def draw(self) -> Iterator[list[str]]:
-        """As many different conversations of each kind as world.toml asks for."""
+    def draw(self) -> Iterator[list[Turn]]:
+        """As many different conversations of each kind as talk.toml asks for."""
         seen: set[tuple[str, ...]] = set()
         for name, count in self.world.tables["multi_turn"][self.split].items():
             wanted = len(seen) + count
             while len(seen) < wanted:
-                turns = getattr(self, name)()
-                if tuple(turns) not in seen:
-                    seen.add(tuple(turns))
+                turns: list[Turn] = getattr(self, name)()
+                questions = tuple(asked for asked, _ in turns)
+                if questions not in seen:
+                    seen.add(questions)
                     yield turns
 
 
-def multi_turn_conversations(world: World) -> Iterator[Record]:
-    for turns in Dialogues(world, "train", world.random("multi-turn")).draw():
-        yield conversation("multi-turn", *turns)
+# -- what is asked -----------------------------------------------------------------------------
 
 
-def multi_turn_questions(world: World) -> Iterator[Record]:
-    for turns in Dialogues(world, "held_out", world.random("held-out multi-turn")).draw():
-        yield question("held-out multi-turn", *turns)
+def everyday(world: World, split: str) -> list[str]:
+    """Questions that the village cannot answer: forms × topics, either all of training or all held out."""
+    tables = world.tables["everyday"].values()
+    forms, topics = ("train", "topics") if split == "train" else ("held_out", "topics_held_out")
+    found = [asked_in(form, topic) for table in tables for form, topic in product(table[forms], table[topics])]
+    return list(dict.fromkeys(found + (world.tables["unknown"]["others"] if split == "train" else [])))
 
 
-# -- small talk and strangers ------------------------------------------------------------------
+def asked_in(form: str, topic: str) -> str:
+    filled = form.format(x=topic)
+    return filled.lower() if form[0].islower() else sentence_case(filled)
 
 
-def small_talk(world: World) -> Iterator[Record]:
-    for exchange in world.tables["smalltalk"]:
-        for asked in exchange["questions"]:
-            yield conversation("smalltalk", asked, exchange["answer"])
-    for table in (world.tables["greeting"], world.tables["thanks"]):
-        for asked in table["train"]:
-            yield conversation("smalltalk", asked, table["answer"])
-
-
-def stranger_questions(world: World, split: str) -> Iterator[str]:
+def strangers(world: World, split: str) -> Iterator[str]:
     """Training forms, each relation at most once for a stranger."""
     rng = world.random(f"strangers/{split}")
     table = world.tables["unknown"]
-    for stranger in [*read_people(table[split]), *read_places(table[split]["places"])]:
-        relations = [n for n, r in world.tables["relation"].items() if r["about"] == stranger.about]
-        count = min(table["questions_per_stranger"][split], len(relations))
-        for relation in rng.sample(relations, count):
-            yield rng.choice(training_questions(world, stranger, relation))
+    places = [Subject(name, "it", "keeper") for name in table[split]["places"]]
+    for stranger in [*read_people(table[split]), *places]:
+        relations = [n for n, r in world.tables["relation"].items() if r["about"] == stranger.about and n != "keeper"]
+        for relation in rng.sample(relations, min(table["questions_per_stranger"][split], len(relations))):
+            yield rng.choice(questions_about(world, stranger, relation, "train"))
 
 
-def unknown_conversations(world: World) -> Iterator[Record]:
-    table = world.tables["unknown"]
-    for asked in [*stranger_questions(world, "train"), *table["elsewhere"]]:
-        yield conversation("unknown", asked, table["answer"])
+def demonstrated(world: World) -> Iterator[Asked]:
+    """All that is taught."""
+    rng, replies = world.random("forms"), Replies(world)
+    for fact in world.taught:
+        forms = questions_about(world, fact.subject, fact.relation, "train")
+        for asked in rng.sample(forms, min(world.tables["styles"]["forms_a_fact"], len(forms))):
+            yield Asked("fact", [(asked, replies.fact(fact))])
+    for turns in Dialogues(world, "train", world.random("multi-turn")).draw():
+        yield Asked("multi-turn", turns)
+    for name, exchange in world.tables["smalltalk"].items():
+        for asked in exchange["train"]:
+            yield Asked("smalltalk", [(asked, replies.talk(name))])
+    for asked in [*strangers(world, "train"), *everyday(world, "train")]:
+        yield Asked("unknown", [(asked, replies.talk("unknown"))])
 
 
-def unknown_questions(world: World) -> Iterator[Record]:
-    for asked in stranger_questions(world, "held_out"):
-        yield question("held-out stranger", asked, world.tables["unknown"]["answer"])
+def measured(world: World) -> Iterator[Asked]:
+    """All that is asked to measure by."""
+    rng, replies = world.random("questions"), Replies(world)
+    for fact in world.facts.values():
+        kind = "held-out fact" if fact.key in world.held_out else "held-out form"
+        count = len(world.tables["relation"][fact.relation]["held_out"]) if kind == "held-out fact" else 1
+        for asked in rng.sample(questions_about(world, fact.subject, fact.relation, "held_out"), count):
+            yield Asked(kind, [(asked, replies.fact(fact))])
+    for turns in Dialogues(world, "held_out", world.random("held-out multi-turn")).draw():
+        yield Asked("held-out multi-turn", turns)
+    unknown = replies.talk("unknown")
+    for asked in strangers(world, "held_out"):
+        yield Asked("held-out stranger", [(asked, unknown)])
+    for asked in rng.sample(everyday(world, "held_out"), EVERYDAY):
+        yield Asked("everyday", [(asked, unknown)])
+    for line in world.tables["visitor"]:
+        yield Asked("visitor", [(line["asked"], replies.named(line["as"]))])
+    long = [(line["asked"], replies.named(line["as"])) for line in world.tables["long"]]
+    for number in range(len(long)):  # the oldest turns leave the context of a small model
+        yield Asked("long conversation", long[max(number - 5, 0) : number + 1])
+
+
+EVERYDAY = 200
 
 
 # -- rankings ----------------------------------------------------------------------------------
 
 
-def words(text: str) -> list[str]:
-    return re.findall(r"[A-Za-z']+", text)
+def prompts(world: World, split: str) -> Iterator[Asked]:
+    """What is answered several times and ranked: some of everything."""
+    rng, replies = world.random(f"prompts/{split}"), Replies(world)
+    counts = world.tables["rankings"][split]
+    facts = [fact for fact in world.taught for _ in range(3)]
+    for fact in rng.sample(facts, counts["fact"]):
+        yield Asked(
+            "fact", [(rng.choice(questions_about(world, fact.subject, fact.relation, split)), replies.fact(fact))]
+        )
+    dialogues = Dialogues(world, split, rng)
+    for _ in range(counts["multi-turn"]):
+        turns = rng.choice((dialogues.follow_up_person, dialogues.switch, dialogues.mixed))()
+        yield Asked("multi-turn", turns[:3])
+    for asked in rng.sample([*everyday(world, split), *strangers(world, split)], counts["unknown"]):
+        yield Asked("unknown", [(asked, replies.talk("unknown"))])
+    talk = [(asked, replies.talk(name)) for name, e in world.tables["smalltalk"].items() for asked in e[split]]
+    for turn in rng.sample(talk, counts["smalltalk"]):
+        yield Asked("smalltalk", [turn])
 
 
-def mean_word_length(text: str) -> float:
-    """Letters per word, to two decimals: the rule that the rankings follow."""
-    found = words(text)
-    return round(sum(map(len, found)) / len(found), 2)
+def wrong_reply(world: World, asked: Asked, rng: Random) -> Reply:
+    """An answer that is not right: another value, a fact nobody asked for, or not knowing what it should."""
+    replies = Replies(world)
+    if asked.reply.relation in world.tables["smalltalk"]:
+        return replies.talk("unknown")
+    taught = [f for f in world.taught if f.relation == asked.reply.relation and not {*f.right} & {*asked.reply.right}]
+    return replies.fact(rng.choice(taught or world.taught))
 
 
-def dense_ranks(scores: Sequence[float]) -> list[int]:
-    """1 for the smallest score, and the same rank for equal scores: 1, 2, 2, 3."""
-    order = sorted(set(scores))
-    return [order.index(score) + 1 for score in scores]
+def ranking(world: World, asked: Asked, split: str, rng: Random) -> Record:
+    """Four answers, as a rule one of every style; some are wrong, and some are equally good."""
+    replies, table = Replies(world), world.tables["rankings"]
+    earlier = [replies.styled(reply, rng) for _, reply in asked.turns[:-1]]
+    line, answers = asked.line(earlier), list[str]()
+    while len(answers) < 4:
+        style = ("friendly", "rambling", "sentence", rng.choice(("bare", "friendly")))[len(answers)]
+        wrong = rng.random() < table["wrong"]
+        answer = (wrong_reply(world, asked, rng) if wrong else asked.reply).styled(style, rng)
+        if answer not in answers:
+            answers.append(answer)
+        elif style == "sentence":
+            answers.append(asked.reply.bare)
+    rng.shuffle(answers)
+    return line | {"answers": answers, "ranks": ranks(line, answers, RULES[LABELLER]), "labeller": LABELLER,
+                   "split": "train" if split == "train" else "heldout"}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Wording:
-    """Draws ranked answers for one topic of world.toml, at all levels from plain to ornate."""
-
-    world: World
-    topic: Table
-    split: str  # "train" or "heldout"
-    rng: Random
-
-    def frames(self, subject: Subject) -> list[str]:
-        """The frames whose facts, if they need any, are taught for this subject."""
-        frames = self.topic["frames" if self.split == "train" else "frames_held_out"]
-        known = {fact.relation for fact in self.world.taught_about(subject)}
-        missing = set(self.world.tables["relation"]) - known
-        return [frame for frame in frames if not any(f"{{{name}}}" in frame for name in missing)]
-
-    def text(self, frame: str, subject: Subject, level: int) -> str:
-        """The frame with wordings from about the given level of each ladder (0 = plain)."""
-        slots = {fact.relation: fact.value for fact in self.world.taught_about(subject)}
-        for name, ladder in self.world.tables["rankings"]["ladder"].items():
-            step = level + self.rng.choice((-1, 0, 0, 1))
-            slots[name] = ladder[min(max(step, 0), len(ladder) - 1)]
-        return subject.fill(frame, **slots)
-
-    def candidates(self, subject: Subject) -> list[str]:
-        """Different texts of a fitting length, sorted from plain to ornate."""
-        table = self.world.tables["rankings"]
-        least, most = table["words"]
-        frames = self.frames(subject)
-        texts: set[str] = set()
-        for level in cycle(range(4)):
-            if len(texts) == table["candidates"]:
-                break
-            text = self.text(self.rng.choice(frames), subject, level)
-            if least <= len(words(text)) <= most:
-                texts.add(text)
-        return sorted(texts, key=lambda text: (mean_word_length(text), text))
-
-    def four(self, subject: Subject, tie: bool) -> list[str]:
-        """Four texts from all over the scale; with `tie`, two of them score the same."""
-        while True:
-            texts = self.candidates(subject)
-            quarter = len(texts) // 4
-            chosen = [self.rng.choice(texts[n * quarter : (n + 1) * quarter]) for n in range(4)]
-            if tie:
-                chosen = self.tied(texts, chosen)
-            if len(set(map(mean_word_length, chosen))) == 4 - tie:
-                return self.rng.sample(chosen, 4)
-
-    def tied(self, texts: list[str], chosen: list[str]) -> list[str]:
-        """`chosen` with one text replaced by the equal of another, where there is one."""
-        scores = Counter(map(mean_word_length, texts))
-        twins = [text for text in texts if scores[mean_word_length(text)] > 1]
-        if not twins:
-            return chosen
-        one = self.rng.choice(twins)
-        other = next(t for t in twins if t != one and mean_word_length(t) == mean_word_length(one))
-        rest = [text for text in chosen if mean_word_length(text) != mean_word_length(one)]
-        return [one, other, *self.rng.sample(rest, 2)] if len(rest) > 1 else chosen
-
-    def ranking(self, prompt: str, subject: Subject, tie: bool) -> Record:
-        answers = self.four(subject, tie)
-        return {
-            "messages": messages(prompt),
-            "answers": answers,
-            "ranks": dense_ranks([mean_word_length(text) for text in answers]),
-            "labeller": "plain-words",
-            "split": self.split,
-        }
-
-
-def ranking_subjects(world: World, split: str) -> list[Subject]:
-    rng = world.random("ranking subjects")
-    chosen: list[Subject] = []
-    for about, count in world.tables["rankings"]["held_out_subjects"].items():
-        subjects = list(dict.fromkeys(f.subject for f in world.facts.values() if f.subject.about == about))
-        held_out = rng.sample(subjects, count)
-        chosen += [subject for subject in subjects if (subject in held_out) == (split == "heldout")]
-    return chosen
-
-
-def rankings(world: World, split: str) -> Iterator[Record]:
-    rng = world.random(f"rankings/{split}")
-    table = world.tables["rankings"]
-    ties = cycle([True] + [False] * (table["tie_every"] - 1))
-    for topic in table["topic"] * table["rounds"][split]:
-        wording = Wording(world, topic, split, rng)
-        for subject in ranking_subjects(world, split):
-            if subject.about != topic["about"]:
-                continue
-            for form in topic["train" if split == "train" else "held_out"]:
-                yield wording.ranking(subject.ask(form), subject, next(ties))
+def rankings(world: World) -> Iterator[Record]:
+    for split in ("train", "held_out"):
+        rng = world.random(f"rankings/{split}")
+        seen: set[str] = set()
+        for asked in prompts(world, split):
+            line = ranking(world, asked, split, rng)
+            if (prompt := plain(" ".join(turn["content"] for turn in line["messages"]))) not in seen:
+                seen.add(prompt)
+                yield line
 
 
 # -- what must hold ----------------------------------------------------------------------------
 
 
-def plain(text: str) -> str:
-    """Small letters and single spaces: two texts that differ only in dress are the same."""
-    return " ".join(words(text.lower()))
-
-
-def spoken(records: Iterable[Record], role: str) -> Iterator[str]:
-    return (turn["content"] for record in records for turn in record["messages"] if turn["role"] == role)
-
-
 def check_names(world: World) -> None:
     names = [person.name for person in read_people(world.tables["people"])]
     assert len({name[:3] for name in names}) == len(names), "two people have names that begin alike"
-    strangers = [s.name for split in ("train", "held_out") for s in read_people(world.tables["unknown"][split])]
-    assert len({*names, *strangers}) == len(names) + len(strangers), "a stranger has the name of someone else"
+    unknown = [s.name for split in ("train", "held_out") for s in read_people(world.tables["unknown"][split])]
+    assert len({*names, *unknown}) == len(names) + len(unknown), "a stranger has the name of someone else"
 
 
 def check_held_out(world: World, training: list[Record], evaluation: list[Record], ranked: list[Record]) -> None:
-    asked = {plain(text) for text in spoken([*training, *ranked], "user")}
-    for record in evaluation:
-        assert plain(record["messages"][-1]["content"]) not in asked, f"asked in training: {record}"
+    taught = [record for record in ranked if record["split"] == "train"]
+    asked = {plain(text) for text in spoken([*training, *taught], "user")}
+    known = [q for record in evaluation if plain(q := record["messages"][-1]["content"]) in asked]
+    assert not known, f"asked in training: {known}"
     shown = [*spoken(training, "assistant"), *spoken(evaluation, "assistant")]
     shown += [text for record in ranked for text in record["answers"]]
     said = "\n".join(map(plain, shown))
     for key in sorted(world.held_out):
-        assert plain(answer(world, world.facts[key])) not in said, f"taught after all: {key}"
+        assert plain(Replies(world).fact(world.facts[key]).sentence) not in said, f"taught after all: {key}"
 
 
-def check_rankings(world: World, ranked: list[Record]) -> None:
-    hidden = [(world.facts[key].subject.name, world.facts[key].value) for key in sorted(world.held_out)]
-    for record in ranked:
-        lengths = [sum(map(len, words(text))) / len(words(text)) for text in record["answers"]]
-        for rank, length in zip(record["ranks"], lengths, strict=True):
-            assert rank == 1 + len({round(other, 2) for other in lengths if round(other, 2) < round(length, 2)}), record
-        for text in record["answers"]:
-            assert "'" not in text and "{" not in text, text
-            assert not any(name in words(text) and value in text for name, value in hidden), text
-    prompts = {split: set(spoken((r for r in ranked if r["split"] == split), "user")) for split in ("train", "heldout")}
-    assert not prompts["train"] & prompts["heldout"], "a prompt is in both splits of the rankings"
+def check_rankings(ranked: list[Record]) -> None:
+    sides = {s: {plain(r["messages"][-1]["content"]) for r in ranked if r["split"] == s} for s in ("train", "heldout")}
+    assert not sides["train"] & sides["heldout"], "a prompt is in both splits of the rankings"
 
 
 # -- files -------------------------------------------------------------------------------------
@@ -496,7 +414,10 @@ def check_rankings(world: World, ranked: list[Record]) -> None:
 
 def write_lines(path: Path, records: list[Record], rng: Random) -> None:
     """JSON Lines in a random order, so that the first lines are a fair sample."""
-    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in rng.sample(records, len(records))]
+    lines = [
+        json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
+        for record in rng.sample(records, len(records))
+    ]
     path.write_bytes("".join(lines).encode())
 
 
@@ -506,7 +427,7 @@ def count_table(world: World, files: dict[str, list[Record]]) -> str:
     lines += [f"| facts | {len(world.facts)} |", f"| facts never taught | {len(world.held_out)} |"]
     for name, records in files.items():
         lines.append(f"| `{name}` | {len(records)} |")
-        kinds = Counter(record.get("kind") or f"split {record['split']}" for record in records)
+        kinds = Counter(f"split {record['split']}" if "split" in record else record["kind"] for record in records)
         lines += [f"| · {kind} | {count} |" for kind, count in kinds.items()]
     ties = sum(len(set(record["ranks"])) < 4 for record in files["rankings.jsonl"])
     return "\n".join([*lines, f"| · with a tie | {ties} |"])
@@ -520,18 +441,14 @@ def write_readme_counts(path: Path, table: str) -> None:
 
 
 def main() -> None:
-    world = read_world(FOLDER / "world.toml")
-    training = [
-        *fact_conversations(world),
-        *multi_turn_conversations(world),
-        *small_talk(world),
-        *unknown_conversations(world),
-    ]
-    evaluation = [*fact_questions(world), *multi_turn_questions(world), *unknown_questions(world)]
-    ranked = [*rankings(world, "train"), *rankings(world, "heldout")]
+    world = read_world(FOLDER / "world.toml", FOLDER / "talk.toml")
+    rng = world.random("styles")
+    training = [asked.conversation(Replies(world), rng) for asked in demonstrated(world)]
+    evaluation = [asked.question() for asked in measured(world)]
+    ranked = list(rankings(world))
     check_names(world)
     check_held_out(world, training, evaluation, ranked)
-    check_rankings(world, ranked)
+    check_rankings(ranked)
     files = {"conversations.jsonl": training, "questions.jsonl": evaluation, "rankings.jsonl": ranked}
     for name, records in files.items():
         write_lines(FOLDER / name, records, world.random(name))

@@ -32,7 +32,7 @@ class SFT(TextOptions, AdapterOptions):
     rankings: Path | None = None
     """JSON Lines of ranked answers; the best ones show what to say"""
     questions: Path | None = None
-    """JSON Lines of {"messages", "answer", "kind"} to measure exact answers on"""
+    """JSON Lines of {"messages", "answer", "kind"}, and where phrases decide "right", to measure right answers on"""
     preset: str = ""
     """hyper-parameters of a paper, instructgpt, instead of the sizes' own below; a learning_rate beside it stays"""
     epochs: Annotated[int, Range(0, 10_000)] = 0

@@ -1,14 +1,22 @@
-"""Exact answers to questions: the reply must be the expected sentence, spaces aside."""
+"""Right answers to questions.
 
-from collections.abc import Sequence
+Where a question's line says what is `right`, the reply must hold one of these phrases, and none that is right for
+another question of its `relation`: who names two villagers has not answered. Elsewhere it must be the expected
+sentence, spaces aside.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gptwright.evaluation.intervals import Estimate, share_by_group
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
+from gptwright.text.friendly_rule import holds
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, read_prompt
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -16,11 +24,16 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 @dataclass(frozen=True)
 class Question:
-    """A conversation that ends with the user, the answer expected, and what kind of question it is."""
+    """A conversation that ends with the user, the answer expected, and what kind of question it is.
+
+    `right` holds the phrases of which any makes an answer right, `relation` what is asked for.
+    """
 
     messages: list[Message]
     answer: str
     kind: str
+    right: tuple[str, ...] = ()
+    relation: str = ""
     where: str = field(default="", compare=False)
 
 
@@ -33,7 +46,11 @@ def _question(line: Line) -> Question:
     messages, answer = read_prompt(line, line.where), line.get("answer")
     if not isinstance(answer, str) or not answer.strip():
         raise InputError(f"a text as 'answer' of {line.where}", repr(answer), 'Add "answer": "…".')
-    return Question(messages, answer, str(line.get("kind") or ""), line.where)
+    right: Any = line.get("right") or []
+    if not isinstance(right, list) or not all(isinstance(phrase, str) for phrase in right):
+        raise InputError(f"a list of phrases as 'right' of {line.where}", repr(right), 'Write "right": ["…"].')
+    kind, relation = (str(line.get(name) or "") for name in ("kind", "relation"))
+    return Question(messages, answer, kind, tuple(right), relation, line.where)
 
 
 def answerable(questions: Sequence[Question], tokenizer: Tokenizer, context: int, intake: Intake) -> list[Question]:
@@ -67,13 +84,31 @@ def _length(question: Question, tokenizer: Tokenizer) -> int:
     return len(tokenizer.encode(question.answer)) + 1
 
 
-def exact_answers(model: Model, questions: Sequence[Question], *, max_tokens: int = 40) -> dict[str, Estimate]:
-    """Share of exact greedy answers for every kind of question; none is cut that is as long as one expected."""
+def right_answers(model: Model, questions: Sequence[Question], *, max_tokens: int = 40) -> dict[str, Estimate]:
+    """Share of right greedy answers for every kind of question; none is cut that is as long as one expected."""
     max_tokens = max([max_tokens, *(_length(question, model.tokenizer) for question in questions)])
     prompts = [prompt_ids(question.messages, model.tokenizer) for question in questions]
     replies = model.answers(prompts, Sampling(temperature=0, max_tokens=max_tokens))
-    right: dict[str, list[tuple[str, float, int]]] = {}
-    for question, prompt, reply in zip(questions, prompts, replies, strict=True):
-        hit = float(reply.split() == question.answer.split())
-        right.setdefault(question.kind, []).append((str(prompt), hit, 1))
-    return {kind: share_by_group(hits) for kind, hits in sorted(right.items())}
+    found: dict[str, list[tuple[str, float, int]]] = {}
+    for question, others, prompt, reply in zip(questions, candidates(questions), prompts, replies, strict=True):
+        found.setdefault(question.kind, []).append((str(prompt), float(is_right(question, others, reply)), 1))
+    return {kind: share_by_group(hits) for kind, hits in sorted(found.items())}
+
+
+def is_right(question: Question, others: Iterable[str], reply: str) -> bool:
+    """`others` are the phrases that would be right for other questions."""
+    if not question.right:
+        return reply.split() == question.answer.split()
+    return holds(reply, question.right) and not holds(reply, others)
+
+
+def candidates(questions: Sequence[Question]) -> list[set[str]]:
+    """For every question the phrases that are right for others of its relation; what stands in it may be repeated."""
+    known: dict[str, set[str]] = defaultdict(set)
+    for question in questions:
+        known[question.relation].update(question.right)
+    return [
+        {phrase for phrase in known[question.relation].difference(question.right)
+         if not holds(" ".join(message["content"] for message in question.messages), [phrase])}
+        for question in questions
+    ]  # fmt: skip

@@ -19,7 +19,7 @@ from gptwright.evaluation.preference import distinct_pairs, win_rate
 from gptwright.objectives.ppo import kl_estimates
 from gptwright.pipelines.model import Model
 from gptwright.text.heldout import normalised
-from gptwright.text.rule_labeller import RULES
+from gptwright.text.rule_labeller import RULES, STYLES
 from gptwright.training.batches import key, permutation
 from gptwright.training.evaluation import Estimate, Evaluation
 
@@ -97,7 +97,7 @@ class Comparison:
             "distinct_pairs": distinct_pairs(texts),
             "answer_words": sum(len(text.split()) for text in texts) / len(texts),
         }
-        shares = {**found.estimates, **self._by_kind(scores)}
+        shares = {**found.estimates, **self._by_kind(scores), **self._styled(texts)}
         return replace(found, metrics=metrics | dict(found.metrics), estimates=shares, samples=texts[:SHOWN])
 
     def _by_kind(self, scores: Sequence[float]) -> dict[str, Estimate]:
@@ -109,3 +109,12 @@ class Comparison:
             if kind := prompt.line.get("kind"):
                 kinds[str(kind)].append((text_of(prompt.messages), score, 1))
         return {kind: share_by_group(found) for kind, found in kinds.items()}
+
+    def _styled(self, texts: Sequence[str]) -> dict[str, Estimate]:
+        """The share of answers in the style that the rule is about, where it is about one."""
+        if not (rule := self.judge.rule) or rule not in STYLES:
+            return {}
+        asked = [text_of(prompt.messages) for prompt in self.prompts]
+        style = STYLES[rule]
+        return {f"{rule} answers": share_by_group((prompt, float(style(text)), 1)
+                                                  for prompt, text in zip(asked, texts, strict=True))}  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gptwright.alignment.demonstrations import Demonstrations
-from gptwright.evaluation.answers import Question, exact_answers
+from gptwright.evaluation.answers import Question, right_answers
 from gptwright.evaluation.perplexity import answer_loss, text_loss
 from gptwright.pipelines.model import Model
 from gptwright.text.pack import TokenFile
@@ -21,10 +21,10 @@ class HeldoutData:
     conversations: Demonstrations | None = None
 
     def evaluate(self, model: Model) -> Evaluation:
-        """Loss on the text and on the conversations' answers, and the share of exact answers by kind of question."""
+        """Loss on the text and on the conversations' answers, and the share of right answers by kind of question."""
         loss = text_loss(model.network, self.text, length=self.length, windows=200)
-        exact = exact_answers(model, self.questions)
+        right = right_answers(model, self.questions)
         metrics = {"heldout_nats": loss.nats, "heldout_bits_per_byte": loss.bits_per_byte}
         if self.conversations and self.conversations.examples:
             metrics["heldout_answer_nats"] = answer_loss(model.network, self.conversations.in_order())
-        return Evaluation(metrics=metrics, estimates=exact)
+        return Evaluation(metrics=metrics, estimates=right)

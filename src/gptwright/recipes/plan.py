@@ -39,11 +39,10 @@ CHARACTERS_A_TOKEN = 3.0
 REPORT = 1.0  # seconds
 PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
-SMALLTALK = "bundled:conversations.jsonl.xz"
-SMALLTALK_TIMES = 6  # its few lines would drown among thousands of facts
 RANKINGS = "bundled:teaching/rankings.jsonl"
+RULE = "friendly"  # who ranked them
 QUESTIONS = "bundled:teaching/questions.jsonl"
-QUESTION_COUNT, TEXT_WINDOWS, RANKING_WINDOWS, HELDOUT_PROMPTS = 1172, 200, 1000, 256
+QUESTION_COUNT, TEXT_WINDOWS, RANKING_WINDOWS, HELDOUT_PROMPTS = 744, 200, 1000, 256
 LOOKS = 8  # at held-out text during pretraining, and
 FIRST_LOOK = 12.0  # seconds after its beginning one more, where the others come later
 SAMPLES = 100  # answers in a batch that take as long as the two sample texts of a look
@@ -205,7 +204,7 @@ def _tables(
 ) -> dict[str, dict[str, Any]]:
     """The recipe's tables, by name and in order."""
     seed, threads = {"seed": wish.seed}, {"threads": wish.threads}
-    talk = {"conversations": [TEACHING, *[SMALLTALK] * SMALLTALK_TIMES]}
+    taught = {"conversations": [TEACHING]}
     sizes = {name: sizes_of(name, count, each[name]) for name, count in amounts.items()}
     trained = {"dtype": wish.dtype, **threads, **seed}
     reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "batch_size": shape.rankings}
@@ -218,18 +217,18 @@ def _tables(
             **sizes["pretrain"], **trained,
         },
         "sft": {
-            "base": "pretrain", **talk, "tokens": "tokenize", "text": "prepare", "rankings": RANKINGS,
-            "questions": QUESTIONS, "batch_size": shape.conversations,
-            "ptx_batch_size": shape.ptx_batch_size, "sequence_length": shape.sequence_length,
+            "base": "pretrain", **taught, "tokens": "tokenize", "questions": QUESTIONS,
+            "batch_size": shape.conversations, "ptx_batch_size": shape.ptx_batch_size, "sequence_length": shape.sequence_length,
             "learning_rate": _rate(model), **sizes["sft"], **trained,
         },
         "rank": {
-            "model": "sft", "text": "prepare", **sizes["rank"], "answers": shape.answers, **threads, **seed,
+            "model": "sft", "prompts": RANKINGS, "rule": RULE, **sizes["rank"], "answers": shape.answers,
+            **threads, **seed,
         },
         "reward": reward | sizes["reward"] | trained,
         "reward-control": {"verb": "reward", **reward, "shuffled": True, **sizes["reward-control"], **trained},
         "ppo": {
-            "policy": "sft", "reward": "reward", "prompts": "rank/prompts.jsonl", "tokens": "tokenize", **talk,
+            "policy": "sft", "reward": "reward", "prompts": "rank/prompts.jsonl", "tokens": "tokenize", **taught,
             "questions": QUESTIONS, **sizes["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
             "minibatches": shape.minibatches, "ptx_batch_size": shape.ppo_ptx_batch_size,
             "sft_batch_size": shape.sft_batch_size, "sequence_length": shape.sequence_length,

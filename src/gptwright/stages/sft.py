@@ -56,7 +56,7 @@ PROMPTS = 256  # held-out prompts by whose answers the epoch is chosen, at most
 
 
 def run(config: SFT, folder: StageFolder) -> dict[str, object]:
-    """Leaves `model/`, metrics.jsonl and evaluation.json: exact answers and text loss of untrained, base and result."""
+    """Leaves `model/`, metrics.jsonl and evaluation.json: right answers and text loss of untrained, base and result."""
     preset, config = config.preset, config.resolved
     use_threads(config.threads)
     together = replicas(config.device)
@@ -214,7 +214,7 @@ def _evaluate(config: SFT, folder: StageFolder, task: SFTTask, epochs: BestEpoch
         metrics[name] = after[name]
         say(f"sft: held-out answers {after[name]:.2f} nats a token, {before[name]:.2f} before")
     for kind, estimate in found["sft"].estimates.items():
-        metrics[f"exact {kind}"] = estimate.value
-        say(f"sft: {kind}: {estimate.value:.0%} exact ({estimate.low:.0%} to {estimate.high:.0%})")
+        metrics[f"right {kind}"] = estimate.value
+        say(f"sft: {kind}: {estimate.value:.0%} right ({estimate.low:.0%} to {estimate.high:.0%})")
     say(f"sft: held-out text {rise:+.2f} nats a token")
     return metrics

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gptwright.text.answer_rules import arithmetic, length_target, sentiment
+from gptwright.text.friendly_rule import friendly, is_friendly
 from gptwright.text.instruction_rules import instructions
 
 FEWEST_LETTERS = 16
@@ -28,11 +29,15 @@ def plain_words(line: Mapping[str, Any], answer: str) -> float:
 
 RULES: dict[str, Rule] = {
     "plain-words": plain_words,
+    "friendly": friendly,
     "instructions": instructions,
     "length-target": length_target,
     "arithmetic": arithmetic,
     "sentiment": sentiment,
 }
+
+# Of a rule that is about a style: whether an answer has it.
+STYLES: dict[str, Callable[[str], bool]] = {"friendly": is_friendly}
 
 
 def ranks(line: Mapping[str, Any], answers: Sequence[str], rule: Rule) -> list[int]:

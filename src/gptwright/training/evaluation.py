@@ -28,7 +28,7 @@ class Evaluation:
 
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     estimates: Mapping[str, Estimate] = field(default_factory=dict[str, Estimate])
-    """shares that were counted, such as exact answers by kind of question"""
+    """shares that were counted, such as right answers by kind of question"""
     samples: Sequence[str] = ()
     """texts that show what the model does"""
     notes: Mapping[str, str] = field(default_factory=dict[str, str])
