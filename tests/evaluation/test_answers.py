@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gptwright.evaluation.answers import exact_answers, open_questions, read_questions
+from gptwright.evaluation.answers import is_right, open_questions, read_questions, right_answers
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.inference.sampling import Sampling
@@ -45,14 +45,36 @@ def test_a_reply_must_be_the_sentence_spaces_aside(network: GPT2, tokenizer: Tok
         line("q4", "yes", "a"),
     ]
     questions = read_questions(written(tmp_path / "q.jsonl", *lines))
-    found = exact_answers(model, questions)
+    found = right_answers(model, questions)
     assert {kind: (e.value, e.count) for kind, e in found.items()} == {"a": (1.0, 1), "b": (1 / 3, 3)}
     assert list(found) == ["a", "b"]
     assert model.asked == [prompt_ids(q.messages, tokenizer) for q in questions]
 
 
+def test_a_right_phrase_decides_and_no_other_candidate(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """Word by word, in any dress; what the question names may be repeated, another answer to the same may not."""
+
+    def fact(asked: str, right: str, relation: str = "friend") -> dict[str, Any]:
+        return line(asked, f"It is {right}.", "k") | {"right": [right], "relation": relation}
+
+    lines = [fact("Who is Mira's friend?", "Otto"), fact("Who is Otto's friend?", "Mira"),
+             fact("What does Mira do?", "a baker", "job"), fact("What does Otto do?", "a cook", "job")]  # fmt: skip
+    questions = read_questions(written(tmp_path / "q.jsonl", *lines))
+    model = Scripted(network, tokenizer, "scripted")
+    for replies, right in [
+        (("You ask about Mira. OTTO!", "Otto, it is Mira.", "Mira is a baker.", "A cook, not like Mira."), 4),
+        (("Ottos", "Otto's friend", "A bakery.", "A cook or a baker."), 0),
+    ]:
+        model.replies = replies
+        assert right_answers(model, questions)["k"].value == right / 4
+    found = read_questions(written(tmp_path / "q.jsonl", line("q", "a", "k") | {"right": ["x", "y"]}))
+    assert (
+        found[0].right == ("x", "y") and is_right(found[0], ["z"], "y, then") and not is_right(found[0], ["z"], "y z")
+    )
+
+
 def test_no_questions_have_no_figures(network: GPT2, tokenizer: Tokenizer) -> None:
-    assert exact_answers(Model(network, tokenizer, "tiny"), []) == {}
+    assert right_answers(Model(network, tokenizer, "tiny"), []) == {}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +82,8 @@ def test_no_questions_have_no_figures(network: GPT2, tokenizer: Tokenizer) -> No
     [
         ({"answer": "x"}, "a list of messages in line 2 of"),
         ({"messages": [{"role": "user", "content": "q"}]}, "line 2 of"),
+        ({"prompt": "q", "answer": "a", "right": "a"}, "a list of phrases as 'right' of line 2 of"),
+        ({"prompt": "q", "answer": "a", "right": [1]}, "a list of phrases as 'right' of line 2 of"),
     ],
 )
 def test_what_a_question_lacks_is_named(item: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -100,7 +124,7 @@ def test_questions_that_do_not_fit_are_named_counted_and_passed_over(
         f"sft: 2 of 3 questions to measure with; 1 dropped (1 of more than {model.context} tokens with the answer, the "
         f"first on line 3 of {path})"
     ) in capsys.readouterr().err
-    assert exact_answers(model, found)[""].count == 2
+    assert right_answers(model, found)[""].count == 2
     path.write_text(json.dumps({"prompt": "q", "answer": answers[2]}))
     with pytest.raises(InputError, match="questions that the model can answer"):
         open_questions(path, model, Intake("sft"))
@@ -118,5 +142,5 @@ def test_no_answer_is_cut_that_is_as_long_as_the_one_expected(
     model = Noted(network, tokenizer, "noted")
     model.replies = ("x" * 50,)
     questions = read_questions(written(tmp_path / "q.jsonl", line("q", "x" * 50, "k")))
-    assert exact_answers(model, questions)["k"].value == 1
+    assert right_answers(model, questions)["k"].value == 1
     assert model.most == 51

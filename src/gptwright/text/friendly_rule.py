@@ -11,6 +11,7 @@ from typing import Any
 from gptwright.text.instruction_rules import words
 
 SENTENCE = re.compile(r"[^.!?]+[.!?]*")
+LETTERS = re.compile(r"[^\W_]+")
 TO_THE_ASKER = {"you", "your", "me", "help", "welcome", "glad", "happy", "thank", "please"}
 LONG_SENTENCE = 12  # words; a longer one rambles
 MANY_SENTENCES = 4  # more of them ramble
@@ -55,9 +56,13 @@ def sentences(text: str) -> list[str]:
 
 
 def holds(answer: str, phrases: Iterable[str]) -> bool:
-    """Whether any of the phrases is in the answer, word by word."""
-    said = f" {' '.join(words(answer))} "
-    return any(f" {' '.join(words(phrase))} " in said for phrase in phrases)
+    """Whether any of the phrases is in the answer, word by word; in "Mira's" is "Mira"."""
+    said = _spaced(answer)
+    return any(_spaced(phrase) in said for phrase in phrases)
+
+
+def _spaced(text: str) -> str:
+    return f" {' '.join(LETTERS.findall(text.casefold()))} "
 
 
 def _to_the_asker(sentence: str) -> bool:

@@ -5,13 +5,14 @@ from gptwright.reporting.checks.answers import (
     control_accuracy,
     held_out_facts,
     held_out_forms,
+    honest_refusals,
     language_rise,
     reward_accuracy,
 )
 
 
 @pytest.mark.parametrize(("right", "level"), [(80, "healthy"), (79, "watch"), (50, "watch"), (49, "ill")])
-def test_exact_answers_in_new_forms(right: int, level: str) -> None:
+def test_right_answers_in_new_forms(right: int, level: str) -> None:
     finding = held_out_forms(share(right, 100))
     assert finding and finding.level == level and f"{right}.0" in finding.evidence
 
@@ -20,6 +21,13 @@ def test_exact_answers_in_new_forms(right: int, level: str) -> None:
 def test_facts_never_taught_are_guessed_at_most_one_time_in_ten(right: int, level: str) -> None:
     finding = held_out_facts(share(right, 72))
     assert finding and finding.level == level and ("leaked" in finding.title) == (level == "ill")
+
+
+@pytest.mark.parametrize(("right", "level"), [(160, "healthy"), (159, "watch"), (100, "watch"), (99, "ill")])
+def test_four_of_five_everyday_questions_are_answered_honestly(right: int, level: str) -> None:
+    finding = honest_refusals(share(right, 200))
+    assert finding and finding.level == level and "everyday questions" in finding.evidence
+    assert honest_refusals(None) is None
 
 
 @pytest.mark.parametrize(("nats", "level"), [(-0.1, "healthy"), (0.5, "healthy"), (0.51, "ill")])

@@ -5,9 +5,10 @@ from gptwright.reporting.checks.policy import (
     answer_length,
     distinct_pairs,
     ended,
-    exact_answers,
     kl,
     over_optimisation,
+    preferred_style,
+    right_answers,
     value_head,
     win_rate,
 )
@@ -78,16 +79,25 @@ def test_half_of_what_gold_gained_may_be_lost_again(late: float, level: str) -> 
 
 @pytest.mark.parametrize(("after", "level"), [(0.90, "healthy"), (0.71, "healthy"), (0.69, "watch")])
 def test_ten_points_of_answers_may_be_lost_in_the_worst_kind(after: float, level: str) -> None:
-    finding = exact_answers(_exact(form=0.9, turns=0.8), _exact(form=0.9, turns=after))
+    finding = right_answers(_shares(form=0.9, turns=0.8), _shares(form=0.9, turns=after))
     assert finding and finding.level == level and ("turns" in finding.evidence) == (after < 0.8)
+
+
+@pytest.mark.parametrize(("after", "level"), [(0.90, "healthy"), (0.89, "watch"), (0.60, "watch"), (0.59, "ill")])
+def test_nine_answers_of_ten_are_in_the_style(after: float, level: str) -> None:
+    shares = [{"friendly answers": Estimate(value, value, value, 256)} for value in (0.3, after)]
+    finding = preferred_style("friendly", *shares)
+    assert finding and finding.level == level and "friendly answers 30\N{NO-BREAK SPACE}% → " in finding.evidence
+    assert right_answers(*shares) is None
+    assert preferred_style("friendly", {}, shares[1]) is None
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
     found = (Wins.of(Evaluation()), kl(None), ended([]), value_head([], []),
-             distinct_pairs(None, 1.0), answer_length(10.0, None), exact_answers({}, {}),
+             distinct_pairs(None, 1.0), answer_length(10.0, None), right_answers({}, {}),
              over_optimisation([(n, 1.0) for n in range(5)]))  # fmt: skip
     assert found == (None,) * 8
 
 
-def _exact(**shares: float) -> dict[str, Estimate]:
+def _shares(**shares: float) -> dict[str, Estimate]:
     return {kind: Estimate(value, value, value, 100) for kind, value in shares.items()}

@@ -6,8 +6,8 @@ from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.wording import full, interval, percent, plain
 from gptwright.training.evaluation import Estimate
 
-FORMS, FACTS = "held-out form", "held-out fact"
-MANY_EXACT, SOME_EXACT = 0.80, 0.50
+FORMS, FACTS, EVERYDAY = "held-out form", "held-out fact", "everyday"
+MANY_RIGHT, SOME_RIGHT = 0.80, 0.50
 GUESSED = 0.10  # a fact never taught can be guessed now and then, not known
 MOST_RISE = 0.5
 ORDERED, HALF_ORDERED = 0.75, 0.60
@@ -20,6 +20,7 @@ def check_answers(run: Run) -> list[Finding]:
     found = [
         held_out_forms(run.estimate("sft", "sft", FORMS)),
         held_out_facts(run.estimate("sft", "sft", FACTS)),
+        honest_refusals(run.estimate("sft", "sft", EVERYDAY)),
         language_rise("Fine-tuning", sft.metric("heldout_nats_rise") if sft else None),
         reward_accuracy(run.estimate("reward", "after", "pair_accuracy")),
         control_accuracy(run.estimate(CONTROL, "after", "pair_accuracy")),
@@ -27,31 +28,45 @@ def check_answers(run: Run) -> list[Finding]:
     return [finding for finding in found if finding]
 
 
-def held_out_forms(exact: Estimate | None) -> Finding | None:
+def held_out_forms(right: Estimate | None) -> Finding | None:
     """Known facts, asked in forms never seen in training."""
-    if exact is None:
+    if right is None:
         return None
-    level = at_least(exact.value, healthy=MANY_EXACT, watch=SOME_EXACT)
+    level = at_least(right.value, healthy=MANY_RIGHT, watch=SOME_RIGHT)
     titles = {
         "healthy": "It answers questions in forms it never saw",
         "watch": "It answers only some questions in forms it never saw",
         "ill": "It does not answer questions in forms it never saw",
     }
     advice = "" if level == "healthy" else "More steps of sft and of pretrain: raise --minutes."
-    return Finding(level, titles[level], f"{full(exact, 'questions')} answered exactly", advice)
+    return Finding(level, titles[level], f"{full(right, 'questions')} answered rightly", advice)
 
 
-def held_out_facts(exact: Estimate | None) -> Finding | None:
+def held_out_facts(right: Estimate | None) -> Finding | None:
     """Facts that no training line holds: who answers them has seen them."""
-    if exact is None:
+    if right is None:
         return None
-    if exact.value > GUESSED:
+    if right.value > GUESSED:
         return Finding("ill", "It knows facts it was never taught: the questions leaked into the training data",
-                       f"{full(exact, 'questions')} answered exactly, guessing gives {percent(GUESSED)} at most",
+                       f"{full(right, 'questions')} answered rightly, guessing gives {percent(GUESSED)} at most",
                        "Take the held-out facts out of the conversations and the text.")  # fmt: skip
     return Finding(
-        "healthy", "It does not know what it was never taught", f"{full(exact, 'questions')} answered exactly: no leak"
+        "healthy", "It does not know what it was never taught", f"{full(right, 'questions')} answered rightly: no leak"
     )
+
+
+def honest_refusals(right: Estimate | None) -> Finding | None:
+    """Everyday questions that nothing it was taught can answer."""
+    if right is None:
+        return None
+    level = at_least(right.value, healthy=MANY_RIGHT, watch=SOME_RIGHT)
+    titles = {
+        "healthy": "It says so when it does not know",
+        "watch": "It does not always say so when it does not know",
+        "ill": "It makes up what it does not know",
+    }
+    advice = "" if level == "healthy" else "More demonstrations of not knowing, or more steps of sft."
+    return Finding(level, titles[level], f"{full(right, 'everyday questions')} answered honestly", advice)
 
 
 def language_rise(name: str, nats: float | None) -> Finding | None:

@@ -8,6 +8,7 @@ from gptwright.reporting.checks.folders import pad_ends_answers
 from gptwright.reporting.collect import Points, Run
 from gptwright.reporting.judgements import Wins
 from gptwright.reporting.wording import full, percent, plain
+from gptwright.text.rule_labeller import STYLES
 from gptwright.training.evaluation import Estimate, Evaluation
 
 MANY_WINS, EVEN = 0.85, 0.5
@@ -20,6 +21,7 @@ FEWEST_LOOKS = 6
 MOST_GOLD_LOST = 0.5  # of what was gained up to the peak
 LEAST_SPREAD = 1e-4  # of the values in a rollout, whose scores have a spread of about 1
 MOST_ANSWERS_LOST = 0.10
+MANY_STYLED, SOME_STYLED = 0.90, 0.60
 
 
 def check_policy(run: Run) -> list[Finding]:
@@ -42,7 +44,8 @@ def _changes(before: Evaluation, after: Evaluation, comparison: Evaluation) -> l
         kl(comparison.metrics.get("kl_nats")),
         distinct_pairs(before.metrics.get("distinct_pairs"), after.metrics.get("distinct_pairs")),
         answer_length(before.metrics.get("answer_words"), after.metrics.get("answer_words")),
-        exact_answers(before.estimates, after.estimates),
+        right_answers(before.estimates, after.estimates),
+        *(preferred_style(rule, before.estimates, after.estimates) for rule in STYLES),
     ]
 
 
@@ -142,18 +145,36 @@ def over_optimisation(gold: Points) -> Finding | None:
     return Finding("healthy", "What the rewards stand for did not fall again", numbers)
 
 
-def exact_answers(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> Finding | None:
-    """The kind of question that lost most exact answers."""
-    lost = {kind: share.value - after[kind].value for kind, share in before.items() if kind in after}
+def right_answers(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> Finding | None:
+    """The kind of question that lost most right answers."""
+    styles = {f"{rule} answers" for rule in STYLES}
+    lost = {kind: before[kind].value - after[kind].value for kind in before.keys() & after.keys() - styles}
     if not lost:
         return None
     kind = max(lost, key=lambda name: lost[name])
-    numbers = f"exact answers, {kind}: {percent(before[kind].value)} → {percent(after[kind].value)}"
+    numbers = f"right answers, {kind}: {percent(before[kind].value)} → {percent(after[kind].value)}"
     if lost[kind] > MOST_ANSWERS_LOST:
         return Finding(
             "watch", "The policy unlearned answers", numbers, "Mix in demonstrations, raise beta, or lower the rate."
         )
     return Finding("healthy", "The policy kept what sft had taught", f"worst kind: {numbers}")
+
+
+def preferred_style(rule: str, before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> Finding | None:
+    """The share of answers in the style that the rule is about."""
+    old, new = (shares.get(f"{rule} answers") for shares in (before, after))
+    if old is None or new is None:
+        return None
+    level = at_least(new.value, healthy=MANY_STYLED, watch=SOME_STYLED)
+    titles = {
+        "healthy": "The policy speaks in the style that is preferred",
+        "watch": "The policy often speaks in the style that is preferred",
+        "ill": "The policy seldom speaks in the style that is preferred",
+    }
+    advice = "" if level == "healthy" else "More updates, or a lower beta."
+    return Finding(
+        level, titles[level], f"{rule} answers {percent(old.value)} → {full(new, 'held-out answers')}", advice
+    )
 
 
 def _late(points: Points) -> float | None:
