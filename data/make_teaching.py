@@ -223,6 +223,15 @@ class Dialogues:
         form = self.rng.choice(self.world.tables["switch"][self.split])
         return [self.asked(first), (second.subject.ask(form), self.replies.fact(second))]
 
+    def led(self, turn: Turn) -> Turn:
+        """Now and then with a word on the answer before it."""
+        asked, reply = turn
+        return (
+            (f"{self.rng.choice(self.world.tables['leads'][self.split])} {asked}", reply)
+            if self.rng.random() < 0.25
+            else turn
+        )
+
     def mixed(self) -> list[Turn]:
         """Three to six turns of everything."""
         turns = [self.courtesy("begin")] if self.rng.random() < 0.5 else []
@@ -238,7 +247,7 @@ class Dialogues:
                 turns += self.switch()
             else:
                 turns.append(self.unknown() if kind == "unknown" else self.chat())
-        return turns[:wanted] + end
+        return [turns[0], *map(self.led, turns[1:wanted]), *end]
 
     def draw(self) -> Iterator[list[Turn]]:
         """As many different conversations of each kind as talk.toml asks for."""
@@ -262,6 +271,11 @@ def everyday(world: World, split: str) -> list[str]:
     forms, topics = ("train", "topics") if split == "train" else ("held_out", "topics_held_out")
     found = [asked_in(form, topic) for table in tables for form, topic in product(table[forms], table[topics])]
     return list(dict.fromkeys(found + (world.tables["unknown"]["others"] if split == "train" else [])))
+
+
+def some_everyday(world: World, split: str) -> list[str]:
+    """As many of them as talk.toml asks for."""
+    return world.random(f"everyday/{split}").sample(everyday(world, split), world.tables["unknown"]["everyday"][split])
 
 
 def asked_in(form: str, topic: str) -> str:
@@ -290,9 +304,9 @@ def demonstrated(world: World) -> Iterator[Asked]:
     for turns in Dialogues(world, "train", world.random("multi-turn")).draw():
         yield Asked("multi-turn", turns)
     for name, exchange in world.tables["smalltalk"].items():
-        for asked in exchange["train"]:
+        for asked in exchange["train"] * world.tables["styles"]["times_smalltalk"]:
             yield Asked("smalltalk", [(asked, replies.talk(name))])
-    for asked in [*strangers(world, "train"), *everyday(world, "train")]:
+    for asked in [*strangers(world, "train"), *some_everyday(world, "train")]:
         yield Asked("unknown", [(asked, replies.talk("unknown"))])
 
 
@@ -309,16 +323,13 @@ def measured(world: World) -> Iterator[Asked]:
     unknown = replies.talk("unknown")
     for asked in strangers(world, "held_out"):
         yield Asked("held-out stranger", [(asked, unknown)])
-    for asked in rng.sample(everyday(world, "held_out"), EVERYDAY):
+    for asked in some_everyday(world, "held_out"):
         yield Asked("everyday", [(asked, unknown)])
     for line in world.tables["visitor"]:
         yield Asked("visitor", [(line["asked"], replies.named(line["as"]))])
     long = [(line["asked"], replies.named(line["as"])) for line in world.tables["long"]]
     for number in range(len(long)):  # the oldest turns leave the context of a small model
         yield Asked("long conversation", long[max(number - 5, 0) : number + 1])
-
-
-EVERYDAY = 200
 
 
 # -- rankings ----------------------------------------------------------------------------------
