@@ -4,7 +4,7 @@ import fcntl
 import re
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 import tyro
 
+from gptwright.evaluation import answers
+from gptwright.evaluation.answers import Question
 from gptwright.foundations.config import encode
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.folder_lock import LOCK
 from gptwright.models.gpt2 import GPT2Config
+from gptwright.pipelines import load
 from gptwright.recipes import measure
 from gptwright.recipes.measure import USUAL, Shape, usual
 from gptwright.recipes.plan import SIZES, Wish, plan, sizes_of
@@ -170,7 +173,7 @@ def test_what_is_done_instead_stands_in_the_recipe_which_does_it_again(
     story: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gptwright: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(start, "_planned", lambda config, began: story)
-    monkeypatch.setattr(start, "_offer_examples", lambda out: None)
+    monkeypatch.setattr(start, "_offer_examples", lambda out, folder: None)
     monkeypatch.setattr(start, "_talk", lambda config, folder: None)
     monkeypatch.setattr(start, "_questions", lambda: ["The old"])
     out = tmp_path / "run"
@@ -218,8 +221,19 @@ def test_little_text_and_many_minutes_end_early_and_say_so(
     assert re.search(r"It ends after about \d+ minutes: .* More text, with --data", capsys.readouterr().err)
 
 
-def test_examples_for_the_chat_page(tmp_path: Path) -> None:
-    _offer_examples(tmp_path)
+@pytest.mark.parametrize("every", [5, 1000])
+def test_examples_for_the_chat_page_are_answered(every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where none is, there are four questions all the same."""
+    right: list[str] = []
+
+    def rightly_answered(model: object, questions: Sequence[Question]) -> list[bool]:
+        found = [number % every == every - 1 for number in range(len(questions))]
+        right.extend(q.messages[0]["content"] for q, hit in zip(questions, found, strict=True) if hit)
+        return found
+
+    monkeypatch.setattr(answers, "rightly_answered", rightly_answered)
+    monkeypatch.setattr(load, "load_decoder", lambda folder: None)
+    _offer_examples(tmp_path, tmp_path)
     offered = [line["prompt"] for line in read_objects(tmp_path / "examples.jsonl")]
-    assert len(offered) == 6 == len(set(offered))
-    assert all(offered)
+    assert len(offered) == 4 == len(set(offered)) and all(offered)
+    assert set(offered) <= set(right) or not right

@@ -85,14 +85,21 @@ def _length(question: Question, tokenizer: Tokenizer) -> int:
 
 
 def right_answers(model: Model, questions: Sequence[Question], *, max_tokens: int = 40) -> dict[str, Estimate]:
-    """Share of right greedy answers for every kind of question; none is cut that is as long as one expected."""
+    """Share of right greedy answers for every kind of question."""
+    found: dict[str, list[tuple[str, float, int]]] = {}
+    for question, right in zip(questions, rightly_answered(model, questions, max_tokens=max_tokens), strict=True):
+        asked = str(prompt_ids(question.messages, model.tokenizer))
+        found.setdefault(question.kind, []).append((asked, float(right), 1))
+    return {kind: share_by_group(hits) for kind, hits in sorted(found.items())}
+
+
+def rightly_answered(model: Model, questions: Sequence[Question], *, max_tokens: int = 40) -> list[bool]:
+    """Whether the model's greedy answer to each is right; none is cut that is as long as one expected."""
     max_tokens = max([max_tokens, *(_length(question, model.tokenizer) for question in questions)])
     prompts = [prompt_ids(question.messages, model.tokenizer) for question in questions]
     replies = model.answers(prompts, Sampling(temperature=0, max_tokens=max_tokens))
-    found: dict[str, list[tuple[str, float, int]]] = {}
-    for question, others, prompt, reply in zip(questions, candidates(questions), prompts, replies, strict=True):
-        found.setdefault(question.kind, []).append((str(prompt), float(is_right(question, others, reply)), 1))
-    return {kind: share_by_group(hits) for kind, hits in sorted(found.items())}
+    asked = zip(questions, candidates(questions), replies, strict=True)
+    return [is_right(question, others, reply) for question, others, reply in asked]
 
 
 def is_right(question: Question, others: Iterable[str], reply: str) -> bool:

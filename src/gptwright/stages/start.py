@@ -29,6 +29,8 @@ MEGACHARACTERS_A_MINUTE = 8  # more text than this could not be read in the time
 USUAL_PLACE = Path("runs/start")
 MOST_VOCAB = 8192
 LOOKING = 0.03  # share of the minutes for measuring speeds, but
+OFFERED = ("held-out form", "visitor", "held-out form", "everyday")  # kinds of the questions on the chat page
+TRIED = 16  # of each kind, to find some that are answered
 LEAST_LOOKING, MOST_LOOKING = 4.0, 60.0  # seconds
 TALKS = ("pretrain", "sft", "ppo")  # stages that leave a model which says something
 
@@ -50,7 +52,7 @@ def run(config: Start) -> None:
         run_recipe(
             recipe, out, config.track, partial(_resized, out=out), lambda name: _look(name, recipe.folder(out, name))
         )
-        _offer_examples(out)
+        _offer_examples(out, recipe.folder(out, recipe.steps[-1].name))
         report(Report(run=out))
     _talk(config, recipe.folder(out, recipe.steps[-1].name))
 
@@ -273,15 +275,22 @@ def _questions() -> list[str]:
     return [q["messages"][0]["content"] for q in asked if q["kind"] == "held-out form" and len(q["messages"]) == 1]
 
 
-def _offer_examples(out: Path) -> None:
-    """Questions for the chat page: some that were taught in other words, some open ones."""
+def _offer_examples(out: Path, folder: Path) -> None:
+    """Four questions for the chat page that the model in `folder` answers rightly, in words that it was not taught."""
+    from gptwright.evaluation.answers import read_questions, rightly_answered
+    from gptwright.pipelines.load import load_decoder
+    from gptwright.text.bundled import bundled_folder
     from gptwright.text.jsonl import write_objects
 
-    asked = _questions()
-    chosen = [asked[i * len(asked) // 4] for i in range(4)]
-    write_objects(
-        out / "examples.jsonl", ({"prompt": text} for text in [*chosen, "Who are you?", "Tell me about Mira."])
-    )
+    asked = read_questions(bundled_folder() / "teaching/questions.jsonl")
+    kinds = {kind: [q for q in asked if q.kind == kind][:TRIED] for kind in dict.fromkeys(OFFERED)}
+    tried = [question for questions in kinds.values() for question in questions]
+    right = rightly_answered(load_decoder(folder), tried)
+    # Those that are answered come first: a model that answers none is offered questions too.
+    order = sorted(range(len(tried)), key=lambda place: not right[place])
+    left = {kind: iter([tried[place] for place in order if tried[place].kind == kind]) for kind in kinds}
+    chosen = [next(left[kind]).messages[0]["content"] for kind in OFFERED]
+    write_objects(out / "examples.jsonl", ({"prompt": text} for text in chosen))
 
 
 def _talk(config: Start, folder: Path) -> None:
