@@ -219,7 +219,8 @@ def _tables(
         "sft": {
             "base": "pretrain", **taught, "tokens": "tokenize", "questions": QUESTIONS,
             "batch_size": shape.conversations, "ptx_batch_size": shape.ptx_batch_size,
-            "sequence_length": shape.sequence_length, "learning_rate": _rate(model), **sizes["sft"], **trained,
+            "sequence_length": shape.sequence_length, "optimizer": "muon", "learning_rate": _rate(model),
+            **sizes["sft"], **trained,
         },
         "rank": {
             "model": "sft", "prompts": RANKINGS, "rule": RULE, **sizes["rank"], "answers": shape.answers,
