@@ -200,8 +200,8 @@ def _evaluate(config: SFT, folder: StageFolder, task: SFTTask, epochs: BestEpoch
     base = load_decoder(config.base)
     untrained = Model(build(base.network.config, 0), base.tokenizer, "")
     found = {
-        "untrained": task.measure(untrained),
-        "pretrained": task.measure(base),
+        "untrained": task.measure_untaught(untrained),
+        "pretrained": task.measure_untaught(base),
         "sft": task.evaluate(config.steps),
     }
     write_evaluations(folder.path, found | epochs.evaluations())

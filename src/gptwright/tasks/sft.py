@@ -1,6 +1,7 @@
 """Supervised fine-tuning: conversations of which only the assistant's tokens are learned, beside pretraining text."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import MixedBatch, TextMixture, TokenSource
 
 CHAT_DEFAULTS = GenerationConfig.of(Sampling(temperature=0.3, max_tokens=96))
+FEW_QUESTIONS = 100
 
 
 class SFTTask(TextMixture):
@@ -40,9 +42,11 @@ class SFTTask(TextMixture):
         return sum(len(example.ids) for example in examples) // len(examples)
 
     def evaluate(self, step: int) -> Evaluation:
-        return self.measure(Model(self.network, self.tokenizer, "sft", CHAT_DEFAULTS))
+        return self.heldout.evaluate(Model(self.network, self.tokenizer, "sft", CHAT_DEFAULTS))
 
-    def measure(self, model: Model) -> Evaluation:
-        """The same for another model, on the device of the one that is trained."""
+    def measure_untaught(self, model: Model) -> Evaluation:
+        """The same for one that was not taught to answer, on the device of the one that is: a hundred of the questions
+        say that it cannot."""
         model.network.to(device_of(self.network))
-        return self.heldout.evaluate(model)
+        every = max(len(self.heldout.questions) // FEW_QUESTIONS, 1)
+        return replace(self.heldout, questions=self.heldout.questions[::every]).evaluate(model)
