@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from gptwright.alignment.answer_batch import AnswerBatch, by_prompt
+from gptwright.alignment.packing import ROW
 from gptwright.alignment.ppo import PPOConfig, PPOTrainer
 from gptwright.alignment.rankings import RankedIds
 from gptwright.alignment.rollout import ScoredRollout, collect_rollout, recompute_logprobs
@@ -23,19 +24,20 @@ from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.throughput import seconds_of, step_seconds
 from gptwright.training.train_state import TrainState
 
-# Tokens of a batch's width, padding included: conversations to learn, prompts, their sampled answers, ranked answers.
-CONVERSATION, PROMPT, ANSWER, RANKED = 40, 12, 40, 72
+# Tokens: of a conversation, of the longest of a few, of a prompt, of its sampled answer, of a prompt with one.
+CONVERSATION, LONG_CONVERSATION, PROMPT, ANSWER, RANKED = 50, 110, 18, 30, 48
 WINDOWS = 16  # that are read at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What one step of each stage holds."""
+    """What one step of each stage holds, and who turns the gradients of what predicts text into steps."""
 
+    optimizer: str = "muon"
     batch_size: int = 16
     sequence_length: int = 128
     conversations: int = 20
-    ptx_batch_size: int = 1
+    ptx_batch_size: int = 2
     rankings: int = 16
     answers: int = 4
     episodes: int = 128
@@ -68,7 +70,7 @@ class RandomText:
 
 
 # The same in pretraining steps, of the size nano on two cores: for what there is no time to measure.
-USUAL = Speeds(pretrain_step=1.0, sft_step=0.63, reward_step=1.7, ppo_update=35.0, answer=0.059, window=0.038)
+USUAL = Speeds(pretrain_step=1.0, sft_step=0.75, reward_step=1.0, ppo_update=30.0, answer=0.03, window=0.035)
 
 
 def usual(pretrain_step: float) -> Speeds:
@@ -84,8 +86,9 @@ def measure(model: ModelConfig, shape: Shape, pretrain_step: float, seconds: flo
     ends = time.perf_counter() + seconds
     kinds: dict[str, Callable[[float], float]] = {
         "answer": lambda most: _answer_seconds(model, shape.episodes, most),
-        "sft_step": lambda most: step_seconds(model, (shape.conversations, CONVERSATION),
-                                              (shape.ptx_batch_size, shape.sequence_length), at_most=most),
+        "sft_step": lambda most: step_seconds(model, (-(-shape.conversations * CONVERSATION // ROW), ROW),
+                                              (shape.ptx_batch_size, shape.sequence_length),
+                                              optimizer_name=shape.optimizer, at_most=most),
         "reward_step": lambda most: _reward_seconds(model, shape, most),
         "window": lambda most: _window_seconds(model, shape.sequence_length, most),
         "ppo_update": lambda most: _ppo_seconds(model, shape, found["answer"], most),
@@ -100,7 +103,9 @@ def measure(model: ModelConfig, shape: Shape, pretrain_step: float, seconds: flo
 
 def pretrain_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
     """One pretraining step only, to choose a size by."""
-    return step_seconds(model, (shape.batch_size, shape.sequence_length), at_most=at_most)
+    return step_seconds(
+        model, (shape.batch_size, shape.sequence_length), optimizer_name=shape.optimizer, at_most=at_most
+    )
 
 
 def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
@@ -131,7 +136,7 @@ def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float
     prompts = torch.randint(model.vocab, (max(shape.episodes // shape.minibatches, 1), PROMPT)).tolist()
     text = [
         RandomText(model.vocab, shape.ppo_ptx_batch_size, shape.sequence_length),
-        RandomText(model.vocab, shape.sft_batch_size, CONVERSATION),
+        RandomText(model.vocab, shape.sft_batch_size, LONG_CONVERSATION),
     ]
     trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=config, epochs=1, minibatches=1,
                          auxiliary=TextMixture(network, text))  # fmt: skip

@@ -32,7 +32,7 @@ SHARES = {"pretrain": 0.28, "sft": 0.35, "rank": 0.06, "reward": 0.05, "reward-c
 # Less than this is no stage; where the minutes are too few for it, that is said.
 LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, "ppo": 4}
 # How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
-PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 4.0, "reward-control": 4.0}
+PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 2.0, "reward-control": 2.0}
 MOST_PROMPTS, MOST_UPDATES = 1000, 40
 KL_HORIZON = 1000  # episodes in which β adapts, so that longer runs go no farther
 CHARACTERS_A_TOKEN = 3.0
@@ -213,13 +213,14 @@ def _tables(
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
             "tokens": "tokenize", "model": encode(model), "batch_size": shape.batch_size,
-            "sequence_length": shape.sequence_length, "optimizer": "muon", "learning_rate": 2 * _rate(model),
+            "sequence_length": shape.sequence_length, "optimizer": shape.optimizer, "learning_rate": 2 * _rate(model),
             **sizes["pretrain"], **trained,
         },
         "sft": {
             "base": "pretrain", **taught, "tokens": "tokenize", "questions": QUESTIONS,
             "batch_size": shape.conversations, "ptx_batch_size": shape.ptx_batch_size,
-            "sequence_length": shape.sequence_length, "optimizer": "muon", "learning_rate": _rate(model),
+            "sequence_length": shape.sequence_length, "optimizer": shape.optimizer,
+            "learning_rate": 4 / 3 * _rate(model), "pack": True,
             **sizes["sft"], **trained,
         },
         "rank": {
