@@ -32,8 +32,8 @@ SHARES = {"pretrain": 0.28, "sft": 0.35, "rank": 0.06, "reward": 0.05, "reward-c
 # Less than this is no stage; where the minutes are too few for it, that is said.
 LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, "ppo": 4}
 # How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
-PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 2.0, "reward-control": 2.0}
-MOST_PROMPTS, MOST_UPDATES = 1000, 40
+PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 4.0, "reward-control": 4.0}
+MOST_UPDATES = 40
 KL_HORIZON = 1000  # episodes in which β adapts, so that longer runs go no farther
 CHARACTERS_A_TOKEN = 3.0
 REPORT = 1.0  # seconds
@@ -56,15 +56,16 @@ class Examples:
     """of text, roughly"""
     conversations: int
     rankings: int
+    """to train on, whose prompts are answered and ranked anew"""
 
     def most(self, shape: Shape) -> dict[str, int]:
         """Steps, prompts and updates of each stage beyond which more is of no use."""
         windows = 1e6 * self.megacharacters / CHARACTERS_A_TOKEN / shape.sequence_length
-        rankings = (self.rankings + MOST_PROMPTS) / shape.rankings
+        rankings = 2 * self.rankings / shape.rankings
         epochs = {"pretrain": windows / shape.batch_size, "sft": self.conversations / shape.conversations,
                   "reward": rankings, "reward-control": rankings}  # fmt: skip
         steps = {name: ceil(PASSES[name] * epoch) for name, epoch in epochs.items()}
-        found = steps | {"rank": MOST_PROMPTS, "ppo": MOST_UPDATES}
+        found = steps | {"rank": self.rankings * 5 // 4, "ppo": MOST_UPDATES}
         return {name: max(number, LEAST[name]) for name, number in found.items()}
 
 

@@ -119,10 +119,9 @@ def _examples(megacharacters: float) -> "Examples":
     from gptwright.text.bundled import bundled_file
     from gptwright.text.jsonl import read_objects
 
-    conversations, rankings = (
-        len(read_objects(bundled_file(n.removeprefix("bundled:")))) for n in (TEACHING, RANKINGS)
-    )
-    return Examples(megacharacters=megacharacters, conversations=conversations, rankings=rankings)
+    talks, ranked = (read_objects(bundled_file(name.removeprefix("bundled:"))) for name in (TEACHING, RANKINGS))
+    rankings = sum(line.split == "train" for line in ranked)
+    return Examples(megacharacters=megacharacters, conversations=len(talks), rankings=rankings)
 
 
 def _model(config: Start, shape: "Shape", examples: "Examples", at_most: float) -> "tuple[ModelConfig, float]":
