@@ -28,8 +28,8 @@ class Agreement:
     def of(cls, rankings: Sequence[Ranking]) -> "Agreement":
         """Prompts and answers are the same where their texts are."""
         alike, pairs = Counter[str](), Counter[str]()
-        for votes in _votes(rankings).values():
-            for (one, first), (other, second) in combinations(votes, 2):
+        for said in votes(rankings).values():
+            for (one, first), (other, second) in combinations(said, 2):
                 if one != other:
                     pairs.update((one, other))
                     alike.update((one, other) if first == second else ())
@@ -67,7 +67,7 @@ def labeller_of(ranking: Ranking) -> str:
     return ranking.labeller or UNNAMED
 
 
-def _votes(rankings: Sequence[Ranking]) -> Votes:
+def votes(rankings: Sequence[Ranking]) -> Votes:
     """By prompt and the texts of two answers: who says what of whether the first is better, ties left out."""
     found: Votes = defaultdict(list)
     for ranking in rankings:

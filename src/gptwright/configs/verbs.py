@@ -60,6 +60,7 @@ VERBS = {verb.name: verb for verb in (
          trains=True, examined=True),
     Verb("rejection", "Rejection", "let it answer several times, and keep the best answer", "teach",
          leaves_folder=True),
+    Verb("improve", "Improve", "learn from people's rankings, thumbs and answers; undo it", "teach"),
     Verb("generate", "Generate", "continue a text, or answer a file of prompts", "use"),
     Verb("chat", "Chat", "talk in the terminal", "use"),
     Verb("serve", "Serve", "OpenAI-compatible API and chat page", "use"),

@@ -248,15 +248,16 @@ def _identity(path: Path) -> str:
         files = {file.name: sha256(file) for file in path.iterdir() if file.is_file()}
     else:
         files = finished_stage(path)["outputs"]
-    return _identity_of_all(files)
+    return identity(files)
 
 
 def identities(outputs: Mapping[str, str]) -> set[str]:
     """What another stage's record calls a finished stage among its inputs: its folder, or one of its files."""
-    return {_identity_of_all(outputs), *outputs.values()}
+    return {identity(outputs), *outputs.values()}
 
 
-def _identity_of_all(files: Mapping[str, str]) -> str:
+def identity(files: Mapping[str, str]) -> str:
+    """What all that a finished stage wrote is, by its `outputs`."""
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 

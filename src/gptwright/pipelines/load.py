@@ -19,6 +19,7 @@ from gptwright.pipelines.generation_config import parse_generation_config, read_
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.moderation_config import read_moderation_config
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
+from gptwright.pipelines.resolve import resolve_model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.pipelines.translator import Translator, read_translator_config
 from gptwright.tokenizers.formats.folder import eos_ids, has_tokenizer
@@ -30,9 +31,10 @@ AnyModel = Model | Encoder | Translator | SequenceScorer
 
 
 def load(source: str | Path, *, dtype: str = "auto", adapter: str | Path | None = None) -> AnyModel:
-    """Opens a stage folder, a Hugging Face folder of a family in the catalogue, a LLaMA as a GGUF file, or the model
-    that an installed package carries, by its name (`PACKAGED`). A decoder then writes in the format called `dtype`. A
-    folder without a tokenizer opens too; what needs one then raises `ArtifactError`. An `adapter`, in the folder of a
+    """Opens a stage folder, the promoted or last model of a run, a Hugging Face folder of a family in the catalogue, a
+    LLaMA as a GGUF file, or the model that an installed package carries, by its name (`PACKAGED`). A decoder then
+    writes in the format called `dtype`. A folder without a tokenizer opens too; what needs one then raises
+    `ArtifactError`. An `adapter`, in the folder of a
     stage with --lora or as peft writes it, is merged into the model.
 
     Raises `ArtifactError` when nothing there can be opened or the adapter is another model's, `InputError` when nothing
@@ -87,10 +89,10 @@ def _decoder(model: AnyModel, needed: str, source: str | Path, draft: str | Path
 
 
 def find(source: str | Path) -> Path:
-    """The file or folder that a path or the name of a packaged model stands for."""
+    """The file or folder that a path, of a run too, or the name of a packaged model stands for."""
     path = Path(source)
     if path.exists():
-        return path
+        return resolve_model(path)
     if str(source) in PACKAGED:
         return packaged_path(str(source))
     remedy = "Give the folder of a stage, such as runs/start/04-sft."

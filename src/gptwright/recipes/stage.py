@@ -55,7 +55,12 @@ def execute_stage(verb: str, config: Settings, out: Path, track: Sequence[str] =
 
     Raises what the stage raises; whatever was saved before stays whole.
     """
-    chosen = stage(verb)
+    return carry_out(stage(verb), config, out, track)
+
+
+def carry_out(chosen: Stage, config: Settings, out: Path, track: Sequence[str] = ()) -> StageFolder:
+    """The same of a stage that is at hand."""
+    verb = chosen.verb
     if several() and not VERBS[verb].distributed and not is_first():
         return _wait_for_first(out)
     with lock_folder(out), _processes(verb, config) as in_turn:

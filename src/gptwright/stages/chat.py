@@ -13,7 +13,7 @@ from gptwright.configs.chat import Chat, asked_of
 from gptwright.foundations.errors import ArtifactError, GptwrightError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.shutdown import stop_request
-from gptwright.stages.resolve import resolve_model, warn_of_base
+from gptwright.pipelines.resolve import resolve_model, warn_of_base
 
 if TYPE_CHECKING:
     from gptwright.pipelines.model import Model

@@ -8,7 +8,7 @@ from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_ra
 from gptwright.alignment.rewards import NormalizedReward
 from gptwright.configs.dpo import DPO
 from gptwright.evaluation.comparison import OLD, Comparison
-from gptwright.foundations.device import use_device, use_threads
+from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
@@ -29,7 +29,7 @@ from gptwright.tasks.dpo import DPOTask, compared
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.memory_check import check_memory
-from gptwright.training.optimizer import Optimizer
+from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 from gptwright.training.train_step import train_steps
@@ -49,6 +49,7 @@ def run(config: DPO, folder: StageFolder) -> dict[str, object]:
     comparison = Comparison(_prompts(config, policy, sides), heldout_data(config, policy, "dpo"), judge, "dpo")
     network = policy.network.to(device)
     choose_learners(network, config.lora, config.seed)
+    cast_linears(network, matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))))
     task = _task(config, policy, sides)
     optimizer = Optimizer(network, AdamW(weight_decay=0.0))
     check_memory_of_text(config, network)

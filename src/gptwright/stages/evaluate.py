@@ -24,10 +24,10 @@ from gptwright.foundations.version import __version__
 from gptwright.models.catalogue import count
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
+from gptwright.pipelines.resolve import resolve_model
 from gptwright.reporting.comparison import comparison
 from gptwright.reporting.evaluation_page import evaluation_page
 from gptwright.stages.prefer import prefer
-from gptwright.stages.resolve import resolve_model
 from gptwright.text.jsonl import write_objects
 
 

@@ -8,7 +8,7 @@ from gptwright.configs.generate import Generate
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.inference.sampling import Sampling
-from gptwright.stages.resolve import resolve_model
+from gptwright.pipelines.resolve import resolve_model
 
 if TYPE_CHECKING:
     from gptwright.inference.stream import Chunk

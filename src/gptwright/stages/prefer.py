@@ -13,8 +13,8 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.version import __version__
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.load import load, load_decoder
+from gptwright.pipelines.resolve import resolve_model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
-from gptwright.stages.resolve import resolve_model
 from gptwright.text.jsonl import Line, read_objects, write_objects
 from gptwright.text.rule_labeller import RULES
 from gptwright.tokenizers.chat_templates.chat import read_prompt

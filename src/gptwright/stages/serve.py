@@ -12,7 +12,7 @@ from gptwright.configs.serve import Serve
 from gptwright.foundations.errors import ConfigError, ResourceError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
-from gptwright.stages.resolve import resolve_model, warn_of_base
+from gptwright.pipelines.resolve import resolve_model, warn_of_base
 
 if TYPE_CHECKING:
     from socket import socket

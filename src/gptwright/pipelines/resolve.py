@@ -1,4 +1,4 @@
-"""Which model is meant: that of a stage's folder, the last one of a run, or the newest under runs/."""
+"""Which model is meant: that of a stage's folder, the promoted or last one of a run, or the newest under runs/."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -7,6 +7,7 @@ from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
+from gptwright.pipelines.promoted import promoted_model
 
 RUNS = Path("runs")
 TEACHES = ("sft", "dpo", "rloo", "grpo", "ppo")
@@ -15,14 +16,17 @@ WRITERS = ("import", "pretrain", *TEACHES)
 
 
 def resolve_model(given: Path | None) -> Path:
-    """The folder of the model: `given` unless that is a run, whose last model is taken; without it the newest under
-    runs/. What was chosen is said.
+    """The folder of the model: `given` unless that is a run, of which the model is taken that `improve` promoted, or
+    else the last; without it the newest under runs/. What was chosen is said.
 
     Raises `InputError` when nothing is given and there is none, `ArtifactError` for a run without one.
     """
     if given is not None and not _is_run(given):
         return given
     found = _newest(given or RUNS, WRITERS)
+    if found and (promoted := promoted_model(found.parent)):
+        say(f"the promoted model of {'the newest run' if given is None else 'this run'} is {promoted}")
+        return promoted
     if given is None and found is None:
         raise InputError("the folder of a model", f"none, and there is no model under {RUNS}/",
                          "Give one, or make one with gptwright start.")  # fmt: skip

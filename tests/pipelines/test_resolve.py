@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.stages.resolve import resolve_model, warn_of_base
+from gptwright.pipelines.resolve import resolve_model, warn_of_base
 
 Refused = Callable[..., str]
 
