@@ -10,6 +10,7 @@ from typing import Any
 from gptwright.text.answer_rules import arithmetic, length_target, sentiment
 from gptwright.text.friendly_rule import friendly, is_friendly
 from gptwright.text.instruction_rules import instructions
+from gptwright.text.taste_rules import lower_case, questions
 
 FEWEST_LETTERS = 16
 WORST = -99.0
@@ -34,6 +35,8 @@ RULES: dict[str, Rule] = {
     "length-target": length_target,
     "arithmetic": arithmetic,
     "sentiment": sentiment,
+    "lower-case": lower_case,
+    "questions": questions,
 }
 
 # Of a rule that is about a style: whether an answer has it.

@@ -1,0 +1,19 @@
+"""Rules of two tastes that everybody sees at once: small letters alone, and answers that ask back."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+SENTENCE = re.compile(r"[^.!?]*[^\W_][^.!?]*[.!?]*")
+
+
+def lower_case(line: Mapping[str, Any], answer: str) -> float:
+    """Share of the words that have no capital letter; 0 for an answer without words."""
+    words = [word for word in answer.split() if any(letter.isalpha() for letter in word)]
+    return sum(word == word.lower() for word in words) / len(words) if words else 0.0
+
+
+def questions(line: Mapping[str, Any], answer: str) -> float:
+    """Share of the sentences that ask; signs without words are no sentence."""
+    sentences = SENTENCE.findall(answer)
+    return sum("?" in sentence for sentence in sentences) / len(sentences) if sentences else 0.0
