@@ -1,6 +1,5 @@
 """One improvement of a run's model: what people said comes in, a policy comes out, and whether it is better."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from gptwright.configs.reward import Reward
 from gptwright.configs.training import Dtype
 from gptwright.evaluation.answers import read_questions
 from gptwright.evaluation.comparison import OLD
-from gptwright.foundations.device import device_of, fast_dtype, use_threads
+from gptwright.foundations.device import best_seconds, device_of, fast_dtype, use_threads
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
@@ -182,10 +181,11 @@ def _steps(config: Improvement, policy: Model, train: Sequence[Ranking], size: S
     wanted = -(-TIMES * len(train) // size.batch_size)
     if size.big:
         cast_linears(policy.network, fast_dtype(device_of(policy.network).type))
-    pairs = comparable(train[: 2 * size.batch_size], policy.tokenizer, policy.context, Intake("improve"))
-    began = time.monotonic()
-    compared(policy.network, [("", ids) for _, ids in pairs], policy.tokenizer.pad_id)
-    seconds = (time.monotonic() - began) / len(pairs) * (size.batch_size + size.sft_batch_size) * BACKWARD
+    pairs = comparable(train[: size.batch_size], policy.tokenizer, policy.context, Intake("improve"))
+    items = [("", ids) for _, ids in pairs]
+    answers = sum(len(ids.rows) for _, ids in pairs)
+    reading = best_seconds(lambda: compared(policy.network, items, policy.tokenizer.pad_id), repeats=2)
+    seconds = BACKWARD * reading * (1 + (size.sft_batch_size + 1) / answers)  # a window of text is read too
     steps = max(1, min(wanted, int(60 * config.minutes * TRAINING / seconds)))
     times = steps * size.batch_size / len(train)
     say(f"improve: {steps} steps of about {seconds:.1f} s: each ranking {times:.1f} times")
