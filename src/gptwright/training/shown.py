@@ -10,7 +10,7 @@ SHOWN: Mapping[str, Mapping[str, str]] = {
     "sft": {"answer_nats": "loss of answers", "text_nats": "of text"},
     "reward": LOSS,
     "dpo": LOSS,
-    "improve": LOSS | ANSWERS,
+    "improve": LOSS | {"score": "score", "kl_nats": "KL"},
     **dict.fromkeys(("ppo", "grpo", "rloo"), ANSWERS),
 }
 
