@@ -1,5 +1,6 @@
 """improve: people's rankings, thumbs, edits and demonstrations make a run's model better, or it stays as it was."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
 from itertools import count
@@ -57,25 +58,37 @@ def _take_in(model: Path, out: Path) -> None:
 def _asked(config: Improve, place: Path, policy: Path) -> Improvement:
     """With what the run knows: its text, what its model was taught and is asked, and by default its feedback.jsonl."""
     given = {field.name: getattr(config, field.name) for field in fields(FeedbackOptions)}
-    own = place / "feedback.jsonl"
     if not (config.rankings or config.demonstrations or config.feedback):
-        if not own.is_file():
-            raise InputError("what people said of the answers", f"no file of it, and no {own}",
-                             f"Rate answers: gptwright serve {place}. Or give --rankings FILE.")  # fmt: skip
-        given["feedback"] = (own,)
-    stages = [record.parent for record in sorted(place.glob(f"*/{RECORD}"))]
-    tokens = [stage for stage in stages if read_record(stage)["verb"] == "tokenize"]
-    if not tokens:
-        raise InputError(f"a folder of tokenize in {place}", "none", "Give --out, where one is made.")
+        given["feedback"] = (_own_feedback(place),)
     taught: dict[str, Any] = finished_stage(policy)["config"]
-    conversations = [Path(path) for path in taught.get("conversations") or ()]
-    lost = [path for path in conversations if not path.is_file()]
-    if lost:
-        say(f"improve: {lost[0]} is not there any more: what it taught is not mixed in")
-    asked = taught.get("questions")
-    given["questions"] = config.questions or (Path(asked) if asked and Path(asked).is_file() else None)
-    return Improvement(policy=policy, tokens=tokens[-1], **given,
-                       conversations=tuple(path for path in conversations if path not in lost))  # fmt: skip
+    given["questions"] = config.questions or next(iter(_there([taught.get("questions")])), None)
+    return Improvement(policy=policy, tokens=_tokens(place), **given,
+                       conversations=_there(taught.get("conversations") or ()))  # fmt: skip
+
+
+def _own_feedback(place: Path) -> Path:
+    own = place / "feedback.jsonl"
+    if not own.is_file():
+        raise InputError("what people said of the answers", f"no file of it, and no {own}",
+                         f"Rate answers: gptwright serve {place}. Or give --rankings FILE.")  # fmt: skip
+    return own
+
+
+def _tokens(place: Path) -> Path:
+    stages = [record.parent for record in sorted(place.glob(f"*/{RECORD}"))]
+    found = [stage for stage in stages if read_record(stage)["verb"] == "tokenize"]
+    if not found:
+        raise InputError(f"a folder of tokenize in {place}", "none", "Give --out, where one is made.")
+    return found[-1]
+
+
+def _there(named: Iterable[str | None]) -> tuple[Path, ...]:
+    """The files that a stage was given once, as far as they are still there; what is not is said."""
+    paths = [Path(name) for name in named if name]
+    for path in paths:
+        if not path.is_file():
+            say(f"improve: {path} is not there any more: it cannot show what is unlearned")
+    return tuple(path for path in paths if path.is_file())
 
 
 def _work(place: Path, asked: Improvement) -> tuple[Path, Improvement]:
