@@ -7,11 +7,14 @@ import argparse
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
-from gptwright.reporting.checks.answers import FORMS
+from gptwright.reporting.checks.registry import check
 from gptwright.reporting.collect import collect
 from gptwright.reporting.lineage import CONTROL
+
+STYLE, PAIRS = "friendly answers", "distinct_pairs"
 
 
 def metrics(folder: Path, seconds: float) -> dict[str, float]:
@@ -21,19 +24,30 @@ def metrics(folder: Path, seconds: float) -> dict[str, float]:
     pretrain, wins = run.stage("pretrain"), ppo["comparison"].estimates["win_rate"]
     pairs = {role: run.evaluations(role)["after"].estimates["pair_accuracy"].value for role in ("reward", CONTROL)}
     assert pretrain and run.peak_memory_gb
+    kinds = {
+        f"{kind}, {name} %": 100 * share.value
+        for kind in sft["sft"].estimates
+        for name in ("sft", "ppo")
+        if (share := ppo[name].estimates.get(kind))
+    }
+    levels = Counter(finding.level for finding in check(run))
     return {
         "wall seconds": seconds,
         "peak memory, GiB": run.peak_memory_gb,
         "pretrain tokens/s": pretrain.metrics["tokens"] / pretrain.seconds,
-        **{f"exact, {name} %": 100 * sft[name].estimates[FORMS].value for name in sft},
-        "exact, ppo %": 100 * ppo["ppo"].estimates[FORMS].value,
+        "held out, bits a byte": pretrain.metrics["heldout_bits_per_byte"],
+        **kinds,
         "sft: nats rise": sft["sft"].metrics["heldout_nats"] - sft["pretrained"].metrics["heldout_nats"],
         "reward pairs %": 100 * pairs["reward"],
         "control pairs %": 100 * pairs[CONTROL],
+        **{f"preferred style, {name} %": 100 * ppo[name].estimates[STYLE].value for name in ("sft", "ppo")},
         "ppo wins %": 100 * wins.value,
         "ppo wins, low %": 100 * wins.low,
         "ppo KL, nats": ppo["comparison"].metrics["kl_nats"],
+        "different word pairs, change %": 100 * (ppo["ppo"].metrics[PAIRS] - ppo["sft"].metrics[PAIRS]),
         "ppo: nats rise": ppo["ppo"].metrics["heldout_nats"] - ppo["sft"].metrics["heldout_nats"],
+        "ill": levels["ill"],
+        "to watch": levels["watch"],
     }
 
 

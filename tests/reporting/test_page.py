@@ -86,7 +86,11 @@ def test_prompts_are_shown_where_they_were_kept(whole_run: Path) -> None:
 def test_the_commands_fit_the_run(whole_run: Path) -> None:
     given = dict(commands(collect(whole_run)))
     assert given["talk to it"] == f"gptwright chat '{whole_run / '08-ppo'}'"
-    assert given["make a better one"] == "gptwright start --minutes 8" and "finish this run" not in given
+    assert given["make a better one"] == "gptwright start --minutes 8"
+    assert (
+        given["compare another family"] == "gptwright start --minutes 2 --model llama-nano"
+        and "finish this run" not in given
+    )
 
 
 def test_the_facts_of_the_whole_run(whole_run: Path) -> None:

@@ -185,6 +185,8 @@ def test_what_is_done_instead_stands_in_the_recipe_which_does_it_again(
     assert re.search(r"pretrain took \d+ s of \d+ planned", done.err)
     (said,) = read_objects(out / "asked.jsonl")
     assert said["stage"] == "pretrain" and f"pretrain is asked “The old” and says “{said['answer']}”" in done.err
+    assert f"  talk to it                 gptwright chat {out / '03-pretrain'}" not in done.err  # it was not taught to
+    assert "  make a better one          gptwright start --minutes 4" in done.err
     assert said["answer"] in (out / "report.html").read_text()
     written = read_recipe(out / "recipe.toml")
     assert written.steps[-1].table["steps"] == 4 and written.plan["minutes"] == 1.0

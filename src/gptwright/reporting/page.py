@@ -125,8 +125,13 @@ def commands(run: Run) -> list[tuple[str, str]]:
     model = next((s for role in ANSWERING if (s := run.stage(role)) and s.complete), None)
     if model:
         folder = shlex.quote(str(model.path))
-        found += [("talk to it", f"gptwright chat {folder}"), ("open it in a browser", f"gptwright serve {folder}")]
+        found += [
+            ("talk to it", f"gptwright chat {folder}"),
+            ("open it in a browser", f"gptwright serve {folder}"),
+            ("talk to a real model", "gptwright chat smollm2-135m"),
+        ]
     longer = f"{max(round(4 * (run.minutes or 5)), 1)}"
     found.append(("make a better one", f"gptwright start --minutes {longer}"))
-    found.append(("make one of your own text", f"gptwright start --minutes {longer} --data my-texts/"))
+    found.append(("make one of your own text", f"gptwright start --minutes {longer} --data my-texts/ bundled"))
+    found.append(("compare another family", f"gptwright start --minutes {run.minutes or 5:g} --model llama-nano"))
     return found

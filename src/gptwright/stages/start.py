@@ -54,6 +54,7 @@ def run(config: Start) -> None:
         )
         _offer_examples(out, recipe.folder(out, recipe.steps[-1].name))
         report(Report(run=out))
+    _show_ways_on(out)
     _talk(config, recipe.folder(out, recipe.steps[-1].name))
 
 
@@ -292,13 +293,22 @@ def _offer_examples(out: Path, folder: Path) -> None:
     write_objects(out / "examples.jsonl", ({"prompt": text} for text in chosen))
 
 
+def _show_ways_on(out: Path) -> None:
+    """What to do with the model, and how to make another."""
+    from gptwright.reporting.collect import collect
+    from gptwright.reporting.page import commands
+
+    say("")
+    for purpose, command in commands(collect(out)):
+        say(f"  {purpose:26} {command}")
+
+
 def _talk(config: Start, folder: Path) -> None:
     """The chat page when asked for, and a conversation in the terminal when there is one."""
     from gptwright.pipelines.load import load_decoder
     from gptwright.stages.chat import converse
     from gptwright.stages.serve import Serve, serve_beside
 
-    say(f"\nagain later: gptwright chat {folder}   or: gptwright serve {folder}")
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with serve_beside(Serve(models=(folder,), port=config.port)) if config.serve else nullcontext():
         if terminal:
