@@ -86,6 +86,7 @@ def test_prompts_are_shown_where_they_were_kept(whole_run: Path) -> None:
 def test_the_commands_fit_the_run(whole_run: Path) -> None:
     given = dict(commands(collect(whole_run)))
     assert given["talk to it"] == f"gptwright chat '{whole_run / '08-ppo'}'"
+    assert given["teach it what you like"] == f"gptwright improve '{whole_run}' --rankings my-rankings.jsonl"
     assert given["make a better one"] == "gptwright start --minutes 8"
     assert (
         given["compare another family"] == "gptwright start --minutes 2 --model llama-nano"

@@ -128,6 +128,7 @@ def commands(run: Run) -> list[tuple[str, str]]:
         found += [
             ("talk to it", f"gptwright chat {folder}"),
             ("open it in a browser", f"gptwright serve {folder}"),
+            ("teach it what you like", f"gptwright improve {shlex.quote(str(run.path))} --rankings my-rankings.jsonl"),
             ("talk to a real model", "gptwright chat smollm2-135m"),
         ]
     longer = f"{max(round(4 * (run.minutes or 5)), 1)}"
