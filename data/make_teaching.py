@@ -43,6 +43,7 @@ class Reply:
     openings: Sequence[str]
     closings: Sequence[str]
     rambling: Sequence[str]
+    fact: Fact | None = None
 
     def styled(self, style: str, rng: Random) -> str:
         """The answer as "bare", "sentence", "friendly" or "rambling", in one of the wordings."""
@@ -81,14 +82,15 @@ class Replies:
             fact.relation, fact.right, who.fill(relation["bare"], value=fact.value),
             who.fill(relation["answer"], value=fact.value),
             [who.fill(opening) for opening in relation["openings"]],
-            [*self.styles["closings"], *(who.fill(closing) for closing in about)], self.styles["rambling"],
+            [*self.styles["closings"], *(who.fill(closing) for closing in about)], self.styles["rambling"], fact,
         )  # fmt: skip
 
-    def wrong(self, fact: Fact, rng: Random) -> Reply:
-        """The answer with the value of another such fact."""
-        others = [o for o in self.world.taught if o.relation == fact.relation and not {*o.right} & {*fact.right}]
-        other = rng.choice(others)
-        return replace(self.fact(replace(fact, value=other.value)), right=fact.right)
+    def wrong(self, reply: Reply, rng: Random) -> Reply:
+        """Another value, a fact that nobody asked for, or not knowing what it should."""
+        if fact := reply.fact:
+            taught = [o for o in self.world.taught if o.relation == fact.relation and not {*o.right} & {*fact.right}]
+            return self.fact(replace(fact, value=rng.choice(taught).value))
+        return self.fact(rng.choice(self.world.taught)) if reply.relation == "unknown" else self.talk("unknown")
 
     def talk(self, name: str) -> Reply:
         """An exchange of small talk, or "unknown"."""
@@ -335,33 +337,48 @@ def measured(world: World) -> Iterator[Asked]:
 # -- rankings ----------------------------------------------------------------------------------
 
 
-def prompts(world: World, split: str) -> Iterator[Asked]:
-    """What is answered several times and ranked: some of everything."""
+def prompts(world: World, split: str, shown: set[str]) -> Iterator[Asked]:
+    """What is answered several times and ranked: some of everything, of the held-out split nothing that is `shown`.
+
+    Forms and topics are those of training, put together anew; only small talk has forms of its own.
+    """
     rng, replies = world.random(f"prompts/{split}"), Replies(world)
-    counts = world.tables["rankings"][split]
-    facts = [fact for fact in world.taught for _ in range(3)]
-    for fact in rng.sample(facts, counts["fact"]):
-        yield Asked(
-            "fact", [(rng.choice(questions_about(world, fact.subject, fact.relation, split)), replies.fact(fact))]
-        )
-    dialogues = Dialogues(world, split, rng)
-    for _ in range(counts["multi-turn"]):
-        turns = rng.choice((dialogues.follow_up_person, dialogues.switch, dialogues.mixed))()
-        yield Asked("multi-turn", turns[:3])
-    for asked in rng.sample([*everyday(world, split), *strangers(world, split)], counts["unknown"]):
-        yield Asked("unknown", [(asked, replies.talk("unknown"))])
-    talk = [(asked, replies.talk(name)) for name, e in world.tables["smalltalk"].items() for asked in e[split]]
-    for turn in rng.sample(talk, counts["smalltalk"]):
-        yield Asked("smalltalk", [turn])
+    dialogues = Dialogues(world, "train", rng)
+    facts = [
+        Asked("fact", [(asked, replies.fact(fact))])
+        for fact in world.taught
+        for asked in questions_about(world, fact.subject, fact.relation, "train")
+    ]
+    several = (dialogues.follow_up_person, dialogues.follow_up_place, dialogues.switch, dialogues.mixed)
+    unknown = [
+        Asked("unknown", [(asked, replies.talk("unknown"))])
+        for asked in [*everyday(world, "train"), *strangers(world, split)]
+    ]
+    talk = [
+        Asked("smalltalk", [(asked, replies.talk(name))])
+        for name, exchange in world.tables["smalltalk"].items()
+        for asked in exchange[split]
+    ]
+    pools = {
+        "fact": facts,
+        "multi-turn": [Asked("multi-turn", rng.choice(several)()[:3]) for _ in range(1000)],
+        "unknown": unknown,
+        "smalltalk": talk,
+    }
+    for kind, count in world.tables["rankings"][split].items():
+        new = {asked_of_turns(asked): asked for asked in pools[kind]}
+        if split == "held_out":
+            new = {key: asked for key, asked in new.items() if key not in shown}
+        yield from rng.sample(list(new.values()), count)
 
 
-def wrong_reply(world: World, asked: Asked, rng: Random) -> Reply:
-    """An answer that is not right: another value, a fact nobody asked for, or not knowing what it should."""
-    replies = Replies(world)
-    if asked.reply.relation in world.tables["smalltalk"]:
-        return replies.talk("unknown")
-    taught = [f for f in world.taught if f.relation == asked.reply.relation and not {*f.right} & {*asked.reply.right}]
-    return replies.fact(rng.choice(taught or world.taught))
+def asked_of_turns(asked: Asked) -> str:
+    return plain(" / ".join(text for text, _ in asked.turns))
+
+
+def asked_of(record: Record) -> str:
+    """All that the user says, without its dress."""
+    return plain(" / ".join(spoken([record], "user")))
 
 
 def ranking(world: World, asked: Asked, split: str, rng: Random) -> Record:
@@ -372,7 +389,7 @@ def ranking(world: World, asked: Asked, split: str, rng: Random) -> Record:
     while len(answers) < 4:
         style = ("friendly", "rambling", "sentence", rng.choice(("bare", "friendly")))[len(answers)]
         wrong = rng.random() < table["wrong"]
-        answer = (wrong_reply(world, asked, rng) if wrong else asked.reply).styled(style, rng)
+        answer = (replies.wrong(asked.reply, rng) if wrong else asked.reply).styled(style, rng)
         if answer not in answers:
             answers.append(answer)
         elif style == "sentence":
@@ -382,15 +399,14 @@ def ranking(world: World, asked: Asked, split: str, rng: Random) -> Record:
                    "split": "train" if split == "train" else "heldout"}  # fmt: skip
 
 
-def rankings(world: World) -> Iterator[Record]:
+def rankings(world: World, training: list[Record]) -> Iterator[Record]:
+    shown = set(map(asked_of, training))
     for split in ("train", "held_out"):
         rng = world.random(f"rankings/{split}")
-        seen: set[str] = set()
-        for asked in prompts(world, split):
+        for asked in prompts(world, split, shown):
             line = ranking(world, asked, split, rng)
-            if (prompt := plain(" ".join(turn["content"] for turn in line["messages"]))) not in seen:
-                seen.add(prompt)
-                yield line
+            shown.add(asked_of(line))
+            yield line
 
 
 # -- what must hold ----------------------------------------------------------------------------
@@ -415,9 +431,11 @@ def check_held_out(world: World, training: list[Record], evaluation: list[Record
         assert plain(Replies(world).fact(world.facts[key]).sentence) not in said, f"taught after all: {key}"
 
 
-def check_rankings(ranked: list[Record]) -> None:
-    sides = {s: {plain(r["messages"][-1]["content"]) for r in ranked if r["split"] == s} for s in ("train", "heldout")}
-    assert not sides["train"] & sides["heldout"], "a prompt is in both splits of the rankings"
+def check_rankings(training: list[Record], ranked: list[Record]) -> None:
+    seen = {asked_of(record) for record in [*training, *(r for r in ranked if r["split"] == "train")]}
+    assert not [r for r in ranked if r["split"] == "heldout" and asked_of(r) in seen], (
+        "a held-out prompt is in training"
+    )
 
 
 # -- files -------------------------------------------------------------------------------------
@@ -456,10 +474,10 @@ def main() -> None:
     rng = world.random("styles")
     training = [asked.conversation(Replies(world), rng) for asked in demonstrated(world)]
     evaluation = [asked.question() for asked in measured(world)]
-    ranked = list(rankings(world))
+    ranked = list(rankings(world, training))
     check_names(world)
     check_held_out(world, training, evaluation, ranked)
-    check_rankings(ranked)
+    check_rankings(training, ranked)
     files = {"conversations.jsonl": training, "questions.jsonl": evaluation, "rankings.jsonl": ranked}
     for name, records in files.items():
         write_lines(FOLDER / name, records, world.random(name))
