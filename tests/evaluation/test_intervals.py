@@ -111,3 +111,8 @@ def test_a_ratio_is_as_wide_as_the_bootstrap_over_its_pairs() -> None:
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.005)
     assert (found.value, found.count) == (pytest.approx(values.sum() / weights.sum()), 400)
     assert ratio([3.0], [2.0]).value == 1.5
+
+
+@pytest.mark.parametrize("count", [1, 3, 7, 300, 301, 12345])
+def test_none_and_all_end_at_0_and_1_to_the_last_bit(count: int) -> None:
+    assert share(0, count).low == 0.0 and share(count, count).high == 1.0

@@ -46,7 +46,8 @@ def _wilson(p: float, worth: float, count: int) -> Estimate:
     zz = Z * Z
     centre = (p + zz / (2 * worth)) / (1 + zz / worth)
     reach = Z * sqrt(p * (1 - p) / worth + zz / (4 * worth * worth)) / (1 + zz / worth)
-    return Estimate(p, max(0.0, centre - reach), min(1.0, centre + reach), count)
+    # at the ends the two cancel, but for their last bits
+    return Estimate(p, max(0.0, centre - reach) if p else 0.0, min(1.0, centre + reach) if p < 1 else 1.0, count)
 
 
 def student(freedom: int) -> float:
