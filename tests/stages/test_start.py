@@ -119,6 +119,26 @@ def test_minutes_out_of_range(refused: Refused, tmp_path: Path, minutes: str) ->
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("llama-nan", "llama-nano"), ("bert-nano", "a decoder as model"), ("transformer-nano", "a decoder as model")],
+)
+def test_a_model_that_cannot_tell_the_story(refused: Refused, tmp_path: Path, model: str, said: str) -> None:
+    assert said in refused("start", "--model", model, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["gpt1-nano", "gpt3-nano", "llama-nano", "modern-nano", "gpt2-124m"])
+def test_any_decoders_named_size_has_its_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(measure, "pretrain_seconds", lambda *_: 0.05)
+    monkeypatch.setattr(measure, "measure", lambda *_: usual(0.05))
+    recipe = start._planned(Start(model=name), time.monotonic())
+    found = {step.name: config for step, config in recipe.configs(tmp_path)}
+    assert found["pretrain"].model.family == name.split("-")[0]
+    assert found["pretrain"].model.vocab == found["tokenize"].vocab <= start.MOST_VOCAB
+    assert recipe.plan["model"] == name
+
+
 def test_text_that_is_not_there(refused: Refused, tmp_path: Path) -> None:
     assert "none.txt" in refused("start", "--data", tmp_path / "none.txt", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
