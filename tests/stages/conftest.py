@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from gptwright.cli import main
+from gptwright.configs.codex import Codex
 from gptwright.configs.finetune import Finetune
 from gptwright.configs.ppo import PPO
 from gptwright.configs.rank import Rank
@@ -184,6 +185,23 @@ def pretrain_config(tokenized: Path) -> Pretrain:
 @pytest.fixture(scope="session")
 def pretrained(pretrain_config: Pretrain, run: Path) -> Path:
     return execute_stage("pretrain", pretrain_config, run / "pretrain").path
+
+
+SOLUTIONS = [{"prompt": f"the {name} ", "completion": f"sat on the {name}"} for name in ("cat", "mat", "dog", "sea")]
+
+
+@pytest.fixture(scope="session")
+def solutions(material: Path) -> Path:
+    path = material / "solutions.jsonl"
+    lines = [*SOLUTIONS * 3, {"prompt": "a ", "completion": "b c d", "split": "heldout"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.fixture(scope="session")
+def codex_config(pretrained: Path, tokenized: Path, solutions: Path) -> Codex:
+    return Codex(base=pretrained, tokens=tokenized, solutions=(solutions,), steps=6, batch_size=2,
+                 solutions_batch_size=3, sequence_length=24, eval_every=3, save_every=2, threads=1)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

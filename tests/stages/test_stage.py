@@ -165,6 +165,7 @@ TRAINED = {
     "next token": ("pretrain", "pretrain_config"),
     "masked words": ("pretrain", "encoder_config"),
     "translation": ("pretrain", "translate_config"),
+    "codex": ("codex", "codex_config"),
     "finetune": ("finetune", "finetune_config"),
     "sft": ("sft", "sft_config"),
     "reward": ("reward", "reward_config"),

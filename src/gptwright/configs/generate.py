@@ -20,6 +20,8 @@ class Generate:
     """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face"""
     prompt: tyro.conf.Positional[str] = ""
     """text to continue, or to translate"""
+    suffix: str = ""
+    """text that comes after: what stands between is written, by a model that codex taught to insert"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
     n: Annotated[int, Range(1, 10**4)] = 1
@@ -53,8 +55,9 @@ class Generate:
         if bool(self.prompt) == bool(self.prompts):
             got = "both" if self.prompt else "none of them"
             raise ConfigError("either a PROMPT or --prompts FILE", got, "Give one.")
-        if self.prompts and self.logprobs is not None:
-            raise ConfigError("--logprobs with a PROMPT", "with --prompts", "Leave one of them out.")
+        for name, given in {"--logprobs": self.logprobs is not None, "--suffix": bool(self.suffix)}.items():
+            if self.prompts and given:
+                raise ConfigError(f"{name} with a PROMPT", "with --prompts", "Leave one of them out.")
         self.sampling()
 
     def sampling(self) -> Sampling:

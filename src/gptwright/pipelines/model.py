@@ -22,6 +22,7 @@ from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.fill_in_the_middle import Sentinels
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 DRAFTS = 8  # proposed a step at most: a text that repeats what was said is written several tokens at a time
@@ -99,6 +100,10 @@ class Model(LoadedModel):
         """Continues a text, piece by piece. Raises `InputError` when it fills the context."""
         return self.open_stream(self.text_ids(prompt), sampling, starts_text=False).chunks()
 
+    def insert(self, prefix: str, suffix: str, sampling: Sampling) -> Generator[Chunk]:
+        """Writes what stands between two texts, piece by piece. Raises as `open_insertion` does."""
+        return self.open_insertion(prefix, suffix, sampling).chunks()
+
     def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Chunk]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
         return self.open_stream(self.chat_ids(messages), sampling).chunks()
@@ -161,6 +166,18 @@ class Model(LoadedModel):
         return Stream(
             self.engine, self.tokenizer, ids, sampling, seed=seed, starts_text=starts_text, matcher=matcher, echo=echo
         )
+
+    def open_insertion(
+        self, prefix: str | Sequence[int], suffix: str, sampling: Sampling, *, seed: int | None = None
+    ) -> Stream:
+        """Lets the engine write what stands between two texts, as `open_stream` what follows one.
+
+        Raises `ConfigError` when the model was never taught to insert, and as `open_stream` does.
+        """
+        sentinels, encode = Sentinels.of(self.tokenizer), self.tokenizer.encode
+        before = encode(prefix) if isinstance(prefix, str) else prefix
+        ends = replace(sampling, stop_ids=(*sampling.stop_ids, sentinels.end))
+        return self.open_stream(sentinels.prompt(before, encode(suffix)), ends, seed=seed, starts_text=False)
 
     def matcher(self, sampling: Sampling, *, starts_text: bool = True) -> Matcher | None:
         """What keeps an answer to the schema or regex that is asked for. The first time takes a moment.

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
-from gptwright.serving.api_errors import api_error_of
+from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.choices import OpenStream
 from gptwright.serving.logprobs import token_speller
 from gptwright.serving.messages import to_chat_messages
@@ -18,6 +18,7 @@ from gptwright.serving.request_body import read_json
 from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, ResponseEncoder
 from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest
 from gptwright.serving.served_models import ServedModel, ServedModels
+from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
 DROPPED = "x-dropped-messages"
 """header that says how many messages behind the system's were left out, where "truncation": "auto" left out any"""
@@ -48,12 +49,18 @@ class Completions:
         return response
 
     async def text(self, request: Request) -> Response:
-        """Texts that are continued, each for itself."""
+        """Texts that are continued, each for itself, or what stands between each and the suffix."""
         asked = CompletionRequest.read(await read_json(request))
         served = self.served.writer(asked.model)
         model = served.model
 
+        if asked.suffix and not Sentinels.known(model.tokenizer):
+            raise APIError(400, f"'suffix': the model '{served.name}' was not taught to insert.", param="suffix",
+                           code="unsupported_parameter")  # fmt: skip
+
         def prompts(_: Sampling) -> list[OpenStream]:
+            if asked.suffix:
+                return [partial(model.open_insertion, prompt, asked.suffix) for prompt in asked.prompt]
             read = [model.text_prompt(prompt) for prompt in asked.prompt]
             return [
                 partial(model.open_stream, one.ids, starts_text=False, echo=one if asked.echo else None) for one in read

@@ -23,7 +23,6 @@ NEUTRAL: dict[str, tuple[Any, ...]] = {
     "modalities": (["text"],),
     "reasoning_effort": ("none",),
     "verbosity": ("medium",),
-    "suffix": ("",),
 }
 
 

@@ -221,6 +221,8 @@ class CompletionRequest(CompletionParams):
     """POST /v1/completions. Like OpenAI's, it writes 16 tokens when no limit is given."""
 
     prompt: Annotated[list[str | list[int]], BeforeValidator(_as_prompts)]
+    suffix: str | None = None
+    """text that comes after what is written"""
     max_tokens: int | None = Field(None, ge=0, le=1 << 31)
     logprobs: int | None = Field(None, ge=0, le=MOST_LOGPROBS)
     echo: bool | None = None
@@ -230,6 +232,12 @@ class CompletionRequest(CompletionParams):
     def _best_is_known_at_the_end(self) -> Self:
         if self.stream and (self.best_of or 1) > (self.n or 1):
             refuse("best_of", "above n cannot be streamed: which is best is known at the end")
+        return self
+
+    @model_validator(mode="after")
+    def _echo_of_a_whole_text(self) -> Self:
+        if self.suffix and self.echo:
+            refuse("echo", "may not be given together with 'suffix'")
         return self
 
     @model_validator(mode="after")

@@ -35,7 +35,8 @@ def run(config: Generate) -> None:
     if config.prompts:
         _answer_file(config, model, sampling)
         return
-    for chunk in model.stream(config.prompt, sampling):
+    asked, suffix = config.prompt, config.suffix
+    for chunk in model.insert(asked, suffix, sampling) if suffix else model.stream(asked, sampling):
         _show(chunk, model, sampling)
     if sampling.logprobs is None:
         print()

@@ -1,0 +1,31 @@
+"""Options of codex."""
+
+from pathlib import Path
+from typing import Annotated
+
+from gptwright.configs.training import AdapterOptions, TextOptions
+from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
+
+
+@settings
+class Codex(TextOptions, AdapterOptions):
+    """Go on pretraining a decoder on code, so that it completes and inserts; with solutions, so that it solves."""
+
+    base: Path
+    """folder of pretrain, codex or import"""
+    tokens: Path
+    """folder of tokenize, with the base's tokenizer"""
+    solutions: tuple[Path, ...] = ()
+    """JSON Lines of {"prompt", "completion"}: a function's head and description, and its body, which is learned"""
+    fim_rate: Annotated[float, Range(0, 1)] = 0.5
+    """share of documents with a hole to fill in, half of them with the suffix first"""
+    batch_size: Rows = 16
+    """windows of text a step"""
+    solutions_batch_size: Rows = 16
+    """solutions a step"""
+    sequence_length: Size = 256
+    """tokens a window"""
+    warmup: Amount = 20
+    """steps in which the rate rises"""
+    eval_every: Annotated[int, Range(1, 10**9)] = 200
+    """steps between looks at held-out text"""

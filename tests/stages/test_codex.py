@@ -1,0 +1,129 @@
+"""codex goes on with code: it learns holes and solutions, and its model inserts, everywhere."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gptwright.configs.codex import Codex
+from gptwright.configs.pretrain import Pretrain
+from gptwright.configs.tokenize import Tokenize
+from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.foundations.metrics import read_metrics
+from gptwright.inference.sampling import Sampling
+from gptwright.pipelines.load import load_decoder
+from gptwright.recipes.stage import execute_stage
+from gptwright.serving.api import create_app
+from gptwright.serving.feedback import FeedbackFile
+from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
+from gptwright.training.evaluation import read_evaluations
+
+Refused = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def coder(codex_config: Codex, run: Path) -> Path:
+    return execute_stage("codex", codex_config, run / "codex").path
+
+
+def test_what_it_leaves(coder: Path) -> None:
+    found = read_evaluations(coder)
+    names = {"heldout_nats", "heldout_bits_per_byte", "heldout_middle_nats", "heldout_solution_nats"}
+    assert set(found) == {"before", "after"} and all(set(each.metrics) == names for each in found.values())
+    assert found["after"].metrics["heldout_solution_nats"] < found["before"].metrics["heldout_solution_nats"]
+    logged = read_metrics(coder / "metrics.jsonl")
+    assert sum("heldout_middle_nats" in line for line in logged) == 2
+    tokenizer = load_decoder(coder).tokenizer
+    assert tokenizer.vocab == 303 and Sentinels.known(tokenizer)
+
+
+def test_a_base_that_has_sentinels_stays_as_large(prepared: Path, pretrain_config: Pretrain, tmp_path: Path) -> None:
+    asked = Tokenize(text=prepared, vocab=300, special_tokens=SENTINELS)
+    tokens = execute_stage("tokenize", asked, tmp_path / "tokens").path
+    base = execute_stage("pretrain", replace(pretrain_config, tokens=tokens, steps=2), tmp_path / "base").path
+    config = Codex(base=base, tokens=tokens, steps=2, batch_size=2, sequence_length=24, threads=1)
+    found = execute_stage("codex", config, tmp_path / "codex").path
+    assert load_decoder(found).tokenizer.sha256 == load_decoder(base).tokenizer.sha256
+    assert set(read_evaluations(found)["after"].metrics) == {
+        "heldout_nats", "heldout_bits_per_byte", "heldout_middle_nats"}  # fmt: skip
+
+
+def test_an_adapter_alone_learns(codex_config: Codex, tmp_path: Path) -> None:
+    found = execute_stage("codex", replace(codex_config, lora=2, steps=2), tmp_path / "lora").path
+    assert (found / "adapter/adapter_model.safetensors").is_file() and Sentinels.known(load_decoder(found).tokenizer)
+
+
+def test_it_inserts(coder: Path, gptwright: Callable[..., Any]) -> None:
+    model = load_decoder(coder)
+    greedy = Sampling(temperature=0, max_tokens=8)
+    text = "".join(chunk.text for chunk in model.insert("the cat ", " the mat", greedy))
+    sentinels = Sentinels.of(model.tokenizer)
+    encode = model.tokenizer.encode
+    ids = model.generate_ids(sentinels.prompt(encode("the cat "), encode(" the mat")),
+                             replace(greedy, stop_ids=(sentinels.end,)))  # fmt: skip
+    said = model.tokenizer.decode(ids)
+    assert text == said
+    words = ("generate", coder, "the cat ", "--suffix", " the mat", "--temperature", 0, "--max-tokens", 8)
+    assert gptwright(*words).out == said + "\n"
+
+
+def posted(model: Any, body: dict[str, Any], tmp_path: Path) -> httpx.Response:
+    async def post() -> httpx.Response:
+        app = create_app({"coder": model}, FeedbackFile(tmp_path / "feedback.jsonl"))
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                return await client.post("/v1/completions", json={"model": "coder", **body})
+
+    return asyncio.run(post())
+
+
+def test_the_api_inserts(coder: Path, tmp_path: Path) -> None:
+    model = load_decoder(coder)
+    wanted = "".join(chunk.text for chunk in model.insert("the cat ", " the mat",
+                                                          Sampling(temperature=0, max_tokens=8)))  # fmt: skip
+    asked = {"prompt": "the cat ", "temperature": 0, "max_tokens": 8}
+    found = posted(model, {**asked, "suffix": " the mat"}, tmp_path)
+    assert found.status_code == 200 and found.json()["choices"][0]["text"] == wanted
+    plain = posted(model, asked, tmp_path).json()
+    assert posted(model, {**asked, "suffix": ""}, tmp_path).json()["choices"] == plain["choices"]
+    refused = posted(model, {**asked, "suffix": "x", "echo": True}, tmp_path)
+    assert refused.status_code == 400 and refused.json()["error"]["param"] == "echo"
+    assert posted(model, {**asked, "suffix": "x " * 200}, tmp_path).status_code == 400
+
+
+def test_a_model_without_sentinels_says_so(pretrained: Path, refused: Refused, tmp_path: Path) -> None:
+    assert "taught to insert" in refused("generate", pretrained, "the", "--suffix", "mat")
+    found = posted(load_decoder(pretrained), {"prompt": "the", "suffix": "mat"}, tmp_path)
+    assert found.status_code == 400 and found.json()["error"]["param"] == "suffix"
+
+
+def test_a_suffix_needs_a_prompt_of_its_own(coder: Path, refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "p.jsonl").write_text('{"prompt": "x"}\n')
+    assert "--suffix with a PROMPT" in refused("generate", coder, "--prompts", tmp_path / "p.jsonl", "--suffix", "x")
+
+
+@pytest.mark.parametrize("line", [{"prompt": "a"}, {"completion": "a"}, {"prompt": 5, "completion": "a"},
+                                  {"prompt": "a", "completion": "  "}])  # fmt: skip
+def test_lines_that_are_no_solutions(codex_config: Codex, tmp_path: Path, line: dict[str, Any]) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_text(json.dumps(line) + "\n")
+    with pytest.raises(InputError, match=r"line 1 of .*s\.jsonl"):
+        execute_stage("codex", replace(codex_config, solutions=(path,)), tmp_path / "out")
+
+
+def test_solutions_longer_than_the_context(codex_config: Codex, tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_text(json.dumps({"prompt": "a", "completion": "word " * 500}) + "\n")
+    with pytest.raises(InputError, match="solutions to learn"):
+        execute_stage("codex", replace(codex_config, solutions=(path,)), tmp_path / "out")
+
+
+def test_windows_longer_than_the_context(codex_config: Codex, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        execute_stage("codex", replace(codex_config, sequence_length=10**4), tmp_path / "out")
