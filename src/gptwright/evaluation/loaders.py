@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from gptwright.evaluation.code_tasks import humaneval, multi_line, random_span, single_line
 from gptwright.evaluation.heldout_tasks import cloze_names, cloze_nouns, last_words, scrambled_words
 from gptwright.foundations.errors import InputError, found_at
 from gptwright.text.compression import open_compressed, read_lines
@@ -216,5 +217,6 @@ LOADERS: Mapping[str, Callable[[Path], Iterator[Document]]] = {
     "coqa": coqa, "race": race, "piqa": piqa, "multirc": multirc, "record": record, "winograd": winograd,
     "parallel": parallel, "stories": stories, "analogies": analogies,
     "last_words": last_words, "cloze_names": cloze_names, "cloze_nouns": cloze_nouns,
-    "scrambled_words": scrambled_words,
+    "scrambled_words": scrambled_words, "humaneval": humaneval, "humaneval_single_line": single_line,
+    "humaneval_multi_line": multi_line, "humaneval_random_span": random_span,
 }  # fmt: skip

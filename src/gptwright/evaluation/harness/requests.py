@@ -11,6 +11,7 @@ from functools import lru_cache
 from gptwright.foundations.progress import ProgressLine
 from gptwright.inference.request import Request
 from gptwright.pipelines.model import Model
+from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
 TOGETHER = 512  # rows that the engine is given at once
 
@@ -52,7 +53,7 @@ class Encoder:
     def __init__(self, model: Model) -> None:
         self.context = model.context
         self.ids = lru_cache(maxsize=4096)(lambda text: tuple(model.text_ids(text)))
-        self._bare = model.tokenizer.encode
+        self._bare, self.sentinels = model.tokenizer.encode, Sentinels.known(model.tokenizer)
         begin = model.tokenizer.bos_id if model.tokenizer.bos_id is not None else model.tokenizer.declared_bos_id
         self.prefix = model.tokenizer.eos_id if begin is None else begin
         """what an empty context is: the id that begins a text, or else the one that ended the text before it"""
@@ -80,6 +81,12 @@ class Encoder:
         begins = [max(0, end - self.context - 1) for end in ends]
         return [Row(ids[begin:end], 1 + number * self.context - begin)
                 for number, (begin, end) in enumerate(zip(begins, ends, strict=True))]  # fmt: skip
+
+    def insertion(self, before: str, after: str | None) -> tuple[int, ...]:
+        """The ids of two texts between which one is to be written; none for a model that cannot insert."""
+        if after is None or self.sentinels is None:
+            return ()
+        return tuple(self.sentinels.prompt(self._bare(before), self._bare(after)))
 
     def prompt(self, text: str) -> tuple[int, ...]:
         """The ids of a text that is to be continued."""

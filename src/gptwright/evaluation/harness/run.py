@@ -1,11 +1,12 @@
 """Evaluates a model on a task: documents, examples, questions, what the model did, figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from gptwright.evaluation.harness.documents import read_documents
+from gptwright.evaluation.harness.execution import execute, failures
 from gptwright.evaluation.harness.fewshot import Shots, examples_of
 from gptwright.evaluation.harness.filters import filtered
 from gptwright.evaluation.harness.questions import Question, Questions
@@ -60,13 +61,24 @@ def outcomes(model: Model, task: TaskConfig, asked: Sequence[Question], answer: 
         how = task.generation_kwargs
         until = how.until if isinstance(how.until, list) else [how.until or task.fewshot_delimiter]
         sampling = Sampling(max_tokens=answer, temperature=how.temperature if how.do_sample else 0.0,
-                            stop=tuple(until), seed=seed)  # fmt: skip
-        texts = model.answers([question.rows[0].ids for question in asked], sampling, starts_text=False)
-        return [Outcome(answer=text) for text in texts]
+                            stop=tuple(until), stop_ids=_ends(model, task), seed=seed)  # fmt: skip
+        each = task.repeats if task.execution else 1
+        texts = model.answers([question.rows[0].ids for question in asked for _ in range(each)], sampling,
+                              starts_text=False)  # fmt: skip
+        answers = [texts[i * each : (i + 1) * each] for i in range(len(asked))]
+        if not task.execution:
+            return [Outcome(answer=text) for (text,) in answers]
+        executed = execute(task.execution, [question.item for question in asked], answers)
+        return [Outcome(answer=some[0], executed=found) for some, found in zip(answers, executed, strict=True)]
     rows = [row for question in asked for row in (*question.rows, *question.unconditional)]
     readings = iter(read_rows(model, rows))
     return [Outcome([next(readings) for _ in question.rows], [next(readings) for _ in question.unconditional])
             for question in asked]  # fmt: skip
+
+
+def _ends(model: Model, task: TaskConfig) -> tuple[int, ...]:
+    """What ends an answer besides the model's own ids: of an insertion, the end of a document."""
+    return () if task.doc_to_suffix is None else (model.tokenizer.eos_id,)
 
 
 def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequence[Outcome]) -> TaskResult:
@@ -84,7 +96,8 @@ def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequen
                 corpus[how.metric + suffix] = metric.corpus
             for document, value in zip(documents, values, strict=True):
                 document["scores"][how.metric + suffix] = value
-    lost = {"examples_dropped": float(sum(question.dropped for question in asked))}
+    lost = {"examples_dropped": float(sum(question.dropped for question in asked)),
+            **failures(outcome.executed for outcome in done)}  # fmt: skip
     return TaskResult(task.task, shots, Evaluation(metrics=lost, estimates=estimates), documents, corpus)
 
 
@@ -125,4 +138,5 @@ def _document(number: int, question: Question, outcome: Outcome) -> dict[str, An
     return {"document": number, "where": item.line.where, "prompt": question.prompt, "choices": list(item.choices),
             "targets": list(item.targets), "right": list(item.right),
             **({"answer": outcome.answer} if not outcome.readings else read),
+            **({"executed": [asdict(each) for each in outcome.executed]} if outcome.executed else {}),
             **(alone if outcome.unconditional else {}), "scores": {}}  # fmt: skip

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gptwright.evaluation import intervals
+from gptwright.evaluation.code_tasks import pass_at_k
+from gptwright.evaluation.harness.execution import Executed
 from gptwright.evaluation.harness.filters import plain
 from gptwright.evaluation.harness.requests import Reading
 from gptwright.evaluation.harness.task_config import MetricConfig, OutputType, TaskConfig
@@ -22,6 +24,8 @@ from gptwright.evaluation.translation import bleu_counts, corpus_bleu
 from gptwright.foundations.errors import InputError, nearest
 from gptwright.training.evaluation import Estimate
 
+PASSED_OF = (1, 2, 5, 10, 20, 50, 100)
+"""k of pass@k"""
 Corpus = Callable[[Sequence[Any]], float]
 """a figure of all documents together, by what each adds to it"""
 
@@ -34,6 +38,8 @@ class Outcome:
     unconditional: Sequence[Reading] = ()
     """the choices after the neutral context, where that is asked for"""
     answer: str = ""
+    executed: Sequence[Executed] = ()
+    """of programs: all answers, and what became of each"""
 
     @property
     def totals(self) -> list[float]:
@@ -161,6 +167,15 @@ def _raw_bytes(item: Item) -> int:
     return _bytes(item.raw)
 
 
+def _passed(k: int) -> Metric:
+    """The chance that one of k answers passes its tests, with the problems drawn anew."""
+
+    def of(item: Item, outcome: Outcome, how: MetricConfig) -> float:
+        return pass_at_k(len(outcome.executed), sum(each.passed for each in outcome.executed), k)
+
+    return Metric(of, lambda values: bootstrap(lambda found, _: sum(found) / len(found), values, values))  # fmt: skip
+
+
 _GREEDY = Metric(lambda item, outcome, how: float(all(reading.greedy for reading in outcome.readings)), _share)
 METRICS: Mapping[OutputType, Mapping[str, Metric]] = {
     "loglikelihood": {
@@ -188,6 +203,7 @@ METRICS: Mapping[OutputType, Mapping[str, Metric]] = {
         "calibration_error": _corpus(_sure, calibration_error, higher_is_better=False),
     },
     "generate_until": {
+        **{f"pass@{k}": _passed(k) for k in PASSED_OF},
         "exact_match": Metric(_same, _share),
         "em": _written(exact),
         "f1": _written(token_f1),

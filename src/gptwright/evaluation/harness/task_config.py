@@ -97,6 +97,25 @@ class FilterPipeline(_Fields):
     filter: list[FilterStep]
 
 
+class Execution(_Fields):
+    """How an answer becomes a program, and what it is tested by: templates over the document and its `answer`."""
+
+    program: str
+    entry: str = ""
+    """the name of the function that `tests` check, in a function `check(candidate)` of theirs"""
+    tests: str = ""
+    setup: str = ""
+    """what stands beside the tests, such as functions that they use"""
+    examples: str = ""
+    """or the field with doctest's examples, pairs of a line and what it prints"""
+
+    @model_validator(mode="after")
+    def _is_tested(self) -> "Execution":
+        if bool(self.tests and self.entry) == bool(self.examples):
+            raise ValueError("needs either tests with an entry or examples")
+        return self
+
+
 class TaskConfig(_Fields):
     """The definition of a task. A template is Jinja over a document's fields, or the name of one of them."""
 
@@ -124,7 +143,7 @@ class TaskConfig(_Fields):
     generation_kwargs: GenerationKwargs = GenerationKwargs()
     filter_list: list[FilterPipeline] = []
     repeats: Annotated[int, Field(ge=1)] = 1
-    """answers a document; the first one counts, and only that is written"""
+    """answers a document; where none is executed the first one counts, and only that is written"""
     should_decontaminate: bool = False
     doc_to_decontamination_query: str | None = None
     metadata: dict[str, Any] = {}
@@ -132,6 +151,10 @@ class TaskConfig(_Fields):
     """the name of what undoes the tokens of a published text, before the model reads it"""
     unconditional: str | None = None
     """the neutral context, such as "Answer:", by which GPT-3 §2.4 normalises a choice's probability"""
+    doc_to_suffix: str | None = None
+    """what comes after the answer, which a model that was taught to insert reads first"""
+    execution: Execution | None = None
+    """answers are programs, which are run in the sandbox"""
     folder: Path = Field(default=Path(), exclude=True)
     """where the file lies"""
 
@@ -143,6 +166,8 @@ class TaskConfig(_Fields):
             raise ValueError("needs doc_to_choice, as its output_type is multiple_choice")
         if self.unconditional is not None and self.output_type != "multiple_choice":
             raise ValueError("cannot have unconditional unless its output_type is multiple_choice")
+        if (self.execution or self.doc_to_suffix is not None) and self.output_type != "generate_until":
+            raise ValueError("cannot have execution or doc_to_suffix unless its output_type is generate_until")
         return self
 
     @property
@@ -230,5 +255,6 @@ def _unknown(place: str, model: type[BaseModel], path: Path) -> InputError:
 def _model_at(place: tuple[int | str, ...]) -> type[BaseModel]:
     """The fields among which an unknown one stands."""
     nested = {"dataset_kwargs": DatasetKwargs, "fewshot_config": FewshotConfig, "metric_list": MetricConfig,
-              "generation_kwargs": GenerationKwargs, "filter_list": FilterPipeline, "filter": FilterStep}  # fmt: skip
+              "generation_kwargs": GenerationKwargs,
+              "execution": Execution, "filter_list": FilterPipeline, "filter": FilterStep}  # fmt: skip
     return next((nested[part] for part in reversed(place[:-1]) if isinstance(part, str)), TaskConfig)

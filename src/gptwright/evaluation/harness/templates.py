@@ -6,7 +6,7 @@ they give is read follows lm-evaluation-harness: a number is the place of a choi
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -36,6 +36,8 @@ class Item:
     """texts that are right: the right choices, or what should follow"""
     right: Sequence[int] = ()
     """places of the right choices"""
+    suffix: str | None = None
+    """what comes after the answer"""
     raw: str = ""
     """a text to be read as a whole as the document has it, before any detokenizer"""
 
@@ -60,7 +62,9 @@ class Templates:
         description = self._render(self.task.description, line)
         if self.task.doc_to_choice is None:
             raw = [str(each) for each in _list(target)]
-            return Item(line, description, [self._read(text)], [], [self._read(each) for each in raw], raw=raw[0])
+            suffix = None if self.task.doc_to_suffix is None else self._render(self.task.doc_to_suffix, line)
+            return Item(line, description, [self._read(text)], [], [self._read(each) for each in raw], suffix=suffix,
+                        raw=raw[0])  # fmt: skip
         choices = self._choices(line)
         readable = [self._read(choice) for choice in choices]
         if isinstance(text, int):  # the choices are contexts, and one text follows each of them
@@ -123,6 +127,11 @@ class Templates:
     def _read(self, text: object) -> str:
         """A text as the model is to read it."""
         return DETOKENIZERS[self.task.detokenizer](str(text)) if self.task.detokenizer else str(text)
+
+
+def rendered(template: str, fields: Mapping[str, Any]) -> str:
+    """What a template makes of some fields."""
+    return _compiled(template).render(**fields)
 
 
 @lru_cache(maxsize=256)

