@@ -6,7 +6,7 @@ from gptwright.foundations.errors import ArtifactError, InputError, nearest
 
 WORD = "bundled"
 TEXTS = ("novels", "plays", "wordnet", "verse")
-SOURCES = (*TEXTS, "incontext")  # pages of examples are no text to learn a language from
+SOURCES = (*TEXTS, "incontext", "code")  # neither pages of examples nor code are text to learn a language from
 
 # An installed wheel carries the data inside the package; a checkout has it beside src/.
 PLACES = (Path(__file__).parents[1] / "data", Path(__file__).parents[3] / "data")
