@@ -34,7 +34,7 @@ LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, 
 # How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
 PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 4.0, "reward-control": 4.0}
 MOST_UPDATES = 40
-KL_HORIZON = 1000  # episodes in which β adapts, so that longer runs go no farther
+KL_HORIZON = 500  # episodes in which β adapts, so that longer runs go no farther
 CHARACTERS_A_TOKEN = 3.0
 REPORT = 1.0  # seconds
 PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
