@@ -97,7 +97,7 @@ def test_the_commands_fit_the_run(whole_run: Path) -> None:
 def test_the_facts_of_the_whole_run(whole_run: Path) -> None:
     assert {name: value.replace("\u00a0", " ") for name, value in facts(collect(whole_run))} == {
         "time": "1 min 48 s", "parameters": "1.5 million", "text": "120.0 kB", "held out, bits/byte": "1.60",
-        "exact answers": "90 %", "wins over sft": "90 %", "peak memory": "1.5 GiB",
+        "right answers": "90 %", "wins over sft": "90 %", "peak memory": "1.5 GiB",
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ def test_each_stage_has_its_key_figure(whole_run: Path) -> None:
         "prepare": "120,000 characters in 120 documents",
         "tokenize": "30,000 tokens, 3.00 bytes each",
         "pretrain": "1.600 bits a byte, held out",
-        "sft": "90 % of new question forms exact",
+        "sft": "90 % of new question forms right",
         "rank": "64 rankings",
         "reward": "80.0 % of held-out pairs right",
         "reward-control": "50.0 % of held-out pairs right",
@@ -23,7 +23,7 @@ def test_the_round_has_the_runs_own_figures(whole_run: Path) -> None:
     found = [(gives, figure.replace("\u00a0", " ")) for gives, figure in loop(collect(whole_run))]
     assert found[1:] == [
         ("it writes", "1.600 bits a byte, held out"),
-        ("it answers", "90 % of new question forms exact"),
+        ("it answers", "90 % of new question forms right"),
         ("answers are ranked", "64 rankings"),
         ("a model judges", "80.0 % of held-out pairs right"),
         ("it answers as preferred", "90 % wins at 4.0 nats"),

@@ -81,7 +81,7 @@ def facts(run: Run) -> list[tuple[str, str]]:
         ("parameters", amount(pretrain.metric("parameters")) if pretrain else ""),
         ("text", size(whole(prepare.metric("bytes"))) if prepare and prepare.complete else ""),
         ("held out, bits/byte", plain(pretrain.metric("heldout_bits_per_byte")) if pretrain else ""),
-        ("exact answers", percent(form.value) if form else ""),
+        ("right answers", percent(form.value) if form else ""),
         ("wins over sft", percent(wins.share.value) if wins else ""),
         ("peak memory", f"{plain(peak, 1)} GiB" if peak is not None else ""),
     ]

@@ -109,8 +109,8 @@ def _finetune(stage: Stage) -> str:
 
 
 def _sft(stage: Stage) -> str:
-    exact = stage.estimate("sft", "held-out form")
-    return f"{percent(exact.value if exact else None)} of new question forms exact"
+    right = stage.estimate("sft", "held-out form")
+    return f"{percent(right.value if right else None)} of new question forms right"
 
 
 def _rank(stage: Stage) -> str:
