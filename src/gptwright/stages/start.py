@@ -104,7 +104,7 @@ def _planned(config: Start, began: float) -> "Recipe":
     threads = physical_cores()
     use_threads(threads)
     dtype = str(fast_dtype()).removeprefix("torch.")
-    say(f"looking at this machine: {threads} cores, matrices in {dtype}")
+    say(f"looking at this machine: {threads} core{'s' * (threads != 1)}, matrices in {dtype}")
     shape, looking = Shape(), min(max(60 * config.minutes * LOOKING, LEAST_LOOKING), MOST_LOOKING)
     model, step = _model(config, shape, examples, looking / 5)
     speeds = measure(model, shape, step, looking)
