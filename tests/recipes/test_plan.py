@@ -151,7 +151,7 @@ def test_too_few_minutes_give_the_least_of_everything_and_the_true_seconds() -> 
 def test_the_least_of_one_is_paid_for_by_the_others() -> None:
     each = dict.fromkeys(SHARES, 0.1) | {"ppo": 10.0}
     given = share_out(100.0, each, dict.fromkeys(SHARES, 10**9))
-    assert given["ppo"] == 40.0  # four updates, though its share is 22 seconds
+    assert given["ppo"] == 40.0  # four updates, though its share is 29 seconds
     assert given["rank"] == 8.0  # eighty prompts, though its share of the rest would be less
     assert sum(given.values()) == pytest.approx(100.0)
     assert given["sft"] / given["pretrain"] == pytest.approx(SHARES["sft"] / SHARES["pretrain"])

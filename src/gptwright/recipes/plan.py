@@ -28,7 +28,7 @@ SIZES = {
 TOKENS_A_PARAMETER = 1.0  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
-SHARES = {"pretrain": 0.28, "sft": 0.35, "rank": 0.06, "reward": 0.05, "reward-control": 0.04, "ppo": 0.22}
+SHARES = {"pretrain": 0.27, "sft": 0.31, "rank": 0.04, "reward": 0.05, "reward-control": 0.04, "ppo": 0.29}
 # Less than this is no stage; where the minutes are too few for it, that is said.
 LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, "ppo": 4}
 # How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
