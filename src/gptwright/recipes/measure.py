@@ -34,10 +34,11 @@ class Shape:
     """What one step of each stage holds, and who turns the gradients of what predicts text into steps."""
 
     optimizer: str = "muon"
-    batch_size: int = 16
-    sequence_length: int = 128
+    batch_size: int = 8
+    sequence_length: int = 256
+    """the whole context: where no text has been read, a conversation's later turns fall apart"""
     conversations: int = 20
-    ptx_batch_size: int = 2
+    ptx_batch_size: int = 1
     rankings: int = 16
     answers: int = 4
     episodes: int = 128
