@@ -240,7 +240,7 @@ class Dialogues:
         end = [self.courtesy("end")] if self.rng.random() < 0.5 else []
         wanted = self.rng.randint(max(3 - len(end), 1), 6 - len(end))
         while len(turns) < wanted:
-            kind = self.rng.choice(("fact", "pair", "pair", "switch", "unknown", "chat"))
+            kind = self.rng.choice(("fact", "pair", "switch", "unknown", "chat", "chat"))
             if kind == "fact":
                 turns.append(self.asked(self.rng.choice(self.world.taught)))
             elif kind == "pair":
