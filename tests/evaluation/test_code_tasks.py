@@ -1,5 +1,6 @@
 """pass@k by its definition, the published numbers of holes, and reference solutions that pass."""
 
+import re
 from itertools import combinations
 from pathlib import Path
 from typing import Any

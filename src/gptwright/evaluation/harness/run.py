@@ -57,23 +57,29 @@ def evaluate(
 
 def outcomes(model: Model, task: TaskConfig, asked: Sequence[Question], answer: int, seed: int) -> list[Outcome]:
     """What the model does: it reads all rows, or writes answers of at most `answer` tokens."""
-    if task.output_type == "generate_until":
-        how = task.generation_kwargs
-        until = how.until if isinstance(how.until, list) else [how.until or task.fewshot_delimiter]
-        sampling = Sampling(max_tokens=answer, temperature=how.temperature if how.do_sample else 0.0,
-                            stop=tuple(until), stop_ids=_ends(model, task), seed=seed)  # fmt: skip
-        each = task.repeats if task.execution else 1
-        texts = model.answers([question.rows[0].ids for question in asked for _ in range(each)], sampling,
-                              starts_text=False)  # fmt: skip
-        answers = [texts[i * each : (i + 1) * each] for i in range(len(asked))]
-        if not task.execution:
-            return [Outcome(answer=text) for (text,) in answers]
-        executed = execute(task.execution, [question.item for question in asked], answers)
-        return [Outcome(answer=some[0], executed=found) for some, found in zip(answers, executed, strict=True)]
-    rows = [row for question in asked for row in (*question.rows, *question.unconditional)]
-    readings = iter(read_rows(model, rows))
-    return [Outcome([next(readings) for _ in question.rows], [next(readings) for _ in question.unconditional])
-            for question in asked]  # fmt: skip
+    if task.output_type != "generate_until":
+        rows = [row for question in asked for row in (*question.rows, *question.unconditional)]
+        readings = iter(read_rows(model, rows))
+        return [Outcome([next(readings) for _ in question.rows], [next(readings) for _ in question.unconditional])
+                for question in asked]  # fmt: skip
+    answers = _written(model, task, asked, answer, seed)
+    if not task.execution:
+        return [Outcome(answer=first) for first, *_ in answers]
+    executed = execute(task.execution, [question.item for question in asked], answers)
+    return [Outcome(answer=some[0], executed=found) for some, found in zip(answers, executed, strict=True)]
+
+
+def _written(
+    model: Model, task: TaskConfig, asked: Sequence[Question], answer: int, seed: int
+) -> list[list[str]]:  # fmt: skip
+    """As many answers to each question as are executed; one where none is."""
+    how, each = task.generation_kwargs, task.repeats if task.execution else 1
+    until = how.until if isinstance(how.until, list) else [how.until or task.fewshot_delimiter]
+    sampling = Sampling(max_tokens=answer, temperature=how.temperature if how.do_sample else 0.0, stop=tuple(until),
+                        stop_ids=_ends(model, task), seed=seed)  # fmt: skip
+    prompts = [question.rows[0].ids for question in asked for _ in range(each)]
+    texts = model.answers(prompts, sampling, starts_text=False)
+    return [texts[i * each : (i + 1) * each] for i in range(len(asked))]
 
 
 def _ends(model: Model, task: TaskConfig) -> tuple[int, ...]:
@@ -86,19 +92,22 @@ def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequen
     documents = [_document(number, *each) for number, each in enumerate(zip(asked, done, strict=True))]
     estimates, corpus = dict[str, Estimate](), dict[str, Corpus]()
     for pipeline in task.filter_list or [None]:
-        suffix = f",{pipeline.name}" if pipeline and len(task.filter_list) > 1 else ""
+        suffix = f",{pipeline.name}" if pipeline and task.filter_list[1:] else ""
         after = _after(pipeline, asked, done, documents, suffix) if pipeline else done
         for how in metrics_of(task):
-            metric = METRICS[task.output_type][how.metric]
+            name, metric = how.metric + suffix, METRICS[task.output_type][how.metric]
             values = [metric.of(question.item, outcome, how) for question, outcome in zip(asked, after, strict=True)]
-            estimates[how.metric + suffix] = metric.together(values)
-            if metric.corpus:
-                corpus[how.metric + suffix] = metric.corpus
-            for document, value in zip(documents, values, strict=True):
-                document["scores"][how.metric + suffix] = value
-    lost = {"examples_dropped": float(sum(question.dropped for question in asked)),
-            **failures(outcome.executed for outcome in done)}  # fmt: skip
-    return TaskResult(task.task, shots, Evaluation(metrics=lost, estimates=estimates), documents, corpus)
+            estimates[name] = metric.together(values)
+            corpus |= {name: metric.corpus} if metric.corpus else {}
+            _note(documents, name, values)
+    lost = {"examples_dropped": float(sum(question.dropped for question in asked))}
+    failed = failures([outcome.executed for outcome in done])
+    return TaskResult(task.task, shots, Evaluation(metrics=lost | failed, estimates=estimates), documents, corpus)
+
+
+def _note(documents: Sequence[dict[str, Any]], name: str, values: Sequence[Any]) -> None:
+    for document, value in zip(documents, values, strict=True):
+        document["scores"][name] = value
 
 
 def _after(
