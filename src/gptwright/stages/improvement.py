@@ -39,10 +39,11 @@ ENOUGH_FOR_REWARD = 500  # rankings to train on, from which on a reward model te
 HELDOUT, MOST_HELDOUT = 40, 0.4  # prompts that are held out, and their share of few
 BIG = 50_000_000  # parameters, above which low-rank paths learn
 MOST_LOST = 0.02  # of the share of questions that are answered rightly
-MOST_RISE = 0.05  # nats a token of held-out text
-RANKINGS, BEST, QUESTIONS = "rankings.jsonl", "best.jsonl", "questions.jsonl"
+MOST_RISE = 0.1  # nats a token of held-out text
+RANKINGS, SHOWN, QUESTIONS = "rankings.jsonl", "conversations.jsonl", "questions.jsonl"
 TRAINING = 0.6  # share of the minutes; the rest measures
-TIMES = 6  # that a ranking is learned, at most
+TIMES = 10  # that a ranking is learned, at most
+BEST = 2  # best answers that are shown beside each conversation that the model was taught before: these contradict them
 BACKWARD = 3  # times what it takes to read a batch, it takes to learn from it
 Sides = HeldoutSplit[Ranking]
 
@@ -54,6 +55,7 @@ class Size(NamedTuple):
     learning_rate: float
     batch_size: int
     sft_batch_size: int
+    ptx_batch_size: int
     big: bool
 
     @property
@@ -65,7 +67,7 @@ class Size(NamedTuple):
     def of(cls, policy: Model, lora: int | None) -> "Size":
         big = count(policy.network) > BIG
         rank = lora if lora is not None else 8 if big else 0
-        return cls(rank, 1e-3 if rank else 3e-4, 4 if big else 16, 2 if big else 12, big)
+        return cls(rank, 4e-3 if rank and not big else 1e-3, 4 if big else 8, 2 if big else 16, 1 if big else 2, big)
 
 
 def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
@@ -79,11 +81,19 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     sides = _sides(config, policy)
     _write(config, folder, sides)
     method = _method(config, len(sides.train), size)
-    shared: dict[str, Any] = {"policy": config.policy, "tokens": config.tokens,
-                              "conversations": _taught(config, folder),
-                              "questions": folder / QUESTIONS if config.questions else None, "lora": size.lora,
-                              "threads": config.threads, "seed": config.seed, "sft_batch_size": size.sft_batch_size,
-                              "sequence_length": min(PolicyOptions.sequence_length, policy.context - 1)}  # fmt: skip
+    shared: dict[str, Any] = {
+        "policy": config.policy,
+        "tokens": config.tokens,
+        "conversations": (folder / SHOWN,),
+        "questions": folder / QUESTIONS if config.questions else None,
+        "lora": size.lora,
+        "ptx_weight": 1.0,
+        "ptx_batch_size": size.ptx_batch_size,
+        "sft_batch_size": size.sft_batch_size,
+        "sequence_length": min(PolicyOptions.sequence_length, policy.context - 1),
+        "threads": config.threads,
+        "seed": config.seed,
+    }
     if method == "dpo":
         steps = int(folder.freeze_choice("steps", lambda: str(_steps(config, policy, sides.train, size))))
         dpo.run(DPO(rankings=(folder / RANKINGS,), steps=steps, batch_size=size.batch_size, dtype=size.dtype,
@@ -138,13 +148,16 @@ def _say_whose(models: Counter[str], policy: Path) -> None:
 
 
 def _write(config: Improvement, folder: StageFolder, sides: Sides) -> None:
-    """The rows with their split, the best answers as conversations, and questions of which none is trained on."""
+    """The rows with their split, what is shown beside them, and questions of which none is trained on."""
     named = {"labeller": config.rule} if config.rule else {}
     by_split = {"train": sides.train, "heldout": sides.heldout}
     write_objects(folder / RANKINGS, [line_of(ranking, split) | named for split, side in by_split.items()
                                       for ranking in side])  # fmt: skip
-    write_objects(folder / BEST, [{"messages": [*ranking.messages, {"role": "assistant", "content": ranking.best}]}
-                                  for ranking in sides.train])  # fmt: skip
+    best = [
+        {"messages": [*ranking.messages, {"role": "assistant", "content": ranking.best}]} for ranking in sides.train
+    ]
+    before = [line for path in config.conversations for line in read_objects(path) if line.split != "heldout"]
+    write_objects(folder / SHOWN, [*best * BEST, *before[:: max(1, len(before) // len(best))]])
     if config.questions:
         trained = {normalised(text_of(ranking.messages)) for ranking in sides.train}
         lines = read_objects(config.questions)
@@ -169,13 +182,6 @@ def _method(config: Improvement, rankings: int, size: Size) -> str:
     return "ppo"
 
 
-def _taught(config: Improvement, folder: StageFolder) -> tuple[Path, ...]:
-    """What is mixed in: about as much of the best answers as of what the model was taught before."""
-    lines = sum(len(read_objects(path)) for path in config.conversations)
-    best = len(read_objects(folder / BEST))
-    return (*config.conversations, *[folder / BEST] * max(1, lines // best))
-
-
 def _steps(config: Improvement, policy: Model, train: Sequence[Ranking], size: Size) -> int:
     """As many as fit into the time, by how long it takes to read some of the answers."""
     wanted = -(-TIMES * len(train) // size.batch_size)
@@ -185,7 +191,9 @@ def _steps(config: Improvement, policy: Model, train: Sequence[Ranking], size: S
     items = [("", ids) for _, ids in pairs]
     answers = sum(len(ids.rows) for _, ids in pairs)
     reading = best_seconds(lambda: compared(policy.network, items, policy.tokenizer.pad_id), repeats=2)
-    seconds = BACKWARD * reading * (1 + (size.sft_batch_size + 1) / answers)  # a window of text is read too
+    seconds = (
+        BACKWARD * reading * (1 + (size.sft_batch_size + size.ptx_batch_size) / answers)
+    )  # a window of text is read too
     steps = max(1, min(wanted, int(60 * config.minutes * TRAINING / seconds)))
     times = steps * size.batch_size / len(train)
     say(f"improve: {steps} steps of about {seconds:.1f} s: each ranking {times:.1f} times")
