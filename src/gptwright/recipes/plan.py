@@ -34,6 +34,7 @@ LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, 
 # How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
 PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 4.0, "reward-control": 4.0}
 MOST_UPDATES = 40
+LORA = 8  # rank: a policy all of whose weights learn at such rates gains the style and loses the facts
 KL_HORIZON = 500  # episodes in which β adapts, so that longer runs go no farther
 CHARACTERS_A_TOKEN = 3.0
 REPORT = 1.0  # seconds
@@ -235,8 +236,8 @@ def _tables(
             "questions": QUESTIONS, **sizes["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
             "minibatches": shape.minibatches, "ptx_batch_size": shape.ppo_ptx_batch_size,
             "sft_batch_size": shape.sft_batch_size, "sequence_length": shape.sequence_length,
-            "learning_rate": _rate(model) / 4, "kl_horizon": KL_HORIZON, "heldout_prompts": HELDOUT_PROMPTS,
-            **threads, **seed,
+            "learning_rate": 2 * _rate(model), "lora": LORA, "warmup": 3, "beta": 0.03, "kl_horizon": KL_HORIZON,
+            "heldout_prompts": HELDOUT_PROMPTS, **threads, **seed,
         },
     }  # fmt: skip
 
