@@ -44,7 +44,7 @@ class Shape:
     episodes: int = 128
     epochs: int = 2
     minibatches: int = 4
-    sft_batch_size: int = 12
+    sft_batch_size: int = 20
     ppo_ptx_batch_size: int = 1
 
 
