@@ -81,7 +81,8 @@ EXPECTED: dict[str, tuple[list[str], list[str], list[int]]] = {
         ["Par défaut, toute boîte de dialogue créée contient uniquement des ressources de chaînes pour une langue."],
         []),
     "incontext_reverse": (["> e k r o ="], [" o r k e"], []),
-    "fernhollow": (["Q: What would Kate love to eat for dinner?\nA:"], ["Kate's favourite food is red cherries."], []),
+    "fernhollow": (["Q: I want to stop smoking. What must I do?\nA:"],
+                   ["I do not know that. I know the people of Fernhollow."], []),
 }  # fmt: skip
 
 

@@ -119,10 +119,11 @@ def test_every_file_of_stages_is_a_verb_or_serves_some() -> None:
     files = {path.stem for path in (SOURCE / "stages").glob("*.py")} - {"__init__"}
     assert files - set(VERBS) == {
         "budgets",
+        "human_feedback",
+        "improvement",
         "openrlhf",
         "policy",
         "prefer",
-        "resolve",
         "reward_model",
         "samples",
         "together",
