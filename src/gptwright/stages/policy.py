@@ -200,8 +200,8 @@ def _metrics(found: Mapping[str, Evaluation], comparison: Comparison) -> dict[st
           f"by {comparison.judge}; " if wins else ""  # fmt: skip
     say(f"{name}: {won}KL {kl:.1f} nats; held-out text {rise:+.2f} nats a token")
     for kind, after in found[name].estimates.items():
-        say(f"{name}: {kind}: {found[OLD].estimates[kind].value:.0%} → {after.value:.0%} ({after.low:.0%} to "
-            f"{after.high:.0%})")  # fmt: skip
+        if before := found[OLD].estimates.get(kind):
+            say(f"{name}: {kind}: {before.value:.0%} → {after.value:.0%} ({after.low:.0%} to {after.high:.0%})")
     win_rate = {"win_rate": wins.value, "win_rate_low": wins.low} if wins else {}
     return {**win_rate, "kl_nats": kl, "heldout_nats_rise": rise}
 
