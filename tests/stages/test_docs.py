@@ -64,6 +64,7 @@ ELSEWHERE = (
     "some-mistral-folder",
     "runs/smol",
     "runs/incontext",
+    "runs/instructions",
     "mistral-nano",
     "…",
 )
@@ -206,7 +207,8 @@ def ranked_by_people(answers: Path, to: Path) -> None:
 def looked_at(verb: str, config: Any) -> Any:
     if verb == "run":
         assert list(read_recipe(find_recipe(config.recipe)).configs(config.out))
-    needed = {"run": (), "serve": (config, "models"), "start": (config, "data"), "pretrain": (config, "tokens")}[verb]
+    needed = {"run": (), "sandbox": (), "serve": (config, "models"), "start": (config, "data"),
+              "pretrain": (config, "tokens")}[verb]  # fmt: skip
     found = getattr(*needed) if needed else ()
     files = found if isinstance(found, tuple) else (found,)
     missing = [file for file in files if not str(file).startswith("bundled:") and not Path(file).exists()]
