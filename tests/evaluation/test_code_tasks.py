@@ -13,15 +13,19 @@ from gptwright.evaluation.code_tasks import humaneval, multi_line, pass_at_k, ra
 from gptwright.evaluation.harness.documents import find_data, read_documents
 from gptwright.evaluation.harness.execution import Executed, execute, failures
 from gptwright.evaluation.harness.questions import Question
-from gptwright.evaluation.harness.run import result
-from gptwright.evaluation.harness.scoring import Outcome
+from gptwright.evaluation.harness.run import outcomes, result
+from gptwright.evaluation.harness.scoring import Outcome, metrics_of
 from gptwright.evaluation.harness.task_config import Execution, TaskConfig, task_of
 from gptwright.evaluation.harness.tasks import find_tasks
 from gptwright.evaluation.harness.templates import Item, Templates
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import InputError, ResourceError
+from gptwright.models.gpt2 import GPT2
+from gptwright.pipelines.model import Model
+from gptwright.sandbox.sandbox import Sandbox
 from gptwright.text.bundled import bundled_file
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.jsonl import Line, read_objects, write_objects
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 @given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
@@ -67,7 +71,7 @@ def test_reference_solutions_pass_and_empty_ones_do_not() -> None:
     how = task("humaneval").execution
     assert how
     asked = items("humaneval")
-    found = execute(how, asked, [[item.targets[0], "    pass\n"] for item in asked])
+    found = execute(Sandbox(), how, asked, [[item.targets[0], "    pass\n"] for item in asked])
     assert sum(first.passed for first, _ in found) == 164
     assert sum(second.passed for _, second in found) == 0
 
@@ -78,7 +82,7 @@ def test_what_was_taken_out_is_right(name: str) -> None:
     asked = items(name)[::101]
     how = task(name).execution
     assert how
-    found = execute(how, asked, [[item.targets[0]] for item in asked])
+    found = execute(Sandbox(), how, asked, [[item.targets[0]] for item in asked])
     assert all(each.passed for (each,) in found)
 
 
@@ -120,7 +124,7 @@ def test_blanks_that_decide_are_told() -> None:
     how = task("humaneval").execution
     assert how
     answers = ["    return 2 * x", "return 2 * x", " return 2 * x\n", "return (", "    return 3 * x"]
-    (found,) = execute(how, [item()], [answers])
+    (found,) = execute(Sandbox(), how, [item()], [answers])
     assert [each.reason for each in found] == ["passed", "syntax", "syntax", "syntax", "wrong answer"]
     assert [each.blanks_decide for each in found] == [False, True, True, False, False]
     assert failures([found]) == {"failed_syntax": 3.0, "failed_wrong_answer": 1.0, "failed_by_blanks_alone": 2.0}
@@ -133,10 +137,10 @@ def test_examples_of_a_doctest() -> None:
     assert config.execution
     line = Line(PROBLEM | {"examples": [["double(3)", "6"]]}, "line 1")
     asked = Item(line, "", [PROBLEM["prompt"]], [], ["x"])
-    (found,) = execute(config.execution, [asked], [["    return 2 * x\n", "    return 4 * x\n"]])
+    (found,) = execute(Sandbox(), config.execution, [asked], [["    return 2 * x\n", "    return 4 * x\n"]])
     assert [each.reason for each in found] == ["passed", "wrong answer"]
     with pytest.raises(InputError, match="examples"):
-        execute(config.execution, [item()], [["    return 1\n"]])
+        execute(Sandbox(), config.execution, [item()], [["    return 1\n"]])
 
 
 def test_figures_of_a_task() -> None:
@@ -179,7 +183,7 @@ def test_held_out_doctests_pass_with_their_own_bodies() -> None:
     asked = items("doctests")
     how = task("doctests").execution
     assert how and len(asked) > 50 and all(item.line["split"] == "heldout" for item in asked)
-    found = execute(how, asked, [[item.targets[0], "    pass\n"] for item in asked])
+    found = execute(Sandbox(), how, asked, [[item.targets[0], "    pass\n"] for item in asked])
     assert all(right.passed and not wrong.passed for right, wrong in found)
 
 
@@ -193,3 +197,17 @@ def test_the_code_corpus_holds_no_line_of_what_it_is_tested_on() -> None:
     for lines in (modules, solutions):
         held_out = {line["source"] for line in lines if line["split"] == "train"}
         assert "more_itertools" not in held_out and len(held_out) > 10
+
+
+@pytest.mark.parametrize("changed", [{"repeats": 1}, {"execution": None}])
+def test_pass_at_k_that_cannot_be_told_is_refused_before_anything_is_written(changed: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"for pass@10? in humaneval_10"):
+        metrics_of(task("humaneval_10").model_copy(update=changed))
+
+
+def test_without_a_sandbox_nothing_is_written(
+    network: GPT2, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ResourceError, match="bubblewrap"):
+        outcomes(Model(network, tokenizer, "x"), task("humaneval"), [], 10, 1)

@@ -33,9 +33,9 @@ FOOLED = ["exit early with 0", "exit while it is read", "answer with what equals
 
 @pytest.mark.sandbox
 def test_every_attack_is_blocked(sandbox: Sandbox) -> None:
-    blows = list(attack_all(sandbox))
-    assert [blow for blow in blows if not blow.blocked] == []
-    assert len(blows) >= 40
+    results = list(attack_all(sandbox))
+    assert [result for result in results if not result.blocked] == []
+    assert len(results) >= 40
 
 
 def test_names_are_given_once() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ import pytest
 from gptwright.configs.codex import Codex
 from gptwright.configs.pretrain import Pretrain
 from gptwright.configs.tokenize import Tokenize
-from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.metrics import read_metrics
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.resolve import resolve_model
 from gptwright.recipes.stage import execute_stage
 from gptwright.serving.api import create_app
 from gptwright.serving.feedback import FeedbackFile
@@ -127,3 +129,26 @@ def test_solutions_longer_than_the_context(codex_config: Codex, tmp_path: Path) 
 def test_windows_longer_than_the_context(codex_config: Codex, tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         execute_stage("codex", replace(codex_config, sequence_length=10**4), tmp_path / "out")
+
+
+def test_of_a_run_it_is_the_last_model_and_the_report_knows_it(
+    coder: Path, pretrained: Path, gptwright: Callable[..., Any], tmp_path: Path
+) -> None:
+    for number, stage in enumerate((pretrained, coder), 1):
+        shutil.copytree(stage, tmp_path / "run" / f"0{number}-{stage.name}")
+    assert resolve_model(tmp_path / "run").name == "02-codex"
+    assert gptwright("report", tmp_path / "run").code == 0
+    page = (tmp_path / "run/report.html").read_text(encoding="utf-8")
+    assert "A code model" in page and "goes on with code" in page
+
+
+def test_an_adapter_does_not_learn_by_muon(coder: Path, tokenized: Path) -> None:
+    with pytest.raises(ConfigError, match="adamw beside lora"):
+        Codex(base=coder, tokens=tokenized, lora=2, optimizer="muon")
+
+
+def test_tokens_of_before_the_sentinels_are_refused_with_what_helps(
+    codex_config: Codex, coder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ArtifactError, match="gptwright tokenize --text TEXT --model MODEL"):
+        execute_stage("codex", replace(codex_config, base=coder), tmp_path / "out")

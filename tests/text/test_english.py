@@ -2,7 +2,7 @@
 
 import pytest
 
-from gptwright.text.english import is_english
+from gptwright.text.english import looks_english
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from gptwright.text.english import is_english
     ],
 )
 def test_a_language_is_told_by_its_commonest_words(text: str, english: bool) -> None:
-    assert is_english(text) is english
+    assert looks_english(text) is english

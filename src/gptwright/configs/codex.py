@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from gptwright.configs.training import AdapterOptions, TextOptions
+from gptwright.configs.training import AdaptedTextOptions
 from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
 
 
 @settings
-class Codex(TextOptions, AdapterOptions):
+class Codex(AdaptedTextOptions):
     """Go on pretraining a decoder on code, so that it completes and inserts; with solutions, so that it solves."""
 
     base: Path

@@ -17,7 +17,7 @@ class RunSandbox:
     """Python file"""
     attack: bool = False
     """run every hostile program that is known; exits with 1 when one gets out"""
-    seconds: Annotated[float, Range(1, 3600)] = 3.0
+    seconds: Annotated[int, Range(1, 3600)] = 3
     """processor time a program may use"""
     memory: Size = 512
     """MiB of memory a program may use"""

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from gptwright.configs.training import AdapterOptions, TextOptions
+from gptwright.configs.training import AdaptedTextOptions
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
@@ -18,7 +18,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @settings
-class SFT(TextOptions, AdapterOptions):
+class SFT(AdaptedTextOptions):
     """Teach a pretrained model to answer, from conversations."""
 
     base: Path
@@ -65,9 +65,6 @@ class SFT(TextOptions, AdapterOptions):
             if beside:
                 raise ConfigError(f"either preset or {beside[0]}", "both",
                                   f"A preset decides {', '.join(self._decided)}.")  # fmt: skip
-        if self.lora and self.optimizer != "adamw":
-            raise ConfigError("optimizer adamw beside lora, whose paths are no whole matrices", self.optimizer,
-                              "Leave one of them out.")  # fmt: skip
         if self.reward and not self.resolved.epochs:
             raise ConfigError("epochs beside reward, which chooses among them", "none",
                               "Add --epochs N, or leave --reward out.")  # fmt: skip

@@ -4,6 +4,7 @@ from dataclasses import field
 from typing import Annotated, Literal, get_args
 
 from gptwright.configs.validation import known
+from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import FREE, Count, Range, Rate, Rows, Seed, Threads, Weight, settings
 
 OPTIMIZERS = ("adamw", "muon")
@@ -66,3 +67,14 @@ class TextOptions(SupervisedOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         known(self.optimizer, OPTIMIZERS, "rule")
+
+
+@settings
+class AdaptedTextOptions(TextOptions, AdapterOptions):
+    """Of a training that goes on from a model and predicts text: codex and sft."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lora and self.optimizer != "adamw":
+            raise ConfigError("optimizer adamw beside lora, whose paths are no whole matrices", self.optimizer,
+                              "Leave one of them out.")  # fmt: skip

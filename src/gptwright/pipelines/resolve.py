@@ -11,7 +11,8 @@ from gptwright.pipelines.promoted import promoted_model
 
 RUNS = Path("runs")
 TEACHES = ("sft", "dpo", "rloo", "grpo", "ppo")
-WRITERS = ("import", "pretrain", *TEACHES)
+BASES = ("pretrain", "codex")
+WRITERS = ("import", *BASES, *TEACHES)
 """stages that leave a model which writes, in the order of the story"""
 
 
@@ -38,9 +39,9 @@ def resolve_model(given: Path | None) -> Path:
 
 
 def warn_of_base(folder: Path) -> None:
-    """Says that a model of pretrain was not taught to answer, and which one to take instead."""
+    """Says that a base model was not taught to answer, and which one to take instead."""
     stage = folder.resolve().parent if folder.name == "model" else folder
-    if _record(stage).get("verb") != "pretrain":
+    if _record(stage).get("verb") not in BASES:
         return
     taught = _newest(stage.parent, TEACHES)
     instead = f"{taught} was" if taught else "gptwright sft teaches it, and gptwright generate continues texts"

@@ -12,7 +12,7 @@ CONTROL = "reward-control"
 POLICIES = ("ppo", "grpo", "rloo", "dpo")
 """stages that improve a policy, and leave the same figures of it"""
 # From the end of the story to its beginning: what is there of it last is what the folder is about.
-ENDS = (*POLICIES, "reward", "rank", "sft", "finetune", "pretrain", "tokenize", "prepare")
+ENDS = (*POLICIES, "reward", "rank", "sft", "finetune", "codex", "pretrain", "tokenize", "prepare")
 
 
 class Made(Protocol):

@@ -67,6 +67,7 @@ def headline(run: Run) -> str:
     done = {stage.role for stage in run.lineage if stage.complete}
     made = dict.fromkeys(POLICIES, "A chat model tuned by preferences") | {
         "sft": "A chat model",
+        "codex": "A code model",
         "pretrain": "A language model",
     }
     return next((text for role, text in made.items() if role in done), "A run that has made no model yet")

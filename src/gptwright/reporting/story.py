@@ -11,6 +11,7 @@ MEANING = {
     "prepare": "reads and cleans the text",
     "tokenize": "cuts the text into tokens",
     "pretrain": "learns the language",
+    "codex": "goes on with code",
     "finetune": "learns a task",
     "sft": "learns to answer",
     "rank": "answers, and has them ranked",
@@ -102,6 +103,10 @@ def _pretrain(stage: Stage) -> str:
     return f"{plain(stage.metric('heldout_bits_per_byte'), 3)} bits a byte, held out"
 
 
+def _codex(stage: Stage) -> str:
+    return f"{plain(stage.metric('heldout_middle_nats'), 2)} nats a token of held-out middles"
+
+
 def _finetune(stage: Stage) -> str:
     found = stage.evaluations.get("after")
     name, figure = next(iter(found.estimates.items()), ("", None)) if found else ("", None)
@@ -126,6 +131,6 @@ def _policy(stage: Stage) -> str:
 
 
 KEY_METRICS: dict[str, Callable[[Stage], str]] = {
-    "prepare": _prepare, "tokenize": _tokenize, "pretrain": _pretrain, "finetune": _finetune, "sft": _sft,
-    "rank": _rank, "reward": _reward, CONTROL: _reward, **dict.fromkeys(POLICIES, _policy),
+    "prepare": _prepare, "tokenize": _tokenize, "pretrain": _pretrain, "codex": _codex, "finetune": _finetune,
+    "sft": _sft, "rank": _rank, "reward": _reward, CONTROL: _reward, **dict.fromkeys(POLICIES, _policy),
 }  # fmt: skip

@@ -27,7 +27,7 @@ class Attack:
 
 
 @dataclass(frozen=True)
-class Blow:
+class AttackResult:
     """An attack and its outcome."""
 
     attack: Attack
@@ -80,7 +80,7 @@ class Outside:
         return found
 
 
-def attack_all(sandbox: Sandbox, together: int = 2) -> Iterator[Blow]:
+def attack_all(sandbox: Sandbox, together: int = 2) -> Iterator[AttackResult]:
     """Every attack and what became of it; in the end, as one more, whether anything outside was harmed."""
     attacks = read_attacks()
     number = SystemRandom().randrange(10**9, 10**10)
@@ -96,8 +96,8 @@ def attack_all(sandbox: Sandbox, together: int = 2) -> Iterator[Blow]:
         checks = [Check.function(outside.aim(attack.program), "answer" if attack.cheats else "attack",
                                  guessing if attack.cheats else GOT_NOTHING) for attack in attacks]  # fmt: skip
         for attack, outcome in zip(attacks, sandbox.run_all(checks, together), strict=True):
-            yield Blow(attack, outcome)
+            yield AttackResult(attack, outcome)
         harmed = outside.harmed()
         process.kill()
     reason = "wrong answer" if harmed else "passed"
-    yield Blow(Attack("what lies outside is as it was", "", cheats=False), Outcome(reason, "; ".join(harmed)))
+    yield AttackResult(Attack("what lies outside is as it was", "", cheats=False), Outcome(reason, "; ".join(harmed)))

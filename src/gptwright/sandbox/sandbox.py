@@ -36,7 +36,7 @@ Reason = Literal["passed", "syntax", "exception", "wrong answer", "time", "memor
 class Limits:
     """What a program may use."""
 
-    seconds: float = 3.0
+    seconds: int = 3
     """of processor time; of the clock's four times as much, so that a busy machine changes no result"""
     memory: int = 512 * MIB
     """bytes of addresses"""
@@ -47,17 +47,16 @@ class Limits:
     """bytes printed"""
 
     @property
-    def clock(self) -> float:
+    def clock(self) -> int:
         """Seconds after which it is stopped whatever it does."""
         return 4 * self.seconds + 2
 
     @property
     def resources(self) -> dict[str, tuple[int, int]]:
         """Of setrlimit(2), soft and hard."""
-        seconds = max(round(self.seconds), 1)
         return {
-            "CPU": (seconds, seconds + 1), "AS": (self.memory, self.memory), "NPROC": (self.threads, self.threads),
-            "FSIZE": (self.disk, self.disk), "NOFILE": (64, 64), "CORE": (0, 0),
+            "CPU": (self.seconds, self.seconds + 1), "AS": (self.memory, self.memory),
+            "NPROC": (self.threads, self.threads), "FSIZE": (self.disk, self.disk), "NOFILE": (64, 64), "CORE": (0, 0),
         }  # fmt: skip
 
 

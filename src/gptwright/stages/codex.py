@@ -40,7 +40,7 @@ def run(config: Codex, folder: StageFolder) -> dict[str, object]:
     before = task.evaluate(0)
     dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
     cast_linears(network, matrix_dtype(dtype))
-    optimizer = Optimizer(network, OPTIMIZERS[config.optimizer](config.weight_decay, matrix_dtype(dtype), 0.95, 1e-8))
+    optimizer = Optimizer(network, OPTIMIZERS[config.optimizer](config.weight_decay, matrix_dtype(dtype)))
     rate = linear(config.learning_rate, config.steps, warmup=min(config.warmup, config.steps // 2))
     with session(folder, optimizer, config, steps=config.steps) as run:
         for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):

@@ -32,11 +32,11 @@ def _source(path: Path) -> str:
 
 
 def _attack(sandbox: Sandbox) -> None:
-    blows = []
-    for blow in attack_all(sandbox):
-        blows.append(blow)
-        print(f"{'blocked' if blow.blocked else 'GOT OUT'}  {blow.attack.name:60} {blow.how}", flush=True)
-    out = sum(not blow.blocked for blow in blows)
-    print(f"sandbox: {len(blows) - out} of {len(blows)} blocked")
+    results = []
+    for result in attack_all(sandbox):
+        results.append(result)
+        print(f"{'blocked' if result.blocked else 'GOT OUT'}  {result.attack.name:60} {result.how}", flush=True)
+    out = sum(not result.blocked for result in results)
+    print(f"sandbox: {len(results) - out} of {len(results)} blocked")
     if out:
         sys.exit(1)

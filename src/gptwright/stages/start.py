@@ -239,10 +239,10 @@ def _look(name: str, folder: Path) -> None:
 
 def _note_language(folder: Path) -> None:
     """What it will be taught is English."""
-    from gptwright.text.english import is_english
+    from gptwright.text.english import looks_english
     from gptwright.text.jsonl import read_objects
 
-    if not is_english(" ".join(str(line["text"])[:2000] for line in read_objects(folder / "train.jsonl")[:200])):
+    if not looks_english(" ".join(str(line["text"])[:2000] for line in read_objects(folder / "train.jsonl")[:200])):
         say("This text is hardly English, and what it will be asked and taught is: it learns to write as your text "
             "does, and answers worse. With --data YOURS bundled it reads English too; conversations of your own are "
             "taught by gptwright sft.")  # fmt: skip

@@ -72,7 +72,8 @@ def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None,
     tokens = TokenFile.open(tokenized / split)
     if tokenizer and tokenizer.sha256 != tokens.meta.tokenizer_sha256:
         raise ArtifactError(f"tokens of the model's own tokenizer in {tokenized}", "those of another",
-                            "Give the tokenize folder that the model was trained with.")  # fmt: skip
+                            "Give the tokenize folder that the model was trained with, or pack the text anew: "
+                            "gptwright tokenize --text TEXT --model MODEL.")  # fmt: skip
     if tokenizer and (most := tokens.greatest()) >= tokenizer.vocab:
         raise ArtifactError(f"token ids below the vocabulary's {tokenizer.vocab:,} in {tokenized}", f"the id {most:,}",
                             "Run tokenize again.")  # fmt: skip

@@ -6,7 +6,7 @@ COMMON = frozenset(("the", "and", "of", "to", "a", "in", "is", "that", "it", "wa
 LEAST_COMMON = 0.08
 
 
-def is_english(text: str) -> bool:
+def looks_english(text: str) -> bool:
     """False too of a text without words."""
     words = re.findall(r"\w+", text.lower())
     return bool(words) and sum(word in COMMON for word in words) >= LEAST_COMMON * len(words)

@@ -27,12 +27,10 @@ class Executed:
         return self.reason == "passed"
 
 
-def execute(how: Execution, items: Sequence[Item], answers: Sequence[Sequence[str]]) -> list[list[Executed]]:
-    """Every answer of every item, and those that do not parse once more with other blanks before them.
-
-    Raises `ResourceError` where there is no sandbox.
-    """
-    sandbox = Sandbox()
+def execute(
+    sandbox: Sandbox, how: Execution, items: Sequence[Item], answers: Sequence[Sequence[str]]
+) -> list[list[Executed]]:
+    """Every answer of every item, and those that do not parse once more with other blanks before them."""
     asked = [(item, answer) for item, some in zip(items, answers, strict=True) for answer in some]
     found: list[Executed] = []
     with ProgressLine("run in the sandbox", len(asked)) as line:

@@ -17,6 +17,7 @@ from gptwright.evaluation.harness.templates import Templates
 from gptwright.foundations.intake import Intake
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
+from gptwright.sandbox.sandbox import Sandbox
 from gptwright.text.jsonl import Line
 from gptwright.training.evaluation import Estimate, Evaluation
 
@@ -56,16 +57,20 @@ def evaluate(
 
 
 def outcomes(model: Model, task: TaskConfig, asked: Sequence[Question], answer: int, seed: int) -> list[Outcome]:
-    """What the model does: it reads all rows, or writes answers of at most `answer` tokens."""
+    """What the model does: it reads all rows, or writes answers of at most `answer` tokens.
+
+    Raises `ResourceError` where answers are to be run and there is no sandbox.
+    """
     if task.output_type != "generate_until":
         rows = [row for question in asked for row in (*question.rows, *question.unconditional)]
         readings = iter(read_rows(model, rows))
         return [Outcome([next(readings) for _ in question.rows], [next(readings) for _ in question.unconditional])
                 for question in asked]  # fmt: skip
+    sandbox = Sandbox() if task.execution else None  # where there is none, that is said before anything is written
     answers = _written(model, task, asked, answer, seed)
-    if not task.execution:
+    if not (task.execution and sandbox):
         return [Outcome(answer=first) for first, *_ in answers]
-    executed = execute(task.execution, [question.item for question in asked], answers)
+    executed = execute(sandbox, task.execution, [question.item for question in asked], answers)
     return [Outcome(answer=some[0], executed=found) for some, found in zip(answers, executed, strict=True)]
 
 

@@ -78,10 +78,18 @@ def metrics_of(task: TaskConfig) -> list[MetricConfig]:
         if each.metric not in known:
             raise InputError(f"a metric for {task.output_type} in {task.task}", f"'{each.metric}'",
                              nearest(each.metric, known))  # fmt: skip
+        if each.metric.startswith("pass@"):
+            _require_answers(task, int(each.metric.removeprefix("pass@")))
         if each.higher_is_better not in (None, known[each.metric].higher_is_better):
             raise InputError(f"{each.metric} in {task.task} as it is", f"higher_is_better: {each.higher_is_better}",
                              "Leave the field out.")  # fmt: skip
     return asked
+
+
+def _require_answers(task: TaskConfig, k: int) -> None:
+    if not task.execution or task.repeats < k:
+        got = f"repeats: {task.repeats}" if task.execution else "no execution"
+        raise InputError(f"execution, and at least {k} repeats, for pass@{k} in {task.task}", got, "Mend the task.")
 
 
 def _hit(scores: Callable[[Item, Outcome], Sequence[float]]) -> Metric:

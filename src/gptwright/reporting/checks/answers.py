@@ -1,6 +1,6 @@
 """Does the tuned model answer, and does the reward model tell good answers from bad ones? Both on what was held out."""
 
-from gptwright.reporting.checks.finding import Finding, at_least
+from gptwright.reporting.checks.finding import Finding, Level, graded
 from gptwright.reporting.collect import Run
 from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.wording import full, interval, percent, plain
@@ -32,14 +32,14 @@ def held_out_forms(right: Estimate | None) -> Finding | None:
     """Known facts, asked in forms never seen in training."""
     if right is None:
         return None
-    level = at_least(right.value, healthy=MANY_RIGHT, watch=SOME_RIGHT)
-    titles = {
+    titles: dict[Level, str] = {
         "healthy": "It answers questions in forms it never saw",
         "watch": "It answers only some questions in forms it never saw",
         "ill": "It does not answer questions in forms it never saw",
     }
-    advice = "" if level == "healthy" else "More steps of sft and of pretrain: raise --minutes."
-    return Finding(level, titles[level], f"{full(right, 'questions')} answered rightly", advice)
+    return graded(right.value, titles, f"{full(right, 'questions')} answered rightly",
+                  "More steps of sft and of pretrain: raise --minutes.",
+                  healthy=MANY_RIGHT, watch=SOME_RIGHT)  # fmt: skip
 
 
 def held_out_facts(right: Estimate | None) -> Finding | None:
@@ -59,14 +59,14 @@ def honest_refusals(right: Estimate | None) -> Finding | None:
     """Everyday questions that nothing it was taught can answer."""
     if right is None:
         return None
-    level = at_least(right.value, healthy=MANY_RIGHT, watch=SOME_RIGHT)
-    titles = {
+    titles: dict[Level, str] = {
         "healthy": "It says so when it does not know",
         "watch": "It does not always say so when it does not know",
         "ill": "It makes up what it does not know",
     }
-    advice = "" if level == "healthy" else "More demonstrations of not knowing, or more steps of sft."
-    return Finding(level, titles[level], f"{full(right, 'everyday questions')} answered honestly", advice)
+    return graded(right.value, titles, f"{full(right, 'everyday questions')} answered honestly",
+                  "More demonstrations of not knowing, or more steps of sft.",
+                  healthy=MANY_RIGHT, watch=SOME_RIGHT)  # fmt: skip
 
 
 def language_rise(name: str, nats: float | None) -> Finding | None:
@@ -85,14 +85,13 @@ def reward_accuracy(pairs: Estimate | None) -> Finding | None:
     """Held-out pairs ordered as the labeller did."""
     if pairs is None:
         return None
-    level = at_least(pairs.value, healthy=ORDERED, watch=HALF_ORDERED)
-    titles = {
+    titles: dict[Level, str] = {
         "healthy": "The reward model judges as the labeller does",
         "watch": "The reward model is often wrong",
         "ill": "The reward model hardly knows what the labeller prefers",
     }
-    advice = "" if level == "healthy" else "Collect more rankings, or train it longer."
-    return Finding(level, titles[level], full(pairs, "held-out pairs"), advice)
+    return graded(pairs.value, titles, full(pairs, "held-out pairs"), "Collect more rankings, or train it longer.",
+                  healthy=ORDERED, watch=HALF_ORDERED)  # fmt: skip
 
 
 def control_accuracy(pairs: Estimate | None) -> Finding | None:

@@ -1,7 +1,7 @@
 """A finding: how one thing about a run is, with the numbers it rests on and what to try next."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +36,14 @@ def at_least(value: float, *, healthy: float, watch: float) -> Level:
 def at_most(value: float, *, healthy: float, watch: float) -> Level:
     """For a metric that should be low: healthy up to `healthy`, ill above `watch`."""
     return "healthy" if value <= healthy else "watch" if value <= watch else "ill"
+
+
+def graded(
+    value: float, titles: Mapping[Level, str], evidence: str, advice: str, *, healthy: float, watch: float
+) -> Finding:
+    """A finding on a metric that should be high, by its level's title; healthy ones need no advice."""
+    level = at_least(value, healthy=healthy, watch=watch)
+    return Finding(level, titles[level], evidence, "" if level == "healthy" else advice)
 
 
 def tally(findings: Sequence[Finding]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gptwright.reporting.checks.answers import language_rise
-from gptwright.reporting.checks.finding import Finding, at_least
+from gptwright.reporting.checks.finding import Finding, Level, at_least, graded
 from gptwright.reporting.checks.folders import pad_ends_answers
 from gptwright.reporting.collect import Points, Run
 from gptwright.reporting.judgements import Wins
@@ -165,16 +165,13 @@ def preferred_style(rule: str, before: Mapping[str, Estimate], after: Mapping[st
     old, new = (shares.get(f"{rule} answers") for shares in (before, after))
     if old is None or new is None:
         return None
-    level = at_least(new.value, healthy=MANY_STYLED, watch=SOME_STYLED)
-    titles = {
+    titles: dict[Level, str] = {
         "healthy": "The policy speaks in the style that is preferred",
         "watch": "The policy often speaks in the style that is preferred",
         "ill": "The policy seldom speaks in the style that is preferred",
     }
-    advice = "" if level == "healthy" else "More updates, or a lower beta."
-    return Finding(
-        level, titles[level], f"{rule} answers {percent(old.value)} → {full(new, 'held-out answers')}", advice
-    )
+    return graded(new.value, titles, f"{rule} answers {percent(old.value)} → {full(new, 'held-out answers')}",
+                  "More updates, or a lower beta.", healthy=MANY_STYLED, watch=SOME_STYLED)  # fmt: skip
 
 
 def _late(points: Points) -> float | None:
