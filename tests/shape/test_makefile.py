@@ -79,7 +79,9 @@ def test_what_is_asked_for_is_passed_on(folder: Path, words: list[str], ran: str
 
 def test_an_installation_that_was_interrupted_begins_anew(folder: Path) -> None:
     (folder / "slow").touch()
-    with subprocess.Popen(command("start"), cwd=folder, process_group=0, stderr=subprocess.DEVNULL) as process:
+    # a shell that starts the tests in the background has them ignore Ctrl-C, and all that they start
+    with subprocess.Popen(command("start"), cwd=folder, process_group=0, stderr=subprocess.DEVNULL,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:  # fmt: skip
         while "pip install torch" not in noted(folder):
             assert process.poll() is None
             time.sleep(0.02)
