@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gptwright.layers.lora import add_lora, merge_lora
 from gptwright.models.catalogue import build, preset
 from gptwright.models.new_tokens import with_new_tokens
 
@@ -36,3 +37,41 @@ def test_what_was_computed_without_the_new_tokens_is_still_computed() -> None:
     with torch.no_grad():
         assert torch.equal(with_new_tokens(base, [40], 1).hidden(ids), base.hidden(ids))
         torch.testing.assert_close(with_new_tokens(base, [40], 1)(ids)[..., :40], base(ids))
+
+
+@pytest.mark.parametrize("name", ["gpt1-nano", "gpt2-nano", "llama-nano", "modern-nano"])
+def test_beside_low_rank_paths_their_vectors_learn_and_no_others(name: str) -> None:
+    config = replace(preset(name), vocab=40, **SIZES)
+    network = with_new_tokens(build(config, seed=3), [40, 41], seed=5)
+    before = {n: t.clone() for n, t in network.state_dict().items()}
+    ids = torch.tensor([[3, 40, 7, 40]])
+    said = network.hidden(ids).detach()
+    add_lora(network, 2, seed=1)
+    assert torch.equal(network.hidden(ids), said)
+    learn = {n: p for n, p in network.named_parameters() if p.requires_grad}
+    rows = learn["embed.lora_rows"]
+    network.hidden(ids)[0, -1].square().sum().backward()
+    assert rows.grad is not None and bool(rows.grad[0].any()) and not bool(rows.grad[1].any())
+    assert network.embed.weight.grad is None
+    with torch.no_grad():
+        rows -= rows.grad
+        after = network.hidden(ids)
+    merge_lora(network)
+    assert torch.equal(network.hidden(ids), after) and not torch.equal(after, said)
+    changed = {n for n, t in network.state_dict().items() if not torch.equal(t, before[n])}
+    assert changed == {"embed.weight"} and network.state_dict().keys() == before.keys()
+    assert torch.equal(network.embed.weight[:40], before["embed.weight"][:40])
+
+
+def test_the_vectors_gradient_is_that_of_a_whole_matrix() -> None:
+    config = replace(preset("gpt2-nano"), vocab=40, **SIZES)
+    network = with_new_tokens(build(config, seed=3), [40, 41], seed=5)
+    ids = torch.tensor([[3, 40, 41, 40, 9]])
+    network.hidden(ids).square().sum().backward()
+    assert network.embed.weight.grad is not None
+    whole = network.embed.weight.grad[40:].clone()
+    add_lora(network, 2, seed=1)
+    network.hidden(ids).square().sum().backward()
+    rows = network.get_parameter("embed.lora_rows").grad
+    assert rows is not None
+    torch.testing.assert_close(rows, whole)

@@ -53,7 +53,8 @@ def test_every_hole_has_its_parts_and_its_end(tokens: TokenFile, coder: Tokenize
     for step in range(20):
         batch = source(tokens, coder, 1.0).batch(step)
         for ids, targets in zip(batch.ids.tolist(), batch.targets.tolist(), strict=True):
-            whole = [ids[0], *(id for id in targets if id != IGNORED)]
+            assert not {prefix, suffix, middle} & set(targets)
+            whole = [*ids, *(id for id in targets[-1:] if id != IGNORED)]
             for document in documents(whole, coder.eos_id):
                 if prefix in document:
                     seen += 1

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gptwright.layers.attention import Attention, CrossAttention, RotaryAttention
+from gptwright.layers.embedding import Embedding, NewRowsEmbedding
 from gptwright.layers.linear import ends_residual, parts_of, with_weight
 
 ALPHA = 2  # times the rank: s = α / r, so that another rank wants no other rate
@@ -47,9 +48,13 @@ class LoRALinear(nn.Linear):
 def add_lora(network: nn.Module, rank: int, seed: int) -> None:
     """Freezes all of the network, and puts a path of this rank beside every matrix of its attentions.
 
-    The first A are a pure function of the seed.
+    The vectors of tokens that are new to it learn too: as they were drawn, they say nothing. The first A are a pure
+    function of the seed.
     """
     network.requires_grad_(False)
+    for name, embedding in list(network.named_modules()):
+        if isinstance(embedding, Embedding) and embedding.new:
+            network.set_submodule(name, NewRowsEmbedding(embedding))
     random = torch.Generator().manual_seed(seed)
     for attention in list(network.modules()):
         if isinstance(attention, Attention | RotaryAttention | CrossAttention):
@@ -77,6 +82,9 @@ def merged_weight(linear: nn.Linear) -> Float[Tensor, "O I"]:
 
 
 def merge_lora(network: nn.Module) -> None:
-    """Plain linear layers again, which compute the same. Their matrices are new, the old ones as they were."""
+    """Plain layers again, which compute the same. Their matrices are new, the old ones as they were."""
     for name, layer in lora_layers(network).items():
         network.set_submodule(name, with_weight(layer, layer.merged_weight()))
+    for name, embedding in list(network.named_modules()):
+        if isinstance(embedding, NewRowsEmbedding):
+            network.set_submodule(name, embedding.plain())

@@ -82,7 +82,7 @@ def task_of(config: Codex) -> tuple[Model, CodexTask]:
 
 
 def _with_sentinels(config: Codex, base: Model) -> Model:
-    """The base itself where it has them; else with three more tokens, whose vectors LoRA leaves as they are drawn."""
+    """The base itself where it has them; else with three more tokens, whose vectors LoRA learns too."""
     if Sentinels.known(base.tokenizer):
         return base
     tokenizer = base.tokenizer.with_additional(SENTINELS)

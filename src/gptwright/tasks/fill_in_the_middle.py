@@ -17,7 +17,8 @@ class FillInTheMiddle:
     """`windows` with a share `rate` of their documents rearranged, of which a share `spm` with the suffix first.
 
     A document is what stands between two ends within a window (context-level in Bavarian et al. 2022 §3): its middle
-    always ends, and its end is learned. What a window then has left over is ignored.
+    always ends, and its end is learned. Sentinels are not: whoever asks gives them, and text has none. What a window
+    then has left over is ignored.
     """
 
     def __init__(self, windows: Windows, tokenizer: Tokenizer, rate: float, seed: int, spm: float = 0.5) -> None:
@@ -33,7 +34,7 @@ class FillInTheMiddle:
         filled = torch.tensor([self.rearranged(row, key(self.seed, step, number)) for number, row in enumerate(rows)])
         ids, targets = filled[:, :-1].clone(), filled[:, 1:]
         ids[ids == IGNORED] = self.tokenizer.pad_id
-        return TokenBatch(ids, targets)
+        return TokenBatch(ids, targets.masked_fill(torch.isin(targets, self.sentinels.ids), IGNORED))
 
     def middles(self, step: int) -> TokenBatch:
         """The same, with nothing to predict but the middles and their ends, where the suffix does not come first."""

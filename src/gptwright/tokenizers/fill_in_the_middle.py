@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
 from gptwright.foundations.errors import ConfigError
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -48,6 +52,11 @@ class Sentinels:
             raise ConfigError("a model that was taught to insert", "a vocabulary without the special tokens for it",
                               "Train it with gptwright codex, or leave the suffix out.")  # fmt: skip
         return found
+
+    @property
+    def ids(self) -> Int[Tensor, "3"]:
+        """All but the end, which documents without holes have too."""
+        return torch.tensor([self.prefix, self.suffix, self.middle])
 
     def prompt(self, prefix: Sequence[int], suffix: Sequence[int], *, suffix_first: bool = False) -> list[int]:
         """What is read before the middle is written."""

@@ -110,7 +110,7 @@ def _other_tensors(model: nn.Module, base: nn.Module, mapping: HuggingFaceMappin
     for ours, tensor in model.state_dict().items():
         old = before.get(ours.removeprefix("trunk."))
         same = old is not None and old.shape == tensor.shape and torch.equal(old, tensor.to(old))
-        if not same and not ours.endswith((".lora_a", ".lora_b")):
+        if not same and not ours.endswith((".lora_a", ".lora_b", ".lora_rows")):
             names = their_names(ours, mapping)
             for theirs, rows in zip(names, tensor.chunk(len(names)), strict=True):
                 yield theirs, rows.T if theirs.endswith(mapping.transposed) else rows
