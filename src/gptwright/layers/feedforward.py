@@ -27,6 +27,11 @@ def squared_relu(x: Tensor) -> Tensor:
     return F.relu(x).square()
 
 
+def quick_gelu(x: Tensor) -> Tensor:
+    """x · σ(1.702 x): GELU as CLIP has it (Hendrycks & Gimpel 2016, §2)."""
+    return x * torch.sigmoid(1.702 * x)
+
+
 class FeedForward(nn.Module):
     """Widen, bend, narrow (Vaswani et al. 2017, §3.3)."""
 

@@ -12,7 +12,7 @@ from gptwright.layers.attention import Attention
 from gptwright.layers.blocks import PreNorm, run_blocks
 from gptwright.layers.cache import CacheView
 from gptwright.layers.embedding import Embedding
-from gptwright.layers.feedforward import FeedForward
+from gptwright.layers.feedforward import Activation, FeedForward, gelu_tanh
 from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import Mask
 from gptwright.layers.norms import LayerNorm
@@ -44,14 +44,19 @@ PRESETS = {
 
 
 class GPT2(Decoder):
-    def __init__(self, config: GPT2Config) -> None:
+    def __init__(self, config: GPT2Config, activation: Activation = gelu_tanh) -> None:
         super().__init__()
         self.config = config
         width, heads = config.width, config.heads
         self.embed = Embedding(config.vocab, width)
         self.positions = Embedding(config.context, width)
         self.blocks = nn.ModuleList(
-            PreNorm(LayerNorm(width), Attention(width, heads), LayerNorm(width), FeedForward(width, 4 * width))
+            PreNorm(
+                LayerNorm(width),
+                Attention(width, heads),
+                LayerNorm(width),
+                FeedForward(width, 4 * width, activation),
+            )
             for _ in range(config.layers)
         )
         self.norm = LayerNorm(width)

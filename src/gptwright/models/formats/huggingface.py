@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, TypeVar, cast, get_type_hints
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gptwright.foundations.atomic_io import MANIFEST, read_json, verify_folder, write_json
@@ -25,13 +24,13 @@ from gptwright.models.formats.config_fields import check_fields
 from gptwright.models.formats.extra_tensors import check_extra_tensors
 from gptwright.models.formats.mapping import HuggingFaceMapping
 from gptwright.models.formats.mappings import bert, gpt1, gpt2, llama, transformer
-from gptwright.models.formats.weights import WEIGHTS, Weights, narrowed
+from gptwright.models.formats.weights import SHARD, Weights, narrowed, write_weights
 from gptwright.models.heads import RewardModel, SequenceModel, with_head
 from gptwright.tokenizers.task_shapes import TaskShape
 
+Config = TypeVar("Config")
 OURS = "gptwright"  # the field of config.json that other tools pass over
 SEVERAL = "multi_label_classification"  # what transformers' problem_type says of labels that are true by themselves
-SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
 # transformers has no GPT-3 (GPT-Neo's banded layers lack biases and the 1/√D) and no modern: theirs are our own words.
 MAPPINGS = {
     "transformer": transformer.MAPPING,
@@ -56,16 +55,7 @@ def write_model(
     if isinstance(model, SequenceModel):
         config |= _label_fields(model)
     write_json(folder / "config.json", config)
-    tensors = dict(_their_tensors(model, mapping, dtype))
-    parts = list(_shards(tensors, shard))
-    names = [WEIGHTS] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
-                                               for i in range(1, len(parts) + 1)]  # fmt: skip
-    for name, part in zip(names, parts, strict=True):
-        save_file(part, folder / name, metadata={"format": "pt"})
-    if len(parts) > 1:
-        total = sum(tensor.nbytes for tensor in tensors.values())
-        where = {key: name for name, part in zip(names, parts, strict=True) for key in part}
-        write_json(folder / f"{WEIGHTS}.index.json", {"metadata": {"total_size": total}, "weight_map": where})
+    write_weights(dict(their_tensors(model, mapping, dtype)), folder, shard)
 
 
 def mapping_of(config: ModelConfig | type[ModelConfig]) -> HuggingFaceMapping:
@@ -80,9 +70,9 @@ def mapping_of(config: ModelConfig | type[ModelConfig]) -> HuggingFaceMapping:
     )
 
 
-def config_table(config: ModelConfig) -> dict[str, Any]:
-    """The configuration in the words of its family's config.json."""
-    mapping = mapping_of(config)
+def config_table(config: Any, mapping: HuggingFaceMapping | None = None) -> dict[str, Any]:
+    """The configuration in the words of a config.json: of its family's, where no `mapping` says whose."""
+    mapping = mapping or mapping_of(config)
     return {
         "model_type": mapping.model_type,
         **{theirs: encode(getattr(config, ours)) for ours, theirs in mapping.sizes.items()},
@@ -123,7 +113,7 @@ def build_model(table: Any, where: Path, load: Callable[[], Mapping[str, Tensor]
             several = table.get("problem_type") == SEVERAL
             labels, shape = _labels(table, mapping, where)
             model = with_head(model, labels, shape, several=several, mean=_mean(table, where))
-    model.load_state_dict(_our_tensors(model, mapping, found, weights, where), assign=True)
+    model.load_state_dict(our_tensors(model, mapping, found, weights, where), assign=True)
     return model.eval()
 
 
@@ -154,21 +144,28 @@ def understood(table: Any, path: Path) -> tuple[Family, ModelConfig]:
     if name not in by_type:
         raise ArtifactError(f"a model_type of the catalogue in {path}", f"'{name}'", nearest(name, by_type))
     family = by_type[name]
-    mapping = mapping_of(family.config)
-    check_fields(table, mapping, mapping.write(next(iter(family.presets.values()))), path)
-    sizes = {ours: table[theirs] for ours, theirs in mapping.sizes.items() if theirs in table}
-    try:
-        config = decode(family.config, sizes | _read(family, mapping, table, path), str(path))
-    except ArtifactError as error:
-        raise ArtifactError(f"{error.needed} in {path}", error.got, error.remedy) from error
+    config = sizes_of(next(iter(family.presets.values())), mapping_of(family.config), table, path)
     check_sizes(config)
     return family, config
 
 
-def _read(family: Family, mapping: HuggingFaceMapping, table: Any, path: Path) -> dict[str, Any]:
+def sizes_of(example: Config, mapping: HuggingFaceMapping, table: Any, path: Path) -> Config:
+    """A configuration like the `example` out of the `table`, of which nothing may be left that we would not compute.
+
+    Raises `ArtifactError` naming the field of the file at `path`.
+    """
+    check_fields(table, mapping, mapping.write(example), path)
+    sizes = {ours: table[theirs] for ours, theirs in mapping.sizes.items() if theirs in table}
+    try:
+        return decode(type(example), sizes | _read(type(example), mapping, table, path), str(path))
+    except ArtifactError as error:
+        raise ArtifactError(f"{error.needed} in {path}", error.got, error.remedy) from error
+
+
+def _read(config: type, mapping: HuggingFaceMapping, table: Any, path: Path) -> dict[str, Any]:
     kinds = {int: "a whole number", float: "a number", str: "a word"}
     for ours, theirs in mapping.sizes.items():
-        kind = get_type_hints(family.config)[ours]
+        kind = get_type_hints(config)[ours]
         value = table.get(theirs)
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise ArtifactError(f"{kinds[kind]} as '{theirs}' in {path}", repr(value)[:60],
@@ -259,28 +256,19 @@ def _place(name: str, mapping: HuggingFaceMapping, found: Mapping[str, str]) -> 
     return name if name in found else name.removeprefix(mapping.prefix)
 
 
-def _their_tensors(model: nn.Module, mapping: HuggingFaceMapping, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+def their_tensors(model: nn.Module, mapping: HuggingFaceMapping, dtype: torch.dtype) -> Iterator[tuple[str, Tensor]]:
+    """Every tensor under their name, in their shape, in the format `dtype`."""
+    shapes = mapping.shapes(model.config)
     alone = _architecture(model, mapping) == mapping.trunk
     for ours, tensor in model.state_dict().items():
         names = their_names(ours, mapping)
         if alone:
             names = tuple(name.removeprefix(mapping.prefix) for name in names)
         for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
-            turned = piece.T if name.endswith(mapping.transposed) else piece
+            turned = piece.T if name.endswith(mapping.transposed) else piece.reshape(shapes.get(name, piece.shape))
             yield name, narrowed(name, turned, dtype, copy=len(names) > 1).contiguous()
     for name, shape in mapping.zeros(model.config).items():
         yield name, torch.zeros(shape, dtype=dtype)
-
-
-def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
-    part, size = dict[str, Tensor](), 0
-    for name, tensor in tensors.items():
-        if part and size + tensor.nbytes > limit:
-            yield part
-            part, size = {}, 0
-        part[name] = tensor
-        size += tensor.nbytes
-    yield part
 
 
 def their_names(ours: str, mapping: HuggingFaceMapping) -> tuple[str, ...]:
@@ -290,7 +278,7 @@ def their_names(ours: str, mapping: HuggingFaceMapping) -> tuple[str, ...]:
     return mapping.theirs(ours.removeprefix("trunk."))
 
 
-def _our_tensors(
+def our_tensors(
     model: nn.Module, mapping: HuggingFaceMapping, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
 ) -> dict[str, Tensor]:
     """Every tensor of the model out of theirs; `found` leads from a name to the one that `weights` has it under.
@@ -298,6 +286,7 @@ def _our_tensors(
     Raises `ArtifactError` for one too few, too many or of another shape.
     """
     tensors, unused, config = dict[str, Tensor](), set(found), cast(ModelConfig, model.config)
+    shapes = mapping.shapes(config)
     for ours, expected in model.state_dict().items():
         pieces: list[Tensor] = []
         for name in their_names(ours, mapping):
@@ -307,6 +296,8 @@ def _our_tensors(
                                     "The folder is incomplete: restore it from its source.")  # fmt: skip
             unused.discard(at)
             piece = weights[found[at]]
+            if piece.shape == shapes.get(name):
+                piece = piece.reshape(expected.shape)
             pieces.append((piece.T if name.endswith(mapping.transposed) else piece).float())
         tensor = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         if tensor.shape != expected.shape:

@@ -18,7 +18,8 @@ class HuggingFaceMapping:
     `tensors` maps our names to theirs: keys that begin with a dot may stand anywhere, others only at the start; a
     tuple of names stands for pieces of one of our tensors, equal rows each. `transposed` lists the endings of their
     names that are stored the other way round, `older` what has another name in early folders. `zeros` gives, for a
-    configuration, the shapes of tensors of theirs that we lack and that must be zero. Of the endings of other names,
+    configuration, the shapes of tensors of theirs that we lack and that must be zero, `shapes` those of tensors that we
+    have with other dimensions. Of the endings of other names,
     `tied` has those of second copies, with our tensor that they must equal, `computed` those of tables that we compute,
     `buffers` those that nobody reads.
     `scorer` is called what has a head of one logit a label, whose tensors begin with `head`; `chooser` what has one for
@@ -48,6 +49,7 @@ class HuggingFaceMapping:
     buffers: tuple[str, ...] = ("\0",)
     older: Mapping[str, str] = field(default_factory=dict[str, str])
     zeros: Callable[[Any], Mapping[str, tuple[int, ...]]] = nothing
+    shapes: Callable[[Any], Mapping[str, tuple[int, ...]]] = nothing
     read: Callable[[Mapping[str, Any]], dict[str, Any]] = nothing
     write: Callable[[Any], Mapping[str, object]] = nothing
 

@@ -10,12 +10,14 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from gptwright.foundations.atomic_io import read_json
+from gptwright.foundations.atomic_io import read_json, write_json
 from gptwright.foundations.errors import ArtifactError, InputError
 
 WEIGHTS = "model.safetensors"
+SHARD = 5 * 10**9  # bytes a file, as the ecosystem has it
 FLOATS = ("F64", "F32", "F16", "BF16")
 REMEDY = "Restore it from a copy, or run its stage again."
 
@@ -59,6 +61,30 @@ class Weights(Mapping[str, Tensor]):
         if tensor.numel() and not all(torch.isfinite(end) for end in torch.aminmax(tensor)):
             raise ArtifactError(f"finite numbers in {name} of {self.folder}", "others", REMEDY)
         return tensor
+
+
+def write_weights(tensors: Mapping[str, Tensor], folder: Path, shard: int = SHARD) -> None:
+    """Writes them in one file, or above `shard` bytes in several with an index."""
+    parts = list(_shards(tensors, shard))
+    names = [WEIGHTS] if len(parts) == 1 else [f"model-{i:05d}-of-{len(parts):05d}.safetensors"
+                                               for i in range(1, len(parts) + 1)]  # fmt: skip
+    for name, part in zip(names, parts, strict=True):
+        save_file(part, folder / name, metadata={"format": "pt"})
+    if len(parts) > 1:
+        total = sum(tensor.nbytes for tensor in tensors.values())
+        where = {key: name for name, part in zip(names, parts, strict=True) for key in part}
+        write_json(folder / f"{WEIGHTS}.index.json", {"metadata": {"total_size": total}, "weight_map": where})
+
+
+def _shards(tensors: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
+    part, size = dict[str, Tensor](), 0
+    for name, tensor in tensors.items():
+        if part and size + tensor.nbytes > limit:
+            yield part
+            part, size = {}, 0
+        part[name] = tensor
+        size += tensor.nbytes
+    yield part
 
 
 def narrowed(name: str, tensor: Tensor, dtype: torch.dtype, *, copy: bool = False) -> Tensor:
