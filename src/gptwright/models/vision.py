@@ -77,7 +77,7 @@ class ViT(nn.Module):
         )
         self.norm = LayerNorm(width)
 
-    def states(self, images: Float[Tensor, "B 3 S S"], layers: int) -> Float[Tensor, "B N+1 C"]:
+    def states(self, images: Float[Tensor, "B 3 S S"], layers: int) -> Float[Tensor, "B T C"]:
         """After the first so many `layers`: the class token's, then the patches' row by row."""
         size = self.config.image_size
         assert images.shape[1:] == (3, size, size), "images come as pictures of the model's own size"

@@ -17,7 +17,6 @@ from gptwright.layers.masks import Documents
 from gptwright.models import llama, vision
 from gptwright.models.catalogue import family_of
 from gptwright.models.config import ModelConfig
-from gptwright.models.decoder import Decoder
 from gptwright.models.vision import ViT, ViTConfig
 
 
@@ -40,12 +39,14 @@ class VisionLanguageConfig:
         if self.placeholder >= self.text.vocab:
             raise ConfigError(f"a placeholder below the {self.text.vocab:,} tokens known", f"{self.placeholder}",
                               "Give the decoder a token for images.")  # fmt: skip
+        if family_of(self.text).kind != "decoder":
+            raise ConfigError("a decoder behind the image encoder", family_of(self.text).kind, "Take another family.")
         if not -self.image.layers <= self.layer <= -1:
             raise ConfigError(f"a layer from -{self.image.layers} to -1", f"{self.layer}", "Count from the last, -1.")
 
 
 # LLaVA 1.5 (Liu et al. 2023b, table 1), vocabularies as in the folders of transformers.
-VICUNA = {"vocab": 32_064, "context": 4096}
+VICUNA: dict[str, Any] = {"vocab": 32_064, "context": 4096}
 LARGE = vision.PRESETS["vit-l-14-336"]
 PRESETS = {
     "llava-1.5-7b": VisionLanguageConfig(image=LARGE, text=llama.LlamaConfig(**VICUNA), placeholder=32_000),
@@ -60,10 +61,12 @@ PRESETS = {
 class Projector(nn.Module):
     """The encoder's states as the decoder reads them."""
 
-    def __init__(self, width: int, text_width: int, kind: Literal["linear", "mlp"]) -> None:
+    def __init__(self, config: VisionLanguageConfig) -> None:
         super().__init__()
-        self.first = nn.Linear(width, text_width)
-        self.second = nn.Linear(text_width, text_width) if kind == "mlp" else None
+        self.config = config
+        width = config.text.width
+        self.first = nn.Linear(config.image.width, width)
+        self.second = nn.Linear(width, width) if config.projector == "mlp" else None
 
     def forward(self, states: Float[Tensor, "*B C"]) -> Float[Tensor, "*B D"]:
         x = self.first(states)
@@ -74,14 +77,12 @@ class VisionLanguageModel(nn.Module):
     """Without an image it is its decoder, to the bit. What generates takes the decoder, and `image_tokens` as content
     of the prompt."""
 
-    def __init__(self, config: VisionLanguageConfig, vision: ViT | None = None, decoder: Decoder | None = None) -> None:
-        """An encoder or a decoder that is there already is taken as it is."""
+    def __init__(self, config: VisionLanguageConfig) -> None:
         super().__init__()
         self.config = config
-        self.vision = vision or ViT(config.image)
-        self.projector = Projector(config.image.width, config.text.width, config.projector)
-        self.decoder: Any = decoder or family_of(config.text).model(config.text)
-        assert isinstance(self.decoder, Decoder)
+        self.vision = ViT(config.image)
+        self.projector = Projector(config)
+        self.decoder: Any = family_of(config.text).model(config.text)
 
     def image_tokens(self, images: Float[Tensor, "N 3 S S"]) -> Float[Tensor, "N P D"]:
         """What the decoder reads of each image: one vector a patch, row by row."""

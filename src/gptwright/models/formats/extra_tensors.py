@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.models.config import ModelConfig
 from gptwright.models.formats.mapping import HuggingFaceMapping
 
 
@@ -20,7 +19,7 @@ def check_extra_tensors(
     read: Callable[[], Tensor],
     ours: Mapping[str, Tensor],
     folder: HuggingFaceMapping,
-    config: ModelConfig,
+    config: object,
     where: Path,
 ) -> None:
     """Raises `ArtifactError` when their tensor `name`, which none of `ours` was made of, would change what is computed.
@@ -41,7 +40,7 @@ def check_extra_tensors(
 
 
 def _expected(
-    name: str, ours: Mapping[str, Tensor], folder: HuggingFaceMapping, config: ModelConfig
+    name: str, ours: Mapping[str, Tensor], folder: HuggingFaceMapping, config: object
 ) -> tuple[str, Tensor, float] | None:
     """What a tensor of this name must be, in words and in numbers, and how far off; None where there is no such one."""
     zeros = folder.zeros(config)

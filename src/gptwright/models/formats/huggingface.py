@@ -155,14 +155,16 @@ def sizes_of(example: Config, mapping: HuggingFaceMapping, table: Any, path: Pat
     Raises `ArtifactError` naming the field of the file at `path`.
     """
     check_fields(table, mapping, mapping.write(example), path)
-    sizes = {ours: table[theirs] for ours, theirs in mapping.sizes.items() if theirs in table}
+    check_kinds(type(example), mapping, table, path)
+    sizes = {ours: table[theirs] for ours, theirs in mapping.sizes.items()}
     try:
-        return decode(type(example), sizes | _read(type(example), mapping, table, path), str(path))
+        return decode(type(example), sizes | _read(mapping, table, path), str(path))
     except ArtifactError as error:
         raise ArtifactError(f"{error.needed} in {path}", error.got, error.remedy) from error
 
 
-def _read(config: type, mapping: HuggingFaceMapping, table: Any, path: Path) -> dict[str, Any]:
+def check_kinds(config: type, mapping: HuggingFaceMapping, table: Any, path: Path) -> None:
+    """Raises `ArtifactError` for a size of the `mapping` that is missing or not of the kind that `config` has."""
     kinds = {int: "a whole number", float: "a number", str: "a word"}
     for ours, theirs in mapping.sizes.items():
         kind = get_type_hints(config)[ours]
@@ -170,6 +172,9 @@ def _read(config: type, mapping: HuggingFaceMapping, table: Any, path: Path) -> 
         if type(value) is not kind and not (kind is float and type(value) is int):
             raise ArtifactError(f"{kinds[kind]} as '{theirs}' in {path}", repr(value)[:60],
                                 "Restore the file from its source.")  # fmt: skip
+
+
+def _read(mapping: HuggingFaceMapping, table: Any, path: Path) -> dict[str, Any]:
     try:
         return mapping.read(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -264,7 +269,8 @@ def their_tensors(model: nn.Module, mapping: HuggingFaceMapping, dtype: torch.dt
         names = their_names(ours, mapping)
         if alone:
             names = tuple(name.removeprefix(mapping.prefix) for name in names)
-        for name, piece in zip(names, tensor.detach().chunk(len(names)), strict=True):
+        pieces = tensor.detach().chunk(len(names)) if len(names) > 1 else (tensor.detach(),)
+        for name, piece in zip(names, pieces, strict=True):
             turned = piece.T if name.endswith(mapping.transposed) else piece.reshape(shapes.get(name, piece.shape))
             yield name, narrowed(name, turned, dtype, copy=len(names) > 1).contiguous()
     for name, shape in mapping.zeros(model.config).items():
@@ -281,11 +287,12 @@ def their_names(ours: str, mapping: HuggingFaceMapping) -> tuple[str, ...]:
 def our_tensors(
     model: nn.Module, mapping: HuggingFaceMapping, found: Mapping[str, str], weights: Mapping[str, Tensor], where: Path
 ) -> dict[str, Tensor]:
-    """Every tensor of the model out of theirs; `found` leads from a name to the one that `weights` has it under.
+    """Every tensor of the model, or of a part of one, out of theirs; `found` leads from a name to the one that
+    `weights` has it under.
 
     Raises `ArtifactError` for one too few, too many or of another shape.
     """
-    tensors, unused, config = dict[str, Tensor](), set(found), cast(ModelConfig, model.config)
+    tensors, unused, config = dict[str, Tensor](), set(found), cast(Any, model).config
     shapes = mapping.shapes(config)
     for ours, expected in model.state_dict().items():
         pieces: list[Tensor] = []
