@@ -1,0 +1,1 @@
+"""Images: from the bytes of a file to what an encoder reads."""
