@@ -4,8 +4,8 @@
     python benchmarks/vision.py [--model vit-b-32] [--batch 8] [--rounds 5] [--threads 1]
 
 Weights are random (seed 0), taken from our encoder. Printed are images a second of each, the best round counting, one
-thread judged by processor time, more by the clock; the ratio to theirs in float32; and the least cosine to their float32
-vectors: what is fast must also be right. The exit status is 1 when that is below 0.999.
+thread judged by processor time, more by the clock; the ratio to theirs in float32; and the least cosine to their
+vectors in float32: what is fast must also be right. The exit status is 1 when that is below 0.999.
 """
 
 import argparse
