@@ -15,6 +15,7 @@ from gptwright.configs.codex import Codex
 from gptwright.configs.pretrain import Pretrain
 from gptwright.configs.tokenize import Tokenize
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
+from gptwright.foundations.intake import Intake
 from gptwright.foundations.metrics import read_metrics
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.load import load_decoder
@@ -22,6 +23,8 @@ from gptwright.pipelines.resolve import resolve_model
 from gptwright.recipes.stage import execute_stage
 from gptwright.serving.api import create_app
 from gptwright.serving.feedback import FeedbackFile
+from gptwright.tasks.codex import read_solutions
+from gptwright.tokenizers.chat_templates.chat import prompt_ids, render
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
 from gptwright.training.evaluation import read_evaluations
 
@@ -152,3 +155,13 @@ def test_tokens_of_before_the_sentinels_are_refused_with_what_helps(
 ) -> None:
     with pytest.raises(ArtifactError, match="gptwright tokenize --text TEXT --model MODEL"):
         execute_stage("codex", replace(codex_config, base=coder), tmp_path / "out")
+
+
+def test_a_model_that_solves_is_asked_as_it_was_taught(coder: Path, codex_config: Codex) -> None:
+    """So ppo and grpo, whose prompts are conversations, go on with a function's head."""
+    tokenizer, head = load_decoder(coder).tokenizer, "def f():\n"
+    asked = prompt_ids([{"role": "user", "content": head}], tokenizer)
+    (_, _, shown), *_ = read_solutions(codex_config.solutions[0], tokenizer, 48, Intake("test"))
+    assert asked == [shown.ids[0], *tokenizer.encode(head)]
+    ids, mask = render([{"role": "user", "content": head}, {"role": "assistant", "content": "    pass\n"}], tokenizer)
+    assert ids[-1] == shown.targets[-1] == tokenizer.eos_id and mask[-1]

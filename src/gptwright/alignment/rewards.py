@@ -12,7 +12,7 @@ from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rollout import Rollout, score
 from gptwright.foundations.errors import InputError
 from gptwright.models.heads import RewardModel
-from gptwright.text.rule_labeller import Rule
+from gptwright.text.rule_labeller import Rule, scores_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 UNENDED_SCORE = -1.0  # of an answer that does not end, in standard deviations (Huang et al. 2024, detail 23)
@@ -56,9 +56,8 @@ class ProgramReward:
     tokenizer: Tokenizer
 
     def __call__(self, rollout: Rollout, prompts: Sequence[Prompt]) -> Float[Tensor, "B"]:
-        answered = zip(prompts, rollout.texts(self.tokenizer), strict=True)
-        scores = [self.rule(prompt.fields, text) for prompt, text in answered]
-        return torch.tensor(scores, dtype=torch.float32, device=rollout.ids.device).clamp(min=LOWEST_SCORE)
+        found = scores_of(self.rule, [prompt.fields for prompt in prompts], rollout.texts(self.tokenizer))
+        return torch.tensor(found, dtype=torch.float32, device=rollout.ids.device).clamp(min=LOWEST_SCORE)
 
     def __str__(self) -> str:
         return f"the rule {getattr(self.rule, '__name__', self.rule)}"

@@ -19,7 +19,7 @@ from gptwright.evaluation.preference import distinct_pairs, win_rate
 from gptwright.objectives.ppo import kl_estimates
 from gptwright.pipelines.model import Model
 from gptwright.text.heldout import normalised
-from gptwright.text.rule_labeller import RULES, STYLES
+from gptwright.text.rule_labeller import RULES, STYLES, scores_of
 from gptwright.training.batches import key, permutation
 from gptwright.training.evaluation import Estimate, Evaluation
 
@@ -85,8 +85,7 @@ class Comparison:
         """A number for each answer. The reward model's are rounded: what differs in the last bits is a tie. None where
         nobody judges."""
         if self.judge.rule:
-            rule, asked = RULES[self.judge.rule], zip(self.prompts, candidate.texts, strict=True)
-            return [rule(prompt.fields, text) for prompt, text in asked]
+            return scores_of(RULES[self.judge.rule], [prompt.fields for prompt in self.prompts], candidate.texts)
         return [] if candidate.scores is None else [round(score, 3) for score in candidate.scores.tolist()]
 
     def _evaluation(self, candidate: Candidate, scores: Sequence[float]) -> Evaluation:

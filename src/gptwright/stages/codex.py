@@ -50,7 +50,7 @@ def run(config: Codex, folder: StageFolder) -> dict[str, object]:
     restore_master_weights(network, optimizer)
     if config.lora:
         leave_adapter(network, optimizer, config.base, folder / "adapter")
-    export(network, model.tokenizer, folder / "model")
+    export(network, model.tokenizer.continued if config.solutions else model.tokenizer, folder / "model")
     after = task.evaluate(config.steps)
     write_evaluations(folder.path, {"before": before, "after": after})
     for name, now in after.metrics.items():

@@ -3,14 +3,17 @@
 It makes the whole loop measurable without people; rankings by people come in the same files.
 """
 
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gptwright.text.answer_rules import arithmetic, length_target, sentiment
 from gptwright.text.friendly_rule import friendly, is_friendly
 from gptwright.text.instruction_rules import instructions
 from gptwright.text.taste_rules import lower_case, questions
+from gptwright.text.unit_tests_rule import unit_tests
 
 FEWEST_LETTERS = 16
 WORST = -99.0
@@ -37,15 +40,22 @@ RULES: dict[str, Rule] = {
     "sentiment": sentiment,
     "lower-case": lower_case,
     "questions": questions,
+    "unit-tests": unit_tests,
 }
 
 # Of a rule that is about a style: whether an answer has it.
 STYLES: dict[str, Callable[[str], bool]] = {"friendly": is_friendly}
 
 
+def scores_of(rule: Rule, lines: Iterable[Mapping[str, Any]], answers: Iterable[str]) -> list[float]:
+    """What the rule says of each line's answer; several at a time, for some rules wait for programs to end."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(rule, lines, answers))
+
+
 def ranks(line: Mapping[str, Any], answers: Sequence[str], rule: Rule) -> list[int]:
     """1 for the best; equal to two decimals is a tie and shares a rank, and the next rank follows densely."""
-    return ranks_of([round(rule(line, answer), 2) for answer in answers])
+    return ranks_of([round(score, 2) for score in scores_of(rule, [line] * len(answers), answers)])
 
 
 def ranks_of(scores: Sequence[float]) -> list[int]:

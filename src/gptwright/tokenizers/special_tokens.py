@@ -4,7 +4,7 @@ A special token is one that text never becomes: only the packer and the chat tem
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gptwright.foundations.errors import ConfigError
 
@@ -38,6 +38,13 @@ class SpecialTokens:
     def tokens(self) -> tuple[str, ...]:
         """All but the additional ones, each once, in the order in which a learned vocabulary numbers them."""
         return tuple(dict.fromkeys(token for token in (self.bos, self.eos, self.pad, *self.stop) if token))
+
+    @property
+    def continued(self) -> "SpecialTokens":
+        """The same of a model that goes on with what it is asked, such as a function's head with its body."""
+        ends = f"{{% if message['role'] == 'assistant' %}}{self.eos}{{% endif %}}"
+        messages = f"{{% for message in messages %}}{{{{ message['content'] }}}}{ends}{{% endfor %}}"
+        return replace(self, chat_template=f"{self.bos or ''}{messages}")
 
 
 def check_additional(tokens: Sequence[str], known: Container[str] = ()) -> None:

@@ -85,6 +85,11 @@ class Tokenizer:
         additional = (*self.special_tokens.additional, *new)
         return Tokenizer(Backend.from_str(self.backend.to_str()), replace(self.special_tokens, additional=additional))
 
+    @property
+    def continued(self) -> "Tokenizer":
+        """The same of a model that goes on with what it is asked, as if one text were the whole conversation."""
+        return Tokenizer(Backend.from_str(self.backend.to_str()), self.special_tokens.continued)
+
     @cached_property
     def vocab(self) -> int:
         """One more than the largest id."""
