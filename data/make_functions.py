@@ -11,7 +11,7 @@ import json
 import lzma
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -123,7 +123,7 @@ def chains() -> Iterator[Chain]:
     """Of one to three different steps that fit together."""
     for length in (1, 2, 3):
         for chain in product(STEPS, repeat=length):
-            fits = all(one.found == other.given for one, other in zip(chain, chain[1:], strict=False))
+            fits = all(one.found == other.given for one, other in pairwise(chain))
             if fits and len({step.name for step in chain}) == length:
                 yield chain
 

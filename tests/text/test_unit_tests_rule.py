@@ -18,10 +18,11 @@ def line(head: str = HEAD, **more: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": head}], "examples": examples} | more
 
 
-ANSWERS = ["    return 2 * x", "return x * 2\n", "y = x\n    return y + y", "return x", "return", "print(4)", "retrun x",
-           "import os\n    os._exit(0)", ""]  # fmt: skip
+ANSWERS = ["    return 2 * x", "return x * 2\n", "y = x\n    return y + y", "return x", "return", "print(4)",
+           "retrun x", "import os\n    os._exit(0)", ""]  # fmt: skip
 
 
+@pytest.mark.sandbox
 def test_answers_pass_or_fail() -> None:
     """Blanks around them do not count; an early exit is no pass."""
     assert RULES["unit-tests"] is unit_tests
@@ -29,6 +30,7 @@ def test_answers_pass_or_fail() -> None:
     assert ranks(line(), ANSWERS[2:5], unit_tests) == [1, 2, 2]
 
 
+@pytest.mark.sandbox
 def test_what_stands_beside_a_method_s_depth_and_one_run_for_equal_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     inner = 'class A:\n    def double(self, x):\n        """Twice x."""\n'
     method = line(inner, examples=[["A().double(2)", "4"]])
