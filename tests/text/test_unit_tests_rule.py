@@ -43,6 +43,6 @@ def test_without_examples_or_a_sandbox_nothing_is_scored(monkeypatch: pytest.Mon
     with pytest.raises(InputError, match="double"):
         unit_tests(line(examples=[]), "return x")
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    unit_tests_rule._sandbox.cache_clear()
+    monkeypatch.setattr(unit_tests_rule, "_sandbox", sandbox.Sandbox)
     with pytest.raises(ResourceError, match="apt install bubblewrap"):
         unit_tests(line(), "return x + x  # never run before")
