@@ -86,8 +86,8 @@ class Replies:
         )  # fmt: skip
 
     def wrong(self, reply: Reply, rng: Random) -> Reply:
-        """Another value, a fact that nobody asked for, or not knowing what it should."""
-        if fact := reply.fact:
+        """Another value, not knowing what it should, or a fact that nobody asked for."""
+        if (fact := reply.fact) and rng.random() < 0.5:
             taught = [o for o in self.world.taught if o.relation == fact.relation and not {*o.right} & {*fact.right}]
             return self.fact(replace(fact, value=rng.choice(taught).value))
         return self.fact(rng.choice(self.world.taught)) if reply.relation == "unknown" else self.talk("unknown")

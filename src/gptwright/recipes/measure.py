@@ -14,18 +14,21 @@ from gptwright.alignment.rollout import ScoredRollout, collect_rollout, recomput
 from gptwright.foundations.device import fast_dtype
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
+from gptwright.layers.lora import choose_learners
 from gptwright.models.catalogue import build
 from gptwright.models.config import ModelConfig
 from gptwright.models.heads import PolicyAndValue, RewardModel
 from gptwright.objectives.ranking import ranking_loss
+from gptwright.training.batch_shard import WHOLE
 from gptwright.training.batches import TokenBatch
 from gptwright.training.next_token import TextMixture
 from gptwright.training.optimizer import Optimizer, cast_linears
+from gptwright.training.optimizers import OPTIMIZERS
 from gptwright.training.throughput import seconds_of, step_seconds
 from gptwright.training.train_state import TrainState
 
-# Tokens: of a conversation, of the longest of a few, of a prompt, of its sampled answer, of a prompt with one.
-CONVERSATION, LONG_CONVERSATION, PROMPT, ANSWER, RANKED = 50, 110, 18, 30, 48
+# Tokens: of a conversation, with what pads it beside others, of a prompt, of its sampled answer, of a prompt with one.
+CONVERSATION, PADDED_CONVERSATION, PROMPT, ANSWER, RANKED = 50, 70, 18, 30, 48
 WINDOWS = 16  # that are read at once
 
 
@@ -46,6 +49,8 @@ class Shape:
     minibatches: int = 4
     sft_batch_size: int = 20
     ppo_ptx_batch_size: int = 1
+    lora: int = 8
+    """ppo's rank: a policy all of whose weights learn at such rates gains the style and loses the facts"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +66,14 @@ class Speeds:
 
 
 class RandomText:
-    """The same batch of ids drawn at random in every step."""
+    """The same batch of ids drawn at random in every step; with a length of a `document`, several share a row."""
 
-    def __init__(self, vocab: int, rows: int, length: int) -> None:
+    def __init__(self, vocab: int, rows: int, length: int, document: int = 0) -> None:
         self.ids = torch.randint(vocab, (rows, length))
+        self.documents = (torch.arange(length) // document).expand(rows, length) if document else None
 
     def batch(self, step: int) -> TokenBatch:
-        return TokenBatch(self.ids, self.ids)
+        return TokenBatch(self.ids, self.ids, self.documents)
 
 
 # The same in pretraining steps, of the size nano on two cores: for what there is no time to measure.
@@ -87,9 +93,7 @@ def measure(model: ModelConfig, shape: Shape, pretrain_step: float, seconds: flo
     ends = time.perf_counter() + seconds
     kinds: dict[str, Callable[[float], float]] = {
         "answer": lambda most: _answer_seconds(model, shape.episodes, most),
-        "sft_step": lambda most: step_seconds(model, (-(-shape.conversations * CONVERSATION // ROW), ROW),
-                                              (shape.ptx_batch_size, shape.sequence_length),
-                                              optimizer_name=shape.optimizer, at_most=most),
+        "sft_step": lambda most: _sft_seconds(model, shape, most),
         "reward_step": lambda most: _reward_seconds(model, shape, most),
         "window": lambda most: _window_seconds(model, shape.sequence_length, most),
         "ppo_update": lambda most: _ppo_seconds(model, shape, found["answer"], most),
@@ -107,6 +111,24 @@ def pretrain_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
     return step_seconds(
         model, (shape.batch_size, shape.sequence_length), optimizer_name=shape.optimizer, at_most=at_most
     )
+
+
+def _sft_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
+    network, dtype = build(model), fast_dtype()
+    cast_linears(network, dtype)
+    optimizer = Optimizer(network, OPTIMIZERS[shape.optimizer](0.1, dtype))
+    rows = -(-shape.conversations * CONVERSATION // ROW)
+    mixture = TextMixture(network, [
+        RandomText(model.vocab, rows, ROW, CONVERSATION),
+        RandomText(model.vocab, shape.ptx_batch_size, shape.sequence_length),
+    ])  # fmt: skip
+
+    def step() -> None:
+        for loss in mixture.loss(mixture.batch(0), WHOLE):
+            loss.backward()
+        optimizer.step(1e-4, 1.0)
+
+    return seconds_of(step, at_most=at_most)
 
 
 def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
@@ -129,6 +151,7 @@ def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
 def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float) -> float:
     """An update is its answers, and so many optimiser steps; one of these is measured, with the readings before it."""
     network = build(model)
+    choose_learners(network, shape.lora, 0)
     agent = PolicyAndValue(network)
     reward = RewardModel(build(model))
     optimizer = Optimizer(agent)
@@ -137,7 +160,7 @@ def _ppo_seconds(model: ModelConfig, shape: Shape, answer: float, at_most: float
     prompts = torch.randint(model.vocab, (max(shape.episodes // shape.minibatches, 1), PROMPT)).tolist()
     text = [
         RandomText(model.vocab, shape.ppo_ptx_batch_size, shape.sequence_length),
-        RandomText(model.vocab, shape.sft_batch_size, LONG_CONVERSATION),
+        RandomText(model.vocab, shape.sft_batch_size, PADDED_CONVERSATION),
     ]
     trainer = PPOTrainer(agent=agent, optimizer=optimizer, config=config, epochs=1, minibatches=1,
                          auxiliary=TextMixture(network, text))  # fmt: skip

@@ -28,22 +28,22 @@ SIZES = {
 TOKENS_A_PARAMETER = 1.0  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
-SHARES = {"pretrain": 0.27, "sft": 0.31, "rank": 0.04, "reward": 0.05, "reward-control": 0.04, "ppo": 0.29}
+SHARES = {"pretrain": 0.19, "sft": 0.42, "rank": 0.02, "reward": 0.06, "reward-control": 0.02, "ppo": 0.29}
 # Less than this is no stage; where the minutes are too few for it, that is said.
 LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, "ppo": 4}
 # How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
-PASSES = {"pretrain": 8.0, "sft": 6.0, "reward": 4.0, "reward-control": 4.0}
+PASSES = {"pretrain": 8.0, "sft": 7.0, "reward": 2.0, "reward-control": 1.0}
 MOST_UPDATES = 40
-LORA = 8  # rank: a policy all of whose weights learn at such rates gains the style and loses the facts
+TEMPERATURE = 0.3  # of ppo: the chat's
 KL_HORIZON = 500  # episodes in which β adapts, so that longer runs go no farther
 CHARACTERS_A_TOKEN = 3.0
 REPORT = 1.0  # seconds
-PREPARE, TOKENIZE = 0.1, 0.2  # seconds a million characters
+PREPARE, TOKENIZE = 0.35, 0.4  # seconds a million characters
 TEACHING = "bundled:teaching/conversations.jsonl"
 RANKINGS = "bundled:teaching/rankings.jsonl"
 RULE = "friendly"  # who ranked them
 QUESTIONS = "bundled:teaching/questions.jsonl"
-QUESTION_COUNT, TEXT_WINDOWS, RANKING_WINDOWS, HELDOUT_PROMPTS = 744, 200, 1000, 256
+QUESTION_COUNT, TEXT_WINDOWS, RANKING_WINDOWS, HELDOUT_PROMPTS = 744, 200, 300, 256
 LOOKS = 8  # at held-out text during pretraining, and
 FIRST_LOOK = 12.0  # seconds after its beginning one more, where the others come later
 SAMPLES = 100  # answers in a batch that take as long as the two sample texts of a look
@@ -66,7 +66,7 @@ class Examples:
         epochs = {"pretrain": windows / shape.batch_size, "sft": self.conversations / shape.conversations,
                   "reward": rankings, "reward-control": rankings}  # fmt: skip
         steps = {name: ceil(PASSES[name] * epoch) for name, epoch in epochs.items()}
-        found = steps | {"rank": self.rankings * 5 // 4, "ppo": MOST_UPDATES}
+        found = steps | {"rank": self.rankings // 4 * 5, "ppo": MOST_UPDATES}
         return {name: max(number, LEAST[name]) for name, number in found.items()}
 
 
@@ -209,7 +209,10 @@ def _tables(
     taught = {"conversations": [TEACHING]}
     sizes = {name: sizes_of(name, count, each[name]) for name, count in amounts.items()}
     trained = {"dtype": wish.dtype, **threads, **seed}
-    reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "batch_size": shape.rankings}
+    reward = {
+        "base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "batch_size": shape.rankings,
+        "learning_rate": _rate(model) / 4,
+    }  # fmt: skip
     return {
         "prepare": {"data": list(wish.data), "max_characters": wish.max_characters, **seed},
         "tokenize": {"text": "prepare", "vocab": model.vocab},
@@ -222,7 +225,7 @@ def _tables(
             "base": "pretrain", **taught, "tokens": "tokenize", "questions": QUESTIONS,
             "batch_size": shape.conversations, "ptx_batch_size": shape.ptx_batch_size,
             "sequence_length": shape.sequence_length, "optimizer": shape.optimizer,
-            "learning_rate": 4 / 3 * _rate(model), "pack": True,
+            "learning_rate": 2 * _rate(model), "pack": True,
             **sizes["sft"], **trained,
         },
         "rank": {
@@ -236,7 +239,8 @@ def _tables(
             "questions": QUESTIONS, **sizes["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
             "minibatches": shape.minibatches, "ptx_batch_size": shape.ppo_ptx_batch_size,
             "sft_batch_size": shape.sft_batch_size, "sequence_length": shape.sequence_length,
-            "learning_rate": 2 * _rate(model), "lora": LORA, "warmup": 3, "beta": 0.03, "kl_horizon": KL_HORIZON,
+            "learning_rate": 2 * _rate(model), "lora": shape.lora, "warmup": 3,
+            "temperature": TEMPERATURE, "beta": 0.03, "kl_horizon": KL_HORIZON,
             "heldout_prompts": HELDOUT_PROMPTS, **threads, **seed,
         },
     }  # fmt: skip

@@ -13,7 +13,7 @@ from gptwright.foundations.runs import RECORD
 from gptwright.recipes.plan import amount, amount_of, share_out, sizes_of
 from gptwright.recipes.read import Recipe
 
-LATE, EARLY = 0.03, 0.10  # the plan stands while its end is at most so far off, as a share of the minutes
+LATE, EARLY = 0.03, 0.04  # the plan stands while its end is at most so far off, as a share of the minutes
 
 
 def seconds_taken(recipe: Recipe, out: Path) -> dict[str, float]:
