@@ -32,7 +32,7 @@ SERVER = Speeds(pretrain_step=0.03, sft_step=0.025, reward_step=0.04, ppo_update
 
 
 MUCH = Examples(megacharacters=60.0, conversations=10**7, rankings=10**7)
-BUNDLED = Examples(megacharacters=7.2, conversations=4700, rankings=1030)
+BUNDLED = Examples(megacharacters=7.2, conversations=4700, rankings=900)
 
 
 def planned(
