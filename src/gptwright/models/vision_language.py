@@ -2,7 +2,7 @@
 the projected patches between the words of a text."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from gptwright.models.vision import ViT, ViTConfig
 class VisionLanguageConfig:
     """Sizes of the image encoder and the decoder, and how the one reaches the other."""
 
+    family: ClassVar = "llava"
     image: ViTConfig
     """the image encoder"""
     text: ModelConfig
@@ -43,6 +44,16 @@ class VisionLanguageConfig:
             raise ConfigError("a decoder behind the image encoder", family_of(self.text).kind, "Take another family.")
         if not -self.image.layers <= self.layer <= -1:
             raise ConfigError(f"a layer from -{self.image.layers} to -1", f"{self.layer}", "Count from the last, -1.")
+
+    @property
+    def vocab(self) -> int:
+        """Tokens known."""
+        return self.text.vocab
+
+    @property
+    def context(self) -> int:
+        """Tokens and patches seen at once."""
+        return self.text.context
 
 
 # LLaVA 1.5 (Liu et al. 2023b, table 1), vocabularies as in the folders of transformers.

@@ -1,6 +1,7 @@
 """Leaving a model for other tools: weights, tokenizer, template and generation defaults together, as a folder or, for
 llama.cpp and what is built on it, as one GGUF file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -8,12 +9,15 @@ import torch
 from torch import nn
 
 from gptwright.foundations.atomic_io import new_folder, write_json
+from gptwright.images.preprocess import Preprocessing, write_preprocessing
 from gptwright.inference.beam import BeamSearch
 from gptwright.models.catalogue import family_of
 from gptwright.models.config import config_of
 from gptwright.models.decoder import Decoder
 from gptwright.models.formats.gguf_writing import write_gguf
 from gptwright.models.formats.huggingface import write_model
+from gptwright.models.formats.llava import write_llava
+from gptwright.models.vision_language import VisionLanguageModel
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.tokenizers.formats.gguf_writing import values_of
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -40,17 +44,42 @@ def export(
     if family_of(config).kind == "encoder-decoder":
         export_translator(model, tokenizer, folder, tokenizer.eos_id, tokenizer.eos_id, BeamSearch(), **how)
         return
-    said = dict(defaults.fields)
-    end = tokenizer.stop_ids[0] if said else tokenizer.eos_id
-    begin = {} if tokenizer.declared_bos_id is None else {"bos_token_id": tokenizer.declared_bos_id}
-    ids = begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad_id}
+    ids = _token_ids(tokenizer, defaults)
     with new_folder(folder) as unfinished:
         write_model(model, unfinished, ids, **how)
         tokenizer.save(unfinished, config.context)
         if family_of(config).kind == "decoder":
-            ends = said.get("eos_token_id") or []
-            stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
-            write_json(unfinished / "generation_config.json", ids | said | {"eos_token_id": list(stops)})
+            _write_generation(tokenizer, defaults, ids, unfinished)
+
+
+def export_vision(
+    model: VisionLanguageModel,
+    tokenizer: Tokenizer,
+    preprocessing: Preprocessing,
+    folder: Path,
+    defaults: GenerationConfig = UNSAID,
+    **how: Unpack[ExportOptions],
+) -> None:
+    """`export` for a decoder that sees: what its encoder asks of images goes with it."""
+    ids = _token_ids(tokenizer, defaults)
+    with new_folder(folder) as unfinished:
+        write_llava(model, unfinished, ids, **how)
+        tokenizer.save(unfinished, model.config.context)
+        write_preprocessing(preprocessing, unfinished)
+        _write_generation(tokenizer, defaults, ids, unfinished)
+
+
+def _token_ids(tokenizer: Tokenizer, defaults: GenerationConfig) -> dict[str, int]:
+    end = tokenizer.stop_ids[0] if defaults.fields else tokenizer.eos_id
+    begin = {} if tokenizer.declared_bos_id is None else {"bos_token_id": tokenizer.declared_bos_id}
+    return begin | {"eos_token_id": end, "pad_token_id": tokenizer.pad_id}
+
+
+def _write_generation(tokenizer: Tokenizer, defaults: GenerationConfig, ids: Mapping[str, int], folder: Path) -> None:
+    said = dict(defaults.fields)
+    ends = said.get("eos_token_id") or []
+    stops = dict.fromkeys([*tokenizer.stop_ids, *(ends if isinstance(ends, list) else [ends])])
+    write_json(folder / "generation_config.json", {**ids, **said, "eos_token_id": list(stops)})
 
 
 def export_gguf(

@@ -2,32 +2,35 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
+from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.foundations.runs import RECORD, finished_stage
+from gptwright.images.preprocess import read_preprocessing
 from gptwright.models.catalogue import family_of, presets
-from gptwright.models.config import config_of
 from gptwright.models.formats.gguf import read_gguf
 from gptwright.models.formats.huggingface import build_model, read_model
+from gptwright.models.formats.llava import LLAVA, read_llava
 from gptwright.models.formats.peft import adapter_folder, with_adapter
 from gptwright.models.heads import SequenceModel
 from gptwright.pipelines.encoder import Encoder
-from gptwright.pipelines.generation_config import parse_generation_config, read_generation_config
+from gptwright.pipelines.generation_config import GenerationConfig, parse_generation_config, read_generation_config
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.moderation_config import read_moderation_config
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
 from gptwright.pipelines.resolve import resolve_model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.pipelines.translator import Translator, read_translator_config
+from gptwright.pipelines.vision_model import VisionModel
 from gptwright.tokenizers.formats.folder import eos_ids, has_tokenizer
 from gptwright.tokenizers.formats.gguf import tokenizer_of
 from gptwright.tokenizers.task_shapes import TEXTS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-AnyModel = Model | Encoder | Translator | SequenceScorer
+AnyModel = Model | Encoder | Translator | SequenceScorer | VisionModel
 
 
 def load(source: str | Path, *, dtype: str = "auto", adapter: str | Path | None = None) -> AnyModel:
@@ -104,6 +107,9 @@ def find(source: str | Path) -> Path:
 
 
 def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None) -> AnyModel:
+    table = read_json(folder / "config.json")
+    if isinstance(table, dict) and cast("dict[str, Any]", table).get("model_type") == LLAVA.model_type:
+        return _seeing(folder, name, dtype, adapter)
     network: Any = _adapted(read_model(folder), adapter)
     tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
     if tokenizer:
@@ -112,14 +118,31 @@ def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None
         return SequenceScorer(network, tokenizer, name, read_moderation_config(folder, network.labels))
     match family_of(network.config).kind:
         case "decoder":
-            found = read_generation_config(folder, network.config.context)
-            ends = set(eos_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])  # words that end a reply too
-            defaults = replace(found, sampling=replace(found.sampling, stop_ids=tuple(sorted(ends))))
-            return Model(network, tokenizer, name, defaults, dtype=dtype)
+            return Model(network, tokenizer, name, _defaults(folder, network.config.context, tokenizer), dtype=dtype)
         case "encoder":
             return Encoder(network, tokenizer, name)
         case "encoder-decoder":
             return Translator(network, tokenizer, name, **read_translator_config(folder, network.config.vocab))
+
+
+def _seeing(folder: Path, name: str, dtype: str, adapter: str | Path | None) -> VisionModel:
+    if adapter is not None:
+        raise ArtifactError("a model without images for an adapter", f"{name}, a decoder that sees",
+                            "Give the decoder that the adapter was trained for.")  # fmt: skip
+    network = read_llava(folder)
+    tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
+    if tokenizer:
+        _fits(network, tokenizer, name)
+    preprocessing = read_preprocessing(folder, network.config.image.image_size)
+    defaults = _defaults(folder, network.config.context, tokenizer)
+    return VisionModel(network, tokenizer, name, preprocessing, defaults, dtype=dtype)
+
+
+def _defaults(folder: Path, context: int, tokenizer: Tokenizer | None) -> GenerationConfig:
+    """How the folder says that is generated; the ids that it says end a text are words that end a reply too."""
+    found = read_generation_config(folder, context)
+    ends = set(eos_ids(folder)) - set(tokenizer.stop_ids if tokenizer else [])
+    return replace(found, sampling=replace(found.sampling, stop_ids=tuple(sorted(ends))))
 
 
 def _adapted(network: nn.Module, adapter: str | Path | None) -> nn.Module:
@@ -127,7 +150,7 @@ def _adapted(network: nn.Module, adapter: str | Path | None) -> nn.Module:
 
 
 def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:
-    vocab = config_of(network).vocab
+    vocab: int = cast(Any, network).config.vocab
     if tokenizer.vocab > vocab:
         raise ArtifactError(f"a tokenizer of at most the model's {vocab:,} tokens in {name}", f"{tokenizer.vocab:,}",
                             "Model and tokenizer do not belong together.")  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from torch import nn
 
 from gptwright.foundations.errors import ArtifactError, InputError
-from gptwright.models.config import config_of
+from gptwright.models.formats.huggingface import mapping_of
 from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -20,7 +20,7 @@ class LoadedModel:
     ) -> None:
         self.network: Any = network
         self.name = name
-        self.context = config_of(network).context
+        self.context: int = self.network.config.context
         self._tokenizer = tokenizer
         self._defaults = defaults
 
@@ -31,6 +31,11 @@ class LoadedModel:
             raise ArtifactError(f"a tokenizer in {self.name}, for texts", "a folder without one",
                                 "Put its tokenizer.json there; ids need none: .logits, .generate_ids.")  # fmt: skip
         return self._tokenizer
+
+    @property
+    def architecture(self) -> str:
+        """What `transformers` calls such a model."""
+        return mapping_of(self.network.config).language_model
 
     def require_context(self, tokens: int) -> None:
         """Raises `InputError` for a text of more tokens than the context."""

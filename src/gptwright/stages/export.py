@@ -22,13 +22,12 @@ def run(config: Export) -> None:
 
 
 def _folder(config: Export, dtype: Any) -> None:
-    from gptwright.models.formats.huggingface import mapping_of
     from gptwright.pipelines.load import load
 
     _check_empty(config)
     model = load(config.model, adapter=config.adapter)
     model.save(config.out, dtype=dtype, shard=int(config.shard_gb * 1e9))
-    say(f"export: transformers opens it as {mapping_of(model.network.config).language_model}")
+    say(f"export: transformers opens it as {model.architecture}")
 
 
 def _openrlhf(config: Export, dtype: Any) -> None:

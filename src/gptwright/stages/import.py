@@ -5,7 +5,7 @@ from pathlib import Path
 from gptwright.configs.import_ import Import
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
-from gptwright.models.catalogue import count, family_of
+from gptwright.models.catalogue import count
 from gptwright.pipelines.load import find, load
 from gptwright.tokenizers.formats.vocab_files import read_vocab, vocab_files
 
@@ -25,6 +25,6 @@ def run(config: Import, folder: StageFolder) -> dict[str, object]:
         return {"vocab": tokenizer.vocab}
     model = load(config.source)
     model.save(folder / "model")
-    family, parameters = family_of(model.network.config).name, count(model.network)
+    family, parameters = model.network.config.family, count(model.network)
     say(f"import: {family} of {parameters:,} parameters, {model.tokenizer.vocab:,} tokens known")
     return {"family": family, "parameters": parameters, "vocab": model.tokenizer.vocab}

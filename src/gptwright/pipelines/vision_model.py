@@ -1,0 +1,126 @@
+"""A decoder that sees, with its tokenizer: images between the words of a prompt."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Unpack
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gptwright.foundations.device import device_of
+from gptwright.foundations.errors import InputError
+from gptwright.images.decode import decode_image
+from gptwright.images.preprocess import Preprocessing
+from gptwright.inference.content import Content
+from gptwright.inference.sampling import Sampling
+from gptwright.models.formats.llava import LLAVA
+from gptwright.models.vision_language import VisionLanguageModel, with_room
+from gptwright.pipelines.export import ExportOptions, export_vision
+from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
+from gptwright.pipelines.loaded_model import LoadedModel
+from gptwright.pipelines.model import Model
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+PLACE = "<image>"  # where an image stands in a text
+KEPT = 32  # images whose tokens are remembered: a conversation is read again at every turn
+
+
+class VisionModel(LoadedModel):
+    """Images come as the bytes of their files, one for each place in the prompt, in their order."""
+
+    kind = "a decoder that sees"
+
+    def __init__(
+        self,
+        network: VisionLanguageModel,
+        tokenizer: Tokenizer | None,
+        name: str,
+        preprocessing: Preprocessing,
+        defaults: GenerationConfig = UNSAID,
+        *,
+        dtype: str = "auto",
+    ) -> None:
+        super().__init__(network, tokenizer, name, defaults)
+        self.preprocessing = preprocessing
+        self.writer = Model(network.decoder, tokenizer, name, defaults, dtype=dtype)
+        self._tokens = OrderedDict[bytes, Tensor]()
+
+    @property
+    def architecture(self) -> str:
+        """What `transformers` calls such a model."""
+        return LLAVA.language_model
+
+    @torch.inference_mode()
+    def logits(self, ids: Sequence[int], images: Sequence[bytes] = ()) -> Float[Tensor, "T V"]:
+        """Raw scores of the next token at every position, in float32, each place taking as many as the image has
+        patches. Raises as `prompt` does."""
+        room, _ = self.prompt(ids, images)
+        device = device_of(self.network)
+        pixels = self.preprocessing([decode_image(image) for image in images]).to(device) if images else None
+        return self.network(torch.tensor([room], device=device), pixels)[0]
+
+    def generate(
+        self,
+        prompt: str,
+        images: Sequence[bytes] = (),
+        *,
+        max_tokens: int = 128,
+        temperature: float = 0.7,
+        seed: int | None = None,
+    ) -> str:
+        """Continues a text with an image wherever it says `<image>`. Raises as `prompt` does."""
+        first, *rest = prompt.split(PLACE)
+        ids = self.writer.text_ids(first)
+        for part in rest:
+            ids += [self.network.config.placeholder, *self.tokenizer.encode(part)]
+        asked = replace(self.writer.sampling, max_tokens=max_tokens, temperature=temperature, seed=seed)
+        answer = self.generate_ids(ids, images, asked)
+        stops = {*self.tokenizer.stop_ids, *asked.stop_ids}
+        return self.tokenizer.decode(answer[:-1] if answer and answer[-1] in stops else answer)
+
+    def generate_ids(
+        self, ids: Sequence[int], images: Sequence[bytes] = (), sampling: Sampling | None = None
+    ) -> list[int]:
+        """Continues ids with an image wherever the placeholder stands: the ids that follow, the one that ended them
+        included. What was read before of equal ids and images is not read again. Raises as `prompt` does."""
+        room, content = self.prompt(ids, images)
+        request = self.writer.engine.submit(room, sampling or self.writer.sampling, content=content)
+        self.writer.engine.run([request])
+        return request.answer
+
+    def prompt(self, ids: Sequence[int], images: Sequence[bytes]) -> tuple[list[int], dict[int, Content]]:
+        """What the engine reads: the ids with room for every patch, and what stands there, known by a hash of the file.
+
+        Raises `InputError` unless there is one image for each place, beyond the context, and as `decode_image` does.
+        """
+        config = self.network.config
+        places = [i for i, id in enumerate(ids) if id == config.placeholder]
+        if len(places) != len(images):
+            raise InputError(f"{len(places):,} images, one for each {PLACE}", f"{len(images):,}",
+                             "Give an image for each place, and a place for each image.")  # fmt: skip
+        patches = config.image.patches
+        self.require_context(len(ids) + len(images) * (patches - 1))
+        content: dict[int, Content] = {}
+        for before, (place, image) in enumerate(zip(places, images, strict=True)):
+            key = hashlib.sha256(image).digest()
+            for i, token in enumerate(self._image_tokens(key, image)):
+                content[place + before * (patches - 1) + i] = Content(key + i.to_bytes(4), token)
+        return with_room(ids, config.placeholder, patches), content
+
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
+        """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
+        export_vision(self.network, self.tokenizer, self.preprocessing, folder, self._defaults, **how)
+
+    @torch.inference_mode()
+    def _image_tokens(self, key: bytes, image: bytes) -> Float[Tensor, "P D"]:
+        if key not in self._tokens:
+            pixels = self.preprocessing([decode_image(image)]).to(device_of(self.network))
+            self._tokens[key] = self.network.image_tokens(pixels)[0]
+            if len(self._tokens) > KEPT:
+                self._tokens.popitem(last=False)
+        self._tokens.move_to_end(key)
+        return self._tokens[key]
