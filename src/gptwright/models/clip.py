@@ -1,6 +1,7 @@
 """CLIP (Radford et al. 2021): an image encoder and a text encoder that agree on what belongs together."""
 
 from math import log
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -20,12 +21,23 @@ FIRST_SCALE, MOST_SCALE = 1 / 0.07, 100.0  # §2.5
 class CLIPConfig:
     """Sizes of the two encoders and of the space that they share."""
 
+    family: ClassVar = "clip"
     image: ViTConfig
     """the image encoder"""
     text: GPT2Config
     """the text encoder"""
     embedding: Size = 512
     """numbers that stand for an image or a text"""
+
+    @property
+    def vocab(self) -> int:
+        """Tokens known."""
+        return self.text.vocab
+
+    @property
+    def context(self) -> int:
+        """Tokens of a text."""
+        return self.text.context
 
 
 BASE, LARGE = (GPT2Config(vocab=49_408, context=77, width=64 * heads, heads=heads) for heads in (8, 12))

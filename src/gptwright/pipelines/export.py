@@ -12,8 +12,10 @@ from gptwright.foundations.atomic_io import new_folder, write_json
 from gptwright.images.preprocess import Preprocessing, write_preprocessing
 from gptwright.inference.beam import BeamSearch
 from gptwright.models.catalogue import family_of
+from gptwright.models.clip import CLIP
 from gptwright.models.config import config_of
 from gptwright.models.decoder import Decoder
+from gptwright.models.formats.clip import write_clip
 from gptwright.models.formats.gguf_writing import write_gguf
 from gptwright.models.formats.huggingface import write_model
 from gptwright.models.formats.llava import write_llava
@@ -67,6 +69,16 @@ def export_vision(
         tokenizer.save(unfinished, model.config.context)
         write_preprocessing(preprocessing, unfinished)
         _write_generation(tokenizer, defaults, ids, unfinished)
+
+
+def export_clip(
+    model: CLIP, tokenizer: Tokenizer, preprocessing: Preprocessing, folder: Path, **how: Unpack[ExportOptions]
+) -> None:
+    """`export` for the two encoders: what the one asks of images goes with the other's tokenizer."""
+    with new_folder(folder) as unfinished:
+        write_clip(model, unfinished, _token_ids(tokenizer, UNSAID), **how)
+        tokenizer.save(unfinished, model.config.context)
+        write_preprocessing(preprocessing, unfinished)
 
 
 def _token_ids(tokenizer: Tokenizer, defaults: GenerationConfig) -> dict[str, int]:

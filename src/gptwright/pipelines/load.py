@@ -1,5 +1,6 @@
 """`gptwright.load`: a model wherever it lies, as the object of its kind."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,13 +12,17 @@ from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.images.preprocess import read_preprocessing
 from gptwright.models.catalogue import family_of, presets
+from gptwright.models.clip import CLIP
+from gptwright.models.formats.clip import read_clip
 from gptwright.models.formats.gguf import read_gguf
 from gptwright.models.formats.huggingface import build_model, read_model
-from gptwright.models.formats.llava import LLAVA, read_llava
+from gptwright.models.formats.llava import read_llava
 from gptwright.models.formats.peft import adapter_folder, with_adapter
 from gptwright.models.heads import SequenceModel
+from gptwright.models.vision_language import VisionLanguageModel
 from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.generation_config import GenerationConfig, parse_generation_config, read_generation_config
+from gptwright.pipelines.image_text import ImageTextModel
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.moderation_config import read_moderation_config
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
@@ -30,15 +35,17 @@ from gptwright.tokenizers.formats.gguf import tokenizer_of
 from gptwright.tokenizers.task_shapes import TEXTS
 from gptwright.tokenizers.tokenizer import Tokenizer
 
-AnyModel = Model | Encoder | Translator | SequenceScorer | VisionModel
+AnyModel = Model | Encoder | Translator | SequenceScorer | VisionModel | ImageTextModel
+# By the model_type of their folders: what is made of several models.
+SEEING: dict[str, Callable[[Path], nn.Module]] = {"llava": read_llava, "clip": read_clip}
 
 
 def load(source: str | Path, *, dtype: str = "auto", adapter: str | Path | None = None) -> AnyModel:
-    """Opens a stage folder, the promoted or last model of a run, a Hugging Face folder of a family in the catalogue, a
-    LLaMA as a GGUF file, or the model that an installed package carries, by its name (`PACKAGED`). A decoder then
-    writes in the format called `dtype`. A folder without a tokenizer opens too; what needs one then raises
-    `ArtifactError`. An `adapter`, in the folder of a
-    stage with --lora or as peft writes it, is merged into the model.
+    """Opens a stage folder, the promoted or last model of a run, a Hugging Face folder of a family in the catalogue, of
+    a CLIP or of a LLaVA, a LLaMA as a GGUF file, or the model that an installed package carries, by its name
+    (`PACKAGED`). A decoder then writes in the format called `dtype`. A folder without a tokenizer opens too; what needs
+    one then raises `ArtifactError`. An `adapter`, in the folder of a stage with --lora or as peft writes it, is merged
+    into the model.
 
     Raises `ArtifactError` when nothing there can be opened or the adapter is another model's, `InputError` when nothing
     is there, and `ConfigError` for a moderation.json that does not fit the model.
@@ -108,12 +115,16 @@ def find(source: str | Path) -> Path:
 
 def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None) -> AnyModel:
     table = read_json(folder / "config.json")
-    if isinstance(table, dict) and cast("dict[str, Any]", table).get("model_type") == LLAVA.model_type:
-        return _seeing(folder, name, dtype, adapter)
-    network: Any = _adapted(read_model(folder), adapter)
+    read = SEEING.get(cast("dict[str, Any]", table).get("model_type", "") if isinstance(table, dict) else "")
+    if read and adapter is not None:
+        raise ArtifactError("a model without images for an adapter", f"{name}, which sees",
+                            "Give the decoder that the adapter was trained for.")  # fmt: skip
+    network: Any = read(folder) if read else _adapted(read_model(folder), adapter)
     tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
     if tokenizer:
         _fits(network, tokenizer, name)
+    if isinstance(network, VisionLanguageModel | CLIP):
+        return _seeing(network, tokenizer, name, folder, dtype)
     if isinstance(network, SequenceModel):
         return SequenceScorer(network, tokenizer, name, read_moderation_config(folder, network.labels))
     match family_of(network.config).kind:
@@ -125,15 +136,12 @@ def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None
             return Translator(network, tokenizer, name, **read_translator_config(folder, network.config.vocab))
 
 
-def _seeing(folder: Path, name: str, dtype: str, adapter: str | Path | None) -> VisionModel:
-    if adapter is not None:
-        raise ArtifactError("a model without images for an adapter", f"{name}, a decoder that sees",
-                            "Give the decoder that the adapter was trained for.")  # fmt: skip
-    network = read_llava(folder)
-    tokenizer = Tokenizer.load(folder) if has_tokenizer(folder) else None
-    if tokenizer:
-        _fits(network, tokenizer, name)
+def _seeing(
+    network: VisionLanguageModel | CLIP, tokenizer: Tokenizer | None, name: str, folder: Path, dtype: str
+) -> VisionModel | ImageTextModel:
     preprocessing = read_preprocessing(folder, network.config.image.image_size)
+    if isinstance(network, CLIP):
+        return ImageTextModel(network, tokenizer, name, preprocessing)
     defaults = _defaults(folder, network.config.context, tokenizer)
     return VisionModel(network, tokenizer, name, preprocessing, defaults, dtype=dtype)
 

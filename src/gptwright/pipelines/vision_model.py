@@ -51,7 +51,6 @@ class VisionModel(LoadedModel):
 
     @property
     def architecture(self) -> str:
-        """What `transformers` calls such a model."""
         return LLAVA.language_model
 
     @torch.inference_mode()
