@@ -57,6 +57,7 @@ REFUSED = {  # page → what is refused with the words of its block that begins 
 ONLY_READ = {"start", "run", "serve", "sandbox"}
 FRAGMENTS = ("generation.md", "adding-a-family.md")  # Python that goes on from what the text says
 ELSEWHERE = (
+    "clip-vit-base-patch32",
     "encoder.json",
     "humaneval",
     "minilm",
