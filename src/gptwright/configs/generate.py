@@ -19,9 +19,11 @@ class Generate:
     model: tyro.conf.Positional[Path]
     """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face"""
     prompt: tyro.conf.Positional[str] = ""
-    """text to continue, or to translate"""
+    """text to continue, to edit or to translate"""
     suffix: str = ""
     """text that comes after: what stands between is written, by a model that codex taught to insert"""
+    edit: str = ""
+    """what is to be done to the text, by a model that codex taught to edit"""
     prompts: Path | None = None
     """JSON Lines of {"prompt"} or {"messages"}: conversations to answer"""
     n: Annotated[int, Range(1, 10**4)] = 1
@@ -55,7 +57,10 @@ class Generate:
         if bool(self.prompt) == bool(self.prompts):
             got = "both" if self.prompt else "none of them"
             raise ConfigError("either a PROMPT or --prompts FILE", got, "Give one.")
-        for name, given in {"--logprobs": self.logprobs is not None, "--suffix": bool(self.suffix)}.items():
+        if self.suffix and self.edit:
+            raise ConfigError("either --suffix or --edit", "both", "Give one.")
+        alone = {"--logprobs": self.logprobs is not None, "--suffix": bool(self.suffix), "--edit": bool(self.edit)}
+        for name, given in alone.items():
             if self.prompts and given:
                 raise ConfigError(f"{name} with a PROMPT", "with --prompts", "Leave one of them out.")
         self.sampling()

@@ -20,8 +20,9 @@ from gptwright.inference.stream import Chunk, Prompt, Stream
 from gptwright.models.decoder import Decoder
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
-from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
+from gptwright.pipelines.truncation import drop_oldest_turns, nearest_to_hole, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -104,6 +105,10 @@ class Model(LoadedModel):
         """Writes what stands between two texts, piece by piece. Raises as `open_insertion` does."""
         return self.open_insertion(prefix, suffix, sampling).chunks()
 
+    def edit(self, text: str, instruction: str, sampling: Sampling) -> Generator[Chunk]:
+        """Writes a text as an instruction wants it, piece by piece. Raises as `open_edit` does."""
+        return self.open_edit(text, instruction, sampling).chunks()
+
     def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Chunk]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
         return self.open_stream(self.chat_ids(messages), sampling).chunks()
@@ -176,8 +181,39 @@ class Model(LoadedModel):
         """
         sentinels, encode = Sentinels.of(self.tokenizer), self.tokenizer.encode
         before = encode(prefix) if isinstance(prefix, str) else prefix
-        ends = replace(sampling, stop_ids=(*sampling.stop_ids, sentinels.end))
-        return self.open_stream(sentinels.prompt(before, encode(suffix)), ends, seed=seed, starts_text=False)
+        ids = sentinels.prompt(before, encode(suffix))
+        return self.open_document(ids, sampling, seed=seed, starts_text=False)
+
+    def insertion_ids(
+        self, prefix: str, suffix: str, others: Sequence[str], sampling: Sampling
+    ) -> tuple[list[int], bool]:
+        """What is read before what stands between two texts of any length is written, after other texts that bear on
+        it; and whether anything was left out, for the context holds no more beside an answer.
+
+        Raises `ConfigError` when the model was never taught to insert.
+        """
+        sentinels, encode = Sentinels.of(self.tokenizer), self.tokenizer.encode_many
+        before = [id for other in encode(others) for id in (*other, sentinels.end)]
+        ahead, after = encode([prefix, suffix])
+        parts = before, ahead, after
+        room = room_for_prompt(self.context, sampling.max_tokens) - len(sentinels.prompt((), ()))
+        kept = nearest_to_hole(*parts, room)
+        return [*kept[0], *sentinels.prompt(*kept[1:])], kept != parts
+
+    def open_edit(self, text: str, instruction: str, sampling: Sampling, *, seed: int | None = None) -> Stream:
+        """Lets the engine write a text as an instruction wants it, as `open_stream` what follows one.
+
+        Raises `ConfigError` when the model was never taught to edit, and as `open_stream` does.
+        """
+        marks, encode = EditMarks.of(self.tokenizer), self.tokenizer.encode
+        return self.open_document(marks.prompt(encode(text), encode(instruction)), sampling, seed=seed)
+
+    def open_document(
+        self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, starts_text: bool = True
+    ) -> Stream:
+        """The same of what ends where a document does, even if conversations end otherwise."""
+        ends = replace(sampling, stop_ids=(*sampling.stop_ids, self.tokenizer.eos_id))
+        return self.open_stream(ids, ends, seed=seed, starts_text=starts_text)
 
     def matcher(self, sampling: Sampling, *, starts_text: bool = True) -> Matcher | None:
         """What keeps an answer to the schema or regex that is asked for. The first time takes a moment.

@@ -1,4 +1,4 @@
-"""A conversation that has outgrown the context: its oldest turns are left out, and its system message stays.
+"""What has outgrown the context: of a conversation the oldest turns are left out, of a file what is far from the hole.
 
 The terminal, the chat page and callers of the API who ask for it all come through here.
 """
@@ -10,6 +10,8 @@ from gptwright.tokenizers.chat_templates.chat import Message
 
 REPLY_SHARE = 4
 """a reply may need up to 1 / so much of the context: that is kept free while there are turns to leave out"""
+
+SUFFIX_SHARE = 4
 
 
 def drop_oldest_turns(messages: Sequence[Message], tokens: Callable[[list[Message]], int], most: int) -> list[Message]:
@@ -27,6 +29,17 @@ def drop_oldest_turns(messages: Sequence[Message], tokens: Callable[[list[Messag
         return since(0)
     first = bisect_left(range(len(starts_text) + 1), True, key=lambda turn: tokens(since(turn)) <= most)
     return since(min(first, len(starts_text)))
+
+
+def nearest_to_hole(
+    before: list[int], prefix: list[int], suffix: list[int], room: int
+) -> tuple[list[int], list[int], list[int]]:
+    """Of the texts around a hole, and of what stands before both, `room` ids: a quarter is the suffix's and the rest
+    the prefix's, but for what one leaves to the other and both leave to what stands before."""
+    after = min(len(suffix), max(room // SUFFIX_SHARE, room - len(prefix)))
+    ahead = min(len(prefix), room - after)
+    rest = min(len(before), room - after - ahead)
+    return before[len(before) - rest :], prefix[len(prefix) - ahead :], suffix[:after]
 
 
 def room_for_prompt(context: int, max_tokens: int) -> int:

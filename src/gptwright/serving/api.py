@@ -1,4 +1,4 @@
-"""The server: OpenAI's routes, the chat page, the ratings. Everything it needs is given to `create_app`."""
+"""The server: OpenAI's routes, llama.cpp's, the chat page, the ratings. Everything is given to `create_app`."""
 
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -16,6 +16,7 @@ from gptwright.foundations.progress import say
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completions import Completions
 from gptwright.serving.feedback import FeedbackStore
+from gptwright.serving.llama_cpp import LlamaCpp
 from gptwright.serving.messages import to_chat_messages
 from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
 from gptwright.serving.moderations import Moderations
@@ -68,6 +69,10 @@ def create_app(
     completions = Completions(served)
     app.add_api_route("/v1/chat/completions", completions.chat, methods=["POST"])
     app.add_api_route("/v1/completions", completions.text, methods=["POST"])
+    app.add_api_route("/v1/edits", completions.edit, methods=["POST"])
+    llama_cpp = LlamaCpp(served)
+    app.add_api_route("/completion", llama_cpp.complete, methods=["POST"])
+    app.add_api_route("/infill", llama_cpp.infill, methods=["POST"])
     app.add_api_route("/v1/moderations", Moderations(served).moderate, methods=["POST"])
     _add_feedback(app, feedback, served)
     return app

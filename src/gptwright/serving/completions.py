@@ -1,4 +1,4 @@
-"""OpenAI's two kinds of completion: from a request's fields to the replies that the worker writes."""
+"""OpenAI's two kinds of completion, and its edits: from a request's fields to the replies that the worker writes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,13 +15,20 @@ from gptwright.serving.logprobs import token_speller
 from gptwright.serving.messages import to_chat_messages
 from gptwright.serving.replies import respond
 from gptwright.serving.request_body import read_json
-from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, ResponseEncoder
-from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest
+from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, EditEncoder, ResponseEncoder
+from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest, EditRequest
 from gptwright.serving.served_models import ServedModel, ServedModels
+from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
 DROPPED = "x-dropped-messages"
 """header that says how many messages behind the system's were left out, where "truncation": "auto" left out any"""
+
+
+def untaught(served: ServedModel, what: str, param: str) -> APIError:
+    """What a model is asked to do that it has no marks for."""
+    return APIError(400, f"'{param}': the model '{served.name}' was not taught to {what}.", param=param,
+                    code="unsupported_parameter")  # fmt: skip
 
 
 class Completions:
@@ -54,19 +61,32 @@ class Completions:
         served = self.served.writer(asked.model)
         model = served.model
 
-        if asked.suffix and not Sentinels.known(model.tokenizer):
-            raise APIError(400, f"'suffix': the model '{served.name}' was not taught to insert.", param="suffix",
-                           code="unsupported_parameter")  # fmt: skip
+        if any(asked.holes) and not Sentinels.known(model.tokenizer):
+            raise untaught(served, "insert", "suffix" if asked.suffix else "prompt")
+
+        def opened(prompt: str | list[int], hole: tuple[str | list[int], str] | None) -> OpenStream:
+            if hole:
+                return partial(model.open_insertion, *hole)
+            read = model.text_prompt(prompt)
+            return partial(model.open_stream, read.ids, starts_text=False, echo=read if asked.echo else None)
 
         def prompts(_: Sampling) -> list[OpenStream]:
-            if asked.suffix:
-                return [partial(model.open_insertion, prompt, asked.suffix) for prompt in asked.prompt]
-            read = [model.text_prompt(prompt) for prompt in asked.prompt]
-            return [
-                partial(model.open_stream, one.ids, starts_text=False, echo=one if asked.echo else None) for one in read
-            ]
+            return list(map(opened, asked.prompt, asked.holes))
 
         return await self._respond(request, served, asked, CompletionEncoder(token_speller(model.tokenizer)), prompts)
+
+    async def edit(self, request: Request) -> Response:
+        """A text as an instruction wants it."""
+        asked = EditRequest.read(await read_json(request))
+        served = self.served.writer(asked.model)
+        model = served.model
+        if not EditMarks.known(model.tokenizer):
+            raise untaught(served, "edit", "model")
+
+        def prompts(_: Sampling) -> list[OpenStream]:
+            return [partial(model.open_edit, asked.input, asked.instruction)]
+
+        return await self._respond(request, served, asked, EditEncoder(), prompts)
 
     async def _respond(
         self,

@@ -16,7 +16,7 @@ from gptwright.serving.response_format import ResponseEncoder
 from gptwright.serving.schemas import CompletionParams
 from gptwright.serving.worker import Job, Worker
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 async def respond(
@@ -39,7 +39,7 @@ async def respond(
         choices.add(first)
         if asked.stream:
             head["object"] = encoder.chunk_name
-            return _EventStream(_events(job, first, choices, _SSEEncoder(encoder, head, asked.wants_usage)), job)
+            return EventStream(_events(job, first, choices, _SSEEncoder(encoder, head, asked.wants_usage)), job)
         await unless_disconnected(request, _collect(job, choices), encoder.prompt_field)
     except BaseException:
         job.close()
@@ -63,7 +63,7 @@ async def _events(
             choices.add(new)
             yield encoder.encode(new)
     except Exception as error:
-        yield _event(_JSON.encode(job_error(error, encoder.encoder.prompt_field).body()))
+        yield event_of(JSON.encode(job_error(error, encoder.encoder.prompt_field).body()))
         return
     yield encoder.end(choices)
 
@@ -73,7 +73,7 @@ class _SSEEncoder:
 
     def __init__(self, encoder: ResponseEncoder, head: Mapping[str, object], wants_usage: bool) -> None:
         self.encoder, self.wants_usage = encoder, wants_usage
-        self._before = f'{_JSON.encode(head)[:-1]},"choices":['
+        self._before = f'{JSON.encode(head)[:-1]},"choices":['
         self._after = '],"usage":null}' if wants_usage else "]}"
 
     def first_chunks(self, choices: int) -> bytes:
@@ -84,8 +84,8 @@ class _SSEEncoder:
         return b"".join(self._event(choice) for numbered in new for choice in self._choices(*numbered))
 
     def end(self, choices: Choices) -> bytes:
-        usage = f'{self._before}],"usage":{_JSON.encode(choices.usage())}}}'
-        return (_event(usage) if self.wants_usage else b"") + b"data: [DONE]\n\n"
+        usage = f'{self._before}],"usage":{JSON.encode(choices.usage())}}}'
+        return (event_of(usage) if self.wants_usage else b"") + b"data: [DONE]\n\n"
 
     def _choices(self, index: int, chunk: Any) -> Iterator[dict[str, Any]]:
         if chunk.text or chunk.tokens:
@@ -94,14 +94,15 @@ class _SSEEncoder:
             yield self.encoder.delta(index, "", chunk.finish)
 
     def _event(self, choice: dict[str, Any]) -> bytes:
-        return _event(f"{self._before}{_JSON.encode(choice)}{self._after}")
+        return event_of(f"{self._before}{JSON.encode(choice)}{self._after}")
 
 
-def _event(value: str) -> bytes:
+def event_of(value: str) -> bytes:
+    """A server-sent event."""
     return b"data: " + value.encode("utf-8") + b"\n\n"
 
 
-class _EventStream(StreamingResponse):
+class EventStream(StreamingResponse):
     """Server-sent events that let go of their job however they end."""
 
     media_type = "text/event-stream"

@@ -1,4 +1,4 @@
-"""How OpenAI's two kinds of completion name the same things: one choice has a message, the other a text."""
+"""How OpenAI's kinds of completion name the same things: a choice has a message or a text."""
 
 import secrets
 from collections.abc import Sequence
@@ -82,5 +82,24 @@ class CompletionEncoder:
     ) -> dict[str, object]:
         logprobs = text_logprobs(tokens, self.spell) if tokens else None
         return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish}
+
+    choice = delta
+
+
+class EditEncoder:
+    """`edit`: text and its number; beyond OpenAI's, why it ended."""
+
+    prompt_field, starts_text, object_name, chunk_name = "input", True, "edit", "edit"
+
+    def __init__(self) -> None:
+        self.id = f"edit-{secrets.token_hex(12)}"
+
+    def first_chunk(self, index: int) -> dict[str, object] | None:
+        return None
+
+    def delta(
+        self, index: int, text: str, finish: str | None, tokens: "Sequence[TokenLogprob]" = ()
+    ) -> dict[str, object]:
+        return {"text": text, "index": index, "finish_reason": finish}
 
     choice = delta

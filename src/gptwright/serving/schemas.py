@@ -10,11 +10,14 @@ from gptwright.inference.sampling import Sampling
 from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.fields import RequestFields, refuse
 from gptwright.serving.messages import Message, as_text
+from gptwright.tokenizers.fill_in_the_middle import read_template
 
 PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
          "logit_bias", "n", "seed")  # fmt: skip
 """fields that are called as the engine's settings are"""
 MOST_ANSWERS, MOST_LOGPROBS = 128, 20
+UNLIMITED = 1 << 31
+"""tokens of an answer that only the context ends"""
 MOST_CHOICES = 2048
 """answers to all prompts of a request together"""
 MOST_TEXTS = 2048
@@ -236,8 +239,8 @@ class CompletionRequest(CompletionParams):
 
     @model_validator(mode="after")
     def _echo_of_a_whole_text(self) -> Self:
-        if self.suffix and self.echo:
-            refuse("echo", "may not be given together with 'suffix'")
+        if self.echo and any(self.holes):
+            refuse("echo", "may not be given for a hole that is to be filled in")
         return self
 
     @model_validator(mode="after")
@@ -246,12 +249,33 @@ class CompletionRequest(CompletionParams):
             refuse("prompt", f"all prompts together may ask for {MOST_CHOICES} answers at most")
         return self
 
+    @property
+    def holes(self) -> list[tuple[str | list[int], str] | None]:
+        """Of each prompt what stands before and after the hole, where it has one: by `suffix`, or by sentinels that an
+        editor has put into the prompt itself."""
+        if self.suffix:
+            return [(prompt, self.suffix) for prompt in self.prompt]
+        return [read_template(prompt) if isinstance(prompt, str) else None for prompt in self.prompt]
+
     def tokens(self) -> int | None:
         return 16 if self.max_tokens is None else self.max_tokens
 
     def own(self) -> dict[str, object]:
         return {"logprobs": self.logprobs, "prompt_logprobs": self.logprobs if self.echo else None,
                 "best_of": self.best_of}  # fmt: skip
+
+
+class EditRequest(CompletionParams):
+    """POST /v1/edits. Unlike a completion it ends where the model ends it, when no limit is given."""
+
+    input: str = ""
+    instruction: str = Field(min_length=1)
+
+    def tokens(self) -> int | None:
+        return UNLIMITED if self.max_tokens is None else self.max_tokens
+
+    def own(self) -> dict[str, object]:
+        return {}
 
 
 class ModerationRequest(RequestFields):

@@ -1,6 +1,7 @@
-"""generate: continue one text, or answer many prompts from a file."""
+"""generate: continue, insert or edit one text, or answer many prompts from a file."""
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,19 @@ def run(config: Generate) -> None:
     if config.prompts:
         _answer_file(config, model, sampling)
         return
-    asked, suffix = config.prompt, config.suffix
-    for chunk in model.insert(asked, suffix, sampling) if suffix else model.stream(asked, sampling):
+    for chunk in _chunks(config, model, sampling):
         _show(chunk, model, sampling)
     if sampling.logprobs is None:
         print()
+
+
+def _chunks(config: Generate, model: "Model", sampling: Sampling) -> Iterator["Chunk"]:
+    """The text before a suffix, the edited text, or what follows the text."""
+    if config.suffix:
+        return model.insert(config.prompt, config.suffix, sampling)
+    if config.edit:
+        return model.edit(config.prompt, config.edit, sampling)
+    return model.stream(config.prompt, sampling)
 
 
 def _show(chunk: "Chunk", model: "Model", sampling: Sampling) -> None:

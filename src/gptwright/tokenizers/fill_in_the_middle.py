@@ -25,6 +25,15 @@ KNOWN = (SENTINELS, ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"), ("<fim-pre
 """of StarCoder, SantaCoder and Code Llama"""
 
 
+def read_template(text: str) -> tuple[str, str] | None:
+    """Prefix and suffix of a text in which an editor has put the names of sentinels itself, of whatever model's."""
+    for prefix, suffix, middle in KNOWN:
+        if text.startswith(prefix) and text.endswith(middle) and suffix in text:
+            before, _, after = text.removeprefix(prefix).removesuffix(middle).partition(suffix)
+            return before, after
+    return None
+
+
 @dataclass(frozen=True)
 class Sentinels:
     """The ids that stand before prefix, suffix and middle, and the one that ends the middle."""
