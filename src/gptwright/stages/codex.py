@@ -1,6 +1,8 @@
-"""codex: a decoder goes on with code: holes to fill in (Bavarian et al. 2022), functions to write (Codex §4)."""
+"""codex: a decoder goes on with code: holes to fill in (Bavarian et al. 2022), functions to write (Codex §4), edits."""
 
-from gptwright.alignment.demonstrations import Demonstrations
+from collections.abc import Sequence
+
+from gptwright.alignment.demonstrations import Demonstration, Demonstrations
 from gptwright.configs.codex import Codex
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.perplexity import require_window
@@ -15,9 +17,11 @@ from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.stages.tokenize import open_tokens
-from gptwright.tasks.codex import CodexTask, HeldoutCode, read_solutions
+from gptwright.tasks.codex import CodexTask, HeldoutCode, read_edits, read_solutions
 from gptwright.tasks.fill_in_the_middle import FillInTheMiddle
 from gptwright.text.heldout import assign_splits
+from gptwright.text.split import Split
+from gptwright.tokenizers.edits import EDIT_MARKS
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
 from gptwright.training.batches import Windows
 from gptwright.training.evaluation import write_evaluations
@@ -64,27 +68,39 @@ def task_of(config: Codex) -> tuple[Model, CodexTask]:
     within_context(config.sequence_length, base.context)
     text, heldout = (open_tokens(config.tokens, split, base.tokenizer) for split in ("train", "heldout"))
     require_window(heldout, config.sequence_length)
-    model = _with_sentinels(config, base)
+    model = _with_marks(config, base)
     tokenizer, length = model.tokenizer, config.sequence_length
     windows = Windows(text, length, config.batch_size, config.seed)
     source = FillInTheMiddle(windows, tokenizer, config.fim_rate, config.seed)
     holes = FillInTheMiddle(Windows(heldout, length, 16, 0), tokenizer, 1.0, 0, spm=0.0)
-    found = [list(read_solutions(path, tokenizer, base.context, intake)) for path in config.solutions]
-    sides = assign_splits(found, lambda each: each[1], lambda each: each[0])
+    train, held_out = dict[str, Demonstrations](), dict[str, Demonstrations]()
+    for name, paths, read, rows in (("solution", config.solutions, read_solutions, config.solutions_batch_size),
+                                    ("edit", config.edits, read_edits, config.edits_batch_size)):  # fmt: skip
+        if paths:
+            sides = _sides(name, [list(read(path, tokenizer, base.context, intake)) for path in paths], intake)
+            train[name], held_out[name] = (Demonstrations(side, rows, config.seed, tokenizer.pad_id) for side in sides)
+    return model, CodexTask(model.network, source, train, HeldoutCode(heldout, length, holes, held_out))
+
+
+def _sides(
+    name: str, files: list[list[tuple[Split | None, str, Demonstration]]], intake: Intake
+) -> tuple[Sequence[Demonstration], Sequence[Demonstration]]:
+    """What is learned and what is held out, of which nothing stands on both sides."""
+    sides = assign_splits(files, lambda each: each[1], lambda each: each[0])
     train, held_out = ([shown for _, _, shown in side] for side in (sides.train, sides.heldout))
-    if config.solutions:
-        intake.drop("that are held out too", count=sides.left_out)
-        intake.require(train, "solutions to learn", "Shorten them, or add some.")
-        intake.report(f"{len(train):,} solutions to learn, {len(held_out):,} held out")
-    solutions = Demonstrations(train, config.solutions_batch_size, config.seed, tokenizer.pad_id) if train else None
-    return model, CodexTask(model.network, source, solutions,
-                            HeldoutCode(heldout, length, holes, held_out, tokenizer.pad_id))  # fmt: skip
+    intake.drop("that are held out too", count=sides.left_out)
+    intake.require(train, f"{name}s to learn", "Shorten them, or add some.")
+    intake.report(f"{len(train):,} {name}s to learn, {len(held_out):,} held out")
+    return train, held_out
 
 
-def _with_sentinels(config: Codex, base: Model) -> Model:
-    """The base itself where it has them; else with three more tokens, whose vectors LoRA learns too."""
-    if Sentinels.known(base.tokenizer):
+def _with_marks(config: Codex, base: Model) -> Model:
+    """The base itself where it has the special tokens that are needed; else with those that it lacks, whose vectors
+    LoRA learns too."""
+    wanted = (*(() if Sentinels.known(base.tokenizer) else SENTINELS), *(EDIT_MARKS if config.edits else ()))
+    new = [token for token in wanted if token not in base.tokenizer.all_special_tokens]
+    if not new:
         return base
-    tokenizer = base.tokenizer.with_additional(SENTINELS)
-    network = with_new_tokens(base.network, [tokenizer.special_id(token) for token in SENTINELS], config.seed)
+    tokenizer = base.tokenizer.with_additional(new)
+    network = with_new_tokens(base.network, [tokenizer.special_id(token) for token in new], config.seed)
     return Model(network, tokenizer, base.name)

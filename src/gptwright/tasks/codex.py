@@ -1,6 +1,7 @@
-"""Code: running text with holes to fill in, and functions written from their description (Codex §4)."""
+"""Code: running text with holes to fill in, functions written from their description (Codex §4), and edits."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ from gptwright.foundations.intake import Intake
 from gptwright.models.decoder import Decoder
 from gptwright.objectives.language import IGNORED
 from gptwright.tasks.fill_in_the_middle import FillInTheMiddle
-from gptwright.text.jsonl import read_objects
+from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.pack import TokenFile
 from gptwright.text.split import Split
+from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import TextMixture
 
 WINDOWS, HOLES = 200, 12  # of held-out text: plain windows, and batches with holes
+
+
+Reader = Callable[[Path, Tokenizer, int, Intake], Iterator[tuple[Split | None, str, Demonstration]]]
 
 
 def read_solutions(
@@ -28,34 +33,63 @@ def read_solutions(
 
     `intake` is told of those that do not fit. Raises `InputError` naming the line that lacks a text.
     """
+    begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
     for line in read_objects(path):
-        texts: list[Any] = [line.get(name) for name in ("prompt", "completion")]
-        if not all(isinstance(text, str) for text in texts) or not texts[1].strip():
-            raise InputError(f"texts as 'prompt' and 'completion' of {line.where}", repr(texts)[:80],
-                             'Add "prompt": "def …", "completion": "    return …".')  # fmt: skip
-        prompt, completion = tokenizer.encode_many(texts)
-        begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
-        ids = [*begin, *prompt, *completion, tokenizer.eos_id]
-        if len(ids) - 1 > context:
+        prompt, completion = _texts(line, {"prompt": "def …", "completion": "    return …"}, never_blank="completion")
+        before, after = tokenizer.encode_many([prompt, completion])
+        if shown := _fitting([*begin, *before], [*after, tokenizer.eos_id], context):
+            yield line.split, prompt, shown
+        else:
             intake.drop(f"of more than {context:,} tokens", line.where)
-            continue
-        hidden = len(ids) - 1 - len(completion) - 1
-        yield line.split, texts[0], Demonstration(ids[:-1], [IGNORED] * hidden + ids[hidden + 1 :])
+
+
+def read_edits(
+    path: Path, tokenizer: Tokenizer, context: int, intake: Intake
+) -> Iterator[tuple[Split | None, str, Demonstration]]:
+    """Every line's side, input and {"instruction", "input", "output"} as ids, of which the output and its end are
+    learned. The tokenizer has marks for edits.
+
+    `intake` is told of those that do not fit. Raises `InputError` naming the line that lacks a text.
+    """
+    marks, asked = EditMarks.of(tokenizer), {"instruction": "Rename …", "input": "def …", "output": "def …"}
+    for line in read_objects(path):
+        instruction, text, edited = _texts(line, asked, never_blank="instruction")
+        wish, before, after = tokenizer.encode_many([instruction, text, edited])
+        if shown := _fitting(marks.prompt(before, wish), [*after, marks.end], context):
+            yield line.split, text, shown
+        else:
+            intake.drop(f"of more than {context:,} tokens", line.where)
+
+
+def _texts(line: Line, examples: Mapping[str, str], never_blank: str) -> list[str]:
+    texts: list[Any] = [line.get(name) for name in examples]
+    if not all(isinstance(text, str) for text in texts) or not line[never_blank].strip():
+        names = " and ".join(f"'{name}'" for name in examples)
+        raise InputError(f"texts as {names} of {line.where}", repr(texts)[:80],
+                         f"Add {json.dumps(dict(examples), ensure_ascii=False)[1:-1]}.")  # fmt: skip
+    return texts
+
+
+def _fitting(prompt: list[int], answer: list[int], context: int) -> Demonstration | None:
+    """The answer learned after the prompt, if the context holds both."""
+    if len(prompt) + len(answer) - 1 > context:
+        return None
+    return Demonstration([*prompt, *answer[:-1]], [IGNORED] * (len(prompt) - 1) + answer)
 
 
 class CodexTask(TextMixture):
-    """Every step learns from windows of text, and from solutions where there are some."""
+    """Every step learns from windows of text, and from what is shown: solutions and edits, by their names."""
 
     def __init__(
-        self, network: Decoder, text: FillInTheMiddle, solutions: Demonstrations | None, heldout: "HeldoutCode"
+        self, network: Decoder, text: FillInTheMiddle, shown: Mapping[str, Demonstrations], heldout: "HeldoutCode"
     ) -> None:
-        super().__init__(network, [text, solutions] if solutions else [text])
-        self.heldout = heldout
+        super().__init__(network, [text, *shown.values()])
+        self.names, self.heldout = ("text", *shown), heldout
 
     @property
     def losses(self) -> dict[str, float]:
         """Of the last step, apart."""
-        return dict(zip(("text_nats", "solution_nats"), self.parts.tolist(), strict=False))
+        return {f"{name}_nats": loss for name, loss in zip(self.names, self.parts.tolist(), strict=True)}
 
     def evaluate(self, step: int) -> Evaluation:
         """Losses on what is held out."""
@@ -63,20 +97,18 @@ class CodexTask(TextMixture):
 
 
 class HeldoutCode:
-    """Text in windows of `length` tokens, the same with holes, and solutions."""
+    """Text in windows of `length` tokens, the same with holes, and what else is shown."""
 
     def __init__(
-        self, text: TokenFile, length: int, holes: FillInTheMiddle, solutions: Sequence[Demonstration], pad: int
+        self, text: TokenFile, length: int, holes: FillInTheMiddle, shown: Mapping[str, Demonstrations]
     ) -> None:
-        self.text, self.length, self.holes = text, length, holes
-        self.solutions = Demonstrations(solutions, 16, 0, pad)
+        self.text, self.length, self.holes, self.shown = text, length, holes, shown
 
     def evaluate(self, network: Decoder) -> Evaluation:
-        """Nats a token: of the text from left to right, of middles after prefix and suffix, of solutions."""
+        """Nats a token: of the text from left to right, of middles after prefix and suffix, of what is shown."""
         loss = text_loss(network, self.text, length=self.length, windows=WINDOWS)
         middles = answer_loss(network, (self.holes.middles(step) for step in range(HOLES)))
         metrics = {"heldout_nats": loss.nats, "heldout_bits_per_byte": loss.bits_per_byte,
                    "heldout_middle_nats": middles}  # fmt: skip
-        if self.solutions.examples:
-            metrics["heldout_solution_nats"] = answer_loss(network, self.solutions.in_order())
-        return Evaluation(metrics=metrics)
+        of_shown = {f"heldout_{name}_nats": answer_loss(network, some.in_order()) for name, some in self.shown.items()}
+        return Evaluation(metrics=metrics | of_shown)

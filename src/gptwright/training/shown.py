@@ -6,7 +6,7 @@ LOSS = {"loss_nats": "loss"}
 ANSWERS = {"gold": "liked", "score": "score", "kl_nats": "KL", "answer_tokens": "tokens an answer"}
 SHOWN: Mapping[str, Mapping[str, str]] = {
     "pretrain": LOSS | {"tokens_per_second": "tokens/s"},
-    "codex": {"text_nats": "loss of code", "solution_nats": "of solutions"},
+    "codex": {"text_nats": "loss of code", "solution_nats": "of solutions", "edit_nats": "of edits"},
     "finetune": LOSS,
     "sft": {"answer_nats": "loss of answers", "text_nats": "of text"},
     "reward": LOSS,

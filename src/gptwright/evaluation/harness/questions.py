@@ -52,6 +52,9 @@ class Questions:
             self.intake.cut("with fewer examples, as the context holds no more", item.line.where)
         prompt = self._prompts(item, kept)[0]
         question = Question(item, prompt, rows, self._alone(item), len(texts) - len(kept))
+        if item.instruction is not None and len(rows[0].ids) > self._room:
+            self.intake.drop("whose text is longer than the context holds beside an answer", item.line.where)
+            return None
         if self.task.output_type == "generate_until":
             ids = rows[0].ids[-self._room :]
             return _with_rows(question, [Row(ids, len(ids))], self.intake)
@@ -72,7 +75,9 @@ class Questions:
     def _rows(self, item: Item, examples: Sequence[str]) -> list[Row]:
         prompts = self._prompts(item, examples)
         if self.task.output_type == "generate_until":
-            ids = self._encoder.insertion(prompts[0], item.suffix) or self._encoder.prompt(prompts[0])
+            ids = (self._encoder.edit(prompts[0], item.instruction)
+                   or self._encoder.insertion(prompts[0], item.suffix)
+                   or self._encoder.prompt(prompts[0]))  # fmt: skip
             return [Row(ids, len(ids))]
         return [self._encoder.pair(prompt, text) for prompt in prompts for text in self._continuations(item)]
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from gptwright.foundations.progress import ProgressLine
 from gptwright.inference.request import Request
 from gptwright.pipelines.model import Model
+from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
 TOGETHER = 512  # rows that the engine is given at once
@@ -53,7 +54,8 @@ class Encoder:
     def __init__(self, model: Model) -> None:
         self.context = model.context
         self.ids = lru_cache(maxsize=4096)(lambda text: tuple(model.text_ids(text)))
-        self._bare, self.sentinels = model.tokenizer.encode, Sentinels.known(model.tokenizer)
+        self._tokenizer, self.sentinels = model.tokenizer, Sentinels.known(model.tokenizer)
+        self._bare = model.tokenizer.encode
         begin = model.tokenizer.bos_id if model.tokenizer.bos_id is not None else model.tokenizer.declared_bos_id
         self.prefix = model.tokenizer.eos_id if begin is None else begin
         """what an empty context is: the id that begins a text, or else the one that ended the text before it"""
@@ -87,6 +89,15 @@ class Encoder:
         if after is None or self.sentinels is None:
             return ()
         return tuple(self.sentinels.prompt(self._bare(before), self._bare(after)))
+
+    def edit(self, text: str, instruction: str | None) -> tuple[int, ...]:
+        """The ids of a text that is to be edited; none where nothing is to be done to it.
+
+        Raises `ConfigError` for a model that was never taught to edit.
+        """
+        if instruction is None:
+            return ()
+        return tuple(EditMarks.of(self._tokenizer).prompt(self._bare(text), self._bare(instruction)))
 
     def prompt(self, text: str) -> tuple[int, ...]:
         """The ids of a text that is to be continued."""

@@ -88,8 +88,9 @@ def _written(
 
 
 def _ends(model: Model, task: TaskConfig) -> tuple[int, ...]:
-    """What ends an answer besides the model's own ids: of an insertion, the end of a document."""
-    return () if task.doc_to_suffix is None else (model.tokenizer.eos_id,)
+    """What ends an answer besides the model's own ids: of an insertion or an edit, the end of a document."""
+    is_document = task.doc_to_suffix is not None or task.doc_to_instruction is not None
+    return (model.tokenizer.eos_id,) if is_document else ()
 
 
 def result(task: TaskConfig, shots: int, asked: Sequence[Question], done: Sequence[Outcome]) -> TaskResult:

@@ -153,6 +153,8 @@ class TaskConfig(_Fields):
     """the neutral context, such as "Answer:", by which GPT-3 §2.4 normalises a choice's probability"""
     doc_to_suffix: str | None = None
     """what comes after the answer, which a model that was taught to insert reads first"""
+    doc_to_instruction: str | None = None
+    """what is to be done to the text, which only a model that was taught to edit is asked"""
     execution: Execution | None = None
     """answers are programs, which are run in the sandbox"""
     folder: Path = Field(default=Path(), exclude=True)
@@ -166,8 +168,10 @@ class TaskConfig(_Fields):
             raise ValueError("needs doc_to_choice, as its output_type is multiple_choice")
         if self.unconditional is not None and self.output_type != "multiple_choice":
             raise ValueError("cannot have unconditional unless its output_type is multiple_choice")
-        if (self.execution or self.doc_to_suffix is not None) and self.output_type != "generate_until":
-            raise ValueError("cannot have execution or doc_to_suffix unless its output_type is generate_until")
+        of_writing = (self.execution, self.doc_to_suffix, self.doc_to_instruction)
+        if any(each is not None for each in of_writing) and self.output_type != "generate_until":
+            raise ValueError("cannot have execution, doc_to_suffix or doc_to_instruction unless its output_type is "
+                             "generate_until")  # fmt: skip
         return self
 
     @property

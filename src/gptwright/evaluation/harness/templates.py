@@ -38,6 +38,8 @@ class Item:
     """places of the right choices"""
     suffix: str | None = None
     """what comes after the answer"""
+    instruction: str | None = None
+    """what is to be done to the text"""
     raw: str = ""
     """a text to be read as a whole as the document has it, before any detokenizer"""
 
@@ -62,9 +64,10 @@ class Templates:
         description = self._render(self.task.description, line)
         if self.task.doc_to_choice is None:
             raw = [str(each) for each in _list(target)]
-            suffix = None if self.task.doc_to_suffix is None else self._render(self.task.doc_to_suffix, line)
+            suffix, instruction = (None if template is None else self._render(template, line)
+                                   for template in (self.task.doc_to_suffix, self.task.doc_to_instruction))  # fmt: skip
             return Item(line, description, [self._read(text)], [], [self._read(each) for each in raw], suffix=suffix,
-                        raw=raw[0])  # fmt: skip
+                        instruction=instruction, raw=raw[0])  # fmt: skip
         choices = self._choices(line)
         readable = [self._read(choice) for choice in choices]
         if isinstance(text, int):  # the choices are contexts, and one text follows each of them
