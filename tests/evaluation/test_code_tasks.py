@@ -1,6 +1,7 @@
 """pass@k by its definition, the published numbers of holes, and reference solutions that pass."""
 
 import re
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,22 @@ from hypothesis import strategies as st
 from gptwright.evaluation.code_tasks import humaneval, multi_line, pass_at_k, random_span, single_line
 from gptwright.evaluation.harness.documents import find_data, read_documents
 from gptwright.evaluation.harness.execution import Executed, execute, failures
-from gptwright.evaluation.harness.questions import Question
+from gptwright.evaluation.harness.questions import Question, Questions
+from gptwright.evaluation.harness.requests import Encoder
 from gptwright.evaluation.harness.run import outcomes, result
 from gptwright.evaluation.harness.scoring import Outcome, metrics_of
 from gptwright.evaluation.harness.task_config import Execution, TaskConfig, task_of
 from gptwright.evaluation.harness.tasks import find_tasks
 from gptwright.evaluation.harness.templates import Item, Templates
-from gptwright.foundations.errors import InputError, ResourceError
+from gptwright.foundations.errors import ConfigError, InputError, ResourceError
+from gptwright.foundations.intake import Intake
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.model import Model
 from gptwright.sandbox.sandbox import Sandbox
 from gptwright.text.bundled import bundled_file
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.jsonl import Line, read_objects, write_objects
+from gptwright.tokenizers.edits import EDIT_MARKS, EditMarks
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -210,6 +214,40 @@ def test_the_code_corpus_holds_no_line_of_what_it_is_tested_on() -> None:
     for lines in (modules, solutions):
         held_out = {line["source"] for line in lines if line["split"] == "train"}
         assert "more_itertools" not in held_out and len(held_out) > 10
+
+
+@pytest.mark.sandbox
+def test_held_out_edits_are_right_and_neither_no_change_nor_half_a_text_passes() -> None:
+    asked, how = items("edits_code"), task("edits_code").execution
+    assert how and len(asked) > 150 and all(item.line["split"] == "heldout" for item in asked)
+    some = asked[::8]
+    given = [[item.targets[0], item.line["input"], item.targets[0][:30]] for item in some]
+    found = execute(Sandbox(), how, some, given)
+    assert all(right.passed and not same.passed and not half.passed for right, same, half in found)
+
+
+def test_no_edit_stands_on_both_sides() -> None:
+    for name in ("edits", "spelling"):
+        lines = list(read_objects(bundled_file(f"code/{name}.jsonl.xz")))
+        sides = [{line["output"] for line in lines if line["split"] == split} for split in ("train", "heldout")]
+        assert all(sides) and not sides[0] & sides[1]
+        assert all(line["instruction"] and line["input"] != line["output"] for line in lines)
+
+
+def test_what_an_editor_is_asked(network: GPT2, tokenizer: Tokenizer) -> None:
+    model = Model(network, tokenizer.with_additional(EDIT_MARKS), "x")
+    intake = Intake("evaluate")
+    asked = Questions(task("edits_spelling"), Encoder(model), intake)
+    (item, *_), marks = items("edits_spelling", 1), EditMarks.of(model.tokenizer)
+    short = replace(item, contexts=["the cat"], instruction="mat")
+    question = asked.of(short, [])
+    assert question and question.rows[0].ids == tuple(
+        marks.prompt(model.tokenizer.encode("the cat"), model.tokenizer.encode("mat"))
+    )
+    assert asked.of(replace(short, contexts=["the cat " * 30]), []) is None
+    assert "longer than the context" in " ".join(intake.dropped)
+    with pytest.raises(ConfigError, match="taught to edit"):
+        Questions(task("edits_spelling"), Encoder(Model(network, tokenizer, "x")), intake).of(short, [])
 
 
 @pytest.mark.parametrize("changed", [{"repeats": 1}, {"execution": None}])

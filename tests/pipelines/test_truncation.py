@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
+from gptwright.pipelines.truncation import drop_oldest_turns, nearest_to_hole, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message
 
 
@@ -76,3 +76,16 @@ def test_a_reply_has_room_up_to_a_quarter_of_the_context() -> None:
     assert [room_for_prompt(256, most) for most in (0, 1, 40, 64, 100, 10_000)] == [255, 255, 216, 192, 192, 192]
     assert room_for_prompt(2, 100) == 1
     assert all(a >= b for a, b in pairwise(room_for_prompt(100, most) for most in range(200)))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "room", "kept"),
+    [((3, 4, 5), 12, (3, 4, 5)), ((3, 4, 5), 11, (2, 4, 5)), ((3, 4, 5), 8, (0, 4, 4)), ((0, 100, 100), 8, (0, 6, 2)),
+     ((9, 1, 100), 8, (0, 1, 7)), ((9, 100, 1), 8, (0, 7, 1)), ((9, 0, 0), 4, (4, 0, 0)), ((1, 1, 1), 0, (0, 0, 0))],
+)  # fmt: skip
+def test_of_a_file_what_is_nearest_to_the_hole(
+    lengths: tuple[int, int, int], room: int, kept: tuple[int, int, int]
+) -> None:
+    before, prefix, suffix = (list(range(length)) for length in lengths)
+    ends = before[len(before) - kept[0] :], prefix[len(prefix) - kept[1] :], suffix[: kept[2]]
+    assert nearest_to_hole(before, prefix, suffix, room) == ends

@@ -25,6 +25,7 @@ from gptwright.serving.api import create_app
 from gptwright.serving.feedback import FeedbackFile
 from gptwright.tasks.codex import read_solutions
 from gptwright.tokenizers.chat_templates.chat import prompt_ids, render
+from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
 from gptwright.training.evaluation import read_evaluations
 
@@ -148,6 +149,55 @@ def test_of_a_run_it_is_the_last_model_and_the_report_knows_it(
 def test_an_adapter_does_not_learn_by_muon(coder: Path, tokenized: Path) -> None:
     with pytest.raises(ConfigError, match="adamw beside lora"):
         Codex(base=coder, tokens=tokenized, lora=2, optimizer="muon")
+
+
+EDITS = [{"instruction": "take cat away", "input": f"the {word} cat sat", "output": f"the {word} sat"}
+         for word in ["old", "grey", "mad", "red"]]  # fmt: skip
+
+
+def written(path: Path, lines: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_it_learns_edits_beside_solutions_and_edits(
+    codex_config: Codex, coder: Path, tmp_path: Path, gptwright: Callable[..., Any], refused: Refused
+) -> None:
+    edits = written(tmp_path / "edits.jsonl", EDITS)
+    found = execute_stage("codex", replace(codex_config, edits=(edits,)), tmp_path / "editor").path
+    losses = read_evaluations(found)
+    assert losses["after"].metrics["heldout_edit_nats"] < losses["before"].metrics["heldout_edit_nats"]
+    assert {"text_nats", "solution_nats", "edit_nats"} <= set(read_metrics(found / "metrics.jsonl")[0])
+    model = load_decoder(found)
+    marks, encode = EditMarks.of(model.tokenizer), model.tokenizer.encode
+    assert model.tokenizer.vocab == load_decoder(coder).tokenizer.vocab + 3
+    greedy = Sampling(temperature=0, max_tokens=8, stop_ids=(marks.end,))
+    said = model.tokenizer.decode(model.generate_ids(marks.prompt(encode("the cat"), encode("take cat")), greedy))
+    words = ("generate", found, "the cat", "--edit", "take cat", "--temperature", 0, "--max-tokens", 8)
+    assert gptwright(*words).out == said + "\n"
+    assert "either --suffix or --edit" in refused("generate", found, "x", "--edit", "y", "--suffix", "z")
+    assert "taught to edit" in refused("generate", coder, "the cat", "--edit", "take cat away")
+    assert "fewer than" in refused("generate", found, "cat " * 300, "--edit", "take cat away")
+
+
+@pytest.mark.parametrize("line", [{"instruction": " ", "input": "a", "output": "b"}, {"input": "a", "output": "b"},
+                                  {"instruction": "a", "input": 5, "output": "b"}])  # fmt: skip
+def test_lines_that_are_no_edits(codex_config: Codex, tmp_path: Path, line: dict[str, Any]) -> None:
+    edits = written(tmp_path / "e.jsonl", [line])
+    with pytest.raises(InputError, match=r"line 1 of .*e\.jsonl"):
+        execute_stage("codex", replace(codex_config, edits=(edits,)), tmp_path / "out")
+
+
+def test_edits_longer_than_the_context_are_counted(
+    codex_config: Codex, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = {"instruction": "a", "input": "word " * 500, "output": "b"}
+    edits = written(tmp_path / "e.jsonl", [*EDITS, long])
+    execute_stage("codex", replace(codex_config, edits=(edits,), steps=1), tmp_path / "out")
+    assert "1 of more than 48 tokens" in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(InputError, match="edits to learn"):
+        only = written(tmp_path / "only.jsonl", [long])
+        execute_stage("codex", replace(codex_config, edits=(only,)), tmp_path / "none")
 
 
 def test_tokens_of_before_the_sentinels_are_refused_with_what_helps(

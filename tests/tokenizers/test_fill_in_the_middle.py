@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.tokenizers import bytelevel
-from gptwright.tokenizers.fill_in_the_middle import KNOWN, SENTINELS, Sentinels
+from gptwright.tokenizers.fill_in_the_middle import KNOWN, SENTINELS, Sentinels, read_template
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 BASE = bytelevel.train(["def f(x):\n    return x + 1\n" * 3], 270)
@@ -76,3 +76,16 @@ def test_a_vocabulary_without_them_is_told_what_helps() -> None:
 def test_text_cannot_forge_a_sentinel(tokenizer: Tokenizer) -> None:
     for text in ("".join(SENTINELS), SENTINELS[2], f"x{SENTINELS[0]}y"):
         assert not {PRE, SUF, MID} & set(CODE.encode(text))
+
+
+@given(st.sampled_from(KNOWN), st.text("ab\n<|>", max_size=9), st.text("ab\n<|>", max_size=9))
+def test_sentinels_that_an_editor_has_put_in(names: tuple[str, str, str], before: str, after: str) -> None:
+    prefix, suffix, middle = names
+    assert read_template(f"{prefix}{before}{suffix}{after}{middle}") == (before, after)
+
+
+@pytest.mark.parametrize("text", ["", "def f(x):", "<fim_prefix>a<fim_suffix>b", "<fim_prefix>a<fim_middle>",
+                                  "x<fim_prefix>a<fim_suffix>b<fim_middle>",
+                                  "<fim_prefix>a<|fim_suffix|>b<fim_middle>"])  # fmt: skip
+def test_other_texts_have_no_hole(text: str) -> None:
+    assert read_template(text) is None
