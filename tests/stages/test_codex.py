@@ -194,7 +194,7 @@ def test_edits_longer_than_the_context_are_counted(
     long = {"instruction": "a", "input": "word " * 500, "output": "b"}
     edits = written(tmp_path / "e.jsonl", [*EDITS, long])
     execute_stage("codex", replace(codex_config, edits=(edits,), steps=1), tmp_path / "out")
-    assert "1 of more than 48 tokens" in " ".join(capsys.readouterr().err.split())
+    assert "1 of more than 96 tokens" in " ".join(capsys.readouterr().err.split())
     with pytest.raises(InputError, match="edits to learn"):
         only = written(tmp_path / "only.jsonl", [long])
         execute_stage("codex", replace(codex_config, edits=(only,)), tmp_path / "none")

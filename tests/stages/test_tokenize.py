@@ -42,6 +42,22 @@ def test_the_figures(tokenized: Path) -> None:
     assert {"train.bin", "train.idx", "train.json", "heldout.bin", "tokenizer.json"} <= set(record["outputs"])
 
 
+def test_tokens_a_line_beside_those_of_another(prepared: Path, tokenized: Path, tmp_path: Path) -> None:
+    smaller = execute_stage("tokenize", Tokenize(text=prepared, vocab=270), tmp_path / "bytes").path
+    asked = Tokenize(text=prepared, vocab=300, compare=smaller)
+    metrics = finished_stage(execute_stage("tokenize", asked, tmp_path / "tokens").path, "tokenize")["metrics"]
+    lines = [line for text in texts(prepared, "heldout") for line in text.splitlines() if line.strip()]
+    count = sum(len(bytelevel.train(texts(prepared, "train"), 300).encode(text)) for text in texts(prepared, "heldout"))
+    assert metrics["heldout_tokens_per_line"] == round(count / len(lines), 2)
+    assert metrics["heldout_tokens_per_line_compared"] > metrics["heldout_tokens_per_line"]
+
+
+def test_runs_of_blanks_are_tokens_and_stay_apart_from_words() -> None:
+    learned = bytelevel.train(["def f(x):\n    if x:\n        return x\n" * 9], 270)
+    ids = learned.encode("        return x")
+    assert learned.decode(ids[:1]) == " " * 7 and learned.decode(ids) == "        return x"
+
+
 def test_merges_are_learned_from_training_text_only(prepared: Path, tokenized: Path) -> None:
     learned = bytelevel.train(texts(prepared, "train"), 300)
     assert learned.sha256 == open_tokenizer(tokenized).sha256

@@ -24,6 +24,8 @@ class Tokenize:
     """byte-level (GPT-2, GPT-3), byte-fallback (LLaMA), gpt1 or wordpiece (BERT)"""
     model: Path | None = None
     """model or imported vocabulary whose tokenizer is taken instead of learning one"""
+    compare: Path | None = None
+    """model or imported vocabulary, such as GPT-2's, of which the tokens a line are told beside those of this one"""
     special_tokens: tuple[str, ...] = ()
     """further special tokens, for fill-in-the-middle or images: their ids follow those of vocab, which stay the same"""
 

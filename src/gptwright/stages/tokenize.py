@@ -40,9 +40,22 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
             f"{split}_tokens": packed.tokens,
             f"{split}_bytes_per_token": round(packed.bytes / packed.tokens, 3),
         }
+    if config.compare:
+        metrics |= _compared(tokenizer, config.compare, documents)
     say(f"tokenize: {tokenizer.vocab} tokens of {metrics['train_bytes_per_token']} bytes each; "
         f"{metrics['train_tokens']:,} to train on")  # fmt: skip
     return metrics
+
+
+def _compared(
+    tokenizer: Tokenizer, other: Path, documents: Callable[[Split], Iterator[str]]
+) -> dict[str, float]:  # fmt: skip
+    """Tokens a line of the held-out text that is not blank, with both tokenizers."""
+    lines = sum(bool(line.strip()) for text in documents("heldout") for line in text.splitlines())
+    ours, theirs = (round(sum(map(len, each.encode_many(list(documents("heldout"))))) / max(lines, 1), 2)
+                    for each in (tokenizer, _existing(other)))  # fmt: skip
+    say(f"tokenize: {ours} tokens a line of held-out text, {theirs} with {other}")
+    return {"heldout_tokens_per_line": ours, "heldout_tokens_per_line_compared": theirs}
 
 
 def _existing(folder: Path) -> Tokenizer:
