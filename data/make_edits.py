@@ -112,7 +112,8 @@ def code_edits() -> list[Row]:
     found = balanced(passing(rows))
     for row in found:
         if row["split"] == "train":
-            row.pop("beside", None), row.pop("examples", None)
+            row.pop("beside", None)
+            row.pop("examples", None)
     return found
 
 

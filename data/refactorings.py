@@ -16,8 +16,10 @@ from types import CodeType
 
 NAMES = ("value", "item", "result", "count", "text", "key", "data", "found", "given", "total", "first", "left", "entry",
          "part", "index", "number", "other", "size", "limit", "each")  # fmt: skip
-OPPOSITE = {ast.Eq: "!=", ast.NotEq: "==", ast.Lt: ">=", ast.GtE: "<", ast.Gt: "<=", ast.LtE: ">", ast.Is: "is not",
-            ast.IsNot: "is", ast.In: "not in", ast.NotIn: "in"}  # fmt: skip
+OPPOSITE: dict[type[ast.cmpop], str] = {
+    ast.Eq: "!=", ast.NotEq: "==", ast.Lt: ">=", ast.GtE: "<", ast.Gt: "<=", ast.LtE: ">", ast.Is: "is not",
+    ast.IsNot: "is", ast.In: "not in", ast.NotIn: "in",
+}  # fmt: skip
 DYNAMIC = {"locals", "vars", "eval", "exec", "globals"}
 BRACES = r"\{\}"
 Place = tuple[int, int]
@@ -29,8 +31,9 @@ class Source:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        (self.function,) = ast.parse(text).body
-        assert isinstance(self.function, ast.FunctionDef)
+        (function,) = ast.parse(text).body
+        assert isinstance(function, ast.FunctionDef)
+        self.function = function
         self.starts = [0]
         for line in text.splitlines(keepends=True):
             self.starts.append(self.starts[-1] + len(line))
@@ -86,11 +89,11 @@ def _defaults(source: Source) -> list[tuple[ast.arg, ast.Constant]]:
 
 def change_default(source: Source, dice: Random) -> Edit | None:
     """A number or truth value that a parameter has by default becomes another one."""
-    found = [(name, value) for name, value in _defaults(source) if type(value.value) in (int, bool)]
+    found = [(name, value, value.value) for name, value in _defaults(source) if isinstance(value.value, int)]
     if not found:
         return None
-    name, value = dice.choice(found)
-    new = not value.value if isinstance(value.value, bool) else value.value + dice.randint(1, 9)
+    name, value, old = dice.choice(found)
+    new = not old if isinstance(old, bool) else old + dice.randint(1, 9)
     return f"Change the default of {name.arg} to {new}.", source.with_changes({source.place(value): str(new)})
 
 

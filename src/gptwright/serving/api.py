@@ -66,14 +66,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _not_routed)
     _add_page(app, files, examples)
     _add_models(app, served)
-    completions = Completions(served)
-    app.add_api_route("/v1/chat/completions", completions.chat, methods=["POST"])
-    app.add_api_route("/v1/completions", completions.text, methods=["POST"])
-    app.add_api_route("/v1/edits", completions.edit, methods=["POST"])
-    llama_cpp = LlamaCpp(served)
-    app.add_api_route("/completion", llama_cpp.complete, methods=["POST"])
-    app.add_api_route("/infill", llama_cpp.infill, methods=["POST"])
-    app.add_api_route("/v1/moderations", Moderations(served).moderate, methods=["POST"])
+    _add_answers(app, served)
     _add_feedback(app, feedback, served)
     return app
 
@@ -106,6 +99,17 @@ def _add_models(app: FastAPI, served: ServedModels) -> None:
 
     app.add_api_route("/v1/models", models, methods=READ)
     app.add_api_route("/v1/models/{name:path}", one_model, methods=READ)
+
+
+def _add_answers(app: FastAPI, served: ServedModels) -> None:
+    completions, llama_cpp = Completions(served), LlamaCpp(served)
+    routes = {
+        "/v1/chat/completions": completions.chat, "/v1/completions": completions.text, "/v1/edits": completions.edit,
+        "/completion": llama_cpp.complete, "/infill": llama_cpp.infill,
+        "/v1/moderations": Moderations(served).moderate,
+    }  # fmt: skip
+    for path, answer in routes.items():
+        app.add_api_route(path, answer, methods=["POST"])
 
 
 def _writer_card(one: ServedModel) -> dict[str, object]:
