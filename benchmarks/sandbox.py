@@ -59,9 +59,10 @@ def measure(name: str, run: Callable[[Check], tuple[str, float]], seconds: float
         found = [one for some in _batches(pool, run, asked, 16 * together) for one in some]
     wall, times = time.monotonic() - began, sorted(taken * 1000 for _, taken in found)
     cuts = quantiles(times, n=100)
-    print(f"{name:10} {len(found):6,} runs in {wall:5.1f} s, {len(found) / wall * 300:8,.0f} in 5 minutes; ms: p50 "
-          f"{cuts[49]:.1f}, p99 {cuts[98]:.1f}, most {times[-1]:.1f}; {dict(Counter(reason for reason, _ in found))}; "
-          f"largest process {_children():.0f} MiB, this one grew by {_own() - before:.1f} MiB")  # fmt: skip
+    print(f"{name}: {len(found):,} runs in {wall:.1f} s, {len(found) / wall * 300:,.0f} in 5 minutes; "
+          f"ms: p50 {cuts[49]:.1f}, p99 {cuts[98]:.1f}, most {times[-1]:.1f}; "
+          f"{dict(Counter(reason for reason, _ in found))}; "
+          f"largest process {_children():.0f} MiB, this one grew by {_own() - before:.1f} MiB", flush=True)  # fmt: skip
 
 
 def _batches(
