@@ -35,7 +35,7 @@ TINY = {
     "pretrain": "--steps 2 --batch-size 2 --sequence-length 16 --eval-every 1 --save-every 1 "
                 "--average-checkpoints 1 --warmup 1 --threads 1 "
                 "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
-    "codex": "--steps 2 --batch-size 2 --solutions-batch-size 2 --sequence-length 16 --threads 1",
+    "codex": "--steps 2 --batch-size 2 --solutions-batch-size 2 --edits-batch-size 2 --sequence-length 16 --threads 1",
     "finetune": "--steps 2 --batch-size 2 --threads 1",
     "sft": "--steps 2 --batch-size 2 --sequence-length 16 --continuations 4 --threads 1",
     "rank": "--train-prompts 4 --heldout-prompts 2 --max-tokens 4 --threads 1",
@@ -63,6 +63,7 @@ ELSEWHERE = (
     "minilm",
     "smollm2-135m",
     "some-mistral-folder",
+    "runs/gpt2-vocabulary",
     "runs/smol",
     "runs/incontext",
     "runs/instructions",

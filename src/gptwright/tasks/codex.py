@@ -1,7 +1,7 @@
 """Code: running text with holes to fill in, functions written from their description (Codex §4), and edits."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,6 @@ from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import TextMixture
 
 WINDOWS, HOLES = 200, 12  # of held-out text: plain windows, and batches with holes
-
-
-Reader = Callable[[Path, Tokenizer, int, Intake], Iterator[tuple[Split | None, str, Demonstration]]]
 
 
 def read_solutions(
