@@ -10,6 +10,7 @@ from torch import Tensor
 from gptwright.alignment.rankings import RankedIds, padded_ranks
 from gptwright.foundations.device import device_of, to_device
 from gptwright.layers.shared_prefix import Beginnings, Endings
+from gptwright.models.decoder import Decoder
 from gptwright.models.heads import SequenceModel
 from gptwright.tokenizers.padding import padded
 from gptwright.training.batches import WIDTHS
@@ -62,6 +63,16 @@ class AnswerBatch(NamedTuple):
         beginnings = Beginnings(self.lengths, model.config.context)
         model.trunk.hidden(self.beginnings, beginnings)
         return model.summary(model.trunk.hidden(self.endings, Endings(beginnings, self.counts)), self.last)
+
+    def predicting(self, decoder: Decoder) -> Float[Tensor, "N A C"]:
+        """What says each token of the endings, from the one before; of an answer that shares no beginning, nothing is
+        before its first. Their beginnings are read once."""
+        beginnings = Beginnings(self.lengths, decoder.config.context)
+        begun = decoder.hidden(self.beginnings, beginnings)
+        last = begun[torch.arange(len(begun)), (self.lengths - 1).clamp(min=0)]
+        endings = Endings(beginnings, self.counts)
+        ended = decoder.hidden(self.endings, endings)
+        return torch.cat([endings.repeated(last[:, None]), ended[:, :-1]], 1)
 
 
 @torch.no_grad()

@@ -96,7 +96,7 @@ class Comparison:
             "distinct_pairs": distinct_pairs(texts),
             "answer_words": sum(len(text.split()) for text in texts) / len(texts),
         }
-        shares = {**found.estimates, **self._by_kind(scores), **self._styled(texts)}
+        shares = {**self._by_kind(scores), **found.estimates, **self._styled(texts)}
         return replace(found, metrics=metrics | dict(found.metrics), estimates=shares, samples=texts[:SHOWN])
 
     def _by_kind(self, scores: Sequence[float]) -> dict[str, Estimate]:

@@ -27,6 +27,8 @@ from gptwright.stages.policy import (
 from gptwright.stages.reward_model import open_reward_model
 from gptwright.tasks.dpo import DPOTask, compared
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
+from gptwright.text.jsonl import read_objects
+from gptwright.tokenizers.chat_templates.chat import read_prompt
 from gptwright.training.adamw import AdamW
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears
@@ -49,7 +51,8 @@ def run(config: DPO, folder: StageFolder) -> dict[str, object]:
     comparison = Comparison(_prompts(config, policy, sides), heldout_data(config, policy, "dpo"), judge, "dpo")
     network = policy.network.to(device)
     choose_learners(network, config.lora, config.seed)
-    cast_linears(network, matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))))
+    dtype = matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type)))
+    cast_linears(network, dtype)
     task = _task(config, policy, sides)
     optimizer = Optimizer(network, AdamW(weight_decay=0.0))
     check_memory_of_text(config, network)
@@ -58,7 +61,8 @@ def run(config: DPO, folder: StageFolder) -> dict[str, object]:
         for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):
             run.record(step.number, **step.metrics)
     leave_policy(config, folder, policy, network, optimizer)
-    reference.network.to(device)
+    for measured in (network, reference.network.to(device)):
+        cast_linears(measured, dtype)
     pairs = task.evaluate(config.steps)
     accuracy = pairs.estimates["pair_accuracy"]
     interval = f"{accuracy.low:.1%} to {accuracy.high:.1%}"
@@ -104,12 +108,20 @@ def _task(config: DPO, policy: Model, sides: Sides) -> DPOTask:
         pad=pad,
         beta=config.beta,
         smoothing=config.label_smoothing,
+        best_weight=config.best_weight,
     )
 
 
 def _prompts(config: DPO, policy: Model, sides: Sides) -> list[Prompt]:
-    """The held-out prompts, each once, for both models to answer. Raises `InputError` when none leaves room."""
-    asked = {normalised(text_of(ranking.messages)): (ranking.line, ranking.messages) for ranking, _ in sides.heldout}
+    """What both models answer: the held-out prompts, each once, and behind them others that nothing is learned of.
+
+    Raises `InputError` when none leaves room.
+    """
+    heldout, learned = ({normalised(text_of(ranking.messages)): (ranking.line, ranking.messages) for ranking, _ in side}
+                        for side in (sides.heldout, sides.train))  # fmt: skip
+    more = [(line, read_prompt(line, line.where)) for line in (read_objects(config.prompts) if config.prompts else [])]
+    others = {normalised(text_of(messages)): (line, messages) for line, messages in more}
+    asked = heldout | {prompt: other for prompt, other in others.items() if prompt not in {**heldout, **learned}}
     intake, longest = Intake("dpo"), policy.context - config.max_tokens
     prompts = prompts_within(asked.values(), policy.chat_ids, longest, intake)
     intake.require(prompts, f"held-out prompts of at most {longest:,} tokens", "Lower max_tokens.")

@@ -40,10 +40,9 @@ HELDOUT, MOST_HELDOUT = 40, 0.4  # prompts that are held out, and their share of
 BIG = 50_000_000  # parameters, above which low-rank paths learn
 MOST_LOST = 0.02  # of the share of questions that are answered rightly
 MOST_RISE = 0.1  # nats a token of held-out text
-RANKINGS, SHOWN, QUESTIONS = "rankings.jsonl", "conversations.jsonl", "questions.jsonl"
+RANKINGS, QUESTIONS = "rankings.jsonl", "questions.jsonl"
 TRAINING = 0.6  # share of the minutes; the rest measures
 TIMES = 6  # that a ranking is learned, at most
-BEST = 2  # best answers that are shown beside each conversation that the model was taught before: these contradict them
 BACKWARD = 3  # times what it takes to read a batch, it takes to learn from it
 Sides = HeldoutSplit[Ranking]
 
@@ -84,7 +83,7 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     shared: dict[str, Any] = {
         "policy": config.policy,
         "tokens": config.tokens,
-        "conversations": (folder / SHOWN,),
+        "conversations": config.conversations,
         "questions": folder / QUESTIONS if config.questions else None,
         "lora": size.lora,
         "ptx_weight": 1.0,
@@ -96,8 +95,9 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     }
     if method == "dpo":
         steps = int(folder.freeze_choice("steps", lambda: str(_steps(config, policy, sides.train, size))))
-        dpo.run(DPO(rankings=(folder / RANKINGS,), steps=steps, batch_size=size.batch_size, dtype=size.dtype,
-                    learning_rate=size.learning_rate, save_every=-(-steps // 4), **shared), folder)  # fmt: skip
+        dpo.run(DPO(rankings=(folder / RANKINGS,), prompts=shared["questions"], steps=steps, best_weight=1.0,
+                    batch_size=size.batch_size, dtype=size.dtype, learning_rate=size.learning_rate,
+                    save_every=-(-steps // 4), **shared), folder)  # fmt: skip
     else:
         judge = Reward(base=config.policy, rankings=(folder / RANKINGS,), lora=size.lora, threads=config.threads,
                        seed=config.seed)  # fmt: skip
@@ -148,16 +148,11 @@ def _say_whose(models: Counter[str], policy: Path) -> None:
 
 
 def _write(config: Improvement, folder: StageFolder, sides: Sides) -> None:
-    """The rows with their split, what is shown beside them, and questions of which none is trained on."""
+    """The rows with their split, and questions of which none is trained on."""
     named = {"labeller": config.rule} if config.rule else {}
     by_split = {"train": sides.train, "heldout": sides.heldout}
     write_objects(folder / RANKINGS, [line_of(ranking, split) | named for split, side in by_split.items()
                                       for ranking in side])  # fmt: skip
-    best = [
-        {"messages": [*ranking.messages, {"role": "assistant", "content": ranking.best}]} for ranking in sides.train
-    ]
-    before = [line for path in config.conversations for line in read_objects(path) if line.split != "heldout"]
-    write_objects(folder / SHOWN, [*best * BEST, *before[:: max(1, len(before) // len(best))]])
     if config.questions:
         trained = {normalised(text_of(ranking.messages)) for ranking in sides.train}
         lines = read_objects(config.questions)
@@ -191,9 +186,8 @@ def _steps(config: Improvement, policy: Model, train: Sequence[Ranking], size: S
     items = [("", ids) for _, ids in pairs]
     answers = sum(len(ids.rows) for _, ids in pairs)
     reading = best_seconds(lambda: compared(policy.network, items, policy.tokenizer.pad_id), repeats=2)
-    seconds = (
-        BACKWARD * reading * (1 + (size.sft_batch_size + size.ptx_batch_size) / answers)
-    )  # a window of text is read too
+    beside = size.ptx_batch_size + bool(config.conversations) * size.sft_batch_size
+    seconds = BACKWARD * reading * (1 + beside / answers)
     steps = max(1, min(wanted, int(60 * config.minutes * TRAINING / seconds)))
     times = steps * size.batch_size / len(train)
     say(f"improve: {steps} steps of about {seconds:.1f} s: each ranking {times:.1f} times")

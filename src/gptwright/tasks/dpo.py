@@ -9,17 +9,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from gptwright.alignment.answer_batch import common_lengths
+from gptwright.alignment.answer_batch import AnswerBatch, by_prompt, common_lengths
 from gptwright.alignment.rankings import RankedIds, padded_ranks
 from gptwright.evaluation.intervals import share_by_group
-from gptwright.foundations.device import device_of, to_device
+from gptwright.foundations.device import device_of
 from gptwright.models.decoder import Decoder
 from gptwright.objectives.dpo import dpo_loss, implicit_rewards
 from gptwright.objectives.logprobs import chosen_logprobs
 from gptwright.objectives.ranking import contested, right_pairs
-from gptwright.tokenizers.padding import padded
 from gptwright.training.batch_shard import BatchShard
-from gptwright.training.batches import WIDTHS, epoch_order
+from gptwright.training.batches import epoch_order
 from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import MixedBatch, TextMixture
 
@@ -49,7 +48,7 @@ class DPOBatch(NamedTuple):
 class DPOTask:
     """The policy learns the ranks as they were given, `rows` prompts a step, and `auxiliary` text beside them.
 
-    `smoothing` is the share of pairs taken to be ranked wrongly.
+    `smoothing` is the share of pairs taken to be ranked wrongly, `best_weight` that of the best answers' likelihood.
     """
 
     policy: Decoder
@@ -61,6 +60,7 @@ class DPOTask:
     pad: int
     beta: float
     smoothing: float = 0.0
+    best_weight: float = 0.0
 
     def batch(self, step: int) -> DPOBatch:
         order = epoch_order(len(self.train), self.rows, step, self.seed)
@@ -69,14 +69,21 @@ class DPOTask:
     def loss(self, batch: DPOBatch, shard: BatchShard) -> Iterator[Tensor]:
         total = float(contested(padded_ranks([item.ids for item in batch.items])).sum())
         for rows in shard.slices(len(batch.items)):
-            rewards = self.rewards(batch.items[rows])
-            ranks = padded_ranks([item.ids for item in batch.items[rows]]).to(rewards.device)
-            yield dpo_loss(rewards, ranks, self.smoothing, total)
+            items = batch.items[rows]
+            ids = [item.ids for item in items]
+            tokens = token_logprobs(self.policy, ids, self.pad)
+            rewards = self._rewards(items, tokens)
+            best = best_nats(tokens, ids).sum() / len(batch.items)
+            ranks = padded_ranks(ids).to(rewards.device)
+            yield dpo_loss(rewards, ranks, self.smoothing, total) + self.best_weight * best
         yield from self.auxiliary.loss(batch.text, shard)
 
     def rewards(self, items: Sequence[Compared]) -> Float[Tensor, "B K"]:
         """The implicit reward of each answer, 0 where a prompt has fewer than K."""
-        logprobs = answer_logprobs(self.policy, [item.ids for item in items], self.pad)
+        return self._rewards(items, token_logprobs(self.policy, [item.ids for item in items], self.pad))
+
+    def _rewards(self, items: Sequence[Compared], tokens: Float[Tensor, "N A"]) -> Float[Tensor, "B K"]:
+        logprobs = by_prompt(tokens.sum(1), padded_ranks([item.ids for item in items]).to(tokens.device))
         reference = pad_sequence([torch.tensor(item.reference) for item in items], batch_first=True).to(logprobs)
         return implicit_rewards(logprobs, reference, self.beta)
 
@@ -108,16 +115,30 @@ def answer_logprobs(policy: Decoder, items: Sequence[RankedIds], pad: int) -> Fl
 
     What they share, the prompt and how all of them begin, would fall out of every pair. 0 where there is no answer.
     """
-    rows = [row for item in items for row in item.rows]
-    device = device_of(policy)
-    ids = to_device(padded(rows, pad, WIDTHS)[:, : policy.config.context], device)
-    counts = torch.tensor([len(item.rows) for item in items])
-    first = torch.tensor(common_lengths(items)).clamp(min=1).repeat_interleave(counts).to(device)
-    last = torch.tensor([len(row) for row in rows], device=device)
-    place = torch.arange(1, ids.shape[1], device=device)
-    told = (place >= first[:, None]) & (place < last[:, None])
-    states = policy.hidden(ids)[:, :-1][told]
-    chosen, _ = chosen_logprobs(states, policy.output, ids[:, 1:][told], temperature=1.0)
-    each = chosen.new_zeros(told.shape).masked_scatter(told, chosen).sum(1)
-    there = padded_ranks(items).to(device) >= 1
-    return each.new_zeros(there.shape).masked_scatter(there, each)
+    tokens = token_logprobs(policy, items, pad)
+    return by_prompt(tokens.sum(1), padded_ranks(items).to(tokens.device))
+
+
+def token_logprobs(policy: Decoder, items: Sequence[RankedIds], pad: int) -> Float[Tensor, "N A"]:
+    """The same of each token of each answer behind what all of them share; 0 where there is none."""
+    batch = AnswerBatch.split(items, common_lengths(items), pad).to(device_of(policy))
+    place = torch.arange(batch.endings.shape[1], device=batch.last.device)
+    told = place <= batch.last[:, None]
+    told[:, 0] &= batch.lengths.repeat_interleave(torch.tensor(batch.counts, device=place.device)) > 0
+    chosen, _ = chosen_logprobs(batch.predicting(policy)[told], policy.output, batch.endings[told], temperature=1.0)
+    return chosen.new_zeros(told.shape).masked_scatter(told, chosen)
+
+
+def best_nats(tokens: Float[Tensor, "N A"], items: Sequence[RankedIds]) -> Float[Tensor, "B"]:
+    """Nats a token of each prompt's best answer (Pang et al. 2024, §2), from where it leaves the worse one that goes
+    along with it the longest: what a worse answer says too shows nothing of the taste, and may be false."""
+    found: list[Tensor] = []
+    before = 0
+    for item, shared in zip(items, common_lengths(items), strict=True):
+        best = item.ranks.index(min(item.ranks))
+        mine = item.rows[best]
+        worse = [row for row, rank in zip(item.rows, item.ranks, strict=True) if rank > item.ranks[best]]
+        start = max(common_lengths([RankedIds([mine, row], [1, 2])])[0] for row in worse)
+        found.append(-tokens[before + best, start - shared : len(mine) - shared].mean())
+        before += len(item.rows)
+    return torch.stack(found)
