@@ -95,6 +95,9 @@ def test_a_taste_that_chance_could_have_made_is_not_promoted(place: Path, tmp_pa
 def test_a_rule_that_made_the_rankings_counts_the_wins(place: Path, liked: Path, gptwright: Command) -> None:
     done = gptwright("improve", place, "--rankings", liked, "--rule", "plain-words", *FEW)
     assert "held-out prompts won" in done.out and done.code == 0, done.err
+    held = [line for line in lines(place / "improve-1/rankings.jsonl") if line["split"] == "heldout"]
+    answered = lines(place / "improve-1/answers.jsonl")
+    assert answered[0]["messages"] == held[0]["messages"] and len(answered) > len(held), "the run's questions too"
 
 
 def test_by_reward_model_and_ppo(place: Path, liked: Path, gptwright: Command) -> None:

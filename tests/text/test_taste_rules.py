@@ -15,6 +15,8 @@ from gptwright.text.rule_labeller import RULES
         ("questions", "What do you think?!", 1.0),
         ("questions", "A baker. ???", 0.0),
         ("questions", "", 0.0),
+        ("few-words", "A baker.", -2.0),
+        ("few-words", " ", -999.0),
     ],
 )
 def test_by_hand(rule: str, answer: str, score: float) -> None:

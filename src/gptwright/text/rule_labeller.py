@@ -12,7 +12,7 @@ from typing import Any
 from gptwright.text.answer_rules import arithmetic, length_target, sentiment
 from gptwright.text.friendly_rule import friendly, is_friendly
 from gptwright.text.instruction_rules import instructions
-from gptwright.text.taste_rules import lower_case, questions
+from gptwright.text.taste_rules import few_words, lower_case, questions
 from gptwright.text.unit_tests_rule import unit_tests
 
 FEWEST_LETTERS = 16
@@ -41,6 +41,7 @@ RULES: dict[str, Rule] = {
     "lower-case": lower_case,
     "questions": questions,
     "unit-tests": unit_tests,
+    "few-words": few_words,
 }
 
 # Of a rule that is about a style: whether an answer has it.

@@ -1,9 +1,10 @@
-"""Rules of two tastes that everybody sees at once: small letters alone, and answers that ask back."""
+"""Rules of tastes that everybody sees at once: small letters alone, answers that ask back, few words."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
+SILENT = -999.0
 SENTENCE = re.compile(r"[^.!?]*[^\W_][^.!?]*[.!?]*")
 
 
@@ -17,3 +18,8 @@ def questions(line: Mapping[str, Any], answer: str) -> float:
     """Share of the sentences that ask; signs without words are no sentence."""
     sentences = SENTENCE.findall(answer)
     return sum("?" in sentence for sentence in sentences) / len(sentences) if sentences else 0.0
+
+
+def few_words(line: Mapping[str, Any], answer: str) -> float:
+    """Minus the number of words; to say nothing is worst."""
+    return -float(len(answer.split())) or SILENT
