@@ -24,7 +24,7 @@ class DPO(PolicyOptions):
     label_smoothing: Annotated[float, Range(0, 0.5, below=True)] = 0.0
     """share of the pairs that are taken to be ranked wrongly"""
     best_weight: Weight = 0.0
-    """weight of the likelihood of each best answer, from where it leaves the worse ones (Pang et al. 2024)"""
+    """weight of the likelihood of each best answer (Pang et al. 2024)"""
     steps: Count = 100
     """optimiser steps"""
     batch_size: Rows = 16

@@ -42,7 +42,7 @@ MOST_LOST = 0.02  # of the share of questions that are answered rightly
 MOST_RISE = 0.1  # nats a token of held-out text
 RANKINGS, QUESTIONS = "rankings.jsonl", "questions.jsonl"
 TRAINING = 0.6  # share of the minutes; the rest measures
-TIMES = 6  # that a ranking is learned, at most
+BEST = 6.0  # weight of the best answers' likelihood: what the model says by itself keeps what it knows
 BACKWARD = 3  # times what it takes to read a batch, it takes to learn from it
 Sides = HeldoutSplit[Ranking]
 
@@ -51,6 +51,8 @@ class Size(NamedTuple):
     """What suits a model."""
 
     lora: int
+    times: int
+    """that a ranking is learned, at most"""
     learning_rate: float
     batch_size: int
     sft_batch_size: int
@@ -66,7 +68,9 @@ class Size(NamedTuple):
     def of(cls, policy: Model, lora: int | None) -> "Size":
         big = count(policy.network) > BIG
         rank = lora if lora is not None else 8 if big else 0
-        return cls(rank, 4e-3 if rank and not big else 1e-3, 4 if big else 8, 2 if big else 16, 1 if big else 2, big)
+        if big:
+            return cls(rank, 6, 1e-3, 4, 2, 1, big)
+        return cls(rank, 4, 4e-3 if rank else 5e-4, 8, 16, 2, big)
 
 
 def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
@@ -95,9 +99,9 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     }
     if method == "dpo":
         steps = int(folder.freeze_choice("steps", lambda: str(_steps(config, policy, sides.train, size))))
-        dpo.run(DPO(rankings=(folder / RANKINGS,), prompts=shared["questions"], steps=steps, best_weight=1.0,
-                    batch_size=size.batch_size, dtype=size.dtype, learning_rate=size.learning_rate,
-                    save_every=-(-steps // 4), **shared), folder)  # fmt: skip
+        dpo.run(DPO(rankings=(folder / RANKINGS,), prompts=shared["questions"], steps=steps, best_weight=BEST,
+                    batch_size=size.batch_size, dtype=size.dtype, save_every=-(-steps // 4),
+                    learning_rate=size.learning_rate, **shared), folder)  # fmt: skip
     else:
         judge = Reward(base=config.policy, rankings=(folder / RANKINGS,), lora=size.lora, threads=config.threads,
                        seed=config.seed)  # fmt: skip
@@ -179,7 +183,7 @@ def _method(config: Improvement, rankings: int, size: Size) -> str:
 
 def _steps(config: Improvement, policy: Model, train: Sequence[Ranking], size: Size) -> int:
     """As many as fit into the time, by how long it takes to read some of the answers."""
-    wanted = -(-TIMES * len(train) // size.batch_size)
+    wanted = -(-size.times * len(train) // size.batch_size)
     if size.big:
         cast_linears(policy.network, fast_dtype(device_of(policy.network).type))
     pairs = comparable(train[: size.batch_size], policy.tokenizer, policy.context, Intake("improve"))

@@ -130,15 +130,11 @@ def token_logprobs(policy: Decoder, items: Sequence[RankedIds], pad: int) -> Flo
 
 
 def best_nats(tokens: Float[Tensor, "N A"], items: Sequence[RankedIds]) -> Float[Tensor, "B"]:
-    """Nats a token of each prompt's best answer (Pang et al. 2024, §2), from where it leaves the worse one that goes
-    along with it the longest: what a worse answer says too shows nothing of the taste, and may be false."""
-    found: list[Tensor] = []
-    before = 0
-    for item, shared in zip(items, common_lengths(items), strict=True):
-        best = item.ranks.index(min(item.ranks))
-        mine = item.rows[best]
-        worse = [row for row, rank in zip(item.rows, item.ranks, strict=True) if rank > item.ranks[best]]
-        start = max(common_lengths([RankedIds([mine, row], [1, 2])])[0] for row in worse)
-        found.append(-tokens[before + best, start - shared : len(mine) - shared].mean())
-        before += len(item.rows)
+    """Nats a token of each prompt's best answer (Pang et al. 2024, §2), behind what all its answers share."""
+    lengths = [
+        [len(row) - shared for row in item.rows] for item, shared in zip(items, common_lengths(items), strict=True)
+    ]
+    best = [item.ranks.index(min(item.ranks)) for item in items]
+    answers = tokens.split([len(item.rows) for item in items])
+    found = [-rows[at].sum() / count[at] for rows, at, count in zip(answers, best, lengths, strict=True)]
     return torch.stack(found)
