@@ -99,7 +99,7 @@ def test_pieces_and_shares_add_up(split_as_whole: Callable[..., None]) -> None:
 
 
 def test_of_the_best_answer_counts_what_not_all_say() -> None:
-    policy = build(GPT2Config(**SIZES), seed=3)
+    policy = tiny()
     edited = RankedIds([[3, 4, 5, 1], [3, 4, 5, 6, 7, 1], [3, 4, 8, 1]], [2, 1, 3])
     anew = RankedIds([[3, 9, 1], [3, 8, 8, 1]], [1, 2])
     tokens = token_logprobs(policy, [edited, anew], pad=0)
