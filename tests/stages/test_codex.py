@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from gptwright.configs.codex import Codex
+from gptwright.configs.grpo import GRPO
 from gptwright.configs.pretrain import Pretrain
 from gptwright.configs.tokenize import Tokenize
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
@@ -24,6 +25,7 @@ from gptwright.recipes.stage import execute_stage
 from gptwright.serving.api import create_app
 from gptwright.serving.feedback import FeedbackFile
 from gptwright.tasks.codex import read_solutions
+from gptwright.text.jsonl import write_objects
 from gptwright.tokenizers.chat_templates.chat import prompt_ids, render
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
@@ -215,3 +217,20 @@ def test_a_model_that_solves_is_asked_as_it_was_taught(coder: Path, codex_config
     assert asked == [shown.ids[0], *tokenizer.encode(head)]
     ids, mask = render([{"role": "user", "content": head}, {"role": "assistant", "content": "    pass\n"}], tokenizer)
     assert ids[-1] == shown.targets[-1] == tokenizer.eos_id and mask[-1]
+
+
+@pytest.mark.sandbox
+def test_tests_are_a_reward(coder: Path, prepared: Path, tmp_path: Path) -> None:
+    """From a function's head to a policy; every prompt passes or fails, by kind too."""
+    example = [["len('cat')", "3"]]
+    sides = {"cat": "train", "mat": "train", "dog": "heldout", "sea": "heldout"}
+    lines = [{"prompt": f"# {name}\n", "examples": example, "kind": "comment", "split": split}
+             for name, split in sides.items()]  # fmt: skip
+    write_objects(tmp_path / "prompts.jsonl", lines)
+    tokens = execute_stage("tokenize", Tokenize(text=prepared, model=coder), tmp_path / "tokens").path
+    asked = GRPO(policy=coder, prompts=tmp_path / "prompts.jsonl", rule="unit-tests", tokens=tokens, updates=1,
+                 episodes=4, samples=2, minibatches=1, epochs=1, max_tokens=4, ptx_batch_size=1,
+                 sequence_length=24, threads=1)  # fmt: skip
+    found = read_evaluations(execute_stage("grpo", asked, tmp_path / "grpo").path)
+    assert 0 <= found["grpo"].estimates["comment"].value <= 1 and found["grpo"].estimates["comment"].count == 2
+    assert found["comparison"].notes == {"rule": "unit-tests"}
