@@ -1,0 +1,121 @@
+"""Labels as lines for files, in our shapes and in those of TRL and OpenRLHF. Labels that were withdrawn are left out.
+
+An edit is a ranking: what it says now stands before what the model said.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gptwright.store.labels import labels
+from gptwright.store.messages import path_to, text_of, turn_of
+from gptwright.store.rows import dump_rows
+from gptwright.store.tables import Annotation, Conversation, Message
+
+Line = dict[str, Any]
+
+
+class _Written:
+    """All messages that are stored, and what was said of their conversations."""
+
+    def __init__(self, session: Session) -> None:
+        self.messages = {message.id: message for message in session.scalars(select(Message))}
+        self.fields = {one.id: one.fields for one in session.scalars(select(Conversation))}
+
+    def line(self, message_id: str, author: str) -> Line:
+        """The messages up to this one, what else was said of them, and who labelled them."""
+        told = {"messages": [turn_of(message) for message in path_to(self.messages, message_id)]}
+        fields = self.fields[self.messages[message_id].conversation_id]
+        return told | fields | told | ({"labeller": author} if author else {})
+
+
+def rankings(session: Session) -> Iterator[Line]:
+    """`{"messages", "answers", "ranks"}`, as `reward` and `dpo` read them."""
+    written = _Written(session)
+    for label in labels(session, "ranking", "edit"):
+        ids, ranks = _ranked(label)
+        answers = [written.messages[id] for id in ids]
+        told = {"answers": [text_of(answer.content) for answer in answers], "ranks": ranks}
+        line = written.line(answers[0].parent_id or label.message_id, label.author)
+        yield line | told | _models([answer.model for answer in answers])
+
+
+def _ranked(label: Annotation) -> tuple[list[str], list[int]]:
+    if label.kind == "edit":
+        return [str(label.value), label.message_id], [1, 2]
+    value: Any = label.value
+    return value["answers"], value["ranks"]
+
+
+def _models(names: list[str]) -> Line:
+    """Who wrote the answers: one name where it is one."""
+    known = set(names) - {""}
+    if not known:
+        return {}
+    return {"model": names[0]} if len(set(names)) == 1 else {"models": names}
+
+
+def demonstrations(session: Session) -> Iterator[Line]:
+    """`{"messages"}`, as `sft` reads them."""
+    written = _Written(session)
+    for label in labels(session, "demonstration"):
+        yield written.line(label.message_id, label.author)
+
+
+def thumbs(session: Session) -> Iterator[Line]:
+    """`{"id", "time", "rating", "messages", "model", "user"}`, as `improve` reads them."""
+    written = _Written(session)
+    for label in labels(session, "thumb"):
+        messages = [turn_of(message) for message in path_to(written.messages, label.message_id)]
+        time = datetime.fromtimestamp(label.created, UTC).isoformat(timespec="seconds")
+        line = {"id": label.id, "time": time, "rating": label.value, "messages": messages}
+        user = {"user": label.author} if label.author else {}
+        yield line | {"model": written.messages[label.message_id].model} | user
+
+
+def prompts(session: Session) -> Iterator[Line]:
+    """`{"messages"}`: what was asked and answered or labelled, each once, as `rank` reads them."""
+    written = _Written(session)
+    told: set[str] = set()
+    for message in written.messages.values():
+        asked = written.messages.get(message.parent_id or "")
+        if message.role == "assistant" and asked and asked.role != "assistant" and asked.id not in told:
+            told.add(asked.id)
+            yield written.line(asked.id, "")
+
+
+def trl_pairs(session: Session) -> Iterator[Line]:
+    """`{"prompt", "chosen", "rejected"}`, each a list of messages: TRL's preferences. Ties are no pairs."""
+    for line, better, worse in _pairs(session):
+        yield {"prompt": line.pop("messages"), "chosen": [better], "rejected": [worse]} | line
+
+
+def openrlhf_pairs(session: Session) -> Iterator[Line]:
+    """`{"chosen", "rejected"}`, each a whole conversation: OpenRLHF's preferences. Ties are no pairs."""
+    for line, better, worse in _pairs(session):
+        asked = line.pop("messages")
+        yield {"chosen": [*asked, better], "rejected": [*asked, worse]} | line
+
+
+def _pairs(session: Session) -> Iterator[tuple[Line, Line, Line]]:
+    for line in rankings(session):
+        rest = {name: value for name, value in line.items() if name not in ("answers", "ranks", "models")}
+        for one, other in combinations(zip(line["ranks"], line["answers"], strict=True), 2):
+            (best, better), (worst, worse) = sorted((one, other), key=lambda ranked: ranked[0])
+            if best < worst:
+                yield dict(rest), *({"role": "assistant", "content": text} for text in (better, worse))
+
+
+FORMATS: Mapping[str, Callable[[Session], Iterator[Line]]] = {
+    "rankings": rankings,
+    "demonstrations": demonstrations,
+    "thumbs": thumbs,
+    "prompts": prompts,
+    "trl": trl_pairs,
+    "openrlhf": openrlhf_pairs,
+    "rows": dump_rows,
+}

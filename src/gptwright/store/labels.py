@@ -1,0 +1,114 @@
+"""Labels: what people say of messages, as a log that only grows.
+
+A label is known by its id, its author and its kind. Saying it again adds a row, and the newest row counts; a row
+without a value withdraws it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from gptwright.foundations.errors import InputError, nearest
+from gptwright.store.messages import find_message
+from gptwright.store.tables import Annotation, Message
+
+
+class Kind(NamedTuple):
+    """What the value of a label must be."""
+
+    needed: str
+    fits: Callable[[Session, Message, Any], bool]
+
+
+def _is_text(_: Session, __: Message, value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_alternative(session: Session, message: Message, value: Any) -> bool:
+    return isinstance(value, str) and value != message.id and _stands_behind(session, message.parent_id, [value])
+
+
+def _is_ranking(session: Session, message: Message, value: Any) -> bool:
+    if not isinstance(value, dict) or cast("dict[str, Any]", value).keys() != {"answers", "ranks"}:
+        return False
+    answers, ranks = cast("list[Any]", value["answers"]), cast("list[Any]", value["ranks"])
+    if not (isinstance(answers, list) and isinstance(ranks, list)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return False
+    if len(answers) != len(ranks) or len(answers) < 2 or not all(isinstance(id, str) for id in answers):
+        return False
+    return all(type(rank) is int and rank >= 1 for rank in ranks) and _stands_behind(session, message.id, answers)
+
+
+def _stands_behind(session: Session, parent_id: str | None, ids: Sequence[str]) -> bool:
+    """Whether these are different messages, all with this parent."""
+    found = session.scalars(select(Message.id).where(Message.id.in_(ids), Message.parent_id == parent_id))
+    return len(set(found)) == len(ids)
+
+
+KINDS = {
+    "thumb": Kind("'up' or 'down'", lambda _, __, value: value in ("up", "down")),
+    "reason": Kind("a text", _is_text),
+    "comment": Kind("a text", _is_text),
+    "skip": Kind("a text: why it was not labelled", _is_text),
+    "rating": Kind("a whole number from 1 to 7", lambda _, __, value: type(value) is int and 1 <= value <= 7),
+    "edit": Kind("the id of a message beside it, which says how it should be", _is_alternative),
+    "ranking": Kind('{"answers": ids of messages behind it, "ranks": whole numbers from 1, of which equal ones tie}',
+                    _is_ranking),
+    "demonstration": Kind("true: the conversation up to here shows what to say", lambda _, __, value: value is True),
+}  # fmt: skip
+
+
+def annotate(
+    session: Session,
+    kind: str,
+    message_id: str,
+    value: object,
+    *,
+    author: str = "",
+    id: str | None = None,
+    task_id: str | None = None,
+    created: float | None = None,
+) -> Annotation:
+    """Adds a row to the log. `id`: the message's own unless another is given.
+
+    Raises `InputError` for an unknown kind or message, and for a value that is none of this kind.
+    """
+    if kind not in KINDS:
+        raise InputError("a kind of label", f"'{kind}'", nearest(kind, KINDS))
+    if not KINDS[kind].fits(session, find_message(session, message_id), value):
+        raise InputError(f"for a {kind}, {KINDS[kind].needed}", repr(value)[:80], "Correct the label.")
+    return _added(session, kind=kind, message_id=message_id, value=value, author=author, id=id or message_id,
+                  task_id=task_id, **({} if created is None else {"created": created}))  # fmt: skip
+
+
+def withdraw(session: Session, kind: str, id: str, *, author: str = "") -> Annotation:
+    """The label counts no more; its rows stay. Raises `InputError` when the author gave none."""
+    rows = select(Annotation).where(Annotation.kind == kind, Annotation.id == id, Annotation.author == author)
+    last = session.scalar(rows.order_by(Annotation.number.desc()).limit(1))
+    if last is None:
+        raise InputError(f"a {kind} of {author or 'nobody'} with the id '{id}'", "none", "Name one that was given.")
+    return _added(session, kind=kind, message_id=last.message_id, value=None, author=author, id=id,
+                  task_id=last.task_id)  # fmt: skip
+
+
+def _added(session: Session, **fields: Any) -> Annotation:
+    row = Annotation(**fields)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def labels(session: Session, *kinds: str) -> Sequence[Annotation]:
+    """The labels that count, of all kinds or of these, in the order in which they were last said."""
+    later = aliased(Annotation)
+    newest = (
+        select(func.max(later.number))
+        .where(later.id == Annotation.id, later.author == Annotation.author, later.kind == Annotation.kind)
+        .scalar_subquery()
+    )
+    asked = select(Annotation).where(Annotation.number == newest, Annotation.value.is_not(None))
+    if kinds:
+        asked = asked.where(Annotation.kind.in_(kinds))
+    return session.scalars(asked.order_by(Annotation.number)).all()
