@@ -25,7 +25,7 @@ help:
 	@echo '  DATA="a.txt notes/"  your own text instead of the bundled text'
 	@echo '  OUT=runs/start       folder of the run; without it, runs with other MINUTES or DATA lie side by side'
 	@echo 'make chat            talk to the newest run, or to that of OUT'
-	@echo 'make test            the tests; those of the pages and of the sandbox need Chromium and bubblewrap'
+	@echo 'make test            the tests; those of pages, sandbox and store need Chromium, bubblewrap, PostgreSQL'
 	@echo '  TESTS="-k progress"  more words for pytest: which tests, or --need-programs'
 	@echo 'make test-oldest     quick tests with the oldest torch and libraries that pyproject.toml allows; test-newest: the newest'
 	@echo 'make test-real       tests with real models (a download of 120 MB)'
@@ -42,7 +42,7 @@ test: $(VENV)/test
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
 # The tests of the floors below the stages, in environments of their own: large downloads, so neither is part of `test`.
-QUICK := $(addprefix tests/,configs foundations inference layers models objectives pipelines serving text tokenizers training)
+QUICK := $(addprefix tests/,configs foundations inference layers models objectives pipelines serving store text tokenizers training)
 
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest

@@ -3,22 +3,31 @@
 Asked for means named in `-m`: `pytest -m real`. Any other `-m` leaves them out as no `-m` does.
 """
 
+import os
 import re
 import shutil
+from glob import glob
 
 import pytest
 
 ON_DEMAND = ("real", "llama_cpp", "lm_eval", "ray")
-PROGRAMS = {"browser": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "sandbox": ("bwrap",)}
+PROGRAMS = {
+    "browser": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    "sandbox": ("bwrap",),
+    "postgresql": ("initdb",),
+}
+SERVERS = "/usr/lib/postgresql/*/bin"  # where Debian and Ubuntu keep them, beside the PATH
 WITHOUT = {
     "browser": "tests of the pages SKIPPED: no Chromium is here (Debian, Ubuntu: apt-get install chromium)",
     "sandbox": "tests of the sandbox SKIPPED: no bubblewrap is here (Debian, Ubuntu: apt-get install bubblewrap)",
+    "postgresql": "tests of PostgreSQL SKIPPED: none is here (Debian, Ubuntu: apt-get install postgresql)",
 }
 
 
 def program(marker: str) -> str | None:
     """The path of the program that tests with this marker need, if there is one."""
-    return next((path for name in PROGRAMS[marker] if (path := shutil.which(name))), None)
+    places = os.pathsep.join([os.environ.get("PATH", ""), *sorted(glob(SERVERS))])
+    return next((path for name in PROGRAMS[marker] if (path := shutil.which(name, path=places))), None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,8 +17,9 @@ from gptwright.inference.sampling import Sampling
 from gptwright.inference.stream import Chunk, Prompt
 from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.serving.api import create_app
-from gptwright.serving.feedback import FeedbackFile
 from gptwright.serving.server import close_workers, take_port
+from gptwright.store.database import Store, open_store
+from gptwright.store.exports import thumbs
 
 
 class FakeTokenizer:
@@ -131,19 +132,31 @@ def model() -> FakeModel:
 
 
 @pytest.fixture
-def feedback(tmp_path: Path) -> Path:
-    return tmp_path / "run" / "feedback.jsonl"
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "run" / "store.sqlite", patience=0.1) as opened:
+        yield opened
+
+
+@pytest.fixture
+def rated(store: Store) -> Callable[[], list[dict[str, Any]]]:
+    """The ratings that are kept."""
+
+    def read() -> list[dict[str, Any]]:
+        with store.read() as session:
+            return list(thumbs(session))
+
+    return read
 
 
 Client = Callable[..., httpx.AsyncClient]
 
 
 @pytest.fixture
-def client(model: FakeModel, feedback: Path) -> Client:
+def client(model: FakeModel, store: Store) -> Client:
     """A client of the application, without a network. `more` models are served too; options go to `create_app`."""
 
     def make(more: Mapping[str, Any] | None = None, **options: Any) -> httpx.AsyncClient:
-        app = create_app({model.name: model, **(more or {})}, FeedbackFile(feedback), **options)
+        app = create_app({model.name: model, **(more or {})}, store, **options)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
@@ -173,10 +186,8 @@ def serve() -> Callable[[FastAPI], AbstractContextManager[str]]:
 
 
 @pytest.fixture
-def app(model: FakeModel, feedback: Path) -> FastAPI:
-    return create_app(
-        {model.name: model}, FeedbackFile(feedback), examples=("What is a cat?", "Tell me about the sea.")
-    )
+def app(model: FakeModel, store: Store) -> FastAPI:
+    return create_app({model.name: model}, store, examples=("What is a cat?", "Tell me about the sea."))
 
 
 @pytest.fixture

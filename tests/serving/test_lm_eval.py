@@ -18,7 +18,7 @@ from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
-from gptwright.serving.feedback import FeedbackFile
+from gptwright.store.database import Store
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import Tokenizer as Backend
 from tokenizers import processors
@@ -135,12 +135,12 @@ def test_our_models_are_an_lm_of_lm_eval(
 
 
 def test_its_client_of_completions_scores_through_our_server(
-    model: Model, tasks: Path, expected: Found, serve: Any, feedback: Path, tmp_path: Path,
+    model: Model, tasks: Path, expected: Found, serve: Any, store: Store, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     from lm_eval.models.openai_completions import LocalCompletionsAPI  # pyright: ignore[reportMissingImports]
 
-    with serve(create_app({model.name: model}, FeedbackFile(feedback))) as address:
+    with serve(create_app({model.name: model}, store)) as address:
         client = LocalCompletionsAPI(model=model.name, base_url=f"{address}/v1/completions", batch_size=2,
                                      tokenizer=str(tmp_path / "model"), tokenizer_backend="huggingface",
                                      max_length=model.context,

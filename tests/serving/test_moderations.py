@@ -37,8 +37,8 @@ def judge(network: GPT2, tokenizer: Tokenizer) -> SequenceScorer:
 
 
 @pytest.fixture
-def app(model: FakeModel, judge: SequenceScorer, feedback: Any) -> FastAPI:
-    return create_app({"tiny": model}, feedback, classifiers={"judge": judge})  # type: ignore[arg-type]
+def app(model: FakeModel, judge: SequenceScorer, store: Any) -> FastAPI:
+    return create_app({"tiny": model}, store, classifiers={"judge": judge})  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import select
 
 from gptwright.serving.api import create_app
-from gptwright.serving.feedback import FeedbackFile
+from gptwright.store.database import Store
+from gptwright.store.tables import Annotation
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +65,7 @@ def answered(page: Page, count: int = 1) -> Any:
     return page.locator("#messages .assistant").last
 
 
-def test_a_conversation_from_question_to_rating(visit: Visit, model: Any, feedback: Path) -> None:
+def test_a_conversation_from_question_to_rating(visit: Visit, model: Any, store: Store, rated: Any) -> None:
     page, model.paced = visit.page, True
     say(page, "Say hello")
     expect(page.locator("#stop")).to_be_visible()
@@ -82,9 +84,11 @@ def test_a_conversation_from_question_to_rating(visit: Visit, model: Any, feedba
     expect(answer.get_by_role("button", name="Bad answer")).to_have_attribute("aria-pressed", "true")
     expect(answer.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "false")
     page.wait_for_function("() => JSON.parse(localStorage['gptwright.chat'])[1].rating === 'down'")
-    lines = [json.loads(line) for line in feedback.read_text(encoding="utf-8").splitlines()]
-    assert [line["rating"] for line in lines] == ["up", "down"] and lines[0]["id"] == lines[1]["id"]
-    assert lines[0]["messages"] == [
+    with store.read() as session:
+        rows = session.scalars(select(Annotation).order_by(Annotation.number)).all()
+    assert [row.value for row in rows] == ["up", "down"] and rows[0].id == rows[1].id
+    [line] = rated()
+    assert line["rating"] == "down" and line["messages"] == [
         {"role": "user", "content": "Say hello"},
         {"role": "assistant", "content": model.reply},
     ]
@@ -260,7 +264,7 @@ def test_keys_and_examples(visit: Visit, model: Any) -> None:
     assert model.asked[0][0] == [{"role": "user", "content": "What is a cat?"}]
 
 
-def test_a_long_conversation_leaves_out_its_oldest_turns(visit: Visit, model: Any, feedback: Path) -> None:
+def test_a_long_conversation_leaves_out_its_oldest_turns(visit: Visit, model: Any, rated: Any) -> None:
     page = visit.page
     for turn in range(3):
         say(page, f"turn {turn} " + "word " * 20)
@@ -270,7 +274,7 @@ def test_a_long_conversation_leaves_out_its_oldest_turns(visit: Visit, model: An
     expect(answer.locator(".facts")).to_contain_text("without the oldest messages")
     answer.get_by_role("button", name="Good answer").click()
     expect(page.locator("#live")).to_have_text("Rating saved")
-    assert json.loads(feedback.read_text(encoding="utf-8"))["messages"][:-1] == model.asked[-1][0]
+    assert rated()[0]["messages"][:-1] == model.asked[-1][0]
 
 
 def test_a_question_that_is_too_long_says_so(visit: Visit) -> None:
@@ -289,8 +293,8 @@ def test_a_server_that_has_gone(visit: Visit) -> None:
     visit.faults[:] = [f for f in visit.faults if "ERR_INTERNET_DISCONNECTED" not in f]
 
 
-def test_the_page_asks_for_the_key(browser: Browser, serve: Any, model: Any, feedback: Path) -> None:
-    with serve(create_app({model.name: model}, FeedbackFile(feedback), keys={"anna": "secret"})) as address:
+def test_the_page_asks_for_the_key(browser: Browser, serve: Any, model: Any, store: Store) -> None:
+    with serve(create_app({model.name: model}, store, keys={"anna": "secret"})) as address:
         visit = Visit(browser, address)
         expect(visit.page.locator("#settings")).to_be_visible()
         visit.page.locator("#key").fill("secret")
@@ -303,8 +307,8 @@ def test_the_page_asks_for_the_key(browser: Browser, serve: Any, model: Any, fee
     assert all("401" in fault for fault in visit.faults)
 
 
-def test_classifiers_alone_write_nothing_and_the_page_says_so(browser: Browser, serve: Any, feedback: Path) -> None:
-    with serve(create_app({}, FeedbackFile(feedback))) as address:
+def test_classifiers_alone_write_nothing_and_the_page_says_so(browser: Browser, serve: Any, store: Store) -> None:
+    with serve(create_app({}, store)) as address:
         visit = Visit(browser, address)
         expect(visit.page.locator("#notice")).to_contain_text("/v1/moderations")
         visit.context.close()

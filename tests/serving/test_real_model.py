@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +19,7 @@ from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
-from gptwright.serving.feedback import FeedbackFile
+from gptwright.store.database import Store
 from gptwright.tokenizers.special_tokens import END_OF_TEXT
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -34,8 +33,8 @@ def real(network: GPT2, tokenizer: Tokenizer) -> Model:
 
 
 @pytest.fixture
-def base(real: Model, serve: Any, feedback: Path) -> Iterator[str]:
-    with serve(create_app({real.name: real}, FeedbackFile(feedback))) as address:
+def base(real: Model, serve: Any, store: Store) -> Iterator[str]:
+    with serve(create_app({real.name: real}, store)) as address:
         yield f"{address}/v1"
 
 

@@ -1,16 +1,11 @@
 """Several models and several keys behind one server."""
 
 import asyncio
-import json
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from tests.serving.conftest import FakeModel
-
-from gptwright.serving.api import create_app
-from gptwright.serving.feedback import Feedback, FeedbackStore
 
 CHAT = [{"role": "user", "content": "Hi"}]
 
@@ -44,36 +39,10 @@ def test_an_unknown_model_is_404_with_the_names(client: Any, model: FakeModel, p
     assert f"'{model.name}', 'second'" in error["message"]
 
 
-def test_feedback_says_which_model_and_whose_key(client: Any, feedback: Path) -> None:
+def test_feedback_says_which_model_and_whose_key(client: Any, rated: Any) -> None:
     keys = {"anna": "secret-a", "ben": "secret-b"}
     for model, key in (("second", "secret-b"), (None, "secret-a")):
         body = {"conversation": [*CHAT, {"role": "assistant", "content": "x"}], "rating": "up", "model": model}
         assert ask(client, "/feedback", body, key, more={"second": FakeModel()}, keys=keys).status_code == 200
-    lines = [json.loads(line) for line in feedback.read_text().splitlines()]
-    assert [(line["model"], line["user"]) for line in lines] == [("second", "ben"), ("tiny", "anna")]
+    assert [(line["model"], line["user"]) for line in rated()] == [("second", "ben"), ("tiny", "anna")]
     assert ask(client, "/v1/models", key="secret-c", keys=keys).status_code == 401
-
-
-def test_another_store_may_keep_the_feedback(model: FakeModel) -> None:
-    class Listed:
-        def __init__(self) -> None:
-            self.kept: list[tuple[Any, ...]] = []
-
-        def add(self, *rated: Any) -> str:
-            self.kept.append(rated)
-            return "7"
-
-        def read(self) -> tuple[Feedback, ...]:
-            return ()
-
-    store = Listed()
-    assert isinstance(store, FeedbackStore)
-
-    async def go() -> httpx.Response:
-        transport = httpx.ASGITransport(create_app({"tiny": model}, store))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as c:
-            body = {"conversation": [*CHAT, {"role": "assistant", "content": "x"}], "rating": "down"}
-            return await c.post("/feedback", json=body)
-
-    assert asyncio.run(go()).json() == {"id": "7", "rating": "down"}
-    assert [rated[1:] for rated in store.kept] == [("down", "tiny", None, None)]

@@ -23,7 +23,7 @@ from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.resolve import resolve_model
 from gptwright.recipes.stage import execute_stage
 from gptwright.serving.api import create_app
-from gptwright.serving.feedback import FeedbackFile
+from gptwright.store.database import Store, open_store
 from gptwright.tasks.codex import read_solutions
 from gptwright.text.jsonl import write_objects
 from gptwright.tokenizers.chat_templates.chat import prompt_ids, render
@@ -81,14 +81,15 @@ def test_it_inserts(coder: Path, gptwright: Callable[..., Any]) -> None:
 
 
 def posted(model: Any, body: dict[str, Any], tmp_path: Path) -> httpx.Response:
-    async def post() -> httpx.Response:
-        app = create_app({"coder": model}, FeedbackFile(tmp_path / "feedback.jsonl"))
+    async def post(store: Store) -> httpx.Response:
+        app = create_app({"coder": model}, store)
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 return await client.post("/v1/completions", json={"model": "coder", **body})
 
-    return asyncio.run(post())
+    with open_store(tmp_path / "store.sqlite") as store:
+        return asyncio.run(post(store))
 
 
 def test_the_api_inserts(coder: Path, tmp_path: Path) -> None:

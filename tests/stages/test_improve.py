@@ -11,7 +11,9 @@ import pytest
 import gptwright as package
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.resolve import resolve_model
-from gptwright.serving.feedback import FeedbackFile
+from gptwright.store.database import open_store
+from gptwright.store.labels import annotate
+from gptwright.store.messages import keep_turns
 
 from .conftest import Command, asked, said, write_lines
 
@@ -116,12 +118,12 @@ def test_rankings_that_contradict_each_other_are_counted(place: Path, tmp_path: 
 
 
 def test_thumbs_and_demonstrations_become_rankings(place: Path, tmp_path: Path, gptwright: Command) -> None:
-    store = FeedbackFile(place / "feedback.jsonl")
-    for i in range(12):
-        store.add(said(f"Both {i}?", GOOD), "up", "02-sft")  # pyright: ignore[reportArgumentType]
-        store.add(said(f"Both {i}?", BAD), "down", "other")  # pyright: ignore[reportArgumentType]
-        store.add(said(f"Good {i}?", GOOD), "up", "02-sft")  # pyright: ignore[reportArgumentType]
-        store.add(said(f"Bad {i}?", BAD), "down", "02-sft")  # pyright: ignore[reportArgumentType]
+    with open_store(place) as store, store.write() as session:
+        for i in range(12):
+            for prompt, thumb, model in (("Both", "up", "02-sft"), ("Both", "down", "other"),
+                                         ("Good", "up", "02-sft"), ("Bad", "down", "02-sft")):  # fmt: skip
+                turns: Any = said(f"{prompt} {i}?", GOOD if thumb == "up" else BAD)
+                annotate(session, "thumb", keep_turns(session, turns, model=model), thumb)
     done = gptwright("improve", place, *FEW)
     assert done.code == 0, done.err
     assert "12 rated down, with no better answer to the same prompt" in done.err

@@ -21,7 +21,8 @@ from gptwright.foundations.errors import ConfigError, InputError, ResourceError
 from gptwright.inference.packed_model import KERNELS
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.export import export
-from gptwright.stages.serve import Serve, feedback_path, read_keys, run
+from gptwright.stages.serve import Serve, read_keys, run, run_folder
+from gptwright.store.feedback_file import open_run_store
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -55,13 +56,15 @@ def test_no_model_there(tmp_path: Path) -> None:
         run(Serve(models=(tmp_path / "nothing",), port=0))
 
 
-def test_ratings_lie_beside_the_stage(tmp_path: Path) -> None:
+def test_the_store_lies_beside_the_stage(tmp_path: Path) -> None:
     stage = tmp_path / "start" / "06-ppo"
     (stage / "model").mkdir(parents=True)
     (stage / "stage.json").write_text("{}")
     for model in (stage, stage / "model"):
-        assert feedback_path(Serve(models=(model,))) == tmp_path / "start" / "feedback.jsonl"
-    assert feedback_path(Serve(models=(stage,), feedback=Path("other.jsonl"))) == Path("other.jsonl")
+        with open_run_store(run_folder(model)) as store:
+            assert store.name == str(tmp_path / "start" / "store.sqlite")
+    with open_run_store(run_folder(stage), str(tmp_path / "other.sqlite")) as store:
+        assert store.name == str(tmp_path / "other.sqlite")
 
 
 PROGRAM = """

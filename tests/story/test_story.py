@@ -211,13 +211,14 @@ def test_what_is_served_is_what_is_generated(done: Path) -> None:
 
     from gptwright.pipelines.load import load_decoder as load
     from gptwright.serving.api import create_app
-    from gptwright.serving.feedback import FeedbackFile
+    from gptwright.store.database import open_store
 
     folder = done / "07-ppo"
     ours = gptwright("generate", folder, "The old", "--temperature", "0", "--max-tokens", "12")
-    with TestClient(
-        create_app({folder.name: load(folder)}, FeedbackFile(done / "feedback.jsonl")), base_url="http://127.0.0.1"
-    ) as client:
+    with (
+        open_store(done) as store,
+        TestClient(create_app({folder.name: load(folder)}, store), base_url="http://127.0.0.1") as client,
+    ):
         asked = {"model": folder.name, "prompt": "The old", "temperature": 0, "max_tokens": 12}
         served = client.post("/v1/completions", json=asked)
     assert served.status_code == 200, served.text

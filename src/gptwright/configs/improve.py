@@ -1,12 +1,13 @@
 """Options of improve."""
 
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import tyro
 
-from gptwright.configs.validation import known
-from gptwright.foundations.settings import Range, Seed, Threads, settings
+from gptwright.configs.validation import known, without_password
+from gptwright.foundations.settings import FREE, Range, Seed, Threads, settings
 from gptwright.text.rule_labeller import RULES
 
 Method = Literal["auto", "dpo", "ppo"]
@@ -20,8 +21,9 @@ class FeedbackOptions:
     """JSON Lines of ranked answers, or of chosen/rejected pairs, such as answers and what they were edited to"""
     demonstrations: tuple[Path, ...] = ()
     """JSON Lines of conversations: each last answer is better than what the model says itself"""
-    feedback: tuple[Path, ...] = ()
-    """thumbs as serve keeps them; where no file is given at all, feedback.jsonl of the run"""
+    from_store: str | None = field(default=None, metadata=FREE)
+    """store with rankings, thumbs, edits and demonstrations: a run's folder, a file of SQLite, or a URL
+    (postgresql://USER@HOST/NAME); where no file is given at all, that of the run"""
     questions: Path | None = None
     """JSON Lines of questions that show what is unlearned; those that the run has"""
     rule: str = ""
@@ -38,6 +40,7 @@ class FeedbackOptions:
     """order of the data, and sampling"""
 
     def __post_init__(self) -> None:
+        without_password(self.from_store)
         known(self.method, get_args(Method), "method")
         if self.rule:
             known(self.rule, RULES, "rule")
@@ -65,3 +68,5 @@ class Improvement(FeedbackOptions):
     """folder of tokenize: text of the model's, mixed in and held out"""
     conversations: tuple[Path, ...] = ()
     """what the model was taught, mixed in"""
+    labels: str = ""
+    """SHA-256 of what the store holds"""

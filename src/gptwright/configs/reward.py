@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from gptwright.configs.training import AdapterOptions, SupervisedOptions
-from gptwright.configs.validation import known
+from gptwright.configs.validation import known, without_password
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Weight, settings
 
@@ -18,8 +18,10 @@ class Reward(SupervisedOptions, AdapterOptions):
 
     base: Path
     """folder of sft, whose model becomes the trunk"""
-    rankings: tuple[Path, ...]
+    rankings: tuple[Path, ...] = ()
     """JSON Lines of ranked answers, or of chosen/rejected pairs"""
+    from_store: str | None = None
+    """store with more of them: a run's folder, a file of SQLite, or a URL (postgresql://USER@HOST/NAME)"""
     demonstrations: tuple[Path, ...] = ()
     """JSON Lines of conversations, whose answers score 0 on the average afterwards"""
     shuffled: bool = False
@@ -43,6 +45,9 @@ class Reward(SupervisedOptions, AdapterOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        without_password(self.from_store)
+        if not self.rankings and self.from_store is None:
+            raise ConfigError("rankings", "none", "Give --rankings FILE or --from-store STORE.")
         known(self.loss, LOSSES, "loss of rankings")
         known(self.labeller_weights, LABELLER_WEIGHTS, "way to weigh labellers")
         if self.label_noise and self.loss == "plackett-luce":

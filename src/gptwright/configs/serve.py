@@ -23,8 +23,9 @@ class Serve:
     """what callers must send as `Authorization: Bearer KEY`"""
     api_keys: Path | None = None
     """JSON file of several keys, {"NAME": "KEY"}; feedback is stored with the name"""
-    feedback: Path | None = None
-    """file for the ratings; feedback.jsonl beside the first model's stage folder when not given"""
+    store: str | None = None
+    """where ratings are kept: a file of SQLite, or a URL (postgresql://USER@HOST/NAME); store.sqlite beside the first
+    model's stage folder when not given"""
     examples: Path | None = None
     """prompts that the page offers; examples.jsonl beside the first model's stage folder when it is there"""
     dtype: Dtype = "auto"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from gptwright.configs.training import AdaptedTextOptions
-from gptwright.configs.validation import known
+from gptwright.configs.validation import known, without_password
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
 from gptwright.training.schedules import SCHEDULES
@@ -23,8 +23,11 @@ class SFT(AdaptedTextOptions):
 
     base: Path
     """folder of pretrain"""
-    conversations: tuple[Path, ...]
+    conversations: tuple[Path, ...] = ()
     """JSON Lines of {"messages": [...]}"""
+    from_store: str | None = None
+    """store with demonstrations, and with rankings, whose best answers show what to say: a run's folder, a file of
+    SQLite, or a URL (postgresql://USER@HOST/NAME)"""
     tokens: Path
     """folder of tokenize: pretraining text is mixed in, so that the language is not forgotten"""
     text: Path | None = None
@@ -58,6 +61,9 @@ class SFT(AdaptedTextOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        without_password(self.from_store)
+        if not self.conversations and self.from_store is None:
+            raise ConfigError("conversations", "none", "Give --conversations FILE or --from-store STORE.")
         known(self.schedule, SCHEDULES, "course of the learning rate")
         if self.preset:
             known(self.preset, PRESETS, "preset of sft")

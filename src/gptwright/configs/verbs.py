@@ -66,6 +66,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("generate", "Generate", "continue a text, or answer a file of prompts", "use"),
     Verb("chat", "Chat", "talk in the terminal", "use"),
     Verb("serve", "Serve", "OpenAI-compatible API and chat page", "use"),
+    Verb("store", "UseStore", "what people said and did: show it, copy it, carry it out and in", "use"),
     Verb("export", "Export", "leave a model as a folder for other tools", "use"),
     Verb("score", "Score", "let a reward model score answers", "look"),
     Verb("evaluate", "Evaluate", "score a model on tasks, with no example, one, or a few", "look"),

@@ -28,6 +28,8 @@ from gptwright.foundations.settings import Settings
 from gptwright.foundations.version import __version__
 
 RECORD = "stage.json"
+FROM_STORE = "from-store"
+"""folder of the labels that a stage took from a store when it began"""
 ASLEEP, MANY_STEPS = 120.0, 50.0
 """so many seconds and so many of the longest steps without one: nobody worked"""
 

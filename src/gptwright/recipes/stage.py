@@ -15,7 +15,15 @@ from gptwright.foundations.errors import ConfigError, GptwrightError, nearest
 from gptwright.foundations.folder_lock import LOCK, lock_folder
 from gptwright.foundations.processes import is_first, several, translate_lost_process
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD, StageFolder, input_paths, is_complete, open_stage, read_record
+from gptwright.foundations.runs import (
+    FROM_STORE,
+    RECORD,
+    StageFolder,
+    input_paths,
+    is_complete,
+    open_stage,
+    read_record,
+)
 from gptwright.foundations.settings import Settings
 from gptwright.tracking.tracker import open_trackers
 from gptwright.training.distributed.mesh import ONE_COPY
@@ -105,5 +113,5 @@ def _processes(verb: str, config: Any) -> Generator[InTurn]:
 
 def _remove_unbegun(folder: StageFolder) -> None:
     """Removes a new folder whose stage was refused before it did anything, so that the mended command may use it."""
-    if folder.state == "new" and {path.name for path in folder.path.iterdir()} <= {RECORD, LOCK}:
+    if folder.state == "new" and {path.name for path in folder.path.iterdir()} <= {RECORD, LOCK, FROM_STORE}:
         rmtree(folder.path)

@@ -15,7 +15,6 @@ from gptwright.foundations.errors import ResourceError
 from gptwright.foundations.progress import say
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completions import Completions
-from gptwright.serving.feedback import FeedbackStore
 from gptwright.serving.llama_cpp import LlamaCpp
 from gptwright.serving.messages import to_chat_messages
 from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
@@ -24,6 +23,9 @@ from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
 from gptwright.serving.schemas import FeedbackRequest
 from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
+from gptwright.store.database import Store
+from gptwright.store.labels import annotate
+from gptwright.store.messages import keep_turns
 
 if TYPE_CHECKING:
     from gptwright.pipelines.model import Model
@@ -35,7 +37,7 @@ READ = ["GET", "HEAD"]
 
 def create_app(
     models: "Mapping[str, Model]",
-    feedback: FeedbackStore,
+    store: Store,
     *,
     classifiers: "Mapping[str, SequenceScorer] | None" = None,
     examples: Sequence[str] = (),
@@ -44,9 +46,10 @@ def create_app(
 ) -> FastAPI:
     """The application that serves `models` that write, by name, of which the first is the page's, and `classifiers`.
 
-    `feedback`: where ratings are stored. `examples`: questions that the page offers. `keys`: API keys by name, one of
-    which a caller must send as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes
-    sense with keys. `app.state.workers` run the models; they are closed when the application ends.
+    `store`: where ratings are kept; who gave it closes it. `examples`: questions that the page offers. `keys`: API
+    keys by name, one of which a caller must send as `Authorization: Bearer KEY`. `hosts`: the names it answers to;
+    None, for any, only makes sense with keys. `app.state.workers` run the models; they are closed when the application
+    ends.
     """
     served = ServedModels(models, classifiers or {})
     workers = [one.worker for one in served.all.values()]
@@ -67,7 +70,7 @@ def create_app(
     _add_page(app, files, examples)
     _add_models(app, served)
     _add_answers(app, served)
-    _add_feedback(app, feedback, served)
+    _add_feedback(app, store, served)
     return app
 
 
@@ -124,14 +127,18 @@ def _classifier_card(one: ServedClassifier) -> dict[str, object]:
             "thresholds": scorer.moderation.thresholds_of(scorer.labels)}  # fmt: skip
 
 
-def _add_feedback(app: FastAPI, store: FeedbackStore, served: ServedModels) -> None:
+def _add_feedback(app: FastAPI, store: Store, served: ServedModels) -> None:
+    def keep(rated: FeedbackRequest, model: str, user: str) -> str:
+        with store.write() as session:
+            message_id = keep_turns(session, to_chat_messages(rated.conversation), owner=user, model=model)
+            return annotate(session, "thumb", message_id, rated.rating, author=user, id=rated.id).id
+
     @app.post("/feedback")
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         rated = FeedbackRequest.read(await read_json(request))
-        model = served.writer(rated.model).name
-        messages, user = to_chat_messages(rated.conversation), getattr(request.state, "user", None)
+        model, user = served.writer(rated.model).name, getattr(request.state, "user", "")
         try:
-            id = await run_in_threadpool(store.add, messages, rated.rating, model, rated.id, user)
+            id = await run_in_threadpool(keep, rated, model, user)
         except ResourceError as error:
             say(str(error))
             raise APIError(

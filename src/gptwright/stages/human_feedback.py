@@ -10,9 +10,11 @@ from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import Ranking, read_rankings
 from gptwright.configs.improve import FeedbackOptions
 from gptwright.foundations.intake import Intake
+from gptwright.foundations.runs import StageFolder
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
-from gptwright.serving.feedback import Feedback, FeedbackFile
+from gptwright.stages.stored_labels import LEARNED, stored_labels
+from gptwright.store.feedback_file import Feedback, read_feedback
 from gptwright.text.heldout import normalised
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
 
@@ -26,11 +28,12 @@ class HumanFeedback:
     models: Counter[str]
 
     @classmethod
-    def read(cls, config: FeedbackOptions, intake: Intake) -> "HumanFeedback":
+    def read(cls, config: FeedbackOptions, folder: StageFolder, intake: Intake) -> "HumanFeedback":
         """`intake` is told of what says nothing. Raises as the readers of the files do."""
-        rankings = [ranking for path in config.rankings for ranking in read_rankings(path)]
-        shown = [talk for path in config.demonstrations for talk in read_conversations(path, intake)]
-        thumbs = [thumb for path in config.feedback for thumb in FeedbackFile(path).read()]
+        ranked, told, rated = (stored_labels(folder, config.from_store, format) for format in LEARNED)
+        rankings = [ranking for path in (*config.rankings, *ranked) for ranking in read_rankings(path)]
+        shown = [talk for path in (*config.demonstrations, *told) for talk in read_conversations(path, intake)]
+        thumbs = [thumb for path in rated for thumb in read_feedback(path)]
         models = Counter(str(ranking.line["model"]) for ranking in rankings if ranking.line.get("model"))
         models.update(thumb.model for thumb in thumbs)
         for found in _of_thumbs(thumbs, intake):

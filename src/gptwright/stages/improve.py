@@ -20,6 +20,9 @@ from gptwright.pipelines.promoted import promote, undo
 from gptwright.pipelines.resolve import resolve_model
 from gptwright.recipes.stage import Stage, carry_out, execute_stage
 from gptwright.stages.improvement import improvement
+from gptwright.stages.stored_labels import identity_of_labels
+from gptwright.store.database import FILE
+from gptwright.store.feedback_file import FEEDBACK, open_run_store
 from gptwright.text.jsonl import read_objects
 
 SHOWN = 3  # held-out prompts whose answers are printed
@@ -56,22 +59,24 @@ def _take_in(model: Path, out: Path) -> None:
 
 
 def _asked(config: Improve, place: Path, policy: Path) -> Improvement:
-    """With what the run knows: its text, what its model was taught and is asked, and by default its feedback.jsonl."""
+    """With what the run knows: its text, what its model was taught and is asked, and by default its store."""
     given = {field.name: getattr(config, field.name) for field in fields(FeedbackOptions)}
-    if not (config.rankings or config.demonstrations or config.feedback):
-        given["feedback"] = (_own_feedback(place),)
+    if not (config.rankings or config.demonstrations or config.from_store):
+        given["from_store"] = _own_store(place)
+    labels = identity_of_labels(given["from_store"]) if given["from_store"] else ""
     taught: dict[str, Any] = finished_stage(policy)["config"]
     given["questions"] = config.questions or next(iter(_there([taught.get("questions")])), None)
-    return Improvement(policy=policy, tokens=_tokens(place), **given,
+    return Improvement(policy=policy, tokens=_tokens(place), labels=labels, **given,
                        conversations=_there(taught.get("conversations") or ()))  # fmt: skip
 
 
-def _own_feedback(place: Path) -> Path:
-    own = place / "feedback.jsonl"
-    if not own.is_file():
+def _own_store(place: Path) -> str:
+    own = place / FILE
+    if not (own.is_file() or (place / FEEDBACK).is_file()):
         raise InputError("what people said of the answers", f"no file of it, and no {own}",
                          f"Rate answers: gptwright serve {place}. Or give --rankings FILE.")  # fmt: skip
-    return own
+    open_run_store(place).close()
+    return str(own)
 
 
 def _tokens(place: Path) -> Path:

@@ -81,7 +81,7 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     use_threads(config.threads)
     policy = load_decoder(config.policy)
     size = Size.of(policy, config.lora)
-    sides = _sides(config, policy)
+    sides = _sides(config, folder, policy)
     _write(config, folder, sides)
     method = _method(config, len(sides.train), size)
     shared: dict[str, Any] = {
@@ -113,10 +113,10 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     return _verdict(config, method, folder)
 
 
-def _sides(config: Improvement, policy: Model) -> Sides:
+def _sides(config: Improvement, folder: StageFolder, policy: Model) -> Sides:
     """All that was said as rankings, no prompt on both sides. Says whose answers they judge and how far they agree."""
     intake = Intake("improve")
-    given = HumanFeedback.read(config, intake)
+    given = HumanFeedback.read(config, folder, intake)
     _say_whose(given.models, config.policy)
     sampling = Sampling(max_tokens=PolicyOptions.max_tokens, temperature=PolicyOptions.temperature, seed=config.seed)
     rankings = given.ranked(policy, sampling, intake)

@@ -3,18 +3,22 @@
 Where people label, their rankings take the place of this stage's rankings.jsonl.
 """
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from gptwright.alignment.demonstrations import continuations
 from gptwright.alignment.prompts import Prompt, prompts_within, read_prompts, text_of
 from gptwright.configs.rank import Rank
 from gptwright.foundations.device import use_threads
+from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
+from gptwright.stages.stored_labels import stored_labels
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import Line, read_objects, write_objects
 from gptwright.text.rule_labeller import RULES, ranks
@@ -25,6 +29,8 @@ from gptwright.training.batches import key, permutation
 def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     """Leaves prompts.jsonl (all prompts, with their split) and rankings.jsonl (those that were answered)."""
     use_threads(config.threads)
+    if config.from_store:
+        config = replace(config, from_store=None, prompts=_stored_prompts(config.from_store, folder))
     model = load_decoder(config.model)
     pools = _of_file(config, model) if config.prompts else _of_text(config, model)
     prompts = (prompt.fields | {"split": split} for split, pool in pools.items() for prompt in pool)
@@ -44,6 +50,14 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
         f"rank: {len(lines)} prompts × {config.answers} answers ranked by the rule '{config.rule}'; {ties:.0%} all tied"
     )
     return {"rankings": len(lines), "all_tied": ties}
+
+
+def _stored_prompts(place: str, folder: StageFolder) -> Path:
+    """Raises `InputError` when nobody asked anything yet."""
+    found = stored_labels(folder, place, "prompts")
+    if not found:
+        raise InputError(f"prompts in the store {place}", "none", "Talk with the model and rate its answers.")
+    return found[0]
 
 
 def _of_file(config: Rank, model: Model) -> dict[str, list[Prompt]]:

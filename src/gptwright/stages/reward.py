@@ -20,6 +20,7 @@ from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
+from gptwright.stages.stored_labels import stored_labels
 from gptwright.stages.together import dtype_of
 from gptwright.tasks.reward import HeldoutRanking, RewardTask, control_of
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
@@ -40,6 +41,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     The control leaves no model: nobody should be judged by it.
     """
     use_threads(config.threads)
+    stored = stored_labels(folder, config.from_store, "rankings")
+    config = replace(config, rankings=(*config.rankings, *stored))
     together = replicas(config.device)
     device, shard = together.device, together.batch_shard(config.micro_batches)
     shard.check_rows(config.batch_size)

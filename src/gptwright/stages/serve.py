@@ -30,9 +30,8 @@ def run(config: Serve) -> None:
     """Serves until Ctrl-C. Prints the page's address on stdout once it answers."""
     from gptwright.serving.server import serve_until_stopped, take_port
 
-    with take_port(config.host, config.port) as held:
-        app, address, example = _prepared(config, held)
-        needs_key = bool(config.api_key or config.api_keys)
+    needs_key = bool(config.api_key or config.api_keys)
+    with take_port(config.host, config.port) as held, _prepared(config, held) as (app, address, example):
         serve_until_stopped(app, held, lambda: _announce(address, example, needs_key))
     say("stopped")
 
@@ -46,14 +45,14 @@ def serve_beside(config: Serve) -> Generator[None]:
         held = take_port(config.host, config.port)
     except ResourceError:
         held = take_port(config.host, 0)
-    app, address, _ = _prepared(config, held)
-    with serving(app, held):
+    with _prepared(config, held) as (app, address, _), serving(app, held):
         say(f"chat page: {address}")
         yield
 
 
-def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, Example]":
-    """The application, its address and what may be asked of it, once the port is ours."""
+@contextmanager
+def _prepared(config: Serve, held: "socket") -> "Generator[tuple[FastAPI, str, Example]]":
+    """The application, its address and what may be asked of it, once the port is ours; its store is open meanwhile."""
     from gptwright.serving.middleware import LOOPBACK
     from gptwright.serving.server import check_public, is_loopback
 
@@ -62,13 +61,13 @@ def _prepared(config: Serve, held: "socket") -> "tuple[FastAPI, str, Example]":
     folders = [resolve_model(given) for given in config.models or (None,)]
     config = replace(config, models=tuple(folders))
     from gptwright.serving.api import create_app
-    from gptwright.serving.feedback import FeedbackFile
+    from gptwright.store.feedback_file import open_run_store
 
-    models, classifiers = _load(config)
-    hosts = LOOPBACK if is_loopback(config.host) else None
-    app = create_app(models, FeedbackFile(feedback_path(config)), classifiers=classifiers, examples=_examples(config),
-                     keys=keys, hosts=hosts)  # fmt: skip
-    return app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", _example(models, classifiers)
+    with open_run_store(run_folder(config.models[0]), config.store) as store:
+        models, classifiers = _load(config)
+        hosts = LOOPBACK if is_loopback(config.host) else None
+        app = create_app(models, store, classifiers=classifiers, examples=_examples(config), keys=keys, hosts=hosts)
+        yield app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", _example(models, classifiers)
 
 
 def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer]]":
@@ -108,11 +107,6 @@ def read_keys(config: Serve) -> dict[str, str]:
         raise ConfigError(f'{{"NAME": "KEY"}} in {config.api_keys}', "something else", "Correct the file.")
     own = {"key": config.api_key} if config.api_key is not None else {}
     return cast("dict[str, str]", found) | own
-
-
-def feedback_path(config: Serve) -> Path:
-    """The file for ratings, when the models are known."""
-    return config.feedback or run_folder(config.models[0]) / "feedback.jsonl"
 
 
 def run_folder(model: Path) -> Path:

@@ -1,7 +1,9 @@
 """sft: supervised fine-tuning on conversations; only what the assistant says is learned (InstructGPT §3.5, step 1)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from gptwright.alignment.demonstrations import (
@@ -33,6 +35,7 @@ from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.stages.reward_model import open_reward_model
+from gptwright.stages.stored_labels import stored_labels
 from gptwright.stages.together import dtype_of
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.best_epoch import BestEpoch, HeldoutLoss, HeldoutReward
@@ -62,7 +65,9 @@ def run(config: SFT, folder: StageFolder) -> dict[str, object]:
     together = replicas(config.device)
     base = load_decoder(config.base)
     _note_rate(config, preset, base)
-    found = _read(config, base)
+    shown = stored_labels(folder, config.from_store, "demonstrations")
+    config = replace(config, conversations=(*config.conversations, *shown))
+    found = _read(config, base, stored_labels(folder, config.from_store, "rankings"))
     task = _task(config, base, found, together)
     network, shard = base.network.to(together.device), together.batch_shard(config.micro_batches)
     shard.check_rows(config.batch_size)
@@ -146,9 +151,9 @@ def _measure(config: SFT, base: Model, found: Shown) -> HeldoutLoss | HeldoutRew
     return HeldoutReward(engine, prompts, reward.to(device_of(base.network)), base.tokenizer.pad_id, most)
 
 
-def _read(config: SFT, base: Model) -> Shown:
+def _read(config: SFT, base: Model, ranked: Sequence[Path]) -> Shown:
     """What is learned, and what conversations hold out. Raises `InputError` when nothing can be learned."""
-    found, intake = _conversations(config)
+    found, intake = _conversations(config, ranked)
     sides = _sides(found, intake, need=config.epochs > 0)
     train, heldout = (demonstrations(side, base.tokenizer, base.context, intake) for side in sides)
     intake.require(train, "conversations to train on", 'Add lines, or correct their "split" or "language".')
@@ -178,12 +183,13 @@ def _sides(found: list[Conversation], intake: Intake, *, need: bool) -> tuple[li
     return train, [c for c in found if c.split == "heldout"]
 
 
-def _conversations(config: SFT) -> tuple[list[Conversation], Intake]:
+def _conversations(config: SFT, ranked: Sequence[Path]) -> tuple[list[Conversation], Intake]:
     """All that the assistant may be taught, and what was passed over while reading."""
     intake = Intake("sft")
     found = [conversation for path in config.conversations for conversation in read_conversations(path, intake)]
-    if config.rankings:
-        sides = assign_splits([read_rankings(config.rankings)], lambda r: text_of(r.messages), lambda r: r.split)
+    files = [read_rankings(path) for path in (config.rankings, *ranked) if path]
+    if files:
+        sides = assign_splits(files, lambda r: text_of(r.messages), lambda r: r.split)
         for ranking in sides.train:
             best = Message(role="assistant", content=ranking.best)
             found.append(Conversation([*ranking.messages, best], "train", ranking.where))

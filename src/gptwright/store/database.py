@@ -50,6 +50,7 @@ class Store:
     def write(self) -> Generator[Session]:
         """A transaction. Raises `ResourceError` when the database cannot keep it, `InputError` when rows do not fit."""
         with _translated(self.name), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            session.connection()  # begins now: of SQLite only one writes at a time
             yield session
 
     @contextmanager

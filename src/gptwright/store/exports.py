@@ -107,7 +107,7 @@ def _pairs(session: Session) -> Iterator[tuple[Line, Line, Line]]:
         for one, other in combinations(zip(line["ranks"], line["answers"], strict=True), 2):
             (best, better), (worst, worse) = sorted((one, other), key=lambda ranked: ranked[0])
             if best < worst:
-                yield dict(rest), *({"role": "assistant", "content": text} for text in (better, worse))
+                yield dict(rest), {"role": "assistant", "content": better}, {"role": "assistant", "content": worse}
 
 
 FORMATS: Mapping[str, Callable[[Session], Iterator[Line]]] = {

@@ -1,7 +1,7 @@
 """The file in which ratings were kept before there was a store: JSON Lines, one line a rating.
 
 `{"id", "time", "rating": "up"|"down", "messages": [...], "model", "user"}`; the last message is the rated answer. A
-later line with the same id replaces an earlier one.
+later line with the same id and user replaces an earlier one.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
-from gptwright.store.database import Store
+from gptwright.store.database import FILE, Store, open_store
 from gptwright.store.imports import take_thumb
 from gptwright.tokenizers.chat_templates.template import Message
 
@@ -31,6 +31,20 @@ class Feedback:
     model: str
     user: str | None = None
     """name of the API key with which it was sent"""
+
+
+def open_run_store(folder: Path, place: str | None = None) -> Store:
+    """The store of a run, or the one at `place`; ratings of an older gptwright in the folder are taken in.
+
+    Raises as `open_store` and `read_feedback` do.
+    """
+    store = open_store(place or folder / FILE)
+    try:
+        take_feedback_file(store, folder / FEEDBACK)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def take_feedback_file(store: Store, path: Path) -> int:
@@ -59,7 +73,7 @@ def read_feedback(path: Path) -> tuple[Feedback, ...]:
 
     A line cut short by a crash is passed over with a message. Raises `ArtifactError` naming a line of another kind.
     """
-    found: dict[str, Feedback] = {}
+    found: dict[tuple[str, str | None], Feedback] = {}
     lines = path.read_bytes().split(b"\n") if path.exists() else []
     for number, line in enumerate(lines, start=1):
         where = f"{path}, line {number}"
@@ -69,8 +83,8 @@ def read_feedback(path: Path) -> tuple[Feedback, ...]:
             say(f"{where}: cut short, passed over")
             continue
         if feedback:
-            found.pop(feedback.id, None)
-            found[feedback.id] = feedback
+            found.pop((feedback.id, feedback.user), None)
+            found[feedback.id, feedback.user] = feedback
     return tuple(found.values())
 
 

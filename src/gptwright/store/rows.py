@@ -18,8 +18,8 @@ def dump_rows(session: Session) -> Iterator[dict[str, Any]]:
     """Every row, in the order in which they were added; their numbers in the tables are left out."""
     for name, table in TABLES.items():
         columns = [column for column in table.columns if column.name != "number"]
-        for row in session.execute(select(*columns).order_by(table.c.number)):
-            yield {"table": name} | dict(row._mapping)
+        for row in session.execute(select(*columns).order_by(table.c.number)).mappings():
+            yield {"table": name} | dict(row)
 
 
 def load_rows(session: Session, lines: Iterable[Mapping[str, Any]]) -> int:

@@ -81,15 +81,15 @@ def _free(session: Session, labeller: str, kinds: Sequence[str]) -> Place | None
 
 def finish_task(session: Session, task_id: str, labeller: str) -> bool:
     """The labeller has done it. False when the place was given to another meanwhile, or was done before."""
-    return _set(session, task_id, labeller, done=True)
+    return _leave(session, task_id, labeller, {"done": True})
 
 
 def give_back_task(session: Session, task_id: str, labeller: str) -> bool:
     """The labeller does not do it: the place is free again. False when it was not held."""
-    return _set(session, task_id, labeller, labeller=None, until=0.0)
+    return _leave(session, task_id, labeller, {"labeller": None, "until": 0.0})
 
 
-def _set(session: Session, task_id: str, labeller: str, **values: object) -> bool:
+def _leave(session: Session, task_id: str, labeller: str, values: Mapping[str, Any]) -> bool:
     held = (Place.task_id == task_id, Place.labeller == labeller, Place.done.is_(False))
     changed = session.execute(update(Place).where(*held).values(**values))
     assert isinstance(changed, CursorResult)

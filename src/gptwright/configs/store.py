@@ -1,0 +1,36 @@
+"""Options of store."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import tyro
+
+from gptwright.configs.validation import known
+from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.settings import settings
+
+Action = Literal["show", "backup", "export", "import"]
+Format = Literal["rankings", "demonstrations", "thumbs", "prompts", "trl", "openrlhf", "rows"]
+
+
+@settings
+class UseStore:
+    """Show what a store holds, copy it, or carry labels out of it and into it."""
+
+    action: tyro.conf.Positional[Action]
+    """what to do; backup works while others write"""
+    store: tyro.conf.Positional[str]
+    """a run's folder, a file of SQLite, or a URL (postgresql://USER@HOST/NAME)"""
+    file: tyro.conf.Positional[Path | None] = None
+    """the copy, or the JSON Lines that are written or read"""
+    format: Format = "rankings"
+    """of the lines; trl, openrlhf: their pairs, which ties are not; rows: all that was ever said, for an empty store"""
+
+    def __post_init__(self) -> None:
+        known(self.action, get_args(Action), "thing to do with a store")
+        known(self.format, get_args(Format), "format of lines")
+        if (self.file is None) != (self.action == "show"):
+            raise ConfigError(f"{'no file' if self.file else 'a file'} for {self.action}", f"{self.file or 'none'}",
+                              "gptwright store show STORE, or gptwright store backup STORE FILE")  # fmt: skip
+        if self.action == "import" and self.format == "prompts":
+            raise ConfigError("labels to import", "prompts", "Give rank the file: gptwright rank --prompts FILE")

@@ -1,0 +1,39 @@
+"""What a stage learns of a store: the labels that count when it begins, kept in its folder, so that it goes on as it
+began while people go on labelling."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from gptwright.foundations.runs import FROM_STORE, StageFolder
+from gptwright.store.database import open_store
+from gptwright.store.exports import FORMATS
+from gptwright.text.jsonl import write_objects
+from gptwright.training.distributed.world import in_turn
+
+LEARNED = ("rankings", "demonstrations", "thumbs")
+
+
+def stored_labels(folder: StageFolder, place: str | None, format: str) -> tuple[Path, ...]:
+    """The file of them; none without a store, or where it has none of the kind. Raises as `open_store` does."""
+    if place is None:
+        return ()
+    path = folder / FROM_STORE / f"{format}.jsonl"
+    in_turn(lambda: path.exists() or _write(place, format, path))
+    return (path,) if path.stat().st_size else ()
+
+
+def _write(place: str, format: str, path: Path) -> bool:
+    with open_store(place, create=False) as store, store.read() as session:
+        write_objects(path, FORMATS[format](session))
+    return True
+
+
+def identity_of_labels(place: str) -> str:
+    """SHA-256 of all that can be learned of a store as it is now."""
+    found = hashlib.sha256()
+    with open_store(place, create=False) as store, store.read() as session:
+        for format in LEARNED:
+            for line in FORMATS[format](session):
+                found.update(json.dumps([format, line], sort_keys=True).encode())
+    return found.hexdigest()
