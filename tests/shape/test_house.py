@@ -126,6 +126,7 @@ def test_every_file_of_stages_is_a_verb_or_serves_some() -> None:
         "prefer",
         "reward_model",
         "samples",
+        "stored_labels",
         "together",
     }
 

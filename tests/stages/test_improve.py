@@ -132,6 +132,30 @@ def test_thumbs_and_demonstrations_become_rankings(place: Path, tmp_path: Path, 
     assert len(found) == 24 and all(line["answers"][line["ranks"].index(1)] == GOOD for line in found)
 
 
+def test_a_store_is_learned_once_and_more_labels_are_learned_anew(
+    place: Path, liked: Path, gptwright: Command, refused: Callable[..., str], tmp_path: Path
+) -> None:
+    store, few = tmp_path / "labels.sqlite", rows(tmp_path / "few.jsonl", lambda i: [1, 2], 5)
+    gptwright("store", "import", store, few)
+    assert "needed 20 rankings" in refused("improve", place, "--from-store", store, *FEW)
+    assert not (place / "improve-1").exists()
+    gptwright("store", "import", store, liked)
+    first = gptwright("improve", place, "--from-store", store, *FEW)
+    assert first.code == 0 and promoted(place) == ["improve-1"], first.err
+    assert gptwright("improve", place, "--from-store", store, *FEW).code == 0 and not (place / "improve-2").exists()
+    gptwright("store", "import", store, rows(tmp_path / "more.jsonl", lambda i: [1, 2], 30, labeller="anna"))
+    assert gptwright("improve", place, "--from-store", store, *FEW).code == 0 and (place / "improve-2").exists()
+    assert len(lines(place / "improve-2/from-store/rankings.jsonl")) == 70
+
+
+def test_thumbs_of_an_older_gptwright_are_taken_in(place: Path, refused: Callable[..., str]) -> None:
+    write_lines(place / "feedback.jsonl", [{"id": "a", "time": "", "rating": "up", "messages": said("Hi", GOOD),
+                                            "model": "02-sft"}])  # fmt: skip
+    said_of_it = refused("improve", place, *FEW)
+    assert "1 ratings of" in said_of_it and "needed 20 rankings" in said_of_it
+    assert (place / "store.sqlite").is_file()
+
+
 @pytest.mark.parametrize(
     ("ranks", "count", "says"),
     [
