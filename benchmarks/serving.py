@@ -14,7 +14,6 @@ import multiprocessing
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -23,8 +22,8 @@ import psutil
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.stream import Chunk
 from gptwright.serving.api import create_app
-from gptwright.serving.feedback import FeedbackFile
 from gptwright.serving.server import serve_until_stopped, take_port
+from gptwright.store.database import open_store
 
 TEXT = " word"
 
@@ -94,8 +93,8 @@ def tiny() -> Any:
 def serve(told: Connection, pace: float | None) -> None:
     model: Any = tiny() if pace is None else Instant(pace)
     held = take_port("127.0.0.1", 0)
-    with TemporaryDirectory() as folder:
-        app = create_app({model.name: model}, FeedbackFile(Path(folder) / "feedback.jsonl"))
+    with TemporaryDirectory() as folder, open_store(folder) as store:
+        app = create_app({model.name: model}, store)
         serve_until_stopped(app, held, lambda: told.send(held.getsockname()[1]))
 
 
