@@ -14,8 +14,8 @@ from gptwright.models.new_tokens import with_new_tokens
 from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
-from gptwright.serving.feedback import FeedbackFile
 from gptwright.serving.llama_cpp import indented
+from gptwright.store.database import Store, open_store
 from gptwright.tokenizers.edits import EDIT_MARKS
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -44,14 +44,15 @@ def wide(coder: Model) -> Model:
 
 
 def post(model: Model, path: str, given: dict[str, Any], tmp_path: Path) -> httpx.Response:
-    async def go() -> httpx.Response:
-        app = create_app({model.name: model}, FeedbackFile(tmp_path / "feedback.jsonl"))
+    async def go(store: Store) -> httpx.Response:
+        app = create_app({model.name: model}, store)
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 return await client.post(path, json=given)
 
-    return asyncio.run(go())
+    with open_store(tmp_path) as store:
+        return asyncio.run(go(store))
 
 
 def events(answer: httpx.Response) -> list[Any]:
