@@ -125,7 +125,7 @@ def _run(words: list[str]) -> None:
     verb = VERBS[name]
     asks_help = not {"-h", "--help"}.isdisjoint(options)
     if several() and not verb.distributed and not asks_help:
-        together = " and ".join(other.name for other in VERBS.values() if other.distributed)
+        together = ", ".join(other.name for other in VERBS.values() if other.distributed)
         raise ConfigError(f"one process for {name}", os.environ["WORLD_SIZE"],
                           f"Several can do {together}; start it without torchrun.")  # fmt: skip
     from gptwright.configs.command_line import read_command

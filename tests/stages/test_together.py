@@ -1,4 +1,4 @@
-"""Two processes do sft, reward and ppo together, and find what one finds."""
+"""Two processes teach a model together, and find what one finds."""
 
 import os
 import pickle
@@ -12,13 +12,19 @@ from typing import Any
 import pytest
 
 import gptwright
+from gptwright.configs.dpo import DPO
+from gptwright.configs.grpo import GRPO
 from gptwright.configs.ppo import PPO
 from gptwright.configs.reward import Reward
+from gptwright.configs.rloo import RLOO
 from gptwright.configs.sft import SFT
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.recipes.stage import execute_stage
 
+VERBS = ("sft", "reward", "dpo", "ppo", "grpo", "rloo")
+SHARED = ("policy", "tokens", "conversations", "questions", "max_tokens", "sft_batch_size", "sequence_length",
+          "threads", "save_every", "heldout_prompts")  # fmt: skip
 SCRIPT = Path(__file__).with_name("two_processes.py")
 
 
@@ -46,10 +52,15 @@ def in_two(work: list[tuple[str, Any, Path, int]], file: Path) -> str:
 @pytest.fixture(scope="module")
 def configs(sft_config: SFT, reward_config: Reward, ppo_config: PPO) -> dict[str, Any]:
     """With more rows than processes, and one window of text a step, which only one of them reads."""
+    policy: dict[str, Any] = {name: getattr(ppo_config, name) for name in SHARED} | {"learning_rate": 1e-4}
+    groups = policy | {"prompts": ppo_config.prompts, "updates": 3, "episodes": 9, "samples": 3, "minibatches": 2}
     return {
         "sft": replace(sft_config, batch_size=5, steps=6, dtype="float32", pack=True),
+        "dpo": DPO(rankings=reward_config.rankings, steps=3, batch_size=3, lora=2, **policy),
         "reward": replace(reward_config, batch_size=3, steps=4, save_every=2, dtype="float32"),
         "ppo": replace(ppo_config, updates=3, episodes=9, minibatches=2, learning_rate=1e-4),
+        "grpo": GRPO(reward=ppo_config.reward, **groups),
+        "rloo": RLOO(rule="plain-words", **groups),
     }
 
 
@@ -65,7 +76,7 @@ def together(configs: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     return out
 
 
-@pytest.mark.parametrize("verb", ["sft", "reward", "ppo"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_what_two_find_is_what_one_finds(verb: str, configs: dict[str, Any], together: Path, tmp_path: Path) -> None:
     one, two = execute_stage(verb, configs[verb], tmp_path / verb).path, together / verb
     expected, got = (read_metrics(folder / "metrics.jsonl") for folder in (one, two))
@@ -78,7 +89,7 @@ def test_what_two_find_is_what_one_finds(verb: str, configs: dict[str, Any], tog
     )
 
 
-@pytest.mark.parametrize("verb", ["sft", "reward", "ppo"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_two_that_were_stopped_leave_the_same_bits(verb: str, together: Path) -> None:
     weights = [(together / out / "model/model.safetensors").read_bytes() for out in (verb, f"{verb}-stopped")]
     assert weights[0] == weights[1]

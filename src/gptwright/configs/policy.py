@@ -6,6 +6,7 @@ from typing import Annotated
 from gptwright.configs.training import AdapterOptions, TrainingOptions
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.processes import several
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Seed, Size, Weight, settings
 from gptwright.text.rule_labeller import RULES
 
@@ -92,9 +93,13 @@ class RolloutOptions(ScoringOptions, PolicyOptions):
     """updates between checkpoints"""
     micro_batches: Count = 1
     """micro-batches of a minibatch, one after the other: more need less memory"""
+    rollout_workers: Annotated[int, Range(0, 1024)] = 0
+    """processes of Ray that answer the prompts; 0: this one does"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.minibatches > self.episodes:
             raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
                               "Lower minibatches or raise episodes.")  # fmt: skip
+        if self.rollout_workers and several():
+            raise ConfigError("rollout_workers or torchrun", "both", "Take the workers, or let torchrun's share.")

@@ -6,7 +6,6 @@ from gptwright.configs.policy import RolloutOptions
 from gptwright.configs.presets import check_preset, with_preset
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.processes import several
 from gptwright.foundations.settings import Amount, Range, Weight, settings
 from gptwright.training.schedules import SCHEDULES
 
@@ -73,8 +72,6 @@ class PPO(RolloutOptions):
     """updates between looks at the held-out prompts: score, gold and KL; 0: none"""
     stop_early: bool = False
     """keep the update where they were best, and stop when none has been better for three looks"""
-    rollout_workers: Annotated[int, Range(0, 1024)] = 0
-    """processes of Ray that answer the prompts; 0: this one does"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,8 +80,6 @@ class PPO(RolloutOptions):
         check_preset(self, PRESETS, FREE)
         if self.stop_early and not self.evaluate_every:
             raise ConfigError("evaluate_every beside stop_early", "0", "Say after how many updates to look.")
-        if self.rollout_workers and several():
-            raise ConfigError("rollout_workers or torchrun", "both", "Take the workers, or let torchrun's share.")
 
     @property
     def resolved(self) -> "PPO":

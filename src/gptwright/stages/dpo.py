@@ -8,7 +8,7 @@ from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_ra
 from gptwright.alignment.rewards import NormalizedReward
 from gptwright.configs.dpo import DPO
 from gptwright.evaluation.comparison import OLD, Comparison
-from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
+from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
@@ -25,11 +25,14 @@ from gptwright.stages.policy import (
     worker_of,
 )
 from gptwright.stages.reward_model import open_reward_model
+from gptwright.stages.together import dtype_of
 from gptwright.tasks.dpo import DPOTask, compared
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.text.jsonl import read_objects
 from gptwright.tokenizers.chat_templates.chat import read_prompt
 from gptwright.training.adamw import AdamW
+from gptwright.training.distributed.layout import Replicas
+from gptwright.training.distributed.world import replicas
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.schedules import linear
@@ -44,22 +47,25 @@ def run(config: DPO, folder: StageFolder) -> dict[str, object]:
     of the new answers, which answers.jsonl holds beside the old ones.
     """
     use_threads(config.threads)
-    device = use_device(config.device)
+    together = replicas(config.device)
+    device, shard = together.device, together.batch_shard(config.micro_batches)
+    shard.check_rows(config.batch_size)
     policy, reference = load_decoder(config.policy), load_decoder(config.policy)
     sides = _read(config, policy)
     judge, reward_model = _judge(config, policy, sides, device)
     comparison = Comparison(_prompts(config, policy, sides), heldout_data(config, policy, "dpo"), judge, "dpo")
     network = policy.network.to(device)
     choose_learners(network, config.lora, config.seed)
-    dtype = matrix_dtype(folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type)))
-    cast_linears(network, dtype)
+    cast_linears(network, dtype := matrix_dtype(dtype_of(config.dtype, folder, together)))
     task = _task(config, policy, sides)
-    optimizer = Optimizer(network, AdamW(weight_decay=0.0))
+    optimizer = Optimizer(network, AdamW(weight_decay=0.0), Replicas(together))
     check_memory_of_text(config, network)
     rate = linear(config.learning_rate, config.steps, warmup=5)
     with session(folder, optimizer, config, steps=config.steps) as run:
-        for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):
+        for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps, shard=shard):
             run.record(step.number, **step.metrics)
+    if not together.first:
+        return {}
     leave_policy(config, folder, policy, network, optimizer)
     for measured in (network, reference.network.to(device)):
         cast_linears(measured, dtype)

@@ -22,7 +22,7 @@ from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.comparison import OLD, Comparison
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.perplexity import require_window
-from gptwright.foundations.device import use_device, use_threads
+from gptwright.foundations.device import use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.progress import say
@@ -36,6 +36,7 @@ from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.stages.reward_model import open_reward_model
+from gptwright.stages.together import pool_of
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
@@ -43,6 +44,8 @@ from gptwright.text.jsonl import write_objects
 from gptwright.text.rule_labeller import RULES
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
+from gptwright.training.distributed.layout import Replicas
+from gptwright.training.distributed.world import replicas
 from gptwright.training.evaluation import Evaluation, write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.next_token import TextMixture, TokenSource
@@ -130,20 +133,26 @@ def fingerprint(network: nn.Module) -> float:
 def learn_from_groups(config: GroupOptions, folder: StageFolder, verb: str, algorithm: Algorithm) -> dict[str, object]:
     """The whole of grpo and of rloo; says how many groups of answers had one score and taught nothing."""
     use_threads(config.threads)
-    device = use_device(config.device)
-    it = PolicyRun.read(config, verb, device)
+    together = replicas(config.device)
+    shard = together.batch_shard(config.micro_batches)
+    shard.check_rows(config.episodes // config.minibatches)
+    it = PolicyRun.read(config, verb, together.device)
     auxiliary = auxiliary_task(config, it.policy, verb)
-    network = it.policy.network.to(device)
+    network = it.policy.network.to(together.device)
     choose_learners(network, config.lora, config.seed)
-    optimizer = Optimizer(network, AdamW(weight_decay=0.0, epsilon=1e-5))
+    optimizer = Optimizer(network, AdamW(weight_decay=0.0, epsilon=1e-5), Replicas(together))
     it.check_memory()
     trainer = GroupTrainer(policy=network, optimizer=optimizer, algorithm=algorithm, temperature=config.temperature,
-                           epochs=config.epochs, minibatches=config.minibatches, auxiliary=auxiliary)  # fmt: skip
+                           epochs=config.epochs, minibatches=config.minibatches, auxiliary=auxiliary,
+                           shard=shard)  # fmt: skip
+    worker = worker_of(config, it.policy)
     rate = linear(config.learning_rate, config.updates, warmup=2)
-    with session(folder, optimizer, config, steps=config.updates) as run:
-        rollouts = it.rollouts(run.state, worker_of(config, it.policy), config.samples)
+    with session(folder, optimizer, config, steps=config.updates) as run, pool_of(config, together, worker) as pool:
+        rollouts = it.rollouts(run.state, worker, config.samples, pool)
         for update in trainer.train(rollouts, rate, run.train_state, updates=config.updates, seed=config.seed):
             run.record(update.number, **update.metrics)
+    if not together.first:
+        return {}
     shares = [
         share for line in read_metrics(folder / "metrics.jsonl") if (share := line.get("equal_groups")) is not None
     ]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from gptwright.alignment.ray_pool import ray_pool
 from gptwright.alignment.rollout_pool import Processes
 from gptwright.alignment.rollout_worker import RolloutPool, RolloutWorker
-from gptwright.configs.ppo import PPO
+from gptwright.configs.policy import RolloutOptions
 from gptwright.foundations.device import FORMATS, format_name
 from gptwright.foundations.runs import StageFolder
 from gptwright.training.distributed.world import World
@@ -19,7 +19,7 @@ def dtype_of(asked: str, folder: StageFolder, together: World) -> str:
 
 
 @contextmanager
-def pool_of(config: PPO, together: World, worker: RolloutWorker) -> Generator[RolloutPool | None]:
+def pool_of(config: RolloutOptions, together: World, worker: RolloutWorker) -> Generator[RolloutPool | None]:
     """Who shares the worker's prompts: processes of Ray, those of torchrun, or nobody. Raises as `ray_pool` does."""
     if config.rollout_workers:
         with ray_pool(worker, config.rollout_workers, config.threads) as pool:
