@@ -52,15 +52,15 @@ def in_two(work: list[tuple[str, Any, Path, int]], file: Path) -> str:
 @pytest.fixture(scope="module")
 def configs(sft_config: SFT, reward_config: Reward, ppo_config: PPO) -> dict[str, Any]:
     """With more rows than processes, and one window of text a step, which only one of them reads."""
-    policy: dict[str, Any] = {name: getattr(ppo_config, name) for name in SHARED} | {"learning_rate": 1e-4}
-    groups = policy | {"prompts": ppo_config.prompts, "updates": 3, "episodes": 9, "samples": 3, "minibatches": 2}
+    policy: dict[str, Any] = {"learning_rate": 1e-4} | {name: getattr(ppo_config, name) for name in SHARED}
+    groups: dict[str, Any] = policy | {"updates": 3, "episodes": 9, "samples": 3, "minibatches": 2}
     return {
         "sft": replace(sft_config, batch_size=5, steps=6, dtype="float32", pack=True),
         "dpo": DPO(rankings=reward_config.rankings, steps=3, batch_size=3, lora=2, **policy),
         "reward": replace(reward_config, batch_size=3, steps=4, save_every=2, dtype="float32"),
         "ppo": replace(ppo_config, updates=3, episodes=9, minibatches=2, learning_rate=1e-4),
-        "grpo": GRPO(reward=ppo_config.reward, **groups),
-        "rloo": RLOO(rule="plain-words", **groups),
+        "grpo": GRPO(reward=ppo_config.reward, prompts=ppo_config.prompts, **groups),
+        "rloo": RLOO(rule="plain-words", prompts=ppo_config.prompts, **groups),
     }
 
 
