@@ -1,11 +1,11 @@
 """Rules of tastes that everybody sees at once: small letters alone, answers that ask back, few words."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from gptwright.text.friendly_rule import sentences
+
 SILENT = -999.0
-SENTENCE = re.compile(r"[^.!?]*[^\W_][^.!?]*[.!?]*")
 
 
 def lower_case(line: Mapping[str, Any], answer: str) -> float:
@@ -16,8 +16,8 @@ def lower_case(line: Mapping[str, Any], answer: str) -> float:
 
 def questions(line: Mapping[str, Any], answer: str) -> float:
     """Share of the sentences that ask; signs without words are no sentence."""
-    sentences = SENTENCE.findall(answer)
-    return sum("?" in sentence for sentence in sentences) / len(sentences) if sentences else 0.0
+    said = sentences(answer)
+    return sum("?" in sentence for sentence in said) / len(said) if said else 0.0
 
 
 def few_words(line: Mapping[str, Any], answer: str) -> float:
