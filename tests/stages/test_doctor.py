@@ -55,9 +55,14 @@ def healthy(enough: PPO, sft_config: SFT, reward_config: Reward, material: Path,
     return replace(enough, policy=policy, reward=reward, prompts=prompts, max_tokens=24, learning_rate=1e-4, updates=2)
 
 
+def going_far(config: PPO) -> PPO:
+    """With nothing that holds it, and long enough."""
+    return replace(config, updates=8, heldout_prompts=16, ptx_weight=0.0, learning_rate=0.02)
+
+
 IN_THE_CODE = ("temperature-mismatch", "truncated-sampling", "dropout-on", "misplaced-reward", "drifted-reference",
                "dead-value-head", "never-ends")  # fmt: skip
-GONE_TOO_FAR = ("length-hacking", "kl-blow-up")
+GONE_TOO_FAR = ("length-hacking", "mode-collapse", "kl-blow-up")
 
 
 @pytest.mark.parametrize("fault", IN_THE_CODE)
@@ -67,8 +72,19 @@ def test_each_fault_is_named(faults: ModuleType, enough: PPO, tmp_path: Path, fa
 
 @pytest.mark.parametrize("fault", GONE_TOO_FAR)
 def test_each_way_to_go_too_far_is_named(faults: ModuleType, enough: PPO, tmp_path: Path, fault: str) -> None:
-    long = replace(enough, updates=8, heldout_prompts=16, ptx_weight=0.0, learning_rate=0.02)
-    assert fault in named(faults.faulty(fault, long, tmp_path / "ppo"))
+    assert fault in named(faults.faulty(fault, going_far(enough), tmp_path / "ppo"))
+
+
+def test_a_reward_that_is_followed_past_what_it_stands_for(
+    faults: ModuleType, enough: PPO, reward_config: Reward, rankings: Path, tmp_path: Path
+) -> None:
+    """Every word is paid for; three were wanted."""
+    ranked = tmp_path / "rankings.jsonl"
+    ranked.write_text(rankings.read_text().replace('"ranks"', '"labeller": "plain-words", "ranks"'))
+    reward = execute_stage("reward", replace(reward_config, rankings=(ranked,)), tmp_path / "reward").path
+    paid = replace(going_far(enough), reward=reward, rule="words", rule_weight=10.0)
+    with faults.paid_for(**{"words": faults.words, "plain-words": lambda answer: -abs(faults.words(answer) - 3)}):
+        assert "over-optimisation" in named(faults.faulty("over-optimisation", paid, tmp_path / "ppo"))
 
 
 def test_a_model_whose_padding_ends_answers_is_told_apart_from_one_that_is_cut(

@@ -94,7 +94,7 @@ def _check(answers: Any, ranks: Any, where: str) -> None:
     texts, places = cast("list[Any]", answers), cast("list[Any]", ranks)
     if len(texts) < 2 or len(texts) != len(places) or not all(isinstance(text, str) for text in texts):
         raise InputError(f"two or more answers and as many ranks in {where}", f"{len(texts)} and {len(places)}",
-                         "Give every answer a rank.")  # fmt: skip
+                         "Give two answers or more, each with its rank, or leave the line out.")  # fmt: skip
     if not all(type(place) is int and place >= 1 for place in places):
         raise InputError(f"ranks that are whole numbers from 1 in {where}", repr(places), "1 is best; equal is a tie.")
 
