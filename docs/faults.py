@@ -110,7 +110,7 @@ def words(answer: str) -> float:
 
 
 def alike(answer: str) -> float:
-    return words(answer) - len({*answer})
+    return words(answer) / max(1, len({*answer}))
 
 
 def one_letter(answer: str) -> float:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from gptwright.alignment.rollout import Rollout, alike, collect_rollout, pack_rollout, recompute_logprobs, score
+from gptwright.alignment.frozen_passes import score
+from gptwright.alignment.rollout import Rollout, alike, collect_rollout, pack_rollout, recompute_logprobs
 from gptwright.inference.engine import Engine
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling

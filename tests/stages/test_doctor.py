@@ -82,8 +82,8 @@ def test_a_reward_that_is_followed_past_what_it_stands_for(
     ranked = tmp_path / "rankings.jsonl"
     ranked.write_text(rankings.read_text().replace('"ranks"', '"labeller": "plain-words", "ranks"'))
     reward = execute_stage("reward", replace(reward_config, rankings=(ranked,)), tmp_path / "reward").path
-    paid = replace(going_far(enough), reward=reward, rule="words", rule_weight=10.0)
     with faults.paid_for(**{"words": faults.words, "plain-words": lambda answer: -abs(faults.words(answer) - 3)}):
+        paid = replace(going_far(enough), updates=12, reward=reward, rule="words", rule_weight=10.0)
         assert "over-optimisation" in named(faults.faulty("over-optimisation", paid, tmp_path / "ppo"))
 
 

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gptwright.alignment.frozen_passes import score
 from gptwright.alignment.prompts import Prompt
-from gptwright.alignment.rollout import Rollout, score
+from gptwright.alignment.rollout import Rollout
 from gptwright.foundations.errors import InputError
 from gptwright.models.heads import RewardModel
 from gptwright.text.rule_labeller import Rule, scores_of

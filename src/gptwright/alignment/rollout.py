@@ -14,7 +14,7 @@ from gptwright.inference.engine import Engine
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 from gptwright.models.decoder import Decoder
-from gptwright.models.heads import Critic, RewardModel, ScalarHead
+from gptwright.models.heads import Critic, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs
 from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -127,27 +127,33 @@ def recompute_logprobs(
 
     The temperature divides the logits here as it did while sampling; without it the ratio would compare two policies.
     """
-    states = _states(policy, rollout)
+    states = before_each(answer_states(policy, rollout), rollout)
     chosen, entropy = chosen_logprobs(states, policy.output, rollout.tokens[rollout.response_mask], temperature)
     if value is None:
         values = torch.zeros_like(chosen)
     else:
-        values = value(_states(value.model.trunk, rollout) if isinstance(value, Critic) else states)
-    return tuple(_spread(x, rollout.response_mask) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
+        own = isinstance(value, Critic)
+        values = value(before_each(answer_states(value.model.trunk, rollout), rollout) if own else states)
+    return tuple(spread(x, rollout.response_mask) for x in (chosen, values, entropy))  # pyright: ignore[reportReturnType]
 
 
-def _states(trunk: Decoder, rollout: Rollout) -> Float[Tensor, "N C"]:
-    """What stood before each of the answers' tokens."""
+def answer_states(trunk: Decoder, rollout: Rollout) -> Float[Tensor, "B S C"]:
+    """What stands at each prompt's last token and at the A tokens of its answer, so that S is A + 1."""
     found: list[Tensor] = []
     groups = list(alike(rollout.last + 1))
     for rows, width in groups:
         part = rollout.rows(rows)
         hidden = trunk.hidden(part.ids[:, :width])
-        where = part.prompt_lengths[:, None] - 1 + torch.arange(part.tokens.shape[1], device=hidden.device)
+        where = part.prompt_lengths[:, None] - 1 + torch.arange(part.tokens.shape[1] + 1, device=hidden.device)
         each = torch.arange(len(part), device=hidden.device)[:, None]
         found.append(hidden[each, where.clamp(max=hidden.shape[1] - 1)])
     order = torch.cat([rows for rows, _ in groups])
-    return torch.cat(found)[order.argsort()][rollout.response_mask]
+    return torch.cat(found)[order.argsort()]
+
+
+def before_each(states: Float[Tensor, "B S C"], rollout: Rollout) -> Float[Tensor, "N C"]:
+    """What stood before each of the answers' tokens."""
+    return states[:, :-1][rollout.response_mask]
 
 
 def alike(lengths: Int[Tensor, "B"]) -> Iterator[tuple[Int[Tensor, "R"], int]]:
@@ -162,14 +168,6 @@ def alike(lengths: Int[Tensor, "B"]) -> Iterator[tuple[Int[Tensor, "R"], int]]:
         yield torch.cat([block for _, block in group]), width
 
 
-def _spread(flat: Float[Tensor, "N"], response_mask: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
+def spread(flat: Float[Tensor, "N"], response_mask: Bool[Tensor, "B A"]) -> Float[Tensor, "B A"]:
+    """Numbers of the answers' tokens in their places, and 0 on padding."""
     return flat.new_zeros(response_mask.shape).masked_scatter(response_mask, flat)
-
-
-@torch.inference_mode()
-def score(reward: RewardModel, rollout: Rollout) -> Float[Tensor, "B"]:
-    """The reward model's number for every episode, read at its last token."""
-    scores = torch.empty(len(rollout), device=rollout.ids.device)
-    for rows, width in alike(rollout.last + 1):
-        scores[rows] = reward(rollout.ids[rows, :width], rollout.last[rows])
-    return scores

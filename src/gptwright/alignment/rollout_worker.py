@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-import torch
-
+from gptwright.alignment.frozen_passes import reference_logprobs
 from gptwright.alignment.prompts import Prompt
 from gptwright.alignment.rewards import RewardFunction
-from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout, recompute_logprobs
+from gptwright.alignment.rollout import Rollout, ScoredRollout, collect_rollout
 from gptwright.foundations.errors import InputError
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampler import derive_seed
@@ -70,8 +69,7 @@ class ScoredRollouts:
         order = epoch_order(len(self.prompts), self.episodes // self.samples, step, self.worker.seed)
         prompts = [self.prompts[i] for i in order for _ in range(self.samples)]
         rollout = self.pool.collect(self.worker, prompts, step) if self.pool else self.worker.collect(prompts, step)
-        with torch.no_grad():
-            reference, _, _ = recompute_logprobs(self.reference, None, rollout, self.worker.sampling.temperature)
+        reference = reference_logprobs(self.reference, rollout, self.worker.sampling.temperature)
         try:
             scores = self.reward(rollout, prompts)
         except InputError as error:
