@@ -109,8 +109,9 @@ def words(answer: str) -> float:
     return float(len(answer.split()))
 
 
-def alike(answer: str) -> float:
-    return words(answer) / max(1, len({*answer}))
+def repeats(answer: str) -> float:
+    said = answer.split()
+    return float(len(said) - len({*said}))
 
 
 def one_letter(answer: str) -> float:
@@ -129,9 +130,9 @@ FAULTS = {
     "never-ends": Fault("answers are cut before they can end", {"max_tokens": 4}),
     "length-hacking": Fault("words are paid for", {"reward": None, "rule": "words", "beta": 0.0}, 2.5,
                             lambda: paid_for(words=words)),
-    "mode-collapse": Fault("many words of few letters are paid for, and nothing holds the policy",
-                           {"reward": None, "rule": "alike", "beta": 0.0, "epochs": 4}, 2.5,
-                           lambda: paid_for(alike=alike)),
+    "mode-collapse": Fault("saying words again is paid for, and nothing holds the policy",
+                           {"reward": None, "rule": "repeats", "beta": 0.0, "epochs": 4}, 2.5,
+                           lambda: paid_for(repeats=repeats)),
     "kl-blow-up": Fault("one letter is paid for, and nothing holds the policy",
                         {"reward": None, "rule": "letter", "beta": 0.0, "epochs": 4}, 2.5,
                         lambda: paid_for(letter=one_letter)),

@@ -57,12 +57,12 @@ def healthy(enough: PPO, sft_config: SFT, reward_config: Reward, material: Path,
 
 def going_far(config: PPO) -> PPO:
     """With nothing that holds it, and long enough."""
-    return replace(config, updates=12, heldout_prompts=16, ptx_weight=0.0, learning_rate=0.02)
+    return replace(config, updates=8, heldout_prompts=16, ptx_weight=0.0, learning_rate=0.02)
 
 
 IN_THE_CODE = ("temperature-mismatch", "truncated-sampling", "dropout-on", "misplaced-reward", "drifted-reference",
                "dead-value-head", "never-ends")  # fmt: skip
-GONE_TOO_FAR = ("length-hacking", "mode-collapse", "kl-blow-up")
+GONE_TOO_FAR = ("length-hacking", "kl-blow-up")
 
 
 @pytest.mark.parametrize("fault", IN_THE_CODE)
@@ -83,7 +83,7 @@ def test_a_reward_that_is_followed_past_what_it_stands_for(
     ranked.write_text(rankings.read_text().replace('"ranks"', '"labeller": "plain-words", "ranks"'))
     reward = execute_stage("reward", replace(reward_config, rankings=(ranked,)), tmp_path / "reward").path
     with faults.paid_for(**{"words": faults.words, "plain-words": lambda answer: -abs(faults.words(answer) - 3)}):
-        paid = replace(going_far(enough), reward=reward, rule="words", rule_weight=10.0)
+        paid = replace(going_far(enough), updates=12, reward=reward, rule="words", rule_weight=10.0)
         assert "over-optimisation" in named(faults.faulty("over-optimisation", paid, tmp_path / "ppo"))
 
 
