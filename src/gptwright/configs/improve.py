@@ -22,8 +22,7 @@ class FeedbackOptions:
     demonstrations: tuple[Path, ...] = ()
     """JSON Lines of conversations: each last answer is better than what the model says itself"""
     from_store: str | None = field(default=None, metadata=FREE)
-    """store with rankings, thumbs, edits and demonstrations: a run's folder, a file of SQLite, or a URL
-    (postgresql://USER@HOST/NAME); where no file is given at all, that of the run"""
+    """store of labels: a run's folder, a file of SQLite or a URL; where no file is given at all, that of the run"""
     questions: Path | None = None
     """JSON Lines of questions that show what is unlearned; those that the run has"""
     rule: str = ""

@@ -24,8 +24,7 @@ class Serve:
     api_keys: Path | None = None
     """JSON file of several keys, {"NAME": "KEY"}; feedback is stored with the name"""
     store: str | None = None
-    """where ratings are kept: a file of SQLite, or a URL (postgresql://USER@HOST/NAME); store.sqlite beside the first
-    model's stage folder when not given"""
+    """file of SQLite or URL where ratings are kept; store.sqlite beside the first model's stage folder if not given"""
     examples: Path | None = None
     """prompts that the page offers; examples.jsonl beside the first model's stage folder when it is there"""
     dtype: Dtype = "auto"

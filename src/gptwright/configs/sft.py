@@ -26,8 +26,7 @@ class SFT(AdaptedTextOptions):
     conversations: tuple[Path, ...] = ()
     """JSON Lines of {"messages": [...]}"""
     from_store: str | None = None
-    """store with demonstrations, and with rankings, whose best answers show what to say: a run's folder, a file of
-    SQLite, or a URL (postgresql://USER@HOST/NAME)"""
+    """store of demonstrations and of rankings, whose best answers are learned: a run's folder, a file or a URL"""
     tokens: Path
     """folder of tokenize: pretraining text is mixed in, so that the language is not forgotten"""
     text: Path | None = None
