@@ -29,6 +29,7 @@ from gptwright.training.train_state import TrainState
 
 # Tokens: of a conversation, with what pads it beside others, of a prompt, of its sampled answer, of a prompt with one.
 CONVERSATION, PADDED_CONVERSATION, PROMPT, ANSWER, RANKED = 50, 70, 18, 30, 48
+UNEVEN = 1.5  # times what it takes to learn conversations of one length, it takes to learn those of many
 WINDOWS = 16  # that are read at once
 
 
@@ -128,7 +129,7 @@ def _sft_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
             loss.backward()
         optimizer.step(1e-4, 1.0)
 
-    return seconds_of(step, at_most=at_most)
+    return UNEVEN * seconds_of(step, at_most=at_most)
 
 
 def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:

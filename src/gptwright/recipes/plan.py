@@ -91,7 +91,7 @@ def fixed_seconds(speeds: Speeds, megacharacters: float) -> dict[str, float]:
         "prepare": 0.5 + PREPARE * megacharacters,
         "tokenize": 0.5 + TOKENIZE * megacharacters,
         "pretrain": 2.0 + LOOKS * (text / 4 + SAMPLES * speeds.answer) + text,
-        "sft": 2.0 + 1.3 * questions + 3 * text,
+        "sft": 4.0 + 1.3 * questions + 3 * text,
         "rank": 1.0,
         "reward": 1.5 + rankings,
         "reward-control": 2.0 + rankings,
