@@ -67,6 +67,7 @@ ELSEWHERE = (
     "runs/smol",
     "runs/incontext",
     "runs/instructions",
+    "runs/editor-spelling",
     "runs/tested",
     "mistral-nano",
     "…",
