@@ -106,7 +106,9 @@ def test_prompts_of_ones_own_keep_what_their_lines_say(
 def test_prompts_come_from_one_place(refused: Refused, rank_config: Rank, tmp_path: Path) -> None:
     path = written(tmp_path / "asked.jsonl", [{"prompt": "The cat"}])
     words = ("rank", "--model", rank_config.model, "--out", tmp_path / "out")
-    assert "either text, prompts or from_store; got text and prompts" in refused(*words, "--text", rank_config.text, "--prompts", path)
+    assert "either text, prompts or from_store; got text and prompts" in refused(
+        *words, "--text", rank_config.text, "--prompts", path
+    )
     assert "either text, prompts or from_store; got neither" in refused(*words)
 
 
