@@ -209,23 +209,20 @@ def _tables(
     taught = {"conversations": [TEACHING]}
     sizes = {name: sizes_of(name, count, each[name]) for name, count in amounts.items()}
     trained = {"dtype": wish.dtype, **threads, **seed}
-    reward = {
-        "base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "batch_size": shape.rankings,
-        "learning_rate": _rate(model) / 4,
-    }  # fmt: skip
+    learning = {"sequence_length": shape.sequence_length, "optimizer": shape.optimizer,
+                "learning_rate": 2 * _rate(model)}  # fmt: skip
+    reward = {"base": "sft", "rankings": ["rank/rankings.jsonl", RANKINGS], "batch_size": shape.rankings,
+              "learning_rate": _rate(model) / 4}  # fmt: skip
     return {
         "prepare": {"data": list(wish.data), "max_characters": wish.max_characters, **seed},
         "tokenize": {"text": "prepare", "vocab": model.vocab},
         "pretrain": {
-            "tokens": "tokenize", "model": encode(model), "batch_size": shape.batch_size,
-            "sequence_length": shape.sequence_length, "optimizer": shape.optimizer, "learning_rate": 2 * _rate(model),
+            "tokens": "tokenize", "model": encode(model), "batch_size": shape.batch_size, **learning,
             **sizes["pretrain"], **trained,
         },
         "sft": {
             "base": "pretrain", **taught, "tokens": "tokenize", "questions": QUESTIONS,
-            "batch_size": shape.conversations, "ptx_batch_size": shape.ptx_batch_size,
-            "sequence_length": shape.sequence_length, "optimizer": shape.optimizer,
-            "learning_rate": 2 * _rate(model), "pack": True,
+            "batch_size": shape.conversations, "ptx_batch_size": shape.ptx_batch_size, "pack": True, **learning,
             **sizes["sft"], **trained,
         },
         "rank": {
