@@ -1,7 +1,7 @@
 """The losses of rankings on the same rankings, as they are and with wrong labels: which reward model orders best.
 
     python benchmarks/ranking_losses.py --base runs/start/04-sft \
-      --rankings data/teaching/rankings.jsonl runs/start/05-rank/rankings.jsonl [--noise 0 0.3] [--seeds 1 2 3]
+      --rankings data/teaching/rankings.jsonl.xz runs/start/05-rank/rankings.jsonl [--noise 0 0.3] [--seeds 1 2 3]
 
 Each is the stage `reward`, with the same steps. Noise is the share of training rankings two of whose answers, drawn by
 lot, change ranks; held-out rankings stay as they are. Prints means over seeds of held-out pair accuracy, Kendall's τ-b,

@@ -8,6 +8,7 @@ seeded: the same tables give the same bytes.
 """
 
 import json
+import lzma
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -442,12 +443,13 @@ def check_rankings(training: list[Record], ranked: list[Record]) -> None:
 
 
 def write_lines(path: Path, records: list[Record], rng: Random) -> None:
-    """JSON Lines in a random order, so that the first lines are a fair sample."""
+    """JSON Lines in a random order, so that the first lines are a fair sample; compressed as NAME.xz."""
     lines = [
         json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"
         for record in rng.sample(records, len(records))
     ]
-    path.write_bytes("".join(lines).encode())
+    written = "".join(lines).encode()
+    path.write_bytes(lzma.compress(written, preset=9 | lzma.PRESET_EXTREME) if path.suffix == ".xz" else written)
 
 
 def count_table(world: World, files: dict[str, list[Record]]) -> str:
@@ -458,7 +460,7 @@ def count_table(world: World, files: dict[str, list[Record]]) -> str:
         lines.append(f"| `{name}` | {len(records)} |")
         kinds = Counter(f"split {record['split']}" if "split" in record else record["kind"] for record in records)
         lines += [f"| · {kind} | {count} |" for kind, count in kinds.items()]
-    ties = sum(len(set(record["ranks"])) < 4 for record in files["rankings.jsonl"])
+    ties = sum(len(set(record["ranks"])) < 4 for record in files["rankings.jsonl.xz"])
     return "\n".join([*lines, f"| · with a tie | {ties} |"])
 
 
@@ -478,9 +480,9 @@ def main() -> None:
     check_names(world)
     check_held_out(world, training, evaluation, ranked)
     check_rankings(training, ranked)
-    files = {"conversations.jsonl": training, "questions.jsonl": evaluation, "rankings.jsonl": ranked}
+    files = {"conversations.jsonl": training, "questions.jsonl": evaluation, "rankings.jsonl.xz": ranked}
     for name, records in files.items():
-        write_lines(FOLDER / name, records, world.random(name))
+        write_lines(FOLDER / name, records, world.random(name.removesuffix(".xz")))
     table = count_table(world, files)
     write_readme_counts(FOLDER / "README.md", table)
     print(table)

@@ -135,12 +135,14 @@ def test_a_path_that_is_no_text(value: Any, tmp_path: Path) -> None:
 
 def test_lists_of_paths_are_resolved_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "more.jsonl").touch()
-    paths = ["prepare/rankings.jsonl", "bundled:teaching/rankings.jsonl", str(tmp_path / "more.jsonl")]
+    paths = ["prepare/rankings.jsonl", "bundled:teaching/rankings.jsonl.xz", str(tmp_path / "more.jsonl")]
     steps = [Step("prepare", "prepare", {}), Step("reward", "reward", {"base": "prepare", "rankings": paths})]
     found = configs(Recipe("x", steps), tmp_path)["reward"]
     assert found.rankings == (
-        tmp_path / "01-prepare/rankings.jsonl", bundled_folder() / "teaching/rankings.jsonl", tmp_path / "more.jsonl",
-    )  # fmt: skip
+        tmp_path / "01-prepare/rankings.jsonl",
+        bundled_folder() / "teaching/rankings.jsonl.xz",
+        tmp_path / "more.jsonl",
+    )
 
 
 @pytest.mark.parametrize(

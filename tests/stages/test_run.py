@@ -44,7 +44,7 @@ def test_it_prints_the_folder(gptwright: Callable[..., Any], recipe: Path, tmp_p
         ('[tokenize]\ntext = "prepare"\n[prepare]\n', "Correct it."),
         ("[prepare]\n[tokenize]\n", "either text or pairs; got neither"),
         ("[prepare]\n[tokenize]\ntext = 3\n", "a path in [tokenize]"),
-        ('[prepare]\n[reward]\nbase = "prepare"\nrankings = ["bundled:teaching/rankins.jsonl"]\n', "rankings.jsonl'?"),
+        ('[prepare]\n[reward]\nbase = "prepare"\nrankings = ["bundled:teaching/rankins.jsonl.xz"]\n', "jsonl.xz'?"),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = "gpt2-nan"\n', "Did you mean 'gpt2-nano'?"),
         ('[prepare]\n[pretrain]\ntokens = "prepare"\nmodel = 5\n', "a preset's name"),
         (
