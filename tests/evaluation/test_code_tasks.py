@@ -29,6 +29,7 @@ from gptwright.text.bundled import bundled_file
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.jsonl import Line, read_objects, write_objects
 from gptwright.tokenizers.edits import EDIT_MARKS, EditMarks
+from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -248,6 +249,23 @@ def test_what_an_editor_is_asked(network: GPT2, tokenizer: Tokenizer) -> None:
     assert "longer than the context" in str(intake.dropped)
     with pytest.raises(ConfigError, match="taught to edit"):
         Questions(task("edits_spelling"), Encoder(Model(network, tokenizer, "x")), intake).of(short, [])
+
+
+def test_of_a_long_program_the_sentinels_stay_and_what_is_nearest_to_the_hole(
+    network: GPT2, tokenizer: Tokenizer
+) -> None:
+    model, intake = Model(network, tokenizer.with_additional(SENTINELS), "x"), Intake("evaluate")
+    how = task("humaneval_single_line")
+    asked, sentinels = Questions(how, Encoder(model), intake), Sentinels.of(model.tokenizer)
+    item = replace(next(iter(items("humaneval_single_line", 1))), contexts=["the cat " * 200 + "sat"], suffix="mat on")
+    question = asked.of(item, [])
+    assert question and "at the beginning" in str(intake.shortened)
+    ids, encode = question.rows[0].ids, model.tokenizer.encode
+    assert len(ids) == model.context - asked.answer
+    assert ids[0] == sentinels.prefix and ids[-1] == sentinels.middle
+    after = ids.index(sentinels.suffix)
+    assert list(ids[after + 1 : -1]) == encode("mat on")[: len(ids) - after - 2]
+    assert list(ids[1:after]) == encode("the cat " * 200 + "sat")[1 - after :]
 
 
 @pytest.mark.parametrize("changed", [{"repeats": 1}, {"execution": None}])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import gptwright
+from gptwright.configs.codex import Codex
 from gptwright.configs.dpo import DPO
 from gptwright.configs.grpo import GRPO
 from gptwright.configs.ppo import PPO
@@ -22,7 +23,7 @@ from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
 from gptwright.recipes.stage import execute_stage
 
-VERBS = ("sft", "reward", "dpo", "ppo", "grpo", "rloo")
+VERBS = ("codex", "sft", "reward", "dpo", "ppo", "grpo", "rloo")
 SHARED = ("policy", "tokens", "conversations", "questions", "max_tokens", "sft_batch_size", "sequence_length",
           "threads", "save_every", "heldout_prompts")  # fmt: skip
 SCRIPT = Path(__file__).with_name("two_processes.py")
@@ -50,11 +51,12 @@ def in_two(work: list[tuple[str, Any, Path, int]], file: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def configs(sft_config: SFT, reward_config: Reward, ppo_config: PPO) -> dict[str, Any]:
+def configs(codex_config: Codex, sft_config: SFT, reward_config: Reward, ppo_config: PPO) -> dict[str, Any]:
     """With more rows than processes, and one window of text a step, which only one of them reads."""
     policy: dict[str, Any] = {"learning_rate": 1e-4} | {name: getattr(ppo_config, name) for name in SHARED}
     groups: dict[str, Any] = policy | {"updates": 3, "episodes": 9, "samples": 3, "minibatches": 2}
     return {
+        "codex": replace(codex_config, batch_size=3, dtype="float32"),
         "sft": replace(sft_config, batch_size=5, steps=6, dtype="float32", pack=True),
         "dpo": DPO(rankings=reward_config.rankings, steps=3, batch_size=3, lora=2, **policy),
         "reward": replace(reward_config, batch_size=3, steps=4, save_every=2, dtype="float32"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from gptwright.foundations.intake import Intake
 from gptwright.text.jsonl import Line, read_objects
@@ -21,10 +20,10 @@ class Prompt(list[int]):
         self.line, self.messages = line, messages
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> Line:
         """Its messages, and what its line says beside them, such as its split and its id, but not of other answers."""
         others = {name: value for name, value in self.line.items() if name not in OF_OTHER_ANSWERS}
-        return {"messages": self.messages} | others
+        return Line({"messages": self.messages} | others, self.line.where)
 
 
 def read_prompts(path: Path, tokenizer: Tokenizer, longest: int, intake: Intake) -> list[Prompt]:

@@ -44,7 +44,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("pretrain", "Pretrain", "train a language model from nothing", "make",
          leaves_folder=True, trains=True, distributed=True),
     Verb("codex", "Codex", "go on with code: completing, filling holes, solving", "make",
-         leaves_folder=True, trains=True),
+         leaves_folder=True, trains=True, distributed=True),
     Verb("import", "Import", "take in a model of another tool", "make", leaves_folder=True),
     Verb("finetune", "Finetune", "teach it one task, from labelled examples", "teach", leaves_folder=True, trains=True),
     Verb("sft", "SFT", "teach it to answer, from conversations", "teach", leaves_folder=True, trains=True,

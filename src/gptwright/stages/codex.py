@@ -6,7 +6,7 @@ from gptwright.alignment.demonstrations import Demonstration, Demonstrations
 from gptwright.configs.codex import Codex
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.perplexity import require_window
-from gptwright.foundations.device import format_name, matrix_dtype, use_device, use_threads
+from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
@@ -16,6 +16,7 @@ from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
+from gptwright.stages.together import dtype_of
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.codex import CodexTask, HeldoutCode, read_edits, read_solutions
 from gptwright.tasks.fill_in_the_middle import FillInTheMiddle
@@ -24,7 +25,9 @@ from gptwright.text.split import Split
 from gptwright.tokenizers.edits import EDIT_MARKS
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
 from gptwright.training.batches import Windows
-from gptwright.training.evaluation import write_evaluations
+from gptwright.training.distributed.layout import Replicas
+from gptwright.training.distributed.world import replicas
+from gptwright.training.evaluation import Evaluation, write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.optimizers import OPTIMIZERS
@@ -36,30 +39,39 @@ from gptwright.training.train_step import train_steps
 def run(config: Codex, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: losses on held-out code before and after."""
     use_threads(config.threads)
-    device = use_device(config.device)
+    together = replicas(config.device)
     model, task = task_of(config)
-    network = task.network.requires_grad_(True).to(device)
+    network = task.network.requires_grad_(True).to(together.device)
+    shard = together.batch_shard(config.micro_batches)
+    shard.check_rows(config.batch_size)
     choose_learners(network, config.lora, config.seed)
-    check_memory(network, config.batch_size, config.sequence_length, config.micro_batches)
+    check_memory(network, -(-config.batch_size // shard.ranks), config.sequence_length, config.micro_batches)
     before = task.evaluate(0)
-    dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
-    cast_linears(network, matrix_dtype(dtype))
-    optimizer = Optimizer(network, OPTIMIZERS[config.optimizer](config.weight_decay, matrix_dtype(dtype)))
+    cast_linears(network, dtype := matrix_dtype(dtype_of(config.dtype, folder, together)))
+    rule = OPTIMIZERS[config.optimizer](config.weight_decay, dtype)
+    optimizer = Optimizer(network, rule, Replicas(together))
     rate = linear(config.learning_rate, config.steps, warmup=min(config.warmup, config.steps // 2))
     with session(folder, optimizer, config, steps=config.steps) as run:
-        for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):
+        for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps, shard=shard):
             if step.number % config.eval_every == 0:
                 folder.metrics.log(step.number, **task.evaluate(step.number).metrics)
-            run.record(step.number, **step.metrics, **task.losses)
+            run.record(step.number, **step.metrics, **task.named(together.total(task.parts)))
+    if not together.first:
+        return {}
     restore_master_weights(network, optimizer)
     if config.lora:
         leave_adapter(network, optimizer, config.base, folder / "adapter")
     export(network, model.tokenizer.continued if config.solutions else model.tokenizer, folder / "model")
+    return _evaluate(config, folder, task, before)
+
+
+def _evaluate(config: Codex, folder: StageFolder, task: CodexTask, before: Evaluation) -> dict[str, object]:
+    """What is held out, before and after."""
     after = task.evaluate(config.steps)
     write_evaluations(folder.path, {"before": before, "after": after})
     for name, now in after.metrics.items():
         say(f"codex: {name} {now:.3f}, {before.metrics[name]:.3f} before")
-    return {**after.metrics, "dtype": dtype}
+    return {**after.metrics}
 
 
 def task_of(config: Codex) -> tuple[Model, CodexTask]:

@@ -19,6 +19,7 @@ from gptwright.pipelines.model import Model
 from gptwright.stages.policy import (
     auxiliary_task,
     check_memory_of_text,
+    check_rules,
     compare,
     heldout_data,
     leave_policy,
@@ -53,7 +54,9 @@ def run(config: DPO, folder: StageFolder) -> dict[str, object]:
     policy, reference = load_decoder(config.policy), load_decoder(config.policy)
     sides = _read(config, policy)
     judge, reward_model = _judge(config, policy, sides, device)
-    comparison = Comparison(_prompts(config, policy, sides), heldout_data(config, policy, "dpo"), judge, "dpo")
+    prompts = _prompts(config, policy, sides)
+    check_rules(judge, "", prompts)
+    comparison = Comparison(prompts, heldout_data(config, policy, "dpo"), judge, "dpo")
     network = policy.network.to(device)
     choose_learners(network, config.lora, config.seed)
     cast_linears(network, dtype := matrix_dtype(dtype_of(config.dtype, folder, together)))

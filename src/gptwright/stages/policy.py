@@ -41,7 +41,7 @@ from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import write_objects
-from gptwright.text.rule_labeller import RULES
+from gptwright.text.rule_labeller import RULES, check_rule
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.distributed.layout import Replicas
@@ -76,6 +76,7 @@ class PolicyRun:
         reference.network.to(device)
         reward_model, judge = reward_model_of(config, policy, device)
         prompts, heldout = prompts_of(config, policy, reward_model, Intake(verb))
+        check_rules(judge, config.rule, [*prompts, *heldout])
         return cls(config=config, policy=policy, reference=reference, prompts=prompts, reward_model=reward_model,
                    reference_began_as=fingerprint(reference.network),
                    comparison=Comparison(heldout, heldout_data(config, policy, verb), judge, verb))  # fmt: skip
@@ -273,6 +274,12 @@ def scale_of(
         return 0.0, 1.0
     fitted = NormalizedReward.fitted(model, worker.collect(_subset(prompts, SCALE_PROMPTS, worker.seed), "scale"))
     return fitted.mean, fitted.std
+
+
+def check_rules(judge: Judge, rule: str, prompts: Sequence[Prompt]) -> None:
+    """Of who judges and who rewards. Raises as `check_rule` does."""
+    for name in {judge.rule, rule} - {None, ""}:
+        check_rule(str(name), (prompt.fields for prompt in prompts))
 
 
 def prompts_of(

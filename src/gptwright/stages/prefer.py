@@ -16,7 +16,7 @@ from gptwright.pipelines.load import load, load_decoder
 from gptwright.pipelines.resolve import resolve_model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.text.jsonl import Line, read_objects, write_objects
-from gptwright.text.rule_labeller import RULES
+from gptwright.text.rule_labeller import RULES, check_rule
 from gptwright.tokenizers.chat_templates.chat import read_prompt
 from gptwright.training.evaluation import Estimate
 
@@ -102,6 +102,8 @@ def _answers(config: Evaluate, names: Sequence[str]) -> list[Line]:
                               "Give another --out.")  # fmt: skip
         return read_objects(config.out / "answers.jsonl")
     asked = [(line, read_prompt(line, line.where)) for line in read_objects(config.prompts)]
+    if config.judge in RULES:
+        check_rule(config.judge, (Line(line | {"messages": messages}, line.where) for line, messages in asked))
     models = [load_decoder(resolve_model(path), dtype=config.dtype) for path in config.prefer]
     sampling = Sampling(max_tokens=config.max_tokens, temperature=config.temperature)
     lines = answer(dict(zip(names, models, strict=True)), asked, sampling, config.seed)

@@ -21,7 +21,7 @@ from gptwright.pipelines.model import Model
 from gptwright.stages.stored_labels import stored_labels
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import Line, read_objects, write_objects
-from gptwright.text.rule_labeller import RULES, ranks
+from gptwright.text.rule_labeller import RULES, check_rule, ranks
 from gptwright.tokenizers.chat_templates.chat import prompt_ids
 from gptwright.training.batches import key, permutation
 
@@ -33,6 +33,7 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
         config = replace(config, from_store=None, prompts=_stored_prompts(config.from_store, folder))
     model = load_decoder(config.model)
     pools = _of_file(config, model) if config.prompts else _of_text(config, model)
+    check_rule(config.rule, (prompt.fields for pool in pools.values() for prompt in pool))
     prompts = (prompt.fields | {"split": split} for split, pool in pools.items() for prompt in pool)
     write_objects(folder / "prompts.jsonl", prompts)
     lines: list[dict[str, Any]] = []

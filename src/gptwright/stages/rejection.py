@@ -20,7 +20,7 @@ from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import StageFolder
 from gptwright.pipelines.load import load_decoder
-from gptwright.stages.policy import prompts_of, reward_model_of, reward_of, scale_of, worker_of
+from gptwright.stages.policy import check_rules, prompts_of, reward_model_of, reward_of, scale_of, worker_of
 from gptwright.text.heldout import normalised
 from gptwright.text.jsonl import write_objects
 from gptwright.text.rule_labeller import RULES, ranks_of
@@ -72,6 +72,7 @@ def run(config: Rejection, folder: StageFolder) -> dict[str, object]:
     policy.network.to(device)
     model, judge = reward_model_of(config, policy, device)
     train, heldout = prompts_of(config, policy, model, Intake("rejection"))
+    check_rules(judge, config.rule, [*train, *heldout])
     worker = worker_of(config, policy)
     reward = reward_of(config, policy, model, scale_of(config, model, train, worker))
     rule = None if judge.rewards else judge.rule

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxtyping import Float
+from torch import Tensor
+
 from gptwright.alignment.demonstrations import Demonstration, Demonstrations
 from gptwright.evaluation.perplexity import answer_loss, text_loss
 from gptwright.foundations.errors import InputError
@@ -83,10 +86,9 @@ class CodexTask(TextMixture):
         super().__init__(network, [text, *shown.values()])
         self.names, self.heldout = ("text", *shown), heldout
 
-    @property
-    def losses(self) -> dict[str, float]:
-        """Of the last step, apart."""
-        return {f"{name}_nats": loss for name, loss in zip(self.names, self.parts.tolist(), strict=True)}
+    def named(self, parts: Float[Tensor, "sources"]) -> dict[str, float]:
+        """The losses of a step's parts by what they are of."""
+        return {f"{name}_nats": loss for name, loss in zip(self.names, parts.tolist(), strict=True)}
 
     def evaluate(self, step: int) -> Evaluation:
         """Losses on what is held out."""

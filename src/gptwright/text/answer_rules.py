@@ -8,19 +8,20 @@ from typing import Any
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.text.instruction_rules import words
+from gptwright.text.rule_field import rule_field
 
 SUM = re.compile(r"Answer: (-?[0-9]{1,15})")
 
 
 def length_target(line: Mapping[str, Any], answer: str) -> float:
-    """Minus how many words the answer is away from the line's `words`."""
-    return -float(abs(len(words(answer)) - line["words"]))
+    """Minus how many words the answer is away from the line's `words`. Raises as `rule_field` does."""
+    return -float(abs(len(words(answer)) - rule_field(line, "words", 12)))
 
 
 def arithmetic(line: Mapping[str, Any], answer: str) -> float:
-    """1 for "Answer: n" and nothing else, n being the line's `sum`; otherwise 0."""
-    found = SUM.fullmatch(answer.strip())
-    return float(found is not None and int(found[1]) == line["sum"])
+    """1 for "Answer: n" and nothing else, n being the line's `sum`; otherwise 0. Raises as `rule_field` does."""
+    right, found = rule_field(line, "sum", 12), SUM.fullmatch(answer.strip())
+    return float(found is not None and int(found[1]) == right)
 
 
 def sentiment(line: Mapping[str, Any], answer: str) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gptwright.foundations.errors import InputError, nearest
+from gptwright.text.rule_field import rule_field
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 SENTENCE_END = re.compile(r"[.!?。！？]+[\"'”’)]*(?=\s|$)")
@@ -76,21 +77,30 @@ FAMILIES: dict[str, Callable[[Constraint, str], bool]] = {
     "quotes": quotes,
 }
 
+ARGUMENTS: dict[str, tuple[str, Any]] = {
+    "sentences": ("count", 2),
+    "short": ("count", 12),
+    "begin": ("word", "Then"),
+    "avoid": ("word", "the"),
+}
+"""what a family needs beside its name, with an example"""
+EXAMPLE = [{"kind": "question"}]
+
 
 def instructions(line: Mapping[str, Any], answer: str) -> float:
     """The share of the line's constraints that the answer meets, 0 of an answer of under three words.
 
-    Raises `InputError` for a line without constraints and for a kind that is not in `FAMILIES`.
+    Raises `InputError` for a line without constraints, a kind that is not in `FAMILIES`, and one that lacks its word
+    or count.
     """
-    constraints: list[Constraint] = line.get("constraints") or []
-    if not constraints:
-        raise InputError('"constraints" on the line of a prompt', f"the fields {', '.join(line) or '(none)'}",
-                         'Write {"constraints": [{"kind": "question"}]}.')  # fmt: skip
+    constraints = rule_field(line, "constraints", EXAMPLE)
     return sum(_meets(constraint, answer.strip()) for constraint in constraints) / len(constraints)
 
 
 def _meets(constraint: Constraint, answer: str) -> bool:
-    kind = str(constraint.get("kind"))
+    kind = constraint.get("kind") if isinstance(constraint, dict) else None
     if kind not in FAMILIES:
-        raise InputError("a kind of constraint", f"'{kind}'", nearest(kind, FAMILIES))
+        raise InputError("a kind of constraint", f"{constraint!r:.60}", nearest(str(kind), FAMILIES))
+    if kind in ARGUMENTS:
+        rule_field(constraint, *ARGUMENTS[kind])
     return len(words(answer)) >= FEWEST_WORDS and FAMILIES[kind](constraint, answer)

@@ -48,6 +48,13 @@ RULES: dict[str, Rule] = {
 STYLES: dict[str, Callable[[str], bool]] = {"friendly": is_friendly}
 
 
+def check_rule(name: str, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Raises before there are answers what the rule would raise of them: for a line that lacks a field, or a machine
+    without the sandbox or library that it needs."""
+    for line in lines:
+        RULES[name](line, "")
+
+
 def scores_of(rule: Rule, lines: Iterable[Mapping[str, Any]], answers: Iterable[str]) -> list[float]:
     """What the rule says of each line's answer; several at a time, for some rules wait for programs to end."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:

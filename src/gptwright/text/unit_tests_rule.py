@@ -2,28 +2,39 @@
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 from gptwright.foundations.errors import InputError
 from gptwright.sandbox.sandbox import Check, Sandbox
+from gptwright.text.rule_field import rule_field
+
+EXAMPLE = [["double(2)", "4"]]
 
 
 def unit_tests(line: Mapping[str, Any], answer: str) -> float:
     """1 where the last message, the answer as its body, passes all `examples` of the line in the sandbox; otherwise 0.
 
     `examples` are pairs of what is typed and what is printed; `beside` is code that stands before the function. Blanks
-    around an answer do not count: it begins below the description. Raises `InputError` for a line without examples,
-    `ResourceError` where this machine has no sandbox: nothing is run without one.
+    around an answer do not count: it begins below the description; blanks alone pass nothing. Raises `InputError` for a
+    line without examples, `ResourceError` where this machine has no sandbox: nothing is run without one.
     """
-    examples = line.get("examples")
-    if not isinstance(examples, list) or not examples:
-        raise InputError('"examples" of every prompt, to test its answers by', f"{examples!r}"[:60],
-                         'Write "examples": [["double(2)", "4"]].')  # fmt: skip
+    examples = [_example(each) for each in rule_field(line, "examples", EXAMPLE)]
+    if not answer.strip():
+        _sandbox()
+        return 0.0
     head = str(line["messages"][-1]["content"]).rstrip()
     last = head.rpartition("\n")[2]
     blanks = last[: len(last) - len(last.lstrip())]
     program = f"{line.get('beside', '')}\n{head}\n{blanks}{answer.strip()}\n"
-    return float(_passes(program, tuple((str(typed), str(printed)) for typed, printed in examples)))
+    return float(_passes(program, tuple(examples)))
+
+
+def _example(pair: Any) -> tuple[str, str]:
+    if not isinstance(pair, list) or len(cast("list[Any]", pair)) != len(EXAMPLE[0]):
+        raise InputError("pairs of what is typed and what is printed as examples", f"{pair!r:.60}",
+                         f"Write {EXAMPLE[0]}.")  # fmt: skip
+    typed, printed = cast("list[Any]", pair)
+    return str(typed), str(printed)
 
 
 @lru_cache(maxsize=4096)

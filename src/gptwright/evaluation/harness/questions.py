@@ -56,9 +56,15 @@ class Questions:
             self.intake.drop("whose text is longer than the context holds beside an answer", item.line.where)
             return None
         if self.task.output_type == "generate_until":
-            ids = rows[0].ids[-self._room :]
+            ids = self._shortened(prompt, item, rows[0].ids)
             return _with_rows(question, [Row(ids, len(ids))], self.intake)
         return checked(question, self._encoder.context, self.intake)
+
+    def _shortened(self, prompt: str, item: Item, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """A prompt that leaves an answer its room: its end, or what is nearest to the hole that is to be filled."""
+        if len(ids) <= self._room:
+            return ids
+        return self._encoder.insertion(prompt, item.suffix, self._room) or ids[-self._room :]
 
     def _fit(self, item: Item, examples: list[str]) -> tuple[list[str], list[Row]]:
         """Most examples, from the last one on, with which every row fits; if none does, the rows without examples."""

@@ -11,6 +11,7 @@ from functools import lru_cache
 from gptwright.foundations.progress import ProgressLine
 from gptwright.inference.request import Request
 from gptwright.pipelines.model import Model
+from gptwright.pipelines.truncation import nearest_to_hole
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
@@ -84,11 +85,17 @@ class Encoder:
         return [Row(ids[begin:end], 1 + number * self.context - begin)
                 for number, (begin, end) in enumerate(zip(begins, ends, strict=True))]  # fmt: skip
 
-    def insertion(self, before: str, after: str | None) -> tuple[int, ...]:
-        """The ids of two texts between which one is to be written; none for a model that cannot insert."""
+    def insertion(self, before: str, after: str | None, room: int | None = None) -> tuple[int, ...]:
+        """The ids of two texts between which one is to be written; none for a model that cannot insert.
+
+        In a `room` of less ids what is far from the hole is left out.
+        """
         if after is None or self.sentinels is None:
             return ()
-        return tuple(self.sentinels.prompt(self._bare(before), self._bare(after)))
+        prefix, suffix = self._bare(before), self._bare(after)
+        if room is not None:
+            _, prefix, suffix = nearest_to_hole([], prefix, suffix, room - len(self.sentinels.prompt((), ())))
+        return tuple(self.sentinels.prompt(prefix, suffix))
 
     def edit(self, text: str, instruction: str | None) -> tuple[int, ...]:
         """The ids of a text that is to be edited; none where nothing is to be done to it.
