@@ -1,4 +1,4 @@
-"""Writes what is made from the program: docs/commands.md, docs/architecture.md, the floors in CONTRIBUTING.md.
+"""Writes what is made from the program: docs/{commands,parameters,architecture}.md, the floors in CONTRIBUTING.md.
 
 python docs/build.py            write them
 python docs/build.py --check    fail when they are not up to date, or a page names what is not there
@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-import architecture  # the file beside this one
+import architecture  # the files beside this one
+import parameters
 
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -44,6 +45,7 @@ def page() -> str:
 def main() -> None:
     made = {
         PAGE: page(),
+        PAGE.with_name("parameters.md"): parameters.parameters(),
         PAGE.with_name("architecture.md"): architecture.architecture(),
         architecture.ROOT / "CONTRIBUTING.md": architecture.contributing(),
     }

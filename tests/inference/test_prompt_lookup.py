@@ -95,3 +95,10 @@ def test_nothing_was_proposed_and_nothing_changes() -> None:
     lookup = RequestLookup(4)
     lookup.record_acceptance(0, 0)
     assert lookup.propose([1, 2, 3, 1, 2]) == [3, 1, 2, 3]
+
+
+def test_what_is_predicted_is_looked_up_too() -> None:
+    lookup = RequestLookup(4, predicted=[7, 8, 9, 10, 11])
+    assert lookup.propose([1, 2, 7, 8]) == [9, 10, 11, 1]
+    assert lookup.propose([1, 2, 7, 8, 5]) == []
+    assert RequestLookup(4).propose([1, 2, 7, 8]) == []

@@ -42,6 +42,7 @@ class FakeModel:
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=32))
     tokenizer: FakeTokenizer = field(default_factory=FakeTokenizer)
     read: list[Any] = field(default_factory=list)
+    tools: list[Any] = field(default_factory=list)
     asked: list[tuple[Any, Sampling]] = field(default_factory=list)
     seeds: list[int | None] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
@@ -54,7 +55,8 @@ class FakeModel:
     def engine(self) -> "FakeModel":
         return self
 
-    def chat_ids(self, messages: Any) -> list[int]:
+    def chat_ids(self, messages: Any, tools: Any = ()) -> list[int]:
+        self.tools.append(tools)
         return self._kept(list(messages), sum(len(m["content"].split()) for m in messages))
 
     def text_ids(self, prompt: str) -> list[int]:
@@ -64,7 +66,7 @@ class FakeModel:
         text = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
         return Prompt(self.text_ids(text), text)
 
-    def truncated(self, messages: Any, sampling: Sampling) -> Any:
+    def truncated(self, messages: Any, sampling: Sampling, tools: Any = ()) -> Any:
         return drop_oldest_turns(messages, lambda some: sum(len(m["content"].split()) for m in some),
                               room_for_prompt(self.context, sampling.max_tokens))  # fmt: skip
 

@@ -12,8 +12,8 @@ from openai.resources.chat.completions import Completions as OpenAIChat
 from openai.resources.completions import Completions as OpenAICompletions
 
 from gptwright.inference.sampler import derive_seed
-from gptwright.serving.fields import NEUTRAL
-from gptwright.serving.schemas import CallerFields, ChatRequest, CompletionRequest
+from gptwright.serving.fields import NEUTRAL, REFUSED
+from gptwright.serving.schemas import ChatRequest, CompletionRequest
 
 HELLO = [{"role": "user", "content": "Say hello"}]
 
@@ -123,7 +123,8 @@ def test_text_parts_developer_and_returned_messages(client: Any, model: Any) -> 
     assert model.asked[0][0][1]["content"] == "one\ntwo" and set(model.asked[0][0][2]) == {"role", "content"}
 
 
-REFUSED = {
+TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f"}}
+BAD_VALUES = {
     "temperature": [-0.1, 2.1, "0.7", True, [1]],
     "top_p": [-0.1, 1.5],
     "top_k": [-2, 1.5],
@@ -140,11 +141,25 @@ REFUSED = {
                  [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}],
                  [{"role": "user", "content": [{"type": "text"}]}], [{"role": "user", "refusal": "x"}],
                  [{"role": "user", "content": [{"text": "x"}]}], [{"role": "tool", "content": "x"}],
+                 [{"role": "function", "content": "x"}], [{"role": "user", "content": "x", "tool_call_id": "a"}],
+                 [{"role": "assistant", "tool_calls": [{"id": "a", "type": "function",
+                                                        "function": {"name": "f", "arguments": "[]"}}]}],
                  [{"role": "user", "content": "x", "refusal": "y"}],
                  [{"role": "assistant", "content": "x", "reasoning_content": "y"}],
                  [{"role": "assistant", "content": "x", "tool_calls": [{}]}], {}],
     "model": [None, 3],
-    "tools": [[{"type": "function"}]],
+    "tools": [[{"type": "function"}], [{"type": "custom", "custom": {"name": "f"}}], {}, [{"type": "function",
+              "function": {"name": "a b"}}], [TOOL, TOOL], [{"type": "function", "function": {"name": "f",
+              "strict": True}}], [TOOL] * 129],
+    "tool_choice": ["required", "any", {"type": "function", "function": {"name": "f"}}, {"type": "allowed_tools"}],
+    "parallel_tool_calls": ["no"],
+    "functions": [[{}], [TOOL["function"]] * 2],
+    "function_call": [{"name": "f"}, "required"],
+    "prediction": ["x", {"type": "content"}, {"type": "image", "content": "x"}],
+    "modalities": [["audio"], ["text", "audio"], []],
+    "moderation": [{"model": "m"}],
+    "audio": [{"voice": "alloy", "format": "wav"}],
+    "web_search_options": [{}],
     "response_format": [{"type": "xml"}, {"type": "json_schema"}, {"type": "text", "json_schema": {"name": "a"}},
                         {"type": "json_schema", "json_schema": {"schema": {}}}, "json_object", {}],
     "logprobs": [0, 1, "yes"],
@@ -156,7 +171,7 @@ REFUSED = {
     "repetition_penalty": [0, -1, 101],
     "min_p": [-0.1, 1.1],
     "stop_token_ids": [[100], [-1], ["1"], 3, list(range(65))],
-    "store": [True],
+    "store": [1, "yes"],
     "reasoning_effort": ["high"],
     "suffix": ["x"],
     "best_of": [2],
@@ -165,7 +180,7 @@ REFUSED = {
     "truncation": ["on", True],
     "user": [[5], 5, {}],
     "safety_identifier": [[5], "x" * 65],
-    "metadata": [[5], {"a": 5}, {"k" * 65: "x"}, {"k": "x" * 513}, {str(i): "x" for i in range(17)}],
+    "metadata": [{"a": "b"}, [5], {"a": 5}, {"k" * 65: "x"}, {"k": "x" * 513}, {str(i): "x" for i in range(17)}],
     "prompt_cache_key": [[5], "x" * 65],
     "prompt_cache_options": [[5], {"mode": "explicit"}, {"ttl": "24h"}, {"other": 1}],
     "prompt_cache_retention": [[5], "24h"],
@@ -174,7 +189,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD_VALUES.items() for value in values])
 def test_what_is_not_honoured_is_refused_by_name(client: Any, model: Any, name: str, value: Any) -> None:
     body = json.dumps({"model": "tiny", "messages": HELLO} | {name: value})
     answer = asyncio.run(_raw(client, body))
@@ -194,35 +209,41 @@ def test_fields_about_the_caller_and_neutral_ones_pass(client: Any) -> None:
         assert chat(client, **dict(zip(NEUTRAL, values, strict=True))).status_code == 200
     about = {"user": "ann", "safety_identifier": "x" * 64, "metadata": {"a": "b"}, "prompt_cache_key": "",
              "prompt_cache_options": {"mode": "implicit", "ttl": "30m"}, "prompt_cache_retention": "in_memory",
-             "service_tier": "auto"}  # fmt: skip
-    assert set(about) == set(CallerFields.model_fields)
-    assert chat(client, **about).status_code == 200
+             "service_tier": "auto", "store": True, "modalities": ["text"], "parallel_tool_calls": True,
+             "tool_choice": "auto", "tools": [], "functions": [], "function_call": "none"}  # fmt: skip
+    assert chat(client, **about).json()["service_tier"] == "default"
     nothing = dict.fromkeys(("temperature", "stop", "n", "made_up", "max_tokens", *about))
     assert chat(client, **nothing).status_code == 200
     assert chat(client, frequency_penalty=0.0, tools=None).status_code == 200
 
 
-def test_the_page_of_the_api_names_every_field() -> None:
-    page = (Path(__file__).parents[2] / "docs/08-chat-and-serve.md").read_text(encoding="utf-8")
-    for name in {*ChatRequest.model_fields, *CompletionRequest.model_fields, *NEUTRAL} - {"model"}:
+def test_the_page_of_the_api_names_every_field_and_what_it_does() -> None:
+    page = (Path(__file__).parents[2] / "docs/parameters.md").read_text(encoding="utf-8")
+    for name in {*ChatRequest.model_fields, *CompletionRequest.model_fields, *REFUSED}:
         assert f"`{name}`" in page, name
+    for shape in (ChatRequest, CompletionRequest):
+        assert all(field.description for field in shape.model_fields.values())
 
 
 @pytest.mark.parametrize(
-    ("create", "shape"), [(OpenAIChat.create, ChatRequest), (OpenAICompletions.create, CompletionRequest)]
+    ("create", "shape", "honoured"),
+    [(OpenAIChat.create, ChatRequest, 32), (OpenAICompletions.create, CompletionRequest, 18)],
 )
-def test_every_parameter_of_the_openai_client_is_decided(create: Any, shape: Any, client: Any) -> None:
-    """Each is honoured, checked, neutral at some value, or refused by name: none is dropped."""
+def test_every_parameter_of_the_openai_client_is_decided(create: Any, shape: Any, honoured: int, client: Any) -> None:
+    """Each is honoured, or refused by name with the reason: none is dropped."""
     transport = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}
-    for name in set(inspect.signature(create).parameters) - transport - set(shape.model_fields):
-        assert chat(client, **{name: {"some": "thing"}}).json()["error"]["param"] == name
+    parameters = set(inspect.signature(create).parameters) - transport
+    assert len(parameters & set(shape.model_fields)) >= honoured
+    for name in parameters - set(shape.model_fields):
+        error = chat(client, **{name: {"some": "thing"}}).json()["error"]
+        assert error["param"] == name and REFUSED[name] in error["message"]
 
 
 WHERE = [
     ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role", "invalid_value"),
     ({"messages": [*HELLO, {"role": "user"}]}, "messages[1].content", "invalid_value"),
-    ({"messages": [*HELLO, {"role": "assistant", "tool_calls": [{}]}]}, "messages[1].tool_calls",
-     "unsupported_parameter"),
+    ({"messages": [*HELLO, {"role": "assistant", "tool_calls": [{}]}]}, "messages[1].tool_calls[0].id",
+     "missing_required_parameter"),
     ({"messages": None}, "messages", "invalid_type"),
     ({"messages": []}, "messages", "array_below_min_length"),
     ({"response_format": {"type": "json_schema"}}, "response_format.json_schema", "invalid_value"),
@@ -235,7 +256,8 @@ WHERE = [
     ({"top_logprobs": 2}, "top_logprobs", "invalid_value"),
     ({"max_tokens": 2, "max_completion_tokens": 3}, "max_tokens", "invalid_value"),
     ({"logit_bias": {"100": 1}}, "logit_bias", "invalid_value"),
-    ({"tools": [{}]}, "tools", "unsupported_parameter"),
+    ({"tools": [{}]}, "tools[0].type", "missing_required_parameter"),
+    ({"tools": [TOOL | {"more": 1}]}, "tools[0].more", "unsupported_parameter"),
 ]  # fmt: skip
 
 

@@ -25,7 +25,9 @@ class PromptLookup:
     def propose(self, requests: Sequence[Request]) -> None:
         """Sets the `drafts` of requests that are about to sample a token."""
         for request in requests:
-            request.drafts = self._lookups.setdefault(request, RequestLookup(self._most)).propose(request.ids)
+            if request not in self._lookups:
+                self._lookups[request] = RequestLookup(self._most, request.sampling.predicted_ids)
+            request.drafts = self._lookups[request].propose(request.ids)
 
     def record_acceptance(self, request: Request, proposed: int, accepted: int) -> None:
         """Adapts the number of proposals to how many were accepted."""
@@ -43,13 +45,16 @@ class PromptLookup:
 
 
 class RequestLookup:
-    """The n-grams of one request; proposes at most `most` tokens. A step costs O(1), and the proposals depend on the
-    ids and on what was accepted only."""
+    """The n-grams of one request and of the ids that are `predicted` for it; proposes at most `most` tokens. A step
+    costs O(1), and the proposals depend on these ids and on what was accepted only."""
 
-    def __init__(self, most: int = 8) -> None:
+    def __init__(self, most: int = 8, predicted: Sequence[int] = ()) -> None:
         self._most = most
+        self._ids: list[int] = []
+        """what is predicted, then the request's"""
         self._after: dict[tuple[int, ...], int] = {}
         """position behind the last occurrence of an n-gram"""
+        self._read(predicted)
         self._known = 0
         self._count = min(most, 4)
         self._backoff = 0
@@ -57,9 +62,11 @@ class RequestLookup:
 
     def propose(self, ids: Sequence[int]) -> list[int]:
         """Tokens that may follow `ids` (prompt and response), which only grow between calls; [] without a match."""
-        self._read(ids)
+        self._read(ids[self._known :])
+        self._known = len(ids)
         if len(ids) < self._quiet_until:
             return []
+        ids = self._ids
         for length in range(min(LONGEST, len(ids) - 1), SHORTEST - 1, -1):
             at = self._after.get(tuple(ids[-length:]))
             if at is not None:
@@ -88,8 +95,9 @@ class RequestLookup:
             self._backoff //= 2
         self._quiet_until = self._known + accepted + 1 + self._backoff
 
-    def _read(self, ids: Sequence[int]) -> None:
-        for at in range(max(self._known, SHORTEST), len(ids)):
+    def _read(self, new: Sequence[int]) -> None:
+        for token in new:
+            at = len(self._ids)
             for length in range(SHORTEST, min(LONGEST, at) + 1):
-                self._after[tuple(ids[at - length : at])] = at
-        self._known = len(ids)
+                self._after[tuple(self._ids[at - length : at])] = at
+            self._ids.append(token)

@@ -58,6 +58,8 @@ class Sampling:
     sampled_logprobs: bool = False
     """note every token's log-probability under the temperature too: under what it was drawn from, as long as nothing
     is cut, penalised or forbidden. Training that compares policies needs these."""
+    predicted_ids: tuple[int, ...] = ()
+    """what the answer is expected to repeat: proposed as drafts, so it comes sooner and stays the same"""
     schema: Mapping[str, Any] | None = None
     """the answer is JSON that this JSON Schema allows"""
     regex: str | None = None

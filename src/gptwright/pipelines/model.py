@@ -22,6 +22,7 @@ from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.truncation import drop_oldest_turns, nearest_to_hole, room_for_prompt
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
+from gptwright.tokenizers.chat_templates.template import Tool
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -128,14 +129,14 @@ class Model(LoadedModel):
         characters = self.tokenizer.streaming_decoder()
         return Prompt(prompt, "".join(characters(id) for id in prompt) + characters.flush())
 
-    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
-        """What is read of a conversation that is to be replied to."""
-        return prompt_ids(messages, self.tokenizer)
+    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+        """What is read of a conversation that is to be replied to, by words or by calls of `tools`."""
+        return prompt_ids(messages, self.tokenizer, tools)
 
-    def truncated(self, messages: Sequence[Message], sampling: Sampling) -> list[Message]:
+    def truncated(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> list[Message]:
         """The conversation without the oldest turns, as many as must go for the rest and a reply to fit the context."""
         most = room_for_prompt(self.context, sampling.max_tokens)
-        return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some)), most)
+        return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some, tools)), most)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, starts_text: bool = True) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed. With `starts_text` off

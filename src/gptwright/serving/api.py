@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from gptwright.foundations.errors import ResourceError
-from gptwright.foundations.progress import say
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completions import Completions
 from gptwright.serving.llama_cpp import LlamaCpp
@@ -23,6 +22,7 @@ from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
 from gptwright.serving.schemas import FeedbackRequest
 from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
+from gptwright.serving.stored_completions import not_saved
 from gptwright.store.database import Store
 from gptwright.store.labels import annotate
 from gptwright.store.messages import keep_turns
@@ -69,7 +69,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _not_routed)
     _add_page(app, files, examples)
     _add_models(app, served)
-    _add_answers(app, served)
+    _add_answers(app, served, store)
     _add_feedback(app, store, served)
     return app
 
@@ -104,8 +104,8 @@ def _add_models(app: FastAPI, served: ServedModels) -> None:
     app.add_api_route("/v1/models/{name:path}", one_model, methods=READ)
 
 
-def _add_answers(app: FastAPI, served: ServedModels) -> None:
-    completions, llama_cpp = Completions(served), LlamaCpp(served)
+def _add_answers(app: FastAPI, served: ServedModels, store: Store) -> None:
+    completions, llama_cpp = Completions(served, store), LlamaCpp(served)
     routes = {
         "/v1/chat/completions": completions.chat, "/v1/completions": completions.text, "/v1/edits": completions.edit,
         "/completion": llama_cpp.complete, "/infill": llama_cpp.infill,
@@ -140,10 +140,7 @@ def _add_feedback(app: FastAPI, store: Store, served: ServedModels) -> None:
         try:
             id = await run_in_threadpool(keep, rated, model, user)
         except ResourceError as error:
-            say(str(error))
-            raise APIError(
-                503, "The rating was not saved; the server's terminal says why.", code="not_saved"
-            ) from error
+            raise not_saved("rating", error) from error
         return JSONResponse({"id": id, "rating": rated.rating})
 
 

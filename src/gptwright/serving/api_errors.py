@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 HEADERS = {401: {"www-authenticate": "Bearer"}, 429: {"retry-after": "5"}}
 CLIENT_GONE = 499
-FIELDS = {"schema": "response_format", "stop_ids": "stop_token_ids", "prompt_logprobs": "logprobs"}
+FIELDS = {"stop_ids": "stop_token_ids", "prompt_logprobs": "logprobs"}
 """settings of the engine that the API calls otherwise"""
 CODES = {
     "missing": "missing_required_parameter",
@@ -63,10 +63,11 @@ class APIError(Exception):
         return JSONResponse(self.body(), self.status, self.headers)
 
 
-def unsupported_parameter(param: str) -> APIError:
+def unsupported_parameter(param: str, why: str = "") -> APIError:
     """A parameter that this server does not honour: said, never silently ignored."""
     name = param[:80]
-    return APIError(400, f"'{name}' is not supported by this server.", param=name, code="unsupported_parameter")
+    message = f"'{name}' is not supported by this server{why and ': '}{why}."
+    return APIError(400, message, param=name, code="unsupported_parameter")
 
 
 def invalid_request(error: ValidationError) -> APIError:
@@ -97,17 +98,20 @@ def _code(error: ErrorDetails) -> str:
     return code
 
 
-def api_error_of(error: Exception, prompt_field: str | None = None) -> APIError:
+def api_error_of(
+    error: Exception, prompt_field: str | None = None, *, schema_field: str = "response_format"
+) -> APIError:
     """What the model said about a prompt or a setting; anything else is our fault, and its details go to the log only.
 
-    `prompt_field` is the field that held the prompt.
+    `prompt_field` is the field that held the prompt, `schema_field` the one that holds the reply's JSON Schema.
     """
     if not isinstance(error, GptwrightError):
         log.error("the model failed", exc_info=error)
         return APIError(500, "The model failed on this request.", code="internal_error")
     if isinstance(error, PromptTooLong):
         return _too_long(error, prompt_field or "prompt")
-    param = FIELDS.get(error.setting, error.setting) if isinstance(error, SettingError) else prompt_field
+    fields = {**FIELDS, "schema": schema_field}
+    param = fields.get(error.setting, error.setting) if isinstance(error, SettingError) else prompt_field
     message = f"Needed {error.needed}; got {error.got}. {error.remedy}"
     return APIError(400, message, param=param, code="invalid_value")
 

@@ -1,6 +1,7 @@
 """OpenAI's two kinds of completion, and its edits: from a request's fields to the replies that the worker writes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from starlette.concurrency import run_in_threadpool
@@ -13,11 +14,13 @@ from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.choices import OpenStream
 from gptwright.serving.logprobs import token_speller
 from gptwright.serving.messages import to_chat_messages
-from gptwright.serving.replies import respond
+from gptwright.serving.replies import Keep, respond
 from gptwright.serving.request_body import read_json
 from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, EditEncoder, ResponseEncoder
 from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest, EditRequest
 from gptwright.serving.served_models import ServedModel, ServedModels
+from gptwright.serving.stored_completions import keep_completion
+from gptwright.store.database import Store
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
@@ -34,23 +37,28 @@ def untaught(served: ServedModel, what: str, param: str) -> APIError:
 class Completions:
     """Completions by any of the models that are served."""
 
-    def __init__(self, served: ServedModels) -> None:
-        self.served = served
+    def __init__(self, served: ServedModels, store: Store) -> None:
+        self.served, self.store = served, store
 
     async def chat(self, request: Request) -> Response:
         """A reply to a conversation."""
         asked = ChatRequest.read(await read_json(request))
         served = self.served.writer(asked.model)
         model = served.model
-        messages, dropped = to_chat_messages(asked.messages), 0
+        messages, tools, dropped = to_chat_messages(asked.messages), asked.shown, 0
 
         def prompts(sampling: Sampling) -> list[OpenStream]:
             nonlocal dropped
-            shown = model.truncated(messages, sampling) if asked.truncation == "auto" else messages
+            shown = model.truncated(messages, sampling, tools) if asked.truncation == "auto" else messages
             dropped = len(messages) - len(shown)
-            return [partial(model.open_stream, model.chat_ids(shown))]
+            return [partial(model.open_stream, model.chat_ids(shown, tools))]
 
-        response = await self._respond(request, served, asked, ChatEncoder(token_speller(model.tokenizer)), prompts)
+        names = [function.name for function in asked.callable]
+        encoder = ChatEncoder(token_speller(model.tokenizer), names, legacy=asked.functions is not None)
+        owner = getattr(request.state, "user", "")
+        keep = partial(keep_completion, self.store, encoder.id, messages, owner=owner, model=served.name,
+                       fields=asked.about)  # fmt: skip
+        response = await self._respond(request, served, asked, encoder, prompts, keep if asked.store else None)
         if dropped:
             response.headers[DROPPED] = str(dropped)
         return response
@@ -95,9 +103,12 @@ class Completions:
         asked: CompletionParams,
         encoder: ResponseEncoder,
         prompts: Callable[[Sampling], Sequence[OpenStream]],
+        keep: Keep | None = None,
     ) -> Response:
         model = served.model
         sampling = asked.sampling(model.sampling, model.context, model.tokenizer.vocab)
+        if asked.predicted:
+            sampling = replace(sampling, predicted_ids=tuple(model.tokenizer.encode(asked.predicted)))
 
         def read() -> Sequence[OpenStream]:
             model.matcher(sampling, starts_text=encoder.starts_text)  # compiled, or refused, beside running requests
@@ -106,5 +117,5 @@ class Completions:
         try:
             opened = await run_in_threadpool(read)
         except GptwrightError as error:
-            raise api_error_of(error, encoder.prompt_field) from error
-        return await respond(request, served.worker, asked, opened, sampling, encoder)
+            raise api_error_of(error, encoder.prompt_field, schema_field=asked.schema_field) from error
+        return await respond(request, served.worker, asked, opened, sampling, encoder, keep)

@@ -1,6 +1,7 @@
 """How a request's fields are read: strictly, and none is ignored in silence.
 
-`NEUTRAL` lists, for fields that are not honoured, the values that ask for nothing. Any other field is a 400 naming it.
+`REFUSED` says of parameters of OpenAI's clients why they are not honoured, and `NEUTRAL` at which values they ask for
+nothing and are taken. Any other field is a 400 naming it, too.
 """
 
 from typing import Any, NoReturn, Self
@@ -11,25 +12,27 @@ from pydantic_core import PydanticCustomError
 from gptwright.serving.api_errors import invalid_request, unsupported_parameter
 
 NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "store": (False,),
     "best_of": (1,),
     "echo": (False,),
-    "top_logprobs": (0,),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "modalities": (["text"],),
     "reasoning_effort": ("none",),
     "verbosity": ("medium",),
+}
+
+
+REFUSED: dict[str, str] = {
+    "audio": "replies are text",
+    "moderation": "a classifier that is served answers at /v1/moderations",
+    "reasoning_effort": "models here do not reason before they reply",
+    "verbosity": "say in a message how long a reply is to be",
+    "web_search_options": "nothing here reaches the web",
 }
 
 
 class RequestFields(BaseModel):
     """Some fields of a request. Numbers are finite, an int is not a text, and what is not known is refused."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True,
+                              use_attribute_docstrings=True)  # fmt: skip
 
     @classmethod
     def read(cls, body: dict[str, object]) -> Self:
@@ -48,7 +51,7 @@ def refuse(param: str, message: str) -> NoReturn:
 def _matters(name: str, value: Any) -> bool:
     if value is None or any(_same(value, neutral) for neutral in NEUTRAL.get(name, ())):
         return False
-    raise unsupported_parameter(name)
+    raise unsupported_parameter(name, REFUSED.get(name, ""))
 
 
 def _same(value: Any, neutral: Any) -> bool:

@@ -44,6 +44,8 @@ async def unless_disconnected(request: Request, work: Awaitable[T], prompt_field
 
 def job_error(error: Exception, prompt_field: str) -> APIError:
     """What ended a job, for its caller."""
+    if isinstance(error, APIError):
+        return error
     return _stopping() if isinstance(error, Closed) else api_error_of(error, prompt_field)
 
 

@@ -1,5 +1,6 @@
 """The turns of a conversation, as OpenAI's clients send them and send them back."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
@@ -33,14 +34,43 @@ def _part(part: Any) -> str:
     return text
 
 
-class Message(RequestFields):
-    """One turn. "developer" is the newer word for "system". A `name` tells speakers of one role apart, for which chat
-    templates have no place. What an assistant refused to say is what it said."""
+class CalledFunction(RequestFields):
+    """A function that was called, and the JSON object of its arguments as text."""
 
-    role: Literal["system", "developer", "user", "assistant"]
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    arguments: str
+
+    @model_validator(mode="after")
+    def _an_object(self) -> Self:
+        try:
+            value: Any = json.loads(self.arguments or "{}")
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            refuse("arguments", "must be the text of a JSON object")
+        return self
+
+
+class ToolCall(RequestFields):
+    """A call that the assistant made."""
+
+    id: Annotated[str, Field(max_length=256)]
+    type: Literal["function"]
+    function: CalledFunction
+
+
+class Message(RequestFields):
+    """One turn. "developer" is the newer word for "system", and "function" the older for "tool". A `name` tells
+    speakers of one role apart, for which chat templates have no place. What an assistant refused to say is what it
+    said."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Annotated[str | None, BeforeValidator(as_text)] = None
     refusal: str | None = None
     name: Annotated[str | None, Field(max_length=256)] = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: Annotated[str | None, Field(max_length=256)] = None
+    function_call: CalledFunction | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -49,20 +79,42 @@ class Message(RequestFields):
         if not isinstance(value, dict):
             return value
         items = cast("dict[str, Any]", value).items()
-        return {name: item for name, item in items if name in cls.model_fields or item not in EMPTY}
+        return {name: item for name, item in items if item not in EMPTY or name in ("role", "content", "name")}
 
     @model_validator(mode="after")
     def _only_an_assistant_may_be_silent(self) -> Self:
         if self.role != "assistant" and self.content is None:
             refuse("content", f"a message of the role '{self.role}' must have its text here")
-        if self.role != "assistant" and self.refusal:
-            refuse("refusal", "only the assistant refuses")
+        for name in ("refusal", "tool_calls", "function_call"):
+            if self.role != "assistant" and getattr(self, name):
+                refuse(name, "only the assistant refuses and calls")
+        return self
+
+    @model_validator(mode="after")
+    def _answers_a_call(self) -> Self:
+        if self.role == "tool" and self.tool_call_id is None:
+            refuse("tool_call_id", "must say which call is answered")
+        if self.role == "function" and not self.name:
+            refuse("name", "must say which function answers")
+        if self.role != "tool" and self.tool_call_id is not None:
+            refuse("tool_call_id", "only a message of the role 'tool' answers a call")
         return self
 
     def turn(self) -> "Turn":
         """As chat templates read it."""
-        role = "system" if self.role == "developer" else self.role
-        return {"role": role, "content": self.content or self.refusal or ""}
+        role = {"developer": "system", "function": "tool"}.get(self.role, self.role)
+        turn: Turn = {"role": role, "content": self.content or self.refusal or ""}
+        called = [(call.id, call.function) for call in self.tool_calls or ()]
+        called += [("", self.function_call)] if self.function_call else []
+        if called:
+            turn["tool_calls"] = [
+                {"id": id, "type": "function",
+                 "function": {"name": function.name, "arguments": json.loads(function.arguments or "{}")}}
+                for id, function in called
+            ]  # fmt: skip
+        if role == "tool":
+            turn["tool_call_id"], turn["name"] = self.tool_call_id or "", self.name or ""
+        return turn
 
 
 def to_chat_messages(messages: Sequence[Message]) -> "list[Turn]":

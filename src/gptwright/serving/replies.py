@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -10,12 +10,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gptwright.inference.sampling import Sampling
-from gptwright.serving.choices import Choices, ChoiceStreams, IndexedChunk, OpenStream
+from gptwright.serving.choices import Choice, Choices, ChoiceStreams, IndexedChunk, OpenStream
 from gptwright.serving.jobs import begin, job_error, unless_disconnected
 from gptwright.serving.response_format import ResponseEncoder
 from gptwright.serving.schemas import CompletionParams
 from gptwright.serving.worker import Job, Worker
 
+Keep = Callable[[Sequence[Choice]], Awaitable[None]]
+"""keeps a request's replies"""
 JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
@@ -26,21 +28,26 @@ async def respond(
     prompts: Sequence[OpenStream],
     sampling: Sampling,
     encoder: ResponseEncoder,
+    keep: Keep | None = None,
 ) -> Response:
-    """Runs the request and answers it, streamed or whole; `prompts` open the replies to each of them.
+    """Runs the request and answers it, streamed or whole; `prompts` open the replies to each of them. What is to be
+    kept of the replies is kept before their end is told.
 
     Raises `APIError`: 400 for what the model cannot take, 429 when too many wait, 499 when the caller has gone.
     """
     job = begin(worker, lambda: ChoiceStreams(prompts, sampling))
-    head = {"id": encoder.id, "created": int(time.time()), "model": asked.model}
+    head = {"id": encoder.id, "created": int(time.time()), "model": asked.model, **asked.told_back}
     try:
         first = await unless_disconnected(request, anext(job), encoder.prompt_field)
         choices = Choices(sampling, len(prompts))
         choices.add(first)
         if asked.stream:
             head["object"] = encoder.chunk_name
-            return EventStream(_events(job, first, choices, _SSEEncoder(encoder, head, asked.wants_usage)), job)
+            events = _events(job, first, choices, _SSEEncoder(encoder, head, asked.wants_usage), keep)
+            return EventStream(events, job)
         await unless_disconnected(request, _collect(job, choices), encoder.prompt_field)
+        if keep:
+            await keep(choices.best())
     except BaseException:
         job.close()
         raise
@@ -54,7 +61,11 @@ async def _collect(job: "Job[IndexedChunk]", choices: Choices) -> None:
 
 
 async def _events(
-    job: "Job[IndexedChunk]", first: Sequence[IndexedChunk], choices: Choices, encoder: "_SSEEncoder"
+    job: "Job[IndexedChunk]",
+    first: Sequence[IndexedChunk],
+    choices: Choices,
+    encoder: "_SSEEncoder",
+    keep: Keep | None,
 ) -> AsyncIterator[bytes]:
     """Opening, pieces, end of each choice, usage when wanted, `[DONE]`. What is new at once is sent at once."""
     yield encoder.first_chunks(len(choices.choices)) + encoder.encode(first)
@@ -62,6 +73,8 @@ async def _events(
         async for new in job:
             choices.add(new)
             yield encoder.encode(new)
+        if keep:
+            await keep(choices.best())
     except Exception as error:
         yield event_of(JSON.encode(job_error(error, encoder.encoder.prompt_field).body()))
         return
@@ -89,9 +102,9 @@ class _SSEEncoder:
 
     def _choices(self, index: int, chunk: Any) -> Iterator[dict[str, Any]]:
         if chunk.text or chunk.tokens:
-            yield self.encoder.delta(index, chunk.text, None, chunk.tokens)
+            yield from self.encoder.deltas(index, chunk.text, chunk.tokens)
         if chunk.finish:
-            yield self.encoder.delta(index, "", chunk.finish)
+            yield from self.encoder.last_deltas(index, chunk.finish)
 
     def _event(self, choice: dict[str, Any]) -> bytes:
         return event_of(f"{self._before}{JSON.encode(choice)}{self._after}")

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
-from gptwright.tokenizers.chat_templates.template import Message
+from gptwright.tokenizers.chat_templates.template import Message, Tool, knows_role, knows_tools
 from gptwright.tokenizers.chat_templates.template_tokenization import Rendering
+from gptwright.tokenizers.chat_templates.tools import tools_as_text
 from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, END_OF_TURN, ROLES
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -36,12 +37,24 @@ def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int]
     return ids, learned
 
 
-def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer) -> list[int]:
-    """Ids of a conversation up to where the assistant is to speak. Raises as `render` does."""
+def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer, tools: Sequence[Tool] = ()) -> list[int]:
+    """Ids of a conversation up to where the assistant is to speak, who may call `tools`. Raises as `render` does."""
     template = _template(tokenizer)
+    if _has_no_place(template, tokenizer, messages, tools):
+        messages, tools = tools_as_text(messages, tools), ()
     if template != CHAT_TEMPLATE:
-        return Rendering(messages, tokenizer, template).prompt()
+        return Rendering(messages, tokenizer, template, tools).prompt()
     return [*render(messages, tokenizer)[0], tokenizer.special_id(ROLES["assistant"])]
+
+
+def _has_no_place(template: str, tokenizer: Tokenizer, messages: Sequence[Message], tools: Sequence[Tool]) -> bool:
+    """Whether the template would pass over tools, calls or answers of tools that there are."""
+    names = tuple(tokenizer.special_tokens.named.items())
+    called = bool(tools) or any(message.get("tool_calls") for message in messages)
+    answered = any(message["role"] == TOOL for message in messages)
+    if template == CHAT_TEMPLATE:
+        return called or answered
+    return (called and not knows_tools(template, names)) or (answered and not knows_role(template, TOOL, names))
 
 
 def _template(tokenizer: Tokenizer) -> str:

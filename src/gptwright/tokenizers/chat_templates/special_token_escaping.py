@@ -38,6 +38,15 @@ class Escaping:
         """A text of people."""
         return EscapedText.of(text.translate(self.escapes), self)
 
+    def escape_all(self, value: Any) -> Any:
+        """A value with every text in it as people's, keys too."""
+        if isinstance(value, str):
+            return self.escape(value)
+        if isinstance(value, Mapping):
+            items = cast("Mapping[str, Any]", value).items()
+            return {self.escape(key): self.escape_all(item) for key, item in items}
+        return [self.escape_all(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+
 
 class EscapedText(str):
     """A text that people wrote, or that holds some of theirs."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import jinja2
 from jinja2.compiler import CodeGenerator, Frame
@@ -24,22 +24,43 @@ _FILTERS = ("title", "wordcount", "wordwrap", "escape", "e", "forceescape", "str
 
 
 class Message(TypedDict):
-    """One turn: `role` is system, user or assistant."""
+    """One turn: `role` is system, user or assistant, or tool for what a call came to."""
 
     role: str
     content: str
+    tool_calls: NotRequired[list[dict[str, Any]]]
+    """what the assistant calls, as templates read it: `{"id", "type", "function": {"name", "arguments"}}`"""
+    tool_call_id: NotRequired[str]
+    """the call that a tool answers"""
+    name: NotRequired[str]
+    """the tool that answers"""
 
 
-def render_text(template: str, messages: Sequence[Message], names: Mapping[str, str], *, prompt: bool) -> str:
+Tool = Mapping[str, Any]
+"""what the assistant may call: `{"type": "function", "function": {"name", "description", "parameters"}}`"""
+
+
+def render_text(
+    template: str,
+    messages: Sequence[Message],
+    names: Mapping[str, str],
+    *,
+    prompt: bool,
+    tools: Sequence[Tool] = (),
+) -> str:
     """The conversation as the template writes it; with `prompt`, up to where the assistant is to speak.
 
-    `names` are the tokens that templates ask for by name, such as bos_token. Raises `ArtifactError` when the template
-    is not Jinja, `InputError` when it refuses the conversation.
+    `names` are the tokens that templates ask for by name, such as bos_token; `tools` what may be called. Raises
+    `ArtifactError` when the template is not Jinja, `InputError` when it refuses the conversation.
     """
     compiled = _compiled(template)
     try:
         return compiled.render(
-            messages=[dict(m) for m in messages], add_generation_prompt=prompt, tools=None, documents=None, **names
+            messages=[dict(m) for m in messages],
+            add_generation_prompt=prompt,
+            tools=list(tools) or None,
+            documents=None,
+            **names,
         )
     except Exception as error:  # a template is a program: it may fail in any way
         raise InputError("a conversation that the model's chat template can write",
@@ -62,6 +83,19 @@ def knows_role(template: str, role: str, names: tuple[tuple[str, str], ...]) -> 
     except InputError:
         return False
     return probe in text
+
+
+@lru_cache
+def knows_tools(template: str, names: tuple[tuple[str, str], ...]) -> bool:
+    """Whether the template tells the assistant what it may call."""
+    probe = "probe_of_a_tool"
+    tool = {"type": "function", "function": {"name": probe, "description": "", "parameters": {"type": "object"}}}
+    try:
+        return probe in render_text(
+            template, [Message(role="user", content="a")], dict(names), prompt=True, tools=[tool]
+        )
+    except InputError:
+        return False
 
 
 @lru_cache(maxsize=1024)

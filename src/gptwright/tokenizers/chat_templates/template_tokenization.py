@@ -1,33 +1,41 @@
 """Rendered chat templates to ids: the template's special tokens become ids, what people wrote never does."""
 
+import json
 import re
 from collections.abc import Sequence
+from typing import cast
 
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.tokenizers.backend_variants import Token
 from gptwright.tokenizers.chat_templates.special_token_escaping import Escaping
-from gptwright.tokenizers.chat_templates.template import Message, knows_role, render_text, skipped_message
+from gptwright.tokenizers.chat_templates.template import (
+    Message,
+    Tool,
+    knows_role,
+    render_text,
+    skipped_message,
+)
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 _HALVES = re.compile("[\ud800-\udfff]")
 
 
 class Rendering:
-    """A conversation in the words of a tokenizer's template.
+    """A conversation in the words of a tokenizer's template; `tools` are what the assistant may call.
 
     Raises `InputError` for a role that the template does not know, or a conversation that it refuses.
     """
 
-    def __init__(self, messages: Sequence[Message], tokenizer: Tokenizer, template: str) -> None:
+    def __init__(
+        self, messages: Sequence[Message], tokenizer: Tokenizer, template: str, tools: Sequence[Tool] = ()
+    ) -> None:
         self._tokenizer, self._template = tokenizer, template
         self._names = tokenizer.special_tokens.named
         self._check_roles(messages)
-        contents = [_HALVES.sub("\ufffd", message["content"]) for message in messages]
-        self._escaping = Escaping(tokenizer.all_special_tokens, [template, *self._names.values(), *contents])
-        self._messages = [
-            Message(role=message["role"], content=self._escaping.escape(content))
-            for message, content in zip(messages, contents, strict=True)
-        ]
+        written = _HALVES.sub("\ufffd", json.dumps([*messages, *tools], ensure_ascii=False))
+        escaping = Escaping(tokenizer.all_special_tokens, [template, *self._names.values(), written])
+        escaped = [_escaped(message, escaping) for message in messages]
+        self._messages, self._tools, self._escaping = escaped, escaping.escape_all(list(tools)), escaping
 
     def prompt(self) -> list[int]:
         """Ids up to where the assistant is to speak."""
@@ -60,7 +68,8 @@ class Rendering:
         return len(before), end
 
     def _text(self, count: int, *, prompt: bool) -> str:
-        written = render_text(self._template, self._messages[:count], self._names, prompt=prompt)
+        shown = self._messages[:count]
+        written = render_text(self._template, shown, self._names, prompt=prompt, tools=self._tools)
         return "".join([written])  # a plain str, as it stands escaped
 
     def _check_roles(self, messages: Sequence[Message]) -> None:
@@ -95,3 +104,10 @@ class Rendering:
         backend = self._tokenizer.text_backend if first else self._tokenizer.after_special_token
         found = backend.encode(unescaped[start:end], add_special_tokens=False)
         return [Token(i, start + a, start + b) for i, (a, b) in zip(found.ids, found.offsets, strict=True)]
+
+
+def _escaped(message: Message, escaping: Escaping) -> Message:
+    """All but the role is people's."""
+    rest = {name: escaping.escape_all(value) for name, value in message.items() if name not in ("role", "content")}
+    content = escaping.escape(_HALVES.sub("\ufffd", message["content"]))
+    return cast("Message", {"role": message["role"], "content": content, **rest})
