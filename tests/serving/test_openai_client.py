@@ -55,9 +55,9 @@ def test_errors_are_the_clients_exceptions(ai: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as long:
         create(model="tiny", messages=[{"role": "user", "content": "x " * 100}])
     assert long.value.code == "context_length_exceeded"
-    with pytest.raises(openai.BadRequestError) as tools:
-        create(model="tiny", messages=HELLO, tools=[{"type": "function", "function": {"name": "f"}}])
-    assert tools.value.param == "tools"
+    with pytest.raises(openai.BadRequestError) as audio:
+        create(model="tiny", messages=HELLO, audio={"voice": "alloy", "format": "wav"})
+    assert audio.value.param == "audio"
 
 
 def test_an_error_in_the_middle_of_a_stream(ai: openai.OpenAI, app: FastAPI, model: Any) -> None:

@@ -12,12 +12,13 @@ from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
 from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.choices import OpenStream
+from gptwright.serving.completion_params import CompletionParams
 from gptwright.serving.logprobs import token_speller
 from gptwright.serving.messages import to_chat_messages
 from gptwright.serving.replies import Keep, respond
 from gptwright.serving.request_body import read_json
 from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, EditEncoder, ResponseEncoder
-from gptwright.serving.schemas import ChatRequest, CompletionParams, CompletionRequest, EditRequest
+from gptwright.serving.schemas import ChatRequest, CompletionRequest, EditRequest
 from gptwright.serving.served_models import ServedModel, ServedModels
 from gptwright.serving.stored_completions import keep_completion
 from gptwright.store.database import Store

@@ -11,9 +11,9 @@ from starlette.types import Receive, Scope, Send
 
 from gptwright.inference.sampling import Sampling
 from gptwright.serving.choices import Choice, Choices, ChoiceStreams, IndexedChunk, OpenStream
+from gptwright.serving.completion_params import CompletionParams
 from gptwright.serving.jobs import begin, job_error, unless_disconnected
 from gptwright.serving.response_format import ResponseEncoder
-from gptwright.serving.schemas import CompletionParams
 from gptwright.serving.worker import Job, Worker
 
 Keep = Callable[[Sequence[Choice]], Awaitable[None]]

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Collection
 from typing import Any, NamedTuple, cast
 
-from gptwright.tokenizers.chat_templates.tools import CALL, END_OF_CALL
+from gptwright.tokenizers.chat_templates.tool_text import CALL, END_OF_CALL
 
 
 class Call(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, cast
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
 from gptwright.tokenizers.chat_templates.template import Message, Tool, knows_role, knows_tools
 from gptwright.tokenizers.chat_templates.template_tokenization import Rendering
-from gptwright.tokenizers.chat_templates.tools import tools_as_text
+from gptwright.tokenizers.chat_templates.tool_text import tools_as_text
 from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, END_OF_TURN, ROLES
 from gptwright.tokenizers.tokenizer import Tokenizer
 

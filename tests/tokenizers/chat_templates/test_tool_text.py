@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
-from gptwright.tokenizers.chat_templates.tools import tools_as_text
+from gptwright.tokenizers.chat_templates.tool_text import tools_as_text
 from gptwright.tokenizers.special_tokens import SpecialTokens
 from gptwright.tokenizers.tokenizer import Tokenizer
 from tokenizers import AddedToken

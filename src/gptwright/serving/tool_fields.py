@@ -116,8 +116,11 @@ class ToolFields(RequestFields):
     @property
     def shown(self) -> list[ShownTool]:
         """The same as chat templates read them."""
-        return [{"type": "function", "function": {"name": one.name, "description": one.description or "",
-                                                  "parameters": one.arguments_schema}} for one in self.callable]  # fmt: skip
+        return [
+            {"type": "function",
+             "function": {"name": one.name, "description": one.description or "", "parameters": one.arguments_schema}}
+            for one in self.callable
+        ]  # fmt: skip
 
     def call_schema(self, otherwise: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """The JSON Schema of a reply that must be a call, or a call or what `otherwise` allows; None where it is free.

@@ -13,7 +13,7 @@ from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
-from gptwright.serving.tools import ToolFields
+from gptwright.serving.tool_fields import ToolFields
 from gptwright.store.database import Store
 from gptwright.tokenizers.tokenizer import Tokenizer
 
