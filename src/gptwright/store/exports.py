@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gptwright.store.labels import labels
-from gptwright.store.messages import path_to, text_of, turn_of
+from gptwright.store.messages import kept_messages, path_to, text_of, turn_of
 from gptwright.store.rows import dump_rows
 from gptwright.store.tables import Annotation, Conversation, Message
 
@@ -81,9 +81,11 @@ def prompts(session: Session) -> Iterator[Line]:
     """`{"messages"}`: what was asked and answered or labelled, each once, as `rank` reads them."""
     written = _Written(session)
     told: set[str] = set()
+    kept = set(session.scalars(kept_messages()))
     for message in written.messages.values():
         asked = written.messages.get(message.parent_id or "")
-        if message.role == "assistant" and asked and asked.role != "assistant" and asked.id not in told:
+        is_answer = message.role == "assistant" and message.id in kept
+        if is_answer and asked and asked.role != "assistant" and asked.id not in told:
             told.add(asked.id)
             yield written.line(asked.id, "")
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from gptwright.foundations.errors import InputError, nearest
-from gptwright.store.messages import find_message
+from gptwright.store.messages import find_message, kept_messages
 from gptwright.store.tables import Annotation, Message
 
 
@@ -101,7 +101,8 @@ def _added(session: Session, **fields: Any) -> Annotation:
 
 
 def labels(session: Session, *kinds: str) -> Sequence[Annotation]:
-    """The labels that count, of all kinds or of these, in the order in which they were last said."""
+    """The labels that count, of all kinds or of these, in the order in which they were last said. Those of deleted
+    conversations do not."""
     later = aliased(Annotation)
     newest = (
         select(func.max(later.number))
@@ -109,6 +110,7 @@ def labels(session: Session, *kinds: str) -> Sequence[Annotation]:
         .scalar_subquery()
     )
     asked = select(Annotation).where(Annotation.number == newest, Annotation.value.is_not(None))
+    asked = asked.where(Annotation.message_id.in_(kept_messages()))
     if kinds:
         asked = asked.where(Annotation.kind.in_(kinds))
     return session.scalars(asked.order_by(Annotation.number)).all()
