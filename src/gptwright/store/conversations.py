@@ -64,12 +64,12 @@ def search_conversations(
     return list(found.values())
 
 
-def _of(owner: str, *, folder: str | None, deleted: bool) -> Select[tuple[Conversation]]:
+def _of(owner: str, *, folder: str | None, deleted: bool) -> Select[Conversation]:
     asked = select(Conversation).where(Conversation.owner == owner, Conversation.deleted.is_not(None) == deleted)
     return asked if folder is None else asked.where(Conversation.folder == folder)
 
 
-def _candidates(session: Session, own: Select[tuple[Conversation]], parts: Sequence[str]) -> Iterator[Found]:
+def _candidates(session: Session, own: Select[Conversation], parts: Sequence[str]) -> Iterator[Found]:
     titles = own
     for part in parts:
         titles = titles.where(Conversation.title.ilike(_pattern(part, escaped=False), escape="!"))

@@ -94,7 +94,7 @@ def find_message(session: Session, id: str) -> Message:
     return found
 
 
-def kept_messages() -> Select[tuple[str]]:
+def kept_messages() -> Select[str]:
     """The ids of all messages whose conversations are not deleted."""
     kept = select(Message.id).join(Conversation, Conversation.id == Message.conversation_id)
     return kept.where(Conversation.deleted.is_(None))
