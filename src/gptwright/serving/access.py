@@ -23,6 +23,11 @@ LEAST: dict[str, Role] = {
     "/api/conversations": CHATTER,
     "/api/answers": CHATTER,
     "/api/messages": CHATTER,
+    "/api/tasks": LABELLER,
+    "POST /api/tasks": OWNER,
+    "POST /api/tasks/next": LABELLER,
+    "POST /api/tasks/{id}": LABELLER,
+    "/api/tasks/agreement": OWNER,
 }
 """The least role that may use a route: of its address, or of the longest beginning of it that ends with a slash or at
 one. `METHOD /address` goes before `/address`."""

@@ -23,6 +23,8 @@ from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.conversations import Conversations
+from gptwright.serving.routes.labels import Labels
+from gptwright.serving.routes.tasks import Tasks
 from gptwright.serving.schemas import FeedbackRequest
 from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
 from gptwright.serving.transactions import Transactions
@@ -70,7 +72,7 @@ def create_app(
     _add_models(app, served)
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
-    for routes in (Conversations(transactions), answers):
+    for routes in (Conversations(transactions), answers, Labels(transactions), Tasks(transactions)):
         routes.add_to(app)
     return app
 

@@ -1,6 +1,6 @@
 """Labels as lines for files, in our shapes and in those of TRL and OpenRLHF. Labels that were withdrawn are left out.
 
-An edit is a ranking: what it says now stands before what the model said.
+An edit is a ranking: what it says now stands before what the model said. So is a preference of one of two answers.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,18 +36,22 @@ class _Written:
 def rankings(session: Session) -> Iterator[Line]:
     """`{"messages", "answers", "ranks"}`, as `reward` and `dpo` read them."""
     written = _Written(session)
-    for label in labels(session, "ranking", "edit"):
+    for label in labels(session, "ranking", "edit", "preference"):
         ids, ranks = _ranked(label)
         answers = [written.messages[id] for id in ids]
         told = {"answers": [text_of(answer.content) for answer in answers], "ranks": ranks}
         line = written.line(answers[0].parent_id or label.message_id, label.author)
-        yield line | told | _models([answer.model for answer in answers])
+        value: Any = label.value
+        strength = {"strength": abs(value["strength"])} if label.kind == "preference" else {}
+        yield line | told | strength | _models([answer.model for answer in answers])
 
 
 def _ranked(label: Annotation) -> tuple[list[str], list[int]]:
     if label.kind == "edit":
         return [str(label.value), label.message_id], [1, 2]
     value: Any = label.value
+    if label.kind == "preference":
+        return value["answers"], [1 + (value["strength"] < 0), 1 + (value["strength"] > 0)]
     return value["answers"], value["ranks"]
 
 
