@@ -7,7 +7,9 @@ from torch import Tensor
 
 from gptwright.kernels.attention import LONGEST, can_attend, causal_attention
 from gptwright.kernels.library import can_bf16
+from gptwright.layers.attend import attend
 from gptwright.layers.dense import causal
+from gptwright.layers.masks import CAUSAL, Documents, within
 
 
 def heads(rows: int, length: int, count: int, width: int, seed: int) -> Tensor:
@@ -44,6 +46,27 @@ def test_values_and_gradients(rows: int, length: int, count: int, groups: int, w
         torch.autograd.grad(ours, (q, k, v), given), torch.autograd.grad(exact, wide, given.double()), strict=True
     ):
         assert error(mine, theirs) < 0.01 or float(theirs.norm()) < 1e-9  # one position alone: no gradient to its key
+
+
+@pytest.mark.parametrize(
+    ("cuts", "length", "count", "groups"),
+    [((0,), 1, 2, 2), ((0, 5, 6), 37, 4, 2), ((0, 63, 64, 65, 200), 257, 2, 1), ((0, 17, 500, 690), 700, 1, 1)],
+)
+def test_texts_side_by_side(cuts: tuple[int, ...], length: int, count: int, groups: int) -> None:
+    """What each text of a row gets is what it gets alone; the second row is one text."""
+    numbers = torch.stack([(torch.arange(length)[:, None] >= torch.tensor(cuts)).sum(1), torch.ones(length).long()])
+    q, k, v = heads(2, length, count, 32, 1), *(heads(2, length, groups, 32, s) for s in (2, 3))
+    documents = Documents(numbers)
+    ours = attend(q, k, v, within(CAUSAL, documents))
+    wide = [x.detach().double().requires_grad_() for x in (q, k, v)]
+    own = torch.tril(numbers[:, :, None] == numbers[:, None])[:, None]
+    exact = F.scaled_dot_product_attention(wide[0], wide[1], wide[2], own, enable_gqa=groups != count)
+    given = torch.randn(ours.shape, generator=torch.Generator().manual_seed(4)).bfloat16()
+    assert error(ours, exact) < 0.01
+    for mine, theirs in zip(
+        torch.autograd.grad(ours, (q, k, v), given), torch.autograd.grad(exact, wide, given.double()), strict=True
+    ):
+        assert error(mine, theirs) < 0.01 or float(theirs.norm()) < 1e-9
 
 
 def test_great_scores_do_not_overflow() -> None:

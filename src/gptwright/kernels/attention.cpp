@@ -1,7 +1,8 @@
 // Causal attention in bf16 over whole sequences, forward and backward, without a copy of the heads.
 //
 // Queries go in blocks of 64 against all keys up to the block's end; scores stay in the core's own cache. A chunk of a
-// text looks at the `past` keys before it too, and in a band at no more than `band` keys.
+// text looks at the `past` keys before it too, in a band at no more than `band` keys, and where `begins` says at which
+// position each one's own text begins, at none before that.
 // The gradient is computed from the saved log-sum-exp (Dao et al. 2022, §3.1).
 #include <algorithm>
 #include <cmath>
@@ -53,6 +54,7 @@ void narrow_row(const float *from, float scale, long n, bf16 *to) {
 
 struct Forward {
   long past, length, width, band;
+  const long *begins = nullptr;
   std::vector<word> keys, values;
   std::vector<float> scores, sums;
   std::vector<bf16> weights;
@@ -68,7 +70,9 @@ struct Forward {
   }
 
   // The first key that the query at this position sees.
-  long lowest(long position) const { return band ? std::max(0L, position + 1 - band) : 0; }
+  long lowest(long position) const {
+    return begins ? begins[position] : band ? std::max(0L, position + 1 - band) : 0;
+  }
 
   void head(const Rows &q, float scale, bf16 *out, long out_row, float *lse) {
     long columns = up(length, LANES);
@@ -109,6 +113,7 @@ struct Forward {
 
 struct Backward {
   long length, width, columns;
+  const long *begins = nullptr;
   std::vector<word> keys, values, stacked_keys, queries, outs, p_pairs, s_pairs;
   std::vector<float> p, dp, deltas, dq, dk, dv;
   std::vector<bf16> ds;
@@ -127,26 +132,31 @@ struct Backward {
     std::fill(dk.begin(), dk.end(), 0.0f), std::fill(dv.begin(), dv.end(), 0.0f);
   }
 
+  long lowest(long position) const { return begins ? begins[position] : 0; }
+
   void head(const Rows &q, const Rows &out, const Rows &d_out, const float *lse, float scale, bf16 *d_q, long d_q_row) {
     for (long start = 0; start < length; start += BLOCK) {
       long end = std::min(start + BLOCK, length), rows = end - start;
       for (long i = 0; i < rows; i++) deltas[i] = dot(out.at(start + i), d_out.at(start + i));
       stacked({q.at(start), q.row}, rows, width, queries.data());
       stacked({d_out.at(start), d_out.row}, rows, width, outs.data());
-      for (long from = 0; from < end; from += STRIPE) stripe(q, d_out, lse, scale, start, rows, from, std::min(from + STRIPE, end));
+      long first = lowest(start) / LANES * LANES;
+      for (long from = first; from < end; from += STRIPE)
+        stripe(q, d_out, lse, scale, start, rows, from, std::min(from + STRIPE, end), from > first);
       for (long i = 0; i < rows; i++) narrow_row(dq.data() + i * width, 1.0f, width, d_q + (start + i) * d_q_row);
     }
   }
 
   // What a block of queries and the keys from `from` to `to` give each other.
-  void stripe(const Rows &q, const Rows &d_out, const float *lse, float scale, long start, long rows, long from, long to) {
+  void stripe(const Rows &q, const Rows &d_out, const float *lse, float scale, long start, long rows, long from, long to,
+              bool more) {
     long seen = up(to - from, LANES), pairs = up(rows, 2) / 2;
     product(rows, seen, width / 2, (const word *)q.at(start), q.row / 2, 1, keys.data() + from, columns, p.data(), seen, false);
     product(rows, seen, width / 2, (const word *)d_out.at(start), d_out.row / 2, 1, values.data() + from, columns, dp.data(),
             seen, false);
     for (long i = 0; i < rows; i++) {
-      long n = std::clamp(start + i + 1 - from, 0L, seen);
-      score_gradient(lse[start + i], deltas[i], scale, n, seen, p.data() + i * seen, dp.data() + i * seen);
+      long n = std::clamp(start + i + 1 - from, 0L, seen), skip = std::clamp(lowest(start + i) - from, 0L, n);
+      score_gradient(lse[start + i], deltas[i], scale, skip, n, seen, p.data() + i * seen, dp.data() + i * seen);
       narrow_row(dp.data() + i * seen, 1.0f, seen, ds.data() + i * seen);
     }
     if (rows % 2) memset(p.data() + rows * seen, 0, seen * 4), memset(dp.data() + rows * seen, 0, seen * 4);
@@ -157,7 +167,7 @@ struct Backward {
     product(to - from, width, pairs, p_pairs.data(), 1, seen, outs.data(), width, dv.data() + from * width, width, true);
     product(to - from, width, pairs, s_pairs.data(), 1, seen, queries.data(), width, dk.data() + from * width, width, true);
     product(rows, width, seen / 2, (const word *)ds.data(), seen / 2, 1, stacked_keys.data() + from / 2 * width, width,
-            dq.data(), width, from > 0);
+            dq.data(), width, more);
   }
 
   float dot(const bf16 *x, const bf16 *y) {
@@ -167,7 +177,8 @@ struct Backward {
   }
 
   // Scores become weights P, the weights' gradient becomes the scores': P ∘ (dP - Σ out ∘ d_out) · scale.
-  static void score_gradient(float lse, float delta, float scale, long n, long columns, float *p, float *dp) {
+  static void score_gradient(float lse, float delta, float scale, long skip, long n, long columns, float *p,
+                             float *dp) {
     __m512 s = _mm512_set1_ps(scale), shift = _mm512_set1_ps(-lse), less = _mm512_set1_ps(delta);
     long j = 0;
     for (; j < n; j += LANES) {
@@ -176,6 +187,7 @@ struct Backward {
       _mm512_storeu_ps(p + j, e);
       _mm512_storeu_ps(dp + j, _mm512_mul_ps(_mm512_mul_ps(e, s), _mm512_sub_ps(_mm512_loadu_ps(dp + j), less)));
     }
+    memset(p, 0, skip * 4), memset(dp, 0, skip * 4);
     memset(p + j, 0, (columns - j) * 4), memset(dp + j, 0, (columns - j) * 4);
   }
 };
@@ -189,15 +201,17 @@ struct Heads {
   Rows of(long b, long h) const { return {base + b * batch + h * head, row}; }
 };
 
-// Queries stand behind `past` keys; each sees itself and what came before, at most `band` keys unless that is 0.
+// Queries stand behind `past` keys; each sees itself and what came before, at most `band` keys unless that is 0, and from
+// its place in `begins` on if that is not null: [batch][length], never falling within a row.
 extern "C" void attention_forward(long batch, long groups, long shared, long length, long width, float scale, long past,
-                                  long band, Heads q, Heads k, Heads v, Heads out, float *lse, int threads) {
+                                  long band, const long *begins, Heads q, Heads k, Heads v, Heads out, float *lse, int threads) {
 #pragma omp parallel num_threads(threads)
   {
     Forward work(past, length, width, band);
 #pragma omp for schedule(dynamic)
     for (long task = 0; task < batch * groups; task++) {
       long b = task / groups, g = task % groups;
+      if (begins) work.begins = begins + b * length;
       work.set_keys(k.of(b, g), v.of(b, g));
       for (long h = g * shared; h < (g + 1) * shared; h++) {
         Rows o = out.of(b, h);
@@ -208,8 +222,8 @@ extern "C" void attention_forward(long batch, long groups, long shared, long len
   }
 }
 
-extern "C" void attention_backward(long batch, long groups, long shared, long length, long width, float scale, Heads q,
-                                   Heads k, Heads v, Heads out, Heads d_out, const float *lse, Heads d_q, Heads d_k,
+extern "C" void attention_backward(long batch, long groups, long shared, long length, long width, float scale,
+                                   const long *begins, Heads q, Heads k, Heads v, Heads out, Heads d_out, const float *lse, Heads d_q, Heads d_k,
                                    Heads d_v, int threads) {
 #pragma omp parallel num_threads(threads)
   {
@@ -217,6 +231,7 @@ extern "C" void attention_backward(long batch, long groups, long shared, long le
 #pragma omp for schedule(dynamic)
     for (long task = 0; task < batch * groups; task++) {
       long b = task / groups, g = task % groups;
+      if (begins) work.begins = begins + b * length;
       work.set_keys(k.of(b, g), v.of(b, g));
       for (long h = g * shared; h < (g + 1) * shared; h++) {
         Rows to = d_q.of(b, h);

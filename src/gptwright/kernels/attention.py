@@ -1,7 +1,7 @@
 """Causal attention over whole sequences, heads where they lie: no copy of queries, keys, values or the result."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from gptwright.kernels.autograd import Context
@@ -15,30 +15,42 @@ def can_attend(q: Float[Tensor, "B H T D"]) -> bool:
 
 
 def causal_attention(
-    q: Float[Tensor, "B H T D"], k: Float[Tensor, "B G T D"], v: Float[Tensor, "B G T D"]
+    q: Float[Tensor, "B H T D"],
+    k: Float[Tensor, "B G T D"],
+    v: Float[Tensor, "B G T D"],
+    begins: Int[Tensor, "B T"] | None = None,
 ) -> Float[Tensor, "B H T D"]:
-    """softmax(Q Kᵀ / √D) V, every position seeing itself and what came before. Only where `can_attend(q)`."""
-    return CausalAttention.apply(*(even_rows(x) for x in (q, k, v)))  # pyright: ignore[reportReturnType]
+    """softmax(Q Kᵀ / √D) V, every position seeing itself and what came before. Only where `can_attend(q)`.
+
+    With `begins`, which never fall within a row, each sees from that position on only: its own text.
+    """
+    begins = None if begins is None else begins.contiguous()
+    return CausalAttention.apply(*(even_rows(x) for x in (q, k, v)), begins)  # pyright: ignore[reportReturnType]
 
 
 class CausalAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Context, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # pyright: ignore
+    def forward(ctx: Context, q: Tensor, k: Tensor, v: Tensor, begins: Tensor | None) -> Tensor:  # pyright: ignore
         out = heads_like(q)
         lse = torch.empty(q.shape[:3], dtype=torch.float32)
         library().attention_forward(
-            *_shape(q, k), 0, 0, *map(Heads.of, (q, k, v, out)), lse.data_ptr(), torch.get_num_threads()
-        )
-        ctx.save_for_backward(q, k, v, out, lse)
+            *_shape(q, k), 0, 0, _address(begins), *map(Heads.of, (q, k, v, out)), lse.data_ptr(),
+            torch.get_num_threads(),
+        )  # fmt: skip
+        ctx.save_for_backward(q, k, v, out, lse, begins)
         return out
 
     @staticmethod
-    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor, ...]:  # pyright: ignore
-        q, k, v, out, lse = ctx.saved_tensors
+    def backward(ctx: Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+        q, k, v, out, lse, begins = ctx.saved_tensors
         given, results = even_rows(gradients[0]), tuple(heads_like(x) for x in (q, k, v))
-        library().attention_backward(*_shape(q, k), *map(Heads.of, (q, k, v, out, given)), lse.data_ptr(),
-                                     *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
-        return results
+        library().attention_backward(*_shape(q, k), _address(begins), *map(Heads.of, (q, k, v, out, given)),
+                                     lse.data_ptr(), *map(Heads.of, results), torch.get_num_threads())  # fmt: skip
+        return *results, None
+
+
+def _address(x: Tensor | None) -> int | None:
+    return None if x is None else x.data_ptr()
 
 
 def _shape(q: Tensor, k: Tensor) -> tuple[int | float, ...]:

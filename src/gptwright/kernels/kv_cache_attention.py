@@ -81,7 +81,7 @@ def attend_chunk(
     _, heads, _, width = q.shape
     groups = keys.shape[1]
     library().attention_forward(1, groups, heads // groups, length, width, width**-0.5, past - skipped, band,
-                                *map(Heads.of, (q, k, v, out)), None, torch.get_num_threads())  # fmt: skip
+                                None, *map(Heads.of, (q, k, v, out)), None, torch.get_num_threads())  # fmt: skip
     return out
 
 

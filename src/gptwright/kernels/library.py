@@ -49,8 +49,8 @@ SIGNATURES: dict[str, dict[str, list[Any]]] = {
         "kv_cache_attend": [*[LONG] * 4, FLOAT, LONG, INT, Heads, Heads, *[POINTER] * 4, INT],
     },
     "attention": {
-        "attention_forward": [*SHAPE, LONG, LONG, *[Heads] * 4, POINTER, INT],
-        "attention_backward": [*SHAPE, *[Heads] * 5, POINTER, *[Heads] * 3, INT],
+        "attention_forward": [*SHAPE, LONG, LONG, POINTER, *[Heads] * 4, POINTER, INT],
+        "attention_backward": [*SHAPE, POINTER, *[Heads] * 5, POINTER, *[Heads] * 3, INT],
     },
     "fused": {
         "rms_norm": [LONG, LONG, POINTER, POINTER, FLOAT, POINTER, INT],

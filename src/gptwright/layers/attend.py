@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gptwright.kernels.attention import can_attend, causal_attention
 from gptwright.layers.dense import causal, full, masked
 from gptwright.layers.flex import SMALLEST_HEAD, by_flex
-from gptwright.layers.masks import Banded, Causal, Full, Mask, PositionMask, Strided
+from gptwright.layers.masks import Banded, Both, Causal, Documents, Full, Mask, PositionMask, Strided
 from gptwright.layers.sparse import sparse
 
 
@@ -26,11 +27,11 @@ def attend(
             return full(q, k, v)
         case Causal():
             return causal(q, k, v)
-        case Strided():
-            return sparse(q, k, v, mask)  # far keys lie in nearly every block that FlexAttention could skip
-        case PositionMask() if q.is_cuda and q.shape[-1] >= SMALLEST_HEAD:
-            return by_flex(q, k, v, mask)
-        case Banded():
+        case Both(Causal(), Documents() as documents) if can_attend(q):
+            return causal_attention(q, k, v, documents.begins)
+        case PositionMask() if q.is_cuda and q.shape[-1] >= SMALLEST_HEAD and not isinstance(mask, Strided):
+            return by_flex(q, k, v, mask)  # Strided's far keys lie in nearly every block that it could skip
+        case Banded() | Strided():
             return sparse(q, k, v, mask)
         case _:
             return masked(q, k, v, mask.allowed(torch.arange(q.shape[2], device=q.device)[None], k.shape[2]))

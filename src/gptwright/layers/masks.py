@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -106,9 +107,14 @@ class Documents:
 
     def positions(self) -> Int[Tensor, "B T"]:
         """Places in the own document, each beginning at 0, the first also where the row begins in its middle."""
+        return torch.arange(self.numbers.shape[1], device=self.numbers.device) - self.begins
+
+    @cached_property
+    def begins(self) -> Int[Tensor, "B T"]:
+        """Where in the row each token's own document begins."""
         places = torch.arange(self.numbers.shape[1], device=self.numbers.device)
-        begins = self.numbers.diff(dim=1, prepend=self.numbers[:, :1] - 1) != 0
-        return places - (places * begins).cummax(1).values
+        first = self.numbers.diff(dim=1, prepend=self.numbers[:, :1] - 1) != 0
+        return (places * first).cummax(1).values
 
 
 @dataclass(frozen=True)
