@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 import torch
 
 from gptwright.alignment.answer_batch import AnswerBatch, by_prompt
-from gptwright.alignment.packing import ROW
+from gptwright.alignment.demonstrations import GROUP, Demonstration, Demonstrations
+from gptwright.alignment.packing import ROW, Packing
 from gptwright.alignment.ppo import PPOConfig, PPOTrainer
 from gptwright.alignment.rankings import RankedIds
 from gptwright.alignment.rollout import ScoredRollout, collect_rollout, recompute_logprobs
@@ -27,9 +28,10 @@ from gptwright.training.optimizers import OPTIMIZERS
 from gptwright.training.throughput import seconds_of, step_seconds
 from gptwright.training.train_state import TrainState
 
-# Tokens: of a conversation, with what pads it beside others, of a prompt, of its sampled answer, of a prompt with one.
-CONVERSATION, PADDED_CONVERSATION, PROMPT, ANSWER, RANKED = 50, 70, 18, 30, 48
-UNEVEN = 1.5  # times what it takes to learn conversations of one length, it takes to learn those of many
+# Tokens: of conversations, as uneven as those of the teaching set are, of one with what pads it beside others, of a
+# prompt, of its sampled answer, of a prompt with one.
+CONVERSATIONS = (15, 19, 22, 25, 27, 28, 30, 32, 34, 36, 38, 39, 41, 43, 45, 50, 64, 87, 132, 176)
+PADDED_CONVERSATION, PROMPT, ANSWER, RANKED = 70, 18, 30, 48
 WINDOWS = 16  # that are read at once
 
 
@@ -67,14 +69,20 @@ class Speeds:
 
 
 class RandomText:
-    """The same batch of ids drawn at random in every step; with a length of a `document`, several share a row."""
+    """The same batch of ids drawn at random in every step."""
 
-    def __init__(self, vocab: int, rows: int, length: int, document: int = 0) -> None:
+    def __init__(self, vocab: int, rows: int, length: int) -> None:
         self.ids = torch.randint(vocab, (rows, length))
-        self.documents = (torch.arange(length) // document).expand(rows, length) if document else None
 
     def batch(self, step: int) -> TokenBatch:
-        return TokenBatch(self.ids, self.ids, self.documents)
+        return TokenBatch(self.ids, self.ids)
+
+
+def random_conversations(model: ModelConfig, rows: int) -> Demonstrations:
+    """As many as are sorted by length together, of random ids, packed as sft packs them."""
+    lengths = [min(length, model.context) for length in CONVERSATIONS]
+    ids = [torch.randint(model.vocab, (lengths[i % len(lengths)],)).tolist() for i in range(rows * GROUP)]
+    return Demonstrations([Demonstration(row, row) for row in ids], rows, 0, 0, Packing(min(ROW, model.context)))
 
 
 # The same in pretraining steps, of the size nano on two cores: for what there is no time to measure.
@@ -94,12 +102,13 @@ def measure(model: ModelConfig, shape: Shape, pretrain_step: float, seconds: flo
     ends = time.perf_counter() + seconds
     kinds: dict[str, Callable[[float], float]] = {
         "answer": lambda most: _answer_seconds(model, shape.episodes, most),
-        "sft_step": lambda most: _sft_seconds(model, shape, most),
         "reward_step": lambda most: _reward_seconds(model, shape, most),
         "window": lambda most: _window_seconds(model, shape.sequence_length, most),
         "ppo_update": lambda most: _ppo_seconds(model, shape, found["answer"], most),
+        "sft_step": lambda most: _sft_seconds(model, shape, most),
     }  # fmt: skip
-    tried = {"answer": shape.episodes, "window": WINDOWS, "ppo_update": 0.2}  # how many of a kind one try of it is
+    # How many of a kind one try of it is.
+    tried = {"answer": shape.episodes, "window": WINDOWS, "ppo_update": 0.2, "sft_step": GROUP}
     found, expected = {"pretrain_step": pretrain_step}, asdict(usual(pretrain_step))
     for waiting, (name, seconds_in) in zip(range(len(kinds), 0, -1), kinds.items(), strict=True):
         most = (ends - time.perf_counter()) / waiting
@@ -118,18 +127,18 @@ def _sft_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
     network, dtype = build(model), fast_dtype()
     cast_linears(network, dtype)
     optimizer = Optimizer(network, OPTIMIZERS[shape.optimizer](0.1, dtype))
-    rows = -(-shape.conversations * CONVERSATION // ROW)
-    mixture = TextMixture(network, [
-        RandomText(model.vocab, rows, ROW, CONVERSATION),
-        RandomText(model.vocab, shape.ptx_batch_size, shape.sequence_length),
-    ])  # fmt: skip
+    conversations = random_conversations(model, shape.conversations)
+    text = RandomText(model.vocab, shape.ptx_batch_size, shape.sequence_length)
+    mixture = TextMixture(network, [conversations, text])
 
-    def step() -> None:
-        for loss in mixture.loss(mixture.batch(0), WHOLE):
-            loss.backward()
-        optimizer.step(1e-4, 1.0)
+    def steps() -> None:
+        """Short conversations and long ones, each with shapes that the processor has not met before."""
+        for number in range(GROUP):
+            for loss in mixture.loss(mixture.batch(number), WHOLE):
+                loss.backward()
+            optimizer.step(1e-4, 1.0)
 
-    return UNEVEN * seconds_of(step, at_most=at_most)
+    return seconds_of(steps, 3, at_most) / GROUP
 
 
 def _reward_seconds(model: ModelConfig, shape: Shape, at_most: float) -> float:
