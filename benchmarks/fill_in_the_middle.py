@@ -3,7 +3,8 @@
     python benchmarks/fill_in_the_middle.py --base runs/codex/03-pretrain --tokens runs/codex/02-tokenize
 
 The base's tokenizer has the sentinels. A run that is there is not made again. Beside each model that learned no holes
-stands a copy whose tokenizer has no sentinels, so that evaluate shows it the prefix alone:
+stands a copy whose tokenizer has no sentinels, so that it is shown the prefix alone: here, where both are asked for the
+middles of held-out code, and by
 
     gptwright evaluate OUT/holes-1 --compare OUT/plain-1/prefix-alone --tasks humaneval_single_line
 """
@@ -11,11 +12,19 @@ stands a copy whose tokenizer has no sentinels, so that evaluate shows it the pr
 import argparse
 import shutil
 from pathlib import Path
+from random import Random
 
 from gptwright.configs.codex import Codex
-from gptwright.evaluation.intervals import mean
+from gptwright.evaluation.harness.requests import Encoder, Reading, Row, read_rows
+from gptwright.evaluation.intervals import mean, ratio, share
+from gptwright.evaluation.metrics import mcnemar
+from gptwright.foundations.atomic_io import MANIFEST
+from gptwright.pipelines.load import load_decoder
 from gptwright.recipes.stage import execute_stage
+from gptwright.stages.tokenize import open_tokens
 from gptwright.training.evaluation import read_evaluations
+
+HOLES, WINDOW, LONGEST = 1000, 200, 16  # middles of held-out code, the tokens around each, and its tokens at most
 
 
 def learned(config: Codex, out: Path) -> float:
@@ -26,9 +35,38 @@ def learned(config: Codex, out: Path) -> float:
 
 def without_sentinels(model: Path, copy: Path) -> None:
     """The same weights beside a tokenizer whose sentinels have other names."""
-    shutil.copytree(model, copy, dirs_exist_ok=True)
+    shutil.copytree(model, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
     for path in copy.glob("tokenizer*.json"):
         path.write_text(path.read_text(encoding="utf-8").replace("<|fim_", "<|unlearned_"), encoding="utf-8")
+
+
+def middles(folder: Path, tokens: Path) -> tuple[list[Reading], list[int]]:
+    """What the model thinks of middles of held-out code, and their numbers of tokens: after prefix and suffix, or
+    without sentinels after the prefix alone. They are cut between its own tokens."""
+    model, dice = load_decoder(folder), Random(0)
+    text, encoder, rows = open_tokens(tokens, "heldout"), Encoder(model), list[Row]()
+    for place in range(0, len(text) - WINDOW, (len(text) - WINDOW) // HOLES):
+        ids = text.window(place, WINDOW).tolist()
+        first = dice.randrange(1, WINDOW - LONGEST)
+        last = first + dice.randrange(1, LONGEST)
+        if model.tokenizer.eos_id not in ids:
+            prompt = encoder.sentinels.prompt(ids[:first], ids[last:]) if encoder.sentinels else ids[:first]
+            rows.append(Row((*prompt, *ids[first:last]), len(prompt)))
+    return read_rows(model, rows), [row.count for row in rows]
+
+
+def compared(holes: Path, plain: Path, tokens: Path) -> str:
+    """Nats a token of the middles, the shares of which every token is the likeliest, and the paired difference."""
+    (mine, counts), (theirs, _) = middles(holes, tokens), middles(plain, tokens)
+    with_suffix, alone, gain = (
+        ratio(nats, counts) for nats in ([-one.total for one in mine], [-other.total for other in theirs],
+                                         [one.total - other.total for one, other in zip(mine, theirs, strict=True)])
+    )  # fmt: skip
+    exact, exact_alone = (share(sum(one.greedy for one in side), len(side)) for side in (mine, theirs))
+    p = mcnemar([one.greedy for one in mine], [other.greedy for other in theirs])
+    return (f"{len(counts)} middles: {with_suffix.value:.3f} nats a token after prefix and suffix, {alone.value:.3f} "
+            f"after the prefix alone, {gain.value:.3f} ({gain.low:.3f} to {gain.high:.3f}) less; {exact.value:.1%} "
+            f"exact, {exact_alone.value:.1%} (p = {p:.2g})")  # fmt: skip
 
 
 def main() -> None:
@@ -46,9 +84,11 @@ def main() -> None:
                           optimizer="muon", learning_rate=4e-3, batch_size=8), given.out / f"{name}-{seed}")
             for name, rate in (("holes", 0.5), ("plain", 0.0))
         )  # fmt: skip
-        without_sentinels(given.out / f"plain-{seed}/model", given.out / f"plain-{seed}/prefix-alone")
+        prefix_alone = given.out / f"plain-{seed}/prefix-alone"
+        without_sentinels(given.out / f"plain-{seed}/model", prefix_alone)
         costs.append(100 * (holes / plain - 1))
-        print(f"seed {seed}: {holes:.4f} nats a token with holes, {plain:.4f} without: {costs[-1]:+.2f} %", flush=True)
+        print(f"seed {seed}: {holes:.4f} nats a token with holes, {plain:.4f} without: {costs[-1]:+.2f} %")
+        print(compared(given.out / f"holes-{seed}", prefix_alone, given.tokens), flush=True)
     if len(costs) > 1:
         found = mean(costs)
         print(f"{found.value:+.2f} % ({found.low:+.2f} to {found.high:+.2f}) over {len(costs)} seeds")

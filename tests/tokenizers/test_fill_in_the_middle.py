@@ -35,7 +35,7 @@ def test_nothing_is_lost_and_the_suffix_is_behind(text: str, seed: int, suffix_f
 
 def test_the_two_orders_by_hand() -> None:
     sentinels = Sentinels.of(CODE)
-    assert sentinels.prompt([10, 11], [12]) == [PRE, 10, 11, SUF, 12, MID]
+    assert sentinels.prompt([10, 11], [12], suffix_first=False) == [PRE, 10, 11, SUF, 12, MID]
     assert sentinels.prompt([10, 11], [12], suffix_first=True) == [PRE, SUF, 12, MID, 10, 11]
     assert sentinels.prompt([], []) == [PRE, SUF, MID]
 
@@ -56,7 +56,7 @@ def test_a_prompt_is_what_training_has_before_the_middle() -> None:
     for seed in range(20):
         ids = sentinels.rearranged("def f(x): return x", CODE, Random(seed), suffix_first=False)
         prefix, middle, suffix = parts(ids)
-        asked = sentinels.prompt(CODE.encode(prefix), CODE.encode(suffix))
+        asked = sentinels.prompt(CODE.encode(prefix), CODE.encode(suffix), suffix_first=False)
         assert ids == [*asked, *CODE.encode(middle), END]
 
 
@@ -65,6 +65,8 @@ def test_sentinels_of_other_tools_are_found(names: tuple[str, str, str]) -> None
     tokenizer = BASE.with_additional(names)
     found = Sentinels.of(tokenizer)
     assert [found.prefix, found.suffix, found.middle] == [tokenizer.special_id(name) for name in names]
+    # A small model fills holes only where its prefix runs on; of a model from outside it is not known whether it does.
+    assert found.prompt([10], [12]) == found.prompt([10], [12], suffix_first=names == SENTINELS)
 
 
 def test_a_vocabulary_without_them_is_told_what_helps() -> None:

@@ -3,8 +3,9 @@
     PSM   <PRE> prefix <SUF> suffix <MID> middle <end>
     SPM   <PRE> <SUF> suffix <MID> prefix middle <end>
 
-In SPM prefix and middle run on, so that what was read of the suffix stays valid while somebody types. Parts are encoded
-each by itself: no token reaches over a cut, for when the model is asked the middle is not known.
+In SPM prefix and middle run on: a small model that has read both orders fills holes in this one only, and what was read
+of the suffix stays valid while somebody types. Parts are encoded each by itself: no token reaches over a cut, for when
+the model is asked the middle is not known.
 """
 
 from collections.abc import Sequence
@@ -42,6 +43,8 @@ class Sentinels:
     suffix: int
     middle: int
     end: int
+    asked_suffix_first: bool = False
+    """ours were learned in both orders; of the others most know PSM alone"""
 
     @classmethod
     def known(cls, tokenizer: Tokenizer) -> "Sentinels | None":
@@ -50,7 +53,7 @@ class Sentinels:
         for names in KNOWN:
             if special.issuperset(names):
                 prefix, suffix, middle = map(tokenizer.special_id, names)
-                return cls(prefix, suffix, middle, tokenizer.eos_id)
+                return cls(prefix, suffix, middle, tokenizer.eos_id, asked_suffix_first=names == SENTINELS)
         return None
 
     @classmethod
@@ -67,9 +70,9 @@ class Sentinels:
         """All but the end, which documents without holes have too."""
         return torch.tensor([self.prefix, self.suffix, self.middle])
 
-    def prompt(self, prefix: Sequence[int], suffix: Sequence[int], *, suffix_first: bool = False) -> list[int]:
-        """What is read before the middle is written."""
-        if suffix_first:
+    def prompt(self, prefix: Sequence[int], suffix: Sequence[int], *, suffix_first: bool | None = None) -> list[int]:
+        """What is read before the middle is written, in the order given or else that in which these are asked."""
+        if self.asked_suffix_first if suffix_first is None else suffix_first:
             return [self.prefix, self.suffix, *suffix, self.middle, *prefix]
         return [self.prefix, *prefix, self.suffix, *suffix, self.middle]
 
