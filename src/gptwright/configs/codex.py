@@ -31,5 +31,7 @@ class Codex(AdaptedTextOptions):
     """tokens a window"""
     warmup: Amount = 20
     """steps in which the rate rises"""
+    heldout_windows: Size = 200
+    """windows of held-out text that are measured, and about as many with holes; a large model wants fewer"""
     eval_every: Annotated[int, Range(1, 10**9)] = 200
     """steps between looks at held-out text"""

@@ -18,7 +18,7 @@ from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.stages.together import dtype_of
 from gptwright.stages.tokenize import open_tokens
-from gptwright.tasks.codex import CodexTask, HeldoutCode, read_edits, read_solutions
+from gptwright.tasks.codex import HOLES, CodexTask, HeldoutCode, read_edits, read_solutions
 from gptwright.tasks.fill_in_the_middle import FillInTheMiddle
 from gptwright.text.heldout import assign_splits
 from gptwright.text.split import Split
@@ -84,14 +84,15 @@ def task_of(config: Codex) -> tuple[Model, CodexTask]:
     tokenizer, length = model.tokenizer, config.sequence_length
     windows = Windows(text, length, config.batch_size, config.seed)
     source = FillInTheMiddle(windows, tokenizer, config.fim_rate, config.seed)
-    holes = FillInTheMiddle(Windows(heldout, length, 16, 0), tokenizer, 1.0, 0, spm=0.0)
+    holes = FillInTheMiddle(Windows(heldout, length, HOLES, 0), tokenizer, 1.0, 0, spm=0.0)
     train, held_out = dict[str, Demonstrations](), dict[str, Demonstrations]()
     for name, paths, read, rows in (("solution", config.solutions, read_solutions, config.solutions_batch_size),
                                     ("edit", config.edits, read_edits, config.edits_batch_size)):  # fmt: skip
         if paths:
             sides = _sides(name, [list(read(path, tokenizer, base.context, intake)) for path in paths], intake)
             train[name], held_out[name] = (Demonstrations(side, rows, config.seed, tokenizer.pad_id) for side in sides)
-    return model, CodexTask(model.network, source, train, HeldoutCode(heldout, length, holes, held_out))
+    measured = HeldoutCode(heldout, length, config.heldout_windows, holes, held_out)
+    return model, CodexTask(model.network, source, train, measured)
 
 
 def _sides(

@@ -23,7 +23,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.evaluation import Evaluation
 from gptwright.training.next_token import TextMixture
 
-WINDOWS, HOLES = 200, 12  # of held-out text: plain windows, and batches with holes
+HOLES = 16  # windows of held-out text with holes that are read together
 
 
 def read_solutions(
@@ -96,17 +96,17 @@ class CodexTask(TextMixture):
 
 
 class HeldoutCode:
-    """Text in windows of `length` tokens, the same with holes, and what else is shown."""
+    """Text in so many windows of `length` tokens, about as many with holes, and what else is shown."""
 
     def __init__(
-        self, text: TokenFile, length: int, holes: FillInTheMiddle, shown: Mapping[str, Demonstrations]
+        self, text: TokenFile, length: int, windows: int, holes: FillInTheMiddle, shown: Mapping[str, Demonstrations]
     ) -> None:
-        self.text, self.length, self.holes, self.shown = text, length, holes, shown
+        self.text, self.length, self.windows, self.holes, self.shown = text, length, windows, holes, shown
 
     def evaluate(self, network: Decoder) -> Evaluation:
         """Nats a token: of the text from left to right, of middles after prefix and suffix, of what is shown."""
-        loss = text_loss(network, self.text, length=self.length, windows=WINDOWS)
-        middles = answer_loss(network, (self.holes.middles(step) for step in range(HOLES)))
+        loss = text_loss(network, self.text, length=self.length, windows=self.windows)
+        middles = answer_loss(network, (self.holes.middles(step) for step in range(max(1, self.windows // HOLES))))
         metrics = {"heldout_nats": loss.nats, "heldout_bits_per_byte": loss.bits_per_byte,
                    "heldout_middle_nats": middles}  # fmt: skip
         of_shown = {f"heldout_{name}_nats": answer_loss(network, some.in_order()) for name, some in self.shown.items()}
