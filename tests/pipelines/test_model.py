@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torch
 from gptwright.foundations.atomic_io import new_folder
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError
 from gptwright.foundations.runs import open_stage
+from gptwright.inference.content import Content
 from gptwright.inference.decode_state import Listener
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import Matcher
@@ -49,6 +50,7 @@ class Script(Engine):
         seed: int | None = None,
         listener: Listener | None = None,
         matcher: Matcher | None = None,
+        content: Mapping[int, Content] | None = None,
     ) -> Request:
         self.request, self.listener, self.left = Request(list(ids), sampling, 0), listener, iter(self.ids)
         return self.request

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from gptwright.cli import main
+from gptwright.configs.clip import Clip
 from gptwright.configs.codex import Codex
 from gptwright.configs.finetune import Finetune
 from gptwright.configs.ppo import PPO
 from gptwright.configs.rank import Rank
+from gptwright.configs.vision import Vision
 from gptwright.models.bert import BERTConfig
 from gptwright.models.gpt2 import GPT2, GPT2Config
 from gptwright.models.heads import Classifier
@@ -202,6 +205,49 @@ def solutions(material: Path) -> Path:
 def codex_config(pretrained: Path, tokenized: Path, solutions: Path) -> Codex:
     return Codex(base=pretrained, tokens=tokenized, solutions=(solutions,), steps=6, batch_size=2,
                  solutions_batch_size=3, sequence_length=24, eval_every=3, save_every=2, threads=1)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def pictures(material: Path) -> Path:
+    """A folder with twelve plain pictures in one file, their captions, and conversations about them."""
+    folder = material / "pictures"
+    folder.mkdir()
+    sheet = Image.new("RGB", (12 * 8, 8))
+    captions: list[dict[str, Any]] = []
+    talk: list[dict[str, Any]] = []
+    for number in range(12):
+        sheet.paste((20 * number, 240 - 20 * number, 99), (8 * number, 0, 8 * number + 8, 8))
+        name, split = f"sheet.png#xywh={8 * number},0,8,8", "heldout" if number % 4 == 3 else "train"
+        captions.append({"image": name, "text": f"the cat {number}", "split": split})
+        parts = [{"type": "image_url", "image_url": {"url": name}}, {"type": "text", "text": "Who fell?"}]
+        turns = [{"role": "user", "content": parts}, {"role": "assistant", "content": f"The rain {number}."}]
+        talk.append({"messages": turns, "split": split})
+    sheet.save(folder / "sheet.png")
+    write_lines(folder / "captions.jsonl", captions)
+    write_lines(folder / "talk.jsonl", talk)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip_config(tokenized: Path, pictures: Path) -> Clip:
+    return Clip(captions=(pictures / "captions.jsonl",), tokens=tokenized, steps=6, batch_size=4, warmup=1,
+                eval_every=3, save_every=2, threads=1)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def clip(clip_config: Clip, run: Path) -> Path:
+    return execute_stage("clip", clip_config, run / "clip").path
+
+
+@pytest.fixture(scope="session")
+def vision_config(tuned: Path, clip: Path, tokenized: Path, pictures: Path) -> Vision:
+    return Vision(base=tuned, encoder=clip, conversations=(pictures / "talk.jsonl",), tokens=tokenized, steps=6,
+                  batch_size=4, sequence_length=LENGTH, warmup=1, save_every=2, threads=1)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def seeing(vision_config: Vision, run: Path) -> Path:
+    return execute_stage("vision", vision_config, run / "vision").path
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,8 @@ TINY = {
                 "--average-checkpoints 1 --warmup 1 --threads 1 "
                 "--model.width 16 --model.heads 2 --model.layers 1 --model.context 96",
     "codex": "--steps 2 --batch-size 2 --solutions-batch-size 2 --edits-batch-size 2 --sequence-length 16 --threads 1",
+    "clip": "--steps 2 --batch-size 4 --eval-every 0 --threads 1",
+    "vision": "--steps 2 --batch-size 2 --sequence-length 16 --threads 1",
     "finetune": "--steps 2 --batch-size 2 --threads 1",
     "sft": "--steps 2 --batch-size 2 --sequence-length 16 --continuations 4 --threads 1",
     "rank": "--train-prompts 4 --heldout-prompts 2 --max-tokens 4 --threads 1",
@@ -122,6 +124,8 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     """A checkout as a reader has it, with little data, and runs/start and other runs that pages speak of."""
     for path in (ROOT / "data").rglob("*.jsonl*"):
         cut(path, tmp_path / path.relative_to(ROOT))
+    for path in (ROOT / "data/emoji").glob("*.webp"):
+        shutil.copy(path, tmp_path / "data/emoji")
     for path in ("data/examples", "recipes"):
         shutil.copytree(ROOT / path, tmp_path / path, dirs_exist_ok=True)
     stages = {"start/01-prepare": "prepared", "start/02-tokenize": "tokenized", "start/03-pretrain": "pretrained",

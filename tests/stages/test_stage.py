@@ -166,6 +166,8 @@ TRAINED = {
     "masked words": ("pretrain", "encoder_config"),
     "translation": ("pretrain", "translate_config"),
     "codex": ("codex", "codex_config"),
+    "clip": ("clip", "clip_config"),
+    "vision": ("vision", "vision_config"),
     "finetune": ("finetune", "finetune_config"),
     "sft": ("sft", "sft_config"),
     "reward": ("reward", "reward_config"),

@@ -150,3 +150,44 @@ def test_every_family_is_asked_as_often_and_held_out_in_new_words_too() -> None:
                 for split in ("train", "heldout")}  # fmt: skip
     assert wordings == {"train": {"known": 1600}, "heldout": {"known": 200, "new": 200}}
     assert all(line["constraints"][0]["kind"] == line["kind"] for line in prompts)
+
+
+# -- emoji -------------------------------------------------------------------------------------
+
+
+def emoji(name: str) -> list[Row]:
+    with lzma.open(bundled_file(f"emoji/{name}.jsonl.xz"), "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def shown_in(conversation: Row) -> list[str]:
+    return [part["image_url"]["url"] for part in conversation["messages"][0]["content"] if part["type"] == "image_url"]
+
+
+def test_emoji_take_at_most_three_megabytes_and_are_those_of_the_sources() -> None:
+    files = list((bundled_folder() / "emoji").iterdir())
+    assert sum(file.stat().st_size for file in files) < 3e6
+    sources = (bundled_folder() / "SOURCES.md").read_text(encoding="utf-8")
+    for name in ("noto.webp", "twemoji.webp", "counts.webp", "captions.jsonl.xz", "conversations.jsonl.xz"):
+        assert hashlib.sha256(bundled_file(f"emoji/{name}").read_bytes()).hexdigest() in sources, name
+
+
+def test_what_is_asked_about_was_never_shown() -> None:
+    conversations = emoji("conversations")
+    learned = {image for each in conversations if each["split"] == "train" for image in shown_in(each)}
+    for name in ("category", "flag", "colour", "count", "compare", "absent"):
+        for row in emoji(name):
+            images = [row["image"]] if isinstance(row["image"], str) else row["image"]
+            assert not learned & {*images}, row
+
+
+def test_a_flag_that_is_asked_about_was_shown_in_the_other_style() -> None:
+    captions = emoji("captions")
+    noto = {row["text"] for row in captions if row["image"].startswith("noto") and row["split"] == "train"}
+    for row in emoji("flag"):
+        assert row["image"].startswith("twemoji") and any(f"flag: {row['answer']}" in text for text in noto)
+
+
+def test_counts_are_even_and_every_category_is_there() -> None:
+    assert set(Counter(row["answer"] for row in emoji("count")).values()) == {25}
+    assert len({row["answer"] for row in emoji("category")}) == 9

@@ -102,12 +102,12 @@ class Demonstration:
     """whether answers are missing that would not end within the context"""
 
     @classmethod
-    def of(cls, messages: Sequence[Message], tokenizer: Tokenizer, context: int) -> "Demonstration":
+    def of(cls, messages: Sequence[Message], tokenizer: Tokenizer, context: int, image: str = "") -> "Demonstration":
         """Up to the end of the last answer that is whole within the context: a part of one would teach never to end.
 
         Nor is it learned to say nothing. Without such an answer there is nothing in it. Raises as `render` does.
         """
-        ids, shown = render(messages, tokenizer)
+        ids, shown = render(messages, tokenizer, image)
         learned = list(_with_words(ids, shown, tokenizer))
         following = [*learned[1:], False]
         ends = [at for at, is_learned in enumerate(learned) if is_learned and not following[at]]

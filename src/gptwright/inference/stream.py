@@ -2,8 +2,9 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
+from gptwright.inference.content import Content
 from gptwright.inference.detokenizer import Detokenizer
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import Matcher
@@ -50,6 +51,16 @@ class Chunk:
     """of the whole reply, on the last piece, where they are noted"""
 
 
+class StreamOptions(TypedDict, total=False):
+    """How an answer is written: its seed, whether it begins a text or continues one, the prompt that it repeats first,
+    and what stands at placeholders of the prompt, such as an image's embeddings."""
+
+    seed: int | None
+    starts_text: bool
+    echo: Prompt | None
+    content: Mapping[int, Content]
+
+
 class Stream:
     """One reply. After every step of the engine `next` gives what is new; `close` it when it is no longer wanted.
 
@@ -64,20 +75,20 @@ class Stream:
         tokenizer: Tokenizer,
         ids: Sequence[int],
         sampling: Sampling,
-        *,
-        seed: int | None = None,
-        starts_text: bool = True,
         matcher: Matcher | None = None,
-        echo: Prompt | None = None,
+        **how: Unpack[StreamOptions],
     ) -> None:
-        self._engine, self._tokenizer, self._echo = engine, tokenizer, echo
+        starts_text = how.get("starts_text", True)
+        self._engine, self._tokenizer, self._echo = engine, tokenizer, how.get("echo")
         self._reply = Detokenizer(tokenizer, sampling, starts_text=starts_text)
         self._text = ""
         self._shown = 0
         self._echoed, self._includes_stop = False, not starts_text
         self._logprobs: list[TokenLogprob] = []
         self.done = False
-        self.request = engine.submit(ids, sampling, seed=seed, listener=self, matcher=matcher)
+        self.request = engine.submit(
+            ids, sampling, seed=how.get("seed"), listener=self, matcher=matcher, content=how.get("content")
+        )
 
     def feed(self, token: int) -> None:
         """Another token of the answer, told by the engine."""

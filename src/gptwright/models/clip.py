@@ -49,7 +49,7 @@ PRESETS = {
     "clip-l-14-336": CLIPConfig(image=vision.PRESETS["vit-l-14-336"], text=LARGE, embedding=768),
     "clip-nano": CLIPConfig(
         image=vision.PRESETS["vit-nano"],
-        text=GPT2Config(vocab=2048, context=64, width=192, heads=6, layers=4),
+        text=GPT2Config(vocab=2048, context=64, width=128, heads=4, layers=2),
         embedding=128,
     ),
 }

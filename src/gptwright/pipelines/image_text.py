@@ -39,8 +39,8 @@ class ImageTextModel(LoadedModel):
         """One vector an image. Raises as `decode_image` does."""
         found = [torch.empty(0, self.network.config.embedding)]
         for start in range(0, len(images), BATCH_SIZE):
-            pixels = self.preprocessing([decode_image(image) for image in images[start : start + BATCH_SIZE]])
-            found.append(self.network.embed_images(pixels.to(device_of(self.network))).cpu())
+            pixels = self.pixels(images[start : start + BATCH_SIZE]).to(device_of(self.network))
+            found.append(self.network.embed_images(pixels).cpu())
         return torch.cat(found)
 
     @torch.inference_mode()
@@ -48,7 +48,7 @@ class ImageTextModel(LoadedModel):
         """One vector a text. What lies beyond the context is not read."""
         found, device = [torch.empty(0, self.network.config.embedding)], device_of(self.network)
         for start in range(0, len(texts), BATCH_SIZE):
-            rows = [self._ids(text) for text in texts[start : start + BATCH_SIZE]]
+            rows = [self.text_ids(text) for text in texts[start : start + BATCH_SIZE]]
             last = torch.tensor([len(row) - 1 for row in rows])
             ids = padded(rows, self.tokenizer.pad_id)
             found.append(self.network.embed_texts(ids.to(device), last.to(device)).cpu())
@@ -63,7 +63,12 @@ class ImageTextModel(LoadedModel):
         """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
         export_clip(self.network, self.tokenizer, self.preprocessing, folder, **how)
 
-    def _ids(self, text: str) -> list[int]:
+    def pixels(self, images: Sequence[bytes]) -> Float[Tensor, "N 3 S S"]:
+        """What the image encoder reads of files. Raises as `decode_image` does."""
+        return self.preprocessing([decode_image(image) for image in images])
+
+    def text_ids(self, text: str) -> list[int]:
+        """What the text encoder reads of a text, up to its context."""
         begin = [] if self.tokenizer.declared_bos_id is None else [self.tokenizer.declared_bos_id]
         ids = [*begin, *self.tokenizer.encode(text)]
         return [*ids[: self.context - 1], self.tokenizer.eos_id]

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from torch import nn
 
-from gptwright.foundations.atomic_io import read_json, sha256
+from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
-from gptwright.foundations.runs import RECORD, finished_stage, identity
+from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.images.preprocess import read_preprocessing
 from gptwright.models.catalogue import family_of, presets
 from gptwright.models.clip import CLIP
@@ -77,6 +77,14 @@ def load_decoder(
     return _decoder(load(source, dtype=dtype, adapter=adapter), "a decoder", source, draft)
 
 
+def load_writer(
+    source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None, adapter: str | Path | None = None
+) -> Model:
+    """`load_decoder`, where what writes may see as well."""
+    model = load(source, dtype=dtype, adapter=adapter)
+    return _decoder(model.writer if isinstance(model, VisionModel) else model, "a decoder", source, draft)
+
+
 def load_served(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model | SequenceScorer:
     """What a server can answer with: a classifier of texts by themselves, or what `load_decoder` opens. Raises
     `ArtifactError` for a model of another kind."""
@@ -111,14 +119,6 @@ def find(source: str | Path) -> Path:
     elif path.parent == Path():
         remedy += f" Models in packages: {nearest(str(source), PACKAGED)}"
     raise InputError(f"a model at {source}", "nothing there", remedy)
-
-
-def weights_hash(source: str | Path) -> str:
-    """SHA-256 of the file in which a model's weights are; of several, of their names and SHA-256s together."""
-    path = find(source)
-    files = [path] if path.is_file() else sorted(model_folder(path).glob("*.safetensors"))
-    hashes = {file.name: sha256(file) for file in files}
-    return next(iter(hashes.values())) if len(hashes) == 1 else identity(hashes)
 
 
 def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None) -> AnyModel:

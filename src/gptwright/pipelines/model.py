@@ -1,9 +1,10 @@
 """A model with its tokenizer, ready to be talked to. What a stage folder, a Hugging Face folder or a preset gives."""
 
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Unpack
 
 import torch
 from jaxtyping import Float, Int
@@ -11,12 +12,13 @@ from torch import Tensor
 
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ConfigError
+from gptwright.inference.content import Content
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import GrammarCompiler, Matcher
 from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.speculative import check_draft
-from gptwright.inference.stream import Chunk, Prompt, Stream
+from gptwright.inference.stream import Chunk, Prompt, Stream, StreamOptions
 from gptwright.models.decoder import Decoder
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
@@ -112,7 +114,7 @@ class Model(LoadedModel):
 
     def stream_chat(self, messages: Sequence[Message], sampling: Sampling) -> Generator[Chunk]:
         """Replies to a conversation, piece by piece. Raises `InputError` when it fills the context."""
-        return self.open_stream(self.chat_ids(messages), sampling).chunks()
+        return self.open_chat(messages, sampling).chunks()
 
     def text_ids(self, prompt: str) -> list[int]:
         """What is read of a text that is to be continued."""
@@ -129,17 +131,23 @@ class Model(LoadedModel):
         characters = self.tokenizer.streaming_decoder()
         return Prompt(prompt, "".join(characters(id) for id in prompt) + characters.flush())
 
-    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = (), begun: str = "") -> list[int]:
-        """What is read of a conversation that is to be replied to, by words or by calls of `tools`; `begun`: text with
-        which the reply begins."""
-        return [*prompt_ids(messages, self.tokenizer, tools), *(self.tokenizer.encode(begun) if begun else ())]
+    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+        """What is read of a conversation that is to be replied to, by words or by calls of `tools`."""
+        return prompt_ids(messages, self.tokenizer, tools)
 
-    def truncated(
-        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = (), begun: str = ""
-    ) -> list[Message]:
+    def chat_content(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[int, Content]:
+        """What stands in the images' places of `chat_ids`, of a model that sees. Raises as `decode_image` does."""
+        return {}
+
+    @property
+    def sees(self) -> bool:
+        """Whether conversations may have images in them."""
+        return False
+
+    def truncated(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> list[Message]:
         """The conversation without the oldest turns, as many as must go for the rest and a reply to fit the context."""
         most = room_for_prompt(self.context, sampling.max_tokens)
-        return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some, tools, begun)), most)
+        return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some, tools)), most)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, starts_text: bool = True) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed. With `starts_text` off
@@ -156,25 +164,17 @@ class Model(LoadedModel):
             self.engine.run(requests)
         return [chunk.text if (chunk := stream.next()) else "" for stream in streams]
 
-    def open_stream(
-        self,
-        ids: Sequence[int],
-        sampling: Sampling,
-        *,
-        seed: int | None = None,
-        starts_text: bool = True,
-        echo: Prompt | None = None,
-    ) -> Stream:
-        """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
+    def open_chat(self, messages: Sequence[Message], sampling: Sampling) -> Stream:
+        """Lets the engine reply to a conversation, as `open_stream` to ids."""
+        return self.open_stream(self.chat_ids(messages), sampling, content=self.chat_content(messages))
 
-        With `starts_text` off the answer continues a text; it may begin with an `echo` of its prompt.
+    def open_stream(self, ids: Sequence[int], sampling: Sampling, **how: Unpack[StreamOptions]) -> Stream:
+        """Lets the engine write to a prompt of ids beside whatever else it writes; whoever opened it steps the engine.
 
         Raises `InputError` when the prompt fills the context, and what `matcher` raises.
         """
-        matcher = self.matcher(sampling, starts_text=starts_text)
-        return Stream(
-            self.engine, self.tokenizer, ids, sampling, seed=seed, starts_text=starts_text, matcher=matcher, echo=echo
-        )
+        matcher = self.matcher(sampling, starts_text=how.get("starts_text", True))
+        return Stream(self.engine, self.tokenizer, ids, sampling, matcher, **how)
 
     def open_insertion(
         self, prefix: str | Sequence[int], suffix: str, sampling: Sampling, *, seed: int | None = None

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Unpack
 
 import torch
@@ -12,20 +13,26 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gptwright.foundations.device import device_of
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.images.decode import decode_image
 from gptwright.images.preprocess import Preprocessing
 from gptwright.inference.content import Content
 from gptwright.inference.sampling import Sampling
+from gptwright.inference.stream import Stream, StreamOptions
 from gptwright.models.formats.llava import LLAVA
 from gptwright.models.vision_language import VisionLanguageModel, with_room
 from gptwright.pipelines.export import ExportOptions, export_vision
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.model import Model
+from gptwright.tokenizers.chat_templates.chat import prompt_ids
+from gptwright.tokenizers.chat_templates.parts import Message, images_of
+from gptwright.tokenizers.chat_templates.template import Tool
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 PLACE = "<image>"  # where an image stands in a text
+IMAGE_TOKEN = "<|image|>"  # the special token for that, of decoders that learn to see here
+NEVER = -100.0  # a bias that no logit outweighs
 KEPT = 32  # images whose tokens are remembered: a conversation is read again at every turn
 
 
@@ -46,8 +53,8 @@ class VisionModel(LoadedModel):
     ) -> None:
         super().__init__(network, tokenizer, name, defaults)
         self.preprocessing = preprocessing
-        self.writer = Model(network.decoder, tokenizer, name, defaults, dtype=dtype)
-        self._tokens = OrderedDict[bytes, Tensor]()
+        self.writer = SeeingWriter(self, tokenizer, defaults, dtype)
+        self._tokens, self._lock = OrderedDict[bytes, Tensor](), Lock()
 
     @property
     def architecture(self) -> str:
@@ -59,7 +66,7 @@ class VisionModel(LoadedModel):
         patches. Raises as `prompt` does."""
         room, _ = self.prompt(ids, images)
         device = device_of(self.network)
-        pixels = self.preprocessing([decode_image(image) for image in images]).to(device) if images else None
+        pixels = self.pixels(images).to(device) if images else None
         return self.network(torch.tensor([room], device=device), pixels)[0]
 
     def generate(
@@ -87,7 +94,8 @@ class VisionModel(LoadedModel):
         """Continues ids with an image wherever the placeholder stands: the ids that follow, the one that ended them
         included. What was read before of equal ids and images is not read again. Raises as `prompt` does."""
         room, content = self.prompt(ids, images)
-        request = self.writer.engine.submit(room, sampling or self.writer.sampling, content=content)
+        sampling = self.writer.without_places(sampling or self.writer.sampling)
+        request = self.writer.engine.submit(room, sampling, content=content)
         self.writer.engine.run([request])
         return request.answer
 
@@ -114,12 +122,56 @@ class VisionModel(LoadedModel):
         """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""
         export_vision(self.network, self.tokenizer, self.preprocessing, folder, self._defaults, **how)
 
+    @property
+    def image_token(self) -> str:
+        """The special token that stands for an image."""
+        token = self.tokenizer.backend.id_to_token(self.network.config.placeholder)
+        if token is None:
+            raise ArtifactError(f"a token for images in {self.name}", "a tokenizer without one", "Restore its files.")
+        return token
+
+    def pixels(self, images: Sequence[bytes]) -> Float[Tensor, "N 3 S S"]:
+        """What the image encoder reads of files. Raises as `decode_image` does."""
+        return self.preprocessing([decode_image(image) for image in images])
+
     @torch.inference_mode()
     def _image_tokens(self, key: bytes, image: bytes) -> Float[Tensor, "P D"]:
-        if key not in self._tokens:
-            pixels = self.preprocessing([decode_image(image)]).to(device_of(self.network))
-            self._tokens[key] = self.network.image_tokens(pixels)[0]
-            if len(self._tokens) > KEPT:
-                self._tokens.popitem(last=False)
-        self._tokens.move_to_end(key)
-        return self._tokens[key]
+        """A server's threads ask for them beside each other."""
+        with self._lock:
+            if key not in self._tokens:
+                self._tokens[key] = self.network.image_tokens(self.pixels([image]).to(device_of(self.network)))[0]
+                if len(self._tokens) > KEPT:
+                    self._tokens.popitem(last=False)
+            self._tokens.move_to_end(key)
+            return self._tokens[key]
+
+
+class SeeingWriter(Model):
+    """Its decoder, which writes; in conversations there may be images."""
+
+    def __init__(self, model: VisionModel, tokenizer: Tokenizer | None, defaults: GenerationConfig, dtype: str) -> None:
+        super().__init__(model.network.decoder, tokenizer, model.name, defaults, dtype=dtype)
+        self.model = model
+
+    @property
+    def sees(self) -> bool:
+        return True
+
+    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+        """With room for every patch."""
+        config = self.model.network.config
+        return with_room(self._placed(messages, tools), config.placeholder, config.image.patches)
+
+    def chat_content(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[int, Content]:
+        return self.model.prompt(self._placed(messages, tools), images_of(messages))[1]
+
+    def open_stream(self, ids: Sequence[int], sampling: Sampling, **how: Unpack[StreamOptions]) -> Stream:
+        return super().open_stream(ids, self.without_places(sampling), **how)
+
+    def without_places(self, sampling: Sampling) -> Sampling:
+        """What is written has no room for images in it."""
+        return replace(sampling, logit_bias={**sampling.logit_bias, self.model.network.config.placeholder: NEVER})
+
+    def _placed(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
+        image = self.model.image_token if images_of(messages) else ""
+        return prompt_ids(messages, self.tokenizer, tools, image)

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
-from gptwright.serving.access import caller_of
 from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.choices import OpenStream
 from gptwright.serving.completion_params import CompletionParams
@@ -22,7 +21,7 @@ from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, Ed
 from gptwright.serving.schemas import ChatRequest, CompletionRequest, EditRequest
 from gptwright.serving.served_models import ServedModel, ServedModels
 from gptwright.serving.stored_completions import keep_completion
-from gptwright.serving.transactions import Transactions
+from gptwright.store.database import Store
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
@@ -39,7 +38,7 @@ def untaught(served: ServedModel, what: str, param: str) -> APIError:
 class Completions:
     """Completions by any of the models that are served."""
 
-    def __init__(self, served: ServedModels, store: Transactions) -> None:
+    def __init__(self, served: ServedModels, store: Store) -> None:
         self.served, self.store = served, store
 
     async def chat(self, request: Request) -> Response:
@@ -57,7 +56,7 @@ class Completions:
 
         names = [function.name for function in asked.callable]
         encoder = ChatEncoder(token_speller(model.tokenizer), names, legacy=asked.functions is not None)
-        owner = caller_of(request).name
+        owner = getattr(request.state, "user", "")
         keep = partial(keep_completion, self.store, encoder.id, messages, owner=owner, model=served.name,
                        fields=asked.about)  # fmt: skip
         response = await self._respond(request, served, asked, encoder, prompts, keep if asked.store else None)

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gptwright.serving.access import HERE, OWNER, Caller
 from gptwright.serving.api_errors import APIError
 
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
@@ -35,8 +34,8 @@ log = logging.getLogger(__name__)
 
 
 class AccessMiddleware:
-    """ASGI middleware. `keys`: the API keys by name, none where none is needed; who sent the request is then
-    `request.state.caller`. `hosts` None lets any Host in (then there must be a key); `open_paths` need no key."""
+    """ASGI middleware. `keys`: the API keys by name, none where none is needed; the name of a caller's key is then
+    `request.state.user`. `hosts` None lets any Host in (then there must be a key); `open_paths` need no key."""
 
     def __init__(
         self, app: ASGIApp, *, keys: Mapping[str, str], hosts: frozenset[str] | None, open_paths: frozenset[str]
@@ -74,14 +73,13 @@ class AccessMiddleware:
             raise APIError(403, "This server answers only to the name it was started with.", code="host_not_allowed")
         if scope["method"] not in ("GET", "HEAD"):
             _check_origin(headers, host)
-        scope.setdefault("state", {})["caller"] = None if self.names else HERE
         if self.names and scope["path"] not in self.open_paths:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             digest = _digest(given.strip().encode("latin-1"))
             user = next((name for known, name in self.names.items() if hmac.compare_digest(digest, known)), None)
             if scheme.lower() != "bearer" or user is None:
                 raise APIError(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
-            scope["state"]["caller"] = Caller(user, OWNER)
+            scope.setdefault("state", {})["user"] = user
 
 
 def _check_origin(headers: Headers, host: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.choices import IndexedChunk
@@ -23,8 +23,6 @@ class ServedModel:
     name: str
     model: "Model"
     worker: Worker[IndexedChunk]
-    weights: str
-    """SHA-256 of the weights, where it is known"""
 
 
 @dataclass(frozen=True)
@@ -40,20 +38,13 @@ class ServedClassifier:
 class ServedModels:
     """All of them; a name belongs to one."""
 
-    def __init__(
-        self,
-        models: "Mapping[str, Model]",
-        classifiers: "Mapping[str, SequenceScorer]",
-        weights: Mapping[str, str],
-    ) -> None:
-        self.writers = {name: _writer(name, model, weights.get(name, "")) for name, model in models.items()}
+    def __init__(self, models: "Mapping[str, Model]", classifiers: "Mapping[str, SequenceScorer]") -> None:
+        self.writers = {
+            name: ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests))
+            for name, model in models.items()
+        }
         self.classifiers = {name: _classifier(name, scorer) for name, scorer in classifiers.items()}
         self.all: dict[str, ServedModel | ServedClassifier] = {**self.writers, **self.classifiers}
-
-    @property
-    def workers(self) -> "list[Worker[Any]]":
-        """Of all of them."""
-        return [one.worker for one in self.all.values()]
 
     def find(self, name: str) -> ServedModel | ServedClassifier:
         """The model of this name. Raises `APIError` (404) with the names of those that are served."""
@@ -78,10 +69,6 @@ class ServedModels:
         names = ", ".join(f"'{known}'" for known in self.all)
         what = f"The model '{name[:80]}' does not exist here" if name else "No model here can answer this"
         raise APIError(404, f"{what}; this server has {names}.", param="model", code="model_not_found")
-
-
-def _writer(name: str, model: "Model", weights: str) -> ServedModel:
-    return ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests), weights)
 
 
 def _classifier(name: str, scorer: "SequenceScorer") -> ServedClassifier:

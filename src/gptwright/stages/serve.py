@@ -64,22 +64,20 @@ def _prepared(config: Serve, held: "socket") -> "Generator[tuple[FastAPI, str, E
     from gptwright.store.feedback_file import open_run_store
 
     with open_run_store(run_folder(config.models[0]), config.store) as store:
-        models, classifiers, weights = _load(config)
+        models, classifiers = _load(config)
         hosts = LOOPBACK if is_loopback(config.host) else None
-        app = create_app(models, store, classifiers=classifiers, weights=weights, examples=_examples(config), keys=keys,
-                         hosts=hosts)  # fmt: skip
+        app = create_app(models, store, classifiers=classifiers, examples=_examples(config), keys=keys, hosts=hosts)
         yield app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", _example(models, classifiers)
 
 
-def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer], dict[str, str]]":
-    """Those that write, the classifiers, and the hashes of all that write, by name: that of their folder, or the whole
-    path where two folders have one name."""
-    from gptwright.pipelines.load import load_served, weights_hash
+def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer]]":
+    """Those that write and the classifiers, by name: that of their folder, or the whole path where two folders have
+    one name."""
+    from gptwright.pipelines.load import load_served
     from gptwright.pipelines.sequence_scorer import SequenceScorer
 
     models: dict[str, Model] = {}
     classifiers: dict[str, SequenceScorer] = {}
-    weights: dict[str, str] = {}
     for folder in config.models:
         model = load_served(folder, dtype=config.dtype, draft=config.draft)
         name = str(folder) if model.name in {**models, **classifiers} else model.name
@@ -89,8 +87,8 @@ def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer], 
         else:
             model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
             warn_of_base(folder)
-            models[name], weights[name] = model, weights_hash(folder)
-    return models, classifiers, weights
+            models[name] = model
+    return models, classifiers
 
 
 def _warn_of_no_neutral_label(model: "SequenceScorer") -> None:

@@ -14,7 +14,7 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.store.database import FILE, Store, open_store
 from gptwright.store.imports import take_thumb
-from gptwright.tokenizers.chat_templates.template import Message
+from gptwright.tokenizers.chat_templates.parts import Message
 
 FEEDBACK = "feedback.jsonl"
 """its name in the folder of a run"""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from gptwright.store.labels import annotate
 from gptwright.store.messages import as_parts, digest, insert_new, keep_turns
 from gptwright.store.tables import Annotation, Conversation, Message
-from gptwright.tokenizers.chat_templates.template import Message as Turn
+from gptwright.tokenizers.chat_templates.parts import Message as Turn
 
 
 def take_ranking(

@@ -1,6 +1,4 @@
-"""A whole store as lines, with all that was ever said, and such lines as a store: from one database into another. Who
-may come in is left out: a file of it would be a secret.
-"""
+"""A whole store as lines, with all that was ever said, and such lines as a store: from one database into another."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -11,8 +9,7 @@ from sqlalchemy.orm import Session
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.store.tables import Base
 
-SECRET = ("users", "keys")
-TABLES = {table.name: table for table in Base.metadata.sorted_tables if table.name not in SECRET}
+TABLES = {table.name: table for table in Base.metadata.sorted_tables}
 """each behind those that it refers to"""
 BATCH = 500  # rows
 

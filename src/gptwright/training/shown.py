@@ -7,8 +7,10 @@ ANSWERS = {"gold": "liked", "score": "score", "kl_nats": "KL", "answer_tokens": 
 SHOWN: Mapping[str, Mapping[str, str]] = {
     "pretrain": LOSS | {"tokens_per_second": "tokens/s"},
     "codex": {"text_nats": "loss of code", "solution_nats": "of solutions", "edit_nats": "of edits"},
+    "clip": LOSS,
     "finetune": LOSS,
     "sft": {"answer_nats": "loss of answers", "text_nats": "of text"},
+    "vision": {"answer_nats": "loss of answers", "text_nats": "of text"},
     "reward": LOSS,
     "dpo": LOSS,
     "improve": LOSS | {"score": "score", "kl_nats": "KL"},

@@ -4,11 +4,12 @@ Roles and ends of turn are special tokens, inserted as ids; what people write is
 speak in another's role. Training, evaluation, PPO and serving all come through `render`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
-from gptwright.tokenizers.chat_templates.template import Message, Tool, knows_role, knows_tools
+from gptwright.tokenizers.chat_templates.parts import Message, images_of, pieces, read_parts
+from gptwright.tokenizers.chat_templates.template import Tool, knows_role, knows_tools
 from gptwright.tokenizers.chat_templates.template_tokenization import Rendering
 from gptwright.tokenizers.chat_templates.tool_text import tools_as_text
 from gptwright.tokenizers.special_tokens import CHAT_TEMPLATE, END_OF_TURN, ROLES
@@ -17,34 +18,53 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 TOOL = "tool"  # a role that some models' templates write
 
 
-def render(messages: Sequence[Message], tokenizer: Tokenizer) -> tuple[list[int], list[bool]]:
+def render(messages: Sequence[Message], tokenizer: Tokenizer, image: str = "") -> tuple[list[int], list[bool]]:
     """Ids of a conversation, and which of them the assistant says (its words and its end of turn): what SFT learns.
 
-    Raises `ArtifactError` when the tokenizer has no template or one that does not show this, `InputError` when its
-    template refuses a role or the order of roles.
+    Where an image stands there is the special token `image`, of a model that sees. Raises `ArtifactError` when the
+    tokenizer has no template or one that does not show this, `InputError` when its template refuses a role or the
+    order of roles, and for images where there is no such token.
     """
     template = _template(tokenizer)
+    _check_images(messages, image)
     if template != CHAT_TEMPLATE:
-        return Rendering(messages, tokenizer, template).with_mask()
+        return Rendering(messages, tokenizer, template, image=image).with_mask()
     ids: list[int] = []
     learned: list[bool] = []
     for message in messages:
         if message["role"] not in ROLES:
             raise InputError("a role of a conversation", f"'{message['role']}'", nearest(message["role"], ROLES))
-        words = [*tokenizer.encode(message["content"]), tokenizer.special_id(END_OF_TURN)]
+        words = [*_content_ids(message, tokenizer, image), tokenizer.special_id(END_OF_TURN)]
         ids += [tokenizer.special_id(ROLES[message["role"]]), *words]
         learned += [False, *[message["role"] == "assistant"] * len(words)]
     return ids, learned
 
 
-def prompt_ids(messages: Sequence[Message], tokenizer: Tokenizer, tools: Sequence[Tool] = ()) -> list[int]:
+def prompt_ids(
+    messages: Sequence[Message], tokenizer: Tokenizer, tools: Sequence[Tool] = (), image: str = ""
+) -> list[int]:
     """Ids of a conversation up to where the assistant is to speak, who may call `tools`. Raises as `render` does."""
     template = _template(tokenizer)
     if _has_no_place(template, tokenizer, messages, tools):
         messages, tools = tools_as_text(messages, tools), ()
     if template != CHAT_TEMPLATE:
-        return Rendering(messages, tokenizer, template, tools).prompt()
-    return [*render(messages, tokenizer)[0], tokenizer.special_id(ROLES["assistant"])]
+        _check_images(messages, image)
+        return Rendering(messages, tokenizer, template, tools, image).prompt()
+    return [*render(messages, tokenizer, image)[0], tokenizer.special_id(ROLES["assistant"])]
+
+
+def _content_ids(message: Message, tokenizer: Tokenizer, image: str) -> list[int]:
+    """Each text by itself, so that none of it becomes an image's place."""
+    ids: list[int] = []
+    for piece in pieces(message):
+        ids += tokenizer.encode(piece) if isinstance(piece, str) else [tokenizer.special_id(image)]
+    return ids
+
+
+def _check_images(messages: Sequence[Message], image: str) -> None:
+    if not image and (count := len(images_of(messages))):
+        raise InputError("a conversation of text alone, for a model that cannot see", f"{count:,} of images in it",
+                         "Use a model that gptwright vision taught to see.")  # fmt: skip
 
 
 def _has_no_place(template: str, tokenizer: Tokenizer, messages: Sequence[Message], tools: Sequence[Tool]) -> bool:
@@ -64,13 +84,17 @@ def _template(tokenizer: Tokenizer) -> str:
     return tokenizer.special_tokens.chat_template
 
 
-def read_messages(value: object, where: str) -> list[Message]:
-    """Checks a list of messages from outside. Raises `InputError` naming the place and what is wrong there."""
+def read_messages(value: object, where: str, load: Callable[[str], bytes] | None = None) -> list[Message]:
+    """Checks a list of messages from outside, whose images `load` gets by name, where there may be any.
+
+    Raises `InputError` naming the place and what is wrong there, and as `load` does.
+    """
     if not isinstance(value, list) or not value:
         raise InputError(
             f"a list of messages in {where}", repr(value)[:60], 'Write [{"role": "user", "content": "…"}].'
         )
-    return [_message(item, f"message {i + 1} of {where}") for i, item in enumerate(cast("list[Any]", value))]
+    items = enumerate(cast("list[Any]", value), 1)
+    return [_message(item, f"message {number} of {where}", load) for number, item in items]
 
 
 def read_prompt(fields: Mapping[str, object], where: str) -> list[Message]:
@@ -101,11 +125,14 @@ def same_history(one: Sequence[Message], other: Sequence[Message]) -> list[Messa
     return list(long) if same else None
 
 
-def _message(item: Any, where: str) -> Message:
+def _message(item: Any, where: str, load: Callable[[str], bytes] | None) -> Message:
     fields = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
     role, content = fields.get("role"), fields.get("content")
     if not isinstance(role, str) or role not in (*ROLES, TOOL):
         raise InputError(f"a role in {where}", repr(role), nearest(str(role), ROLES))
+    if load and isinstance(content, list):
+        text, images = read_parts(cast("list[object]", content), load)
+        return Message(role=role, content=text, images=images)
     if not isinstance(content, str):
         raise InputError(f"text as content of {where}", repr(content)[:60], "Write the text as a JSON string.")
     return Message(role=role, content=content)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NotRequired, TypedDict
+from typing import Any
 
 import jinja2
 from jinja2.compiler import CodeGenerator, Frame
@@ -16,24 +16,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_eval_context
 
 from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.tokenizers.chat_templates.parts import Message
 from gptwright.tokenizers.chat_templates.special_token_escaping import joined, on_unescaped_text
 
 # Filters of Jinja's that look at characters by other ways than the methods of a text.
 _FILTERS = ("title", "wordcount", "wordwrap", "escape", "e", "forceescape", "striptags", "urlencode", "urlize",
                "indent", "truncate", "format", "pprint", "filesizeformat")  # fmt: skip
-
-
-class Message(TypedDict):
-    """One turn: `role` is system, user or assistant, or tool for what a call came to."""
-
-    role: str
-    content: str
-    tool_calls: NotRequired[list[dict[str, Any]]]
-    """what the assistant calls, as templates read it: `{"id", "type", "function": {"name", "arguments"}}`"""
-    tool_call_id: NotRequired[str]
-    """the call that a tool answers"""
-    name: NotRequired[str]
-    """the tool that answers"""
 
 
 Tool = Mapping[str, Any]

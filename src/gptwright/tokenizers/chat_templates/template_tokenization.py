@@ -7,14 +7,9 @@ from typing import cast
 
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.tokenizers.backend_variants import Token
-from gptwright.tokenizers.chat_templates.special_token_escaping import Escaping
-from gptwright.tokenizers.chat_templates.template import (
-    Message,
-    Tool,
-    knows_role,
-    render_text,
-    skipped_message,
-)
+from gptwright.tokenizers.chat_templates.parts import Message, pieces
+from gptwright.tokenizers.chat_templates.special_token_escaping import Escaping, joined
+from gptwright.tokenizers.chat_templates.template import Tool, knows_role, render_text, skipped_message
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -23,18 +18,25 @@ _HALVES = re.compile("[\ud800-\udfff]")
 class Rendering:
     """A conversation in the words of a tokenizer's template; `tools` are what the assistant may call.
 
-    Raises `InputError` for a role that the template does not know, or a conversation that it refuses.
+    An image stands where the special token `image` does. Raises `InputError` for a role that the template does not
+    know, or a conversation that it refuses.
     """
 
     def __init__(
-        self, messages: Sequence[Message], tokenizer: Tokenizer, template: str, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[Message],
+        tokenizer: Tokenizer,
+        template: str,
+        tools: Sequence[Tool] = (),
+        image: str = "",
     ) -> None:
         self._tokenizer, self._template = tokenizer, template
         self._names = tokenizer.special_tokens.named
         self._check_roles(messages)
-        written = _HALVES.sub("\ufffd", json.dumps([*messages, *tools], ensure_ascii=False))
+        texts = [{name: value for name, value in message.items() if name != "images"} for message in messages]
+        written = _HALVES.sub("\ufffd", json.dumps([*texts, *tools], ensure_ascii=False))
         escaping = Escaping(tokenizer.all_special_tokens, [template, *self._names.values(), written])
-        escaped = [_escaped(message, escaping) for message in messages]
+        escaped = [_escaped(message, escaping, image) for message in messages]
         self._messages, self._tools, self._escaping = escaped, escaping.escape_all(list(tools)), escaping
 
     def prompt(self) -> list[int]:
@@ -106,8 +108,11 @@ class Rendering:
         return [Token(i, start + a, start + b) for i, (a, b) in zip(found.ids, found.offsets, strict=True)]
 
 
-def _escaped(message: Message, escaping: Escaping) -> Message:
-    """All but the role is people's."""
-    rest = {name: escaping.escape_all(value) for name, value in message.items() if name not in ("role", "content")}
-    content = escaping.escape(_HALVES.sub("\ufffd", message["content"]))
+def _escaped(message: Message, escaping: Escaping, image: str) -> Message:
+    """All but the role and the places of images is people's."""
+    own = ("role", "content", "images")
+    rest = {name: escaping.escape_all(value) for name, value in message.items() if name not in own}
+    content = joined(
+        escaping.escape(_HALVES.sub("\ufffd", piece)) if isinstance(piece, str) else image for piece in pieces(message)
+    )
     return cast("Message", {"role": message["role"], "content": content, **rest})

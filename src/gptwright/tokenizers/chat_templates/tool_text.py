@@ -8,7 +8,8 @@ import json
 from collections.abc import Sequence
 from itertools import groupby
 
-from gptwright.tokenizers.chat_templates.template import Message, Tool
+from gptwright.tokenizers.chat_templates.parts import Message
+from gptwright.tokenizers.chat_templates.template import Tool
 
 CALL, END_OF_CALL = "<tool_call>", "</tool_call>"
 SHOWN = """You may call these functions:
@@ -24,11 +25,10 @@ def tools_as_text(messages: Sequence[Message], tools: Sequence[Tool]) -> list[Me
     in the user's."""
     told = list[Message]()
     for role, turns in groupby(_with_tools(messages, tools), lambda message: message["role"]):
-        texts = [_text(turn) for turn in turns]
         if role == "tool":
-            told.append(Message(role="user", content="\n".join(texts)))
+            told.append(Message(role="user", content="\n".join(map(_text, turns))))
         else:
-            told += [Message(role=role, content=text) for text in texts]
+            told += [_as_text(turn) for turn in turns]
     return told
 
 
@@ -38,8 +38,14 @@ def _with_tools(messages: Sequence[Message], tools: Sequence[Tool]) -> list[Mess
         return [*messages]
     shown = SHOWN.format(listed="\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in tools))
     if messages and messages[0]["role"] == "system":
-        return [Message(role="system", content=f"{messages[0]['content']}\n\n{shown}"), *messages[1:]]
+        first = messages[0]
+        return [{**first, "content": f"{first['content']}\n\n{shown}"}, *messages[1:]]
     return [Message(role="system", content=shown), *messages]
+
+
+def _as_text(message: Message) -> Message:
+    told = Message(role=message["role"], content=_text(message))
+    return {**told, "images": message["images"]} if "images" in message else told
 
 
 def _text(message: Message) -> str:

@@ -1,0 +1,35 @@
+"""Options of vision."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from gptwright.configs.training import TextOptions
+from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
+
+
+@settings
+class Vision(TextOptions):
+    """Teach a chat model to see, from conversations with images (LLaVA)."""
+
+    base: Path
+    """folder of sft, whose model is to see, or of vision, which goes on"""
+    encoder: Path | None = None
+    """folder of clip, whose image encoder the base gets, and a fresh projector between; not for a base that sees"""
+    conversations: tuple[Path, ...]
+    """JSON Lines of {"messages": [...]} whose content may be parts, text and image_url, as OpenAI has them"""
+    tokens: Path
+    """folder of tokenize: pretraining text is mixed in, so that the language is not forgotten"""
+    learn: Literal["projector", "all"] = "all"
+    """the projector alone, so that the decoder can read what is seen, or all of it"""
+    batch_size: Rows = 32
+    """conversations a step"""
+    ptx_batch_size: Rows = 2
+    """windows of pretraining text a step, where all learns"""
+    sequence_length: Size = 128
+    """tokens of such a window"""
+    warmup: Amount = 20
+    """steps in which the rate rises"""
+    jitter: bool = True
+    """images are shown a little nearer or farther and aside, each time otherwise"""
+    heldout: Annotated[int, Range(1, 10**6)] = 200
+    """held-out conversations by which it is measured, at most"""

@@ -1,1 +1,0 @@
-"""Routes beside OpenAI's: conversations, labels, the queue of those who label, jobs, people."""
