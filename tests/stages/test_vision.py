@@ -1,20 +1,28 @@
 """vision gives a chat model an encoder, teaches both together, and goes on from what sees already."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
 import torch
 
 import gptwright
 from gptwright.configs.tokenize import Tokenize
 from gptwright.configs.vision import Vision
+from gptwright.images.named import as_data_uri
 from gptwright.pipelines.load import load_decoder, load_writer
 from gptwright.pipelines.vision_model import IMAGE_TOKEN, VisionModel
 from gptwright.recipes.stage import execute_stage
+from gptwright.serving.api import create_app
 from gptwright.stages.vision import choose_parts, task_of
 from gptwright.stages.vision import seeing as seeing_of
+from gptwright.store.database import Store, open_store
+from gptwright.tasks.vision import read_conversations
 from gptwright.tokenizers.chat_templates.parts import Message, PlacedImage
 from gptwright.training.evaluation import read_evaluations
 
@@ -88,3 +96,53 @@ def test_what_does_not_fit_is_refused(
     assert "with images" in said(talk=material / "talk.jsonl")
     assert "a decoder" in refused("sft", "--base", seeing, "--conversations", material / "talk.jsonl", "--tokens",
                                   vision_config.tokens, "--out", tmp_path / "out")  # fmt: skip
+
+
+def test_it_is_asked_about_images_in_the_terminal(
+    seeing: Path, tuned: Path, pictures: Path, gptwright: Callable[..., Any], refused: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    sheet = pictures / "sheet.png"
+    words = ["Who fell?", "--temperature", 0, "--max-tokens", 4]
+    with_image, without = (gptwright("generate", seeing, *words, *more) for more in (["--image", sheet], []))
+    assert with_image.code == without.code == 0
+    saved = tmp_path / "talk.jsonl"
+    monkeypatch.setattr("sys.stdin", StringIO(f"Who fell?\n/image {sheet}\nAnd here?\n/save {saved}\n"))
+    done = gptwright("chat", seeing, "--image", sheet, "--temperature", 0, "--max-tokens", 4)
+    assert done.code == 0 and done.out.splitlines()[0] == with_image.out.rstrip("\n")
+    (line,) = read_conversations(saved)
+    assert [len(message.get("images", [])) for message in line.messages] == [1, 0, 1, 0]
+    assert "a model that sees" in refused("chat", tuned, "--image", sheet)
+    assert "cannot see" in refused("generate", tuned, "Who?", "--image", sheet)
+    assert "nothing there" in refused("generate", seeing, "Who?", "--image", tmp_path / "none.png")
+
+
+def test_it_is_asked_about_images_over_http(seeing: Path, tuned: Path, pictures: Path, tmp_path: Path) -> None:
+    image = (pictures / "sheet.png").read_bytes()
+    uri, writer = as_data_uri(image), load_writer(seeing)
+
+    async def everything(store: Store) -> None:
+        app = create_app({"seeing": writer, "blind": load_writer(tuned)}, store)
+
+        async def ask(model: str, url: str, count: int = 1, role: str = "user") -> httpx.Response:
+            part = {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
+            content = [*[part] * count, {"type": "text", "text": "Who fell?"}]
+            asked = {"model": model, "messages": [{"role": role, "content": content}], "temperature": 0,
+                     "max_tokens": 4, "store": True}  # fmt: skip
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+                return await client.post("/v1/chat/completions", json=asked)
+
+        async with app.router.lifespan_context(app):
+            answered = await ask("seeing", uri)
+            assert answered.status_code == 200, answered.text
+            placed = Message(role="user", content="Who fell?", images=[PlacedImage(0, image)])
+            said = answered.json()["choices"][0]["message"]["content"] or ""
+            assert said.strip() == load_writer(seeing).chat([placed], temperature=0.0, max_tokens=4).strip()
+            elsewhere, broken = "https://example.org/a.png", "data:image/png;base64,aGk="
+            for wrong in (("blind", uri), ("seeing", elsewhere), ("seeing", broken), ("seeing", uri, 1, "system"),
+                          ("seeing", uri, 17), ("seeing", uri, 6)):  # fmt: skip
+                refused = await ask(*wrong)
+                assert refused.status_code == 400 and refused.json()["error"]["message"], wrong[1][:30]
+
+    with open_store(tmp_path / "store.sqlite") as store:
+        asyncio.run(everything(store))

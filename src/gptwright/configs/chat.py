@@ -16,6 +16,8 @@ class Chat:
 
     model: tyro.conf.Positional[Path | None] = None
     """folder of a stage, of a run (its last model), or of Hugging Face; without it the newest model under runs/"""
+    image: tuple[Path, ...] = ()
+    """images that the first message is about, of a model that sees"""
     temperature: float | None = None
     """0 always says the likeliest; the model's folder has a default"""
     max_tokens: Count | None = None

@@ -20,6 +20,8 @@ class Generate:
     """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face"""
     prompt: tyro.conf.Positional[str] = ""
     """text to continue, to edit or to translate"""
+    image: tuple[Path, ...] = ()
+    """images that the text asks about, of a model that sees: the answer of a conversation"""
     suffix: str = ""
     """text that comes after: what stands between is written, by a model that codex taught to insert"""
     edit: str = ""
@@ -59,7 +61,14 @@ class Generate:
             raise ConfigError("either a PROMPT or --prompts FILE", got, "Give one.")
         if self.suffix and self.edit:
             raise ConfigError("either --suffix or --edit", "both", "Give one.")
-        alone = {"--logprobs": self.logprobs is not None, "--suffix": bool(self.suffix), "--edit": bool(self.edit)}
+        if self.image and (self.suffix or self.edit):
+            raise ConfigError("--image with a question as PROMPT", "with --suffix or --edit", "Leave one of them out.")
+        alone = {
+            "--image": bool(self.image),
+            "--logprobs": self.logprobs is not None,
+            "--suffix": bool(self.suffix),
+            "--edit": bool(self.edit),
+        }
         for name, given in alone.items():
             if self.prompts and given:
                 raise ConfigError(f"{name} with a PROMPT", "with --prompts", "Leave one of them out.")

@@ -4,6 +4,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 PART = re.compile(r"(.+)#xywh=(?:pixel:)?(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})")
 DATA = re.compile(r"data:image/[\w.+-]+;base64,")
+KINDS = {b"\x89PNG": "png", b"\xff\xd8": "jpeg", b"GIF8": "gif", b"RIFF": "webp", b"BM": "bmp"}
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 
 
@@ -36,6 +38,14 @@ def named_image(name: str, folder: Path) -> bytes:
     return _cut(_sheet(path), [int(number) for number in part.groups()[1:]], name) if part else path.read_bytes()
 
 
+def read_images(paths: Iterable[Path]) -> list[bytes]:
+    """Image files. Raises `InputError` for those that are not there, and as `decode_image` does."""
+    found = [named_image(str(path.resolve()), path) for path in paths]
+    for image in found:
+        decode_image(image)
+    return found
+
+
 def data_uri(uri: str) -> bytes:
     """The file in a data: URI. Raises `InputError` for another URI, another encoding, and more than `LIMITS` allow."""
     head = DATA.match(uri)
@@ -48,6 +58,12 @@ def data_uri(uri: str) -> bytes:
         return base64.b64decode(uri[head.end() :], validate=True)
     except binascii.Error as error:
         raise InputError("an image in base64", f"something else ({error})", "Encode the file again.") from error
+
+
+def as_data_uri(image: bytes) -> str:
+    """The URI that holds a file."""
+    kind = next((kind for first, kind in KINDS.items() if image.startswith(first)), "png")
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
 @lru_cache(maxsize=4)

@@ -95,7 +95,8 @@ def load_served(source: str | Path, *, dtype: str = "auto", draft: str | Path | 
                             f"Ask it in Python: gptwright.load('{source}').")  # fmt: skip
     if isinstance(model, SequenceScorer) and model.classifies:
         return model
-    return _decoder(model, "a decoder or a classifier", source, draft)
+    writer = model.writer if isinstance(model, VisionModel) else model
+    return _decoder(writer, "a decoder or a classifier", source, draft)
 
 
 def _decoder(model: AnyModel, needed: str, source: str | Path, draft: str | Path | None) -> Model:

@@ -22,9 +22,12 @@ from gptwright.serving.schemas import ChatRequest, CompletionRequest, EditReques
 from gptwright.serving.served_models import ServedModel, ServedModels
 from gptwright.serving.stored_completions import keep_completion
 from gptwright.store.database import Store
+from gptwright.tokenizers.chat_templates.parts import images_of
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
+MOST_IMAGES = 16
+"""images of a conversation"""
 DROPPED = "x-dropped-messages"
 """header that says how many messages behind the system's were left out, where "truncation": "auto" left out any"""
 
@@ -47,12 +50,16 @@ class Completions:
         served = self.served.writer(asked.model)
         model = served.model
         messages, tools, dropped = to_chat_messages(asked.messages), asked.shown, 0
+        if (count := len(images_of(messages))) > MOST_IMAGES:
+            raise APIError(400, f"'messages': at most {MOST_IMAGES} images, not {count}.", param="messages",
+                           code="invalid_value")  # fmt: skip
 
         def prompts(sampling: Sampling) -> list[OpenStream]:
             nonlocal dropped
             shown = model.truncated(messages, sampling, tools) if asked.truncation == "auto" else messages
             dropped = len(messages) - len(shown)
-            return [partial(model.open_stream, model.chat_ids(shown, tools))]
+            seen = {"content": model.chat_content(shown, tools)} if images_of(shown) else {}
+            return [partial(model.open_stream, model.chat_ids(shown, tools), **seen)]
 
         names = [function.name for function in asked.callable]
         encoder = ChatEncoder(token_speller(model.tokenizer), names, legacy=asked.functions is not None)

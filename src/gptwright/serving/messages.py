@@ -4,9 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
+from gptwright.foundations.errors import InputError
+from gptwright.images.named import data_uri
 from gptwright.serving.fields import RequestFields, refuse
+from gptwright.tokenizers.chat_templates.parts import PlacedImage, read_parts
 
 if TYPE_CHECKING:
     from gptwright.tokenizers.chat_templates.chat import Message as Turn
@@ -32,6 +35,11 @@ def _part(part: Any) -> str:
     if not isinstance(text, str):
         raise ValueError('a part must be {"type": "text", "text": "…"}')
     return text
+
+
+def _has_images(content: Any) -> bool:
+    parts = cast("list[Any]", content) if isinstance(content, list) else []
+    return any(isinstance(part, dict) and cast("dict[str, Any]", part).get("type") == "image_url" for part in parts)
 
 
 class CalledFunction(RequestFields):
@@ -71,6 +79,24 @@ class Message(RequestFields):
     tool_calls: list[ToolCall] | None = None
     tool_call_id: Annotated[str | None, Field(max_length=256)] = None
     function_call: CalledFunction | None = None
+    _images: list[PlacedImage] = PrivateAttr(default_factory=list[PlacedImage])
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_images(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Parts with images among them, which come as data: URIs, are a text and images at places in it."""
+        content = cast("dict[str, Any]", value).get("content") if isinstance(value, dict) else None
+        if not _has_images(content):
+            return handler(value)
+        try:
+            text, images = read_parts(cast("list[object]", content), data_uri)
+        except InputError as error:
+            refuse("content", f"needs {error.needed}; got {error.got}")
+        message = handler({**value, "content": text})
+        if message.role != "user":
+            refuse("content", "only the user shows images")
+        message._images.extend(images)
+        return message
 
     @model_validator(mode="before")
     @classmethod
@@ -104,6 +130,8 @@ class Message(RequestFields):
         """As chat templates read it."""
         role = {"developer": "system", "function": "tool"}.get(self.role, self.role)
         turn: Turn = {"role": role, "content": self.content or self.refusal or ""}
+        if self._images:
+            turn["images"] = self._images
         called = [(call.id, call.function) for call in self.tool_calls or ()]
         called += [("", self.function_call)] if self.function_call else []
         if called:

@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gptwright.configs.chat import Chat, asked_of
-from gptwright.foundations.errors import ArtifactError, GptwrightError, nearest
+from gptwright.foundations.errors import ArtifactError, GptwrightError, InputError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.shutdown import stop_request
 from gptwright.pipelines.resolve import resolve_model, warn_of_base
+from gptwright.tokenizers.chat_templates.parts import PlacedImage
 
 if TYPE_CHECKING:
     from gptwright.pipelines.model import Model
-    from gptwright.tokenizers.chat_templates.chat import Message
+    from gptwright.tokenizers.chat_templates.parts import Message
 
 COMMANDS = {
     "/reset": "begin a new conversation (or /new)",
     "/system TEXT": "tell the model how to behave; nothing takes it back",
+    "/image FILE": "show an image with the next message",
     "/save FILE": "write the conversation as a line of JSON, as sft reads it",
     "/help": "show this",
     "/quit": "leave (or Ctrl-D)",
@@ -31,16 +33,17 @@ SYNONYMS = {"/new": "/reset", "/clear": "/reset", "/exit": "/quit", "/bye": "/qu
 
 def run(config: Chat) -> None:
     """Talks until /quit, Ctrl-D or Ctrl-C. Replies go to stdout."""
-    from gptwright.pipelines.load import load_decoder
+    from gptwright.images.named import read_images
+    from gptwright.pipelines.load import load_writer
 
     folder = resolve_model(config.model)
-    model = load_decoder(folder, dtype=config.dtype, draft=config.draft)
+    model = load_writer(folder, dtype=config.dtype, draft=config.draft)
     if model.tokenizer.special_tokens.chat_template is None:
         raise ArtifactError("a model with a chat template", f"{folder}, which has none: it was not taught to chat",
                             "Use one that was, or continue texts with gptwright generate.")  # fmt: skip
     warn_of_base(folder)
     model.sampling = asked_of(config, model.sampling)
-    converse(model)
+    converse(model, read_images(config.image))
 
 
 @dataclass
@@ -50,6 +53,8 @@ class ChatSession:
     model: "Model"
     system: str = ""
     turns: "list[Message]" = field(default_factory=list)
+    images: list[bytes] = field(default_factory=list[bytes])
+    """shown with the next message"""
     shortened: bool = False
     """whether it was said that the oldest turns are left out"""
 
@@ -61,14 +66,23 @@ class ChatSession:
         """Adds the user's turn and writes the reply as it comes. One that fails leaves the conversation as it was; of
         one that Ctrl-C stops, what was written stays."""
         question: Message = {"role": "user", "content": text}
+        if self.images:
+            question["images"] = [PlacedImage(0, image) for image in self.images]
         shown = self._fitted([*self.messages, question])
         written, stopped = self._write(shown, write)
         write("\n")
         reply: Message = {"role": "assistant", "content": written}
         if written or not stopped:
             self.turns += [question, reply]
+            self.images.clear()
         if stopped:
             say("stopped; Ctrl-C again leaves")
+
+    def show(self, images: Sequence[bytes]) -> None:
+        """The next message is about these images. Raises `InputError` for a model that cannot see."""
+        if images and not self.model.sees:
+            raise InputError("a model that sees, for images", self.model.name, "Teach it with gptwright vision.")
+        self.images += images
 
     def _write(self, shown: "list[Message]", write: Callable[[str], object]) -> tuple[str, bool]:
         """What was written, and whether somebody stopped it. The engine is asked to stop between two steps."""
@@ -107,6 +121,11 @@ class ChatSession:
             case "/system":
                 self.system = rest.strip()
                 say(f"system: {self.system}" if self.system else "no system text")
+            case "/image":
+                from gptwright.images.named import read_images
+
+                self.show(read_images([Path(rest.strip())]))
+                say(f"{len(self.images)} of images go with your next message")
             case "/save":
                 self._save(rest.strip())
             case "/help":
@@ -118,22 +137,26 @@ class ChatSession:
         return True
 
     def _save(self, name: str) -> None:
+        from gptwright.images.named import as_data_uri
         from gptwright.text.jsonl import write_objects
+        from gptwright.tokenizers.chat_templates.parts import as_parts
 
         path = Path(name or "conversation.jsonl")
-        write_objects(path, [{"messages": self.messages}])
+        write_objects(path, [{"messages": [as_parts(message, as_data_uri) for message in self.messages]}])
         say(f"saved to {path}")
 
 
-def converse(model: "Model") -> None:
+def converse(model: "Model", images: Sequence[bytes] = ()) -> None:
     """Reads lines and answers them until the end of the input, /quit or Ctrl-C; a broken reply does not end it, and
     Ctrl-C during a reply ends that alone."""
+    talk = ChatSession(model)
+    talk.show(images)
     say(f"chatting with {model.name}: /help lists commands, Ctrl-D leaves")
     typing = sys.stdin.isatty()
     if typing:
         with suppress(ImportError):  # there is none on Windows
             import_module("readline")  # from here on arrows move in the line, and through those before it
-    talk, goes_on = ChatSession(model), True
+    goes_on = True
     while goes_on:
         try:
             line = _read(typing).strip()

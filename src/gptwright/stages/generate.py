@@ -10,6 +10,7 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.resolve import resolve_model
+from gptwright.tokenizers.chat_templates.parts import PlacedImage
 
 if TYPE_CHECKING:
     from gptwright.inference.stream import Chunk
@@ -21,13 +22,15 @@ def run(config: Generate) -> None:
 
     A translator searches with beams: nothing is drawn, and the settings of drawing do not matter to it.
     """
-    from gptwright.pipelines.load import load, load_decoder
+    from gptwright.pipelines.load import load, load_writer
     from gptwright.pipelines.model import Model
     from gptwright.pipelines.translator import Translator
+    from gptwright.pipelines.vision_model import VisionModel
 
     sampling = config.sampling()
-    opened = partial(load_decoder, draft=config.draft) if config.prompts or config.draft else load
+    opened = partial(load_writer, draft=config.draft) if config.prompts or config.draft else load
     model = opened(resolve_model(config.model), dtype=config.dtype)
+    model = model.writer if isinstance(model, VisionModel) else model
     if isinstance(model, Translator):
         print(model.generate(config.prompt))
         return
@@ -43,7 +46,12 @@ def run(config: Generate) -> None:
 
 
 def _chunks(config: Generate, model: "Model", sampling: Sampling) -> Iterator["Chunk"]:
-    """The text before a suffix, the edited text, or what follows the text."""
+    """The answer about images, the text before a suffix, the edited text, or what follows the text."""
+    if config.image:
+        from gptwright.images.named import read_images
+
+        images = [PlacedImage(0, image) for image in read_images(config.image)]
+        return model.stream_chat([{"role": "user", "content": config.prompt, "images": images}], sampling)
     if config.suffix:
         return model.insert(config.prompt, config.suffix, sampling)
     if config.edit:

@@ -53,6 +53,15 @@ def pieces(message: Message) -> Iterator[str | PlacedImage]:
         yield content[start:]
 
 
+def as_parts(message: Message, uri: Callable[[bytes], str]) -> dict[str, object]:
+    """A message for a JSON Lines file, its images by name where it has any."""
+    if not message.get("images"):
+        return {name: value for name, value in message.items() if name != "images"}
+    parts = [{"type": "text", "text": piece} if isinstance(piece, str) else
+             {"type": "image_url", "image_url": {"url": uri(piece.data)}} for piece in pieces(message)]  # fmt: skip
+    return {"role": message["role"], "content": parts}
+
+
 def read_parts(parts: Sequence[object], load: Callable[[str], bytes] | None) -> tuple[str, list[PlacedImage]]:
     """A text and its images, from parts as OpenAI's clients send them; texts come on lines of their own.
 
