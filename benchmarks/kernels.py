@@ -23,7 +23,9 @@ from gptwright.kernels.kv_cache_attention import attend_chunk, attend_tokens, ch
 from gptwright.kernels.library import can_bf16, reason
 from gptwright.kernels.linear import formats, pack
 from gptwright.kernels.pointwise import Gelu
-from gptwright.layers.dense import causal_by_blocks
+from gptwright.layers.attend import attend
+from gptwright.layers.dense import causal_by_blocks, masked
+from gptwright.layers.masks import CAUSAL, Documents, within
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2Config
 
@@ -56,28 +58,42 @@ def products(rounds: int) -> None:
             print(f"  {str(dtype).split('.')[1]:9} {m} × {k} × {n}: {', '.join(rates)} GFLOP/s")
 
 
+def both(attend: Callable[..., Tensor], x: Tensor, g: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Forward and backward through heads of that width, which lie side by side."""
+    q, k, v = (part.unflatten(-1, (-1, width)).transpose(1, 2) for part in x.chunk(3, -1))
+    y = attend(q, k, v).transpose(1, 2).flatten(2)
+    (gradient,) = torch.autograd.grad(y, x, g)
+    return y.detach(), gradient
+
+
 def attention(shape: tuple[int, int, int, int], rounds: int) -> None:
     rows, length, heads, width = shape
     fused = torch.randn(rows, length, 3 * heads * width).bfloat16().requires_grad_()
     given = torch.randn(rows, length, heads * width).bfloat16()
 
-    def both(attend: Callable[..., Tensor], x: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
-        q, k, v = (part.unflatten(-1, (-1, width)).transpose(1, 2) for part in x.chunk(3, -1))
-        y = attend(q, k, v).transpose(1, 2).flatten(2)
-        (gradient,) = torch.autograd.grad(y, x, g)
-        return y.detach(), gradient
-
     def torchs(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
-    exact = both(torchs, fused.detach().double().requires_grad_(), given.double())
+    exact = both(torchs, fused.detach().double().requires_grad_(), given.double(), width)
     ways: dict[str, Any] = {"kernel": causal_attention} if can_bf16() else {}
     for name, way in (ways | {"by products": causal_by_blocks, "torch's": torchs}).items():
-        found = both(way, fused, given)
+        found = both(way, fused, given, width)
         errors = (float((a.double() - b).norm() / b.norm()) for a, b in zip(found, exact, strict=True))
-        taken = fastest(lambda way=way: both(way, fused, given), rounds) * 1e3
+        taken = fastest(lambda way=way: both(way, fused, given, width), rounds) * 1e3
         print(f"  attention {rows} × {heads} heads of {width}, {length} tokens, {name:12} {taken:7.2f} ms  "
               f"errors {', '.join(f'{error:.2%}' for error in errors)}")  # fmt: skip
+
+
+def packed(rows: int, length: int, document: int, rounds: int) -> None:
+    """Texts of `document` tokens that share rows, as packed conversations do; 4 heads of 32."""
+    fused, given = torch.randn(rows, length, 384).bfloat16().requires_grad_(), torch.randn(rows, length, 128).bfloat16()
+    documents = Documents((torch.arange(length) // document).expand(rows, length))
+    mask = within(CAUSAL, documents)
+    allowed = mask.allowed(torch.arange(length)[None], length)
+    ways: dict[str, Callable[..., Tensor]] = {"kernel": lambda q, k, v: attend(q, k, v, mask)} if can_bf16() else {}
+    for name, way in (ways | {"by products": lambda q, k, v: masked(q, k, v, allowed)}).items():
+        taken = fastest(lambda way=way: both(way, fused, given, 32), rounds) * 1e3
+        print(f"  {rows} rows of {length} tokens, texts of {document}, {name:12} {taken:7.2f} ms")
 
 
 def gelu(rounds: int) -> None:
@@ -169,6 +185,8 @@ def main() -> None:
     products(given.rounds)
     for shape in HEADS:
         attention(shape, given.rounds)
+    for length in (96, 256):
+        packed(1056 // length, length, 48, given.rounds)
     gelu(given.rounds)
     inference(given.rounds)
     refreshing()
