@@ -52,6 +52,8 @@ class Shape:
     minibatches: int = 4
     sft_batch_size: int = 20
     ppo_ptx_batch_size: int = 1
+    ppo_ptx_weight: float = 1.5
+    """of text and conversations beside PPO's loss: with 0.5 what was taught of the world outside is forgotten"""
     lora: int = 8
     """ppo's rank: a policy all of whose weights learn at such rates gains the style and loses the facts"""
 
