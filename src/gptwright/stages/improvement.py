@@ -70,7 +70,7 @@ class Size(NamedTuple):
         rank = lora if lora is not None else 8 if big else 0
         if big:
             return cls(rank, 6, 1e-3, 4, 2, 1, big)
-        return cls(rank, 3, 4e-3 if rank else 5e-4, 8, 24, 2, big)
+        return cls(rank, 4, 4e-3 if rank else 5e-4, 8, 16, 2, big)
 
 
 def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
