@@ -16,12 +16,13 @@ from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2, GPT2Config
+from gptwright.models.heads import ScalarHead
 from gptwright.objectives.ppo import masked_mean
 from gptwright.text.jsonl import Line
 from gptwright.training.adamw import AdamW
 from gptwright.training.batch_shard import BatchShard
 from gptwright.training.evaluation import Evaluation
-from gptwright.training.optimizer import Optimizer
+from gptwright.training.optimizer import Optimizer, cast_linears
 from gptwright.training.train_state import TrainState
 from gptwright.training.train_step import train_steps
 
@@ -108,3 +109,25 @@ def test_a_reward_that_is_no_number_is_named_with_its_update() -> None:
     broken = WeightedSum([(1.0, lambda rollout, prompts: torch.full((len(rollout),), float("nan")))])
     with pytest.raises(InputError, match="in update 4"):
         task(reward=broken).rollouts.batch(3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_in_bfloat16_numbers_are_those_of_the_parts_that_are_read_together(dtype: torch.dtype) -> None:
+    network, head = build(GPT2Config(vocab=64, context=64, width=576, heads=9, layers=1), seed=4), ScalarHead(576)
+    head.score.weight.data.normal_(generator=torch.Generator().manual_seed(1))
+    cast_linears(network, dtype)
+    worker = RolloutWorker(engine=Engine(network, [END]), sampling=Sampling(temperature=0.8, max_tokens=8), pad=1,
+                           seed=5, value_head=head)  # fmt: skip
+    prompts = [Prompt(Line({}, ""), [], list(range(3, last))) for last in (4, 40)]
+    rollouts = ScoredRollouts(worker=worker, prompts=prompts, episodes=32, samples=16, reward=reward,
+                              reference=network)  # fmt: skip
+    parts = [torch.arange(0, 32, 3), torch.tensor([n for n in range(32) if n % 3])]
+    read, whole = rollouts.batch(0, parts), rollouts.batch(0)
+    for rows in parts if dtype == torch.bfloat16 else [torch.arange(32)]:
+        with torch.no_grad():
+            found = recompute_logprobs(network, head, read.rollout.rows(rows), 0.8)
+        noted = (read.rollout.logprobs, read.rollout.values, read.rollout.entropy)
+        assert all(torch.equal(mine[rows], theirs) for mine, theirs in zip(noted, found, strict=True))
+        assert dtype == torch.float32 or torch.equal(read.reference[rows], found[0])
+    alike = whole.reference if dtype == torch.bfloat16 else read.rollout.logprobs
+    assert torch.equal(whole.rollout.logprobs, alike), "float32 knows no parts; without them all rows are one"

@@ -89,16 +89,23 @@ def collect_rollout(
 ) -> Rollout:
     """Answers every prompt once with the weights of now. Nothing is cut from the distribution.
 
-    Log-probabilities and values are those of one more pass over the whole texts, the pass that training makes: what
-    it compares with is then its own arithmetic in every number format.
+    Log-probabilities and values are those of one more pass over the whole texts, the pass that training makes. A
+    network that is `rounded` is left to read them in training's own parts: until then there are the sampler's.
     """
     assert not sampling.truncates and not sampling.has_penalties
     engine.refresh()
     requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True))
     rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
+    if rounded(engine.network):
+        return rollout
     with torch.no_grad():
         logprobs, values, entropy = recompute_logprobs(engine.network, value, rollout, sampling.temperature)
     return replace(rollout, logprobs=logprobs, values=values, entropy=entropy)
+
+
+def rounded(network: Decoder) -> bool:
+    """Whether it computes in bfloat16, where a token's probability depends on the shapes of what is read with it."""
+    return any(parameter.dtype == torch.bfloat16 for parameter in network.parameters())
 
 
 def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], pad: int) -> Rollout:

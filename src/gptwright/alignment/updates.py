@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -67,7 +67,8 @@ class Trainer(ABC, Generic[B]):
         """Does what `train_state` has still to do up to `updates`: a rollout, then its minibatches; yields each."""
         for number in train_state.steps(updates):
             step = number + train_state.skipped_batches
-            metrics = self.update(rollouts.batch(step), train_state, rate=rate(number), seed=key(seed, step),
+            scored = rollouts.batch(step, self._first_reads(rollouts.episodes, train_state, key(seed, step)))
+            metrics = self.update(scored, train_state, rate=rate(number), seed=key(seed, step),
                                   first_minibatch=step * self.epochs * self.minibatches)  # fmt: skip
             yield Update(number + 1, metrics)
 
@@ -80,6 +81,13 @@ class Trainer(ABC, Generic[B]):
         `first_minibatch` counts those of earlier updates: the auxiliary task's step of the first.
         """
         ...
+
+    def _first_reads(self, rows: int, train_state: TrainState, seed: int) -> Iterator[Int[Tensor, "R"]]:
+        """The rows that the first pass reads together, of all processes."""
+        for minibatch in minibatch_rows(rows, 1, self.minibatches, seed):
+            for rank in range(self.shard.ranks):
+                shard = replace(self.shard, rank=rank, micro_batches=train_state.micro_batches)
+                yield from (minibatch[part] for part in shard.slices(len(minibatch)))
 
     def steps(
         self, episodes: E, losses: Losses[E], train_state: TrainState, *, rate: float, seed: int, first: int

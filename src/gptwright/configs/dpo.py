@@ -1,11 +1,9 @@
 """Options of dpo."""
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 from gptwright.configs.policy import PolicyOptions
-from gptwright.configs.training import Dtype
-from gptwright.configs.validation import known
 from gptwright.foundations.settings import Count, Range, Rate, Rows, Weight, settings
 
 
@@ -31,10 +29,5 @@ class DPO(PolicyOptions):
     """prompts a step, each with all its answers"""
     learning_rate: Rate = 3e-4
     """peak learning rate"""
-    dtype: Dtype = "float32"
-    """format of the matrices: float32, bfloat16, or auto: the faster one here, measured"""
     save_every: Count = 100
     """steps between checkpoints"""
-
-    def __post_init__(self) -> None:
-        known(self.dtype, get_args(Dtype), "number format to train in")

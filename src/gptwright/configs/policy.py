@@ -1,9 +1,9 @@
 """Options that the stages share which improve a policy: ppo, grpo, rloo and dpo, and of rejection."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
-from gptwright.configs.training import AdapterOptions, TrainingOptions
+from gptwright.configs.training import AdapterOptions, Dtype, TrainingOptions
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.processes import several
@@ -71,6 +71,11 @@ class PolicyOptions(AnsweringOptions, TrainingOptions, AdapterOptions):
     """weight of the losses of text and conversations"""
     sequence_length: Size = 128
     """tokens of such a window"""
+    dtype: Dtype = "float32"
+    """format of the matrices: float32, bfloat16, or auto: the faster one here, measured"""
+
+    def __post_init__(self) -> None:
+        known(self.dtype, get_args(Dtype), "number format to train in")
 
 
 @settings
@@ -97,7 +102,8 @@ class RolloutOptions(ScoringOptions, PolicyOptions):
     """processes of Ray that answer the prompts; 0: this one does"""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        ScoringOptions.__post_init__(self)
+        PolicyOptions.__post_init__(self)
         if self.minibatches > self.episodes:
             raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
                               "Lower minibatches or raise episodes.")  # fmt: skip

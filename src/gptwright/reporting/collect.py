@@ -198,7 +198,7 @@ def _stage(path: Path) -> Stage:
         version=str(record.get("version", "")),
         started=str(record.get("started", "")),
         ended=str(record.get("ended", "")),
-        config=config,
+        config=config | table(record.get("found")),
         inputs=hashes(record.get("inputs")),
         outputs=hashes(record.get("outputs")),
         metrics=metrics,

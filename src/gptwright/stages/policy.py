@@ -22,7 +22,7 @@ from gptwright.evaluation.answers import open_questions
 from gptwright.evaluation.comparison import OLD, Comparison
 from gptwright.evaluation.heldout_data import HeldoutData
 from gptwright.evaluation.perplexity import require_window
-from gptwright.foundations.device import use_threads
+from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.progress import say
@@ -30,13 +30,14 @@ from gptwright.foundations.runs import StageFolder, finished_stage
 from gptwright.inference.engine import Engine
 from gptwright.inference.sampling import Sampling
 from gptwright.layers.lora import choose_learners
+from gptwright.models.decoder import Decoder
 from gptwright.models.heads import Critic, RewardModel, ScalarHead
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.stages.reward_model import open_reward_model
-from gptwright.stages.together import pool_of
+from gptwright.stages.together import dtype_of, pool_of
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.text.heldout import assign_splits
@@ -45,11 +46,11 @@ from gptwright.text.rule_labeller import RULES, check_rule
 from gptwright.training.adamw import AdamW
 from gptwright.training.batches import Windows, epoch_order, key
 from gptwright.training.distributed.layout import Replicas
-from gptwright.training.distributed.world import replicas
+from gptwright.training.distributed.world import World, replicas
 from gptwright.training.evaluation import Evaluation, write_evaluations
 from gptwright.training.memory_check import check_memory
 from gptwright.training.next_token import TextMixture, TokenSource
-from gptwright.training.optimizer import Optimizer, restore_master_weights
+from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
 
@@ -66,19 +67,22 @@ class PolicyRun:
     prompts: list[Prompt]
     comparison: Comparison
     reward_model: RewardModel | None
+    dtype: torch.dtype
+    """of the matrices of policy and reference, while the one learns and when both are compared"""
     reference_began_as: float
     """`fingerprint` of its weights, which must not change"""
 
     @classmethod
-    def read(cls, config: RolloutOptions, verb: str, device: torch.device) -> "PolicyRun":
+    def read(cls, config: RolloutOptions, folder: StageFolder, verb: str, together: World) -> "PolicyRun":
         """Reads and checks everything. Raises `InputError` and `ArtifactError` for what does not fit together."""
         policy, reference = load_decoder(config.policy), load_decoder(config.policy)
-        reference.network.to(device)
+        device, dtype = together.device, matrix_dtype(dtype_of(config.dtype, folder, together))
+        cast_linears(reference.network.to(device), dtype)
         reward_model, judge = reward_model_of(config, policy, device)
         prompts, heldout = prompts_of(config, policy, reward_model, Intake(verb))
         check_rules(judge, config.rule, [*prompts, *heldout])
         return cls(config=config, policy=policy, reference=reference, prompts=prompts, reward_model=reward_model,
-                   reference_began_as=fingerprint(reference.network),
+                   dtype=dtype, reference_began_as=fingerprint(reference.network),
                    comparison=Comparison(heldout, heldout_data(config, policy, verb), judge, verb))  # fmt: skip
 
     @cached_property
@@ -109,6 +113,13 @@ class PolicyRun:
             state |= {"score_mean": mean, "score_std": std}
         return reward_of(self.config, self.policy, self.reward_model, (state["score_mean"], state["score_std"]))
 
+    def learner(self, device: torch.device) -> Decoder:
+        """The policy's network, made ready to learn."""
+        network = self.policy.network.to(device)
+        choose_learners(network, self.config.lora, self.config.seed)
+        cast_linears(network, self.dtype)
+        return network
+
     def check_memory(self) -> None:
         """Of what is kept for the backward pass: a minibatch of episodes, and what is learned beside it."""
         typical = sum(map(len, self.prompts)) // len(self.prompts) + self.config.max_tokens
@@ -121,6 +132,7 @@ class PolicyRun:
     ) -> dict[str, object]:
         """Leaves the policy and how it compares; returns the final figures. `learned` is the policy or holds it."""
         leave_policy(self.config, folder, self.policy, learned, optimizer)
+        cast_linears(self.policy.network, self.dtype)
         changed = {"reference_changed": int(fingerprint(self.reference.network) != self.reference_began_as)}
         models = {OLD: (self.reference, self.reference_worker), self.comparison.name: (self.policy, rollouts.worker)}
         return compare(self.comparison, folder, models, rollouts.reward) | changed
@@ -137,10 +149,9 @@ def learn_from_groups(config: GroupOptions, folder: StageFolder, verb: str, algo
     together = replicas(config.device)
     shard = together.batch_shard(config.micro_batches)
     shard.check_rows(config.episodes // config.minibatches)
-    it = PolicyRun.read(config, verb, together.device)
+    it = PolicyRun.read(config, folder, verb, together)
     auxiliary = auxiliary_task(config, it.policy, verb)
-    network = it.policy.network.to(together.device)
-    choose_learners(network, config.lora, config.seed)
+    network = it.learner(together.device)
     optimizer = Optimizer(network, AdamW(weight_decay=0.0, epsilon=1e-5), Replicas(together))
     it.check_memory()
     trainer = GroupTrainer(policy=network, optimizer=optimizer, algorithm=algorithm, temperature=config.temperature,

@@ -25,7 +25,7 @@ from gptwright.training.distributed.layout import Replicas
 from gptwright.training.distributed.world import replicas
 from gptwright.training.kept_weights import KeepWeights, KeptWeights
 from gptwright.training.next_token import MixedBatch, TextMixture
-from gptwright.training.optimizer import Optimizer, OptimizerConfig
+from gptwright.training.optimizer import Optimizer, OptimizerConfig, cast_linears
 from gptwright.training.schedules import SCHEDULES
 from gptwright.training.session import Session, session
 
@@ -39,11 +39,10 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     together = replicas(config.device)
     device, shard = together.device, together.batch_shard(config.micro_batches)
     shard.check_rows(config.episodes // config.minibatches)
-    it = PolicyRun.read(config, "ppo", device)
+    it = PolicyRun.read(config, folder, "ppo", together)
     auxiliary = auxiliary_task(config, it.policy, "ppo") if config.ptx_weight else None
     critic = _critic(config, it)
-    choose_learners(it.policy.network, config.lora, config.seed)
-    agent = PolicyAndValue(it.policy.network, critic).to(device)
+    agent = PolicyAndValue(it.learner(device), critic).to(device)
     optimizer = Optimizer(agent, _rule(config), Replicas(together))
     it.check_memory()
     worker = worker_of(config, it.policy, agent.value)
@@ -92,6 +91,7 @@ def _critic(config: PPO, it: PolicyRun) -> Critic | None:
         return None
     model = copy.deepcopy(it.reward_model) if it.reward_model else RewardModel(copy.deepcopy(it.policy.network))
     choose_learners(model.trunk, config.lora, config.seed)
+    cast_linears(model.trunk, it.dtype)
     model.head.requires_grad_(True)
     return Critic(model)
 

@@ -18,9 +18,13 @@ RIGHT = {"first_ratio_error": 1e-6, "repeat_error": 0.0, "surprise_gap_nats": 0.
 def judged(tmp_path: Path, stage_writer: Callable[..., Path]) -> Judge:
     """Levels by fault, "" of the healthy ones, of a policy whose updates noted `changes` beside what is right."""
 
-    def judge(verb: str = "ppo", metrics: dict[str, Any] | None = None, **changes: float) -> dict[str, str]:
+    def judge(
+        verb: str = "ppo", metrics: dict[str, Any] | None = None, dtype: str = "float32", **changes: float
+    ) -> dict[str, str]:
         history = [{"step": step, **RIGHT, "kl_k3_nats": 0.5 * (step - 1), **changes} for step in (1, 2, 3)]
-        stage_writer(tmp_path / f"01-{verb}", verb, config={"updates": 3}, history=history, metrics=metrics or {})
+        stage_writer(
+            tmp_path / f"01-{verb}", verb, config={"updates": 3, "dtype": dtype}, history=history, metrics=metrics or {}
+        )
         return {finding.fault: finding.level for finding in check_invariants(collect(tmp_path))}
 
     return judge
@@ -45,6 +49,20 @@ def test_a_right_one_has_no_fault(judged: Judge, verb: str) -> None:
 def test_each_breach_has_its_name(judged: Judge, changes: dict[str, float], fault: str) -> None:
     found = judged(**changes)
     assert found.pop(fault) == "ill" and set(found.values()) <= {"healthy"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"first_ratio_error": 0.3}, {"": "healthy"}),
+        ({"first_ratio_error": 1.5}, {"temperature-mismatch": "ill"}),
+        ({"first_ratio_error": 0.3, "repeat_error": 0.1}, {"dropout-on": "ill"}),
+    ],
+)
+def test_a_sampler_in_bfloat16_may_be_less_exact_and_two_readings_may_not(
+    judged: Judge, changes: dict[str, float], found: dict[str, str]
+) -> None:
+    assert found.items() <= judged(dtype="bfloat16", **changes).items()
 
 
 def test_a_reference_that_learned_too(judged: Judge) -> None:

@@ -9,8 +9,8 @@ from math import sqrt
 from gptwright.reporting.checks.finding import Finding
 from gptwright.reporting.collect import Points, Run, Stage
 
-MOST_RATIO_ERROR = 1e-3
-"""of log-probabilities, in nats"""
+MOST_RATIO_ERROR, MOST_ROUNDED_ERROR = 1e-3, 1.0
+"""of log-probabilities, in nats; in bfloat16, where a sampler reads tokens one by one and training whole texts"""
 MOST_FIRST_KL = 0.01
 """nats an answer, before the first step"""
 LEAST_GAP, MOST_ERRORS = 0.02, 5.0
@@ -37,12 +37,13 @@ def sampler(stage: Stage) -> Finding | None:
     if not errors:
         return None
     worst, noise = _worst(errors), _worst(stage.curve("repeat_error"))
-    numbers = f"log-probabilities differ by {worst:.6f} at most, {MOST_RATIO_ERROR} is allowed"
+    allowed = MOST_ROUNDED_ERROR if stage.config.get("dtype") == "bfloat16" else MOST_RATIO_ERROR
+    numbers = f"log-probabilities differ by {worst:.6f} at most, {allowed} is allowed"
     if noise > MOST_RATIO_ERROR:
         return Finding("ill", "Dropout is on while the policy learns: two passes over the same weights differ",
                        f"log-probabilities of two passes differ by {noise:.6f}, {MOST_RATIO_ERROR} is allowed",
                        "Put the model into eval() before rollouts and updates.", "dropout-on")  # fmt: skip
-    if worst > MOST_RATIO_ERROR:
+    if worst > allowed:
         return Finding("ill", "Sampler and trainer disagree: two temperatures, or masks or number formats that differ",
                        numbers, "Divide the logits by the sampler's temperature wherever log-probabilities are taken.",
                        "temperature-mismatch")  # fmt: skip
