@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from gptwright.configs.ppo import PPO, PRESETS
@@ -205,6 +206,26 @@ def test_a_rewards_nan_is_named_and_the_last_good_state_stays(
     with pytest.raises(InputError, match="finite scores from the rule breaks in update 2; got 4 of 4"):
         execute_stage("ppo", config, tmp_path / "out")
     assert (tmp_path / "out/checkpoints/step-000001/state.json").exists()
+
+
+@pytest.mark.parametrize("verb", ["ppo", "grpo"])
+def test_the_command_says_so_too(
+    refused: Callable[..., str], ppo_config: PPO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setitem(RULES, "plain-words", lambda fields, text: float("nan"))
+    paths = ("--policy", ppo_config.policy, "--prompts", ppo_config.prompts, "--tokens", ppo_config.tokens)
+    sizes = ("--max-tokens", 4, "--sequence-length", ppo_config.sequence_length, "--episodes", 8, "--minibatches", 1)
+    message = refused(verb, *paths, *sizes, "--rule", "plain-words", "--out", tmp_path / "out")
+    assert "in update 1; got 8 of 8 that are not, the first to line" in message
+
+
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+def test_in_bfloat16_it_begins_where_it_was_too(ppo_config: PPO, tmp_path: Path, critic: str) -> None:
+    config = replace(ppo_config, dtype="bfloat16", critic=critic, updates=1, questions=None, conversations=())
+    out = execute_stage("ppo", config, tmp_path / "out").path
+    (line,), metrics = read_metrics(out / "metrics.jsonl"), finished_stage(out, "ppo")["metrics"]
+    assert (line["repeat_error"], line["kl_k3_nats"], metrics["reference_changed"]) == (0, 0, 0)
+    assert all(part.dtype == torch.float32 for part in load(out).network.parameters())
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_the_control_says_so_and_leaves_no_model(
         ([ranking(1, ranks=[1, 1])] * 3, "at least two rankings"),
         ([ranking(1, answers=["alone"], ranks=[1])] * 3, "two or more answers"),
         ([ranking(1, ranks=[0, 1])] * 3, "whole numbers from 1"),
+        ([ranking(1), ranking(1, ranks=[1, float("nan")])], "NaN is no number"),
         ([{"prompt": "Who?", "chosen": "Yes."}] * 3, "line 1"),
         ([ranking(i, ranks=[1, 1]) for i in range(9)], "9 dropped (9 all tied, the first on line 1 of"),
         ([ranking(i, answers=["a " * 200, "b " * 200]) for i in range(9)], "9 without two answers to compare"),

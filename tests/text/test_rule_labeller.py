@@ -1,7 +1,9 @@
 from collections.abc import Mapping
+from math import inf, nan
 
 import pytest
 
+from gptwright.foundations.errors import InputError
 from gptwright.text.rule_labeller import FEWEST_LETTERS, RULES, plain_words, ranks
 
 
@@ -26,6 +28,9 @@ def test_ranks_are_dense_and_near_scores_tie() -> None:
     scores = {"a": 0.5, "b": 0.501, "c": 2.0, "d": -1.0, "e": 0.49}
     assert ranks({}, list("abcde"), lambda _, answer: scores[answer]) == [2, 2, 1, 4, 3]
     assert ranks({}, [], lambda _, answer: len(answer)) == []
+    assert ranks({}, list("ab"), lambda _, answer: -inf if answer == "a" else 0.0) == [2, 1]
+    with pytest.raises(InputError, match="NaN for the answer 'b'"):
+        ranks({}, list("ab"), lambda _, answer: nan if answer == "b" else 0.0)
 
 
 def test_a_rule_reads_the_prompts_line() -> None:

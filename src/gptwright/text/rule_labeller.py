@@ -7,8 +7,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import isnan
 from typing import Any
 
+from gptwright.foundations.errors import InputError
 from gptwright.text.answer_rules import arithmetic, length_target, sentiment
 from gptwright.text.friendly_rule import friendly, is_friendly
 from gptwright.text.instruction_rules import instructions
@@ -62,8 +64,14 @@ def scores_of(rule: Rule, lines: Iterable[Mapping[str, Any]], answers: Iterable[
 
 
 def ranks(line: Mapping[str, Any], answers: Sequence[str], rule: Rule) -> list[int]:
-    """1 for the best; equal to two decimals is a tie and shares a rank, and the next rank follows densely."""
-    return ranks_of([round(score, 2) for score in scores_of(rule, [line] * len(answers), answers)])
+    """1 for the best; equal to two decimals is a tie and shares a rank, and the next rank follows densely.
+
+    Raises `InputError` for a score that is NaN, which is neither better nor worse than others.
+    """
+    scores = scores_of(rule, [line] * len(answers), answers)
+    if lost := [answer for score, answer in zip(scores, answers, strict=True) if isnan(score)]:
+        raise InputError("numbers as a rule's scores", f"NaN for the answer {lost[0]!r}", "Mend the rule.")
+    return ranks_of([round(score, 2) for score in scores])
 
 
 def ranks_of(scores: Sequence[float]) -> list[int]:
