@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-ray check bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-ray test-labels check bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -32,6 +32,7 @@ help:
 	@echo 'make test-llama      tests against llama.cpp (compiles for many minutes, once)'
 	@echo 'make test-lm-eval    tests with lm-evaluation-harness (a download of 200 MB)'
 	@echo 'make test-ray        tests of rollout workers on Ray (a download of 70 MB)'
+	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make docs            writes docs/commands.md'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
@@ -69,6 +70,9 @@ test-lm-eval: $(VENV)/test
 test-ray: $(VENV)/test
 	$(BIN)/pip install --quiet --editable ".[ray]"
 	$(BIN)/python -m pytest -m ray tests/alignment/test_ray_pool.py
+
+test-labels: $(VENV)/test
+	LABELS=10000 $(BIN)/python -m pytest tests/serving/routes/test_killed_server.py
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

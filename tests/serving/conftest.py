@@ -55,9 +55,9 @@ class FakeModel:
     def engine(self) -> "FakeModel":
         return self
 
-    def chat_ids(self, messages: Any, tools: Any = ()) -> list[int]:
+    def chat_ids(self, messages: Any, tools: Any = (), begun: str = "") -> list[int]:
         self.tools.append(tools)
-        return self._kept(list(messages), sum(len(m["content"].split()) for m in messages))
+        return self._kept(list(messages), sum(len(m["content"].split()) for m in messages) + len(begun.split()))
 
     def text_ids(self, prompt: str) -> list[int]:
         return self._kept(prompt, len(prompt.split()))
@@ -66,7 +66,7 @@ class FakeModel:
         text = prompt if isinstance(prompt, str) else " ".join(map(str, prompt))
         return Prompt(self.text_ids(text), text)
 
-    def truncated(self, messages: Any, sampling: Sampling, tools: Any = ()) -> Any:
+    def truncated(self, messages: Any, sampling: Sampling, tools: Any = (), begun: str = "") -> Any:
         return drop_oldest_turns(messages, lambda some: sum(len(m["content"].split()) for m in some),
                               room_for_prompt(self.context, sampling.max_tokens))  # fmt: skip
 

@@ -91,6 +91,7 @@ class Fake:
         return Chunk("hello", "stop", 1, 1)
 
 opening.load_served = lambda path, **_: Fake()
+opening.weights_hash = lambda path: ""
 run(Serve(models=(Path(sys.argv[1]),), port=0))
 """
 

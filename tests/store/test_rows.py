@@ -58,7 +58,8 @@ def test_into_another_database_and_back(store: Store, tmp_path: Path) -> None:
     [({}, InputError), ({"table": "cats"}, InputError), ({"table": "jobs", "id": "a"}, ArtifactError)],
 )
 def test_lines_of_another_kind_leave_nothing(store: Store, line: dict[str, Any], error: type[Exception]) -> None:
-    good = {"table": "conversations", "id": "a", "owner": "", "title": "", "fields": {}, "created": 1.5}
+    good = {"table": "conversations", "id": "a", "owner": "", "title": "", "fields": {}, "folder": "", "pinned": True,
+            "leaf": "", "created": 1.5, "changed": 2.5, "deleted": None}  # fmt: skip
     with pytest.raises(error):
         loaded(store, [good, line])
     assert dumped(store) == []

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 from torch import nn
 
-from gptwright.foundations.atomic_io import read_json
+from gptwright.foundations.atomic_io import read_json, sha256
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
-from gptwright.foundations.runs import RECORD, finished_stage
+from gptwright.foundations.runs import RECORD, finished_stage, identity
 from gptwright.images.preprocess import read_preprocessing
 from gptwright.models.catalogue import family_of, presets
 from gptwright.models.clip import CLIP
@@ -120,6 +120,14 @@ def find(source: str | Path) -> Path:
     elif path.parent == Path():
         remedy += f" Models in packages: {nearest(str(source), PACKAGED)}"
     raise InputError(f"a model at {source}", "nothing there", remedy)
+
+
+def weights_hash(source: str | Path) -> str:
+    """SHA-256 of the file in which a model's weights are; of several, of their names and SHA-256s together."""
+    path = find(source)
+    files = [path] if path.is_file() else sorted(model_folder(path).glob("*.safetensors"))
+    hashes = {file.name: sha256(file) for file in files}
+    return next(iter(hashes.values())) if len(hashes) == 1 else identity(hashes)
 
 
 def _from_folder(folder: Path, name: str, dtype: str, adapter: str | Path | None) -> AnyModel:

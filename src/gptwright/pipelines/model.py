@@ -131,9 +131,10 @@ class Model(LoadedModel):
         characters = self.tokenizer.streaming_decoder()
         return Prompt(prompt, "".join(characters(id) for id in prompt) + characters.flush())
 
-    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
-        """What is read of a conversation that is to be replied to, by words or by calls of `tools`."""
-        return prompt_ids(messages, self.tokenizer, tools)
+    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = (), begun: str = "") -> list[int]:
+        """What is read of a conversation that is to be replied to, by words or by calls of `tools`; `begun`: text with
+        which the reply begins."""
+        return [*prompt_ids(messages, self.tokenizer, tools), *(self.tokenizer.encode(begun) if begun else ())]
 
     def chat_content(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[int, Content]:
         """What stands in the images' places of `chat_ids`, of a model that sees. Raises as `decode_image` does."""
@@ -144,10 +145,12 @@ class Model(LoadedModel):
         """Whether conversations may have images in them."""
         return False
 
-    def truncated(self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = ()) -> list[Message]:
+    def truncated(
+        self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = (), begun: str = ""
+    ) -> list[Message]:
         """The conversation without the oldest turns, as many as must go for the rest and a reply to fit the context."""
         most = room_for_prompt(self.context, sampling.max_tokens)
-        return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some, tools)), most)
+        return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some, tools, begun)), most)
 
     def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, starts_text: bool = True) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed. With `starts_text` off

@@ -157,10 +157,11 @@ class SeeingWriter(Model):
     def sees(self) -> bool:
         return True
 
-    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> list[int]:
+    def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = (), begun: str = "") -> list[int]:
         """With room for every patch."""
         config = self.model.network.config
-        return with_room(self._placed(messages, tools), config.placeholder, config.image.patches)
+        placed = with_room(self._placed(messages, tools), config.placeholder, config.image.patches)
+        return [*placed, *(self.tokenizer.encode(begun) if begun else ())]
 
     def chat_content(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[int, Content]:
         return self.model.prompt(self._placed(messages, tools), images_of(messages))[1]

@@ -1,17 +1,18 @@
 """The server: OpenAI's routes, llama.cpp's, the chat page, the ratings. Everything is given to `create_app`."""
 
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from gptwright.foundations.errors import ResourceError
+from gptwright.serving.access import admit, caller_of
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completions import Completions
 from gptwright.serving.llama_cpp import LlamaCpp
@@ -20,9 +21,15 @@ from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
 from gptwright.serving.moderations import Moderations
 from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
+from gptwright.serving.routes.answers import Answers
+from gptwright.serving.routes.conversations import Conversations
+from gptwright.serving.routes.jobs import Improving, Jobs
+from gptwright.serving.routes.labels import Labels
+from gptwright.serving.routes.people import People
+from gptwright.serving.routes.tasks import Tasks
 from gptwright.serving.schemas import FeedbackRequest
 from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
-from gptwright.serving.stored_completions import not_saved
+from gptwright.serving.transactions import Transactions
 from gptwright.store.database import Store
 from gptwright.store.labels import annotate
 from gptwright.store.messages import keep_turns
@@ -40,38 +47,58 @@ def create_app(
     store: Store,
     *,
     classifiers: "Mapping[str, SequenceScorer] | None" = None,
+    weights: Mapping[str, str] | None = None,
     examples: Sequence[str] = (),
     keys: Mapping[str, str] | None = None,
     hosts: frozenset[str] | None = LOOPBACK,
+    improving: Improving | None = None,
 ) -> FastAPI:
     """The application that serves `models` that write, by name, of which the first is the page's, and `classifiers`.
 
-    `store`: where ratings are kept; who gave it closes it. `examples`: questions that the page offers. `keys`: API
-    keys by name, one of which a caller must send as `Authorization: Bearer KEY`. `hosts`: the names it answers to;
-    None, for any, only makes sense with keys. `app.state.workers` run the models; they are closed when the application
-    ends.
+    `store`: where conversations and labels are kept; who gave it closes it. `weights`: SHA-256 of each model's weights,
+    by its name. `examples`: questions that the page offers. `keys`: API keys by name, one of which a caller must send
+    as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes sense with keys.
+    `improving`: how the first model is made better. `app.state.workers` run the models; they are closed when the
+    application ends.
     """
-    served = ServedModels(models, classifiers or {})
-    workers = [one.worker for one in served.all.values()]
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        yield
-        for worker in workers:
-            worker.close()
-        for worker in workers:
-            await run_in_threadpool(worker.join, 10.0)
-
-    app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.workers = workers
+    served = ServedModels(models, classifiers or {}, weights or {})
+    transactions = Transactions(store)
+    answers, jobs = Answers(transactions, served), Jobs(transactions, served, improving)
+    app = FastAPI(lifespan=_lifespan(served, answers, jobs), openapi_url=None, docs_url=None, redoc_url=None,
+                  redirect_slashes=False, dependencies=[Depends(admit)])  # fmt: skip
+    app.state.workers = served.workers
     files = page_files()
-    app.add_middleware(AccessMiddleware, keys=keys or {}, hosts=hosts, open_paths=frozenset({*files, "/health"}))
+    app.state.open_paths = frozenset({*files, "/health"})
+    app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, hosts=hosts,
+                       open_paths=app.state.open_paths)  # fmt: skip
     app.add_exception_handler(HTTPException, _not_routed)
     _add_page(app, files, examples)
     _add_models(app, served)
-    _add_answers(app, served, store)
-    _add_feedback(app, store, served)
+    _add_answers(app, served, transactions)
+    _add_feedback(app, transactions, served)
+    people = People(transactions, frozenset(keys or {}))
+    for routes in (Conversations(transactions), answers, Labels(transactions), Tasks(transactions), jobs, people):
+        routes.add_to(app)
     return app
+
+
+def _lifespan(
+    served: ServedModels, answers: Answers, jobs: Jobs
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Jobs that were left are looked after; at the end models stop, and answers are kept as far as they are written."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        await jobs.begin()
+        yield
+        await jobs.close()
+        for worker in served.workers:
+            worker.close()
+        for worker in served.workers:
+            await run_in_threadpool(worker.join, 10.0)
+        await answers.live.drain()
+
+    return lifespan
 
 
 def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Sequence[str]) -> None:
@@ -104,7 +131,7 @@ def _add_models(app: FastAPI, served: ServedModels) -> None:
     app.add_api_route("/v1/models/{name:path}", one_model, methods=READ)
 
 
-def _add_answers(app: FastAPI, served: ServedModels, store: Store) -> None:
+def _add_answers(app: FastAPI, served: ServedModels, store: Transactions) -> None:
     completions, llama_cpp = Completions(served, store), LlamaCpp(served)
     routes = {
         "/v1/chat/completions": completions.chat, "/v1/completions": completions.text, "/v1/edits": completions.edit,
@@ -127,21 +154,17 @@ def _classifier_card(one: ServedClassifier) -> dict[str, object]:
             "thresholds": scorer.moderation.thresholds_of(scorer.labels)}  # fmt: skip
 
 
-def _add_feedback(app: FastAPI, store: Store, served: ServedModels) -> None:
-    def keep(rated: FeedbackRequest, model: str, user: str) -> str:
-        with store.write() as session:
-            message_id = keep_turns(session, to_chat_messages(rated.conversation), owner=user, model=model)
-            return annotate(session, "thumb", message_id, rated.rating, author=user, id=rated.id).id
-
+def _add_feedback(app: FastAPI, store: Transactions, served: ServedModels) -> None:
     @app.post("/feedback")
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         rated = FeedbackRequest.read(await read_json(request))
-        model, user = served.writer(rated.model).name, getattr(request.state, "user", "")
-        try:
-            id = await run_in_threadpool(keep, rated, model, user)
-        except ResourceError as error:
-            raise not_saved("rating", error) from error
-        return JSONResponse({"id": id, "rating": rated.rating})
+        model, user = served.writer(rated.model).name, caller_of(request).name
+
+        def keep(session: Session) -> str:
+            message_id = keep_turns(session, to_chat_messages(rated.conversation), owner=user, model=model)
+            return annotate(session, "thumb", message_id, rated.rating, author=user, id=rated.id).id
+
+        return JSONResponse({"id": await store.write(keep), "rating": rated.rating})
 
 
 async def _not_routed(request: Request, error: Any) -> Response:

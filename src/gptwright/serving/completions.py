@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
+from gptwright.serving.access import caller_of
 from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.choices import OpenStream
 from gptwright.serving.completion_params import CompletionParams
@@ -21,7 +22,7 @@ from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, Ed
 from gptwright.serving.schemas import ChatRequest, CompletionRequest, EditRequest
 from gptwright.serving.served_models import ServedModel, ServedModels
 from gptwright.serving.stored_completions import keep_completion
-from gptwright.store.database import Store
+from gptwright.serving.transactions import Transactions
 from gptwright.tokenizers.chat_templates.parts import images_of
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
@@ -41,7 +42,7 @@ def untaught(served: ServedModel, what: str, param: str) -> APIError:
 class Completions:
     """Completions by any of the models that are served."""
 
-    def __init__(self, served: ServedModels, store: Store) -> None:
+    def __init__(self, served: ServedModels, store: Transactions) -> None:
         self.served, self.store = served, store
 
     async def chat(self, request: Request) -> Response:
@@ -63,7 +64,7 @@ class Completions:
 
         names = [function.name for function in asked.callable]
         encoder = ChatEncoder(token_speller(model.tokenizer), names, legacy=asked.functions is not None)
-        owner = getattr(request.state, "user", "")
+        owner = caller_of(request).name
         keep = partial(keep_completion, self.store, encoder.id, messages, owner=owner, model=served.name,
                        fields=asked.about)  # fmt: skip
         response = await self._respond(request, served, asked, encoder, prompts, keep if asked.store else None)

@@ -10,13 +10,17 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gptwright.serving.access import HERE, OWNER, Caller, Role
 from gptwright.serving.api_errors import APIError
+from gptwright.serving.quota import Quotas
+from gptwright.store.people import PREFIX, Admitted
 
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -33,15 +37,27 @@ HEADERS = {
 log = logging.getLogger(__name__)
 
 
+Find = Callable[[str], Awaitable[Admitted | None]]
+"""whose key it is that the store knows"""
+
+
 class AccessMiddleware:
-    """ASGI middleware. `keys`: the API keys by name, none where none is needed; the name of a caller's key is then
-    `request.state.user`. `hosts` None lets any Host in (then there must be a key); `open_paths` need no key."""
+    """ASGI middleware. `keys`: the owners' API keys by name, none where none is needed; `find`: whose any other key is.
+    Who sent the request is then `request.state.caller`. `hosts` None lets any Host in (then there must be a key);
+    `open_paths` need no key."""
 
     def __init__(
-        self, app: ASGIApp, *, keys: Mapping[str, str], hosts: frozenset[str] | None, open_paths: frozenset[str]
+        self,
+        app: ASGIApp,
+        *,
+        keys: Mapping[str, str],
+        find: Find,
+        hosts: frozenset[str] | None,
+        open_paths: frozenset[str],
     ) -> None:
-        self.app, self.hosts, self.open_paths = app, hosts, open_paths
+        self.app, self.find, self.hosts, self.open_paths = app, find, hosts, open_paths
         self.names = {_digest(key.encode("utf-8")): name for name, key in keys.items()}
+        self.quotas = Quotas()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,7 +72,7 @@ class AccessMiddleware:
             await send(message)
 
         try:
-            self._check(scope)
+            await self._check(scope)
             await self.app(scope, receive, marked)
         except APIError as refusal:
             await refusal.response()(scope, receive, marked)
@@ -66,20 +82,31 @@ class AccessMiddleware:
             log.exception("request %s failed", request_id)
             await APIError(500, f"The server failed on request {request_id}.").response()(scope, receive, marked)
 
-    def _check(self, scope: Scope) -> None:
+    async def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self.hosts is not None and _name(host) not in self.hosts:
             raise APIError(403, "This server answers only to the name it was started with.", code="host_not_allowed")
         if scope["method"] not in ("GET", "HEAD"):
             _check_origin(headers, host)
-        if self.names and scope["path"] not in self.open_paths:
-            scheme, _, given = headers.get("authorization", "").partition(" ")
-            digest = _digest(given.strip().encode("latin-1"))
-            user = next((name for known, name in self.names.items() if hmac.compare_digest(digest, known)), None)
-            if scheme.lower() != "bearer" or user is None:
-                raise APIError(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
-            scope.setdefault("state", {})["user"] = user
+        state = scope.setdefault("state", {})
+        state["caller"] = None if scope["path"] in self.open_paths else await self._caller(headers)
+
+    async def _caller(self, headers: Headers) -> Caller:
+        """Who shows a key, or, where none is needed and none of ours is shown, the person at this machine."""
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        secret = given.strip() if scheme.lower() == "bearer" else ""
+        digest = _digest(secret.encode("latin-1"))
+        name = next((name for known, name in self.names.items() if hmac.compare_digest(digest, known)), None)
+        if name is not None:
+            return Caller(name, OWNER)
+        if secret.startswith(PREFIX) and (found := await self.find(secret)):
+            if found.per_minute is not None:
+                self.quotas.spend(found.key_id, found.per_minute)
+            return Caller(found.name, cast("Role", found.role))
+        if self.names or secret.startswith(PREFIX):
+            raise APIError(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
+        return HERE
 
 
 def _check_origin(headers: Headers, host: str) -> None:

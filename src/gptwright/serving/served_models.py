@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.choices import IndexedChunk
@@ -23,6 +23,8 @@ class ServedModel:
     name: str
     model: "Model"
     worker: Worker[IndexedChunk]
+    weights: str
+    """SHA-256 of the weights, where it is known"""
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,27 @@ class ServedClassifier:
 class ServedModels:
     """All of them; a name belongs to one."""
 
-    def __init__(self, models: "Mapping[str, Model]", classifiers: "Mapping[str, SequenceScorer]") -> None:
-        self.writers = {
-            name: ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests))
-            for name, model in models.items()
-        }
+    def __init__(
+        self,
+        models: "Mapping[str, Model]",
+        classifiers: "Mapping[str, SequenceScorer]",
+        weights: Mapping[str, str],
+    ) -> None:
+        self.writers = {name: _writer(name, model, weights.get(name, "")) for name, model in models.items()}
         self.classifiers = {name: _classifier(name, scorer) for name, scorer in classifiers.items()}
         self.all: dict[str, ServedModel | ServedClassifier] = {**self.writers, **self.classifiers}
+        self.workers: list[Worker[Any]] = [one.worker for one in self.all.values()]
+
+    def add(self, name: str, model: "Model", weights: str) -> None:
+        """Another model that writes, behind the others."""
+        self.writers = {**self.writers, name: _writer(name, model, weights)}
+        self.all = {**self.writers, **self.classifiers}
+        self.workers.append(self.writers[name].worker)
+
+    def put_first(self, name: str) -> None:
+        """From now on this one answers who names none."""
+        self.writers = {name: self.writers[name], **self.writers}
+        self.all = {**self.writers, **self.classifiers}
 
     def find(self, name: str) -> ServedModel | ServedClassifier:
         """The model of this name. Raises `APIError` (404) with the names of those that are served."""
@@ -69,6 +85,10 @@ class ServedModels:
         names = ", ".join(f"'{known}'" for known in self.all)
         what = f"The model '{name[:80]}' does not exist here" if name else "No model here can answer this"
         raise APIError(404, f"{what}; this server has {names}.", param="model", code="model_not_found")
+
+
+def _writer(name: str, model: "Model", weights: str) -> ServedModel:
+    return ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests), weights)
 
 
 def _classifier(name: str, scorer: "SequenceScorer") -> ServedClassifier:

@@ -2,11 +2,12 @@
 
 import json
 import shlex
-from collections.abc import Generator, Mapping
+import sys
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gptwright.configs.serve import Serve
 from gptwright.foundations.errors import ConfigError, ResourceError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from gptwright.pipelines.model import Model
     from gptwright.pipelines.sequence_scorer import SequenceScorer
+    from gptwright.serving.routes.jobs import Improving
 
 Example = tuple[str, dict[str, object]]
 """a route, and a body that it answers"""
@@ -64,20 +66,45 @@ def _prepared(config: Serve, held: "socket") -> "Generator[tuple[FastAPI, str, E
     from gptwright.store.feedback_file import open_run_store
 
     with open_run_store(run_folder(config.models[0]), config.store) as store:
-        models, classifiers = _load(config)
+        models, classifiers, weights = _load(config)
         hosts = LOOPBACK if is_loopback(config.host) else None
-        app = create_app(models, store, classifiers=classifiers, examples=_examples(config), keys=keys, hosts=hosts)
+        app = create_app(models, store, classifiers=classifiers, weights=weights, examples=_examples(config), keys=keys,
+                         hosts=hosts, improving=_improving(config))  # fmt: skip
         yield app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", _example(models, classifiers)
 
 
-def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer]]":
-    """Those that write and the classifiers, by name: that of their folder, or the whole path where two folders have
-    one name."""
-    from gptwright.pipelines.load import load_served
+def _improving(config: Serve) -> "Improving":
+    """The run of the first model is improved, by a process of its own, from what the store holds."""
+    from gptwright.pipelines.load import load_served, weights_hash
+    from gptwright.serving.routes.jobs import Improving
+    from gptwright.store.database import FILE
+
+    run = run_folder(config.models[0])
+    store = config.store or str(run / FILE)
+
+    def command(asked: Mapping[str, Any]) -> list[str]:
+        words = [sys.executable, "-m", "gptwright", "improve", str(run)]
+        if asked["kind"] == "undo":
+            return [*words, "--undo"]
+        given = {name: str(asked[name]) for name in ("minutes", "method", "threads", "seed")}
+        return [*words, "--from-store", store, *(word for name in given for word in (f"--{name}", given[name]))]
+
+    def in_use() -> "tuple[str, Callable[[], Model], str]":
+        folder = resolve_model(run)
+        return folder.name, lambda: cast("Model", load_served(folder, dtype=config.dtype)), weights_hash(folder)
+
+    return Improving(command, in_use)
+
+
+def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer], dict[str, str]]":
+    """Those that write, the classifiers, and the hashes of all that write, by name: that of their folder, or the whole
+    path where two folders have one name."""
+    from gptwright.pipelines.load import load_served, weights_hash
     from gptwright.pipelines.sequence_scorer import SequenceScorer
 
     models: dict[str, Model] = {}
     classifiers: dict[str, SequenceScorer] = {}
+    weights: dict[str, str] = {}
     for folder in config.models:
         model = load_served(folder, dtype=config.dtype, draft=config.draft)
         name = str(folder) if model.name in {**models, **classifiers} else model.name
@@ -87,8 +114,8 @@ def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer]]"
         else:
             model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
             warn_of_base(folder)
-            models[name] = model
-    return models, classifiers
+            models[name], weights[name] = model, weights_hash(folder)
+    return models, classifiers, weights
 
 
 def _warn_of_no_neutral_label(model: "SequenceScorer") -> None:

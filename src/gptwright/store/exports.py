@@ -1,6 +1,6 @@
 """Labels as lines for files, in our shapes and in those of TRL and OpenRLHF. Labels that were withdrawn are left out.
 
-An edit is a ranking: what it says now stands before what the model said.
+An edit is a ranking: what it says now stands before what the model said. So is a preference of one of two answers.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gptwright.store.labels import labels
-from gptwright.store.messages import path_to, text_of, turn_of
+from gptwright.store.messages import kept_messages, path_to, text_of, turn_of
 from gptwright.store.rows import dump_rows
 from gptwright.store.tables import Annotation, Conversation, Message
 
@@ -36,18 +36,22 @@ class _Written:
 def rankings(session: Session) -> Iterator[Line]:
     """`{"messages", "answers", "ranks"}`, as `reward` and `dpo` read them."""
     written = _Written(session)
-    for label in labels(session, "ranking", "edit"):
+    for label in labels(session, "ranking", "edit", "preference"):
         ids, ranks = _ranked(label)
         answers = [written.messages[id] for id in ids]
         told = {"answers": [text_of(answer.content) for answer in answers], "ranks": ranks}
         line = written.line(answers[0].parent_id or label.message_id, label.author)
-        yield line | told | _models([answer.model for answer in answers])
+        value: Any = label.value
+        strength = {"strength": abs(value["strength"])} if label.kind == "preference" else {}
+        yield line | told | strength | _models([answer.model for answer in answers])
 
 
 def _ranked(label: Annotation) -> tuple[list[str], list[int]]:
     if label.kind == "edit":
         return [str(label.value), label.message_id], [1, 2]
     value: Any = label.value
+    if label.kind == "preference":
+        return value["answers"], [1 + (value["strength"] < 0), 1 + (value["strength"] > 0)]
     return value["answers"], value["ranks"]
 
 
@@ -81,9 +85,11 @@ def prompts(session: Session) -> Iterator[Line]:
     """`{"messages"}`: what was asked and answered or labelled, each once, as `rank` reads them."""
     written = _Written(session)
     told: set[str] = set()
+    kept = set(session.scalars(kept_messages()))
     for message in written.messages.values():
         asked = written.messages.get(message.parent_id or "")
-        if message.role == "assistant" and asked and asked.role != "assistant" and asked.id not in told:
+        is_answer = message.role == "assistant" and message.id in kept
+        if is_answer and asked and asked.role != "assistant" and asked.id not in told:
             told.add(asked.id)
             yield written.line(asked.id, "")
 

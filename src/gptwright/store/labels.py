@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from gptwright.foundations.errors import InputError, nearest
-from gptwright.store.messages import find_message
+from gptwright.store.messages import find_message, kept_messages
 from gptwright.store.tables import Annotation, Message
 
 
@@ -47,11 +47,38 @@ def _stands_behind(session: Session, parent_id: str | None, ids: Sequence[str]) 
     return len(set(found)) == len(ids)
 
 
+def _is_preference(session: Session, message: Message, value: Any) -> bool:
+    if not isinstance(value, dict) or cast("dict[str, Any]", value).keys() != {"answers", "strength"}:
+        return False
+    answers, strength = cast("Any", value["answers"]), cast("Any", value["strength"])
+    if not isinstance(answers, list) or type(strength) is not int or abs(strength) > STRONGEST:
+        return False
+    ids = cast("list[Any]", answers)
+    return len(ids) == 2 and all(isinstance(id, str) for id in ids) and _stands_behind(session, message.id, ids)
+
+
+def _are_flags(_: Session, __: Message, value: Any) -> bool:
+    named = cast("list[Any]", value) if isinstance(value, list) else []
+    return bool(named) and all(flag in FLAGS for flag in named) and len(set(named)) == len(named)
+
+
+STRONGEST = 3
+FLAGS = (
+    "fails_instruction", "inappropriate_for_assistant", "hallucination", "violates_constraint", "sexual_content",
+    "violent_content", "encourages_harm", "denigrates_protected_class", "harmful_advice", "expresses_opinion",
+    "expresses_moral_judgment",
+)  # fmt: skip
+"""What may be wrong with an answer: the metadata of InstructGPT's labellers (Ouyang et al. 2022, table 3)."""
+
 KINDS = {
     "thumb": Kind("'up' or 'down'", lambda _, __, value: value in ("up", "down")),
     "reason": Kind("a text", _is_text),
     "comment": Kind("a text", _is_text),
     "skip": Kind("a text: why it was not labelled", _is_text),
+    "unsure": Kind("a text: why it could not be decided", _is_text),
+    "flags": Kind(f"a list of different ones of {', '.join(FLAGS)}", _are_flags),
+    "preference": Kind(f'{{"answers": ids of two messages behind it, "strength": a whole number from {-STRONGEST}, the '
+                       f'second is much better, to {STRONGEST}, the first is}}', _is_preference),
     "rating": Kind("a whole number from 1 to 7", lambda _, __, value: type(value) is int and 1 <= value <= 7),
     "edit": Kind("the id of a message beside it, which says how it should be", _is_alternative),
     "ranking": Kind('{"answers": ids of messages behind it, "ranks": whole numbers from 1, of which equal ones tie}',
@@ -83,10 +110,15 @@ def annotate(
                   task_id=task_id, **({} if created is None else {"created": created}))  # fmt: skip
 
 
+def newest_label(session: Session, kind: str, id: str, author: str) -> Annotation | None:
+    """What was last said under this id, if anything; it has no value where that was withdrawn."""
+    rows = select(Annotation).where(Annotation.kind == kind, Annotation.id == id, Annotation.author == author)
+    return session.scalar(rows.order_by(Annotation.number.desc()).limit(1))
+
+
 def withdraw(session: Session, kind: str, id: str, *, author: str = "") -> Annotation:
     """The label counts no more; its rows stay. Raises `InputError` when the author gave none."""
-    rows = select(Annotation).where(Annotation.kind == kind, Annotation.id == id, Annotation.author == author)
-    last = session.scalar(rows.order_by(Annotation.number.desc()).limit(1))
+    last = newest_label(session, kind, id, author)
     if last is None:
         raise InputError(f"a {kind} of {author or 'nobody'} with the id '{id}'", "none", "Name one that was given.")
     return _added(session, kind=kind, message_id=last.message_id, value=None, author=author, id=id,
@@ -100,8 +132,11 @@ def _added(session: Session, **fields: Any) -> Annotation:
     return row
 
 
-def labels(session: Session, *kinds: str) -> Sequence[Annotation]:
-    """The labels that count, of all kinds or of these, in the order in which they were last said."""
+def labels(
+    session: Session, *kinds: str, author: str | None = None, message_id: str | None = None, task_id: str | None = None
+) -> Sequence[Annotation]:
+    """The labels that count, of all kinds or of these, in the order in which they were last said. Those of deleted
+    conversations do not. They may be an author's alone, or those of a message or a task."""
     later = aliased(Annotation)
     newest = (
         select(func.max(later.number))
@@ -109,6 +144,11 @@ def labels(session: Session, *kinds: str) -> Sequence[Annotation]:
         .scalar_subquery()
     )
     asked = select(Annotation).where(Annotation.number == newest, Annotation.value.is_not(None))
+    asked = asked.where(Annotation.message_id.in_(kept_messages()))
     if kinds:
         asked = asked.where(Annotation.kind.in_(kinds))
+    only = ((Annotation.author, author), (Annotation.message_id, message_id), (Annotation.task_id, task_id))
+    for column, value in only:
+        if value is not None:
+            asked = asked.where(column == value)
     return session.scalars(asked.order_by(Annotation.number)).all()

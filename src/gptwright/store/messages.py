@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,10 @@ class Generation(TypedDict, total=False):
     """the server's time, such as {"waited": …, "first": …, "all": …}"""
     finish: str
     """"stop", "length" or "cancelled" """
+    dropped: int
+    """messages in front of it that the context had no room for"""
+    continues: str
+    """id of the answer whose text it begins with"""
 
 
 def as_parts(content: str | Sequence[Part]) -> list[Part]:
@@ -88,6 +92,12 @@ def find_message(session: Session, id: str) -> Message:
     if found is None:
         raise InputError("the id of a stored message", f"'{id}'", "Name one that is there.")
     return found
+
+
+def kept_messages() -> Select[str]:
+    """The ids of all messages whose conversations are not deleted."""
+    kept = select(Message.id).join(Conversation, Conversation.id == Message.conversation_id)
+    return kept.where(Conversation.deleted.is_(None))
 
 
 def history(session: Session, id: str) -> list[Message]:

@@ -1,4 +1,6 @@
-"""A whole store as lines, with all that was ever said, and such lines as a store: from one database into another."""
+"""A whole store as lines, with all that was ever said, and such lines as a store: from one database into another. Who
+may come in is left out: a file of it would be a secret.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +11,8 @@ from sqlalchemy.orm import Session
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.store.tables import Base
 
-TABLES = {table.name: table for table in Base.metadata.sorted_tables}
+SECRET = ("users", "keys")
+TABLES = {table.name: table for table in Base.metadata.sorted_tables if table.name not in SECRET}
 """each behind those that it refers to"""
 BATCH = 500  # rows
 

@@ -2,6 +2,7 @@
 
 conversations ─< messages (a tree: each names the one it follows) ─< annotations (a log)
                     └─< tasks ─< places (one for each labeller that a task needs)          jobs
+users ─< keys
 
 Times are seconds since 1970 in UTC. What is text for people (`content`, `value`, `fields`) is JSON, which holds any
 text in every database.
@@ -45,13 +46,21 @@ class Conversation(Base):
     """Messages that belong together. `fields`: what else was said of them, such as the fields of an imported line."""
 
     __tablename__ = "conversations"
+    __table_args__ = (Index(None, "owner", "changed"),)
 
     number: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(unique=True, default=new_id)
     owner: Mapped[str] = mapped_column(default="")
     title: Mapped[str] = mapped_column(default="")
     fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    folder: Mapped[str] = mapped_column(default="")
+    pinned: Mapped[bool] = mapped_column(default=False)
+    leaf: Mapped[str] = mapped_column(default="")
+    """the message that was last looked at: it ends the branch that is open"""
     created: Mapped[float] = mapped_column(default=time.time)
+    changed: Mapped[float] = mapped_column(default=time.time)
+    deleted: Mapped[float | None]
+    """when; until it is taken back, nobody sees it and nothing is learned of it"""
 
 
 class Message(Base):
@@ -143,3 +152,34 @@ class Job(Base):
     result: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created: Mapped[float] = mapped_column(default=time.time)
     changed: Mapped[float] = mapped_column(default=time.time)
+
+
+class User(Base):
+    """Somebody who may come in. `role`: "chatter", "labeller" or "owner"; each may do what those before may."""
+
+    __tablename__ = "users"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    active: Mapped[bool] = mapped_column(default=True)
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
+class Key(Base):
+    """What a user's program shows at every request. Only its SHA-256 is kept: it is random, and cannot be guessed from
+    that."""
+
+    __tablename__ = "keys"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(unique=True, default=new_id)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    title: Mapped[str] = mapped_column(default="")
+    digest: Mapped[str] = mapped_column(unique=True)
+    until: Mapped[float | None]
+    """when it ends"""
+    per_minute: Mapped[int | None]
+    """requests that it may make in a minute"""
+    withdrawn: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[float] = mapped_column(default=time.time)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import CursorResult, exists, select, update
+from sqlalchemy import CursorResult, case, distinct, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -87,6 +87,34 @@ def finish_task(session: Session, task_id: str, labeller: str) -> bool:
 def give_back_task(session: Session, task_id: str, labeller: str) -> bool:
     """The labeller does not do it: the place is free again. False when it was not held."""
     return _leave(session, task_id, labeller, {"labeller": None, "until": 0.0})
+
+
+def reopen_task(session: Session, task_id: str, labeller: str, *, seconds: float = LEASE) -> Place | None:
+    """The labeller does it again, after having done or skipped it: at the place that was theirs, or at a free one. None
+    when others have all of them."""
+    places = select(Place).where(Place.task_id == task_id).order_by(Place.number).with_for_update()
+    found = session.scalars(places).all()
+    own = [place for place in found if place.labeller == labeller]
+    free = [place for place in found if not place.done and place.until <= time.time()]
+    for place in (own or free)[:1]:
+        place.labeller, place.done, place.until = labeller, False, time.time() + seconds
+        return place
+    return None
+
+
+def progress(session: Session) -> dict[str, dict[str, int]]:
+    """By kind: how many tasks, how many places they have, how many of those are done and how many held."""
+    held = case((Place.done.is_(False) & (Place.until > time.time()), 1), else_=0)
+    done = case((Place.done, 1), else_=0)
+    counted = select(Task.kind, func.count(distinct(Task.id)), func.count(), func.sum(done), func.sum(held))
+    rows = session.execute(counted.join(Place, Place.task_id == Task.id).group_by(Task.kind)).tuples()
+    return {kind: dict(zip(("tasks", "places", "done", "held"), counts, strict=True)) for kind, *counts in rows}
+
+
+def done_by(session: Session) -> dict[str, int]:
+    """How many places each labeller has done."""
+    counted = select(Place.labeller, func.count()).where(Place.done).group_by(Place.labeller)
+    return {str(name): count for name, count in session.execute(counted).tuples()}
 
 
 def _leave(session: Session, task_id: str, labeller: str, values: Mapping[str, Any]) -> bool:

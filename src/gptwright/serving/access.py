@@ -1,0 +1,87 @@
+"""Who may use which route. What is not said here is nobody's: a new route answers 403 until it is."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from starlette.requests import Request
+
+from gptwright.serving.api_errors import APIError
+
+Role = Literal["chatter", "labeller", "owner"]
+ROLES: tuple[Role, ...] = get_args(Role)
+"""each may do what those before may"""
+
+CHATTER: Role = "chatter"
+LABELLER: Role = "labeller"
+OWNER: Role = "owner"
+LEAST: dict[str, Role] = {
+    "/examples": CHATTER,
+    "/feedback": CHATTER,
+    "/completion": CHATTER,
+    "/infill": CHATTER,
+    "/v1/": CHATTER,
+    "/api/conversations": CHATTER,
+    "/api/answers": CHATTER,
+    "/api/messages": CHATTER,
+    "/api/me": CHATTER,
+    "/api/keys": CHATTER,
+    "/api/users": OWNER,
+    "GET /api/users/{name}/keys": CHATTER,
+    "/api/jobs": OWNER,
+    "/api/tasks": LABELLER,
+    "POST /api/tasks": OWNER,
+    "POST /api/tasks/next": LABELLER,
+    "POST /api/tasks/{id}": LABELLER,
+    "/api/tasks/agreement": OWNER,
+}
+"""The least role that may use a route: of its address, or of the longest beginning of it that ends with a slash or at
+one. `METHOD /address` goes before `/address`."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who came in. `name` is empty for the person at this machine, who needs none."""
+
+    name: str
+    role: Role
+
+    def may(self, least: Role) -> bool:
+        """Whether the role is that or more."""
+        return ROLES.index(self.role) >= ROLES.index(least)
+
+
+HERE = Caller("", OWNER)
+"""who uses a server without keys: it listens to this machine only"""
+
+
+def caller_of(request: Request) -> Caller:
+    """Who sent a request. Raises `APIError` (403) where the guard let it in as nobody."""
+    found = getattr(request.state, "caller", None)
+    if found is None:
+        raise _refused()
+    return found
+
+
+async def admit(request: Request) -> None:
+    """What every route depends on. Raises `APIError` (403) for a caller whose role may not use it."""
+    path = request.scope["route"].path
+    if path in request.app.state.open_paths:
+        return
+    least = least_role("GET" if request.method == "HEAD" else request.method, path)
+    if least is None or not caller_of(request).may(least):
+        raise _refused()
+
+
+def least_role(method: str, path: str) -> Role | None:
+    """Who may use the route of this address, as it was declared; None for nobody."""
+    parts = path.split("/")
+    for length in range(len(parts), 1, -1):
+        start = "/".join(parts[:length])
+        for known in (f"{method} {start}", start, f"{start}/"):
+            if known in LEAST:
+                return LEAST[known]
+    return None
+
+
+def _refused() -> APIError:
+    return APIError(403, "Your role may not do this.", code="role_not_allowed")
