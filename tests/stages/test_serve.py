@@ -81,7 +81,7 @@ class Fake:
     engine = property(lambda self: self)
     def matcher(self, sampling, starts_text):
         pass
-    def chat_ids(self, messages):
+    def chat_ids(self, messages, *_):
         return [1]
     def open_stream(self, ids, sampling, **_):
         return self
