@@ -1,6 +1,8 @@
 """vision gives a chat model an encoder, teaches both together, and goes on from what sees already."""
 
 import asyncio
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
@@ -146,3 +148,28 @@ def test_it_is_asked_about_images_over_http(seeing: Path, tuned: Path, pictures:
 
     with open_store(tmp_path / "store.sqlite") as store:
         asyncio.run(everything(store))
+
+
+def test_it_is_scored_on_questions_about_images(
+    seeing: Path, tuned: Path, pictures: Path, gptwright: Callable[..., Any], tmp_path: Path
+) -> None:
+    rows = [{"image": f"sheet.png#xywh={8 * i},0,8,8", "question": "Who fell?", "answer": "rain"} for i in range(12)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shutil.copy(pictures / "sheet.png", tmp_path)
+    fields = {"dataset_path": "json", "dataset_kwargs": {"data_files": {"test": "rows.jsonl"}}, "test_split": "test",
+              "doc_to_text": "{{question}}", "doc_to_image": "image", "doc_to_target": "{{answer}}"}  # fmt: skip
+    chosen = {"task": "chosen", "output_type": "multiple_choice", "doc_to_choice": ["rain", "cat"]}
+    written = {"task": "written", "generation_kwargs": {"max_gen_toks": 4}}
+    for each in (chosen, written):
+        (tmp_path / f"{each['task']}.yaml").write_text(json.dumps(fields | each))
+    tasks = f"{tmp_path}/chosen.yaml,{tmp_path}/written.yaml"
+    out = tmp_path / "out"
+    done = gptwright("evaluate", seeing, "--tasks", tasks, "--shuffle-images", "--threads", 1, "--out", out)
+    assert done.code == 0, done.err
+    assert "With images at random" in done.out
+    files = [(out / f"chosen-0{suffix}.jsonl").read_text() for suffix in ("", "-shuffled")]
+    plain, shuffled = ([json.loads(line)["logprobs"] for line in text.splitlines()] for text in files)
+    assert len(plain) == 12 and plain != shuffled
+    assert sorted(x for x, _ in plain) == pytest.approx(sorted(x for x, _ in shuffled), abs=1e-4)
+    blind = gptwright("evaluate", tuned, "--tasks", tasks, "--threads", 1)
+    assert blind.code == 0 and "12 without images, for the model cannot see" in blind.err

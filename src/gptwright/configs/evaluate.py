@@ -32,6 +32,8 @@ class Evaluate:
     """whose examples are drawn: a task's, the same before all its questions and read once, or each document's"""
     shuffle_labels: bool = False
     """a control beside: the same with examples that get answers at random"""
+    shuffle_images: bool = False
+    """a control beside: each question with the images of another"""
     prefer: tuple[Path, Path] | None = None
     """two models that answer --prompts, and of which --judge prefers one without knowing it, instead of tasks"""
     prompts: Path | None = None
@@ -53,6 +55,8 @@ class Evaluate:
         if self.prefer:
             self._check_preference()
             return
+        if self.shuffle_images and self.shuffle_labels:
+            raise ConfigError("one control beside", "--shuffle-labels and --shuffle-images", "Run evaluate twice.")
         if self.prompts or self.judge:
             raise ConfigError("two models to judge", "--prompts or --judge without --prefer", "Add --prefer A B.")
         if not all(name.strip() for name in self.tasks.split(",")):

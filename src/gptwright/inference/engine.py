@@ -136,13 +136,21 @@ class Engine:
         self._add(request, listener, matcher)
         return request
 
-    def read(self, ids: Sequence[int], start: int = 1, *, following: int | None = None, top: int = 0) -> Request:
+    def read(
+        self,
+        ids: Sequence[int],
+        start: int = 1,
+        *,
+        following: int | None = None,
+        top: int = 0,
+        content: Mapping[int, Content] | None = None,
+    ) -> Request:
         """Queues a prompt that is only read: `prompt_logprobs` are those of ids[start:], from the second id on at the
         earliest, and of the id `following` them, which is not read itself; `prompt_top_logprobs` are the `top`
         likeliest there, and `state` is the final hidden state. Raises `InputError` as `submit` does."""
         sampling = Sampling(max_tokens=0, prompt_logprobs=top)
         check_prompt(ids, sampling, self.context, self.network.config.vocab)
-        request = Request(list(ids), sampling, 0, following=following)
+        request = Request(list(ids), sampling, 0, following=following, content=content or {})
         request.logprobs_from, request.max_reused = start, start - 1
         self._add(request)
         return request

@@ -152,7 +152,14 @@ class Model(LoadedModel):
         most = room_for_prompt(self.context, sampling.max_tokens)
         return drop_oldest_turns(messages, lambda some: len(self.chat_ids(some, tools, begun)), most)
 
-    def answers(self, prompts: Sequence[Sequence[int]], sampling: Sampling, *, starts_text: bool = True) -> list[str]:
+    def answers(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Sampling,
+        *,
+        starts_text: bool = True,
+        contents: Sequence[Mapping[int, Content]] | None = None,
+    ) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed. With `starts_text` off
         they continue texts.
 
@@ -162,7 +169,9 @@ class Model(LoadedModel):
         streams: list[Stream] = []
         with self.engine.all_or_none() as requests:
             for i, ids in enumerate(prompts):
-                streams.append(self.open_stream(ids, sampling, seed=derive_seed(seed, i), starts_text=starts_text))
+                content = contents[i] if contents else {}
+                streams.append(self.open_stream(ids, sampling, seed=derive_seed(seed, i), starts_text=starts_text,
+                                                content=content))  # fmt: skip
                 requests.append(streams[-1].request)
             self.engine.run(requests)
         return [chunk.text if (chunk := stream.next()) else "" for stream in streams]

@@ -22,7 +22,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, read_record
 from gptwright.foundations.version import __version__
 from gptwright.models.catalogue import count
-from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.load import load_writer
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.resolve import resolve_model
 from gptwright.reporting.comparison import comparison
@@ -64,9 +64,9 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 
 def _evaluate(path: Path, name: str, tasks: Sequence[TaskConfig | Core], config: Evaluate) -> Evaluated:
-    model = load_decoder(path, dtype=config.dtype)
+    model = load_writer(path, dtype=config.dtype)
     results = [found for task in tasks for found in _results(model, task, config)]
-    control = [found for task in tasks for found in _control(model, task, config)] if config.shuffle_labels else []
+    control = [found for task in tasks for found in _control(model, task, config)]
     curves = config.out and len(config.shot_counts) > 1
     induction = induction_scores(model.network, _ids_read(model, results)) if curves else None
     return Evaluated(name, results, control, induction, count(model.network), _tokens_read(path))
@@ -96,10 +96,14 @@ def _results(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[Ta
 
 
 def _control(model: Model, task: TaskConfig | Core, config: Evaluate) -> list[TaskResult]:
-    """With examples whose answers are drawn at random; there is nothing to draw where there are none."""
+    """With examples whose answers are drawn at random, or with images of other questions, where there are any."""
     if isinstance(task, Core):
         return []
-    return [_at(model, task, count, config, shuffle_labels=True) for count in _counts(task, config) if count]
+    counts = [count for count in _counts(task, config) if count] if config.shuffle_labels else []
+    found = [_at(model, task, count, config, shuffle_labels=True) for count in counts]
+    if config.shuffle_images and task.doc_to_image:
+        found.append(_at(model, task, 0, config, shuffle_images=True))
+    return found
 
 
 def _counts(task: TaskConfig, config: Evaluate) -> list[int]:
@@ -109,13 +113,14 @@ def _counts(task: TaskConfig, config: Evaluate) -> list[int]:
     return sorted({(task.num_fewshot or 0) if count is None else count for count in config.shot_counts})
 
 
-def _at(model: Model, task: TaskConfig, count: int, config: Evaluate, *, shuffle_labels: bool = False) -> TaskResult:
-    shots = Shots(count, config.seed, config.draw, shuffle_labels)
+def _at(model: Model, task: TaskConfig, count: int, config: Evaluate, **control: bool) -> TaskResult:
+    shots = Shots(count, config.seed, config.draw, **control)
     return evaluate(model, task, shots, limit=config.limit, task_data=config.task_data)
 
 
 def _tables(model: Evaluated) -> str:
-    shuffled = f"\n\nWith examples that have answers at random:\n\n{table(model.control)}" if model.control else ""
+    what = "images" if any(result.shots == 0 for result in model.control) else "the examples' answers"
+    shuffled = f"\n\nWith {what} at random:\n\n{table(model.control)}" if model.control else ""
     return table(model.results) + shuffled
 
 

@@ -27,11 +27,14 @@ def read_documents(task: TaskConfig, split: str, task_data: Path | None = None) 
     if split not in files:
         raise InputError(f"data_files for the split {split} of {task.task}", ", ".join(files) or "none",
                          f"Add dataset_kwargs.data_files.{split}, or name another split.")  # fmt: skip
-    rows: list[Line] = []
+    rows, folder = list[Line](), Path()
     for name in _names(files[split]):
-        found = _rows(task, find_data(name, task, task_data))
+        path = find_data(name, task, task_data)
+        folder, found = path.parent, _rows(task, path)
         shared = sum(name in _names(other) for other in files.values()) > 1
         rows += [row for row in found if row.split == read_split(split, task.task)] if shared else found
+    for row in rows if task.doc_to_image else ():
+        row[task.doc_to_image] = [str(folder / name) for name in _names(row[task.doc_to_image])]
     if not rows:
         raise InputError(f"documents in the split {split} of {task.task}", "none", "Give another file.")
     return rows

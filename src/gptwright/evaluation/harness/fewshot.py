@@ -20,6 +20,8 @@ class Shots:
     """whether all documents share their examples, which are then read once, or each has its own, as in GPT-3 §2"""
     shuffle_labels: bool = False
     """whether the examples' answers are drawn at random: what is gained by such examples, answers do not explain"""
+    shuffle_images: bool = False
+    """whether each question has the images of another: what is right then, images do not explain"""
 
 
 @runtime_checkable

@@ -6,12 +6,14 @@ possible of the others from the front, then the beginning of the question. Each 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gptwright.evaluation.harness.requests import Encoder, Row
 from gptwright.evaluation.harness.scoring import metrics_of
 from gptwright.evaluation.harness.task_config import TaskConfig
 from gptwright.evaluation.harness.templates import Item
 from gptwright.foundations.intake import Intake
+from gptwright.images.named import named_image
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Questions:
         if self.task.output_type == "loglikelihood_rolling":
             question = Question(item, item.targets[0], self._encoder.windows(item.targets[0]))
             return checked(question, self._encoder.context, self.intake)
+        if self.task.doc_to_image:
+            return self._about_images(item)
         texts = [example(each, self.task) for each in examples]
         fitting = [text for text in texts if len(self._encoder.ids(text)) <= self._encoder.context]
         if len(fitting) < len(texts):
@@ -59,6 +63,20 @@ class Questions:
             ids = self._shortened(prompt, item, rows[0].ids)
             return _with_rows(question, [Row(ids, len(ids))], self.intake)
         return checked(question, self._encoder.context, self.intake)
+
+    def _about_images(self, item: Item) -> Question | None:
+        """Its images and its text are what the user says, and the choices answers."""
+        images = [named_image(name, Path()) for name in item.line[self.task.doc_to_image]]
+        asked, rows = self._encoder.conversation(item.contexts[0], images), list[Row]()
+        if images and not asked.images:
+            self.intake.cut("without images, for the model cannot see", item.line.where)
+        for choice in item.choices if self.task.output_type == "multiple_choice" else ():
+            rows.append(replace(asked, ids=asked.ids + self._encoder.answer(choice)))
+        rows = rows or [asked]
+        if max(len(row.ids) for row in rows) > self._room:
+            self.intake.drop("whose images are longer than the context holds beside an answer", item.line.where)
+            return None
+        return Question(item, item.contexts[0], rows)
 
     def _shortened(self, prompt: str, item: Item, ids: tuple[int, ...]) -> tuple[int, ...]:
         """A prompt that leaves an answer its room: its end, or what is nearest to the hole that is to be filled."""

@@ -4,14 +4,16 @@ A text is cut into context and continuation as lm-evaluation-harness does it: bl
 to the continuation, both are encoded together, and the continuation is what the context's own ids do not cover.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gptwright.foundations.progress import ProgressLine
+from gptwright.inference.content import Content
 from gptwright.inference.request import Request
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.truncation import nearest_to_hole
+from gptwright.tokenizers.chat_templates.parts import Message, PlacedImage
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
@@ -24,6 +26,10 @@ class Row:
 
     ids: tuple[int, ...]
     start: int
+    images: tuple[bytes, ...] = ()
+    """the files that the ids have room for"""
+    content: Mapping[int, Content] = field(default_factory=dict[int, Content], compare=False)
+    """what stands there"""
 
     @property
     def count(self) -> int:
@@ -53,7 +59,7 @@ class Encoder:
     """Texts to rows for one model."""
 
     def __init__(self, model: Model) -> None:
-        self.context = model.context
+        self._model, self.context = model, model.context
         self.ids = lru_cache(maxsize=4096)(lambda text: tuple(model.text_ids(text)))
         self._tokenizer, self.sentinels = model.tokenizer, Sentinels.known(model.tokenizer)
         self._bare = model.tokenizer.encode
@@ -106,6 +112,18 @@ class Encoder:
             return ()
         return tuple(EditMarks.of(self._tokenizer).prompt(self._bare(text), self._bare(instruction)))
 
+    def conversation(self, text: str, images: Sequence[bytes]) -> Row:
+        """What is read of a question about images, of which nothing is scored; of the text alone where the model cannot
+        see."""
+        shown = [PlacedImage(0, image) for image in images] if self._model.sees else []
+        messages = [Message(role="user", content=text, images=shown)]
+        ids = tuple(self._model.chat_ids(messages))
+        return Row(ids, len(ids), tuple(image.data for image in shown), self._model.chat_content(messages))
+
+    def answer(self, text: str) -> tuple[int, ...]:
+        """The ids of what the assistant may say, with the end of its turn."""
+        return (*self._bare(text), *self._model.tokenizer.stop_ids[:1])
+
     def prompt(self, text: str) -> tuple[int, ...]:
         """The ids of a text that is to be continued."""
         return self.ids(text) or (self.prefix,)
@@ -121,7 +139,9 @@ def read_rows(model: Model, rows: Sequence[Row]) -> list[Reading]:
             some = unique[first : first + TOGETHER]
             with model.engine.all_or_none() as requests:
                 for row in some:
-                    requests.append(model.engine.read(row.ids[:-1], row.start, following=row.ids[-1], top=1))
+                    requests.append(
+                        model.engine.read(row.ids[:-1], row.start, following=row.ids[-1], top=1, content=row.content)
+                    )
                 model.engine.run(requests)
             readings |= {row: _reading(row, request) for row, request in zip(some, requests, strict=True)}
             line.update(first + len(some))

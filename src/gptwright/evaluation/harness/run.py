@@ -19,6 +19,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
 from gptwright.sandbox.sandbox import Sandbox
 from gptwright.text.jsonl import Line
+from gptwright.training.batches import permutation
 from gptwright.training.evaluation import Estimate, Evaluation
 
 
@@ -45,6 +46,11 @@ def evaluate(
         shots = replace(shots, count=0)  # a text stands by itself
     intake = Intake(f"evaluate: {task.task}, {shots.count}-shot")
     lines = read_documents(task, task.held_out, task_data)[:limit]
+    if shots.shuffle_images and task.doc_to_image:
+        order = permutation(len(lines), shots.seed)
+        images = [lines[i][task.doc_to_image] for i in order]
+        lines = [Line({**line, task.doc_to_image: other}, line.where)
+                 for line, other in zip(lines, images, strict=True)]  # fmt: skip
     pool = _pool(task, shots, task_data)
     templates = Templates(task, {name for line in (*lines, *pool) for name in line})
     examples = examples_of(pool, templates, shots)
@@ -82,8 +88,9 @@ def _written(
     until = how.until if isinstance(how.until, list) else [how.until or task.fewshot_delimiter]
     sampling = Sampling(max_tokens=answer, temperature=how.temperature if how.do_sample else 0.0, stop=tuple(until),
                         stop_ids=_ends(model, task), seed=seed)  # fmt: skip
-    prompts = [question.rows[0].ids for question in asked for _ in range(each)]
-    texts = model.answers(prompts, sampling, starts_text=False)
+    rows = [question.rows[0] for question in asked for _ in range(each)]
+    contents = [row.content for row in rows]
+    texts = model.answers([row.ids for row in rows], sampling, starts_text=bool(task.doc_to_image), contents=contents)
     return [texts[i * each : (i + 1) * each] for i in range(len(asked))]
 
 

@@ -155,6 +155,8 @@ class TaskConfig(_Fields):
     """what comes after the answer, which a model that was taught to insert reads first"""
     doc_to_instruction: str | None = None
     """what is to be done to the text, which only a model that was taught to edit is asked"""
+    doc_to_image: str = ""
+    """the field that names an image, or several, which a conversation shows in front of the question"""
     execution: Execution | None = None
     """answers are programs, which are run in the sandbox"""
     folder: Path = Field(default=Path(), exclude=True)
@@ -168,6 +170,8 @@ class TaskConfig(_Fields):
             raise ValueError("needs doc_to_choice, as its output_type is multiple_choice")
         if self.unconditional is not None and self.output_type != "multiple_choice":
             raise ValueError("cannot have unconditional unless its output_type is multiple_choice")
+        if self.doc_to_image and self.num_fewshot:
+            raise ValueError("cannot have num_fewshot beside doc_to_image: a conversation asks one question")
         of_writing = (self.execution, self.doc_to_suffix, self.doc_to_instruction)
         if any(each is not None for each in of_writing) and self.output_type != "generate_until":
             raise ValueError("cannot have execution, doc_to_suffix or doc_to_instruction unless its output_type is "
