@@ -134,8 +134,8 @@ def length(number: int, book: Book) -> tuple[str, str, str, Fields]:
     return form.format(count, beginning), cut(rest, count), cut(rest, wrong), {"words": count}
 
 
-SUMS = [(a, b) for a in range(1, 10) for b in range(1, 10)]
-HELDOUT_SUMS = Random("sums").sample(SUMS, 16)
+SUMS = [(a, b) for a in range(1, 20) for b in range(1, 20)]
+HELDOUT_SUMS = Random("sums").sample(SUMS, 60)
 
 
 def total(number: int, book: Book) -> tuple[str, str, str, Fields]:
