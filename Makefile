@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-ray test-labels check bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels check bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -66,6 +66,13 @@ test-llama: test-real
 test-lm-eval: $(VENV)/test
 	$(BIN)/pip install --quiet --editable ".[eval]" "lm-eval[api]"
 	$(BIN)/python -m pytest -m lm_eval tests/serving/test_lm_eval.py
+
+# OpenAI's clients and others, as they are shipped, in an environment of their own: some hundred MiB.
+test-clients: $(VENV)/test
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet --requirement tests/clients/requirements.txt
+	npm install --silent --no-audit --no-fund --prefix .venv-clients/node openai
+	.venv-clients/bin/python -m pytest -c tests/clients/pytest.ini tests/clients $(TESTS)
 
 test-ray: $(VENV)/test
 	$(BIN)/pip install --quiet --editable ".[ray]"

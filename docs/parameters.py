@@ -3,20 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gptwright.serving.fields import NEUTRAL, REFUSED, RequestFields
-from gptwright.serving.schemas import (
-    ChatRequest,
-    CompletionRequest,
-    EditRequest,
-    ModerationRequest,
-)
+from gptwright.serving.fields import NEUTRAL, REFUSED
+from gptwright.serving.openapi import BODIES
 
-ROUTES: Mapping[str, type[RequestFields]] = {
-    "POST /v1/chat/completions": ChatRequest,
-    "POST /v1/completions": CompletionRequest,
-    "POST /v1/edits": EditRequest,
-    "POST /v1/moderations": ModerationRequest,
-}
 HEAD = """# Parameters of the API
 
 Made by `make docs` from the classes that check a request. `null` is the same as nothing. A parameter that is not in a
@@ -28,9 +17,9 @@ route's table is refused by its name: `{"error": {"message": "'audio' is not sup
 def parameters() -> str:
     """The whole page."""
     parts = [HEAD]
-    for route, fields in ROUTES.items():
+    for path, fields in BODIES.items():
         schema = fields.model_json_schema()
-        parts += [f"## {route}", _table(schema)]
+        parts += [f"## POST {path}", _table(schema)]
     return "\n\n".join([*parts, "## Refused", _refused()]) + "\n"
 
 

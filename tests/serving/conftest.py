@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import torch
 import uvicorn
 from fastapi import FastAPI
 
@@ -39,6 +40,7 @@ class FakeModel:
     context: int = 64
     max_requests: int = 1
     reply: str = "Hello there, my friend."
+    width: int = 4
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=32))
     tokenizer: FakeTokenizer = field(default_factory=FakeTokenizer)
     read: list[Any] = field(default_factory=list)
@@ -48,6 +50,8 @@ class FakeModel:
     gate: threading.Event = field(default_factory=threading.Event)
     paced: bool = False
     made: int = 0
+    tokens_read: int = 0
+    tokens_written: int = 0
     ended: int = 0
     open_now: list["FakeStream"] = field(default_factory=list)
 
@@ -93,6 +97,9 @@ class FakeModel:
         stream = FakeStream(self, len(ids), self.reply.split(" "), sampling.max_tokens)
         self.open_now.append(stream)
         return stream
+
+    def embeddings(self, rows: Any) -> Any:
+        return torch.ones(len(rows), 4) / 2
 
     def step(self) -> None:
         if self.paced:

@@ -165,7 +165,7 @@ class Noting:
 
 def test_requests_share_a_step() -> None:
     noting: Any = Noting()
-    batches = ClassificationBatches(noting)
+    batches = ClassificationBatches(noting.probabilities)
     long = batches.open([[i] for i in range(100)])
     batches.step()
     short, left = batches.open([[1000], [1001]]), batches.open([[2000]])
@@ -185,7 +185,7 @@ def test_requests_share_a_step() -> None:
 
 def test_more_requests_than_rows_are_let_in_as_they_came() -> None:
     noting: Any = Noting()
-    batches = ClassificationBatches(noting)
+    batches = ClassificationBatches(noting.probabilities)
     for number in range(ROWS + 3):
         batches.open([[number]])
     batches.step()

@@ -106,6 +106,8 @@ class Engine:
             check_draft(network, draft)
             self.proposer = DraftModel(draft, drafts or DRAFTS, dtype, addresses)
         self._decoding: dict[Request, DecodeState] = {}
+        self.tokens_read = self.tokens_written = 0
+        """of all requests so far; what came from the prefix cache was not read again"""
 
     def submit(
         self,
@@ -269,6 +271,7 @@ class Engine:
         drawn = sample(self.view.logits(states[at]), rows) if rows else None
         for work in works:
             request = work.request
+            self.tokens_read += max(0, min(work.count, request.prompt - request.computed))
             request.computed += work.count
             if drawn and request in first_rows and not request.finish:
                 self._accept(work, drawn, first_rows[request])
@@ -292,6 +295,7 @@ class Engine:
     def _accept(self, work: ScheduledWork, drawn: SampleOutput, first: int) -> None:
         taken = self._decoding[work.request].take(work.drafts, drawn, first)
         work.request.computed += taken - 1
+        self.tokens_written += taken
         if self.proposer and work.drafts:
             self.proposer.record_acceptance(work.request, len(work.drafts), taken - 1)
 

@@ -8,10 +8,10 @@ from typing import Unpack
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from gptwright.foundations.device import device_of
-from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.inference.content import Content
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import GrammarCompiler, Matcher
@@ -27,6 +27,7 @@ from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
 from gptwright.tokenizers.chat_templates.template import Tool
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
+from gptwright.tokenizers.padding import padded
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 DRAFTS = 8  # proposed a step at most: a text that repeats what was said is written several tokens at a time
@@ -73,6 +74,26 @@ class Model(LoadedModel):
         """Raw scores of the next token at every position, in float32. Raises `InputError` beyond the context."""
         self.require_context(ids.shape[1])
         return self.network.logits(self.network.hidden(ids.to(device_of(self.network))))
+
+    @property
+    def width(self) -> int:
+        """Numbers of an embedding."""
+        return self.network.config.width
+
+    @torch.inference_mode()
+    def embeddings(self, rows: Sequence[Sequence[int]]) -> Float[Tensor, "N C"]:
+        """A vector of length 1 for each text of ids: the mean of what the output matrix sees at its tokens.
+
+        Raises `InputError` for a text beyond the context, or an empty one.
+        """
+        if not all(rows):
+            raise InputError("texts of at least one token", "an empty one", "Leave it out.")
+        self.require_context(max(map(len, rows), default=0))
+        device = device_of(self.network)
+        counts = torch.tensor([[len(row)] for row in rows], device=device)
+        states = self.network.hidden(padded(rows, 0).to(device)).float()  # what is padded stands behind, unseen
+        is_text = torch.arange(states.shape[1], device=device) < counts
+        return nn.functional.normalize((states * is_text[..., None]).sum(1), dim=-1)
 
     def generate(self, prompt: str, *, max_tokens: int = 128, temperature: float = 0.7, seed: int | None = None) -> str:
         """Continues a text."""

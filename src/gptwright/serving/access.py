@@ -16,6 +16,8 @@ LABELLER: Role = "labeller"
 OWNER: Role = "owner"
 LEAST: dict[str, Role] = {
     "/examples": CHATTER,
+    "/openapi.json": CHATTER,
+    "/metrics": OWNER,
     "/feedback": CHATTER,
     "/completion": CHATTER,
     "/infill": CHATTER,

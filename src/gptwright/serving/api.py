@@ -15,12 +15,16 @@ from starlette.responses import JSONResponse, Response
 from gptwright.serving.access import admit, caller_of
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completions import Completions
+from gptwright.serving.embeddings import Embeddings
 from gptwright.serving.llama_cpp import LlamaCpp
 from gptwright.serving.messages import to_chat_messages
+from gptwright.serving.metrics import Metrics, MetricsMiddleware, Requests
 from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
 from gptwright.serving.moderations import Moderations
+from gptwright.serving.openapi import openapi_document
 from gptwright.serving.page import page_files, page_response
 from gptwright.serving.request_body import read_json
+from gptwright.serving.responses import Responses
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.conversations import Conversations
 from gptwright.serving.routes.jobs import Improving, Jobs
@@ -71,6 +75,9 @@ def create_app(
     app.state.open_paths = frozenset({*files, "/health"})
     app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, hosts=hosts,
                        open_paths=app.state.open_paths)  # fmt: skip
+    requests = Requests()
+    app.add_middleware(MetricsMiddleware, requests=requests)
+    app.add_api_route("/metrics", Metrics(served, requests).show, methods=READ)
     app.add_exception_handler(HTTPException, _not_routed)
     _add_page(app, files, examples)
     _add_models(app, served)
@@ -105,10 +112,16 @@ def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Seque
     async def health() -> Response:
         return JSONResponse({"status": "ok"})
 
+    document = openapi_document()
+
+    async def openapi() -> Response:
+        return JSONResponse(document)
+
     async def offered() -> Response:
         return JSONResponse(list(examples))
 
     app.add_api_route("/health", health, methods=READ)
+    app.add_api_route("/openapi.json", openapi, methods=READ)
     app.add_api_route("/examples", offered, methods=READ)
     for path, file in files.items():
         app.add_api_route(path, partial(page_response, file), methods=READ)
@@ -135,8 +148,9 @@ def _add_answers(app: FastAPI, served: ServedModels, store: Transactions) -> Non
     completions, llama_cpp = Completions(served, store), LlamaCpp(served)
     routes = {
         "/v1/chat/completions": completions.chat, "/v1/completions": completions.text, "/v1/edits": completions.edit,
-        "/completion": llama_cpp.complete, "/infill": llama_cpp.infill,
+        "/v1/responses": Responses(served).respond, "/v1/embeddings": Embeddings(served).embed,
         "/v1/moderations": Moderations(served).moderate,
+        "/completion": llama_cpp.complete, "/infill": llama_cpp.infill,
     }  # fmt: skip
     for path, answer in routes.items():
         app.add_api_route(path, answer, methods=["POST"])

@@ -1,18 +1,19 @@
-"""Texts that a classifier reads, those of all requests side by side: so many a step, of each request its share.
+"""Texts that are read and not answered, those of all requests side by side: so many a step, of each its share. A
+classifier gives their labels' probabilities, a model that writes their embeddings.
 
 So a request of one text waits for a step or two, however many texts another has.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gptwright.pipelines.sequence_scorer import SequenceScorer
+    from torch import Tensor
 
 ROWS = 32
 """texts a step"""
 Classified = tuple[int, list[float]]
-"""a text's number in its request, and the probabilities of the labels"""
+"""a text's number in its request, and the numbers that were found of it"""
 
 
 class Classification:
@@ -51,10 +52,10 @@ class Classification:
 
 
 class ClassificationBatches:
-    """What a worker's thread runs: `open` lets a request in, `step` reads rows of all that are in."""
+    """What a worker's thread runs: `open` lets a request in, `step` lets `read` read rows of all that are in."""
 
-    def __init__(self, scorer: "SequenceScorer") -> None:
-        self.scorer = scorer
+    def __init__(self, read: "Callable[[Sequence[Sequence[int]]], Tensor]") -> None:
+        self.read = read
         self._running: list[Classification] = []
 
     def open(self, rows: Sequence[Sequence[int]]) -> Classification:
@@ -67,6 +68,6 @@ class ClassificationBatches:
         if not waiting:
             return
         taken = [(request, number) for request in waiting for number in request.take(ROWS // len(waiting))]
-        found = self.scorer.probabilities([request.rows[number] for request, number in taken])
-        for (request, number), probabilities in zip(taken, found.tolist(), strict=True):
-            request.found.append((number, probabilities))
+        found = self.read([request.rows[number] for request, number in taken])
+        for (request, number), numbers in zip(taken, found.tolist(), strict=True):
+            request.found.append((number, numbers))

@@ -4,6 +4,7 @@
 nothing and are taken. Any other field is a 400 naming it, too.
 """
 
+from collections.abc import Mapping
 from typing import Any, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -35,7 +36,7 @@ class RequestFields(BaseModel):
                               use_attribute_docstrings=True)  # fmt: skip
 
     @classmethod
-    def read(cls, body: dict[str, object]) -> Self:
+    def read(cls, body: Mapping[str, object]) -> Self:
         """Raises `APIError` (400) naming the first field that is missing, out of range, or not honoured."""
         try:
             return cls.model_validate({k: v for k, v in body.items() if k in cls.model_fields or _matters(k, v)})

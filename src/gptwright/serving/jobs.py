@@ -22,6 +22,19 @@ def begin(worker: Worker[T], make: Callable[[], Source[T]]) -> Job[T]:
         raise _stopping() from error
 
 
+async def collect(request: Request, worker: Worker[T], make: Callable[[], Source[T]], prompt_field: str) -> list[T]:
+    """All that a job makes. Raises as `begin` and `unless_disconnected` do."""
+    job = begin(worker, make)
+    try:
+        return await unless_disconnected(request, _all(job), prompt_field)
+    finally:
+        job.close()
+
+
+async def _all(job: Job[T]) -> list[T]:
+    return [one async for new in job for one in new]
+
+
 async def unless_disconnected(request: Request, work: Awaitable[T], prompt_field: str) -> T:
     """The work's result, unless the caller goes away first. `prompt_field` is the field that held the prompt.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gptwright.tokenizers.chat_templates.chat import Message as Turn
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
-PARTS = {"text": "text", "refusal": "refusal"}
+PARTS = {"text": "text", "refusal": "refusal", "input_text": "text", "output_text": "text"}
 """kinds of a message's parts, and the field that holds their text"""
 
 

@@ -1,7 +1,7 @@
 """OpenAI's moderations: which of a classifier's labels a text has, and whether one of them flags it."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -11,12 +11,10 @@ from starlette.responses import JSONResponse, Response
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.engine import PromptTooLong
 from gptwright.serving.api_errors import api_error_of
-from gptwright.serving.classifications import Classified
-from gptwright.serving.jobs import begin, unless_disconnected
+from gptwright.serving.jobs import collect
 from gptwright.serving.request_body import read_json
 from gptwright.serving.schemas import ModerationRequest
 from gptwright.serving.served_models import ServedModels
-from gptwright.serving.worker import Job
 
 if TYPE_CHECKING:
     from gptwright.pipelines.sequence_scorer import SequenceScorer
@@ -33,11 +31,7 @@ class Moderations:
         asked = ModerationRequest.read(await read_json(request))
         served = self.served.classifier(asked.model)
         rows = await run_in_threadpool(_rows, served.scorer, asked.input)
-        job = begin(served.worker, lambda: served.batches.open(rows))
-        try:
-            found = await unless_disconnected(request, _collect(job), "input")
-        finally:
-            job.close()
+        found = dict(await collect(request, served.worker, lambda: served.batches.open(rows), "input"))
         results = [_result(served.scorer, found[number]) for number in range(len(rows))]
         return JSONResponse({"id": f"modr-{secrets.token_hex(12)}", "model": served.name, "results": results})
 
@@ -54,10 +48,6 @@ def _rows(scorer: "SequenceScorer", texts: Sequence[str]) -> list[list[int]]:
             raise api_error_of(error, f"input[{number}]" if len(texts) > 1 else "input") from error
         rows.append(row)
     return rows
-
-
-async def _collect(job: Job[Classified]) -> Mapping[int, list[float]]:
-    return dict([one async for new in job for one in new])
 
 
 def _result(scorer: "SequenceScorer", probabilities: Sequence[float]) -> dict[str, object]:

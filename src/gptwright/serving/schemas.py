@@ -218,6 +218,21 @@ class ModerationRequest(RequestFields):
     """the classifier that answers, or the first"""
 
 
+class EmbeddingRequest(RequestFields):
+    """POST /v1/embeddings."""
+
+    input: Annotated[list[str | list[int]], BeforeValidator(_as_prompts)] = Field(max_length=MOST_TEXTS)
+    """a text, a list of texts, a list of ids, or a list of those"""
+    model: str
+    """which of the models that write"""
+    encoding_format: Literal["float", "base64"] | None = None
+    """`float`, a list of numbers, or `base64` of them as little-endian 32-bit floats"""
+    dimensions: int | None = Field(None, ge=1)
+    """only so many of the first numbers, scaled to the length 1 again"""
+    user: str | None = None
+    """the caller's name for the person behind the request; changes no embedding"""
+
+
 class FeedbackRequest(RequestFields):
     """POST /feedback: the messages up to and including the rated answer.
 

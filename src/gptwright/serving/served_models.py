@@ -18,13 +18,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that writes, and the worker whose thread runs it."""
+    """A model that writes, the worker whose thread runs it, and that of the texts which it embeds."""
 
     name: str
     model: "Model"
     worker: Worker[IndexedChunk]
     weights: str
     """SHA-256 of the weights, where it is known"""
+    batches: ClassificationBatches
+    embedding_worker: Worker[Classified]
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,13 @@ class ServedModels:
         self.classifiers = {name: _classifier(name, scorer) for name, scorer in classifiers.items()}
         self.all: dict[str, ServedModel | ServedClassifier] = {**self.writers, **self.classifiers}
         self.workers: list[Worker[Any]] = [one.worker for one in self.all.values()]
+        self.workers += [one.embedding_worker for one in self.writers.values()]
 
     def add(self, name: str, model: "Model", weights: str) -> None:
         """Another model that writes, behind the others."""
         self.writers = {**self.writers, name: _writer(name, model, weights)}
         self.all = {**self.writers, **self.classifiers}
-        self.workers.append(self.writers[name].worker)
+        self.workers += [self.writers[name].worker, self.writers[name].embedding_worker]
 
     def put_first(self, name: str) -> None:
         """From now on this one answers who names none."""
@@ -88,9 +91,11 @@ class ServedModels:
 
 
 def _writer(name: str, model: "Model", weights: str) -> ServedModel:
-    return ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests), weights)
+    batches = ClassificationBatches(model.embeddings)
+    return ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests), weights, batches,
+                       Worker(batches.step))  # fmt: skip
 
 
 def _classifier(name: str, scorer: "SequenceScorer") -> ServedClassifier:
-    batches = ClassificationBatches(scorer)
+    batches = ClassificationBatches(scorer.probabilities)
     return ServedClassifier(name, scorer, batches, Worker(batches.step))

@@ -90,6 +90,11 @@ class Worker(Generic[T]):
         self._stopping = False
         self._thread: threading.Thread | None = None
 
+    @property
+    def queued(self) -> int:
+        """How many wait in line."""
+        return len(self._queue)
+
     def submit(self, make: Callable[[], Source[T]]) -> Job[T]:
         """Puts a job in line; `make` is called, and what it gives is used, by the worker's thread only.
 
