@@ -342,7 +342,7 @@ def test_messages_as_clients_send_them_back(client: Any, model: Any) -> None:
 def test_parts_that_are_no_text_are_refused_by_their_kind(client: Any) -> None:
     for kind in ("image_url", "input_audio", "file"):
         error = chat(client, messages=[{"role": "user", "content": [{"type": kind}]}]).json()["error"]
-        assert error["param"] == "messages[0].content" and f"'{kind}'" in error["message"]
+        assert error["param"] == "messages[0].content" and kind in error["message"]
 
 
 def test_the_oldest_turns_are_left_out_when_asked(client: Any, model: Any) -> None:
