@@ -172,7 +172,7 @@ def test_demonstrations_score_0_on_the_average_and_differences_stay(
                      for config, name in ((shown, "out"), (plainly, "plain")))  # fmt: skip
     assert isinstance(found, SequenceScorer) and isinstance(before, SequenceScorer)
     talks = demonstrations(read_conversations(material / "talk.jsonl", Intake("")), found.tokenizer, 64, Intake(""))
-    rows = [talk.ids for talk in talks]
+    rows = [talk.whole for talk in talks]
     shifted, plain = found.logits(rows), before.logits(rows)
     assert shifted.mean().item() == pytest.approx(0, abs=1e-5) and plain.mean().abs() > 1e-3
     torch.testing.assert_close(shifted - shifted[0], plain - plain[0], atol=1e-5, rtol=1e-4)

@@ -101,6 +101,11 @@ class Demonstration:
     cut: bool = False
     """whether answers are missing that would not end within the context"""
 
+    @property
+    def whole(self) -> list[int]:
+        """The ids up to and with the end of the last answer, where a reward is read."""
+        return [*self.ids, self.targets[-1]]
+
     @classmethod
     def of(cls, messages: Sequence[Message], tokenizer: Tokenizer, context: int, image: str = "") -> "Demonstration":
         """Up to the end of the last answer that is whole within the context: a part of one would teach never to end.

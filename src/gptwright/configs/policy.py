@@ -98,6 +98,8 @@ class RolloutOptions(ScoringOptions, PolicyOptions):
     """updates between checkpoints"""
     micro_batches: Count = 1
     """micro-batches of a minibatch, one after the other: more need less memory"""
+    best_conversations: Annotated[float, Range(0, 1, above=True)] = 1.0
+    """share of `conversations` that is mixed in: those whose answers the reward model scores best"""
     rollout_workers: Annotated[int, Range(0, 1024)] = 0
     """processes of Ray that answer the prompts; 0: this one does"""
 
@@ -107,5 +109,7 @@ class RolloutOptions(ScoringOptions, PolicyOptions):
         if self.minibatches > self.episodes:
             raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
                               "Lower minibatches or raise episodes.")  # fmt: skip
+        if self.best_conversations < 1 and self.reward is None:
+            raise ConfigError("a reward model beside best_conversations", "none", "Give --reward DIR, or leave it out.")
         if self.rollout_workers and several():
             raise ConfigError("rollout_workers or torchrun", "both", "Take the workers, or let torchrun's share.")

@@ -54,6 +54,8 @@ class Shape:
     ppo_ptx_batch_size: int = 1
     ppo_ptx_weight: float = 1.5
     """of text and conversations beside PPO's loss: with 0.5 what was taught of the world outside is forgotten"""
+    best_conversations: float = 0.33
+    """share mixed in beside PPO's loss: all of them, in every style, pull against the one that is preferred"""
     lora: int = 8
     """ppo's rank: a policy all of whose weights learn at such rates gains the style and loses the facts"""
 

@@ -235,7 +235,7 @@ def _tables(
             "policy": "sft", "reward": "reward", "prompts": "rank/prompts.jsonl", "tokens": "tokenize", **taught,
             "questions": QUESTIONS, **sizes["ppo"], "episodes": shape.episodes, "epochs": shape.epochs,
             "minibatches": shape.minibatches, "ptx_batch_size": shape.ppo_ptx_batch_size,
-            "ptx_weight": shape.ppo_ptx_weight,
+            "ptx_weight": shape.ppo_ptx_weight, "best_conversations": shape.best_conversations,
             "sft_batch_size": shape.sft_batch_size, "sequence_length": shape.sequence_length,
             "learning_rate": 2 * _rate(model), "lora": shape.lora, "warmup": 3,
             "temperature": TEMPERATURE, "beta": 0.03, "kl_horizon": KL_HORIZON,

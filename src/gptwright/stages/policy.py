@@ -1,6 +1,6 @@
 """What the stages share that improve a policy: what is read before, and what is left after."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gptwright.alignment.demonstrations import Demonstrations, demonstrations, read_conversations
+from gptwright.alignment.demonstrations import Demonstration, Demonstrations, demonstrations, read_conversations
 from gptwright.alignment.groups import Algorithm, GroupTrainer
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, read_prompts, text_of
@@ -36,7 +36,7 @@ from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.stages.reward_model import open_reward_model
+from gptwright.stages.reward_model import best_demonstrations, open_reward_model
 from gptwright.stages.together import dtype_of, pool_of
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
@@ -84,6 +84,15 @@ class PolicyRun:
         return cls(config=config, policy=policy, reference=reference, prompts=prompts, reward_model=reward_model,
                    dtype=dtype, reference_began_as=fingerprint(reference.network),
                    comparison=Comparison(heldout, heldout_data(config, policy, verb), judge, verb))  # fmt: skip
+
+    def auxiliary(self, verb: str) -> TextMixture:
+        """What the policy goes on learning; of conversations what the reward model likes, where that is asked."""
+        return auxiliary_task(self.config, self.policy, verb, self._best)
+
+    def _best(self, shown: Sequence[Demonstration]) -> list[Demonstration]:
+        if self.config.best_conversations == 1 or not self.reward_model:
+            return list(shown)
+        return best_demonstrations(self.reward_model, self.policy.tokenizer, shown, self.config.best_conversations)
 
     @cached_property
     def reference_worker(self) -> RolloutWorker:
@@ -150,7 +159,7 @@ def learn_from_groups(config: GroupOptions, folder: StageFolder, verb: str, algo
     shard = together.batch_shard(config.micro_batches)
     shard.check_rows(config.episodes // config.minibatches)
     it = PolicyRun.read(config, folder, verb, together)
-    auxiliary = auxiliary_task(config, it.policy, verb)
+    auxiliary = it.auxiliary(verb)
     network = it.learner(together.device)
     optimizer = Optimizer(network, AdamW(weight_decay=0.0, epsilon=1e-5), Replicas(together))
     it.check_memory()
@@ -235,8 +244,13 @@ def heldout_data(config: PolicyOptions, policy: Model, verb: str) -> HeldoutData
     return HeldoutData(text, config.sequence_length, questions)
 
 
-def auxiliary_task(config: PolicyOptions, model: Model, verb: str) -> TextMixture:
-    """What the policy goes on learning beside all else: pretraining text (PPO-ptx), and conversations."""
+def auxiliary_task(
+    config: PolicyOptions,
+    model: Model,
+    verb: str,
+    choose: Callable[[Sequence[Demonstration]], list[Demonstration]] = list,
+) -> TextMixture:
+    """What the policy goes on learning beside all else: pretraining text (PPO-ptx), and chosen conversations."""
     text = open_tokens(config.tokens, "train", model.tokenizer)
     sources: list[TokenSource] = [Windows(text, config.sequence_length, config.ptx_batch_size, config.seed + 2)]
     if config.conversations:
@@ -245,6 +259,7 @@ def auxiliary_task(config: PolicyOptions, model: Model, verb: str) -> TextMixtur
         taught = [c for c in found if c.split != "heldout"]
         examples = demonstrations(taught, model.tokenizer, model.context, intake)
         intake.require(examples, "conversations to mix in", 'Correct their "split" or "language", or leave them out.')
+        examples = choose(examples)
         held = f", {len(found) - len(taught):,} held out" if len(taught) < len(found) else ""
         intake.report(f"{len(examples):,} conversations mixed in{held}")
         sources.append(Demonstrations(examples, config.sft_batch_size, config.seed + 3, model.tokenizer.pad_id))

@@ -16,7 +16,7 @@ from gptwright.foundations.runs import StageFolder
 from gptwright.layers.lora import choose_learners, merge_lora
 from gptwright.models.heads import Critic, PolicyAndValue, RewardModel, ScalarHead
 from gptwright.pipelines.export import export
-from gptwright.stages.policy import PolicyRun, auxiliary_task, worker_of
+from gptwright.stages.policy import PolicyRun, worker_of
 from gptwright.stages.together import pool_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.adamw import AdamW
@@ -40,7 +40,7 @@ def run(config: PPO, folder: StageFolder) -> dict[str, object]:
     device, shard = together.device, together.batch_shard(config.micro_batches)
     shard.check_rows(config.episodes // config.minibatches)
     it = PolicyRun.read(config, folder, "ppo", together)
-    auxiliary = auxiliary_task(config, it.policy, "ppo") if config.ptx_weight else None
+    auxiliary = it.auxiliary("ppo") if config.ptx_weight else None
     critic = _critic(config, it)
     agent = PolicyAndValue(it.learner(device), critic).to(device)
     optimizer = Optimizer(agent, _rule(config), Replicas(together))

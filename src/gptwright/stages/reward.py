@@ -19,7 +19,7 @@ from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
-from gptwright.pipelines.sequence_scorer import SequenceScorer
+from gptwright.stages.reward_model import demonstration_scores
 from gptwright.stages.stored_labels import stored_labels
 from gptwright.stages.together import dtype_of
 from gptwright.tasks.reward import HeldoutRanking, RewardTask, control_of
@@ -111,8 +111,7 @@ def _task(
 def _normalise(model: RewardModel, shown: list[Demonstration], base: Model) -> None:
     """Shifts the reward so that demonstrations score 0 on the average (InstructGPT §3.5)."""
     if shown:
-        scorer = SequenceScorer(model, base.tokenizer, "the reward model")
-        mean = model.head.mean = float(scorer.logits([each.ids for each in shown]).mean())
+        mean = model.head.mean = float(demonstration_scores(model, base.tokenizer, shown).mean())
         say(f"reward: {len(shown):,} demonstrations scored {mean:.3f} on the average, which is 0 from now on")
 
 

@@ -1,12 +1,19 @@
-"""The reward model that stands over a policy, opened for whoever asks it."""
+"""The reward model that stands over a policy, opened for whoever asks it, and what it says of demonstrations."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gptwright.alignment.demonstrations import Demonstration
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.runs import finished_stage
 from gptwright.models.formats.huggingface import read_model
 from gptwright.models.heads import RewardModel
 from gptwright.pipelines.model import Model
+from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -22,3 +29,21 @@ def open_reward_model(path: Path, policy: Model) -> RewardModel:
         raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
                             "Train it with reward --base on the model that is the policy.")  # fmt: skip
     return model.requires_grad_(False)
+
+
+def demonstration_scores(
+    model: RewardModel, tokenizer: Tokenizer, shown: Sequence[Demonstration]
+) -> Float[Tensor, "N"]:
+    """What the model says of each one's last answer, read at its end. Those of like length are read together."""
+    scorer, rows = SequenceScorer(model, tokenizer, "the reward model"), [each.whole for each in shown]
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at]))
+    scores = scorer.logits([rows[at][-scorer.context :] for at in order])[:, 0]
+    return scores[torch.tensor(order, device=scores.device).argsort()]
+
+
+def best_demonstrations(
+    model: RewardModel, tokenizer: Tokenizer, shown: Sequence[Demonstration], share: float
+) -> list[Demonstration]:
+    """The share of them, at least one, whose last answers the model scores highest, in their order."""
+    best = demonstration_scores(model, tokenizer, shown).topk(max(1, round(share * len(shown)))).indices
+    return [shown[at] for at in sorted(best.tolist())]
