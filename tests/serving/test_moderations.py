@@ -135,7 +135,8 @@ def test_without_a_classifier_there_is_none_to_ask(client: Any) -> None:
 def test_its_card_says_labels_and_thresholds(client: Any, judge: SequenceScorer) -> None:
     cards = ask(client, judge, None, "/v1/models").json()["data"]
     assert [card["id"] for card in cards] == ["tiny", "judge"] and "defaults" in cards[0]
-    assert ask(client, judge, None, "/v1/models/judge").json() == cards[1]
+    again = ask(client, judge, None, "/v1/models/judge").json()  # of another server, which may begin a second later
+    assert again | {"created": cards[1]["created"]} == cards[1]
     assert (cards[1]["labels"], cards[1]["max_model_len"]) == (list(LABELS), 64)
     assert cards[1]["thresholds"] == {"insult": INSULT, "threat": 0.5}
 
