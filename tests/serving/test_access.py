@@ -19,7 +19,7 @@ from gptwright.store.tasks import add_task, take_task
 OWNERS = {
     "GET /api/jobs", "POST /api/jobs", "GET /api/jobs/{id}", "POST /api/jobs/{id}/cancel", "POST /api/tasks",
     "GET /api/tasks/agreement", "GET /api/users", "POST /api/users", "PATCH /api/users/{name}",
-    "POST /api/users/{name}/keys",
+    "POST /api/users/{name}/keys", "GET /metrics",
 }  # fmt: skip
 LABELLERS = {
     "POST /api/tasks/next", "GET /api/tasks/progress", "POST /api/tasks/{id}/submit", "POST /api/tasks/{id}/skip",
@@ -31,7 +31,7 @@ CHATTERS = {
     "GET /api/answers/{id}", "GET /api/answers/{id}/events", "POST /api/answers/{id}/stop",
     "GET /api/messages/{id}/labels", "PUT /api/messages/{id}/labels/{kind}", "DELETE /api/messages/{id}/labels/{kind}",
     "GET /api/me", "GET /api/users/{name}/keys", "DELETE /api/keys/{id}", "GET /examples", "POST /feedback",
-    "POST /completion", "POST /infill",
+    "POST /completion", "POST /infill", "GET /openapi.json",
 }  # fmt: skip
 """these, OpenAI's under /v1/, and the files of the page"""
 

@@ -85,6 +85,8 @@ class Fake:
         return [1]
     def open_stream(self, ids, sampling, **_):
         return self
+    def embeddings(self, rows):
+        return []
     def step(self):
         pass
     def next(self):
