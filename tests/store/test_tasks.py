@@ -107,6 +107,8 @@ from gptwright.store.tasks import finish_task, take_task
 
 place, labeller = sys.argv[1:]
 with open_store(place) as store:
+    print("ready", flush=True)
+    sys.stdin.readline()
     while True:
         with store.write() as session:
             task = take_task(session, labeller)
@@ -122,7 +124,18 @@ with open_store(place) as store:
 def test_three_labellers_at_once_lose_and_double_nothing(place: str) -> None:
     with open_store(place) as store:
         tasks = queue(store, *[2] * 150)
-        running = [subprocess.Popen([sys.executable, "-c", LABELLER, place, who]) for who in ("anna", "ben", "carl")]
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-c", LABELLER, place, who], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            for who in ("anna", "ben", "carl")
+        ]
+        for labeller in running:  # all are there before any begins
+            assert labeller.stdout and labeller.stdout.read(6) == b"ready\n"
+            labeller.stdout.close()
+        for labeller in running:
+            assert labeller.stdin
+            labeller.stdin.close()
         assert [labeller.wait(240) for labeller in running] == [0, 0, 0]
         with store.read() as session:
             found = Counter((row.task_id, row.author) for row in labels(session, "rating"))
