@@ -101,6 +101,7 @@ def test_a_task_needs_a_message(store: Store) -> None:
 
 LABELLER = """
 import sys
+import time
 from gptwright.store.database import open_store
 from gptwright.store.labels import annotate
 from gptwright.store.tasks import finish_task, take_task
@@ -114,6 +115,7 @@ with open_store(place) as store:
             task = take_task(session, labeller)
         if task is None:
             break
+        time.sleep(0.005)  # who labels thinks, and leaves the database to the others
         for _ in range(2):  # the answer to the first was lost: it is sent again
             with store.write() as session:
                 annotate(session, "rating", task.message_id, 4, author=labeller, task_id=task.id)
