@@ -50,3 +50,12 @@ def test_a_data_uri_holds_its_file() -> None:
 def test_a_uri_that_is_too_large_is_not_decoded() -> None:
     with pytest.raises(InputError, match="at most 20 MB"):
         data_uri("data:image/png;base64," + "A" * 28_000_000)
+
+
+@pytest.mark.parametrize("part", ["", "#xywh=0,0,4,4"])
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "large.png").open("wb") as file:
+        file.truncate(20_000_001)
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pytest.fail("it is read"))
+    with pytest.raises(InputError, match=r"at most 20 MB; got 20\.0 MB"):
+        named_image(f"large.png{part}", tmp_path)

@@ -61,6 +61,8 @@ def test_ppo_mixes_in_what_the_reward_model_likes(
     assert f"{round(len(shown) / 2)} conversations mixed in" in capsys.readouterr().err
 
 
-def test_without_a_reward_model_there_is_no_best(ppo_config: PPO) -> None:
-    with pytest.raises(ConfigError, match="a reward model beside best_conversations"):
+def test_without_a_reward_model_or_conversations_there_is_no_best(ppo_config: PPO) -> None:
+    with pytest.raises(ConfigError, match="beside best_conversations; got no reward model"):
         replace(ppo_config, best_conversations=0.5, reward=None, rule="plain-words")
+    with pytest.raises(ConfigError, match="beside best_conversations; got no conversations"):
+        replace(ppo_config, best_conversations=0.5, conversations=())

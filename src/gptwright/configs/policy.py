@@ -109,7 +109,9 @@ class RolloutOptions(ScoringOptions, PolicyOptions):
         if self.minibatches > self.episodes:
             raise ConfigError(f"minibatches of at most the {self.episodes} episodes", f"{self.minibatches}",
                               "Lower minibatches or raise episodes.")  # fmt: skip
-        if self.best_conversations < 1 and self.reward is None:
-            raise ConfigError("a reward model beside best_conversations", "none", "Give --reward DIR, or leave it out.")
+        lacks = "reward model" if self.reward is None else "" if self.conversations else "conversations"
+        if self.best_conversations < 1 and lacks:
+            raise ConfigError("a reward model and conversations beside best_conversations", f"no {lacks}",
+                              "Give --reward DIR and --conversations FILE, or leave it out.")  # fmt: skip
         if self.rollout_workers and several():
             raise ConfigError("rollout_workers or torchrun", "both", "Take the workers, or let torchrun's share.")

@@ -38,6 +38,13 @@ class ImageLimits:
 LIMITS = ImageLimits()
 
 
+def check_bytes(size: int, limits: ImageLimits = LIMITS) -> None:
+    """Raises `InputError` for a file of more bytes than are read."""
+    if size > limits.megabytes * 10**6:
+        raise InputError(f"an image file of at most {limits.megabytes} MB", f"{size / 1e6:.1f} MB",
+                         "Save it smaller: the model sees a few hundred pixels a side.")  # fmt: skip
+
+
 def decode_image(data: bytes, limits: ImageLimits = LIMITS) -> "Image":
     """The RGB image in a file's bytes.
 
@@ -45,9 +52,7 @@ def decode_image(data: bytes, limits: ImageLimits = LIMITS) -> "Image":
     without pillow.
     """
     pil = pillow()
-    if len(data) > limits.megabytes * 10**6:
-        raise InputError(f"an image file of at most {limits.megabytes} MB", f"{len(data) / 1e6:.1f} MB",
-                         "Save it smaller: the model sees a few hundred pixels a side.")  # fmt: skip
+    check_bytes(len(data), limits)
     image = _opened(pil, data)
     _check_size(image, limits)
     if image.format == "JPEG" and data.count(START_OF_SCAN) > SCANS:

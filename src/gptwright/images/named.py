@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gptwright.foundations.errors import InputError, found_at
-from gptwright.images.decode import LIMITS, decode_image
+from gptwright.images.decode import check_bytes, decode_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +25,8 @@ SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)
 def named_image(name: str, folder: Path) -> bytes:
     """The bytes of an image file; a file's name is relative to `folder`.
 
-    Raises `InputError` for what names no image, and as `decode_image` does for the file that a part is cut from.
+    Raises `InputError` for what names no image or is too large, and as `decode_image` does for the file that a part is
+    cut from.
     """
     if DATA.match(name):
         return data_uri(name)
@@ -35,7 +36,7 @@ def named_image(name: str, folder: Path) -> bytes:
     path = folder / (part[1] if part else name)
     if not path.is_file():
         raise InputError(f"an image at {path}", found_at(path), "Correct the name.")
-    return _cut(_sheet(path), [int(number) for number in part.groups()[1:]], name) if part else path.read_bytes()
+    return _cut(_sheet(path), [int(number) for number in part.groups()[1:]], name) if part else _read(path)
 
 
 def read_images(paths: Iterable[Path]) -> list[bytes]:
@@ -51,9 +52,7 @@ def data_uri(uri: str) -> bytes:
     head = DATA.match(uri)
     if head is None:
         raise InputError("a data: URI of an image in base64", uri[:40], "Write data:image/png;base64,….")
-    if len(uri) * 3 / 4 > LIMITS.megabytes * 10**6 + 100:
-        raise InputError(f"an image file of at most {LIMITS.megabytes} MB", f"{len(uri) * 0.75e-6:.1f} MB",
-                         "Save it smaller: the model sees a few hundred pixels a side.")  # fmt: skip
+    check_bytes((len(uri) - head.end()) * 3 // 4 - 2)  # the last two may be padding
     try:
         return base64.b64decode(uri[head.end() :], validate=True)
     except binascii.Error as error:
@@ -68,7 +67,13 @@ def as_data_uri(image: bytes) -> str:
 
 @lru_cache(maxsize=4)
 def _sheet(path: Path) -> "Image":
-    return decode_image(path.read_bytes())
+    return decode_image(_read(path))
+
+
+def _read(path: Path) -> bytes:
+    """A file that is too large is refused unread."""
+    check_bytes(path.stat().st_size)
+    return path.read_bytes()
 
 
 def _cut(sheet: "Image", part: list[int], name: str) -> bytes:

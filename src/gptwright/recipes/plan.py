@@ -225,10 +225,8 @@ def _tables(
             "batch_size": shape.conversations, "ptx_batch_size": shape.ptx_batch_size, "pack": True, **learning,
             **sizes["sft"], **trained,
         },
-        "rank": {
-            "model": "sft", "prompts": RANKINGS, "rule": RULE, **sizes["rank"], "answers": shape.answers,
-            **threads, **seed,
-        },
+        "rank": {"model": "sft", "prompts": RANKINGS, "rule": RULE, **sizes["rank"], "answers": shape.answers,
+                 **threads, **seed},
         "reward": reward | sizes["reward"] | trained,
         "reward-control": {"verb": "reward", **reward, "shuffled": True, **sizes["reward-control"], **trained},
         "ppo": {

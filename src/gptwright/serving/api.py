@@ -75,10 +75,8 @@ def create_app(
     app.state.open_paths = frozenset({*files, "/health"})
     app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, hosts=hosts,
                        open_paths=app.state.open_paths)  # fmt: skip
-    requests = Requests()
-    app.add_middleware(MetricsMiddleware, requests=requests)
-    app.add_api_route("/metrics", Metrics(served, requests).show, methods=READ)
     app.add_exception_handler(HTTPException, _not_routed)
+    _add_metrics(app, served)
     _add_page(app, files, examples)
     _add_models(app, served)
     _add_answers(app, served, transactions)
@@ -106,6 +104,12 @@ def _lifespan(
         await answers.live.drain()
 
     return lifespan
+
+
+def _add_metrics(app: FastAPI, served: ServedModels) -> None:
+    requests = Requests()
+    app.add_middleware(MetricsMiddleware, requests=requests)
+    app.add_api_route("/metrics", Metrics(served, requests).show, methods=READ)
 
 
 def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Sequence[str]) -> None:

@@ -71,7 +71,7 @@ def _evaluate(config: Codex, folder: StageFolder, task: CodexTask, before: Evalu
     write_evaluations(folder.path, {"before": before, "after": after})
     for name, now in after.metrics.items():
         say(f"codex: {name} {now:.3f}, {before.metrics[name]:.3f} before")
-    return {**after.metrics}
+    return dict(after.metrics)
 
 
 def task_of(config: Codex) -> tuple[Model, CodexTask]:
