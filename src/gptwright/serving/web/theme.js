@@ -1,3 +1,5 @@
-// Runs before the page is drawn, so that it never flashes in the other colours.
-const chosen = localStorage.getItem("gptwright.theme");
-if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+// Before anything is drawn: the colours that were chosen, if any were.
+try {
+  const chosen = localStorage.getItem("gptwright.theme");
+  if (chosen) document.documentElement.dataset.theme = chosen;
+} catch {} // storage is denied: the system's colours

@@ -1,0 +1,106 @@
+// The server's own routes (docs/21-conversations-and-labels.md) and those of OpenAI's that the pages use, with types.
+import { ask } from "./server";
+
+export type Role = "system" | "user" | "assistant";
+
+export interface Conversation {
+  id: string;
+  title: string;
+  folder: string;
+  pinned: boolean;
+  leaf: string;
+  created: number;
+  changed: number;
+  deleted: number | null;
+}
+
+/** How an answer came about; what is not known is missing. */
+export interface Generation {
+  weights?: string;
+  sampling?: Record<string, unknown>;
+  seed?: number;
+  seconds?: { waited?: number; first?: number; all?: number };
+  finish?: string;
+  dropped?: number;
+  continues?: string;
+  prompt_ids?: number[];
+}
+
+export interface Message {
+  id: string;
+  conversation_id: string;
+  parent_id: string | null;
+  role: Role;
+  author: string;
+  model: string;
+  created: number;
+  content: string;
+  generation: Generation | null;
+}
+
+export interface Label {
+  id: string;
+  kind: string;
+  message_id: string;
+  value: unknown;
+  author: string;
+  task_id: string | null;
+  created: number;
+}
+
+export interface Model {
+  id: string;
+  created: number;
+  max_model_len: number;
+  defaults?: { temperature: number; top_p: number; max_tokens: number };
+  labels?: string[];
+}
+
+export interface Person {
+  name: string;
+  role: "chatter" | "labeller" | "owner";
+}
+
+export interface Job {
+  id: string;
+  kind: "improve" | "undo";
+  state: "waiting" | "running" | "done" | "failed" | "cancelled";
+  asked: Record<string, unknown>;
+  progress: Record<string, unknown>;
+  result: Record<string, unknown> | null;
+  created: number;
+  changed: number;
+}
+
+const query = (fields: Record<string, string | number | boolean>): string =>
+  new URLSearchParams(Object.entries(fields).map(([name, value]) => [name, String(value)])).toString();
+
+export const me = () => ask<Person>("GET", "/api/me");
+export const examples = () => ask<string[]>("GET", "/examples");
+export const models = async (): Promise<Model[]> => (await ask<{ data: Model[] }>("GET", "/v1/models")).data;
+
+export const listConversations = async (fields: Record<string, string | number | boolean> = {}) =>
+  (await ask<{ conversations: Conversation[] }>("GET", `/api/conversations?${query(fields)}`)).conversations;
+export const newConversation = (fields: Partial<Conversation> = {}) =>
+  ask<Conversation>("POST", "/api/conversations", fields);
+export const openConversation = (id: string) =>
+  ask<Conversation & { messages: Message[] }>("GET", `/api/conversations/${id}`);
+export const changeConversation = (id: string, fields: Record<string, unknown>) =>
+  ask<Conversation>("PATCH", `/api/conversations/${id}`, fields);
+export const deleteConversation = (id: string) => ask<Conversation>("DELETE", `/api/conversations/${id}`);
+export const addMessage = (
+  id: string,
+  fields: { role: Role; content: string; parent_id?: string | null; key?: string },
+) => ask<Message>("POST", `/api/conversations/${id}/messages`, fields);
+
+export const labelsOf = async (id: string) =>
+  (await ask<{ labels: Label[] }>("GET", `/api/messages/${id}/labels`)).labels;
+export const putLabel = (id: string, kind: string, value: unknown) =>
+  ask<Label>("PUT", `/api/messages/${id}/labels/${kind}`, { value });
+export const withdrawLabel = (id: string, kind: string, label?: string) =>
+  ask<Label>("DELETE", `/api/messages/${id}/labels/${kind}${label ? `?${query({ id: label })}` : ""}`);
+
+export const jobs = async () => (await ask<{ jobs: Job[] }>("GET", "/api/jobs")).jobs;
+export const job = (id: string) => ask<Job>("GET", `/api/jobs/${id}`);
+export const startJob = (fields: Record<string, unknown>) => ask<Job>("POST", "/api/jobs", fields);
+export const cancelJob = (id: string) => ask<Job>("POST", `/api/jobs/${id}/cancel`);
