@@ -1,1 +1,0 @@
-import{n as e,t}from"./app.js";var n=e([[`main`,{class:`column`}]]);function r(e){var r=n();t(e,r)}export{r as default};
