@@ -22,6 +22,8 @@ export interface Generation {
   seconds?: { waited?: number; first?: number; all?: number };
   finish?: string;
   dropped?: number;
+  tokens?: number;
+  prompt_tokens?: number;
   continues?: string;
   prompt_ids?: number[];
 }
@@ -36,6 +38,14 @@ export interface Message {
   created: number;
   content: string;
   generation: Generation | null;
+}
+
+/** An answer that is being written; `continues` names the one whose text it begins with. */
+export interface Begun {
+  id: string;
+  parent_id: string;
+  model: string;
+  continues?: string;
 }
 
 export interface Label {
@@ -84,7 +94,7 @@ export const listConversations = async (fields: Record<string, string | number |
 export const newConversation = (fields: Partial<Conversation> = {}) =>
   ask<Conversation>("POST", "/api/conversations", fields);
 export const openConversation = (id: string) =>
-  ask<Conversation & { messages: Message[] }>("GET", `/api/conversations/${id}`);
+  ask<Conversation & { messages: Message[]; writing?: Begun[] }>("GET", `/api/conversations/${id}`);
 export const changeConversation = (id: string, fields: Record<string, unknown>) =>
   ask<Conversation>("PATCH", `/api/conversations/${id}`, fields);
 export const deleteConversation = (id: string) => ask<Conversation>("DELETE", `/api/conversations/${id}`);

@@ -1,0 +1,33 @@
+// What holds a conversation: the server's store, or nothing but this page (a temporary chat).
+import type { Begun, Message } from "../lib/api";
+
+/** What an answer is asked with. Either `question` is new, or `message_id` names a question, or an answer to go on. */
+export interface Asked {
+  question?: { content: string; parent_id: string | null; key: string };
+  message_id?: string;
+  key: string;
+  /** How it is drawn: what is not given is the model's default. */
+  sampling: Record<string, unknown>;
+  /** The messages that stand before it. */
+  path: Message[];
+}
+
+/** What comes while it is written. `offset` is the server's count of characters, which is not JavaScript's. */
+export type AnswerEvent =
+  | { answer: Begun; question?: Message }
+  | { ahead: number }
+  | { text: string; offset: number }
+  | { message: Message };
+
+export interface Backend {
+  /** Whether what is said outlives the page, and may be labelled. */
+  readonly stored: boolean;
+  ask(conversation: string, asked: Asked): AsyncGenerator<AnswerEvent>;
+  /** Goes on behind `offset`. */
+  follow(answer: string, offset: number, signal: AbortSignal): AsyncGenerator<AnswerEvent>;
+  stop(answer: string): Promise<void>;
+  /** A message beside or behind others, without an answer to it. */
+  say(conversation: string, message: { role: Message["role"]; content: string; parent_id: string | null }): Promise<Message>;
+  /** Which branch is open. */
+  turnTo(conversation: string, leaf: string): Promise<void>;
+}

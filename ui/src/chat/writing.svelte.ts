@@ -1,0 +1,75 @@
+// An answer while it is written. It outlives its connection: a lost one is made again, and goes on where it was.
+import type { Begun, Message } from "../lib/api";
+import { isAborted } from "../lib/errors";
+import { ServerError } from "../lib/server";
+import type { AnswerEvent, Backend } from "./backend";
+
+const FIRST_WAIT = 500; // milliseconds; each further wait is twice as long
+const LONGEST_WAIT = 8000;
+
+export class Writing {
+  text = $state("");
+  /** How many are served before it; -1 where that is not known. */
+  ahead = $state(-1);
+  /** Why nothing comes, while the connection is lost. */
+  lost = $state.raw<unknown>(null);
+  #offset = 0;
+  #aborted = new AbortController();
+  #wake = () => {};
+
+  constructor(
+    readonly begun: Begun,
+    private readonly backend: Backend,
+  ) {}
+
+  /** Takes what comes, and makes the connection again until the answer ends. Raises what ends it otherwise. */
+  async follow(events?: AsyncGenerator<AnswerEvent>): Promise<Message> {
+    for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
+      const before = this.#offset;
+      try {
+        const message = await this.#take(events ?? this.backend.follow(this.begun.id, this.#offset, this.#aborted.signal));
+        if (message) return message;
+        throw new ServerError(0, "The connection ended.", "unreachable");
+      } catch (error) {
+        if (isAborted(error) || !(error instanceof ServerError) || error.status !== 0) throw error;
+        this.lost = error;
+      }
+      events = undefined;
+      if (this.#offset > before) wait = FIRST_WAIT;
+      await this.#pause(wait);
+    }
+  }
+
+  /** Asks again at once, without waiting any longer. */
+  hurry = (): void => this.#wake();
+
+  /** Follows it no more; the server writes on. */
+  leave(): void {
+    this.#aborted.abort(new DOMException("Left.", "AbortError"));
+    this.#wake();
+  }
+
+  async #take(events: AsyncGenerator<AnswerEvent>): Promise<Message | undefined> {
+    for await (const event of events) {
+      this.#aborted.signal.throwIfAborted();
+      this.lost = null;
+      if ("message" in event) return event.message;
+      if ("ahead" in event) this.ahead = event.ahead;
+      if ("text" in event) {
+        this.ahead = -1;
+        this.text += event.text;
+        this.#offset = event.offset;
+      }
+    }
+    return undefined;
+  }
+
+  async #pause(wait: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      setTimeout(resolve, wait);
+      addEventListener("online", () => resolve(), { once: true, signal: this.#aborted.signal });
+    });
+    this.#aborted.signal.throwIfAborted();
+  }
+}
