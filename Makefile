@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels check bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels check ui bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -34,6 +34,7 @@ help:
 	@echo 'make test-ray        tests of rollout workers on Ray (a download of 70 MB)'
 	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again'
 	@echo 'make check           ruff, pyright, import-linter, docs'
+	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
 	@echo 'make docs            writes docs/commands.md'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
 	@echo 'make clean           removes .venv'
@@ -87,6 +88,9 @@ check: $(VENV)/test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/python docs/build.py --check
+
+ui:
+	cd ui && npm ci --silent && npm run --silent check && npm run --silent build
 
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/start.py

@@ -1,11 +1,14 @@
 """Other sites' pages, other names and callers without the key stay outside."""
 
 import asyncio
+import re
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+SOURCES = sorted((Path(__file__).parents[2] / "ui" / "src").rglob("*.ts"))
 BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -68,6 +71,10 @@ def test_no_other_site_is_ever_allowed_to_read(client: Any) -> None:
 def test_every_answer_carries_the_policy(client: Any, path: str) -> None:
     policy = call(client, "GET", path, {}).headers["content-security-policy"]
     assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    made = set(re.findall(r'createPolicy\("([^"]+)"', sources))
+    admitted = re.search(r"trusted-types ([^;]+)", policy)
+    assert admitted and set(admitted[1].split()) == made | {"dompurify"}, "a policy may be made by its room alone"
 
 
 def test_with_a_key_everything_but_the_page_needs_it(client: Any) -> None:
@@ -76,7 +83,7 @@ def test_with_a_key_everything_but_the_page_needs_it(client: Any) -> None:
     for path in ("/v1/chat/completions", "/v1/completions", "/feedback"):
         answer = call(client, "POST", path, {}, keys={"anna": "secret"})
         assert answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
-    for path in ("/", "/app.js", "/style.css", "/health"):
+    for path in ("/", "/app.js", "/index.css", "/health"):
         assert call(client, "GET", path, {}, keys={"anna": "secret"}).status_code == 200
 
 
