@@ -92,6 +92,20 @@ def test_jobs_run_side_by_side_and_a_slow_caller_gets_more_at_once(steps: Steps)
     run(go)
 
 
+def test_a_job_knows_its_place_in_line(steps: Steps) -> None:
+    async def go() -> None:
+        worker: Worker[int] = Worker(steps, max_running=1)
+        first, second, third = [worker.submit(lambda: Numbers(2)) for _ in range(3)]
+        while not steps.begun.is_set():
+            await asyncio.sleep(0.001)
+        assert [worker.place(job) for job in (first, second, third)] == [0, 1, 2]
+        second.close()
+        assert worker.place(third) == 1
+        worker.close()
+
+    run(go)
+
+
 def test_the_event_loop_is_woken_once_a_step_for_all_jobs() -> None:
     async def go() -> None:
         worker: Worker[int] = Worker(nothing)

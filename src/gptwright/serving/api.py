@@ -82,7 +82,8 @@ def create_app(
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
     people = People(transactions, frozenset(keys or {}))
-    for routes in (Conversations(transactions), answers, Labels(transactions), Tasks(transactions), jobs, people):
+    conversations = Conversations(transactions, answers.live)
+    for routes in (conversations, answers, Labels(transactions), Tasks(transactions), jobs, people):
         routes.add_to(app)
     return app
 

@@ -95,6 +95,11 @@ class Worker(Generic[T]):
         """How many wait in line."""
         return len(self._queue)
 
+    def place(self, job: Job[T]) -> int:
+        """Where a job stands in line, from 1; 0 when its turn has come."""
+        with self._changed:
+            return self._queue.index(job) + 1 if job in self._queue else 0
+
     def submit(self, make: Callable[[], Source[T]]) -> Job[T]:
         """Puts a job in line; `make` is called, and what it gives is used, by the worker's thread only.
 

@@ -28,6 +28,8 @@ class Generation(TypedDict, total=False):
     """"stop", "length" or "cancelled" """
     dropped: int
     """messages in front of it that the context had no room for"""
+    tokens: int
+    """how many were written"""
     continues: str
     """id of the answer whose text it begins with"""
 

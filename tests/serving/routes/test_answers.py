@@ -1,6 +1,7 @@
 """Answers in stored conversations: they outlive who asked, are read from anywhere, and say how they came about."""
 
 import asyncio
+import json
 import threading
 from typing import Any
 
@@ -197,7 +198,7 @@ def test_an_answer_that_cannot_be_stored_is_told(talk: Any, model: FakeModel, st
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("messages", []), ("n", 2), ("stream", True), ("truncation", "auto"), ("temperature", 3)]
+    ("field", "value"), [("messages", []), ("n", 2), ("stream", "yes"), ("truncation", "auto"), ("temperature", 3)]
 )
 def test_what_is_not_honoured_is_named(talk: Any, field: str, value: Any) -> None:
     async def go(http: Http) -> None:
@@ -207,6 +208,108 @@ def test_what_is_not_honoured_is_named(talk: Any, field: str, value: Any) -> Non
         assert refused["error"]["param"] == field
 
     talk(go)
+
+
+async def streamed(http: Http, id: str, **body: Any) -> list[Any]:
+    """The events of an answer that is asked for and followed in one request."""
+    path = f"/api/conversations/{id}/answers"
+    async with http.client.stream("POST", path, json={"stream": True, **body}) as response:
+        assert response.status_code == 200, await response.aread()
+        lines = [line async for line in response.aiter_lines()]
+    return [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+
+
+def test_a_question_and_its_answer_are_one_request(talk: Any, model: FakeModel) -> None:
+    async def go(http: Http) -> None:
+        id, (first, answered) = await http.conversation("Hi", "Hello")
+        question = {"content": "And you?", "parent_id": answered, "key": "q1"}
+        begun, *pieces, last = await streamed(http, id, message=question, key="a1", seed=3)
+        assert (begun["question"]["content"], begun["question"]["parent_id"]) == ("And you?", answered)
+        assert begun["answer"]["parent_id"] == begun["question"]["id"] and begun["answer"]["seed"] == 3
+        assert "".join(piece["text"] for piece in pieces) == last["message"]["content"] == model.reply
+        assert last["message"]["id"] == begun["answer"]["id"] and last["message"]["generation"]["tokens"] == 4
+        assert [turn["content"] for turn in model.asked[0][0]] == ["Hi", "Hello", "And you?"]
+        whole = await http.ask("GET", f"/api/conversations/{id}")
+        assert [m["id"] for m in whole["messages"]] == [first, answered, begun["question"]["id"], begun["answer"]["id"]]
+        again, *_, kept = await streamed(http, id, message=question, key="a1", seed=3)
+        assert (again["question"], kept["message"]) == (begun["question"], last["message"])
+        assert len((await http.ask("GET", f"/api/conversations/{id}"))["messages"]) == 4
+
+    talk(go)
+
+
+def test_a_question_with_its_key_is_asked_once_by_many_at_once(talk: Any, store: Store) -> None:
+    async def go(http: Http) -> None:
+        id, _ = await http.conversation("Hi", "Hello")
+        body = {"message": {"content": "You?", "parent_id": None, "key": "q"}, "key": "a"}
+        every = await asyncio.gather(*[streamed(http, id, **body) for _ in range(4)])
+        assert len({(events[0]["question"]["id"], events[-1]["message"]["id"]) for events in every}) == 1
+
+    talk(go)
+    with store.read() as session:
+        assert session.scalar(select(func.count()).select_from(Message)) == 4
+
+
+def test_a_question_whose_answer_is_refused_is_not_stored(talk: Any, model: FakeModel) -> None:
+    async def go(http: Http) -> None:
+        id, _ = await http.conversation("Hi", "Hello")
+        _, (elsewhere,) = await http.conversation("Hi")
+        path = f"/api/conversations/{id}/answers"
+        refusals = [({"content": "a " * 70}, {}, 400), ({"content": "a"}, {"model": "none"}, 404),
+                    ({"content": "a"}, {"temperature": 9}, 400), ({"content": "a", "parent_id": elsewhere}, {}, 404),
+                    ({"content": "a", "role": "system"}, {}, 400)]  # fmt: skip
+        for message, rest, status in refusals:
+            await http.ask("POST", path, {"message": message, "stream": True, **rest}, status=status)
+        for neither in ({}, {"message": {"content": "a"}, "message_id": elsewhere}):
+            refused = await http.ask("POST", path, neither, status=400)
+            assert "message_id" in refused["error"]["message"]
+        assert len((await http.ask("GET", f"/api/conversations/{id}"))["messages"]) == 2
+
+    talk(go)
+
+
+def test_a_conversation_says_what_is_being_written_in_it(talk: Any, model: FakeModel) -> None:
+    model.paced = True
+
+    async def go(http: Http) -> None:
+        id, (asked,) = await http.conversation("Hi")
+        other, _ = await http.conversation("Hi")
+        begun = await http.ask("POST", f"/api/conversations/{id}/answers", {"message_id": asked}, status=202)
+        model.gate.set()
+        await until(lambda: model.made)
+        await anext(http.events(begun["id"]))
+        [writing] = (await http.ask("GET", f"/api/conversations/{id}"))["writing"]
+        assert writing == {"id": begun["id"], "parent_id": asked, "model": "tiny", "tokens": 1, "offset": 5}
+        assert (await http.ask("GET", f"/api/conversations/{other}"))["writing"] == []
+        model.paced = False
+        model.gate.set()
+        _ = [event async for event in http.events(begun["id"])]
+        whole = await http.ask("GET", f"/api/conversations/{id}")
+        assert whole["writing"] == [] and whole["messages"][-1]["content"] == model.reply
+
+    talk(go, network=True)
+
+
+def test_an_answer_that_waits_says_its_place_in_line(talk: Any, model: FakeModel, monkeypatch: Any) -> None:
+    monkeypatch.setattr(live_answers, "LOOK", 0.01)
+    model.paced = True
+
+    async def go(http: Http) -> None:
+        id, (asked,) = await http.conversation("Hi")
+        path, body = f"/api/conversations/{id}/answers", {"message_id": asked}
+        first = await http.ask("POST", path, body, status=202)
+        await until(lambda: model.open_now)
+        _, third = [await http.ask("POST", path, body, status=202) for _ in range(2)]
+        events = http.events(third["id"])
+        assert await anext(events) == {"place": 2}
+        await http.ask("POST", f"/api/answers/{first['id']}/stop")
+        model.paced = False
+        model.gate.set()
+        rest = [event async for event in events]
+        places = [event["place"] for event in rest if "place" in event]
+        assert places in ([1, 0], [0]) and rest[-1]["message"]["content"] == model.reply
+
+    talk(go, network=True)
 
 
 def test_an_answer_is_to_a_message_of_the_conversation(talk: Any) -> None:

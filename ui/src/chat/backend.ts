@@ -15,7 +15,7 @@ export interface Asked {
 /** What comes while it is written. `offset` is the server's count of characters, which is not JavaScript's. */
 export type AnswerEvent =
   | { answer: Begun; question?: Message }
-  | { ahead: number }
+  | { place: number }
   | { text: string; offset: number }
   | { message: Message };
 

@@ -9,8 +9,8 @@ const LONGEST_WAIT = 8000;
 
 export class Writing {
   text = $state("");
-  /** How many are served before it; -1 where that is not known. */
-  ahead = $state(-1);
+  /** Where it stands in line, from 1; 0 when its turn has come. */
+  place = $state(0);
   /** Why nothing comes, while the connection is lost. */
   lost = $state.raw<unknown>(null);
   #offset = 0;
@@ -54,9 +54,9 @@ export class Writing {
       this.#aborted.signal.throwIfAborted();
       this.lost = null;
       if ("message" in event) return event.message;
-      if ("ahead" in event) this.ahead = event.ahead;
+      if ("place" in event) this.place = event.place;
       if ("text" in event) {
-        this.ahead = -1;
+        this.place = 0;
         this.text += event.text;
         this.#offset = event.offset;
       }

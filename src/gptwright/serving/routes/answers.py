@@ -1,9 +1,9 @@
 """Answers in stored conversations: asked for, followed as they are written, also later and again, and stopped."""
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import asdict, dataclass, replace
+import asyncio
+from collections.abc import AsyncGenerator
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
 from fastapi import FastAPI
 from pydantic import Field
@@ -13,42 +13,19 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from gptwright.foundations.errors import GptwrightError
-from gptwright.inference.engine import PromptTooLong
-from gptwright.inference.sampling import Sampling
 from gptwright.serving.access import caller_of
-from gptwright.serving.api_errors import APIError, api_error_of, unsupported_parameter
-from gptwright.serving.choices import ChoiceStreams
-from gptwright.serving.fields import RequestFields
 from gptwright.serving.jobs import begin
 from gptwright.serving.replies import JSON, event_of
 from gptwright.serving.request_body import read_json
-from gptwright.serving.routes.conversations import ClientKey, Query, own, own_message
-from gptwright.serving.routes.live_answers import LiveAnswer, LiveAnswers, draw_seed
+from gptwright.serving.routes.answer_requests import AnswerRequest, Prepared, prepare, read_asked, read_sampling
+from gptwright.serving.routes.conversations import Query, own, own_message, said
+from gptwright.serving.routes.live_answers import LiveAnswer, LiveAnswers
 from gptwright.serving.routes.views import View, message_view
-from gptwright.serving.schemas import ChatRequest
-from gptwright.serving.served_models import ServedModel, ServedModels
+from gptwright.serving.served_models import ServedModels
 from gptwright.serving.transactions import Transactions
 from gptwright.store.conversations import touch
-from gptwright.store.messages import Generation, add_message, digest, history, turn_of
+from gptwright.store.messages import add_message, digest
 from gptwright.store.tables import Message, new_id
-
-if TYPE_CHECKING:
-    from gptwright.tokenizers.chat_templates.chat import Message as Turn
-
-ELSEWHERE = (
-    "messages", "stream", "stream_options", "n", "truncation", "logprobs", "top_logprobs", "store", "metadata",
-    "tools", "tool_choice", "functions", "function_call", "prediction",
-)  # fmt: skip
-"""fields of /v1/chat/completions that have no place here: what is read is stored, and one text is written"""
-
-
-class AnswerRequest(RequestFields):
-    """POST /api/conversations/ID/answers, without the fields that /v1/chat/completions has too."""
-
-    message_id: str = Field(max_length=64)
-    key: ClientKey | None = None
-    model: str | None = None
 
 
 class EventsQuery(Query):
@@ -57,47 +34,12 @@ class EventsQuery(Query):
     offset: int = Field(0, ge=0)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What an answer is written to: the turns before it, and the text with which it begins where one is continued."""
-
-    conversation_id: str
-    parent_id: str
-    turns: "Sequence[Turn]"
-    begun: str = ""
-    continues: str = ""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The same, as the model reads it."""
-
-    asked: Asked
-    served: ServedModel
-    sampling: Sampling
-    seed: int
-    ids: Sequence[int]
-    dropped: int
-
-    def source(self, live: LiveAnswer) -> ChoiceStreams:
-        """What the worker makes of it; called when its turn has come."""
-        live.note("waited")
-        opened = partial(self.served.model.open_stream, self.ids, starts_text=not self.asked.begun)
-        return ChoiceStreams([opened], replace(self.sampling, seed=self.seed))
-
-    def generation(self, live: LiveAnswer) -> Generation:
-        """How the answer came about."""
-        own = {name: value for name, value in asdict(self.sampling).items() if name != "seed"}
-        said = Generation(weights=self.served.weights, sampling=own, seed=self.seed, prompt_ids=[*self.ids],
-                          seconds=live.seconds, finish=live.finish, dropped=self.dropped)  # fmt: skip
-        return said | {"continues": self.asked.continues} if self.asked.continues else said
-
-
 class Answers:
     """The routes of answers."""
 
     def __init__(self, store: Transactions, served: ServedModels) -> None:
         self.store, self.served, self.live = store, served, LiveAnswers()
+        self._beginning = asyncio.Lock()
 
     def add_to(self, app: FastAPI) -> None:
         """Declares the routes."""
@@ -108,37 +50,59 @@ class Answers:
 
     async def ask(self, request: Request, id: str) -> Response:
         """Begins an answer behind a message, or one that goes on where the assistant's message ends; both may be asked
-        for again, and stand beside each other. It is written to its end whether or not somebody follows it."""
+        for again, and stand beside each other. It is written to its end whether or not somebody follows it. A message
+        that is said with it is stored when the answer can begin, and else nothing is."""
         body, owner = await read_json(request), caller_of(request).name
         fields = {name: body.pop(name) for name in AnswerRequest.model_fields if name in body}
         asked = AnswerRequest.read(fields)
         own_id = digest("answer", id, asked.key) if asked.key else new_id()
         there = await self._there(own_id, id, owner)
-        if there:
-            return JSONResponse(there)
-        self.live.check_room(owner)
-        served = self.served.writer(asked.model)
-        before = await self.store.read(lambda session: _asked(session, id, asked.message_id, owner))
-        prepared = await run_in_threadpool(_prepared, before, served, _settings(served, body, before))
-        if there := await self._there(own_id, id, owner):  # asked twice at once
-            return JSONResponse(there)
-        live = LiveAnswer(own_id, owner, prepared.asked.begun)
-        job = begin(served.worker, lambda: prepared.source(live))
-        self.live.start(live, job, partial(self._keep, prepared))
-        return JSONResponse(_live_view(live) | {"model": served.name, "seed": prepared.seed,
-                            "dropped": prepared.dropped}, 202)  # fmt: skip
+        begun = there or await self._begun(own_id, id, asked, body, owner)
+        question = {"question": await self._kept(begun["parent_id"], owner)} if asked.message else {}
+        if asked.stream:
+            first = event_of(JSON.encode({"answer": begun, **question}))
+            return _event_stream(_after(first, await self._events(own_id, owner, 0)))
+        return JSONResponse({**begun, **question}, 200 if there else 202)
 
     async def _there(self, id: str, conversation_id: str, owner: str) -> View | None:
         """What was asked for under this id before."""
         if live := self.live.find(id, owner):
-            return _live_view(live)
+            return live.view()
 
         def found(session: Session) -> View | None:
             own(session, conversation_id, owner)
             message = session.scalar(select(Message).where(Message.id == id))
-            return {"id": id, "message": message_view(message)} if message else None
+            if message is None:
+                return None
+            return {"id": id, "parent_id": message.parent_id, "model": message.model, "message": message_view(message)}
 
         return await self.store.read(found)
+
+    async def _begun(
+        self, id: str, conversation_id: str, asked: AnswerRequest, body: dict[str, object], owner: str
+    ) -> View:
+        self.live.check_room(owner)
+        served = self.served.writer(asked.model)
+        before = await self.store.read(lambda session: read_asked(session, conversation_id, asked, owner))
+        prepared = await run_in_threadpool(prepare, before, served, read_sampling(served, body, before))
+        async with self._beginning:
+            if there := await self._there(id, conversation_id, owner):  # asked twice at once
+                return there
+            live = prepared.live(id, owner)
+            job = begin(served.worker, lambda: prepared.source(live))
+            try:
+                await self._say(prepared, owner)
+            except BaseException:
+                job.close()
+                raise
+            live.place = partial(served.worker.place, job)
+            self.live.start(live, job, partial(self._keep, prepared))
+        return live.view() | {"seed": prepared.seed, "dropped": prepared.dropped}
+
+    async def _say(self, prepared: Prepared, owner: str) -> None:
+        asked = prepared.asked
+        if says := asked.says:
+            await self.store.write(lambda session: said(session, asked.conversation_id, says, owner, asked.parent_id))
 
     async def _keep(self, prepared: Prepared, live: LiveAnswer) -> None:
         if live.error and live.text == prepared.asked.begun:
@@ -156,7 +120,7 @@ class Answers:
         """An answer as far as it is written, or, once it has ended, all that is known of it."""
         owner = caller_of(request).name
         if live := self.live.find(id, owner):
-            return JSONResponse(_live_view(live) | {"content": live.text})
+            return JSONResponse(live.view() | {"content": live.text})
         return JSONResponse({"id": id, "message": await self._kept(id, owner, whole=True)})
 
     async def _kept(self, id: str, owner: str, *, whole: bool = False) -> View:
@@ -169,13 +133,15 @@ class Answers:
         last = request.headers.get("last-event-id", "")
         known = {"offset": last} if last.isdecimal() else {}
         offset = EventsQuery.read({**request.query_params, **known}).offset
+        return _event_stream(await self._events(id, owner, offset))
+
+    async def _events(self, id: str, owner: str, offset: int) -> AsyncGenerator[bytes]:
         live = self.live.find(id, owner)
-        if live is None:
-            kept = await self._kept(id, owner)
-            return _event_stream(_told(kept, offset))
-        return _event_stream(self._followed(live, offset))
+        return self._followed(live, offset) if live else _told(await self._kept(id, owner), offset)
 
     async def _followed(self, live: LiveAnswer, offset: int) -> AsyncGenerator[bytes]:
+        async for place in live.places():
+            yield event_of(JSON.encode({"place": place}))
         async for end, piece in live.pieces(offset):
             yield _piece(end, piece)
         if live.error:
@@ -197,50 +163,10 @@ class Answers:
         return JSONResponse({"id": id, "message": await self._kept(id, owner)})
 
 
-def _asked(session: Session, conversation_id: str, message_id: str, owner: str) -> Asked:
-    own(session, conversation_id, owner)
-    message = own_message(session, message_id, owner)
-    if message.conversation_id != conversation_id:
-        raise APIError(404, "You have no such message.", param="message_id", code="not_found")
-    path = history(session, message_id)
-    if message.role != "assistant":
-        return Asked(conversation_id, message_id, list(map(turn_of, path)))
-    if len(path) < 2:
-        raise APIError(400, "'message_id': this message answers nothing.", param="message_id", code="invalid_value")
-    return Asked(conversation_id, str(message.parent_id), list(map(turn_of, path[:-1])), turn_of(message)["content"],
-                 message_id)  # fmt: skip
-
-
-def _settings(served: ServedModel, body: dict[str, object], asked: Asked) -> Sampling:
-    """How it is written: as /v1/chat/completions reads it. Raises `APIError` (400) naming a field."""
-    for name in ELSEWHERE:
-        if body.get(name) is not None:
-            raise unsupported_parameter(name)
-    read = ChatRequest.read({**body, "model": served.name, "messages": cast("Any", asked.turns)})
-    model = served.model
-    return read.sampling(model.sampling, model.context, model.tokenizer.vocab)
-
-
-def _prepared(asked: Asked, served: ServedModel, sampling: Sampling) -> Prepared:
-    """Raises `APIError` for what the model cannot take."""
-    model = served.model
-    try:
-        if asked.begun and sampling.schema is not None:
-            message = "'response_format': an answer that is continued cannot be held to a form."
-            raise APIError(400, message, param="response_format", code="invalid_value")
-        model.matcher(sampling, starts_text=True)
-        shown = model.truncated(asked.turns, sampling, begun=asked.begun)
-        ids = model.chat_ids(shown, begun=asked.begun)
-        if len(ids) >= model.context:
-            raise PromptTooLong(len(ids), model.context, answered=True)
-    except GptwrightError as error:
-        raise api_error_of(error, "message_id") from error
-    seed = draw_seed() if sampling.seed is None else sampling.seed
-    return Prepared(asked, served, sampling, seed, ids, len(asked.turns) - len(shown))
-
-
-def _live_view(live: LiveAnswer) -> View:
-    return {"id": live.id, "offset": len(live.text), "tokens": live.tokens}
+async def _after(first: bytes, events: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    yield first
+    async for event in events:
+        yield event
 
 
 async def _told(kept: View, offset: int) -> AsyncGenerator[bytes]:

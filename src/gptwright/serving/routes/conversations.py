@@ -15,11 +15,12 @@ from gptwright.serving.access import caller_of
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.fields import RequestFields, refuse
 from gptwright.serving.request_body import read_json
+from gptwright.serving.routes.live_answers import LiveAnswers
 from gptwright.serving.routes.views import View, conversation_view, message_view
 from gptwright.serving.transactions import Transactions
 from gptwright.store.conversations import find_conversation, list_conversations, search_conversations, touch
 from gptwright.store.messages import add_conversation, add_message, digest
-from gptwright.store.tables import Conversation, Message
+from gptwright.store.tables import Conversation, Message, new_id
 
 Title = Annotated[str, Field(max_length=200)]
 ClientKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -99,11 +100,27 @@ def _nothing(what: str) -> APIError:
     return APIError(404, f"You have no such {what}.", code="not_found")
 
 
+def message_id_of(conversation_id: str, key: str | None) -> str:
+    """The id of a message that a client calls so."""
+    return digest("message", conversation_id, key) if key else new_id()
+
+
+def said(session: Session, id: str, asked: NewMessage, owner: str, own_id: str) -> Message:
+    """The message in the conversation `id`, stored as `own_id`, or as it was when it was said before. Raises as `own`
+    does."""
+    own(session, id, owner)
+    if there := session.scalar(select(Message).where(Message.id == own_id)):
+        return there
+    made = add_message(session, id, asked.parent_id, asked.role, asked.content, author=owner, id=own_id)
+    touch(session, id, made.id)
+    return made
+
+
 class Conversations:
     """The routes of `/api/conversations`."""
 
-    def __init__(self, store: Transactions) -> None:
-        self.store = store
+    def __init__(self, store: Transactions, live: LiveAnswers) -> None:
+        self.store, self.live = store, live
 
     def add_to(self, app: FastAPI) -> None:
         """Declares the routes."""
@@ -142,13 +159,14 @@ class Conversations:
         return JSONResponse(await self.store.write(made), 201)
 
     async def open(self, request: Request, id: str) -> Response:
-        """One with all its messages, each behind the one that it follows."""
+        """One with all its messages, each behind the one that it follows, and with what is being written."""
         owner = caller_of(request).name
+        writing = [one.view() for one in self.live.of(id, owner)]  # before the messages: what ends meanwhile is in both
 
         def opened(session: Session) -> View:
             view = conversation_view(own(session, id, owner))
-            said = session.scalars(select(Message).where(Message.conversation_id == id).order_by(Message.number))
-            return view | {"messages": [message_view(message) for message in said]}
+            found = session.scalars(select(Message).where(Message.conversation_id == id).order_by(Message.number))
+            return view | {"messages": [message_view(message) for message in found], "writing": writing}
 
         return JSONResponse(await self.store.read(opened))
 
@@ -184,13 +202,9 @@ class Conversations:
         """A message more. One with the parent of another stands beside it: an edited question, a better answer."""
         asked, owner = NewMessage.read(await read_json(request)), caller_of(request).name
 
-        def said(session: Session) -> View:
-            own(session, id, owner)
-            own_id = digest("message", id, asked.key) if asked.key else None
-            if own_id and (there := session.scalar(select(Message).where(Message.id == own_id))):
-                return message_view(there)
-            made = add_message(session, id, asked.parent_id, asked.role, asked.content, author=owner, id=own_id)
-            touch(session, id, made.id)
-            return message_view(made)
+        own_id = message_id_of(id, asked.key)
 
-        return JSONResponse(await self.store.write(said), 201)
+        def stored(session: Session) -> View:
+            return message_view(said(session, id, asked, owner, own_id))
+
+        return JSONResponse(await self.store.write(stored), 201)

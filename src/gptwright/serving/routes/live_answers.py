@@ -8,7 +8,9 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.choices import IndexedChunk
@@ -17,6 +19,8 @@ from gptwright.serving.worker import Closed, Job
 
 SECONDS = 600.0
 """the longest that an answer may wait and be written"""
+LOOK = 0.25
+"""seconds after which an answer that waits looks again where it stands"""
 EACH = 16
 """answers of one caller at once"""
 
@@ -27,6 +31,10 @@ class LiveAnswer:
 
     id: str
     owner: str
+    conversation_id: str
+    parent_id: str
+    model: str
+    continues: str = ""
     text: str = ""
     finish: str = ""
     tokens: int = 0
@@ -35,8 +43,15 @@ class LiveAnswer:
     started: float = field(default_factory=time.monotonic)
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     """since it was asked for, until its model began to read, its first text came, and it ended"""
+    place: Callable[[], int] = lambda: 0
+    """where it stands in line, from 1; 0 when its turn has come"""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _timeout: asyncio.Timeout | None = None
+
+    def view(self) -> dict[str, Any]:
+        """Where it stands and how far it is."""
+        names = ("id", "parent_id", "model", "tokens", *(["continues"] if self.continues else []))
+        return {name: getattr(self, name) for name in names} | {"offset": len(self.text)}
 
     def note(self, name: str) -> None:
         """How long it took until now, told once."""
@@ -46,6 +61,18 @@ class LiveAnswer:
         """It ends here, as if its time were over."""
         if self._timeout and not self.ended:
             self._timeout.reschedule(asyncio.get_running_loop().time())
+
+    async def places(self) -> AsyncGenerator[int]:
+        """Where it stands in line, whenever that is another place, until its turn has come."""
+        told = 0
+        while (place := 0 if self.ended else self.place()) or told:
+            if place != told:
+                yield place
+            if not place:
+                return
+            told = place
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), LOOK)
 
     async def pieces(self, offset: int) -> AsyncGenerator[tuple[int, str]]:
         """The text from the character `offset` on, as it comes, each piece with where it ends."""
@@ -101,6 +128,10 @@ class LiveAnswers:
         found = self._live.get(id)
         return found if found and found.owner == owner else None
 
+    def of(self, conversation_id: str, owner: str) -> list[LiveAnswer]:
+        """The owner's of one conversation, oldest first."""
+        return [one for one in self._live.values() if (one.conversation_id, one.owner) == (conversation_id, owner)]
+
     def check_room(self, owner: str) -> None:
         """Raises `APIError` (429) when as many of the owner's are written as may be."""
         if sum(one.owner == owner for one in self._live.values()) >= EACH:
@@ -126,5 +157,5 @@ class LiveAnswers:
 
 
 def draw_seed() -> int:
-    """For an answer that was asked for without one: with it, it can be written again."""
-    return secrets.randbits(62)
+    """For an answer that was asked for without one: with it, it can be written again. JavaScript reads it exactly."""
+    return secrets.randbits(53)
