@@ -22,7 +22,7 @@ export type AnswerEvent =
 export interface Backend {
   /** Whether what is said outlives the page, and may be labelled. */
   readonly stored: boolean;
-  ask(conversation: string, asked: Asked): AsyncGenerator<AnswerEvent>;
+  ask(conversation: string, asked: Asked, signal: AbortSignal): AsyncGenerator<AnswerEvent>;
   /** Goes on behind `offset`. */
   follow(answer: string, offset: number, signal: AbortSignal): AsyncGenerator<AnswerEvent>;
   stop(answer: string): Promise<void>;

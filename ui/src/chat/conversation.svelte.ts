@@ -42,6 +42,7 @@ export class Conversation {
   #tree = new Tree();
   #version = $state(0);
   #local = new Set<string>();
+  #ends = new Map<string, Promise<void>>();
   #stopping = false;
   /** The messages of the open branch, oldest first. */
   readonly shown: Message[] = $derived.by(() => (this.#version, this.#tree.path(this.leaf)));
@@ -137,7 +138,10 @@ export class Conversation {
     const writing = this.current;
     this.#stopping = !writing && this.sending !== null;
     if (!writing) return;
-    if (writing.lost) return writing.leave();
+    if (writing.lost) {
+      writing.leave();
+      return this.#ends.get(writing.begun.id);
+    }
     await this.backend.stop(writing.begun.id).catch((error: unknown) => this.failures.set(writing.begun.id, error));
   }
 
@@ -200,11 +204,12 @@ export class Conversation {
 
   /** Asks, and follows to the end. Raises what refused it before it began. */
   async #run(asked: Asked): Promise<void> {
-    const events = this.backend.ask(this.id, asked);
+    const aborted = new AbortController();
+    const events = this.backend.ask(this.id, asked, aborted.signal);
     const { value } = await events.next();
     if (!value || !("answer" in value)) throw new Error("No answer was begun.");
     if (value.question) this.#put(value.question);
-    this.#begin(value.answer, events);
+    this.#begin(value.answer, events, aborted);
     this.leaf = value.answer.id;
     this.sending = null;
     if (this.stored) {
@@ -214,15 +219,15 @@ export class Conversation {
     if (this.#stopping) await this.stop();
   }
 
-  #begin(begun: Begun, events?: AsyncGenerator<AnswerEvent>): void {
-    if (this.writing.has(begun.id)) return;
-    const writing = new Writing(begun, this.backend);
+  #begin(begun: Begun, events?: AsyncGenerator<AnswerEvent>, aborted?: AbortController): void {
+    if (this.writing.has(begun.id) || this.#tree.get(begun.id)) return;
+    const writing = new Writing(begun, this.backend, aborted);
     this.writing.set(begun.id, writing);
     this.#put({
       id: begun.id, conversation_id: this.id, parent_id: begun.parent_id, role: "assistant", author: "",
       model: begun.model, created: Date.now() / 1000, content: "", generation: null,
     });
-    void this.#follow(writing, events);
+    this.#ends.set(begun.id, this.#follow(writing, events));
   }
 
   async #follow(writing: Writing, events?: AsyncGenerator<AnswerEvent>): Promise<void> {
@@ -234,10 +239,11 @@ export class Conversation {
     } catch (error) {
       const message = this.#tree.get(id)!;
       this.#local.add(id);
-      this.#put({ ...message, content: writing.text, generation: { finish: "interrupted" } });
+      this.#put({ ...message, content: writing.whole, generation: { finish: "interrupted" } });
       this.failures.set(id, isAborted(error) ? (writing.lost ?? error) : error);
     }
     this.writing.delete(id);
+    this.#ends.delete(id);
   }
 
   /** What only this page has of an interrupted answer, as a message that the server can go on from. */

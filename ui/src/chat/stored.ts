@@ -6,9 +6,9 @@ import type { AnswerEvent, Asked, Backend } from "./backend";
 export const stored: Backend = {
   stored: true,
 
-  async *ask(conversation, { question, message_id, key, sampling }: Asked) {
+  async *ask(conversation, { question, message_id, key, sampling }: Asked, signal) {
     const body = { ...sampling, key, stream: true, ...(question ? { message: question } : { message_id }) };
-    yield* events("POST", `/api/conversations/${conversation}/answers`, body) as AsyncGenerator<AnswerEvent>;
+    yield* events("POST", `/api/conversations/${conversation}/answers`, body, signal) as AsyncGenerator<AnswerEvent>;
   },
 
   async *follow(answer, offset, signal) {

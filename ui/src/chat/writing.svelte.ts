@@ -6,20 +6,25 @@ import type { AnswerEvent, Backend } from "./backend";
 
 const FIRST_WAIT = 500; // milliseconds; each further wait is twice as long
 const LONGEST_WAIT = 8000;
+const FRAME = 33; // milliseconds between two drawings of a growing text
+const DRAWN = 200; // characters that are drawn in a millisecond: the longer a text, the rarer it is drawn
 
 export class Writing {
+  /** As it is shown; `whole` may be a moment ahead. */
   text = $state("");
+  whole = "";
   /** Where it stands in line, from 1; 0 when its turn has come. */
   place = $state(0);
   /** Why nothing comes, while the connection is lost. */
   lost = $state.raw<unknown>(null);
   #offset = 0;
-  #aborted = new AbortController();
   #wake = () => {};
+  #drawing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly begun: Begun,
     private readonly backend: Backend,
+    private readonly aborted = new AbortController(),
   ) {}
 
   /** Takes what comes, and makes the connection again until the answer ends. Raises what ends it otherwise. */
@@ -27,11 +32,12 @@ export class Writing {
     for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
       const before = this.#offset;
       try {
-        const message = await this.#take(events ?? this.backend.follow(this.begun.id, this.#offset, this.#aborted.signal));
+        const message = await this.#take(events ?? this.backend.follow(this.begun.id, this.#offset, this.aborted.signal));
         if (message) return message;
         throw new ServerError(0, "The connection ended.", "unreachable");
       } catch (error) {
         if (isAborted(error) || !(error instanceof ServerError) || error.status !== 0) throw error;
+        this.#draw();
         this.lost = error;
       }
       events = undefined;
@@ -45,31 +51,43 @@ export class Writing {
 
   /** Follows it no more; the server writes on. */
   leave(): void {
-    this.#aborted.abort(new DOMException("Left.", "AbortError"));
+    this.aborted.abort(new DOMException("Left.", "AbortError"));
     this.#wake();
   }
 
   async #take(events: AsyncGenerator<AnswerEvent>): Promise<Message | undefined> {
     for await (const event of events) {
-      this.#aborted.signal.throwIfAborted();
+      this.aborted.signal.throwIfAborted();
       this.lost = null;
       if ("message" in event) return event.message;
       if ("place" in event) this.place = event.place;
       if ("text" in event) {
         this.place = 0;
-        this.text += event.text;
+        this.#grow(event.text);
         this.#offset = event.offset;
       }
     }
     return undefined;
   }
 
+  #grow(piece: string): void {
+    this.whole += piece;
+    if (!this.text) this.#draw();
+    else this.#drawing ??= setTimeout(() => this.#draw(), Math.max(FRAME, this.whole.length / DRAWN));
+  }
+
+  #draw(): void {
+    clearTimeout(this.#drawing);
+    this.#drawing = undefined;
+    this.text = this.whole;
+  }
+
   async #pause(wait: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
       setTimeout(resolve, wait);
-      addEventListener("online", () => resolve(), { once: true, signal: this.#aborted.signal });
+      addEventListener("online", () => resolve(), { once: true, signal: this.aborted.signal });
     });
-    this.#aborted.signal.throwIfAborted();
+    this.aborted.signal.throwIfAborted();
   }
 }

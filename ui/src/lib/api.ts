@@ -14,6 +14,11 @@ export interface Conversation {
   deleted: number | null;
 }
 
+/** A conversation in which words were found, and where: in no message where they stand in its title. */
+export interface Found extends Conversation {
+  found: { message_id: string | null; excerpt: string };
+}
+
 /** How an answer came about; what is not known is missing. */
 export interface Generation {
   weights?: string;
@@ -91,6 +96,8 @@ export const models = async (): Promise<Model[]> => (await ask<{ data: Model[] }
 
 export const listConversations = async (fields: Record<string, string | number | boolean> = {}) =>
   (await ask<{ conversations: Conversation[] }>("GET", `/api/conversations?${query(fields)}`)).conversations;
+export const searchConversations = async (search: string) =>
+  (await ask<{ conversations: Found[] }>("GET", `/api/conversations?${query({ search })}`)).conversations;
 export const newConversation = (fields: Partial<Conversation> = {}) =>
   ask<Conversation>("POST", "/api/conversations", fields);
 export const openConversation = (id: string) =>
