@@ -12,7 +12,7 @@ from termios import TIOCSWINSZ
 
 import pytest
 
-from gptwright.foundations.progress import ProgressLine, say
+from gptwright.foundations.progress import Progressed, ProgressLine, read_progress, say
 
 WORK = """
 import time
@@ -49,7 +49,16 @@ def test_now_and_then_there_is_a_plain_line(
     with ProgressLine("sft", 8) as line:
         for step in range(1, 9):
             line.update(step)
-    assert capsys.readouterr().err.splitlines() == ["sft  4/8  50%  12 s left", "sft  8/8  100%  0 s left"]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["sft  4/8  50%  12 s left", "sft  8/8  100%  0 s left"]
+    assert [read_progress(line) for line in lines] == [Progressed("sft", 4, 8, 12), Progressed("sft", 8, 8, 0)]
+
+
+@pytest.mark.parametrize(
+    "line", ["", "sft  4/8", "improve: 160 rankings to train on", "  before: 4/8  50%  1 s left too"]
+)
+def test_other_lines_tell_no_progress(line: str) -> None:
+    assert read_progress(line) is None
 
 
 def on_a_terminal(columns: int, term: str, steps: int) -> str:

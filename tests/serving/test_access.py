@@ -18,7 +18,7 @@ from gptwright.store.tasks import add_task, take_task
 
 OWNERS = {
     "GET /api/jobs", "POST /api/jobs", "GET /api/jobs/{id}", "POST /api/jobs/{id}/cancel", "POST /api/tasks",
-    "GET /api/tasks/agreement", "GET /api/users", "POST /api/users", "PATCH /api/users/{name}",
+    "GET /api/tasks/agreement", "GET /api/teaching", "GET /api/users", "POST /api/users", "PATCH /api/users/{name}",
     "POST /api/users/{name}/keys", "GET /metrics",
 }  # fmt: skip
 LABELLERS = {

@@ -130,6 +130,7 @@ def test_every_file_of_stages_is_a_verb_or_serves_some() -> None:
         "prefer",
         "reward_model",
         "samples",
+        "served_run",
         "stored_labels",
         "together",
     }

@@ -1,6 +1,8 @@
 """What a person sees while a stage works: one live line on a terminal, plain lines elsewhere, always on stderr."""
 
+import re
 import time
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -23,6 +25,26 @@ def say(text: str) -> None:
 def is_live() -> bool:
     """Whether a line can be written over: on a terminal that is not a dumb one."""
     return console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
+
+
+class Progressed(NamedTuple):
+    """What a plain line of a `ProgressLine` says."""
+
+    name: str
+    done: int
+    total: int
+    seconds_left: float
+
+
+PLAIN = re.compile(r"(?P<name>\S.*?)  (?P<done>\d+)/(?P<total>\d+)  \d+%  (?P<left>\d+) s left(?:  .*)?")
+
+
+def read_progress(line: str) -> Progressed | None:
+    """Reads a plain line again; None for any other line."""
+    found = PLAIN.fullmatch(line)
+    if not found:
+        return None
+    return Progressed(found["name"], int(found["done"]), int(found["total"]), float(found["left"]))
 
 
 class ProgressLine:

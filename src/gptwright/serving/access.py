@@ -30,6 +30,7 @@ LEAST: dict[str, Role] = {
     "/api/users": OWNER,
     "GET /api/users/{name}/keys": CHATTER,
     "/api/jobs": OWNER,
+    "/api/teaching": OWNER,
     "/api/tasks": LABELLER,
     "POST /api/tasks": OWNER,
     "POST /api/tasks/next": LABELLER,

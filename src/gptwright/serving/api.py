@@ -31,6 +31,7 @@ from gptwright.serving.routes.jobs import Improving, Jobs
 from gptwright.serving.routes.labels import Labels
 from gptwright.serving.routes.people import People
 from gptwright.serving.routes.tasks import Tasks
+from gptwright.serving.routes.teaching import Teaching
 from gptwright.serving.schemas import FeedbackRequest
 from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
 from gptwright.serving.transactions import Transactions
@@ -82,8 +83,8 @@ def create_app(
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
     people = People(transactions, frozenset(keys or {}))
-    conversations = Conversations(transactions, answers.live)
-    for routes in (conversations, answers, Labels(transactions), Tasks(transactions), jobs, people):
+    conversations, teaching = Conversations(transactions, answers.live), Teaching(transactions, improving)
+    for routes in (conversations, answers, Labels(transactions), Tasks(transactions), jobs, teaching, people):
         routes.add_to(app)
     return app
 

@@ -14,6 +14,7 @@ import psutil
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gptwright.foundations.progress import read_progress
 from gptwright.serving.transactions import Transactions
 from gptwright.store.jobs import end_job, report_job
 from gptwright.store.tables import Job
@@ -41,6 +42,7 @@ async def _follow(store: Transactions, id: str, process: Process) -> list[str] |
     assert process.stdout
     known = {"server": _identity(os.getpid()), "process": _identity(process.pid)}
     lines: deque[str] = deque(maxlen=TAIL)
+    far: dict[str, Any] = {}
     reading = asyncio.ensure_future(process.stdout.readline())
     while True:
         await asyncio.wait({reading}, timeout=0.5)
@@ -49,8 +51,10 @@ async def _follow(store: Transactions, id: str, process: Process) -> list[str] |
             if not raw:
                 return list(lines)
             lines.append(raw.decode("utf-8", "replace").rstrip())
+            if progressed := read_progress(lines[-1]):
+                far = progressed._asdict()
             reading = asyncio.ensure_future(process.stdout.readline())
-        said = {**known, "line": lines[-1] if lines else "", "time": time.time()}
+        said = {**known, **far, "line": lines[-1] if lines else "", "time": time.time()}
         if not await store.write(lambda session, said=said: report_job(session, id, said)):
             reading.cancel()
             return None

@@ -1,5 +1,6 @@
 """improve: people's rankings, thumbs, edits and demonstrations make a run's model better, or it stays as it was."""
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -25,6 +26,7 @@ from gptwright.store.database import FILE
 from gptwright.store.feedback_file import FEEDBACK, open_run_store
 from gptwright.text.jsonl import read_objects
 
+REPORTED = re.compile(r"(improve-\d+), by (?:dpo|ppo): ")
 SHOWN = 3  # held-out prompts whose answers are printed
 TEXT = 200_000  # characters of bundled text that a model from outside is measured on
 
@@ -129,6 +131,12 @@ def _report(place: Path, before: Path, folder: StageFolder) -> None:
         promote(place, folder.path, before, figures)
     print(f"promoted: chat, serve and generate {place} take {folder.path.name} now; gptwright improve {place} --undo "
           "takes that back")  # fmt: skip
+
+
+def folder_in(lines: Iterable[str]) -> str | None:
+    """The name of the folder that `_report` printed among these lines."""
+    found = [match[1] for line in lines if (match := REPORTED.match(line))]
+    return found[-1] if found else None
 
 
 def _show_answers(folder: StageFolder) -> None:

@@ -2,12 +2,11 @@
 
 import json
 import shlex
-import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from gptwright.configs.serve import Serve
 from gptwright.foundations.errors import ConfigError, ResourceError
@@ -74,26 +73,12 @@ def _prepared(config: Serve, held: "socket") -> "Generator[tuple[FastAPI, str, E
 
 
 def _improving(config: Serve) -> "Improving":
-    """The run of the first model is improved, by a process of its own, from what the store holds."""
-    from gptwright.pipelines.load import load_served, weights_hash
-    from gptwright.serving.routes.jobs import Improving
+    """The run of the first model is improved, from what the store holds."""
+    from gptwright.stages.served_run import improving
     from gptwright.store.database import FILE
 
     run = run_folder(config.models[0])
-    store = config.store or str(run / FILE)
-
-    def command(asked: Mapping[str, Any]) -> list[str]:
-        words = [sys.executable, "-m", "gptwright", "improve", str(run)]
-        if asked["kind"] == "undo":
-            return [*words, "--undo"]
-        given = {name: str(asked[name]) for name in ("minutes", "method", "threads", "seed")}
-        return [*words, "--from-store", store, *(word for name in given for word in (f"--{name}", given[name]))]
-
-    def in_use() -> "tuple[str, Callable[[], Model], str]":
-        folder = resolve_model(run)
-        return folder.name, lambda: cast("Model", load_served(folder, dtype=config.dtype)), weights_hash(folder)
-
-    return Improving(command, in_use)
+    return improving(run, config.store or str(run / FILE), config.dtype)
 
 
 def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer], dict[str, str]]":

@@ -16,7 +16,7 @@ from gptwright.store.database import Store
 from gptwright.store.jobs import add_job, report_job, take_job
 from gptwright.store.tables import Job
 
-QUICK = "print('reading'); print('improve-1, by dpo: 100%')"
+QUICK = "print('dpo  3/4  75%  2 s left  loss 0.5'); print('improve-1, by dpo: 100%')"
 LONG = "import time; print('reading', flush=True); time.sleep(600)"
 BETTER = FakeModel(name="improve-1", reply="Better.")
 
@@ -25,7 +25,9 @@ def improving(program: str, name: str = "improve-1") -> Improving:
     def command(asked: Mapping[str, Any]) -> list[str]:
         return [sys.executable, "-c", program]
 
-    return Improving(command, lambda: (name, lambda: BETTER, "abc"))  # pyright: ignore[reportArgumentType, reportReturnType]
+    return Improving(command, lambda: (name, lambda: BETTER, "abc"), least=20,  # pyright: ignore[reportArgumentType, reportReturnType]
+                     outcome=lambda lines: {"promoted": "100%" in lines[-1]}, prompts=lambda: ("Why?", "What is it?"),
+                     may_undo=lambda: name != "tiny")  # fmt: skip
 
 
 async def until(http: Http, id: str, *states: str) -> Any:
@@ -41,6 +43,9 @@ def test_what_is_promoted_answers_from_then_on(talk: Any) -> None:
         job = await http.ask("POST", "/api/jobs", {"kind": "improve", "minutes": 1}, status=202)
         done = await until(http, job["id"], "done")
         assert (done["result"]["model"], done["result"]["lines"][-1]) == ("improve-1", "improve-1, by dpo: 100%")
+        assert done["result"]["outcome"] == {"promoted": True}
+        assert {name: done["progress"][name] for name in ("name", "done", "total", "seconds_left")} == {
+            "name": "dpo", "done": 3, "total": 4, "seconds_left": 2.0}  # fmt: skip
         answer = await http.answer(id, asked)
         assert (answer["model"], answer["content"], answer["generation"]["weights"]) == ("improve-1", "Better.", "abc")
         assert (await http.answer(id, asked, model="tiny"))["model"] == "tiny"

@@ -1,7 +1,7 @@
 """Jobs over HTTP: an improvement of the model from what people said, followed, cancelled, taken back."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,10 +38,16 @@ INSIDE = ("server", "process")
 @dataclass(frozen=True)
 class Improving:
     """How the server's model is improved. `command`: of what was asked, a program and its words. `in_use`: the name of
-    the model that is in use now, a way to open it, and its weights' SHA-256."""
+    the model that is in use now, a way to open it, and its weights' SHA-256. `least`: rankings that it needs.
+    `outcome`: of the last lines that an improvement wrote, what came of it, empty where nothing did. `prompts`: what
+    the run's models were asked. `may_undo`: whether there is an improvement to take back."""
 
     command: Callable[[Mapping[str, Any]], list[str]]
     in_use: "Callable[[], tuple[str, Callable[[], Model], str]]"
+    least: int
+    outcome: Callable[[Sequence[str]], Mapping[str, Any]]
+    prompts: Callable[[], Sequence[str]]
+    may_undo: Callable[[], bool]
 
 
 class JobRequest(RequestFields):
@@ -81,9 +87,9 @@ class Jobs:
             await asyncio.gather(self._working, return_exceptions=True)
 
     async def list(self, request: Request) -> Response:
-        """The latest first."""
+        """The latest first, without what takes room: samples and the last lines."""
         latest = select(Job).order_by(Job.number.desc()).limit(SHOWN)
-        found = await self.store.read(lambda session: [_view(job) for job in session.scalars(latest)])
+        found = await self.store.read(lambda session: [_brief(job) for job in session.scalars(latest)])
         return JSONResponse({"jobs": found})
 
     async def ask(self, request: Request) -> Response:
@@ -134,6 +140,7 @@ class Jobs:
             ended = await run_process(self.store, id, self.improving.command(asked))
             if ended:
                 state, result = "done" if ended["code"] == 0 else "failed", ended
+                result["outcome"] = dict(await run_in_threadpool(self.improving.outcome, ended["lines"]))
                 result["model"] = await self._follow_promotion()
         except (GptwrightError, OSError) as error:
             result = {"error": str(error)}
@@ -161,3 +168,10 @@ def _view(job: Job) -> View:
     names = ("id", "kind", "owner", "state", "asked", "result", "created", "changed")
     progress = {name: value for name, value in job.progress.items() if name not in INSIDE}
     return {name: getattr(job, name) for name in names} | {"progress": progress}
+
+
+def _brief(job: Job) -> View:
+    view = _view(job)
+    outcome = {name: value for name, value in view["result"].get("outcome", {}).items() if name != "samples"}
+    result = {name: value for name, value in view["result"].items() if name != "lines"}
+    return view | {"result": result | ({"outcome": outcome} if "outcome" in result else {})}
