@@ -15,6 +15,7 @@ def test_what_improve_prints_leads_to_its_figures_and_its_answers(place: Path, l
     found = run.outcome(done.out.splitlines())
     assert (found["folder"], found["promoted"], found["method"], found["why_not"]) == ("improve-1", True, "dpo", "")
     assert found["low"] > 0.5 and found["share"] == 1.0 and found["before"] == "02-sft"
+    assert (found["measure"], found["against"]) == ("pairs", [])
     assert found["samples"] and run.may_undo()
     for sample in found["samples"]:
         assert sample["new"] in (0, 1) and len(sample["answers"]) == 2 and sample["messages"][-1]["role"] == "user"

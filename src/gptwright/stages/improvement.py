@@ -45,6 +45,12 @@ TRAINING = 0.6  # share of the minutes; the rest measures
 BEST = 6.0  # weight of the best answers' likelihood: what the model says by itself keeps what it knows
 BACKWARD = 3  # times what it takes to read a batch, it takes to learn from it
 Sides = HeldoutSplit[Ranking]
+MEASURES = {
+    "wins": "held-out prompts won",
+    "pairs": "held-out pairs that it orders rightly",
+    "reward_pairs": "held-out pairs that the reward model orders rightly",
+}
+"""what decides, and of what it is a share"""
 
 
 class Size(NamedTuple):
@@ -108,7 +114,7 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
         reward = execute_stage("reward", judge, folder / "reward")
         pairs = read_evaluations(reward.path)["after"].estimates["pair_accuracy"]
         if pairs.low <= 0.5:
-            return _figures(method, pairs, "held-out pairs that the reward model orders rightly")
+            return _figures(method, pairs, "reward_pairs")
         ppo.run(PPO(reward=reward.path, prompts=folder / RANKINGS, **shared), folder)
     return _verdict(config, method, folder)
 
@@ -203,8 +209,7 @@ def _verdict(config: Improvement, method: str, folder: StageFolder) -> dict[str,
     found = read_evaluations(folder.path)
     before, after, both = found[OLD], found[method], found["comparison"]
     wins = both.estimates.get("win_rate")
-    figures = _figures(method, wins or both.estimates["pair_accuracy"],
-                       "held-out prompts won" if wins else "held-out pairs that it orders rightly")  # fmt: skip
+    figures = _figures(method, wins or both.estimates["pair_accuracy"], "wins" if wins else "pairs")
     kinds = {question.kind for question in read_questions(folder / QUESTIONS)} if config.questions else set[str]()
     right = [_pooled(evaluation, kinds) for evaluation in (before, after)] if kinds else []
     rise = after.metrics["heldout_nats"] - before.metrics["heldout_nats"]
@@ -216,10 +221,10 @@ def _verdict(config: Improvement, method: str, folder: StageFolder) -> dict[str,
     return figures | {"right": right, "heldout_nats_rise": rise, "why_not": "; ".join(why)}
 
 
-def _figures(method: str, share: Estimate, what: str) -> dict[str, object]:
-    shown = f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of {share.count:,} {what}"
+def _figures(method: str, share: Estimate, measure: str) -> dict[str, object]:
+    shown = f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of {share.count:,} {MEASURES[measure]}"
     by_chance = "" if share.low > 0.5 else f"{shown} can be chance: a half would be"
-    return {"method": method, "share": share.value, "low": share.low, "high": share.high, "count": share.count,
+    return {"method": method, "measure": measure, "share": share.value, "low": share.low, "high": share.high, "count": share.count,
             "found": shown, "why_not": by_chance}  # fmt: skip
 
 

@@ -11,13 +11,13 @@ from gptwright.pipelines.resolve import resolve_model
 from gptwright.text.jsonl import read_objects
 
 if TYPE_CHECKING:
-    from gptwright.configs.training import Dtype
+    from gptwright.configs.validation import Dtype
     from gptwright.pipelines.model import Model
     from gptwright.serving.routes.jobs import Improving
 
 PROMPTS = 200  # of the run's own, offered to those who rank
 SAMPLES = 40  # held-out prompts whose answers are shown side by side
-FIGURES = ("method", "share", "low", "high", "count", "found", "right", "heldout_nats_rise", "why_not")
+FIGURES = ("method", "measure", "share", "low", "high", "count", "found", "right", "heldout_nats_rise", "why_not")
 
 
 def improving(run: Path, store: str, dtype: "Dtype") -> "Improving":
@@ -54,13 +54,23 @@ def outcome(run: Path, lines: Sequence[str]) -> dict[str, Any]:
         return {}
     folder = run / named
     record = finished_stage(folder)
-    metrics: dict[str, Any] = record["metrics"]
+    metrics, config = cast("dict[str, Any]", record["metrics"]), cast("dict[str, Any]", record["config"])
     answers = folder / "answers.jsonl"
     samples = [{"messages": line["messages"], "answers": line["answers"], "new": 1 - line["models"].index(OLD)}
                for line in (read_objects(answers)[:SAMPLES] if answers.is_file() else [])]  # fmt: skip
     return {name: metrics[name] for name in FIGURES if name in metrics} | {
-        "folder": named, "before": Path(record["config"]["policy"]).name, "promoted": not metrics["why_not"],
-        "samples": samples}  # fmt: skip
+        "folder": named, "before": Path(config["policy"]).name, "promoted": not metrics["why_not"],
+        "against": _against(metrics), "samples": samples}  # fmt: skip
+
+
+def _against(metrics: Mapping[str, Any]) -> list[str]:
+    """Why it was not promoted: `chance`, `questions` that are not answered any more, ordinary `text`."""
+    from gptwright.stages.improvement import MOST_LOST, MOST_RISE
+
+    before, after = metrics.get("right") or (0.0, 0.0)
+    found = {"chance": metrics["low"] <= 0.5, "questions": before - after > MOST_LOST,
+             "text": metrics.get("heldout_nats_rise", 0.0) > MOST_RISE}  # fmt: skip
+    return [name for name, holds in found.items() if holds]
 
 
 def prompts_of(run: Path) -> tuple[str, ...]:
