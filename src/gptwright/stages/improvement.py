@@ -224,8 +224,8 @@ def _verdict(config: Improvement, method: str, folder: StageFolder) -> dict[str,
 def _figures(method: str, share: Estimate, measure: str) -> dict[str, object]:
     shown = f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of {share.count:,} {MEASURES[measure]}"
     by_chance = "" if share.low > 0.5 else f"{shown} can be chance: a half would be"
-    return {"method": method, "measure": measure, "share": share.value, "low": share.low, "high": share.high, "count": share.count,
-            "found": shown, "why_not": by_chance}  # fmt: skip
+    return {"method": method, "measure": measure, "share": share.value, "low": share.low, "high": share.high,
+            "count": share.count, "found": shown, "why_not": by_chance}  # fmt: skip
 
 
 def _pooled(evaluation: Evaluation, kinds: set[str]) -> float:

@@ -18,6 +18,9 @@ def browser(chromium: str) -> Iterator[Browser]:
         opened.close()
 
 
+expect.set_options(timeout=20_000)  # a busy machine is no fault of the page
+
+
 class Visit:
     """A page, opened at `path`, and its faults: errors, warnings, dialogs, requests to another host. Options go to
     Playwright's context (`viewport`, `locale`, `color_scheme`)."""

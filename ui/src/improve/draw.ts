@@ -11,7 +11,7 @@ export interface Drawn {
 }
 
 const TEMPERATURE = 0.8; // at least: of equal answers none is better
-const MORE = 3; // answers that are asked for in place of equal ones
+const MORE = 2; // answers that are asked for in place of equal ones
 
 /** Asks `question` in a conversation until there are `count` different answers, or as many as there are: perhaps one. */
 export async function draw(conversation: string, question: string, count: number, warmth: number): Promise<Drawn> {
