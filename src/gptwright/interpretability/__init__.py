@@ -1,0 +1,1 @@
+"""A look inside a network: attention, what each layer would say, what heads do, shapes."""

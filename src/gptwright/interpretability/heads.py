@@ -1,0 +1,81 @@
+"""What each attention head does: which look back, which copy, and what the network loses without one."""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gptwright.layers.attention import Attention, RotaryAttention
+from gptwright.models.decoder import Decoder
+
+REPEATED = 32
+"""random ids of the sequence that is shown twice, at most"""
+SEQUENCES = 4
+"""such sequences, over which scores are means"""
+
+
+@dataclass(frozen=True)
+class HeadScores:
+    """Of every head, shares of attention from 0 to 1."""
+
+    previous: Float[Tensor, "L H"]
+    """to the position before"""
+    first: Float[Tensor, "L H"]
+    """to the first position, where attention rests that has nothing to look for"""
+    induction: Float[Tensor, "L H"]
+    """in a random sequence that repeats, to the id behind the same id's last appearance: the head copies (Olsson et al.
+    2022, "In-context learning and induction heads")"""
+
+
+@torch.no_grad()
+def head_scores(network: Decoder, seed: int = 0) -> HeadScores:
+    """The scores on random ids, each sequence twice in a row."""
+    length = min(REPEATED, network.config.context // 2)
+    generator = torch.Generator().manual_seed(seed)
+    once = torch.randint(network.config.vocab, (SEQUENCES, length), generator=generator)
+    weights = torch.stack([layer.mean(0) for layer in network.trace(torch.cat([once, once], 1)).attention])
+    second = torch.arange(length, 2 * length)
+    every = torch.arange(1, 2 * length)
+    return HeadScores(
+        previous=weights[..., every, every - 1].mean(-1),
+        first=weights[..., every, 0].mean(-1),
+        induction=weights[..., second, second - length + 1].mean(-1),
+    )
+
+
+@torch.no_grad()
+def ablations(network: Decoder, ids: Int[Tensor, "1 T"]) -> Float[Tensor, "L H"]:
+    """How many nats a token of the text costs more when one head adds nothing, for each head."""
+    whole = _loss(network, ids)
+    changes = list[list[float]]()
+    for layer, attention in enumerate(attentions(network)):
+        heads = attention.out.in_features // attention.head_width
+        changes.append([0.0] * heads)
+        for head in range(heads):
+            with without_head(attention, head):
+                changes[layer][head] = _loss(network, ids) - whole
+    return torch.tensor(changes)
+
+
+def attentions(network: nn.Module) -> Sequence[Attention | RotaryAttention]:
+    """Of every layer."""
+    return [part for part in network.modules() if isinstance(part, Attention | RotaryAttention)]
+
+
+@contextmanager
+def without_head(attention: Attention | RotaryAttention, head: int) -> Generator[None]:
+    """What the head adds to the residual stream is nothing meanwhile: its columns of the output matrix are zero."""
+    columns = attention.out.weight[:, head * attention.head_width : (head + 1) * attention.head_width]
+    kept = columns.clone()
+    try:
+        columns.zero_()
+        yield
+    finally:
+        columns.copy_(kept)
+
+
+def _loss(network: Decoder, ids: Int[Tensor, "1 T"]) -> float:
+    return nn.functional.cross_entropy(network(ids)[0, :-1].float(), ids[0, 1:]).item()

@@ -1,0 +1,124 @@
+"""Everything that is seen of one text in one model, as the page is given it: plain numbers, lists and texts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gptwright.foundations.errors import InputError
+from gptwright.interpretability.attention import rollout
+from gptwright.interpretability.heads import ablations, head_scores
+from gptwright.interpretability.neighbours import neighbours
+from gptwright.interpretability.packed_rows import pack_rows
+from gptwright.interpretability.predictions import Predictions, lens, lens_logits, predictions
+from gptwright.interpretability.shapes import shapes
+from gptwright.layers.trace import Trace
+from gptwright.models.bert import BERT
+from gptwright.models.decoder import Decoder
+
+TOP, LENS = 5, 3
+"""tokens shown where several are likely; after each layer"""
+NEIGHBOURS = 8
+ABLATED = 128
+"""tokens of the text on which heads are switched off, one after another"""
+MOST = 1024
+"""tokens of a text that a page shows"""
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What another stage of the same run expects of the same ids."""
+
+    name: str
+    network: Decoder
+
+
+def inside(
+    network: Decoder | BERT,
+    ids: Sequence[int],
+    said: Callable[[int], str],
+    stages: Sequence[Stage] = (),
+) -> View:
+    """What the page shows of a network that reads `ids`, at most `MOST`. `said`: an id as text; `stages`: networks with
+    the same vocabulary, shown beside it.
+
+    Raises `InputError` for no ids, or more than the page or the context holds.
+    """
+    most = min(MOST, network.config.context)
+    if not 0 < len(ids) <= most:
+        raise InputError(f"1 to {most} tokens", str(len(ids)), "Give a shorter text." if ids else "Give a text.")
+    row = torch.tensor([list(ids)])
+    with torch.no_grad():
+        trace = network.trace(row)
+    texts = _Texts(said)
+    targets = ids[1:] if isinstance(network, Decoder) else ids
+    return {
+        "tokens": [texts.of(id) for id in ids],
+        "reads": "left to right" if isinstance(network, Decoder) else "both sides",
+        "layers": len(trace.attention),
+        "heads": [layer.shape[1] for layer in trace.attention],
+        "attention": _attention(trace),
+        "lens": [_predicted(each, texts) for each in lens(network, trace.states, targets, LENS)],
+        "said": _predicted(predictions(lens_logits(network, trace.states[-1][0]), targets, TOP), texts),
+        **(_of_decoder(network, row, targets, texts, stages) if isinstance(network, Decoder) else {}),
+        "neighbours": _neighbours(network, ids, texts),
+        "texts": texts.known,
+    }
+
+
+class _Texts:
+    """Each text is told once, and meant by its id."""
+
+    def __init__(self, said: Callable[[int], str]) -> None:
+        self.said, self.known = said, dict[int, str]()
+
+    def of(self, id: int) -> int:
+        self.known.setdefault(id, self.said(id))
+        return id
+
+
+def _attention(trace: Trace) -> Mapping[str, Any]:
+    """Every head of every layer, then rollout."""
+    layers = [layer[0].cpu() for layer in trace.attention]
+    return asdict(pack_rows([*layers, rollout(layers)[None]]))
+
+
+def _of_decoder(
+    network: Decoder, row: Int[Tensor, "1 T"], targets: Sequence[int], texts: _Texts, stages: Sequence[Stage]
+) -> View:
+    scores = head_scores(network)
+    with torch.no_grad():
+        others = [(stage.name, predictions(stage.network(row)[0], targets, TOP)) for stage in stages]
+    return {
+        "scores": {name: _rounded(value) for name, value in asdict(scores).items()}
+        | ({"ablation": _rounded(ablations(network, row[:, :ABLATED]))} if row.shape[1] > 1 else {}),
+        "shapes": [asdict(line) for line in shapes(network, row)],
+        "stages": [{"name": name, **_predicted(each, texts)} for name, each in others],
+    }
+
+
+def _predicted(each: Predictions, texts: _Texts) -> View:
+    return {
+        "ids": [[texts.of(id) for id in ids] for ids in each.ids.tolist()],
+        "probabilities": _rounded(each.probabilities),
+        "entropy": _rounded(each.entropy),
+        "actual": [None if value != value else value for value in _rounded(each.actual)],
+        "rank": each.rank.tolist(),
+    }
+
+
+def _neighbours(network: Decoder | BERT, ids: Sequence[int], texts: _Texts) -> Mapping[int, View]:
+    once = list(dict.fromkeys(ids))
+    found = zip(once, *neighbours(network.embed.weight, once, NEIGHBOURS), strict=True)
+    return {id: {"ids": [texts.of(near) for near in nearest], "cosines": [round(cosine, 3) for cosine in cosines]}
+            for id, nearest, cosines in found}  # fmt: skip
+
+
+def _rounded(values: Tensor) -> Any:
+    """The same numbers with 4 digits behind the point, in lists."""
+    return torch.round(values.double(), decimals=4).tolist()
