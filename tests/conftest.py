@@ -14,6 +14,7 @@ ROOMS = (
     "layers",
     "tokenizers",
     "models",
+    "interpretability",
     "inference.kv_cache",
     "inference.packed_model",
     "inference.sampler",
@@ -37,6 +38,9 @@ import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 from gptwright.models.bert import BERT, BERTConfig  # noqa: E402
+from gptwright.models.catalogue import build as build_network  # noqa: E402
+from gptwright.models.catalogue import preset  # noqa: E402
+from gptwright.models.decoder import Decoder  # noqa: E402
 from gptwright.models.gpt2 import GPT2, GPT2Config  # noqa: E402
 from gptwright.tokenizers import bytelevel  # noqa: E402
 from gptwright.tokenizers.tokenizer import Tokenizer  # noqa: E402
@@ -76,6 +80,23 @@ def network(tokenizer: Tokenizer) -> Iterator[GPT2]:
         for parameter in model.parameters():
             parameter.normal_(0.0, 0.25)
     yield model.requires_grad_(False)
+
+
+@pytest.fixture
+def small() -> Callable[[str], Decoder]:
+    """Of a family of decoders, a network with weights of which every one shows."""
+
+    def made(family: str) -> Decoder:
+        sizes: dict[str, int] = {"vocab": 60, "context": 32, "width": 24, "heads": 4, "layers": 3}
+        start = preset(f"{family}-nano")
+        more = {"kv_heads": 2} if hasattr(start, "kv_heads") else {}
+        network = build_network(type(start)(**sizes, **more))
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.normal_(0.0, 0.3)
+        return network.requires_grad_(False)
+
+    return made
 
 
 @pytest.fixture(scope="session")

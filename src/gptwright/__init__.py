@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gptwright.pipelines.encoder import Encoder
     from gptwright.pipelines.load import load
     from gptwright.pipelines.model import Model
+    from gptwright.pipelines.see import see
     from gptwright.pipelines.sequence_scorer import SequenceScorer
     from gptwright.pipelines.translator import Translator
     from gptwright.tokenizers.chat_templates.chat import Message
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactError", "ConfigError", "Encoder", "GptwrightError", "InputError", "Interrupted", "Message", "Model",
-    "ResourceError", "Sampling", "SequenceScorer", "Tokenizer", "Translator", "__version__", "load",
+    "ResourceError", "Sampling", "SequenceScorer", "Tokenizer", "Translator", "__version__", "load", "see",
 ]  # fmt: skip
 _MODULES = {
     "foundations.errors": ("ArtifactError", "ConfigError", "GptwrightError", "InputError", "Interrupted",
                            "ResourceError"),
     "inference.sampling": ("Sampling",),
     "pipelines.load": ("Encoder", "Model", "SequenceScorer", "Translator", "load"),
+    "pipelines.see": ("see",),
     "tokenizers.chat_templates.chat": ("Message",),
     "tokenizers.tokenizer": ("Tokenizer",),
 }  # fmt: skip

@@ -10,24 +10,13 @@ import torch
 from gptwright.layers.cache import Cache
 from gptwright.layers.embedding import Embeddings
 from gptwright.layers.trace import Trace
-from gptwright.models.catalogue import FAMILIES, build, preset
+from gptwright.models.catalogue import FAMILIES
 from gptwright.models.decoder import Decoder
 from gptwright.models.formats.huggingface import read_model
 
 IDS = torch.arange(24).reshape(2, 12) * 7 % 58 + 2
+Small = Callable[[str], Decoder]
 DECODERS = [name for name, family in FAMILIES.items() if family.kind == "decoder"]
-
-
-def small(name: str) -> Decoder:
-    """Of every family, with weights of which every one shows."""
-    sizes: dict[str, int] = {"vocab": 60, "context": 32, "width": 24, "heads": 4, "layers": 3}
-    start = preset(f"{name}-nano")
-    more = {"kv_heads": 2} if hasattr(start, "kv_heads") else {}
-    network = build(type(start)(**sizes, **more))
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.normal_(0.0, 0.3)
-    return network.requires_grad_(False)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gpt1"])
@@ -62,7 +51,7 @@ def test_an_encoders_too_with_padding(made: Callable[..., Any], tmp_path: Path) 
 
 
 @pytest.mark.parametrize("family", DECODERS)
-def test_who_does_not_look_pays_nothing(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_does_not_look_pays_nothing(family: str, small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     network = small(family)
     before = network.hidden(IDS)
     trace = network.trace(IDS)
@@ -72,7 +61,7 @@ def test_who_does_not_look_pays_nothing(family: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("family", DECODERS)
-def test_a_trace_changes_no_result(family: str) -> None:
+def test_a_trace_changes_no_result(family: str, small: Small) -> None:
     network = small(family)
     trace = Trace(IDS.device)
     torch.testing.assert_close(network.hidden(IDS, trace), network.hidden(IDS), atol=1e-4, rtol=1e-4)
@@ -81,7 +70,7 @@ def test_a_trace_changes_no_result(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", DECODERS)
-def test_embeddings_of_the_ids_themselves_are_the_ids(family: str) -> None:
+def test_embeddings_of_the_ids_themselves_are_the_ids(family: str, small: Small) -> None:
     network = small(family)
     placeholders = torch.tensor([2, 3, 4, 14, 23])
     ids = IDS.clone()
@@ -93,7 +82,7 @@ def test_embeddings_of_the_ids_themselves_are_the_ids(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", DECODERS)
-def test_with_embeddings_cached_equals_uncached_and_their_gradient_arrives(family: str) -> None:
+def test_with_embeddings_cached_equals_uncached_and_their_gradient_arrives(family: str, small: Small) -> None:
     network = small(family)
     values = torch.randn(2, 24, requires_grad=True)
     row = IDS[:1]

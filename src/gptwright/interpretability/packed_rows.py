@@ -14,8 +14,8 @@ LARGEST = 3_300_000
 """characters of all rows together, at most"""
 BYTES, COMPRESSED = 3, 2
 """of a weight with its column; times that compression makes them smaller at most, base64 included"""
-WEIGHTS = (255, 64, 32, 16, 8, 4, 2, 1)
-"""of a row that are kept at most: the first of these with which all rows have room"""
+WEIGHTS = (255, 64, 32, 16, 8, 4, 2)
+"""of a row that are kept at most: the first of these with which all rows have room, or else one"""
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,18 @@ class PackedRows:
     """what the kept weights add up to, in the mean of all rows"""
 
 
-def pack_rows(matrices: Sequence[Float[Tensor, "N T T"]], room: int = LARGEST) -> PackedRows:
+def pack_rows(matrices: Sequence[Float[Tensor, "_ T T"]], room: int = LARGEST) -> PackedRows:
     """The rows of matrices with up to 65,536 columns, whose weights are at most 1."""
     counts = torch.cat([(255 * layer).round().gt(0).sum(-1).flatten() for layer in matrices])
     for most in WEIGHTS:
-        if BYTES * counts.clamp(max=most).sum() > COMPRESSED * room and most > 1:
-            continue
-        packed = _packed(matrices, most)
-        if len(packed.counts) + len(packed.columns) + len(packed.weights) <= room:
-            break
-    return packed
+        if BYTES * counts.clamp(max=most).sum() <= COMPRESSED * room:
+            packed = _packed(matrices, most)
+            if len(packed.counts) + len(packed.columns) + len(packed.weights) <= room:
+                return packed
+    return _packed(matrices, 1)
 
 
-def _packed(matrices: Sequence[Float[Tensor, "N T T"]], most: int) -> PackedRows:
+def _packed(matrices: Sequence[Float[Tensor, "_ T T"]], most: int) -> PackedRows:
     counts, columns, weights = list[bytes](), list[bytes](), list[bytes]()
     shown, rows = 0.0, 0
     for layer in matrices:

@@ -1,8 +1,8 @@
 """A forward pass in shapes: every tensor that a line of this package makes, beside that line."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import currentframe
 from linecache import getline
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class _Recorder(TorchFunctionMode):
 
     def _note(self, tensor: Tensor) -> None:
         found: tuple[str, int] | None = None
-        frame, depth = sys._getframe(2), 0
+        frame, depth = currentframe(), 0
         while frame is not None:
             path = frame.f_code.co_filename
             if path.startswith(str(PACKAGE)) and path != __file__:

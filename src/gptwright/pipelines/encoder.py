@@ -84,5 +84,9 @@ class Encoder(LoadedModel):
 
     chat = generate
 
+    def text_ids(self, text: str) -> list[int]:
+        """What is read of a text."""
+        return self._with_special_tokens(self.tokenizer.encode(text))
+
     def _with_special_tokens(self, ids: list[int]) -> list[int]:
         return [self.cls, *ids, self.sep]

@@ -48,6 +48,17 @@ def warn_of_base(folder: Path) -> None:
     say(f"{folder} is a base model: it continues texts and was not taught to answer; {instead}")
 
 
+def writers_beside(folder: Path) -> list[Path]:
+    """The other finished stages of a model's run that leave a model which writes, in the order of their names."""
+    stage = (folder.parent if folder.name == "model" else folder).resolve()
+    found = sorted(record.parent for record in stage.parent.glob(f"*/{RECORD}"))
+    return [path for path in found if path != stage and _leaves_writer(_record(path))]
+
+
+def _leaves_writer(record: dict[str, Any]) -> bool:
+    return record.get("verb") in WRITERS and record.get("state") == "complete" and _decodes(record)
+
+
 def _is_run(folder: Path) -> bool:
     """Whether it has folders of stages in it, or runs, and is neither a stage nor a model itself."""
     own = (folder / RECORD, folder / "config.json")
@@ -59,7 +70,7 @@ def _newest(folder: Path, verbs: tuple[str, ...]) -> Path | None:
     ended: list[tuple[str, int, str]] = []
     for stage in _stages(folder):
         record = _record(stage)
-        if record.get("verb") in verbs and record.get("state") == "complete" and _decodes(record):
+        if record.get("verb") in verbs and _leaves_writer(record):
             ended.append((str(record.get("ended")), verbs.index(record["verb"]), str(stage)))
     return Path(max(ended)[-1]) if ended else None
 

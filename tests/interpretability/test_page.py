@@ -1,0 +1,94 @@
+"""The page in Chromium: what stands in it, that it asks nobody for anything, and that a text cannot become a script."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from gptwright.interpretability.inside import Stage, inside
+from gptwright.interpretability.page import page
+from gptwright.models.gpt2 import GPT2
+from gptwright.tokenizers.tokenizer import Tokenizer
+
+pytestmark = pytest.mark.browser
+HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1> the cat sat"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def seen(browser: Browser, network: GPT2, tokenizer: Tokenizer, tmp_path: Path, faults: list[str]) -> Iterator[Page]:
+    """The page of a hostile text, whose tokens are cut to what the context holds; two stages beside it."""
+    ids = tokenizer.encode(HOSTILE)[: network.config.context]
+    view = inside(network, ids, lambda id: tokenizer.decode([id]), [Stage("<b>sft</b>", network)])
+    made = page(view | {"model": "<i>tiny</i>", "about": "", "note": HOSTILE}, HOSTILE)
+    file = tmp_path / "see.html"
+    file.write_text(made.html, encoding="utf-8")
+    context = browser.new_context(locale="en-GB")
+    opened = context.new_page()
+    opened.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    context.on("request", lambda request: faults.append(request.url) if request.url != file.as_uri() else None)
+    opened.goto(file.as_uri())
+    expect(opened.locator("h1")).to_have_text("<i>tiny</i>")
+    yield opened
+    context.close()
+    assert faults == []
+
+
+def test_what_stands_there(seen: Page) -> None:
+    for title in ("The text", "Attention", "After each layer", "What heads do", "Nearest tokens in the embedding",
+                  "The same text in other stages of the run", "The forward pass in shapes"):  # fmt: skip
+        expect(seen.get_by_role("heading", name=title)).to_be_visible()
+    assert seen.evaluate("window.pwned") is None and seen.locator("img").count() == 0
+    expect(seen.locator("main")).to_contain_text("layers/attention.py")
+    expect(seen.locator(".notice")).to_have_text(HOSTILE)
+
+
+def test_a_head_and_a_token_are_chosen_by_pointer_and_keys(seen: Page) -> None:
+    seen.get_by_role("button", name="Layer 2, head 1", exact=True).click()
+    expect(seen.locator("figcaption").first).to_have_text("Layer 2, head 1")
+    text = seen.get_by_role("slider", name="The text")
+    last = int(text.get_attribute("aria-valuenow") or 0)
+    text.focus()
+    seen.keyboard.press("ArrowLeft")
+    expect(text).to_have_attribute("aria-valuenow", str(last - 1))
+    expect(seen.locator("section[aria-labelledby=lens] th.chosen")).to_have_count(1)
+    seen.get_by_role("button", name="is taken from by").click()
+    expect(seen.get_by_role("button", name="is taken from by")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_weights_drawn_are_the_networks(seen: Page, network: GPT2, tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode(HOSTILE)[: network.config.context]
+    row = network.trace(torch.tensor([ids])).attention[0][0, 0, -1]
+    shown = seen.locator("section[aria-labelledby=attention] .tokens span").evaluate_all(
+        "spans => spans.map(span => Number.parseFloat(span.style.getPropertyValue('--weight')))"
+    )
+    assert len(shown) == len(ids) and shown == pytest.approx((70 * row).tolist(), abs=0.7)
+
+
+def test_chinese_dark_and_a_phone(seen: Page) -> None:
+    seen.set_viewport_size({"width": 360, "height": 700})
+    seen.emulate_media(color_scheme="dark")
+    seen.get_by_role("button", name="中文").click()
+    expect(seen.get_by_role("heading", name="每一层之后")).to_be_visible()
+    assert seen.evaluate("document.documentElement.lang") == "zh-Hans"
+    assert seen.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_in_a_notebook_it_is_a_frame_of_its_own(seen: Page) -> None:
+    shown = page({"text": '"<'}, 'a "title"')._repr_html_()
+    assert shown.startswith('<iframe srcdoc="&lt;!doctype html&gt;') and shown.count('"') == 8

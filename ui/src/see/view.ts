@@ -1,0 +1,98 @@
+// What Python gives the page (gptwright/interpretability/inside.py), and the attention weights unpacked.
+
+export interface Predicted {
+  ids: number[][];
+  probabilities: number[][];
+  entropy: number[];
+  actual: (number | null)[];
+  rank: number[];
+}
+
+export interface ShapedLine {
+  file: string;
+  number: number;
+  code: string;
+  shape: number[];
+  dtype: string;
+  depth: number;
+}
+
+export type Scores = Record<"previous" | "first" | "induction" | "ablation", number[][] | undefined>;
+
+export interface View {
+  model: string;
+  about: string;
+  tokens: number[];
+  texts: Record<number, string>;
+  reads: "left to right" | "both sides";
+  layers: number;
+  heads: number[];
+  attention: { counts: string; columns: string; weights: string; shown: number };
+  lens: Predicted[];
+  said: Predicted;
+  scores?: Scores;
+  shapes?: ShapedLine[];
+  stages?: (Predicted & { name: string })[];
+  neighbours: Record<number, { ids: number[]; cosines: number[] }>;
+  note: string;
+}
+
+/** The view that stands in the page. */
+export const readView = (): View => JSON.parse(document.getElementById("view")!.textContent!) as View;
+
+async function inflated(text: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Attention of every head, and rollout as the last matrix: rows of (column, weight in 255ths). */
+export class Attention {
+  private constructor(
+    readonly tokens: number,
+    private readonly starts: Uint32Array,
+    private readonly columns: Uint16Array,
+    private readonly weights: Uint8Array,
+  ) {}
+
+  static async unpack(view: View): Promise<Attention> {
+    const [counts, columns, weights] = await Promise.all(
+      [view.attention.counts, view.attention.columns, view.attention.weights].map(inflated),
+    );
+    const starts = new Uint32Array(counts!.length + 1);
+    counts!.forEach((count, row) => (starts[row + 1] = starts[row]! + count));
+    return new Attention(view.tokens.length, starts, new Uint16Array(columns!.buffer), weights!);
+  }
+
+  /** Calls `see` with every weight from 0 to 1 of a matrix's row. */
+  row(matrix: number, row: number, see: (column: number, weight: number) => void): void {
+    const at = matrix * this.tokens + row;
+    for (let i = this.starts[at]!; i < this.starts[at + 1]!; i++) see(this.columns[i]!, this.weights[i]! / 255);
+  }
+
+  each(matrix: number, see: (row: number, column: number, weight: number) => void): void {
+    for (let row = 0; row < this.tokens; row++) this.row(matrix, row, (column, weight) => see(row, column, weight));
+  }
+
+  /** How much a position takes from each, or, with `from`, how much each takes from it. */
+  of(matrix: number, position: number, from = false): Float32Array {
+    const found = new Float32Array(this.tokens);
+    if (from) this.each(matrix, (row, column, weight) => column === position && (found[row] = weight));
+    else this.row(matrix, position, (column, weight) => (found[column] = weight));
+    return found;
+  }
+}
+
+/** The number of a head's matrix. */
+export const matrixOf = (view: View, layer: number, head: number): number =>
+  view.heads.slice(0, layer).reduce((sum, heads) => sum + heads, head);
+
+export const rolloutOf = (view: View): number => view.heads.reduce((sum, heads) => sum + heads, 0);
+
+/** A token as it is shown where blanks and control characters would not be seen. */
+export const visible = (text: string): string =>
+  text.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣").replace(/\p{Cc}/gu, escaped) || "∅";
+
+const escaped = (character: string): string => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+
+export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
