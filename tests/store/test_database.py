@@ -71,11 +71,11 @@ def test_sqlite_flushes_every_commit(tmp_path: Path) -> None:
 
 
 LATER = """
-'''Version 3, of the future.'''
+'''Version 4, of the future.'''
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "3", "2"
+revision, down_revision = "4", "3"
 
 def upgrade() -> None:
     op.add_column("conversations", sa.Column("colour", sa.Text, server_default="red"))
@@ -89,14 +89,14 @@ def test_an_older_one_is_brought_up_to_date_and_a_newer_one_refused(
         add(store, "one")
     future = tmp_path / "migrations"
     shutil.copytree(database.MIGRATIONS, future)
-    (future / "versions/v3_colours.py").write_text(LATER)
+    (future / "versions/v4_colours.py").write_text(LATER)
     with monkeypatch.context() as later:
         later.setattr(database, "MIGRATIONS", future)
         with open_store(place) as store, store.read() as session:
             assert session.execute(sa.text("SELECT title, colour FROM conversations")).all() == [("one", "red")]
     with pytest.raises(ArtifactError) as refused:
         open_store(place)
-    assert "version 2 or older" in refused.value.needed and refused.value.got == "one of version 3"
+    assert "version 3 or older" in refused.value.needed and refused.value.got == "one of version 4"
     assert "Update gptwright" in refused.value.remedy
 
 

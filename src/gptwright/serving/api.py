@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from gptwright.serving.access import admit, caller_of
+from gptwright.serving.access import Door, admit, caller_of
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completions import Completions
 from gptwright.serving.embeddings import Embeddings
@@ -23,12 +23,14 @@ from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
 from gptwright.serving.moderations import Moderations
 from gptwright.serving.openapi import openapi_document
 from gptwright.serving.page import page_files, page_response
+from gptwright.serving.password_checks import PasswordChecks
 from gptwright.serving.request_body import read_json
 from gptwright.serving.responses import Responses
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.conversations import Conversations
 from gptwright.serving.routes.jobs import Improving, Jobs
 from gptwright.serving.routes.labels import Labels
+from gptwright.serving.routes.logins import OPEN, Logins
 from gptwright.serving.routes.people import People
 from gptwright.serving.routes.tasks import Tasks
 from gptwright.serving.schemas import FeedbackRequest
@@ -37,6 +39,7 @@ from gptwright.serving.transactions import Transactions
 from gptwright.store.database import Store
 from gptwright.store.labels import annotate
 from gptwright.store.messages import keep_turns
+from gptwright.store.passwords import an_owner_has_one
 
 if TYPE_CHECKING:
     from gptwright.pipelines.model import Model
@@ -61,9 +64,9 @@ def create_app(
 
     `store`: where conversations and labels are kept; who gave it closes it. `weights`: SHA-256 of each model's weights,
     by its name. `examples`: questions that the page offers. `keys`: API keys by name, one of which a caller must send
-    as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes sense with keys.
-    `improving`: how the first model is made better. `app.state.workers` run the models; they are closed when the
-    application ends.
+    as `Authorization: Bearer KEY`, unless the store knows them. `hosts`: the names it answers to; None, for any, needs
+    a key or a login of everybody. `improving`: how the first model is made better. `app.state.workers` run the models;
+    they are closed when the application ends.
     """
     served = ServedModels(models, classifiers or {}, weights or {})
     transactions = Transactions(store)
@@ -72,19 +75,31 @@ def create_app(
                   redirect_slashes=False, dependencies=[Depends(admit)])  # fmt: skip
     app.state.workers = served.workers
     files = page_files()
-    app.state.open_paths = frozenset({*files, "/health"})
-    app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, hosts=hosts,
-                       open_paths=app.state.open_paths)  # fmt: skip
+    app.state.open_paths = frozenset({*files, "/health", *OPEN})
+    app.state.door = Door(bool(keys) or hosts is None or _has_owner_with_password(store))
+    app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, find_login=transactions.logged_in,
+                       door=app.state.door, hosts=hosts, open_paths=app.state.open_paths)  # fmt: skip
     app.add_exception_handler(HTTPException, _not_routed)
     _add_metrics(app, served)
     _add_page(app, files, examples)
     _add_models(app, served)
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
-    people = People(transactions, frozenset(keys or {}))
-    for routes in (Conversations(transactions), answers, Labels(transactions), Tasks(transactions), jobs, people):
+    for routes in (Conversations(transactions), answers, Labels(transactions), Tasks(transactions), jobs):
         routes.add_to(app)
+    _add_people(app, transactions, frozenset(keys or {}))
     return app
+
+
+def _has_owner_with_password(store: Store) -> bool:
+    with store.read() as session:
+        return an_owner_has_one(session)
+
+
+def _add_people(app: FastAPI, store: Transactions, reserved: frozenset[str]) -> None:
+    checks = PasswordChecks(store)
+    People(store, reserved, checks, app.state.door).add_to(app)
+    Logins(store, checks, app.state.door).add_to(app)
 
 
 def _lifespan(

@@ -11,6 +11,7 @@ from gptwright.foundations.errors import InputError, ResourceError
 from gptwright.foundations.progress import say
 from gptwright.serving.api_errors import APIError
 from gptwright.store.database import Store
+from gptwright.store.logins import logged_in
 from gptwright.store.people import Admitted, admitted
 
 T = TypeVar("T")
@@ -43,6 +44,10 @@ class Transactions:
     async def admitted(self, secret: str) -> Admitted | None:
         """Whose key this is. Raises as `read` does."""
         return await self.read(lambda session: admitted(session, secret))
+
+    async def logged_in(self, secret: str) -> Admitted | None:
+        """Whose login this is. Raises as `read` does."""
+        return await self.read(lambda session: logged_in(session, secret))
 
 
 @contextmanager
