@@ -3,10 +3,11 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -129,14 +130,20 @@ def _add_metrics(app: FastAPI, served: ServedModels) -> None:
 
 def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Sequence[str]) -> None:
     async def health() -> Response:
+        """Whether the server is there."""
         return JSONResponse({"status": "ok"})
 
-    document = openapi_document()
+    @cache  # once all routes are there
+    def document() -> dict[str, Any]:
+        return openapi_document([route for route in app.routes if isinstance(route, APIRoute)
+                                 and route.path not in files])  # fmt: skip
 
     async def openapi() -> Response:
-        return JSONResponse(document)
+        """This document."""
+        return JSONResponse(document())
 
     async def offered() -> Response:
+        """Questions that the page offers."""
         return JSONResponse(list(examples))
 
     app.add_api_route("/health", health, methods=READ)
@@ -154,9 +161,11 @@ def _add_models(app: FastAPI, served: ServedModels) -> None:
         return head | (_writer_card(one) if isinstance(one, ServedModel) else _classifier_card(one))
 
     async def models() -> Response:
+        """The models that are served."""
         return JSONResponse({"object": "list", "data": [card(one) for one in served.all.values()]})
 
     async def one_model(name: str) -> Response:
+        """One of them."""
         return JSONResponse(card(served.find(name)))
 
     app.add_api_route("/v1/models", models, methods=READ)
@@ -190,6 +199,7 @@ def _classifier_card(one: ServedClassifier) -> dict[str, object]:
 def _add_feedback(app: FastAPI, store: Transactions, served: ServedModels) -> None:
     @app.post("/feedback")
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """A thumb for an answer."""
         rated = FeedbackRequest.read(await read_json(request))
         model, user = served.writer(rated.model).name, caller_of(request).name
 
