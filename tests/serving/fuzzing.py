@@ -39,7 +39,12 @@ RAW: Sequence[bytes] = (
     b'{"messages":' + b"[" * 200 + b"]" * 200 + b"}",
 )  # fmt: skip
 """bodies that are no JSON object, or hardly one"""
-LONG: Sequence[bytes] = (b"[" * DEEP, b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP, b" " * (1 << 20) + b"{}")
+LONG: Sequence[bytes] = (
+    b"[" * DEEP,
+    b"[" * DEEP + b"]" * DEEP,
+    b'{"a":' * DEEP + b"1" + b"}" * DEEP,
+    b" " * (1 << 20) + b"{}",
+)
 """the same, and long: rarely drawn"""
 
 
@@ -134,13 +139,15 @@ class Fuzzer:
         if not fields:
             return self.random.choice(SCHEMAS) if self._now(0.7) else {"a": "b"}
         share = self.random.choice((0.05, 0.2))
-        drawn = {name: self.value(field, depth + 1) for name, field in fields.items() if name in needed or self._now(share)}
+        drawn = {
+            name: self.value(field, depth + 1) for name, field in fields.items() if name in needed or self._now(share)
+        }
         return drawn | self._usual(drawn)
 
     def _usual(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         """What most requests say, so that many get as far as the model."""
-        usual = {"model": self.known["model"][0], "max_tokens": 3, "message_id": self.random.choice(self.known["messages"]),
-                 "parent_id": self.random.choice(self.known["messages"])}  # fmt: skip
+        message = self.random.choice(self.known["messages"])
+        usual = {"model": self.known["model"][0], "max_tokens": 3, "message_id": message, "parent_id": message}
         return {name: value for name, value in usual.items() if name in drawn and not self._now(self.wrongs)}
 
     def _array(self, schema: Any, depth: int) -> Any:

@@ -34,6 +34,7 @@ STORED_MESSAGE = _object(id="string", conversation_id="string", parent_id="strin
 LABEL = _object(id="string", kind="string", message_id="string", author="string", created="number")
 ANSWER = _object(id="string")
 JOB = _object(id="string", kind="string", state="string", progress="object")
+WHO = _object(name="string", role="string")
 USER = _object(name="string", role="string", active="boolean", created="number")
 KEY = _object(id="string", user="string", title="string", until="number?", per_minute="integer?", created="number")
 
@@ -83,7 +84,11 @@ ANSWERS: Mapping[str, Schema] = {
     "POST /api/jobs": JOB,
     "GET /api/jobs/{id}": JOB,
     "POST /api/jobs/{id}/cancel": JOB,
-    "GET /api/me": _object(name="string", role="string"),
+    "GET /api/me": WHO,
+    "PUT /api/me/password": WHO,
+    "GET /api/login": _object(needed="boolean", passwords="boolean"),
+    "POST /api/login": WHO,
+    "POST /api/logout": _object(logged_out="boolean"),
     "GET /api/users": _object(users=_list(USER)),
     "POST /api/users": USER,
     "PATCH /api/users/{name}": USER,

@@ -18,6 +18,7 @@ from gptwright.serving.routes.answers import ELSEWHERE, AnswerRequest, EventsQue
 from gptwright.serving.routes.conversations import ConversationChange, ListQuery, NewConversation, NewMessage
 from gptwright.serving.routes.jobs import JobRequest
 from gptwright.serving.routes.labels import LabelQuery, LabelRequest
+from gptwright.serving.routes.logins import LoginRequest, PasswordChange
 from gptwright.serving.routes.people import NewKey, NewUser, UserChange
 from gptwright.serving.routes.tasks import NewTasks, NextTask, Skip, Submission
 from gptwright.serving.schemas import (
@@ -53,6 +54,8 @@ ALL_BODIES: Mapping[str, type[RequestFields]] = {
     "POST /api/tasks/{id}/submit": Submission,
     "POST /api/tasks/{id}/skip": Skip,
     "POST /api/jobs": JobRequest,
+    "POST /api/login": LoginRequest,
+    "PUT /api/me/password": PasswordChange,
     "POST /api/users": NewUser,
     "PATCH /api/users/{name}": UserChange,
     "POST /api/users/{name}/keys": NewKey,

@@ -32,11 +32,12 @@ class Transactions:
 
         return await run_in_threadpool(run)
 
-    async def write(self, work: Callable[[Session], T]) -> T:
-        """What the work gives, once all of it is on the disk. Raises as `read` does."""
+    async def write(self, work: Callable[[Session], T], *, param: str | None = None) -> T:
+        """What the work gives, once all of it is on the disk. Raises as `read` does; `param` is the request's field
+        that the store looks at."""
 
         def run() -> T:
-            with _told("saved"), self._store.write() as session:
+            with _told("saved", param), self._store.write() as session:
                 return work(session)
 
         return await run_in_threadpool(run)
@@ -51,11 +52,13 @@ class Transactions:
 
 
 @contextmanager
-def _told(what: str) -> Generator[None]:
+def _told(what: str, param: str | None = None) -> Generator[None]:
     try:
         yield
     except InputError as error:
-        raise APIError(400, f"Needed {error.needed}; got {error.got}. {error.remedy}", code="invalid_value") from error
+        field = f"'{param}': needed" if param else "Needed"
+        message = f"{field} {error.needed}; got {error.got}. {error.remedy}"
+        raise APIError(400, message, param=param, code="invalid_value") from error
     except ResourceError as error:
         say(str(error))
         code = f"not_{what}"

@@ -193,4 +193,4 @@ class Conversations:
             touch(session, id, made.id)
             return message_view(made)
 
-        return JSONResponse(await self.store.write(said), 201)
+        return JSONResponse(await self.store.write(said, param="parent_id"), 201)

@@ -113,7 +113,9 @@ class People:
     async def _kept(self, work: Callable[[Session], User]) -> View:
         """The user as the work leaves them. Where an owner can come in by a password now, all must show who they
         are."""
-        view, locks = await self.store.write(lambda session: (_user_view(work(session)), an_owner_has_one(session)))
+        view, locks = await self.store.write(
+            lambda session: (_user_view(work(session)), an_owner_has_one(session)), param="name"
+        )
         self.door.locked |= locks
         return view
 
