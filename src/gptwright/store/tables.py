@@ -101,13 +101,22 @@ class Task(Base):
 
 
 class Place(Base):
-    """One labeller's place at a task: a task that three should label has three. Free while `until` has passed."""
+    """One labeller's place at a task: a task that three should label has three. Free while `until` has passed.
+
+    An index has those that are not done in the order in which they are given: nothing is sorted to find the next.
+    """
 
     __tablename__ = "places"
-    __table_args__ = (UniqueConstraint("task_id", "labeller"), Index(None, "done", "until"))
+    __table_args__ = (
+        UniqueConstraint("task_id", "labeller"),
+        Index(None, "labeller", "done", "until"),
+        Index(None, "done", "standing", "turn", "number"),
+    )
 
     number: Mapped[int] = mapped_column(primary_key=True)
     task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id"))
+    standing: Mapped[float]
+    """minus the task's priority: an index only rises"""
     turn: Mapped[int]
     """0 for the task's first place: all tasks get one label before any gets its second"""
     labeller: Mapped[str | None]
