@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels check ui bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz check ui bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -33,6 +33,7 @@ help:
 	@echo 'make test-lm-eval    tests with lm-evaluation-harness (a download of 200 MB)'
 	@echo 'make test-ray        tests of rollout workers on Ray (a download of 70 MB)'
 	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again'
+	@echo 'make test-fuzz       20,000 requests that nobody sends by accident'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
 	@echo 'make docs            writes docs/commands.md'
@@ -81,6 +82,9 @@ test-ray: $(VENV)/test
 
 test-labels: $(VENV)/test
 	LABELS=10000 $(BIN)/python -m pytest tests/serving/routes/test_killed_server.py
+
+test-fuzz: $(VENV)/test
+	FUZZ=20000 $(BIN)/python -m pytest -s tests/serving/test_fuzz.py
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

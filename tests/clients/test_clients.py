@@ -56,24 +56,24 @@ def test_llm(base: str, tmp_path: Path) -> None:
     for words in (["-m", "tiny", "How?"], ["-m", "tiny", "--no-stream", "How?"], ["-m", "text", "the cat"]):
         told = subprocess.run([str(BIN / "llm"), *words, "-o", "max_tokens", "8"], env=environment, capture_output=True,
                               text=True, timeout=60)  # fmt: skip
-        assert told.returncode == 0 and told.stdout, told.stderr
+        assert told.returncode == 0 and told.stdout.strip(), told.stderr
 
 
 def test_langchain_completions(base: str) -> None:
     from langchain_openai import OpenAI
 
     model = OpenAI(base_url=base, model="tiny")
-    assert isinstance(model.invoke("the cat"), str)
+    assert model.invoke("the cat")
     assert len(model.generate(["the cat", "a dog"]).generations) == 2
-    assert "".join(model.stream("the cat")) or True
+    assert "".join(model.stream("the cat"))
 
 
 def test_langchain_chat(base: str, folder: Path) -> None:
     from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
     model = ChatOpenAI(base_url=base, model="tiny", max_tokens=64)
-    assert model.invoke("How?").response_metadata["finish_reason"] in ("stop", "length")
-    assert [chunk for chunk in model.stream("How?")]
+    assert model.invoke("How?").response_metadata["finish_reason"] == "length"
+    assert "".join(str(chunk.content) for chunk in model.stream("How?"))
     (call,) = model.bind_tools([TOOL], tool_choice="tell").invoke("How?").tool_calls
     assert call["name"] == "tell" and set(call["args"]) == {"sunny"}
     assert model.bind_tools([TOOL]).invoke("How?").type == "ai"
@@ -92,8 +92,9 @@ def test_litellm(base: str) -> None:
     import litellm
 
     ask: Any = {"api_base": base, "api_key": "none"}
-    assert litellm.completion("openai/tiny", HELLO, max_tokens=8, **ask).choices[0].finish_reason
-    assert list(litellm.completion("openai/tiny", HELLO, max_tokens=8, stream=True, **ask))
+    assert litellm.completion("openai/tiny", HELLO, max_tokens=8, **ask).choices[0].finish_reason == "length"
+    chunks = litellm.completion("openai/tiny", HELLO, max_tokens=8, stream=True, **ask)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert litellm.text_completion("the cat", "text-completion-openai/tiny", max_tokens=8, **ask).choices[0].text
     forced = litellm.completion("openai/tiny", HELLO, tools=[TOOL], tool_choice="required", **ask)
     assert set(json.loads(forced.choices[0].message.tool_calls[0].function.arguments)) == {"sunny"}

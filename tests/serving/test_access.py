@@ -12,6 +12,7 @@ from gptwright.serving.access import LEAST, ROLES, least_role
 from gptwright.serving.api import create_app
 from gptwright.store.database import Store
 from gptwright.store.labels import annotate
+from gptwright.store.logins import add_login
 from gptwright.store.messages import add_conversation, add_message
 from gptwright.store.people import add_key, add_user
 from gptwright.store.tasks import add_task, take_task
@@ -30,8 +31,8 @@ CHATTERS = {
     "DELETE /api/conversations/{id}", "POST /api/conversations/{id}/messages", "POST /api/conversations/{id}/answers",
     "GET /api/answers/{id}", "GET /api/answers/{id}/events", "POST /api/answers/{id}/stop",
     "GET /api/messages/{id}/labels", "PUT /api/messages/{id}/labels/{kind}", "DELETE /api/messages/{id}/labels/{kind}",
-    "GET /api/me", "GET /api/users/{name}/keys", "DELETE /api/keys/{id}", "GET /examples", "POST /feedback",
-    "POST /completion", "POST /infill", "GET /openapi.json",
+    "GET /api/me", "PUT /api/me/password", "GET /api/users/{name}/keys", "DELETE /api/keys/{id}", "GET /examples",
+    "POST /feedback", "POST /completion", "POST /infill", "GET /openapi.json",
 }  # fmt: skip
 """these, OpenAI's under /v1/, and the files of the page"""
 
@@ -66,25 +67,45 @@ def members(store: Store, *people: tuple[str, str]) -> dict[str, str]:
         return {name: add_key(session, name)[1] for name, _ in people}
 
 
+def logins(store: Store, *people: tuple[str, str]) -> dict[str, str]:
+    """The cookie of each, who came in by a password."""
+    with store.write() as session:
+        for name, role in people:
+            add_user(session, name, role)
+        return {name: f"gptwright={add_login(session, name)}" for name, _ in people}
+
+
+def shown(secret: str) -> dict[str, str]:
+    """The headers with which a key is shown, or, from the server's own page, the cookie of a login."""
+    if secret.startswith("gptwright="):
+        return {"cookie": secret, "origin": "http://localhost"}
+    return {"authorization": f"Bearer {secret}"}
+
+
 def statuses(app: Any, calls: list[tuple[str, str, Any, str]]) -> list[int]:
     async def go() -> list[int]:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            return [
-                (await client.request(method, path, json=body, headers={"authorization": f"Bearer {key}"})).status_code
-                for method, path, body, key in calls
-            ]
+            return [(await client.request(method, path, json=body, headers=shown(secret))).status_code
+                    for method, path, body, secret in calls]  # fmt: skip
 
     return asyncio.run(go())
 
 
+ways = pytest.mark.parametrize("come_in", [members, logins])
+
+
+@ways
 @pytest.mark.parametrize("role", ["nobody", *ROLES])
-def test_every_role_at_every_route(model: FakeModel, store: Store, role: str) -> None:
+def test_every_role_at_every_route(model: FakeModel, store: Store, role: str, come_in: Any) -> None:
     app, found = routes(model, store)
-    keys = members(store, *((name, name) for name in ROLES))
+    keys = come_in(store, *((name, name) for name in ROLES))
     allowed = {"nobody": set[str](), "chatter": set(found) - OWNERS - LABELLERS, "labeller": set(found) - OWNERS,
                "owner": set(found)}[role]  # fmt: skip
-    calls = [(*route.split(), {"no such field": 1}, keys.get(role, "gw-guess")) for route in found]
+    calls = [
+        (*route.split(), {"no such field": 1}, keys.get(role, "gptwright=guess" if come_in is logins else "gw-guess"))
+        for route in found
+    ]
     got = statuses(app, [(method, path, body, key) for method, path, body, key in calls])
     refused = 401 if role == "nobody" else 403
     assert {route for route, status in zip(found, got, strict=True) if status == refused} == set(found) - allowed
@@ -100,10 +121,13 @@ def test_an_undeclared_route_is_nobody_s(model: FakeModel, store: Store) -> None
     assert statuses(app, [("GET", "/api/new", None, "root-key")]) == [403]
 
 
+@ways
 @pytest.mark.parametrize("role", ROLES)
-def test_of_two_people_neither_reaches_what_is_the_other_s(model: FakeModel, store: Store, role: str) -> None:
+def test_of_two_people_neither_reaches_what_is_the_other_s(
+    model: FakeModel, store: Store, role: str, come_in: Any
+) -> None:
     app, found = routes(model, store)
-    keys = members(store, ("anna", role), ("ben", role))
+    keys = come_in(store, ("anna", role), ("ben", role))
     with store.write() as session:
         talk = add_conversation(session, owner="ben", title="private")
         asked = add_message(session, talk.id, None, "user", "Hi")

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,12 @@ def test_settings_reach_the_model(client: Any, model: Any) -> None:
     assert model.seeds == [7, None]
     assert first.stop == ("a", "b") and first.max_tokens == 2
     assert second.stop == ("end",) and second.temperature == 0 and second.max_tokens == model.context
+
+
+def test_what_a_model_never_says_stays_unsaid_beside_a_request_s_own_biases(client: Any, model: Any) -> None:
+    model.sampling = replace(model.sampling, logit_bias={7: -100.0, 8: -100.0})
+    chat(client, logit_bias={"8": 5, "9": 3})
+    assert model.asked[0][1].logit_bias == {7: -100, 8: 5, 9: 3}
 
 
 def test_reply_cut_by_length(client: Any) -> None:

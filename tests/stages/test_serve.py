@@ -17,12 +17,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from gptwright.configs.validation import Dtype
-from gptwright.foundations.errors import ConfigError, InputError, ResourceError
+from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, ResourceError
 from gptwright.inference.packed_model import KERNELS
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.export import export
 from gptwright.stages.serve import Serve, read_keys, run, run_folder
 from gptwright.store.feedback_file import open_run_store
+from gptwright.store.passwords import set_password
+from gptwright.store.people import add_user
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -46,9 +48,25 @@ def test_the_port_is_looked_at_before_the_model(tmp_path: Path) -> None:
         run(Serve(models=(tmp_path / "nothing",), port=other.getsockname()[1]))
 
 
-def test_a_public_address_needs_a_key(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--api-key"):
-        run(Serve(models=(tmp_path / "nothing",), host="0.0.0.0", port=0))
+def test_a_public_address_needs_a_key_or_an_owner_with_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(_: Serve) -> None:
+        raise ArtifactError("a model", "none", "Train one.")
+
+    monkeypatch.setattr("gptwright.stages.serve._load", loaded)
+    stage = tmp_path / "start" / "06-ppo"
+    (stage / "model").mkdir(parents=True)
+    (stage / "stage.json").write_text("{}")
+    (stage / "model" / "config.json").write_text("{}")
+    for role in ("chatter", "owner"):
+        with pytest.raises(ConfigError, match="--api-key"):
+            run(Serve(models=(stage,), host="0.0.0.0", port=0))
+        with open_run_store(run_folder(stage)) as store, store.write() as session:
+            add_user(session, role, role)
+            set_password(session, role, "hash")
+    with pytest.raises(ArtifactError):
+        run(Serve(models=(stage,), host="0.0.0.0", port=0))
 
 
 def test_no_model_there(tmp_path: Path) -> None:

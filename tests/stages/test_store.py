@@ -1,5 +1,6 @@
 """The verb: shown, copied, carried out and in without loss."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 import pytest
 
 from gptwright.alignment.rankings import read_ranking
+from gptwright.store.database import open_store
+from gptwright.store.passwords import matches, password_hash
+from gptwright.store.people import users
 from gptwright.text.jsonl import read_objects
 
 from .conftest import Command, asked, said, write_lines
@@ -106,3 +110,32 @@ def test_what_cannot_be_done_is_said(gptwright: Command, refused: Callable[..., 
     assert "no file for show" in refused("store", "show", store, path)
     assert "--prompts FILE" in refused("store", "import", store, path, "--format", "prompts")
     assert "nothing there" in refused("store", "import", store, tmp_path / "none", "--format", "thumbs")
+
+
+def test_somebody_is_let_in_by_a_password(
+    gptwright: Command, refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def let_in(password: str, *words: str) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+        return gptwright("store", "user", tmp_path, "--name", "anna", *words).err
+
+    assert "anna comes in as owner" in let_in("three words beside", "--role", "owner")
+    assert "anna comes in as owner" in let_in("each other here")
+    assert "anna comes in as labeller" in let_in("each other here", "--role", "labeller")
+    assert "8 to 256" in let_in("short")
+    with open_store(tmp_path) as store, store.read() as session:
+        assert matches(password_hash(session, "anna"), "each other here")
+        assert [(user.name, user.role) for user in users(session)] == [("anna", "labeller")]
+    assert "a name" in refused("store", "user", tmp_path)
+    assert "letters" in refused("store", "user", tmp_path, "--name", "a b")
+    assert "no name" in refused("store", "show", tmp_path, "--name", "anna")
+
+
+def test_on_a_terminal_a_password_is_typed_twice(
+    gptwright: Command, refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["three words beside", "three words besides", "three words beside", "three words beside"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _: next(typed))
+    assert "two different ones" in refused("store", "user", tmp_path, "--name", "anna")
+    assert "anna comes in as chatter" in gptwright("store", "user", tmp_path, "--name", "anna").err

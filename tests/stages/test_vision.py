@@ -16,6 +16,7 @@ import torch
 import gptwright
 from gptwright.configs.tokenize import Tokenize
 from gptwright.configs.vision import Vision
+from gptwright.foundations.errors import ConfigError
 from gptwright.images.named import as_data_uri
 from gptwright.pipelines.load import load_decoder, load_writer
 from gptwright.pipelines.vision_model import IMAGE_TOKEN, VisionModel
@@ -27,6 +28,8 @@ from gptwright.store.database import Store, open_store
 from gptwright.tasks.vision import read_conversations
 from gptwright.tokenizers.chat_templates.parts import Message, PlacedImage
 from gptwright.training.evaluation import read_evaluations
+
+EMBEDDING = "decoder.embed.weight"  # in which the place of an image is new
 
 
 def opened(folder: Path) -> VisionModel:
@@ -50,7 +53,8 @@ def test_what_it_leaves(seeing: Path, pictures: Path) -> None:
 
 def test_the_encoder_is_clips_and_the_decoder_the_bases(vision_config: Vision, tuned: Path, clip: Path) -> None:
     model, _ = seeing_of(vision_config)
-    assert torch.equal(model.network.vision.norm.weight, gptwright.load(clip).network.image.norm.weight)
+    encoder: Any = gptwright.load(clip).network
+    assert torch.equal(model.network.vision.norm.weight, encoder.image.norm.weight)
     theirs = load_decoder(tuned).network.embed.weight
     assert torch.equal(model.network.decoder.embed.weight[: len(theirs)], theirs)
     assert model.network.config.placeholder == len(theirs)
@@ -58,13 +62,39 @@ def test_the_encoder_is_clips_and_the_decoder_the_bases(vision_config: Vision, t
 
 def test_the_projector_alone_learns(vision_config: Vision, tmp_path: Path) -> None:
     model, _ = seeing_of(vision_config)
-    choose_parts(model.network, "projector")
+    choose_parts(model.network, replace(vision_config, learn="projector"))
     assert {name.split(".")[0] for name, each in model.network.named_parameters() if each.requires_grad} == {
         "projector"
     }
-    choose_parts(model.network, "all")
+    choose_parts(model.network, vision_config)
     unread = {name for name, each in model.network.named_parameters() if not each.requires_grad}
     assert unread and all(name.startswith(("vision.norm", "vision.blocks.3")) for name in unread)
+
+
+def test_low_rank_paths_learn_in_both_and_the_projector_whole(vision_config: Vision, run: Path) -> None:
+    config = replace(vision_config, lora=2, dtype="bfloat16", learning_rate=0.03)
+    before, _ = seeing_of(config)
+    after = opened(execute_stage("vision", config, run / "vision-lora").path).network.state_dict()
+    changed = {name for name, weight in before.network.state_dict().items() if not torch.equal(weight, after[name])}
+    decoder = {name for name in changed if name.startswith("decoder.")}
+    encoder = {name for name in changed if name.startswith("vision.")}
+    assert decoder and all("attention" in name and name.endswith("weight") for name in decoder - {EMBEDDING})
+    assert encoder and all("attention" in name and name.endswith("weight") for name in encoder)
+    assert not any(name.startswith("vision.blocks.3") for name in encoder), "a block that nobody reads"
+    assert {name for name in changed if name.startswith("projector.")} == {
+        f"projector.{name}" for name, _ in before.network.projector.named_parameters()
+    }
+    with pytest.raises(ConfigError, match="the projector alone"):
+        replace(config, learn="projector")
+
+
+def test_what_does_not_learn_stays_to_the_bit_in_bfloat16(vision_config: Vision, tmp_path: Path) -> None:
+    config = replace(vision_config, steps=2, learn="projector", dtype="bfloat16")
+    before, _ = seeing_of(config)
+    after = opened(execute_stage("vision", config, tmp_path / "out").path).network
+    for part in ("vision", "decoder"):
+        for name, weight in before.network.get_submodule(part).state_dict().items():
+            assert torch.equal(weight, after.get_submodule(part).state_dict()[name]), f"{part}.{name}"
 
 
 def test_it_goes_on_from_what_sees(
@@ -141,8 +171,15 @@ def test_it_is_asked_about_images_over_http(seeing: Path, tuned: Path, pictures:
             said = answered.json()["choices"][0]["message"]["content"] or ""
             assert said.strip() == load_writer(seeing).chat([placed], temperature=0.0, max_tokens=4).strip()
             elsewhere, broken = "https://example.org/a.png", "data:image/png;base64,aGk="
-            for wrong in (("blind", uri), ("seeing", elsewhere), ("seeing", broken), ("seeing", uri, 1, "system"),
-                          ("seeing", uri, 17), ("seeing", uri, 6)):  # fmt: skip
+            wrongs: list[tuple[Any, ...]] = [
+                ("blind", uri),
+                ("seeing", elsewhere),
+                ("seeing", broken),
+                ("seeing", uri, 1, "system"),
+                ("seeing", uri, 17),
+                ("seeing", uri, 6),
+            ]
+            for wrong in wrongs:
                 refused = await ask(*wrong)
                 assert refused.status_code == 400 and refused.json()["error"]["message"], wrong[1][:30]
 

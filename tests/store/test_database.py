@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import select
 
@@ -20,6 +22,7 @@ from gptwright.store import database
 from gptwright.store.database import Store, open_store, parse_place
 from gptwright.store.messages import add_conversation
 from gptwright.store.tables import Base, Conversation
+from gptwright.store.tasks import take_task
 
 
 def titles(store: Store) -> list[str]:
@@ -71,11 +74,11 @@ def test_sqlite_flushes_every_commit(tmp_path: Path) -> None:
 
 
 LATER = """
-'''Version 3, of the future.'''
+'''Version 5, of the future.'''
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "3", "2"
+revision, down_revision = "5", "4"
 
 def upgrade() -> None:
     op.add_column("conversations", sa.Column("colour", sa.Text, server_default="red"))
@@ -89,15 +92,38 @@ def test_an_older_one_is_brought_up_to_date_and_a_newer_one_refused(
         add(store, "one")
     future = tmp_path / "migrations"
     shutil.copytree(database.MIGRATIONS, future)
-    (future / "versions/v3_colours.py").write_text(LATER)
+    (future / "versions/v5_colours.py").write_text(LATER)
     with monkeypatch.context() as later:
         later.setattr(database, "MIGRATIONS", future)
         with open_store(place) as store, store.read() as session:
             assert session.execute(sa.text("SELECT title, colour FROM conversations")).all() == [("one", "red")]
     with pytest.raises(ArtifactError) as refused:
         open_store(place)
-    assert "version 2 or older" in refused.value.needed and refused.value.got == "one of version 3"
+    assert "version 4 or older" in refused.value.needed and refused.value.got == "one of version 5"
     assert "Update gptwright" in refused.value.remedy
+
+
+def test_places_of_an_older_one_are_given_in_the_same_order(place: str) -> None:
+    engine = sa.create_engine(parse_place(place))
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "3")
+        connection.execute(sa.text("INSERT INTO conversations (number, id, owner, title, fields, created)"
+                                   " VALUES (1, 'c', '', '', '{}', 0)"))  # fmt: skip
+        connection.execute(sa.text("INSERT INTO messages (number, id, conversation_id, role, content, author, model,"
+                                   " created) VALUES (1, 'm', 'c', 'user', '[]', '', '', 0)"))  # fmt: skip
+        for number, priority in ((1, 0.0), (2, 2.5)):
+            row = {"number": number, "id": f"t{number}", "priority": priority}
+            connection.execute(sa.text("INSERT INTO tasks (number, id, kind, message_id, fields, priority, created)"
+                                       " VALUES (:number, :id, 'rating', 'm', '{}', :priority, 0)"), row)  # fmt: skip
+            connection.execute(sa.text("INSERT INTO places (number, task_id, turn, until, done)"
+                                       " VALUES (:number, :id, 0, 0, false)"), row)  # fmt: skip
+    engine.dispose()
+    with open_store(place) as store, store.write() as session:
+        taken = [take_task(session, who) for who in ("anna", "ben", "cleo")]
+        assert [task.id if task else None for task in taken] == ["t2", "t1", None]
 
 
 def test_a_database_of_another_program_is_left_alone(place: str) -> None:

@@ -3,14 +3,17 @@
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import select, update
 
 from gptwright.foundations.errors import InputError
 from gptwright.store.database import Store, open_store
 from gptwright.store.labels import annotate, labels
-from gptwright.store.messages import add_conversation, add_message
+from gptwright.store.messages import add_conversation, add_message, history
 from gptwright.store.tables import Annotation, Place, Task
 from gptwright.store.tasks import add_task, finish_task, give_back_task, take_task
 
@@ -97,6 +100,73 @@ def test_what_is_given_back_is_anybodys_and_what_is_skipped_another_s(store: Sto
 def test_a_task_needs_a_message(store: Store) -> None:
     with pytest.raises(InputError), store.write() as session:
         add_task(session, "rating", "nothing")
+
+
+def plan(store: Store, labeller: str) -> str:
+    """How the database finds the next place."""
+    asked: list[tuple[str, Any]] = []
+    with store.write() as session:
+        connection = session.connection()
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("ANALYZE places"))
+
+        @sa.event.listens_for(connection, "before_cursor_execute")
+        def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
+            asked.append((statement, values))
+
+        assert take_task(session, labeller)
+        sa.event.remove(connection, "before_cursor_execute", note)
+        [(statement, values)] = [one for one in asked if "standing" in one[0].partition("ORDER BY")[2]]
+        explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+        return "\n".join(map(str, connection.exec_driver_sql(f"{explain} {statement}", values)))
+
+
+def test_an_index_has_the_next_place_first(store: Store) -> None:
+    queue(store, *[2] * 500)
+    found = plan(store, "anna")
+    assert "ix_places_done_standing_turn_number" in found, found
+    assert "Sort" not in found and "TEMP B-TREE" not in found, found
+
+
+def work(store: Store, task: str | None, said: int) -> int:
+    """Instructions of SQLite's machine to take a task, show its conversation and label it."""
+    count = 0
+
+    def step() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with store.write() as session:
+        driver: Any = session.connection().connection.driver_connection
+        driver.set_progress_handler(step, 1)
+        found = take_task(session, "anna")
+        assert found and (task is None or found.id == task)
+        assert len(history(session, found.message_id)) == 2
+        annotate(session, "rating", found.message_id, 5, author="anna", task_id=found.id)
+        assert len(labels(session, author="anna", task_id=found.id)) == 1
+        assert finish_task(session, found.id, "anna")
+        driver.set_progress_handler(None, 0)
+        assert len(labels(session)) == said
+    return count
+
+
+def test_a_task_more_is_no_more_work_for_the_others(tmp_path: Path) -> None:
+    """Of one conversation, so that neither its length nor the labels before count."""
+    counts: list[int] = []
+    for tasks in (20, 2000):
+        with open_store(tmp_path / f"{tasks}.sqlite") as store:
+            with store.write() as session:
+                talk = add_conversation(session)
+                asked = add_message(session, talk.id, None, "user", "Hi")
+                ids = [add_message(session, talk.id, asked.id, "assistant", f"Answer {i}").id for i in range(tasks)]
+                made = [add_task(session, "rating", id).id for id in ids]
+                for id, task in list(zip(ids, made, strict=True))[: tasks // 2]:
+                    annotate(session, "rating", id, 1, author="ben", task_id=task)
+                    session.execute(update(Place).where(Place.task_id == task).values(labeller="ben", done=True))
+            counts.append(work(store, made[tasks // 2], tasks // 2 + 1))
+    few, many = counts
+    assert many < 1.2 * few, counts
 
 
 LABELLER = """

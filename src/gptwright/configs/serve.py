@@ -16,7 +16,7 @@ class Serve:
     models: tyro.conf.Positional[tuple[Path, ...]] = ()
     """folders of stages, of runs (their last model), or of Hugging Face; without any the newest model under runs/"""
     host: str = "127.0.0.1"
-    """address to listen on; any but this machine's own needs an API key"""
+    """address to listen on; any but this machine's own needs an API key, or an owner with a password (store user)"""
     port: Port = 8000
     """port to listen on; 0 takes any free one"""
     api_key: str | None = None

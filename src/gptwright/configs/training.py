@@ -34,7 +34,7 @@ class TrainingOptions:
 
 @settings
 class AdapterOptions:
-    """Of a training that goes on from a model: finetune, sft, reward and ppo."""
+    """Of a training that goes on from a model: finetune, sft, vision, reward and ppo."""
 
     lora: Annotated[int, Range(0, 1024)] = 0
     """LoRA's rank: low-rank paths beside the attention's matrices learn, all else is frozen; 0: every weight learns"""
@@ -71,7 +71,7 @@ class TextOptions(SupervisedOptions):
 
 @settings
 class AdaptedTextOptions(TextOptions, AdapterOptions):
-    """Of a training that goes on from a model and predicts text: codex and sft."""
+    """Of a training that goes on from a model and predicts text: codex, sft and vision."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

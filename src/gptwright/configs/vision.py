@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from gptwright.configs.training import TextOptions
+from gptwright.configs.training import AdaptedTextOptions
+from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
 
 
 @settings
-class Vision(TextOptions):
+class Vision(AdaptedTextOptions):
     """Teach a chat model to see, from conversations with images (LLaVA)."""
 
     base: Path
@@ -33,3 +34,9 @@ class Vision(TextOptions):
     """images are shown a little nearer or farther and aside, each time otherwise"""
     heldout: Annotated[int, Range(1, 10**6)] = 200
     """held-out conversations by which it is measured, at most"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lora and self.learn == "projector":
+            raise ConfigError("learn all beside lora", "the projector alone, which has no attention",
+                              "Leave one of them out.")  # fmt: skip

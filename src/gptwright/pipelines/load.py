@@ -74,7 +74,7 @@ def load_decoder(
 ) -> Model:
     """`load` for what must generate, with a draft model if one is given (`Model.use_draft`). Raises `ArtifactError` for
     a model of another kind."""
-    return _decoder(load(source, dtype=dtype, adapter=adapter), "a decoder", source, draft)
+    return _drafted(as_decoder(load(source, dtype=dtype, adapter=adapter), source), draft)
 
 
 def load_writer(
@@ -82,7 +82,7 @@ def load_writer(
 ) -> Model:
     """`load_decoder`, where what writes may see as well."""
     model = load(source, dtype=dtype, adapter=adapter)
-    return _decoder(model.writer if isinstance(model, VisionModel) else model, "a decoder", source, draft)
+    return _drafted(as_decoder(model.writer if isinstance(model, VisionModel) else model, source), draft)
 
 
 def load_served(source: str | Path, *, dtype: str = "auto", draft: str | Path | None = None) -> Model | SequenceScorer:
@@ -96,12 +96,18 @@ def load_served(source: str | Path, *, dtype: str = "auto", draft: str | Path | 
     if isinstance(model, SequenceScorer) and model.classifies:
         return model
     writer = model.writer if isinstance(model, VisionModel) else model
-    return _decoder(writer, "a decoder or a classifier", source, draft)
+    return _drafted(as_decoder(writer, source, "a decoder or a classifier"), draft)
 
 
-def _decoder(model: AnyModel, needed: str, source: str | Path, draft: str | Path | None) -> Model:
+def as_decoder(model: AnyModel, source: str | Path, needed: str = "a decoder") -> Model:
+    """The model that `load` opened at `source`, where it generates. Raises `ArtifactError` naming what is `needed` for
+    a model of another kind."""
     if not isinstance(model, Model):
         raise ArtifactError(f"{needed} in {source}", model.kind, "Give the folder of pretrain, sft or ppo.")
+    return model
+
+
+def _drafted(model: Model, draft: str | Path | None) -> Model:
     if draft is not None:
         model.use_draft(load_decoder(draft))
     return model

@@ -1,15 +1,11 @@
 """Who may use which route. What is not said here is nobody's: a new route answers 403 until it is."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from starlette.requests import Request
 
 from gptwright.serving.api_errors import APIError
-
-Role = Literal["chatter", "labeller", "owner"]
-ROLES: tuple[Role, ...] = get_args(Role)
-"""each may do what those before may"""
+from gptwright.store.roles import ROLES, Role
 
 CHATTER: Role = "chatter"
 LABELLER: Role = "labeller"
@@ -54,7 +50,14 @@ class Caller:
 
 
 HERE = Caller("", OWNER)
-"""who uses a server without keys: it listens to this machine only"""
+"""who uses a server without keys and passwords: it listens to this machine only"""
+
+
+@dataclass
+class Door:
+    """Whether it is locked: who shows nothing is refused. It is not opened again while the server runs."""
+
+    locked: bool
 
 
 def caller_of(request: Request) -> Caller:

@@ -3,16 +3,17 @@
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from gptwright.serving.access import admit, caller_of
+from gptwright.serving.access import Door, admit, caller_of
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completions import Completions
 from gptwright.serving.embeddings import Embeddings
@@ -23,12 +24,14 @@ from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
 from gptwright.serving.moderations import Moderations
 from gptwright.serving.openapi import openapi_document
 from gptwright.serving.page import page_files, page_response
+from gptwright.serving.password_checks import PasswordChecks
 from gptwright.serving.request_body import read_json
 from gptwright.serving.responses import Responses
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.conversations import Conversations
 from gptwright.serving.routes.jobs import Improving, Jobs
 from gptwright.serving.routes.labels import Labels
+from gptwright.serving.routes.logins import OPEN, Logins
 from gptwright.serving.routes.people import People
 from gptwright.serving.routes.tasks import Tasks
 from gptwright.serving.routes.teaching import Teaching
@@ -38,6 +41,7 @@ from gptwright.serving.transactions import Transactions
 from gptwright.store.database import Store
 from gptwright.store.labels import annotate
 from gptwright.store.messages import keep_turns
+from gptwright.store.passwords import an_owner_has_one
 
 if TYPE_CHECKING:
     from gptwright.pipelines.model import Model
@@ -62,9 +66,9 @@ def create_app(
 
     `store`: where conversations and labels are kept; who gave it closes it. `weights`: SHA-256 of each model's weights,
     by its name. `examples`: questions that the page offers. `keys`: API keys by name, one of which a caller must send
-    as `Authorization: Bearer KEY`. `hosts`: the names it answers to; None, for any, only makes sense with keys.
-    `improving`: how the first model is made better. `app.state.workers` run the models; they are closed when the
-    application ends.
+    as `Authorization: Bearer KEY`, unless the store knows them. `hosts`: the names it answers to; None, for any, needs
+    a key or a login of everybody. `improving`: how the first model is made better. `app.state.workers` run the models;
+    they are closed when the application ends.
     """
     served = ServedModels(models, classifiers or {}, weights or {})
     transactions = Transactions(store)
@@ -73,20 +77,32 @@ def create_app(
                   redirect_slashes=False, dependencies=[Depends(admit)])  # fmt: skip
     app.state.workers = served.workers
     files = page_files()
-    app.state.open_paths = frozenset({*files, "/health"})
-    app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, hosts=hosts,
-                       open_paths=app.state.open_paths)  # fmt: skip
+    app.state.open_paths = frozenset({*files, "/health", *OPEN})
+    app.state.door = Door(bool(keys) or hosts is None or _has_owner_with_password(store))
+    app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, find_login=transactions.logged_in,
+                       door=app.state.door, hosts=hosts, open_paths=app.state.open_paths)  # fmt: skip
     app.add_exception_handler(HTTPException, _not_routed)
     _add_metrics(app, served)
     _add_page(app, files, examples)
     _add_models(app, served)
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
-    people = People(transactions, frozenset(keys or {}))
     conversations, teaching = Conversations(transactions, answers.live), Teaching(transactions, improving)
-    for routes in (conversations, answers, Labels(transactions), Tasks(transactions), jobs, teaching, people):
+    for routes in (conversations, answers, Labels(transactions), Tasks(transactions), jobs, teaching):
         routes.add_to(app)
+    _add_people(app, transactions, frozenset(keys or {}))
     return app
+
+
+def _has_owner_with_password(store: Store) -> bool:
+    with store.read() as session:
+        return an_owner_has_one(session)
+
+
+def _add_people(app: FastAPI, store: Transactions, reserved: frozenset[str]) -> None:
+    checks = PasswordChecks(store)
+    People(store, reserved, checks, app.state.door).add_to(app)
+    Logins(store, checks, app.state.door).add_to(app)
 
 
 def _lifespan(
@@ -116,14 +132,20 @@ def _add_metrics(app: FastAPI, served: ServedModels) -> None:
 
 def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Sequence[str]) -> None:
     async def health() -> Response:
+        """Whether the server is there."""
         return JSONResponse({"status": "ok"})
 
-    document = openapi_document()
+    @cache  # once all routes are there
+    def document() -> dict[str, Any]:
+        return openapi_document([route for route in app.routes if isinstance(route, APIRoute)
+                                 and route.path not in files])  # fmt: skip
 
     async def openapi() -> Response:
-        return JSONResponse(document)
+        """This document."""
+        return JSONResponse(document())
 
     async def offered() -> Response:
+        """Questions that the page offers."""
         return JSONResponse(list(examples))
 
     app.add_api_route("/health", health, methods=READ)
@@ -141,9 +163,11 @@ def _add_models(app: FastAPI, served: ServedModels) -> None:
         return head | (_writer_card(one) if isinstance(one, ServedModel) else _classifier_card(one))
 
     async def models() -> Response:
+        """The models that are served."""
         return JSONResponse({"object": "list", "data": [card(one) for one in served.all.values()]})
 
     async def one_model(name: str) -> Response:
+        """One of them."""
         return JSONResponse(card(served.find(name)))
 
     app.add_api_route("/v1/models", models, methods=READ)
@@ -177,6 +201,7 @@ def _classifier_card(one: ServedClassifier) -> dict[str, object]:
 def _add_feedback(app: FastAPI, store: Transactions, served: ServedModels) -> None:
     @app.post("/feedback")
     async def rate(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """A thumb for an answer."""
         rated = FeedbackRequest.read(await read_json(request))
         model, user = served.writer(rated.model).name, caller_of(request).name
 

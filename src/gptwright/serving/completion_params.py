@@ -12,7 +12,7 @@ from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.fields import RequestFields, refuse
 
 PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
-         "logit_bias", "n", "seed")  # fmt: skip
+         "n", "seed")  # fmt: skip
 """fields that are called as the engine's settings are"""
 MOST_ANSWERS = 128
 Id = Annotated[int, Field(ge=0, lt=1 << 31)]
@@ -160,7 +160,8 @@ class CompletionParams(RequestFields):
         self._check_ids(vocab)
         given = {name: getattr(self, name) for name in PLAIN} | self.own()
         given["top_k"] = None if self.top_k is None else max(self.top_k, 0)  # -1 is vLLM's word for "off"
-        given |= {"max_tokens": self.tokens(), "schema": self.reply_schema()}
+        given |= {"max_tokens": self.tokens(), "schema": self.reply_schema(),
+                  "logit_bias": {**default.logit_bias, **(self.logit_bias or {})}}  # fmt: skip
         known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         known["max_tokens"] = min(known.get("max_tokens", default.max_tokens), context)
         stops = {"stop": (*default.stop, *(self.stop or ()), *self.own_stops()),

@@ -2,7 +2,7 @@
 
 A page on another site can reach a server on this machine through the person's browser: by posting to it, or by giving
 its own name this machine's address (DNS rebinding). So the Host must be one of ours, a POST must come from our own
-page, and with a key every path but the page's own files needs it.
+page, and with keys or passwords every path but the page's own files needs one.
 """
 
 import hashlib
@@ -12,15 +12,16 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gptwright.serving.access import HERE, OWNER, Caller, Role
+from gptwright.serving.access import HERE, OWNER, Caller, Door
 from gptwright.serving.api_errors import APIError
+from gptwright.serving.cookies import is_same_origin, login_of
 from gptwright.serving.quota import Quotas
 from gptwright.store.people import PREFIX, Admitted
+from gptwright.store.roles import Role
 
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -38,13 +39,13 @@ log = logging.getLogger(__name__)
 
 
 Find = Callable[[str], Awaitable[Admitted | None]]
-"""whose key it is that the store knows"""
+"""whose key, or whose login, it is that the store knows"""
 
 
 class AccessMiddleware:
-    """ASGI middleware. `keys`: the owners' API keys by name, none where none is needed; `find`: whose any other key is.
-    Who sent the request is then `request.state.caller`. `hosts` None lets any Host in (then there must be a key);
-    `open_paths` need no key."""
+    """ASGI middleware. `keys`: owners' API keys by name; `find`: whose any other key is, `find_login`: whose a login;
+    `door`: whether one must be shown. Who sent the request is then `request.state.caller`. `hosts` None lets any Host
+    in (then the door must be locked); `open_paths` need no key."""
 
     def __init__(
         self,
@@ -52,10 +53,13 @@ class AccessMiddleware:
         *,
         keys: Mapping[str, str],
         find: Find,
+        find_login: Find,
+        door: Door,
         hosts: frozenset[str] | None,
         open_paths: frozenset[str],
     ) -> None:
-        self.app, self.find, self.hosts, self.open_paths = app, find, hosts, open_paths
+        self.app, self.find, self.find_login, self.door = app, find, find_login, door
+        self.hosts, self.open_paths = hosts, open_paths
         self.names = {_digest(key.encode("utf-8")): name for name, key in keys.items()}
         self.quotas = Quotas()
 
@@ -90,10 +94,10 @@ class AccessMiddleware:
         if scope["method"] not in ("GET", "HEAD"):
             _check_origin(headers, host)
         state = scope.setdefault("state", {})
-        state["caller"] = None if scope["path"] in self.open_paths else await self._caller(headers)
+        state["caller"] = None if scope["path"] in self.open_paths else await self._caller(scope["method"], headers)
 
-    async def _caller(self, headers: Headers) -> Caller:
-        """Who shows a key, or, where none is needed and none of ours is shown, the person at this machine."""
+    async def _caller(self, method: str, headers: Headers) -> Caller:
+        """Who shows a key or a login, or, where none is needed and none of ours shown, the person at this machine."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         secret = given.strip() if scheme.lower() == "bearer" else ""
         digest = _digest(secret.encode("latin-1"))
@@ -104,14 +108,18 @@ class AccessMiddleware:
             if found.per_minute is not None:
                 self.quotas.spend(found.key_id, found.per_minute)
             return Caller(found.name, cast("Role", found.role))
-        if self.names or secret.startswith(PREFIX):
-            raise APIError(401, "A valid API key is needed: Authorization: Bearer KEY.", code="invalid_api_key")
+        login = "" if secret else login_of(method, headers)
+        if login and (found := await self.find_login(login)):
+            return Caller(found.name, cast("Role", found.role))
+        if self.door.locked or secret.startswith(PREFIX):
+            raise APIError(401, "A valid API key is needed: Authorization: Bearer KEY. People log in at /api/login.",
+                           code="invalid_api_key")  # fmt: skip
         return HERE
 
 
 def _check_origin(headers: Headers, host: str) -> None:
     origin = headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+    foreign = origin is not None and not is_same_origin(origin, host)
     if foreign or headers.get("sec-fetch-site", "none") in ("cross-site", "same-site"):
         raise APIError(403, "Requests from other sites' pages are not answered.", code="origin_not_allowed")
 

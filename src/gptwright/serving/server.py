@@ -15,13 +15,15 @@ from fastapi import FastAPI
 from gptwright.foundations.errors import ConfigError, ResourceError
 
 
-def check_public(host: str, keys: Mapping[str, str]) -> None:
-    """Raises `ConfigError` when other machines could reach the server and no key keeps them out."""
+def check_public(host: str, keys: Mapping[str, str], *, passwords: bool = False) -> None:
+    """Raises `ConfigError` when other machines could reach the server, and neither a key nor the password of an owner
+    keeps them out."""
     if not all(key.strip() for key in keys.values()):
         raise ConfigError("a key of at least one character", "an empty one", "Give --api-key KEY, or leave it out.")
-    if not keys and not is_loopback(host):
-        raise ConfigError(f"a key, because {host} can be reached from other machines", "none",
-                          "Give --api-key KEY, or leave --host out to serve this machine only.")  # fmt: skip
+    if not (keys or passwords or is_loopback(host)):
+        raise ConfigError(f"a key or an owner's password, because {host} can be reached from other machines", "neither",
+                          "Give --api-key KEY, or a password: gptwright store user RUN --name NAME --role owner. Leave "
+                          "--host out to serve this machine only.")  # fmt: skip
 
 
 def is_loopback(host: str) -> bool:

@@ -11,6 +11,7 @@ from gptwright.foundations.errors import InputError, ResourceError
 from gptwright.foundations.progress import say
 from gptwright.serving.api_errors import APIError
 from gptwright.store.database import Store
+from gptwright.store.logins import logged_in
 from gptwright.store.people import Admitted, admitted
 
 T = TypeVar("T")
@@ -31,11 +32,12 @@ class Transactions:
 
         return await run_in_threadpool(run)
 
-    async def write(self, work: Callable[[Session], T]) -> T:
-        """What the work gives, once all of it is on the disk. Raises as `read` does."""
+    async def write(self, work: Callable[[Session], T], *, param: str | None = None) -> T:
+        """What the work gives, once all of it is on the disk. Raises as `read` does; `param` is the request's field
+        that the store looks at."""
 
         def run() -> T:
-            with _told("saved"), self._store.write() as session:
+            with _told("saved", param), self._store.write() as session:
                 return work(session)
 
         return await run_in_threadpool(run)
@@ -44,13 +46,19 @@ class Transactions:
         """Whose key this is. Raises as `read` does."""
         return await self.read(lambda session: admitted(session, secret))
 
+    async def logged_in(self, secret: str) -> Admitted | None:
+        """Whose login this is. Raises as `read` does."""
+        return await self.read(lambda session: logged_in(session, secret))
+
 
 @contextmanager
-def _told(what: str) -> Generator[None]:
+def _told(what: str, param: str | None = None) -> Generator[None]:
     try:
         yield
     except InputError as error:
-        raise APIError(400, f"Needed {error.needed}; got {error.got}. {error.remedy}", code="invalid_value") from error
+        field = f"'{param}': needed" if param else "Needed"
+        message = f"{field} {error.needed}; got {error.got}. {error.remedy}"
+        raise APIError(400, message, param=param, code="invalid_value") from error
     except ResourceError as error:
         say(str(error))
         code = f"not_{what}"

@@ -31,9 +31,8 @@ def run(config: Serve) -> None:
     """Serves until Ctrl-C. Prints the page's address on stdout once it answers."""
     from gptwright.serving.server import serve_until_stopped, take_port
 
-    needs_key = bool(config.api_key or config.api_keys)
     with take_port(config.host, config.port) as held, _prepared(config, held) as (app, address, example):
-        serve_until_stopped(app, held, lambda: _announce(address, example, needs_key))
+        serve_until_stopped(app, held, lambda: _announce(address, example, app.state.door.locked))
     say("stopped")
 
 
@@ -58,13 +57,15 @@ def _prepared(config: Serve, held: "socket") -> "Generator[tuple[FastAPI, str, E
     from gptwright.serving.server import check_public, is_loopback
 
     keys = read_keys(config)
-    check_public(config.host, keys)
     folders = [resolve_model(given) for given in config.models or (None,)]
     config = replace(config, models=tuple(folders))
     from gptwright.serving.api import create_app
     from gptwright.store.feedback_file import open_run_store
+    from gptwright.store.passwords import an_owner_has_one
 
     with open_run_store(run_folder(config.models[0]), config.store) as store:
+        with store.read() as session:
+            check_public(config.host, keys, passwords=an_owner_has_one(session))
         models, classifiers, weights = _load(config)
         hosts = LOOPBACK if is_loopback(config.host) else None
         app = create_app(models, store, classifiers=classifiers, weights=weights, examples=_examples(config), keys=keys,

@@ -1,5 +1,8 @@
-"""store: what people said and did in a run, shown, copied, carried out and in."""
+"""store: what people said and did in a run, shown, copied, carried out and in; who may come in."""
 
+import getpass
+import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +21,11 @@ from gptwright.store.feedback_file import take_feedback_file
 from gptwright.store.imports import take_demonstration, take_ranking
 from gptwright.store.labels import labels
 from gptwright.store.messages import digest
+from gptwright.store.passwords import hash_password, set_password
+from gptwright.store.people import NAME, add_user
+from gptwright.store.roles import Role
 from gptwright.store.rows import TABLES, load_rows
+from gptwright.store.tables import User
 from gptwright.text.jsonl import Line, read_objects, write_objects
 from gptwright.tokenizers.chat_templates.chat import read_messages
 
@@ -28,8 +35,10 @@ OWN = {"messages", "prompt", "answers", "ranks", "chosen", "rejected", "labeller
 
 def run(config: UseStore) -> None:
     """Prints what there is, or says what was copied, written or taken in. Raises as the readers of the files do."""
-    with open_store(config.store, create=config.action == "import") as store:
-        if config.file is None:
+    with open_store(config.store, create=config.action in ("import", "user")) as store:
+        if config.action == "user":
+            _let_in(store, str(config.name), config.role)
+        elif config.file is None:
             _show(store)
         elif config.action == "backup":
             store.backup(config.file)
@@ -48,6 +57,28 @@ def _show(store: Store) -> None:
             print(f"  {name:14} {session.scalar(select(func.count()).select_from(table)):,}")
         for kind, count in sorted(Counter(label.kind for label in labels(session)).items()):
             print(f"  {kind:14} {count:,}")
+
+
+def _let_in(store: Store, name: str, role: Role | None) -> None:
+    """Somebody new, or another password and role of somebody who is there."""
+    if not re.fullmatch(NAME, name):
+        raise InputError("a name of 1 to 64 letters, digits, or . @ _ -", repr(name)[:80], "Choose another.")
+    hash = hash_password(_ask_password())
+    with store.write() as session:
+        user = session.scalar(select(User).where(User.name == name)) or add_user(session, name, role or "chatter")
+        user.role = role or user.role
+        set_password(session, name, hash)
+        say(f"store: {name} comes in as {user.role} with this password")
+
+
+def _ask_password() -> str:
+    """On a terminal twice, as it cannot be seen there; else the first line of what is piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != password:
+        raise InputError("the same password twice", "two different ones", "Type it again.")
+    return password
 
 
 def _export(store: Store, path: Path, format: str) -> None:

@@ -10,10 +10,11 @@ from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
+from gptwright.layers.lora import choose_learners, merge_lora
 from gptwright.models.new_tokens import with_new_tokens
 from gptwright.models.vision_language import VisionLanguageConfig, VisionLanguageModel
 from gptwright.pipelines.image_text import ImageTextModel
-from gptwright.pipelines.load import load, load_decoder
+from gptwright.pipelines.load import as_decoder, load
 from gptwright.pipelines.vision_model import IMAGE_TOKEN, VisionModel
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
@@ -21,7 +22,7 @@ from gptwright.tasks.vision import MixedText, VisionTask, read_conversations, re
 from gptwright.training.batches import Windows
 from gptwright.training.evaluation import write_evaluations
 from gptwright.training.memory_check import check_memory
-from gptwright.training.optimizer import Optimizer, cast_linears, restore_master_weights
+from gptwright.training.optimizer import Optimizer, cast_linears, frozen_weights, restore_master_weights
 from gptwright.training.optimizers import OPTIMIZERS
 from gptwright.training.schedules import linear
 from gptwright.training.session import session
@@ -34,17 +35,19 @@ def run(config: Vision, folder: StageFolder) -> dict[str, object]:
     device = use_device(config.device)
     task = task_of(config)
     network = task.model.network.to(device)
-    choose_parts(network, config.learn)
+    choose_parts(network, config)
     check_memory(network.decoder, config.batch_size, task.typical_length, config.micro_batches)
     before = task.evaluate(0)
     dtype = folder.freeze_choice("dtype", lambda: format_name(config.dtype, device.type))
+    frozen = frozen_weights(network)
     cast_linears(network, matrix_dtype(dtype))
     optimizer = Optimizer(network, OPTIMIZERS[config.optimizer](config.weight_decay, matrix_dtype(dtype)))
     rate = linear(config.learning_rate, config.steps, warmup=min(config.warmup, config.steps // 2))
     with session(folder, optimizer, config, steps=config.steps) as run:
         for step in train_steps(task, optimizer, rate, run.train_state, steps=config.steps):
             run.record(step.number, **step.metrics, **task.losses)
-    restore_master_weights(network, optimizer)
+    restore_master_weights(network, optimizer, frozen)
+    merge_lora(network)
     task.model.save(folder / "model")
     after = task.evaluate(config.steps)
     write_evaluations(folder.path, {"before": before, "after": after})
@@ -53,9 +56,13 @@ def run(config: Vision, folder: StageFolder) -> dict[str, object]:
     return {**after.metrics, "dtype": dtype}
 
 
-def choose_parts(network: VisionLanguageModel, learn: str) -> None:
-    """What learns: the projector alone, or everything that has a part in what is said."""
-    network.requires_grad_(learn == "all")
+def choose_parts(network: VisionLanguageModel, config: Vision) -> None:
+    """What learns: the projector, and beside it nothing, everything that has a part in what is said, or of that
+    low-rank paths alone."""
+    if config.learn == "all":
+        choose_learners(network, config.lora, config.seed)
+    else:
+        network.requires_grad_(False)
     network.projector.requires_grad_(True)
     last = network.config.image.layers + 1 + network.config.layer
     for unread in (network.vision.norm, *network.vision.blocks[last:]):
@@ -92,7 +99,7 @@ def seeing(config: Vision) -> tuple[VisionModel, Any]:
             raise ArtifactError("a base that cannot see beside an encoder", f"{config.base}, which sees",
                                 "Leave --encoder out.")  # fmt: skip
         return base, base.tokenizer
-    decoder = load_decoder(config.base)
+    decoder = as_decoder(base, config.base)
     encoder = None if config.encoder is None else load(config.encoder)
     if not isinstance(encoder, ImageTextModel):
         raise ArtifactError("the folder of clip as --encoder, to see with", str(config.encoder),

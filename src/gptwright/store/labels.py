@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from gptwright.foundations.errors import InputError, nearest
-from gptwright.store.messages import find_message, kept_messages
+from gptwright.store.messages import find_message, is_kept
 from gptwright.store.tables import Annotation, Message
 
 
@@ -144,7 +144,7 @@ def labels(
         .scalar_subquery()
     )
     asked = select(Annotation).where(Annotation.number == newest, Annotation.value.is_not(None))
-    asked = asked.where(Annotation.message_id.in_(kept_messages()))
+    asked = asked.where(is_kept(Annotation.message_id))
     if kinds:
         asked = asked.where(Annotation.kind.in_(kinds))
     only = ((Annotation.author, author), (Annotation.message_id, message_id), (Annotation.task_id, task_id))

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Exists, Select, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -102,11 +102,21 @@ def kept_messages() -> Select[str]:
     return kept.where(Conversation.deleted.is_(None))
 
 
+def is_kept(message_id: ColumnElement[str]) -> Exists:
+    """Whether the conversation of a row's message is not deleted: looked up row by row, where `kept_messages` reads
+    all."""
+    return kept_messages().where(Message.id == message_id).exists()
+
+
 def history(session: Session, id: str) -> list[Message]:
     """The messages from the conversation's first to this one. Raises `InputError` when there is none."""
-    conversation_id = find_message(session, id).conversation_id
-    messages = session.scalars(select(Message).where(Message.conversation_id == conversation_id))
-    return path_to({message.id: message for message in messages}, id)
+    last = select(Message.id, Message.parent_id, literal(0).label("back")).where(Message.id == id)
+    path = last.cte(recursive=True)
+    path = path.union_all(
+        select(Message.id, Message.parent_id, path.c.back + 1).join(path, Message.id == path.c.parent_id)
+    )
+    found = session.scalars(select(Message).join(path, path.c.id == Message.id).order_by(path.c.back.desc())).all()
+    return [*found] if found else [find_message(session, id)]
 
 
 def path_to(messages: Mapping[str, Message], id: str) -> list[Message]:

@@ -14,6 +14,8 @@ from gptwright.store.tables import Key, User
 
 PREFIX = "gw-"
 """by which a key is known where it should not stand"""
+NAME = r"^[\w.@-]{1,64}$"
+"""what a user may be called"""
 
 
 class Admitted(NamedTuple):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.store.tables import Base
 
-SECRET = ("users", "keys")
+SECRET = ("users", "keys", "logins")
 TABLES = {table.name: table for table in Base.metadata.sorted_tables if table.name not in SECRET}
 """each behind those that it refers to"""
 BATCH = 500  # rows

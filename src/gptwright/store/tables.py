@@ -2,7 +2,7 @@
 
 conversations ─< messages (a tree: each names the one it follows) ─< annotations (a log)
                     └─< tasks ─< places (one for each labeller that a task needs)          jobs
-users ─< keys
+users ─< keys, logins
 
 Times are seconds since 1970 in UTC. What is text for people (`content`, `value`, `fields`) is JSON, which holds any
 text in every database.
@@ -101,13 +101,22 @@ class Task(Base):
 
 
 class Place(Base):
-    """One labeller's place at a task: a task that three should label has three. Free while `until` has passed."""
+    """One labeller's place at a task: a task that three should label has three. Free while `until` has passed.
+
+    An index has those that are not done in the order in which they are given: nothing is sorted to find the next.
+    """
 
     __tablename__ = "places"
-    __table_args__ = (UniqueConstraint("task_id", "labeller"), Index(None, "done", "until"))
+    __table_args__ = (
+        UniqueConstraint("task_id", "labeller"),
+        Index(None, "labeller", "done", "until"),
+        Index(None, "done", "standing", "turn", "number"),
+    )
 
     number: Mapped[int] = mapped_column(primary_key=True)
     task_id: Mapped[str] = mapped_column(ForeignKey("tasks.id"))
+    standing: Mapped[float]
+    """minus the task's priority: an index only rises"""
     turn: Mapped[int]
     """0 for the task's first place: all tasks get one label before any gets its second"""
     labeller: Mapped[str | None]
@@ -163,6 +172,8 @@ class User(Base):
     name: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
+    password: Mapped[str | None]
+    """its hash, of argon2; who has none comes in with keys alone"""
     created: Mapped[float] = mapped_column(default=time.time)
 
 
@@ -182,4 +193,17 @@ class Key(Base):
     per_minute: Mapped[int | None]
     """requests that it may make in a minute"""
     withdrawn: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
+class Login(Base):
+    """What a user's browser shows at every request after the password was right. As of keys, only its hash is kept."""
+
+    __tablename__ = "logins"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    until: Mapped[float]
+    """when it ends"""
     created: Mapped[float] = mapped_column(default=time.time)

@@ -33,7 +33,7 @@ def add_task(
     task = Task(id=new_id(), kind=kind, message_id=message_id, priority=priority, fields=dict(fields or {}))
     session.add(task)
     session.flush()
-    session.add_all(Place(task_id=task.id, turn=turn) for turn in range(overlap))
+    session.add_all(Place(task_id=task.id, standing=-priority, turn=turn) for turn in range(overlap))
     session.flush()
     return task
 
@@ -70,12 +70,11 @@ def _free(session: Session, labeller: str, kinds: Sequence[str]) -> Place | None
     yet, such as why they skip it; the place is locked until the end."""
     own = aliased(Place)
     has_another = exists().where(own.task_id == Place.task_id, own.labeller == labeller, own.number != Place.number)
-    asked = select(Place).join(Task, Task.id == Place.task_id)
     has_said = exists().where(Annotation.task_id == Place.task_id, Annotation.author == labeller)
-    asked = asked.where(Place.done.is_(False), Place.until <= time.time(), ~has_another, ~has_said)
+    asked = select(Place).where(Place.done.is_(False), Place.until <= time.time(), ~has_another, ~has_said)
     if kinds:
-        asked = asked.where(Task.kind.in_(kinds))
-    first = asked.order_by(Task.priority.desc(), Place.turn, Place.number).limit(1)
+        asked = asked.where(exists().where(Task.id == Place.task_id, Task.kind.in_(kinds)))
+    first = asked.order_by(Place.standing, Place.turn, Place.number).limit(1)
     return session.scalar(first.with_for_update(of=Place, skip_locked=True))
 
 

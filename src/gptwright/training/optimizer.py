@@ -4,6 +4,7 @@ The rule is a part: `AdamW` of the papers, or `Muon`.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -118,8 +119,15 @@ def refuse_lost(weights: Mapping[str, Tensor]) -> None:
                           "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
 
 
-def restore_master_weights(network: nn.Module, optimizer: Optimizer) -> None:
-    """Gives the model its float32 master weights, for evaluation and export.
+def frozen_weights(network: nn.Module) -> dict[str, Tensor]:
+    """Of all that does not learn, as it is before `cast_linears` rounds it."""
+    return {name: parameter.data for name, parameter in network.named_parameters() if not parameter.requires_grad}
+
+
+def restore_master_weights(
+    network: nn.Module, optimizer: Optimizer, frozen: Mapping[str, Tensor] = MappingProxyType({})
+) -> None:
+    """Gives the model its float32 master weights, for evaluation and export, and to what was `frozen` its own.
 
     Raises `ConfigError` when they are no numbers any more.
     """
@@ -127,4 +135,6 @@ def restore_master_weights(network: nn.Module, optimizer: Optimizer) -> None:
     network.float()
     for name, master in optimizer.masters.items():
         optimizer.parameters[name].data = master.detach()
+    for name, weight in frozen.items():
+        network.get_parameter(name).data = weight
     network.requires_grad_(False)

@@ -207,4 +207,4 @@ class Conversations:
         def stored(session: Session) -> View:
             return message_view(said(session, id, asked, owner, own_id))
 
-        return JSONResponse(await self.store.write(stored), 201)
+        return JSONResponse(await self.store.write(stored, param="parent_id"), 201)

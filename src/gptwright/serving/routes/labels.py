@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gptwright.serving.access import caller_of
+from gptwright.serving.api_errors import APIError
 from gptwright.serving.fields import RequestFields
 from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.conversations import ClientKey, Query, own_message
@@ -77,7 +78,7 @@ class Labels:
             label_id = asked.id or pair_id(id, kind, asked.value)
             return label_view(say_label(session, kind, id, asked.value, id=label_id, author=owner))
 
-        return JSONResponse(await self.store.write(said))
+        return JSONResponse(await self.store.write(said, param="value"))
 
     async def withdraw(self, request: Request, id: str, kind: str) -> Response:
         """It counts no more; `PUT` says it again."""
@@ -86,6 +87,8 @@ class Labels:
 
         def withdrawn(session: Session) -> View:
             own_message(session, id, owner)
+            if newest_label(session, kind, label_id, owner) is None:
+                raise APIError(404, "You have no such label.", param="id", code="not_found")
             return label_view(withdraw(session, kind, label_id, author=owner))
 
         return JSONResponse(await self.store.write(withdrawn))

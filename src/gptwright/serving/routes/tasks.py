@@ -123,7 +123,7 @@ class Tasks:
                 for task in asked.tasks
             ]  # fmt: skip
 
-        return JSONResponse({"ids": await self.store.write(added)}, 201)
+        return JSONResponse({"ids": await self.store.write(added, param="tasks")}, 201)
 
     async def next(self, request: Request) -> Response:
         """The task that the caller holds, or the next one, held from now on; null when there is none."""
@@ -148,7 +148,7 @@ class Tasks:
             _withdraw_others(session, id, labeller, {(label["kind"], label["id"]) for label in said})
             return {"labels": said, "in_time": finish_task(session, id, labeller) or _is_done(session, id, labeller)}
 
-        return JSONResponse(await self.store.write(submitted))
+        return JSONResponse(await self.store.write(submitted, param="labels"))
 
     async def skip(self, request: Request, id: str) -> Response:
         """The caller does not do it, and says why: it is another's, and does not come back."""
@@ -161,7 +161,7 @@ class Tasks:
                      task_id=id)  # fmt: skip
             return {"given_back": give_back_task(session, id, labeller)}
 
-        return JSONResponse(await self.store.write(skipped))
+        return JSONResponse(await self.store.write(skipped, param="reason"))
 
     async def undo(self, request: Request, id: str) -> Response:
         """Takes back all that the caller said of a task, and gives it to them again where it is not another's."""
