@@ -117,14 +117,14 @@ class FakeStream:
 
     def __init__(self, model: FakeModel, prompt: int, words: list[str], most: int) -> None:
         self.model, self.prompt, self.words = model, prompt, words[:most]
-        self.cut = len(words) >= most
+        self.cut, self.joint = len(words) >= most, " "
         self.said = self.told = 0
 
     def next(self) -> Chunk | None:
         if self.said == self.told:
             return None
         self.told += 1
-        text = " ".join(["", *self.words[self.told - 1 : self.told]][self.told == 1 :])
+        text = self.joint.join(["", *self.words[self.told - 1 : self.told]][self.told == 1 :])
         if self.told < len(self.words):
             return Chunk(text, None, self.prompt, self.told)
         self.close()
