@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from glob import glob
+from pathlib import Path
 
 import pytest
 
@@ -14,12 +15,15 @@ ON_DEMAND = ("real", "llama_cpp", "lm_eval", "ray")
 PROGRAMS = {
     "browser": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "sandbox": ("bwrap",),
+    "axe": (str(AXE),),
     "postgresql": ("initdb",),
 }
+AXE = Path(__file__).parents[1] / "ui/node_modules/axe-core/axe.min.js"
 SERVERS = "/usr/lib/postgresql/*/bin"  # where Debian and Ubuntu keep them, beside the PATH
 WITHOUT = {
     "browser": "tests of the pages SKIPPED: no Chromium is here (Debian, Ubuntu: apt-get install chromium)",
     "sandbox": "tests of the sandbox SKIPPED: no bubblewrap is here (Debian, Ubuntu: apt-get install bubblewrap)",
+    "axe": "tests of accessibility SKIPPED: no axe-core is here (make ui, which needs node)",
     "postgresql": "tests of PostgreSQL SKIPPED: none is here (Debian, Ubuntu: apt-get install postgresql)",
 }
 
@@ -27,7 +31,8 @@ WITHOUT = {
 def program(marker: str) -> str | None:
     """The path of the program that tests with this marker need, if there is one."""
     places = os.pathsep.join([os.environ.get("PATH", ""), *sorted(glob(SERVERS))])
-    return next((path for name in PROGRAMS[marker] if (path := shutil.which(name, path=places))), None)
+    mode = os.F_OK if marker == "axe" else os.F_OK | os.X_OK  # a script, which a page runs
+    return next((path for name in PROGRAMS[marker] if (path := shutil.which(name, mode, places))), None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
