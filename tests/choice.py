@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+AXE = Path(__file__).parents[1] / "ui/node_modules/axe-core/axe.min.js"
 ON_DEMAND = ("real", "llama_cpp", "lm_eval", "ray")
 PROGRAMS = {
     "browser": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
@@ -18,7 +19,6 @@ PROGRAMS = {
     "axe": (str(AXE),),
     "postgresql": ("initdb",),
 }
-AXE = Path(__file__).parents[1] / "ui/node_modules/axe-core/axe.min.js"
 SERVERS = "/usr/lib/postgresql/*/bin"  # where Debian and Ubuntu keep them, beside the PATH
 WITHOUT = {
     "browser": "tests of the pages SKIPPED: no Chromium is here (Debian, Ubuntu: apt-get install chromium)",

@@ -34,7 +34,7 @@ window.measured = {
   },
 };
 
-const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+const pen = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
 
 /** Red, green, blue and alpha, from 0 to 1, of any colour of CSS. */
 function channels(colour) {

@@ -1,11 +1,11 @@
 """Every page in both languages, light and dark, on a phone and on a desk: for screen readers, fingers and eyes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from choice import AXE
 from playwright.sync_api import Browser, Page, expect
 from tests.serving.conftest import FakeModel, running
 from tests.serving.pages.conftest import Visit
@@ -93,12 +93,14 @@ def states(page: Page, address: str, id: str) -> Iterator[str]:
     to("chat")
     expect(page.get_by_role("textbox").first).to_be_visible()
     yield "welcome"
-    for button in (".bar [aria-haspopup], .bar button:nth-of-type(3)", ".bar .keys"):
-        if page.locator(button).last.is_visible():
-            page.locator(button).last.click()
-            expect(page.locator("dialog")).to_be_visible()
-            yield f"dialog of {button}"
-            page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("^(Settings|设置)$")).click()
+    expect(page.locator("dialog")).to_be_visible()
+    yield "settings"
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+/")
+    expect(page.locator("dialog")).to_be_visible()
+    yield "keys"
+    page.keyboard.press("Escape")
     to(f"chat/{id}")
     expect(page.locator("li.assistant")).to_be_visible()
     yield "conversation"
