@@ -97,7 +97,8 @@ def states(page: Page, address: str, id: str) -> Iterator[str]:
     expect(page.locator("dialog")).to_be_visible()
     yield "settings"
     page.keyboard.press("Escape")
-    page.keyboard.press("Control+/")
+    page.get_by_role("textbox").first.blur()
+    page.keyboard.press("?")
     expect(page.locator("dialog")).to_be_visible()
     yield "keys"
     page.keyboard.press("Escape")
