@@ -84,6 +84,8 @@ ANSWERS: Mapping[str, Schema] = {
     "POST /api/jobs": JOB,
     "GET /api/jobs/{id}": JOB,
     "POST /api/jobs/{id}/cancel": JOB,
+    "GET /api/teaching": _object(labels="object", new="integer", asked=_list({"type": "string"}), improves="boolean",
+                                 least="integer", prompts=_list({"type": "string"}), may_undo="boolean"),
     "GET /api/me": WHO,
     "PUT /api/me/password": WHO,
     "GET /api/login": _object(needed="boolean", passwords="boolean"),
