@@ -14,7 +14,8 @@ from gptwright.serving.answer_shapes import ANSWERS, ERROR, EVENTS, PLAIN
 from gptwright.serving.fields import RequestFields
 from gptwright.serving.llama_cpp import EditorRequest, InfillRequest
 from gptwright.serving.response_schemas import ResponseRequest
-from gptwright.serving.routes.answers import ELSEWHERE, AnswerRequest, EventsQuery
+from gptwright.serving.routes.answer_requests import ELSEWHERE, AnswerRequest
+from gptwright.serving.routes.answers import EventsQuery
 from gptwright.serving.routes.conversations import ConversationChange, ListQuery, NewConversation, NewMessage
 from gptwright.serving.routes.jobs import JobRequest
 from gptwright.serving.routes.labels import LabelQuery, LabelRequest
