@@ -1,6 +1,9 @@
 """The pages in a real browser, and what must not happen on any of them."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -63,5 +66,61 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     """The chat of a person for whom it is ready. Another room: `visit.page.goto(visit.address + "/#/label")`."""
     made = Visit(browser, address)
     expect(made.page.locator("nav a").first).to_be_visible()
+    yield made
+    made.close()
+
+
+class Cable:
+    """What lies between a browser and a server: it can be cut, mended, and plugged into another server."""
+
+    def __init__(self, address: str) -> None:
+        self.plug(address)
+        self.whole = True
+        self._ends: list[socket.socket] = []
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def plug(self, address: str) -> None:
+        """Where new connections lead."""
+        self._port = int(address.rsplit(":", 1)[1])
+
+    def cut(self) -> None:
+        """Every connection ends, and none is made until `whole` again."""
+        self.whole = False
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.cut()
+        self._door.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._door.accept()
+                if not self.whole:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self._port))
+                self._ends += [near, far]
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def cable(address: str) -> Iterator[Cable]:
+    """A cable to the server of `address`."""
+    made = Cable(address)
     yield made
     made.close()

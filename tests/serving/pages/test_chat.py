@@ -374,7 +374,8 @@ def test_a_phone(browser: Browser, address: str, model: FakeModel, scheme: Any) 
     say(page, "y" * 200)
     answered(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    small = """() => [...document.querySelectorAll('button, a, input, select, textarea')].filter(e => e.checkVisibility())
+    small = """() => [...document.querySelectorAll('button, a, input, select, textarea')]
+        .filter(e => e.checkVisibility())
         .map(e => [e.getBoundingClientRect(), e]).filter(([r]) => r.width && (r.width < 44 || r.height < 43.9))
         .map(([r, e]) => e.outerHTML.slice(0, 90))"""
     assert page.evaluate(small) == []

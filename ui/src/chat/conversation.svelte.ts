@@ -2,7 +2,7 @@
 import { SvelteMap } from "svelte/reactivity";
 import * as api from "../lib/api";
 import type { Begun, Conversation as Stored, Message } from "../lib/api";
-import { isAborted } from "../lib/errors";
+import { isAborted, isGone } from "../lib/errors";
 import { Tree } from "../lib/tree";
 import type { AnswerEvent, Asked, Backend } from "./backend";
 import { newKey, titleOf } from "./opening";
@@ -81,7 +81,9 @@ export class Conversation {
     this.loading = this.#tree.size === 0;
     try {
       const { messages, writing = [], ...stored } = await api.openConversation(this.id);
-      for (const message of messages) if (!this.writing.has(message.id)) this.#tree.add(message);
+      const tree = new Tree(messages); // in the order in which they were written, whoever wrote them
+      for (const one of this.#tree.all()) if (!tree.get(one.id)) tree.add(one);
+      this.#tree = tree;
       const first = this.leaf === "";
       for (const begun of writing) this.#begin(begun);
       this.stored = stored;
@@ -240,7 +242,7 @@ export class Conversation {
       const message = this.#tree.get(id)!;
       this.#local.add(id);
       this.#put({ ...message, content: writing.whole, generation: { finish: "interrupted" } });
-      this.failures.set(id, isAborted(error) ? (writing.lost ?? error) : error);
+      if (!isAborted(error) && !isGone(error)) this.failures.set(id, error);
     }
     this.writing.delete(id);
     this.#ends.delete(id);

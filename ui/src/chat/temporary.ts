@@ -1,6 +1,7 @@
 // A temporary chat: the server writes, and keeps nothing; it ends with the page.
 import type { Message } from "../lib/api";
 import { events } from "../lib/server";
+import { writers } from "../lib/session.svelte";
 import type { AnswerEvent, Asked, Backend } from "./backend";
 
 interface Chunk {
@@ -19,7 +20,7 @@ export class Temporary implements Backend {
     const abort = new AbortController();
     const parent = asked?.id ?? message_id ?? "";
     const answer = made(conversation, "assistant", "", parent);
-    const body = { messages: before.map(({ role, content }) => ({ role, content })), ...sampling, stream: true, truncation: "auto" };
+    const body = { messages: before.map(({ role, content }) => ({ role, content })), model: writers()[0]?.id, ...sampling, stream: true, truncation: "auto" };
     this.stopping.set(answer.id, abort);
     const begun = { answer: { id: answer.id, parent_id: parent, model: String(sampling.model ?? "") }, ...(asked && { question: asked }) };
     let finish = "cancelled";

@@ -30,6 +30,9 @@ const words = table(
 
 export const isAborted = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
+/** Another server than the one that began it, or the same after a restart, knows nothing of it. */
+export const isGone = (error: unknown): boolean => error instanceof ServerError && error.status === 404;
+
 export function explain(error: unknown): string {
   const say = words();
   if (!(error instanceof ServerError)) return say.page(error instanceof Error ? error.message : String(error));

@@ -17,6 +17,8 @@ export class Tree {
 
   get = (id: string): Message | undefined => this.byId.get(id);
 
+  all = (): Iterable<Message> => this.byId.values();
+
   get size(): number {
     return this.byId.size;
   }
