@@ -63,7 +63,7 @@ ANSWERS: Mapping[str, Schema] = {
     "GET /openapi.json": _object(openapi="string", info="object", paths="object", components="object"),
     "GET /api/conversations": _object(conversations=_list(CONVERSATION)),
     "POST /api/conversations": CONVERSATION,
-    "GET /api/conversations/{id}": CONVERSATION | {"required": [*CONVERSATION["required"], "messages"]},
+    "GET /api/conversations/{id}": CONVERSATION | {"required": [*CONVERSATION["required"], "messages", "writing"]},
     "PATCH /api/conversations/{id}": CONVERSATION,
     "DELETE /api/conversations/{id}": CONVERSATION,
     "POST /api/conversations/{id}/messages": STORED_MESSAGE,
@@ -100,7 +100,8 @@ ANSWERS: Mapping[str, Schema] = {
 }  # fmt: skip
 """by method and address; of a stream's events it is not said"""
 EVENTS = frozenset({"POST /v1/chat/completions", "POST /v1/completions", "POST /v1/responses", "POST /v1/edits",
-                    "POST /completion", "POST /infill", "GET /api/answers/{id}/events"})  # fmt: skip
+                    "POST /completion", "POST /infill", "GET /api/answers/{id}/events",
+                    "POST /api/conversations/{id}/answers"})  # fmt: skip
 """routes that may answer with server-sent events"""
 PLAIN = {"GET /metrics": "text/plain", "GET /api/answers/{id}/events": "text/event-stream"}
 """those that never answer with JSON"""

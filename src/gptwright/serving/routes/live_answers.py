@@ -63,16 +63,17 @@ class LiveAnswer:
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
     async def places(self) -> AsyncGenerator[int]:
-        """Where it stands in line, whenever that is another place, until its turn has come."""
+        """Where it stands in line, where it waits longer than a look, whenever that is another place; 0 at its turn."""
         told = 0
-        while (place := 0 if self.ended else self.place()) or told:
-            if place != told:
-                yield place
-            if not place:
-                return
-            told = place
+        while not self.ended and "waited" not in self.seconds:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), LOOK)
+            place = self.place()
+            if place != told:
+                told = place
+                yield place
+        if told:
+            yield 0
 
     async def pieces(self, offset: int) -> AsyncGenerator[tuple[int, str]]:
         """The text from the character `offset` on, as it comes, each piece with where it ends."""
