@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import kendalltau
 
 from gptwright.alignment.labellers import Agreement
-from gptwright.alignment.rankings import Ranking
 from gptwright.foundations.errors import InputError
+from gptwright.store.ranking_lines import Ranking
 
 
 def ranked(labeller: str, ranks: list[int], prompt: str = "q", answers: Sequence[str] = "abc") -> Ranking:

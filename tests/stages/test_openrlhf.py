@@ -10,10 +10,10 @@ import torch
 import transformers
 
 from gptwright.alignment.demonstrations import read_conversations
-from gptwright.alignment.rankings import read_rankings
 from gptwright.foundations.intake import Intake
 from gptwright.models.formats.huggingface import read_model
 from gptwright.pipelines.load import load_decoder
+from gptwright.store.ranking_lines import read_rankings
 from gptwright.tokenizers.chat_templates.chat import prompt_ids
 
 Command = Callable[..., Any]

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from gptwright.alignment.rankings import read_rankings
 from gptwright.configs.evaluate import Evaluate
 from gptwright.evaluation.blind import answer, by_reward, by_rule, judged, wins
 from gptwright.foundations.errors import ConfigError, InputError
@@ -17,6 +16,7 @@ from gptwright.models.heads import with_head
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.stages.evaluate import run
+from gptwright.store.ranking_lines import read_rankings
 from gptwright.text.jsonl import Line
 from gptwright.tokenizers.tokenizer import Tokenizer
 

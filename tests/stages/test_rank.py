@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from gptwright.alignment.rankings import read_rankings
 from gptwright.configs.rank import Rank
 from gptwright.foundations.runs import finished_stage
 from gptwright.recipes.stage import execute_stage
+from gptwright.store.ranking_lines import read_rankings
 from gptwright.text.rule_labeller import RULES, plain_words
 
 Refused = Callable[..., str]

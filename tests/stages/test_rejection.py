@@ -11,7 +11,6 @@ import pytest
 
 from gptwright.alignment.demonstrations import read_conversations
 from gptwright.alignment.judge import Judge
-from gptwright.alignment.rankings import read_rankings
 from gptwright.configs.ppo import PPO
 from gptwright.configs.rejection import Rejection
 from gptwright.foundations.errors import ConfigError, InputError
@@ -19,6 +18,7 @@ from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import finished_stage
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages import rejection
+from gptwright.store.ranking_lines import read_rankings
 from gptwright.text.rule_labeller import RULES
 from gptwright.training.evaluation import read_evaluations
 

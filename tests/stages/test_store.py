@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gptwright.alignment.rankings import read_ranking
 from gptwright.store.database import open_store
 from gptwright.store.passwords import matches, password_hash
 from gptwright.store.people import users
+from gptwright.store.ranking_lines import read_ranking
 from gptwright.text.jsonl import read_objects
 
 from .conftest import Command, asked, said, write_lines

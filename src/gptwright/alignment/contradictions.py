@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from gptwright.alignment.labellers import votes
-from gptwright.alignment.rankings import Ranking
+from gptwright.store.ranking_lines import Ranking
 
 
 class Contradictions(NamedTuple):

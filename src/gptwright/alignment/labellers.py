@@ -9,8 +9,8 @@ from math import sqrt
 
 from gptwright.alignment.judge import UNNAMED
 from gptwright.alignment.prompts import text_of
-from gptwright.alignment.rankings import Ranking
 from gptwright.foundations.errors import InputError
+from gptwright.store.ranking_lines import Ranking
 from gptwright.text.heldout import normalised
 
 Votes = dict[tuple[str, str, str], list[tuple[str, bool]]]

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from gptwright.alignment.prompts import Prompt, prompts_within, text_of
-from gptwright.alignment.rankings import Ranking, ranked_ids
+from gptwright.alignment.rankings import ranked_ids
 from gptwright.evaluation.preference import win_rate
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
+from gptwright.store.ranking_lines import Ranking
 from gptwright.text.jsonl import Line
 from gptwright.text.rule_labeller import RULES, ranks
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids

@@ -12,7 +12,7 @@ from gptwright.text.jsonl import read_objects
 from gptwright.training.evaluation import Estimate, Evaluation
 
 if TYPE_CHECKING:
-    from gptwright.alignment.rankings import Ranking
+    from gptwright.store.ranking_lines import Ranking
 
 ANSWERS = "answers.jsonl"
 OLD = "sft"
@@ -41,7 +41,7 @@ def read_judgements(path: Path, policy: Path) -> Wins:
 
     Raises `ArtifactError` when the policy left no answers, `InputError` naming a line that ranks other answers.
     """
-    from gptwright.alignment.rankings import read_rankings
+    from gptwright.store.ranking_lines import read_rankings
 
     known = _answered(policy)
     return Wins(share_by_group(_wins(read_rankings(path), known, policy)), f"the people of {path.name}")

@@ -4,7 +4,7 @@ import torch
 
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, prompts_within, text_of
-from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
+from gptwright.alignment.rankings import RankedIds, comparable
 from gptwright.alignment.rewards import NormalizedReward
 from gptwright.configs.dpo import DPO
 from gptwright.evaluation.comparison import OLD, Comparison
@@ -27,6 +27,7 @@ from gptwright.stages.policy import (
 )
 from gptwright.stages.reward_model import open_reward_model
 from gptwright.stages.together import dtype_of
+from gptwright.store.ranking_lines import Ranking, read_rankings
 from gptwright.tasks.dpo import DPOTask, compared
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.text.jsonl import read_objects

@@ -7,7 +7,6 @@ from typing import Any
 
 from gptwright.alignment.demonstrations import Conversation, read_conversations
 from gptwright.alignment.prompts import text_of
-from gptwright.alignment.rankings import Ranking, read_rankings
 from gptwright.configs.improve import FeedbackOptions
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import StageFolder
@@ -15,6 +14,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.model import Model
 from gptwright.stages.stored_labels import LEARNED, stored_labels
 from gptwright.store.feedback_file import Feedback, read_feedback
+from gptwright.store.ranking_lines import Ranking, read_rankings
 from gptwright.text.heldout import normalised
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids
 

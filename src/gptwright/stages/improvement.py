@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from gptwright.alignment.contradictions import contradictions
 from gptwright.alignment.prompts import text_of
-from gptwright.alignment.rankings import Ranking, comparable
+from gptwright.alignment.rankings import comparable
 from gptwright.configs.dpo import DPO
 from gptwright.configs.improve import Improvement
 from gptwright.configs.policy import PolicyOptions
@@ -28,6 +28,7 @@ from gptwright.pipelines.model import Model
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages import dpo, ppo
 from gptwright.stages.human_feedback import HumanFeedback, line_of
+from gptwright.store.ranking_lines import Ranking
 from gptwright.tasks.dpo import compared
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.text.jsonl import read_objects, write_objects

@@ -13,13 +13,13 @@ from itertools import permutations
 from pathlib import Path
 
 from gptwright.alignment.demonstrations import read_conversations
-from gptwright.alignment.rankings import Ranking, read_rankings
 from gptwright.configs.export import Export
 from gptwright.foundations.atomic_io import new_folder, write_text
 from gptwright.foundations.intake import Intake
 from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.load import load_decoder
 from gptwright.stages.reward_model import open_reward_model
+from gptwright.store.ranking_lines import Ranking, read_rankings
 from gptwright.text.jsonl import read_objects, write_objects
 from gptwright.tokenizers.chat_templates.chat import Message, read_prompt
 

@@ -6,7 +6,7 @@ from gptwright.alignment.demonstrations import Demonstration, demonstrations, re
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.labellers import Agreement
 from gptwright.alignment.prompts import text_of
-from gptwright.alignment.rankings import RankedIds, Ranking, comparable, read_rankings
+from gptwright.alignment.rankings import RankedIds, comparable
 from gptwright.configs.reward import Reward
 from gptwright.foundations.device import matrix_dtype, use_threads
 from gptwright.foundations.intake import Intake
@@ -22,6 +22,7 @@ from gptwright.pipelines.model import Model
 from gptwright.stages.reward_model import demonstration_scores
 from gptwright.stages.stored_labels import stored_labels
 from gptwright.stages.together import dtype_of
+from gptwright.store.ranking_lines import Ranking, read_rankings
 from gptwright.tasks.reward import HeldoutRanking, RewardTask, control_of
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW

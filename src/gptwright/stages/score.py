@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from gptwright.alignment.answer_batch import common_lengths, states_of_all
 from gptwright.alignment.prompts import text_of
-from gptwright.alignment.rankings import RankedIds, Ranking, answer_ids, read_ranking
+from gptwright.alignment.rankings import RankedIds, answer_ids
 from gptwright.configs.score import Score
 from gptwright.evaluation.ranking_metrics import ScoredAnswers, evaluate_ranking
 from gptwright.foundations.atomic_io import require_room
@@ -19,6 +19,7 @@ from gptwright.foundations.progress import say
 from gptwright.models.heads import RewardModel
 from gptwright.pipelines.load import load
 from gptwright.pipelines.sequence_scorer import SequenceScorer
+from gptwright.store.ranking_lines import Ranking, read_ranking
 from gptwright.text.heldout import normalised
 from gptwright.text.jsonl import Line, read_objects, write_objects
 from gptwright.tokenizers.chat_templates.chat import read_messages, read_prompt

@@ -16,7 +16,6 @@ from gptwright.alignment.demonstrations import (
 )
 from gptwright.alignment.packing import ROW, Packing
 from gptwright.alignment.prompts import text_of
-from gptwright.alignment.rankings import read_rankings
 from gptwright.configs.sft import PRESETS, SFT
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.answers import open_questions
@@ -38,6 +37,7 @@ from gptwright.stages.reward_model import open_reward_model
 from gptwright.stages.stored_labels import stored_labels
 from gptwright.stages.together import dtype_of
 from gptwright.stages.tokenize import open_tokens
+from gptwright.store.ranking_lines import read_rankings
 from gptwright.tasks.best_epoch import BestEpoch, HeldoutLoss, HeldoutReward
 from gptwright.tasks.sft import CHAT_DEFAULTS, SFTTask
 from gptwright.text.heldout import assign_splits, normalised

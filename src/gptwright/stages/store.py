@@ -11,7 +11,6 @@ from typing import Any, cast
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from gptwright.alignment.rankings import read_ranking
 from gptwright.configs.store import UseStore
 from gptwright.foundations.errors import InputError, found_at
 from gptwright.foundations.progress import say
@@ -23,6 +22,7 @@ from gptwright.store.labels import labels
 from gptwright.store.messages import digest
 from gptwright.store.passwords import hash_password, set_password
 from gptwright.store.people import NAME, add_user
+from gptwright.store.ranking_lines import read_ranking
 from gptwright.store.roles import Role
 from gptwright.store.rows import TABLES, load_rows
 from gptwright.store.tables import User
