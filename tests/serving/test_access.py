@@ -19,12 +19,15 @@ from gptwright.store.tasks import add_task, take_task
 
 OWNERS = {
     "GET /api/jobs", "POST /api/jobs", "GET /api/jobs/{id}", "POST /api/jobs/{id}/cancel", "POST /api/tasks",
-    "GET /api/tasks/agreement", "GET /api/teaching", "GET /api/users", "POST /api/users", "PATCH /api/users/{name}",
+    "GET /api/tasks/agreement",
+    "GET /api/tasks/agreement/labellers", "GET /api/tasks/differing", "POST /api/tasks/make",
+    "POST /api/tasks/prioritise", "POST /api/tasks/{id}/decide", "GET /api/exports/{format}",
+    "POST /api/imports/{format}", "GET /api/teaching", "GET /api/users", "POST /api/users", "PATCH /api/users/{name}",
     "POST /api/users/{name}/keys", "GET /metrics",
 }  # fmt: skip
 LABELLERS = {
     "POST /api/tasks/next", "GET /api/tasks/progress", "POST /api/tasks/{id}/submit", "POST /api/tasks/{id}/skip",
-    "POST /api/tasks/{id}/undo",
+    "POST /api/tasks/{id}/undo", "POST /api/tasks/{id}/renew", "POST /api/tasks/offline", "POST /api/tasks/merge",
 }  # fmt: skip
 CHATTERS = {
     "GET /api/conversations", "POST /api/conversations", "GET /api/conversations/{id}", "PATCH /api/conversations/{id}",

@@ -11,7 +11,7 @@ from gptwright.foundations.settings import settings
 from gptwright.store.roles import ROLES, Role
 
 Action = Literal["show", "backup", "export", "import", "user"]
-Format = Literal["rankings", "demonstrations", "thumbs", "prompts", "trl", "openrlhf", "rows"]
+Format = Literal["rankings", "demonstrations", "thumbs", "prompts", "trl", "openrlhf", "offline", "rows"]
 
 
 @settings
@@ -25,7 +25,8 @@ class UseStore:
     file: tyro.conf.Positional[Path | None] = None
     """the copy, or the JSON Lines that are written or read"""
     format: Format = "rankings"
-    """of the lines; trl, openrlhf: their pairs, which ties are not; rows: all that was ever said, for an empty store"""
+    """of the lines; trl, openrlhf: their pairs, which ties are not; offline: what the offline page of
+    labelling wrote, to import; rows: all that was ever said, for an empty store"""
 
     name: str | None = None
     """of the user"""
@@ -45,3 +46,5 @@ class UseStore:
                               "gptwright store show STORE, or gptwright store backup STORE FILE")  # fmt: skip
         if self.action == "import" and self.format == "prompts":
             raise ConfigError("labels to import", "prompts", "Give rank the file: gptwright rank --prompts FILE")
+        if self.action == "export" and self.format == "offline":
+            raise ConfigError("a format to export", "offline", "gptwright store export STORE FILE --format rows")

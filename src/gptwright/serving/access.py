@@ -31,7 +31,13 @@ LEAST: dict[str, Role] = {
     "POST /api/tasks": OWNER,
     "POST /api/tasks/next": LABELLER,
     "POST /api/tasks/{id}": LABELLER,
+    "POST /api/tasks/offline": LABELLER,
+    "POST /api/tasks/merge": LABELLER,
+    "POST /api/tasks/{id}/decide": OWNER,
     "/api/tasks/agreement": OWNER,
+    "/api/tasks/differing": OWNER,
+    "/api/exports": OWNER,
+    "/api/imports": OWNER,
 }
 """The least role that may use a route: of its address, or of the longest beginning of it that ends with a slash or at
 one. `METHOD /address` goes before `/address`."""

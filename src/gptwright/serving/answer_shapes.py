@@ -78,8 +78,16 @@ ANSWERS: Mapping[str, Schema] = {
     "POST /api/tasks/{id}/submit": _object(labels=_list(LABEL), in_time="boolean"),
     "POST /api/tasks/{id}/skip": _object(given_back="boolean"),
     "POST /api/tasks/{id}/undo": _object(withdrawn="integer", task="object?"),
-    "GET /api/tasks/progress": _object(kinds="object", done_by="object"),
+    "POST /api/tasks/{id}/renew": _object(held="boolean", seconds_left="number"),
+    "POST /api/tasks/{id}/decide": _object(labels=_list(LABEL)),
+    "POST /api/tasks/make": _object(ids=_list({"type": "string"})),
+    "POST /api/tasks/prioritise": _object(tasks="integer"),
+    "POST /api/tasks/merge": _object(taken="integer"),
+    "POST /api/imports/{format}": _object(taken="integer"),
+    "GET /api/tasks/progress": _object(kinds="object", done_by="object", people="object"),
     "GET /api/tasks/agreement": {"type": "object"},
+    "GET /api/tasks/agreement/labellers": {"type": "object"},
+    "GET /api/tasks/differing": _object(tasks=_list({"type": "object"})),
     "GET /api/jobs": _object(jobs=_list(JOB)),
     "POST /api/jobs": JOB,
     "GET /api/jobs/{id}": JOB,
@@ -103,5 +111,6 @@ EVENTS = frozenset({"POST /v1/chat/completions", "POST /v1/completions", "POST /
                     "POST /completion", "POST /infill", "GET /api/answers/{id}/events",
                     "POST /api/conversations/{id}/answers"})  # fmt: skip
 """routes that may answer with server-sent events"""
-PLAIN = {"GET /metrics": "text/plain", "GET /api/answers/{id}/events": "text/event-stream"}
+PLAIN = {"GET /metrics": "text/plain", "GET /api/answers/{id}/events": "text/event-stream",
+         "GET /api/exports/{format}": "application/x-ndjson", "POST /api/tasks/offline": "text/html"}  # fmt: skip
 """those that never answer with JSON"""

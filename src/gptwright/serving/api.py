@@ -30,6 +30,8 @@ from gptwright.serving.responses import Responses
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.conversations import Conversations
 from gptwright.serving.routes.jobs import Improving, Jobs
+from gptwright.serving.routes.label_files import LabelFiles
+from gptwright.serving.routes.labelling import Labelling
 from gptwright.serving.routes.labels import Labels
 from gptwright.serving.routes.logins import OPEN, Logins
 from gptwright.serving.routes.people import People
@@ -88,7 +90,8 @@ def create_app(
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
     conversations, teaching = Conversations(transactions, answers.live), Teaching(transactions, improving)
-    for routes in (conversations, answers, Labels(transactions), Tasks(transactions), jobs, teaching):
+    labelling = Tasks(transactions), Labelling(transactions), LabelFiles(transactions)
+    for routes in (conversations, answers, Labels(transactions), *labelling, jobs, teaching):
         routes.add_to(app)
     _add_people(app, transactions, frozenset(keys or {}))
     return app

@@ -18,10 +18,12 @@ from gptwright.serving.routes.answer_requests import ELSEWHERE, AnswerRequest
 from gptwright.serving.routes.answers import EventsQuery
 from gptwright.serving.routes.conversations import ConversationChange, ListQuery, NewConversation, NewMessage
 from gptwright.serving.routes.jobs import JobRequest
+from gptwright.serving.routes.label_files import Lines, OfflinePage
+from gptwright.serving.routes.labelling import MadeTasks, NewTasks, Priorities
 from gptwright.serving.routes.labels import LabelQuery, LabelRequest
 from gptwright.serving.routes.logins import LoginRequest, PasswordChange
 from gptwright.serving.routes.people import NewKey, NewUser, UserChange
-from gptwright.serving.routes.tasks import NewTasks, NextTask, Skip, Submission
+from gptwright.serving.routes.tasks import NextTask, Renewal, Skip, Submission
 from gptwright.serving.schemas import (
     ChatRequest,
     CompletionRequest,
@@ -54,6 +56,13 @@ ALL_BODIES: Mapping[str, type[RequestFields]] = {
     "POST /api/tasks/next": NextTask,
     "POST /api/tasks/{id}/submit": Submission,
     "POST /api/tasks/{id}/skip": Skip,
+    "POST /api/tasks/{id}/renew": Renewal,
+    "POST /api/tasks/{id}/decide": Submission,
+    "POST /api/tasks/make": MadeTasks,
+    "POST /api/tasks/prioritise": Priorities,
+    "POST /api/tasks/offline": OfflinePage,
+    "POST /api/tasks/merge": Lines,
+    "POST /api/imports/{format}": Lines,
     "POST /api/jobs": JobRequest,
     "POST /api/login": LoginRequest,
     "PUT /api/me/password": PasswordChange,

@@ -4,12 +4,9 @@ import getpass
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from gptwright.configs.store import UseStore
 from gptwright.foundations.errors import InputError, found_at
@@ -17,20 +14,14 @@ from gptwright.foundations.progress import say
 from gptwright.store.database import Store, open_store
 from gptwright.store.exports import FORMATS
 from gptwright.store.feedback_file import take_feedback_file
-from gptwright.store.imports import take_demonstration, take_ranking
+from gptwright.store.import_lines import READERS
 from gptwright.store.labels import labels
-from gptwright.store.messages import digest
 from gptwright.store.passwords import hash_password, set_password
 from gptwright.store.people import NAME, add_user
-from gptwright.store.ranking_lines import read_ranking
 from gptwright.store.roles import Role
-from gptwright.store.rows import TABLES, load_rows
+from gptwright.store.rows import TABLES
 from gptwright.store.tables import User
-from gptwright.text.jsonl import Line, read_objects, write_objects
-from gptwright.tokenizers.chat_templates.chat import read_messages
-
-OWN = {"messages", "prompt", "answers", "ranks", "chosen", "rejected", "labeller", "model", "models"}
-"""fields of a line that have a place of their own in the store"""
+from gptwright.text.jsonl import read_objects, write_objects
 
 
 def run(config: UseStore) -> None:
@@ -97,50 +88,5 @@ def _import(store: Store, path: Path, format: str) -> None:
         return
     lines = read_objects(path)
     with store.write() as session:
-        if format == "rows":
-            taken = load_rows(session, lines)
-        elif format == "demonstrations":
-            taken = _take_demonstrations(session, lines)
-        else:
-            taken = _take_rankings(session, lines)
+        taken = READERS[format](session, lines)
     say(f"store: {taken:,} of {len(lines):,} lines taken in; the others are there already")
-
-
-def _take_rankings(session: Session, lines: Sequence[Line]) -> int:
-    rankings = [read_ranking(line) for line in lines]
-    found = [
-        {"turns": ranking.messages, "answers": ranking.answers, "ranks": ranking.ranks, "author": ranking.labeller}
-        | _models_and_fields(ranking.line, len(ranking.answers))
-        for ranking in rankings
-    ]
-    return sum(take_ranking(session, **line, copy=copy) for line, copy in _copies(found))
-
-
-def _models_and_fields(line: Line, count: int) -> dict[str, Any]:
-    """Who wrote each answer, and all that has no place of its own in the store."""
-    fields = {name: value for name, value in line.items() if name not in OWN}
-    model, models = line.get("model"), line.get("models")
-    if isinstance(models, list) and len(cast("list[Any]", models)) == count:
-        return {"models": [str(name) for name in cast("list[Any]", models)], "fields": fields}
-    return {"models": [str(model or "")] * count, "fields": fields}
-
-
-def _take_demonstrations(session: Session, lines: Sequence[Line]) -> int:
-    found = [
-        {
-            "turns": read_messages(line.get("messages"), line.where),
-            "author": str(line.get("labeller") or ""),
-            "fields": {name: value for name, value in line.items() if name not in ("messages", "labeller")},
-        }
-        for line in lines
-    ]
-    return sum(take_demonstration(session, **line, copy=copy) for line, copy in _copies(found))
-
-
-def _copies(found: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each with how often the same was there before it."""
-    before: Counter[str] = Counter()
-    for line in found:
-        key = digest(line)
-        yield line, before[key]
-        before[key] += 1

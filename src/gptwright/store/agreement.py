@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from gptwright.store.labels import labels
+from gptwright.store.task_labels import is_decision
 
 Distance = Callable[[int, int], float]
 """of two values, given as places in their order"""
@@ -81,12 +82,33 @@ def agreement(session: Session) -> dict[str, Agreed]:
     return found | {"ranking": _tau(session)}
 
 
-def _alpha_of(session: Session, kind: str, *, ordinal: bool) -> Agreed:
-    said: dict[Hashable, dict[str, Any]] = defaultdict(dict)
+def agreement_of_each(session: Session) -> dict[str, dict[str, Agreed]]:
+    """By labeller and kind: how far their labels agree with those of each other who judged the same."""
+    found: dict[str, dict[str, Agreed]] = defaultdict(dict)
+    for kind in ("thumb", "rating", "preference", "ranking"):
+        said = _rankings(session) if kind == "ranking" else _values(session, kind)
+        for name in sorted({author for by in said.values() for author in by}):
+            pairs = [[by[name], by[other]] for by in said.values() if name in by for other in by if other != name]
+            value = _mean_tau(pairs) if kind == "ranking" else alpha(pairs, ordinal=kind != "thumb")
+            found[name][kind] = Agreed(value, len(pairs), 2 * len(pairs))
+    return dict(found)
+
+
+Judged = dict[Hashable, dict[str, Any]]
+"""by what was judged and by whom, the value"""
+
+
+def _values(session: Session, kind: str) -> Judged:
+    said: Judged = defaultdict(dict)
     for label in labels(session, kind):
         thing, value = _judged(label.message_id, label.value)
-        said[thing][label.author] = value
-    units = [list(by.values()) for by in said.values() if len(by) > 1]
+        if not is_decision(label):
+            said[thing][label.author] = value
+    return said
+
+
+def _alpha_of(session: Session, kind: str, *, ordinal: bool) -> Agreed:
+    units = [list(by.values()) for by in _values(session, kind).values() if len(by) > 1]
     return Agreed(alpha(units, ordinal=ordinal), len(units), sum(map(len, units)))
 
 
@@ -99,14 +121,23 @@ def _judged(message_id: str, value: Any) -> tuple[Hashable, Any]:
     return (message_id, *sorted(answers)), strength if answers[0] < answers[1] else -strength
 
 
-def _tau(session: Session) -> Agreed:
-    """The mean over every two people and what both ranked."""
-    said: dict[Hashable, dict[str, Sequence[int]]] = defaultdict(dict)
+def _rankings(session: Session) -> Judged:
+    said: Judged = defaultdict(dict)
     for label in labels(session, "ranking"):
         value: Any = label.value
         ranks: Mapping[str, int] = dict(zip(value["answers"], value["ranks"], strict=True))
-        said[label.message_id, *sorted(ranks)][label.author] = [ranks[id] for id in sorted(ranks)]
-    several = [list(by.values()) for by in said.values() if len(by) > 1]
-    each = [kendall(*pair) for rankings in several for pair in combinations(rankings, 2)]
-    known = [tau for tau in each if tau is not None]
-    return Agreed(sum(known) / len(known) if known else None, len(several), sum(map(len, several)))
+        if not is_decision(label):
+            said[label.message_id, *sorted(ranks)][label.author] = [ranks[id] for id in sorted(ranks)]
+    return said
+
+
+def _tau(session: Session) -> Agreed:
+    """The mean over every two people and what both ranked."""
+    several = [list(by.values()) for by in _rankings(session).values() if len(by) > 1]
+    pairs = [pair for rankings in several for pair in combinations(rankings, 2)]
+    return Agreed(_mean_tau(pairs), len(several), sum(map(len, several)))
+
+
+def _mean_tau(pairs: Iterable[Sequence[Sequence[int]]]) -> float | None:
+    known = [tau for one, other in pairs if (tau := kendall(one, other)) is not None]
+    return sum(known) / len(known) if known else None

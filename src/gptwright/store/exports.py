@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gptwright.store.labels import labels
 from gptwright.store.messages import kept_messages, path_to, text_of, turn_of
 from gptwright.store.rows import dump_rows
 from gptwright.store.tables import Annotation, Conversation, Message
+from gptwright.store.task_labels import counting
 
 Line = dict[str, Any]
 
@@ -36,7 +36,7 @@ class _Written:
 def rankings(session: Session) -> Iterator[Line]:
     """`{"messages", "answers", "ranks"}`, as `reward` and `dpo` read them."""
     written = _Written(session)
-    for label in labels(session, "ranking", "edit", "preference"):
+    for label in counting(session, "ranking", "edit", "preference"):
         ids, ranks = _ranked(label)
         answers = [written.messages[id] for id in ids]
         told = {"answers": [text_of(answer.content) for answer in answers], "ranks": ranks}
@@ -66,14 +66,14 @@ def _models(names: list[str]) -> Line:
 def demonstrations(session: Session) -> Iterator[Line]:
     """`{"messages"}`, as `sft` reads them."""
     written = _Written(session)
-    for label in labels(session, "demonstration"):
+    for label in counting(session, "demonstration"):
         yield written.line(label.message_id, label.author)
 
 
 def thumbs(session: Session) -> Iterator[Line]:
     """`{"id", "time", "rating", "messages", "model", "user"}`, as `improve` reads them."""
     written = _Written(session)
-    for label in labels(session, "thumb"):
+    for label in counting(session, "thumb"):
         messages = [turn_of(message) for message in path_to(written.messages, label.message_id)]
         time = datetime.fromtimestamp(label.created, UTC).isoformat(timespec="seconds")
         line = {"id": label.id, "time": time, "rating": label.value, "messages": messages}

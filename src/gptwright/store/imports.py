@@ -83,3 +83,20 @@ def take_thumb(
     message_id = keep_turns(session, turns, owner=author, model=model)
     annotate(session, "thumb", message_id, rating, author=author, id=id, created=created)
     return True
+
+
+def take_prompt(
+    session: Session, turns: Sequence[Turn], answers: Sequence[str], *, models: Sequence[str]
+) -> tuple[str, list[str]]:
+    """A prompt that is to be labelled, and its answers by `models`: the ids of its last message and of the answers.
+    The same again is what is there."""
+    root = digest("prompt", [[turn["role"], turn["content"]] for turn in turns], answers, models)
+    ids = [digest(root, "answer", at) for at in range(len(answers))]
+    if not insert_new(session, Conversation, [{"id": root}]):
+        return digest(root, len(turns) - 1), ids
+    last = _add_turns(session, root, turns)
+    rows = [{"id": id, "conversation_id": root, "parent_id": last, "role": "assistant", "content": as_parts(answer),
+             "model": model} for id, answer, model in zip(ids, answers, models, strict=True)]  # fmt: skip
+    if rows:
+        insert_new(session, Message, rows)
+    return last, ids

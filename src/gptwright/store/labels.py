@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from gptwright.foundations.errors import InputError, nearest
-from gptwright.store.messages import find_message, is_kept
+from gptwright.store.messages import find_message, is_kept, text_of
 from gptwright.store.tables import Annotation, Message
 
 
@@ -24,6 +24,18 @@ class Kind(NamedTuple):
 
 def _is_text(_: Session, __: Message, value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _is_comment(_: Session, message: Message, value: Any) -> bool:
+    if not isinstance(value, dict):
+        return isinstance(value, str) and bool(value)
+    said = cast("dict[str, Any]", value)
+    if said.keys() != {"span", "text"} or not (isinstance(said["text"], str) and said["text"]):
+        return False
+    span = cast("list[Any]", said["span"]) if isinstance(said["span"], list) else []
+    if len(span) != 2 or not all(type(end) is int for end in span):
+        return False
+    return 0 <= span[0] < span[1] <= len(text_of(message.content))
 
 
 def _is_alternative(session: Session, message: Message, value: Any) -> bool:
@@ -59,7 +71,7 @@ def _is_preference(session: Session, message: Message, value: Any) -> bool:
 
 def _are_flags(_: Session, __: Message, value: Any) -> bool:
     named = cast("list[Any]", value) if isinstance(value, list) else []
-    return bool(named) and all(flag in FLAGS for flag in named) and len(set(named)) == len(named)
+    return isinstance(value, list) and all(flag in FLAGS for flag in named) and len(set(named)) == len(named)
 
 
 STRONGEST = 3
@@ -73,10 +85,10 @@ FLAGS = (
 KINDS = {
     "thumb": Kind("'up' or 'down'", lambda _, __, value: value in ("up", "down")),
     "reason": Kind("a text", _is_text),
-    "comment": Kind("a text", _is_text),
+    "comment": Kind('a text, or {"span": [start, end], "text"} of some of its characters, counted from 0', _is_comment),
     "skip": Kind("a text: why it was not labelled", _is_text),
     "unsure": Kind("a text: why it could not be decided", _is_text),
-    "flags": Kind(f"a list of different ones of {', '.join(FLAGS)}", _are_flags),
+    "flags": Kind(f"a list, empty where none is true, of different ones of {', '.join(FLAGS)}", _are_flags),
     "preference": Kind(f'{{"answers": ids of two messages behind it, "strength": a whole number from {-STRONGEST}, the '
                        f'second is much better, to {STRONGEST}, the first is}}', _is_preference),
     "rating": Kind("a whole number from 1 to 7", lambda _, __, value: type(value) is int and 1 <= value <= 7),
@@ -85,6 +97,14 @@ KINDS = {
                     _is_ranking),
     "demonstration": Kind("true: the conversation up to here shows what to say", lambda _, __, value: value is True),
 }  # fmt: skip
+
+
+def check_label(session: Session, kind: str, message_id: str, value: object) -> None:
+    """Raises `InputError` for an unknown kind or message, and for a value that is none of this kind."""
+    if kind not in KINDS:
+        raise InputError("a kind of label", f"'{kind}'", nearest(kind, KINDS))
+    if not KINDS[kind].fits(session, find_message(session, message_id), value):
+        raise InputError(f"for a {kind}, {KINDS[kind].needed}", repr(value)[:80], "Correct the label.")
 
 
 def annotate(
@@ -98,16 +118,18 @@ def annotate(
     task_id: str | None = None,
     created: float | None = None,
 ) -> Annotation:
-    """Adds a row to the log. `id`: the message's own unless another is given.
-
-    Raises `InputError` for an unknown kind or message, and for a value that is none of this kind.
-    """
-    if kind not in KINDS:
-        raise InputError("a kind of label", f"'{kind}'", nearest(kind, KINDS))
-    if not KINDS[kind].fits(session, find_message(session, message_id), value):
-        raise InputError(f"for a {kind}, {KINDS[kind].needed}", repr(value)[:80], "Correct the label.")
+    """Adds a row to the log. `id`: the message's own unless another is given. Raises as `check_label` does."""
+    check_label(session, kind, message_id, value)
     return _added(session, kind=kind, message_id=message_id, value=value, author=author, id=id or message_id,
                   task_id=task_id, **({} if created is None else {"created": created}))  # fmt: skip
+
+
+def say_label(session: Session, kind: str, message_id: str, value: Any, **known: Any) -> Annotation:
+    """A label under `known`: its id, author and task. The same again adds nothing. Raises as `annotate` does."""
+    there = newest_label(session, kind, known["id"], known["author"])
+    if there and there.value == value and there.message_id == message_id:
+        return there
+    return annotate(session, kind, message_id, value, **known)
 
 
 def newest_label(session: Session, kind: str, id: str, author: str) -> Annotation | None:

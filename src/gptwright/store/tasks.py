@@ -57,6 +57,18 @@ def take_task(session: Session, labeller: str, *, seconds: float = LEASE, kinds:
     return None
 
 
+def take_several(
+    session: Session, labeller: str, count: int, *, seconds: float, kinds: Sequence[str] = ()
+) -> list[Task]:
+    """Up to `count` tasks more, held until the lease ends, such as those that one takes along."""
+    found: list[Task] = []
+    while len(found) < count and (place := _free(session, labeller, kinds)):
+        place.labeller, place.until = labeller, time.time() + seconds
+        session.flush()
+        found.append(session.scalars(select(Task).where(Task.id == place.task_id)).one())
+    return found
+
+
 def _held(session: Session, labeller: str, kinds: Sequence[str]) -> Place | None:
     asked = select(Place).join(Task, Task.id == Place.task_id)
     asked = asked.where(Place.labeller == labeller, Place.done.is_(False), Place.until > time.time())
@@ -86,6 +98,17 @@ def finish_task(session: Session, task_id: str, labeller: str) -> bool:
 def give_back_task(session: Session, task_id: str, labeller: str) -> bool:
     """The labeller does not do it: the place is free again. False when it was not held."""
     return _leave(session, task_id, labeller, {"labeller": None, "until": 0.0})
+
+
+def renew_task(session: Session, task_id: str, labeller: str, *, seconds: float = LEASE) -> bool:
+    """The labeller, who is at it still, holds it for so long from here on, and no shorter than before. False when the
+    place is another's, or was done."""
+    own = select(Place).where(Place.task_id == task_id, Place.labeller == labeller, Place.done.is_(False))
+    place = session.scalar(own.with_for_update())
+    if place is None:
+        return False
+    place.until = max(place.until, time.time() + seconds)
+    return True
 
 
 def reopen_task(session: Session, task_id: str, labeller: str, *, seconds: float = LEASE) -> Place | None:

@@ -61,7 +61,7 @@ def test_each_kind_is_said_again_taken_back_and_said_anew(
 
 
 WRONG: list[tuple[str, Any]] = [
-    ("thumb", "sideways"), ("rating", 8), ("rating", 1.5), ("flags", []), ("flags", ["rude"]),
+    ("thumb", "sideways"), ("rating", 8), ("rating", 1.5), ("flags", ["rude"]),
     ("flags", [FLAGS[0], FLAGS[0]]), ("preference", {"answers": ["a", "b"], "strength": 1}), ("ranking", [1, 2]),
     ("edit", "nothing"), ("colour", "red"), ("comment", None),
 ]  # fmt: skip

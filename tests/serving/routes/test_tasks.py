@@ -49,6 +49,7 @@ def test_a_task_goes_to_as_many_as_it_needs_and_to_nobody_twice(talk: Any, store
             assert done["in_time"] and done["labels"][0]["task_id"] == id
             assert await next_task(http, key) is None
         progress = await http.ask("GET", "/api/tasks/progress", key="a")
+        assert progress.pop("people").keys() == {"anna", "ben"}
         assert progress == {"kinds": {"ranking": {"tasks": 1, "places": 2, "done": 2, "held": 0}},
                             "done_by": {"anna": 1, "ben": 1}}  # fmt: skip
         agreed = (await http.ask("GET", "/api/tasks/agreement", key="a"))["ranking"]

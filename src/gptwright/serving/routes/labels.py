@@ -15,9 +15,8 @@ from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.conversations import ClientKey, Query, own_message
 from gptwright.serving.routes.views import View, label_view
 from gptwright.serving.transactions import Transactions
-from gptwright.store.labels import annotate, labels, newest_label, withdraw
+from gptwright.store.labels import labels, say_label, withdraw
 from gptwright.store.messages import digest
-from gptwright.store.tables import Annotation
 
 
 class LabelRequest(RequestFields):
@@ -31,14 +30,6 @@ class LabelQuery(Query):
     """DELETE of the same."""
 
     id: ClientKey | None = None
-
-
-def say_label(session: Session, kind: str, message_id: str, value: Any, **known: Any) -> Annotation:
-    """A label under `known`: its id, author and task. The same again adds nothing. Raises as `annotate` does."""
-    there = newest_label(session, kind, known["id"], known["author"])
-    if there and there.value == value and there.message_id == message_id:
-        return there
-    return annotate(session, kind, message_id, value, **known)
 
 
 def pair_id(message_id: str, kind: str, value: Any) -> str:

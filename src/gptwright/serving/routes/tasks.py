@@ -1,10 +1,5 @@
-"""The queue of those who label: the next task, its labels, why it is skipped, and all of it taken back.
+"""The queue of those who label: the next task, its labels, why it is skipped, and all of it taken back."""
 
-A labeller sees the conversation up to what is judged and the answers in an order of their own, and never who wrote
-them.
-"""
-
-import time
 from typing import Any, Literal, Self
 
 from fastapi import FastAPI
@@ -14,57 +9,31 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gptwright.serving.access import OWNER, Caller, caller_of
-from gptwright.serving.api_errors import APIError
+from gptwright.serving.access import OWNER, caller_of
 from gptwright.serving.fields import RequestFields, refuse
 from gptwright.serving.request_body import read_json
-from gptwright.serving.routes.labels import say_label
+from gptwright.serving.routes.task_views import found_task, task_view
 from gptwright.serving.routes.views import View, label_view
 from gptwright.serving.transactions import Transactions
-from gptwright.store.agreement import agreement
-from gptwright.store.labels import annotate, labels, withdraw
-from gptwright.store.messages import add_message, digest, find_message, history, text_of
-from gptwright.store.tables import Conversation, Message, Place, Task
-from gptwright.store.tasks import (
-    LEASE,
-    add_task,
-    done_by,
-    finish_task,
-    give_back_task,
-    progress,
-    reopen_task,
-    take_task,
-)
+from gptwright.store.known_labels import nearness, scores
+from gptwright.store.speed import speeds
+from gptwright.store.tables import Annotation, Place, Task
+from gptwright.store.task_labels import WRITTEN, Said, skip_task, submit_labels, withdraw_all_but
+from gptwright.store.tasks import LEASE, done_by, progress, renew_task, reopen_task, take_task
 
 Kind = Literal["ranking", "preference", "rating", "flags", "thumb", "edit", "demonstration"]
-BEHIND = ("ranking", "preference", "demonstration")
-"""kinds that are about what follows a message; the others are about the message"""
-MOST_TASKS = 2000
-"""that are added at once"""
-WRITTEN = {"edit", "demonstration"}
-"""kinds for which the labeller writes a text"""
-
-
-class NewTask(RequestFields):
-    """A task. `message_id`: the answer that is judged, or the message whose answers are ranked or written."""
-
-    kind: Kind
-    message_id: str = Field(max_length=64)
-    overlap: int = Field(1, ge=1, le=100)
-    priority: float = 0.0
-    guidelines: str = Field("", max_length=10_000)
-
-
-class NewTasks(RequestFields):
-    """POST /api/tasks: all of them, or none."""
-
-    tasks: list[NewTask] = Field(min_length=1, max_length=MOST_TASKS)
 
 
 class NextTask(RequestFields):
     """POST /api/tasks/next."""
 
     kinds: list[Kind] = Field([], max_length=10)
+    seconds: float = Field(LEASE, ge=1, le=86_400)
+
+
+class Renewal(RequestFields):
+    """POST /api/tasks/ID/renew."""
+
     seconds: float = Field(LEASE, ge=1, le=86_400)
 
 
@@ -88,6 +57,11 @@ class Submission(RequestFields):
 
     labels: list[TaskLabel] = Field(min_length=1, max_length=200)
 
+    @property
+    def said(self) -> list[Said]:
+        """As the store takes them."""
+        return [Said(label.kind, label.message_id, label.value, label.text) for label in self.labels]
+
 
 class Skip(RequestFields):
     """POST /api/tasks/ID/skip. `unsure`: it was looked at, and could not be decided."""
@@ -97,33 +71,17 @@ class Skip(RequestFields):
 
 
 class Tasks:
-    """The routes of `/api/tasks`."""
+    """The routes of `/api/tasks` for those who label."""
 
     def __init__(self, store: Transactions) -> None:
         self.store = store
 
     def add_to(self, app: FastAPI) -> None:
         """Declares the routes."""
-        app.add_api_route("/api/tasks", self.add, methods=["POST"])
         app.add_api_route("/api/tasks/next", self.next, methods=["POST"])
         app.add_api_route("/api/tasks/progress", self.progress, methods=["GET"])
-        app.add_api_route("/api/tasks/agreement", self.agreement, methods=["GET"])
-        for name, endpoint in (("submit", self.submit), ("skip", self.skip), ("undo", self.undo)):
-            app.add_api_route(f"/api/tasks/{{id}}/{name}", endpoint, methods=["POST"])
-
-    async def add(self, request: Request) -> Response:
-        """Tasks on messages of the caller's own conversations, and of imported ones."""
-        asked, caller = NewTasks.read(await read_json(request)), caller_of(request)
-
-        def added(session: Session) -> list[str]:
-            _check_messages(session, {task.message_id for task in asked.tasks}, caller)
-            return [
-                add_task(session, task.kind, task.message_id, overlap=task.overlap, priority=task.priority,
-                         fields={"guidelines": task.guidelines}).id
-                for task in asked.tasks
-            ]  # fmt: skip
-
-        return JSONResponse({"ids": await self.store.write(added, param="tasks")}, 201)
+        for name in ("submit", "skip", "undo", "renew"):
+            app.add_api_route(f"/api/tasks/{{id}}/{name}", getattr(self, name), methods=["POST"])
 
     async def next(self, request: Request) -> Response:
         """The task that the caller holds, or the next one, held from now on; null when there is none."""
@@ -131,22 +89,20 @@ class Tasks:
 
         def taken(session: Session) -> View | None:
             task = take_task(session, labeller, seconds=asked.seconds, kinds=asked.kinds)
-            return _view(session, task, labeller) if task else None
+            return task_view(session, task, labeller) if task else None
 
         return JSONResponse({"task": await self.store.write(taken)})
 
     async def submit(self, request: Request, id: str) -> Response:
-        """The labels of a task, all or none. `in_time`: the place was the caller's still."""
+        """The labels of a task, all or none. `in_time`: the place was the caller's still. `known`: the label that was
+        known before, where there is one, and how near, of 1, the caller's comes to it."""
         asked, labeller = Submission.read(await read_json(request)), caller_of(request).name
 
         def submitted(session: Session) -> View:
-            task = _find(session, id)
-            if task.kind not in {label.kind for label in asked.labels}:
-                raise APIError(400, f"'labels': one must be a {task.kind}.", param="labels", code="invalid_value")
-            known = _messages_of(session, task)
-            said = [_say(session, task, label, labeller, known) for label in asked.labels]
-            _withdraw_others(session, id, labeller, {(label["kind"], label["id"]) for label in said})
-            return {"labels": said, "in_time": finish_task(session, id, labeller) or _is_done(session, id, labeller)}
+            task = found_task(session, id)
+            said = submit_labels(session, task, asked.said, labeller)
+            told = {"labels": [label_view(label) for label in said], "in_time": _is_done(session, id, labeller)}
+            return told | ({"known": _compared(task, said)} if "known" in task.fields else {})
 
         return JSONResponse(await self.store.write(submitted, param="labels"))
 
@@ -155,11 +111,8 @@ class Tasks:
         asked, labeller = Skip.read(await read_json(request)), caller_of(request).name
 
         def skipped(session: Session) -> View:
-            task = _find(session, id)
-            kind = "unsure" if asked.unsure else "skip"
-            annotate(session, kind, task.message_id, asked.reason, id=_label_id(id, task.message_id), author=labeller,
-                     task_id=id)  # fmt: skip
-            return {"given_back": give_back_task(session, id, labeller)}
+            task = found_task(session, id)
+            return {"given_back": skip_task(session, task, labeller, asked.reason, unsure=asked.unsure)}
 
         return JSONResponse(await self.store.write(skipped, param="reason"))
 
@@ -168,107 +121,47 @@ class Tasks:
         labeller = caller_of(request).name
 
         def undone(session: Session) -> View:
-            task = _find(session, id)
-            withdrawn = _withdraw_others(session, id, labeller, set())
+            task = found_task(session, id)
+            withdrawn = withdraw_all_but(session, task, labeller, set())
             held = reopen_task(session, id, labeller) if withdrawn else None
-            return {"withdrawn": withdrawn, "task": _view(session, task, labeller) if held else None}
+            return {"withdrawn": withdrawn, "task": task_view(session, task, labeller) if held else None}
 
         return JSONResponse(await self.store.write(undone))
 
+    async def renew(self, request: Request, id: str) -> Response:
+        """The caller is at it still: it stays theirs. `held` is false where it is another's by now, or done."""
+        asked, labeller = Renewal.read(await read_json(request)), caller_of(request).name
+
+        def renewed(session: Session) -> View:
+            found_task(session, id)
+            return {"held": renew_task(session, id, labeller, seconds=asked.seconds), "seconds_left": asked.seconds}
+
+        return JSONResponse(await self.store.write(renewed))
+
     async def progress(self, request: Request) -> Response:
-        """How much is done; how much each has done an owner sees, others their own."""
+        """How much is done; of each person's part, an owner sees all, others their own: how many tasks, how fast, and
+        how near to the known labels."""
         caller = caller_of(request)
 
         def counted(session: Session) -> View:
-            by = done_by(session)
-            own = {caller.name: by.get(caller.name, 0)}
-            return {"kinds": progress(session), "done_by": by if caller.may(OWNER) else own}
+            by, fast, near = done_by(session), speeds(session), scores(session)
+            names = sorted({*by, *fast, *near}) if caller.may(OWNER) else [caller.name]
+            people = {
+                name: {"done": by.get(name, 0), **(fast[name]._asdict() if name in fast else {}),
+                       **({"score": near[name]._asdict()} if name in near else {})}
+                for name in names
+            }  # fmt: skip
+            return {"kinds": progress(session), "done_by": {name: by.get(name, 0) for name in names}, "people": people}
 
         return JSONResponse(await self.store.read(counted))
 
-    async def agreement(self, request: Request) -> Response:
-        """How far people agree, by kind."""
-        found = await self.store.read(agreement)
-        return JSONResponse({kind: agreed._asdict() for kind, agreed in found.items()})
+
+def _compared(task: Task, said: list[Annotation]) -> View:
+    known = task.fields["known"]
+    own = next(label for label in said if label.kind == task.kind)
+    return {"value": known, "nearness": nearness(task.kind, own.value, known)}
 
 
-def _find(session: Session, id: str) -> Task:
-    task = session.scalar(select(Task).where(Task.id == id))
-    if task is None:
-        raise APIError(404, "There is no such task.", code="not_found")
-    return task
-
-
-def _check_messages(session: Session, ids: set[str], caller: Caller) -> None:
-    """Raises `APIError` (404) unless all are of conversations of the caller's, or of nobody's."""
-    seen = select(Message.id).join(Conversation, Conversation.id == Message.conversation_id)
-    seen = seen.where(Conversation.owner.in_((caller.name, "")), Conversation.deleted.is_(None), Message.id.in_(ids))
-    if ids - set(session.scalars(seen)):
-        raise APIError(404, "You have no such message.", param="tasks", code="not_found")
-
-
-def _behind(session: Session, task: Task) -> list[Message]:
-    """The answers that are judged together; none of a task that is about one message."""
-    if task.kind not in BEHIND:
-        return []
-    answers = select(Message).where(Message.parent_id == task.message_id, Message.role == "assistant")
-    return [*session.scalars(answers.order_by(Message.number))]
-
-
-def _messages_of(session: Session, task: Task) -> set[str]:
-    return {task.message_id, *(answer.id for answer in _behind(session, task))}
-
-
-def _view(session: Session, task: Task, labeller: str) -> View:
-    answers = [] if task.kind == "demonstration" else _behind(session, task)
-    answers.sort(key=lambda answer: digest(task.id, labeller, answer.id))
-    until = session.scalars(select(Place.until).where(Place.task_id == task.id, Place.labeller == labeller)).one()
-    return {
-        "id": task.id,
-        "kind": task.kind,
-        "guidelines": task.fields.get("guidelines", ""),
-        "message_id": task.message_id,
-        "messages": [{"id": one.id, "role": one.role, "content": text_of(one.content)}
-                     for one in history(session, task.message_id)],
-        "answers": [{"id": one.id, "content": text_of(one.content)} for one in answers],
-        "seconds_left": max(0.0, round(until - time.time(), 3)),
-    }  # fmt: skip
-
-
-def _label_id(task_id: str, message_id: str) -> str:
-    return digest("task", task_id, message_id)
-
-
-def _say(session: Session, task: Task, label: TaskLabel, labeller: str, known: set[str]) -> View:
-    if label.message_id not in known:
-        raise APIError(400, "'labels': a message that the task is not about.", param="labels", code="invalid_value")
-    message_id, value = label.message_id, label.value
-    if label.text is not None:
-        written = _write(session, task, label, labeller)
-        message_id, value = (message_id, written) if label.kind == "edit" else (written, True)
-    known_as = {"id": _label_id(task.id, label.message_id), "author": labeller, "task_id": task.id}
-    return label_view(say_label(session, label.kind, message_id, value, **known_as))
-
-
-def _write(session: Session, task: Task, label: TaskLabel, labeller: str) -> str:
-    """The id of what the labeller wrote: beside the message that it corrects, or behind what it answers."""
-    id = digest("written", task.id, labeller, label.kind, label.message_id, label.text)
-    if session.scalar(select(Message.id).where(Message.id == id)) is None:
-        about = find_message(session, label.message_id)
-        parent = about.parent_id if label.kind == "edit" else about.id
-        add_message(session, about.conversation_id, parent, "assistant", str(label.text), author=labeller, id=id)
-    return id
-
-
-def _withdraw_others(session: Session, task_id: str, labeller: str, kept: set[tuple[str, str]]) -> int:
-    """How many labels of the task the labeller has no more."""
-    found = labels(session, author=labeller, task_id=task_id)
-    gone = [label for label in found if (label.kind, label.id) not in kept]
-    for label in gone:
-        withdraw(session, label.kind, label.id, author=labeller)
-    return len(gone)
-
-
-def _is_done(session: Session, task_id: str, labeller: str) -> bool:
-    own = select(Place.done).where(Place.task_id == task_id, Place.labeller == labeller)
+def _is_done(session: Session, id: str, labeller: str) -> bool:
+    own = select(Place.done).where(Place.task_id == id, Place.labeller == labeller)
     return bool(session.scalar(own))
