@@ -11,7 +11,7 @@ from gptwright.foundations.settings import settings
 from gptwright.store.roles import ROLES, Role
 
 Action = Literal["show", "backup", "export", "import", "user"]
-Format = Literal["rankings", "demonstrations", "thumbs", "prompts", "trl", "openrlhf", "offline", "rows"]
+Format = Literal["rankings", "demonstrations", "ratings", "thumbs", "prompts", "trl", "openrlhf", "offline", "rows"]
 
 
 @settings
@@ -44,7 +44,7 @@ class UseStore:
         if (self.file is None) != (self.action in ("show", "user")):
             raise ConfigError(f"{'no file' if self.file else 'a file'} for {self.action}", f"{self.file or 'none'}",
                               "gptwright store show STORE, or gptwright store backup STORE FILE")  # fmt: skip
-        if self.action == "import" and self.format == "prompts":
-            raise ConfigError("labels to import", "prompts", "Give rank the file: gptwright rank --prompts FILE")
+        if self.action == "import" and self.format in ("prompts", "ratings"):
+            raise ConfigError("a format to import", self.format, "For prompts: gptwright rank --prompts FILE")
         if self.action == "export" and self.format == "offline":
             raise ConfigError("a format to export", "offline", "gptwright store export STORE FILE --format rows")

@@ -81,6 +81,21 @@ def thumbs(session: Session) -> Iterator[Line]:
         yield line | {"model": written.messages[label.message_id].model} | user
 
 
+def ratings(session: Session) -> Iterator[Line]:
+    """`{"messages", "rating", "flags", "comments"}`: what each labeller says of an answer, the last of the messages;
+    what they did not say is left out. A comment is a text, or `{"span", "text"}`."""
+    written = _Written(session)
+    said: dict[tuple[str, str], Line] = {}
+    for label in counting(session, "rating", "flags", "comment"):
+        line = said.setdefault((label.message_id, label.author), {})
+        if label.kind == "comment":
+            line.setdefault("comments", []).append(label.value)
+        else:
+            line[label.kind] = label.value
+    for (message_id, author), line in said.items():
+        yield written.line(message_id, author) | line
+
+
 def prompts(session: Session) -> Iterator[Line]:
     """`{"messages"}`: what was asked and answered or labelled, each once, as `rank` reads them."""
     written = _Written(session)
@@ -119,6 +134,7 @@ def _pairs(session: Session) -> Iterator[tuple[Line, Line, Line]]:
 FORMATS: Mapping[str, Callable[[Session], Iterator[Line]]] = {
     "rankings": rankings,
     "demonstrations": demonstrations,
+    "ratings": ratings,
     "thumbs": thumbs,
     "prompts": prompts,
     "trl": trl_pairs,

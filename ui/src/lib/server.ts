@@ -39,6 +39,10 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
   return (await send(method, path, body, signal)).json() as Promise<T>;
 }
 
+/** The text of an answer. Raises as `ask` does. */
+export const text = async (method: string, path: string, body?: unknown): Promise<string> =>
+  (await send(method, path, body)).text();
+
 /** The data of an answer's events, as they come. Raises as `ask` does. */
 export async function* events(
   method: string,
