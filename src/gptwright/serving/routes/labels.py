@@ -15,7 +15,7 @@ from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.conversations import ClientKey, Query, own_message
 from gptwright.serving.routes.views import View, label_view
 from gptwright.serving.transactions import Transactions
-from gptwright.store.labels import labels, say_label, withdraw
+from gptwright.store.labels import labels, newest_label, say_label, withdraw
 from gptwright.store.messages import digest
 
 
