@@ -96,6 +96,7 @@ def test_what_is_unsure_comes_first(store: Store) -> None:
         rewards = dict(zip([*far_ids, *near_ids], [9.0, 0.0, 1.0, 0.75], strict=True))
         assert prioritise(session, rewards) == 3
         assert (far.priority, near.priority, split.priority) == (0.1, 0.8, 1.0)
+        assert [task.id for task in take_several(session, "cleo", 3, seconds=9)] == [split.id, near.id, far.id]
 
 
 def test_tasks_of_a_file_are_made_once(store: Store) -> None:

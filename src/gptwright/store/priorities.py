@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import combinations
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from gptwright.store.known_labels import KNOWN, nearness
@@ -29,6 +29,7 @@ def prioritise(session: Session, rewards: Mapping[str, float]) -> int:
         found = sorted((rewards[one.id] for one in answers_of(session, task) if one.id in rewards), reverse=True)
         of_kind = [label for label in said.get(task.id, ()) if label.kind == task.kind]
         task.priority = 1 / (1 + found[0] - found[1]) if len(found) > 1 else _difference(task.kind, of_kind)
+        session.execute(update(Place).where(Place.task_id == task.id).values(standing=-task.priority))
     return len(tasks)
 
 
