@@ -32,7 +32,7 @@ help:
 	@echo 'make test-llama      tests against llama.cpp (compiles for many minutes, once)'
 	@echo 'make test-lm-eval    tests with lm-evaluation-harness (a download of 200 MB)'
 	@echo 'make test-ray        tests of rollout workers on Ray (a download of 70 MB)'
-	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again'
+	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again; 1,000 on the page'
 	@echo 'make test-fuzz       20,000 requests that nobody sends by accident'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
@@ -82,6 +82,7 @@ test-ray: $(VENV)/test
 
 test-labels: $(VENV)/test
 	LABELS=10000 $(BIN)/python -m pytest tests/serving/routes/test_killed_server.py
+	LABELS=1000 $(BIN)/python -m pytest -m browser tests/serving/pages/test_label_owner.py -k three_labellers
 
 test-fuzz: $(VENV)/test
 	FUZZ=20000 $(BIN)/python -m pytest -s tests/serving/test_fuzz.py
