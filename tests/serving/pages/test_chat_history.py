@@ -101,6 +101,7 @@ def test_every_word_of_every_chat_is_found(visit: Visit, store: Store) -> None:
     page = visit.page
     make(store, "about rivers", text="The Thames flows through London.")
     make(store, "about seas", text="大海很蓝")
+    page.reload()
     box = page.get_by_role("searchbox")
     for words, found in {"london thames": "about rivers", "海很": "about seas", "SEAS": "about seas"}.items():
         box.fill(words)
