@@ -27,6 +27,7 @@ from gptwright.serving.page import page_files, page_response
 from gptwright.serving.password_checks import PasswordChecks
 from gptwright.serving.request_body import read_json
 from gptwright.serving.responses import Responses
+from gptwright.serving.routes.answer_tokens import AnswerTokens
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.conversations import Conversations
 from gptwright.serving.routes.jobs import Improving, Jobs
@@ -88,7 +89,8 @@ def create_app(
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
     conversations, teaching = Conversations(transactions, answers.live), Teaching(transactions, improving)
-    for routes in (conversations, answers, Labels(transactions), Tasks(transactions), jobs, teaching):
+    tokens, labels = AnswerTokens(transactions, served), Labels(transactions)
+    for routes in (conversations, answers, tokens, labels, Tasks(transactions), jobs, teaching):
         routes.add_to(app)
     _add_people(app, transactions, frozenset(keys or {}))
     return app
