@@ -31,7 +31,7 @@ Not [this](javascript:alert(1)), not [that](/relative), and ![a picture](http://
 مرحبا بالعالم
 """
 
-CODE = '''1. Run
+CODE = """1. Run
 
    ```bash
    echo hi
@@ -41,7 +41,7 @@ CODE = '''1. Run
 def greet() -> str:
     return "<b>hi</b>"  # a line
 ```
-'''
+"""
 
 
 def test_markdown_is_elements_with_safe_links_and_directions(visit: Visit, model: Any) -> None:
@@ -81,7 +81,8 @@ def test_code_has_its_language_colours_a_copy_and_wraps(visit: Visit, model: Any
 
 
 def test_formulas_are_mathml_and_prices_are_not(visit: Visit, model: Any) -> None:
-    long(model, "It costs $5 and $6, but $e^{x}$ and \\(y_1\\) hold.\n\n$$\n\\frac{1}{2}\n\n$$\n\nNo TeX: $\\frac{$ `$x$`")
+    prices = "It costs $5 and $6, but $e^{x}$ and \\(y_1\\) hold."
+    long(model, prices + "\n\n$$\n\\frac{1}{2}\n\n$$\n\nNo TeX: $\\frac{$ `$x$`")
     text = ask(visit.page).locator(".markdown")
     expect(text.locator("math")).to_have_count(3)
     expect(text.locator("math[display=block] mfrac")).to_have_count(1)
@@ -118,7 +119,10 @@ def test_what_has_ended_is_not_drawn_again_while_more_comes(visit: Visit, model:
     assert first.evaluate("p => p === window.kept")
 
 
-@pytest.mark.parametrize("reply", ["\u00a0" * 99_999 + "x", "`a" * 50_000, "*a\u00a0" * 33_000, "$a\u00a0" * 33_000, "[" * 100_000])
+ENDLESS = ["\u00a0" * 99_999 + "x", "`a" * 50_000, "*a\u00a0" * 33_000, "$a\u00a0" * 33_000, "[" * 100_000]
+
+
+@pytest.mark.parametrize("reply", ENDLESS, ids=["blanks", "ticks", "stars", "dollars", "brackets"])
 def test_an_endless_answer_does_not_hold_up_the_page(visit: Visit, model: Any, reply: str) -> None:
     model.reply, model.context = reply, 200_000
     model.sampling = type(model.sampling)(max_tokens=150_000)

@@ -57,6 +57,9 @@ async function typesetAll(element: Element): Promise<void> {
   }
 }
 
+/** The same as HTML for a file: purified, formulas as their TeX. */
+export const html = (text: string): string => purified(markdown.render(text));
+
 /** Puts what `text` says into `element`, for Svelte's `{@attach rendered(text)}`. */
 export const rendered = (text: string) => (element: HTMLElement) => {
   put(element, markdown.render(text));
