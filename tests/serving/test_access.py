@@ -33,6 +33,7 @@ CHATTERS = {
     "GET /api/conversations", "POST /api/conversations", "GET /api/conversations/{id}", "PATCH /api/conversations/{id}",
     "DELETE /api/conversations/{id}", "POST /api/conversations/{id}/messages", "POST /api/conversations/{id}/answers",
     "GET /api/answers/{id}", "GET /api/answers/{id}/events", "POST /api/answers/{id}/stop",
+    "GET /api/answers/{id}/tokens", "GET /api/answers/{id}/prompt", "GET /api/conversations/{id}/labels",
     "GET /api/messages/{id}/labels", "PUT /api/messages/{id}/labels/{kind}", "DELETE /api/messages/{id}/labels/{kind}",
     "GET /api/me", "PUT /api/me/password", "GET /api/users/{name}/keys", "DELETE /api/keys/{id}", "GET /examples",
     "POST /feedback", "POST /completion", "POST /infill", "GET /openapi.json",
@@ -146,7 +147,7 @@ def test_of_two_people_neither_reaches_what_is_the_other_s(
     ids = {"conversations": talk.id, "answers": answer.id, "messages": answer.id}
     touched = [route for route in found if "{id}" in route and route.split("/")[2] in ids]
     touched.sort(key=lambda route: route == "DELETE /api/conversations/{id}")  # after which there is nothing any more
-    assert len(touched) == 11
+    assert len(touched) == 14
     calls: list[tuple[str, str, Any]] = []
     for route in touched:
         method, path = route.split()
@@ -154,7 +155,8 @@ def test_of_two_people_neither_reaches_what_is_the_other_s(
     mine = [("GET", "/api/conversations?search=Hi", None), ("GET", "/api/users/ben/keys", None)]
     assert statuses(app, [(method, path, body, keys["anna"]) for method, path, body in calls]) == [404] * len(calls)
     own = statuses(app, [(method, path, body, keys["ben"]) for method, path, body in [*calls, *mine]])
-    assert all(status < 300 for status in own), own
+    by_a_person = [409 * path.endswith(("/tokens", "/prompt")) for _, path, _ in [*calls, *mine]]
+    assert all(status == refused or status < 300 for status, refused in zip(own, by_a_person, strict=True)), own
     others = statuses(app, [(*mine[1], keys["anna"])])
     assert others == ([200] if role == "owner" else [404]) and secret
 

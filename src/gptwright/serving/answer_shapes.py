@@ -33,6 +33,8 @@ STORED_MESSAGE = _object(id="string", conversation_id="string", parent_id="strin
                          model="string?", created="number", content="string", generation="object?")  # fmt: skip
 LABEL = _object(id="string", kind="string", message_id="string", author="string", created="number")
 ANSWER = _object(id="string")
+TOKEN = _object(token="string", logprob="number", bytes="array?", top_logprobs="array")
+PIECE = _object(text="string", special="boolean")
 JOB = _object(id="string", kind="string", state="string", progress="object")
 WHO = _object(name="string", role="string")
 USER = _object(name="string", role="string", active="boolean", created="number")
@@ -70,6 +72,9 @@ ANSWERS: Mapping[str, Schema] = {
     "POST /api/conversations/{id}/answers": ANSWER,
     "GET /api/answers/{id}": ANSWER,
     "POST /api/answers/{id}/stop": ANSWER,
+    "GET /api/answers/{id}/tokens": _object(id="string", model="string", start="integer", content=_list(TOKEN)),
+    "GET /api/answers/{id}/prompt": _object(id="string", model="string", tokens="integer", pieces=_list(PIECE)),
+    "GET /api/conversations/{id}/labels": _object(labels=_list(LABEL)),
     "GET /api/messages/{id}/labels": _object(labels=_list(LABEL)),
     "PUT /api/messages/{id}/labels/{kind}": LABEL,
     "DELETE /api/messages/{id}/labels/{kind}": LABEL,

@@ -27,6 +27,7 @@ from gptwright.serving.page import page_files, page_response
 from gptwright.serving.password_checks import PasswordChecks
 from gptwright.serving.request_body import read_json
 from gptwright.serving.responses import Responses
+from gptwright.serving.routes.answer_tokens import AnswerTokens
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.conversations import Conversations
 from gptwright.serving.routes.jobs import Improving, Jobs
@@ -90,8 +91,9 @@ def create_app(
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
     conversations, teaching = Conversations(transactions, answers.live), Teaching(transactions, improving)
+    tokens, labels = AnswerTokens(transactions, served), Labels(transactions)
     labelling = Tasks(transactions), Labelling(transactions), LabelFiles(transactions)
-    for routes in (conversations, answers, Labels(transactions), *labelling, jobs, teaching):
+    for routes in (conversations, answers, tokens, labels, *labelling, jobs, teaching):
         routes.add_to(app)
     _add_people(app, transactions, frozenset(keys or {}))
     return app

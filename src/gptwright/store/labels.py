@@ -155,10 +155,15 @@ def _added(session: Session, **fields: Any) -> Annotation:
 
 
 def labels(
-    session: Session, *kinds: str, author: str | None = None, message_id: str | None = None, task_id: str | None = None
+    session: Session,
+    *kinds: str,
+    author: str | None = None,
+    message_id: str | None = None,
+    task_id: str | None = None,
+    conversation_id: str | None = None,
 ) -> Sequence[Annotation]:
     """The labels that count, of all kinds or of these, in the order in which they were last said. Those of deleted
-    conversations do not. They may be an author's alone, or those of a message or a task."""
+    conversations do not. They may be an author's alone, or those of a message, a task or a conversation."""
     later = aliased(Annotation)
     newest = (
         select(func.max(later.number))
@@ -169,6 +174,9 @@ def labels(
     asked = asked.where(is_kept(Annotation.message_id))
     if kinds:
         asked = asked.where(Annotation.kind.in_(kinds))
+    if conversation_id is not None:
+        within = select(Message.id).where(Message.conversation_id == conversation_id)
+        asked = asked.where(Annotation.message_id.in_(within))
     only = ((Annotation.author, author), (Annotation.message_id, message_id), (Annotation.task_id, task_id))
     for column, value in only:
         if value is not None:

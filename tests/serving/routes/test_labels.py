@@ -103,3 +103,16 @@ def test_an_edit_and_a_demonstration_are_learned(talk: Any, store: Store) -> Non
     [ranked], [shown] = exported(store, "rankings"), exported(store, "demonstrations")
     assert (ranked["answers"], ranked["ranks"]) == (["Good day", "Hello"], [1, 2])
     assert [turn["content"] for turn in shown["messages"]] == ["Hi", "Good day"]
+
+
+def test_all_of_a_conversation_are_read_at_once(talk: Any) -> None:
+    async def go(http: Http) -> None:
+        id, (_, first, _, second) = await http.conversation("Hi", "Hello", "And?", "Well")
+        _, (_, elsewhere) = await http.conversation("Hi", "Hello")
+        for message, value in ((first, "up"), (second, "down"), (elsewhere, "up")):
+            await http.ask("PUT", f"/api/messages/{message}/labels/thumb", {"value": value})
+        await http.ask("DELETE", f"/api/messages/{first}/labels/thumb")
+        [label] = (await http.ask("GET", f"/api/conversations/{id}/labels"))["labels"]
+        assert (label["message_id"], label["kind"], label["value"]) == (second, "thumb", "down")
+
+    talk(go)

@@ -63,6 +63,28 @@ export interface Label {
   created: number;
 }
 
+/** A token of an answer, how likely it was, and what else could have stood there. */
+export interface ScoredToken {
+  token: string;
+  logprob: number;
+  bytes: number[] | null;
+  top_logprobs: { token: string; logprob: number }[];
+}
+
+/** Those of an answer from the character `start` on. */
+export interface AnswerTokens {
+  model: string;
+  start: number;
+  content: ScoredToken[];
+}
+
+/** What was read before an answer. */
+export interface AnswerPrompt {
+  model: string;
+  tokens: number;
+  pieces: { text: string; special: boolean }[];
+}
+
 export interface Model {
   id: string;
   created: number;
@@ -112,6 +134,8 @@ export const addMessage = (
 
 export const labelsOf = async (id: string) =>
   (await ask<{ labels: Label[] }>("GET", `/api/messages/${id}/labels`)).labels;
+export const labelsOfConversation = async (id: string) =>
+  (await ask<{ labels: Label[] }>("GET", `/api/conversations/${id}/labels`)).labels;
 export const putLabel = (id: string, kind: string, value: unknown) =>
   ask<Label>("PUT", `/api/messages/${id}/labels/${kind}`, { value });
 export const withdrawLabel = (id: string, kind: string, label?: string) =>
@@ -121,3 +145,6 @@ export const jobs = async () => (await ask<{ jobs: Job[] }>("GET", "/api/jobs"))
 export const job = (id: string) => ask<Job>("GET", `/api/jobs/${id}`);
 export const startJob = (fields: Record<string, unknown>) => ask<Job>("POST", "/api/jobs", fields);
 export const cancelJob = (id: string) => ask<Job>("POST", `/api/jobs/${id}/cancel`);
+
+export const answerTokens = (id: string) => ask<AnswerTokens>("GET", `/api/answers/${id}/tokens`);
+export const answerPrompt = (id: string) => ask<AnswerPrompt>("GET", `/api/answers/${id}/prompt`);

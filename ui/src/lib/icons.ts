@@ -30,6 +30,9 @@ export const ICONS = {
   chat: ["M4 5h16v11H9l-5 4z"],
   label: ["M4 6h10M4 12h16M4 18h7M16 17l2 2 3-4"],
   improve: ["M4 18l5-6 4 3 7-9M15 6h5v5"],
+  wrap: ["M4 6h16M4 12h13a3 3 0 0 1 0 6h-4M15 15.5L12.5 18l2.5 2.500M4 18h4"],
+  tokens: ["M4 18V13M9.300 18V6M14.700 18v-8M20 18v-3"],
+  code: ["M8 8l-4 4 4 4M16 8l4 4-4 4M13.500 6l-3 12"],
   continue: ["M5 5l8 7-8 7zM15 5l5 7-5 7"],
   temporary: ["M20 12a8 8 0 1 1-16 0a8 8 0 0 1 16 0M12 7v5l3 2"],
 } as const satisfies Record<string, readonly string[]>;

@@ -12,7 +12,7 @@ from gptwright.serving.access import caller_of
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.fields import RequestFields
 from gptwright.serving.request_body import read_json
-from gptwright.serving.routes.conversations import ClientKey, Query, own_message
+from gptwright.serving.routes.conversations import ClientKey, Query, own, own_message
 from gptwright.serving.routes.views import View, label_view
 from gptwright.serving.transactions import Transactions
 from gptwright.store.labels import labels, newest_label, say_label, withdraw
@@ -46,9 +46,20 @@ class Labels:
 
     def add_to(self, app: FastAPI) -> None:
         """Declares the routes."""
+        app.add_api_route("/api/conversations/{id}/labels", self.all, methods=["GET"])
         app.add_api_route("/api/messages/{id}/labels", self.get, methods=["GET"])
         app.add_api_route("/api/messages/{id}/labels/{kind}", self.put, methods=["PUT"])
         app.add_api_route("/api/messages/{id}/labels/{kind}", self.withdraw, methods=["DELETE"])
+
+    async def all(self, request: Request, id: str) -> Response:
+        """The caller's of all messages of a conversation that count."""
+        owner = caller_of(request).name
+
+        def found(session: Session) -> list[View]:
+            own(session, id, owner)
+            return [label_view(label) for label in labels(session, author=owner, conversation_id=id)]
+
+        return JSONResponse({"labels": await self.store.read(found)})
 
     async def get(self, request: Request, id: str) -> Response:
         """The caller's of one message that count."""

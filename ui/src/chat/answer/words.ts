@@ -1,0 +1,63 @@
+// Words of what can be done with an answer.
+import { table } from "../../lib/words.svelte";
+
+/** What may be good or bad about an answer; the label says it by these names, in whatever language the page is. */
+export const reasons = {
+  up: ["correct", "clear", "complete", "friendly"],
+  down: ["wrong", "ignored", "tooLong", "tooShort", "unclear", "harmful"],
+} as const;
+
+export const words = table(
+  {
+    code: "Code", wrap: "Break long lines", copyCode: "Copy code", thought: "Reasoning", thinking: "Thinking …",
+    good: "Good answer", bad: "Bad answer", rated: "Rating saved", unrated: "Rating withdrawn", why: "What is it?",
+    correct: "Correct", clear: "Clear", complete: "Complete", friendly: "Friendly", wrong: "Wrong", ignored: "Not what I asked",
+    tooLong: "Too long", tooShort: "Too short", unclear: "Unclear", harmful: "Harmful", comment: "In your words", tell: "Send",
+    more: "More with this answer", edit: "Edit the answer", tokens: "Token probabilities", prompt: "What the model read",
+    compare: "Two side by side, blind", rank: "Rank four answers",
+    editHint: "As it should have been. It stands beside the answer, and is kept as a demonstration for the next training.",
+    edited: "Your answer stands beside the model's",
+    scoring: "The model reads its answer again …", reading: "Reading …",
+    tokensHint: "The redder, the less likely. Point at a token, tap it, or go by the arrow keys.",
+    instead: "What could have stood here", token: "Token", chance: "Probability",
+    promptHint: (count: number) => `${count} tokens, special ones marked.`,
+    compareHint: "Both answer the same question, and you do not see which is which until you have chosen.",
+    modelOf: (number: number) => `Model ${number}`, begin: "Begin", answer: "Answer", seed: "seed", which: "Which is better?",
+    muchBetter: "A is much better", better: "A is better", slightlyBetter: "A is slightly better", tie: "Both are equal",
+    slightlyWorse: "B is slightly better", worse: "B is better", muchWorse: "B is much better", preferred: "Preference saved",
+    writingFour: (count: number) => `${count} of 4 answers are written …`, ranked: "Ranking saved",
+    share: "Share or export", shareHint: "Of the branch that is open.",
+    asPage: "Page to read (HTML)", asMarkdown: "Markdown", asData: "Everything (JSON)",
+    pageHint: "One file that anybody can open; it cannot be changed there, and asks no server.",
+    dataHint: "All branches, with ids, times, settings and your labels.",
+    attach: "Attach text files", attachTooLarge: (name: string, most: number) => `${name} is larger than ${most} kB.`,
+    attachNoText: (name: string) => `${name} is no text.`,
+    user: "You", assistant: "Answer", system: "System prompt",
+  },
+  {
+    code: "代码", wrap: "自动换行", copyCode: "复制代码", thought: "思考过程", thinking: "思考中……",
+    good: "好的回答", bad: "不好的回答", rated: "评价已保存", unrated: "评价已撤回", why: "原因是？",
+    correct: "正确", clear: "清楚", complete: "完整", friendly: "友好", wrong: "不正确", ignored: "答非所问",
+    tooLong: "太长", tooShort: "太短", unclear: "不清楚", harmful: "有害", comment: "用您的话说", tell: "提交",
+    more: "更多操作", edit: "修改回答", tokens: "词元概率", prompt: "模型实际读到的内容",
+    compare: "两个回答盲比", rank: "给四个回答排序",
+    editHint: "写出它本该怎样回答。它会与原回答并列，并作为示范供下次训练使用。",
+    edited: "您的回答已与模型的回答并列",
+    scoring: "模型正在重读它的回答……", reading: "读取中……",
+    tokensHint: "越红越不可能。指向、轻触或用方向键查看词元。",
+    instead: "这里还可能是", token: "词元", chance: "概率",
+    promptHint: (count: number) => `共 ${count} 个词元，特殊词元已标出。`,
+    compareHint: "两者回答同一个问题，在您选择之前不显示名称。",
+    modelOf: (number: number) => `模型 ${number}`, begin: "开始", answer: "回答", seed: "种子", which: "哪个更好？",
+    muchBetter: "A 好得多", better: "A 更好", slightlyBetter: "A 略好", tie: "不相上下",
+    slightlyWorse: "B 略好", worse: "B 更好", muchWorse: "B 好得多", preferred: "偏好已保存",
+    writingFour: (count: number) => `已写好 ${count} / 4 个回答……`, ranked: "排序已保存",
+    share: "分享或导出", shareHint: "当前打开的分支。",
+    asPage: "只读网页（HTML）", asMarkdown: "Markdown", asData: "全部数据（JSON）",
+    pageHint: "任何人都能打开的单个文件；不能修改，也不连接任何服务器。",
+    dataHint: "所有分支，含编号、时间、设置和您的标注。",
+    attach: "附加文本文件", attachTooLarge: (name: string, most: number) => `${name} 超过 ${most} kB。`,
+    attachNoText: (name: string) => `${name} 不是文本。`,
+    user: "您", assistant: "回答", system: "系统提示",
+  },
+);
