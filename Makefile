@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz check ui bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz check ui pictures bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -37,6 +37,7 @@ help:
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
 	@echo 'make docs            writes docs/commands.md'
+	@echo 'make pictures        goes through the pages in Chromium and keeps what is seen in docs/images'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
 	@echo 'make clean           removes .venv'
 	@echo '  PYTHON=python3.12    the Python of a new .venv;  TORCH_INDEX=  for the usual build of torch (CUDA on Linux)'
@@ -96,6 +97,10 @@ check: $(VENV)/test
 
 ui:
 	cd ui && npm ci --silent && npm run --silent check && npm run --silent build
+
+pictures: $(VENV)/test
+	mkdir -p docs/images
+	PICTURES=docs/images $(BIN)/python -m pytest tests/story/test_pages.py
 
 bench: $(VENV)/test
 	$(BIN)/python benchmarks/start.py

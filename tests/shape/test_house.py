@@ -53,7 +53,8 @@ def test_there_is_something_to_look_at() -> None:
 
 def test_no_file_is_over_400_lines() -> None:
     files = [path for path in MODULES + PAGES if BUNDLE not in path.parents]
-    assert [name(path) for path in files if len(text(path).splitlines()) > 400] == []
+    most = {".svelte": 200}
+    assert [name(path) for path in files if len(text(path).splitlines()) > most.get(path.suffix, 400)] == []
 
 
 def test_every_file_says_what_its_idea_is() -> None:
