@@ -27,7 +27,7 @@ from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
 
 NOT_NUMBERS = "The weights are damaged, or the training diverged."
-_CPU_ROWS = 16
+_CPU_ROWS = 32
 """rows that a CPU samples at once: their distributions stay in its cache and in memory that is allocated already"""
 _BLOCK = 256
 _MIN_TEMPERATURE = 1e-20
