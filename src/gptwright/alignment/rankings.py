@@ -1,9 +1,10 @@
 """Ranked answers: read from files, and turned into ids."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Int
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
+from gptwright.images.named import named_image
+from gptwright.inference.content import Content
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
-from gptwright.tokenizers.chat_templates.chat import Message, read_messages, read_prompt, render, same_history
+from gptwright.tokenizers.chat_templates.chat import Message, read_messages, read_prompt, same_history
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import epoch_order, key, permutation
 
@@ -44,26 +47,30 @@ def read_rankings(path: Path) -> list[Ranking]:
     Raises `InputError` naming the line for missing fields, fewer than two answers, ranks that do not fit, or roles that
     cannot be: a prompt that ends with the assistant, answers that do not, answers to different prompts.
     """
-    return [read_ranking(line) for line in read_objects(path)]
+    load = partial(named_image, folder=path.parent)
+    return [read_ranking(line, load) for line in read_objects(path)]
 
 
-def read_ranking(line: Line) -> Ranking:
-    """That of one line. Raises as `read_rankings` does."""
+def read_ranking(line: Line, load: Callable[[str], bytes] | None = None) -> Ranking:
+    """That of one line; `load` gets the prompt's images by name, where there may be any. Raises as `read_rankings`
+    does."""
     if line.get("chosen") is not None or line.get("rejected") is not None:
-        messages, answers, ranks = *_pair(line), [1, 2]
+        messages, answers, ranks = *_pair(line, load), [1, 2]
     else:
-        messages, answers, ranks = read_prompt(line, line.where), line.get("answers"), line.get("ranks")
+        messages, answers, ranks = read_prompt(line, line.where, load), line.get("answers"), line.get("ranks")
     _check(answers, ranks, line.where)
     return Ranking(messages, cast("list[str]", answers), cast("list[int]", ranks), line.split,
                    str(line.get("labeller") or ""), line.where, line)  # fmt: skip
 
 
-def _pair(line: Line) -> tuple[list[Message], list[str]]:
+def _pair(line: Line, load: Callable[[str], bytes] | None) -> tuple[list[Message], list[str]]:
     """The prompt and both answers. Some files repeat the prompt in both lists, or the whole chosen list as messages."""
     fields = {name: value for name, value in line.items() if not (name == "messages" and value == line.get("chosen"))}
     given = any(fields.get(name) is not None for name in ("messages", "prompt"))
-    prompt = read_prompt(fields, line.where) if given else []
-    (before, chosen), (other, rejected) = (_history_and_answer(line, name, prompt) for name in ("chosen", "rejected"))
+    prompt = read_prompt(fields, line.where, load) if given else []
+    (before, chosen), (other, rejected) = (
+        _history_and_answer(line, name, prompt, load) for name in ("chosen", "rejected")
+    )
     if len(before) != len(other) or same_history(before, other) is None:
         raise InputError(f"'chosen' and 'rejected' that answer one prompt in {line.where}", "different prompts",
                          "Mend the line.")  # fmt: skip
@@ -71,12 +78,14 @@ def _pair(line: Line) -> tuple[list[Message], list[str]]:
     return before, [chosen, rejected]
 
 
-def _history_and_answer(line: Line, name: str, prompt: list[Message]) -> tuple[list[Message], str]:
+def _history_and_answer(
+    line: Line, name: str, prompt: list[Message], load: Callable[[str], bytes] | None
+) -> tuple[list[Message], str]:
     """The messages before an answer, and the answer."""
     value, where = line.get(name), f"'{name}' of {line.where}"
     if isinstance(value, str):
         return prompt, value
-    *before, answer = read_messages(value, where)
+    *before, answer = read_messages(value, where, load)
     if answer["role"] != "assistant":
         raise InputError(f"an answer at the end of {where}", f"words of the {answer['role']}",
                          "End it with the assistant's answer.")  # fmt: skip
@@ -109,20 +118,42 @@ class RankedIds:
     """whether the prompt lost its beginning for some answer"""
     weight: float = 1.0
     """how much the ranking counts beside others"""
+    content: Mapping[int, Content] = field(default_factory=dict[int, Content])
+    """what a model that sees reads in the places of the prompt's images, the same in every row"""
 
 
-def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedIds:
-    """Long prompts lose their beginning, never the answer's end, which is where the reward is read.
+@runtime_checkable
+class Reader(Protocol):
+    """A model that reads conversations, those with images too where it sees."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    context: int
+
+    def rendered(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+        """Ids of a conversation, with room for its images, and which of them the assistant says."""
+        ...
+
+    def chat_content(self, messages: Sequence[Message]) -> Mapping[int, Content]:
+        """What stands in the images' places of a conversation that is to be replied to."""
+        ...
+
+
+def ranked_ids(ranking: Ranking, reader: Reader) -> RankedIds:
+    """Long prompts lose their beginning, never the answer's end, which is where the reward is read; of a prompt with
+    images nothing can be lost, and answers that are too long for it are left out.
 
     Answers are left out that leave no room for a prompt (cut, two of them could become equal), and those that are
     equal as ids but ranked differently. Raises as `render` does.
     """
+    context, content = reader.context, reader.chat_content(ranking.messages)
     rows: list[list[int]] = []
     ranks: list[int] = []
     cut = False
     for answer, rank in zip(ranking.answers, ranking.ranks, strict=True):
-        ids = answer_ids(ranking.messages, answer, tokenizer, context)
-        if ids is not None:
+        ids = answer_ids(ranking.messages, answer, reader)
+        if ids is not None and not (content and len(ids) > context):
             rows.append(ids[-context:])
             ranks.append(rank)
             cut |= len(ids) > context
@@ -130,20 +161,18 @@ def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedId
     for row, rank in zip(rows, ranks, strict=True):
         ranks_of.setdefault(tuple(row), set()).add(rank)
     kept = [at for at, row in enumerate(rows) if len(ranks_of[tuple(row)]) == 1]
-    return RankedIds([rows[at] for at in kept], [ranks[at] for at in kept], cut)
+    return RankedIds([rows[at] for at in kept], [ranks[at] for at in kept], cut, content=content)
 
 
-def answer_ids(messages: Sequence[Message], answer: str, tokenizer: Tokenizer, context: int) -> list[int] | None:
+def answer_ids(messages: Sequence[Message], answer: str, reader: Reader) -> list[int] | None:
     """The conversation up to the end of the answer; None where that leaves no room in the context for a prompt."""
-    ids, learned = render([*messages, {"role": "assistant", "content": answer}], tokenizer)
+    ids, learned = reader.rendered([*messages, {"role": "assistant", "content": answer}])
     end = max(at for at, by_assistant in enumerate(learned, 1) if by_assistant)  # some templates go on behind it
     first = max(at for at in range(end) if not learned[at]) + 1
-    return ids[:end] if end - first < context else None
+    return ids[:end] if end - first < reader.context else None
 
 
-def comparable(
-    rankings: Sequence[Ranking], tokenizer: Tokenizer, context: int, intake: Intake
-) -> list[tuple[Ranking, RankedIds]]:
+def comparable(rankings: Sequence[Ranking], reader: Reader, intake: Intake) -> list[tuple[Ranking, RankedIds]]:
     """What can be learned from rankings; `intake` is told of those with no pair of which one answer is better.
 
     Raises `ArtifactError` when the tokenizer has no chat template.
@@ -154,7 +183,7 @@ def comparable(
             intake.drop("all tied", ranking.where)
             continue
         with intake.dropping(ranking.where):
-            item = ranked_ids(ranking, tokenizer, context)
+            item, context = ranked_ids(ranking, reader), reader.context
             why = f"answers of {context:,} tokens and more, or equal ones ranked differently"
             if len(set(item.ranks)) < 2:
                 intake.drop(f"without two answers to compare ({why})", ranking.where)
