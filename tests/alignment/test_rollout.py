@@ -92,6 +92,8 @@ def test_padding_changes_nothing(network: Decoder, head: ScalarHead) -> None:
         entropy=torch.cat([rollout.entropy, torch.zeros(3, 4)], 1),
         values=torch.cat([rollout.values, torch.zeros(3, 4)], 1),
         ended=rollout.ended,
+        places=rollout.places,
+        contents=rollout.contents,
     )
     columns = rollout.tokens.shape[1]
     for narrow, found in zip(whole, recompute_logprobs(network, head, wide, 0.8), strict=True):

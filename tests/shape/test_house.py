@@ -199,6 +199,7 @@ def test_tests_mirror_the_source() -> None:
         "tests/stages/test_lora.py",
         "tests/stages/test_numbers.py",
         "tests/stages/test_relatives.py",
+        "tests/stages/test_seen_preferences.py",
         "tests/stages/test_stage.py",
         "tests/text/test_task_data.py",
     }

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from gptwright.alignment.rankings import RankedIds, padded_ranks
 from gptwright.foundations.device import device_of, to_device
+from gptwright.inference.content import embeddings_of
+from gptwright.layers.embedding import Embeddings
 from gptwright.layers.shared_prefix import Beginnings, Endings
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import SequenceModel
@@ -29,21 +31,25 @@ class AnswerBatch(NamedTuple):
     counts: list[int]
     """how many answers each prompt has; they stand in the order of prompts"""
     ranks: Int[Tensor, "B K"]
+    images: Embeddings | None = None
+    """what is read in the places of the beginnings' images"""
 
     @classmethod
     def of_items(cls, items: Sequence[RankedIds], pad: int) -> "AnswerBatch":
-        """Shares beginnings where that leaves fewer tokens to read, padding included."""
+        """Shares beginnings where that leaves fewer tokens to read, padding included, or where there are images."""
         shared, whole = (cls.split(items, lengths, pad) for lengths in (common_lengths(items), [0] * len(items)))
-        return shared if shared.tokens < whole.tokens else whole
+        return shared if shared.images or shared.tokens < whole.tokens else whole
 
     @classmethod
     def split(cls, items: Sequence[RankedIds], lengths: Sequence[int], pad: int) -> "AnswerBatch":
         """With so many first tokens of each prompt's answers read once."""
         beginnings = [item.rows[0][:length] for item, length in zip(items, lengths, strict=True)]
         endings = [row[length:] for item, length in zip(items, lengths, strict=True) for row in item.rows]
-        return cls(padded(beginnings, pad, WIDTHS), torch.tensor(lengths), padded(endings, pad, WIDTHS),
+        ids = padded(beginnings, pad, WIDTHS)
+        images = embeddings_of(((item.content, 0, ids.shape[1]) for item in items), ids.device)
+        return cls(ids, torch.tensor(lengths), padded(endings, pad, WIDTHS),
                    torch.tensor([len(row) - 1 for row in endings]), [len(item.rows) for item in items],
-                   padded_ranks(items))  # fmt: skip
+                   padded_ranks(items), images)  # fmt: skip
 
     @property
     def tokens(self) -> int:
@@ -54,21 +60,22 @@ class AnswerBatch(NamedTuple):
         beginnings, lengths, endings, last, ranks = (
             to_device(part, device) for part in (self.beginnings, self.lengths, self.endings, self.last, self.ranks)
         )
-        return AnswerBatch(beginnings, lengths, endings, last, self.counts, ranks)
+        images = self.images and Embeddings(*(to_device(part, device) for part in self.images))
+        return AnswerBatch(beginnings, lengths, endings, last, self.counts, ranks, images)
 
     def states(self, model: SequenceModel) -> Float[Tensor, "N C"]:
         """What the model's head sees of each answer."""
         if not self.beginnings.shape[1]:
             return model.states(self.endings[:, : model.config.context], self.last)  # padding may lie beyond it
         beginnings = Beginnings(self.lengths, model.config.context)
-        model.trunk.hidden(self.beginnings, beginnings)
+        model.trunk.hidden(self.beginnings, beginnings, embeddings=self.images)
         return model.summary(model.trunk.hidden(self.endings, Endings(beginnings, self.counts)), self.last)
 
     def predicting(self, decoder: Decoder) -> Float[Tensor, "N A C"]:
         """What says each token of the endings, from the one before; of an answer that shares no beginning, nothing is
         before its first. Their beginnings are read once."""
         beginnings = Beginnings(self.lengths, decoder.config.context)
-        begun = decoder.hidden(self.beginnings, beginnings)
+        begun = decoder.hidden(self.beginnings, beginnings, embeddings=self.images)
         last = begun[torch.arange(len(begun)), (self.lengths - 1).clamp(min=0)]
         endings = Endings(beginnings, self.counts)
         ended = decoder.hidden(self.endings, endings)

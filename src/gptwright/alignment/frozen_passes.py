@@ -38,7 +38,7 @@ def frozen_states(trunk: Decoder, rollout: Rollout) -> Float[Tensor, "B S C"]:
     if len(first) == len(rollout) or not longest or len(first) * longest + len(rollout) * span >= whole:
         return answer_states(trunk, rollout)
     beginnings = Beginnings(early[first], trunk.config.context)
-    trunk.hidden(rollout.ids[first, :longest], beginnings)
+    trunk.hidden(rollout.ids[first, :longest], beginnings, embeddings=rollout.rows(first).embeddings(longest))
     where = early[:, None] + torch.arange(span, device=early.device)
     endings = rollout.ids.gather(1, where.clamp(max=rollout.ids.shape[1] - 1))
     counts = first.diff(append=first.new_tensor([len(rollout)])).tolist()
@@ -50,4 +50,5 @@ def firsts(rollout: Rollout) -> Int[Tensor, "P"]:
     ids, lengths = rollout.ids, rollout.prompt_lengths
     behind = torch.arange(ids.shape[1], device=ids.device) >= lengths[1:, None]
     same = (lengths[1:] == lengths[:-1]) & ((ids[1:] == ids[:-1]) | behind).all(1)
+    same &= (rollout.contents[1:] == rollout.contents[:-1]).flatten(1).all(1)
     return torch.cat([same.new_zeros(1), same]).logical_not().nonzero().flatten()

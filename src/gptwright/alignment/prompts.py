@@ -1,11 +1,16 @@
 """Prompts of files: conversations that wait for the assistant's answer."""
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from gptwright.foundations.intake import Intake
+from gptwright.images.named import as_data_uri, named_image
+from gptwright.inference.content import Content
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, read_prompt
+from gptwright.tokenizers.chat_templates.parts import as_parts, images_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 # What a line says of other answers than the ones that are given to its prompt now.
@@ -13,17 +18,20 @@ OF_OTHER_ANSWERS = {"prompt", "messages", "answers", "ranks", "scores", "labelle
 
 
 class Prompt(list[int]):
-    """The ids of what is asked; also its messages, and the line it stands on with all its fields."""
+    """The ids of what is asked; also its messages, the line it stands on with all its fields, and what a model that
+    sees reads in the places of its images."""
 
-    def __init__(self, line: Line, messages: list[Message], ids: Sequence[int]) -> None:
+    def __init__(
+        self, line: Line, messages: list[Message], ids: Sequence[int], content: Mapping[int, Content] | None = None
+    ) -> None:
         super().__init__(ids)
-        self.line, self.messages = line, messages
+        self.line, self.messages, self.content = line, messages, content or {}
 
     @property
     def fields(self) -> Line:
         """Its messages, and what its line says beside them, such as its split and its id, but not of other answers."""
         others = {name: value for name, value in self.line.items() if name not in OF_OTHER_ANSWERS}
-        return Line({"messages": self.messages} | others, self.line.where)
+        return Line({"messages": [as_parts(each, as_data_uri) for each in self.messages]} | others, self.line.where)
 
 
 def read_prompts(path: Path, tokenizer: Tokenizer, longest: int, intake: Intake) -> list[Prompt]:
@@ -31,8 +39,16 @@ def read_prompts(path: Path, tokenizer: Tokenizer, longest: int, intake: Intake)
 
     Raises `InputError` naming a line that holds no prompt, `ArtifactError` when the tokenizer has no chat template.
     """
-    asked = [(line, read_prompt(line, line.where)) for line in read_objects(path)]
-    return prompts_within(asked, lambda messages: prompt_ids(messages, tokenizer), longest, intake)
+    return prompts_within(read_asked(path), lambda messages: prompt_ids(messages, tokenizer), longest, intake)
+
+
+def read_asked(path: Path) -> list[tuple[Line, list[Message]]]:
+    """The prompts of a file, with their lines and their images, whose names are relative to its folder.
+
+    Raises `InputError` naming a line that holds no prompt, and as `named_image` does.
+    """
+    load = partial(named_image, folder=path.parent)
+    return [(line, read_prompt(line, line.where, load)) for line in read_objects(path)]
 
 
 def prompts_within(
@@ -40,8 +56,10 @@ def prompts_within(
     ids_of: Callable[[list[Message]], list[int]],
     longest: int,
     intake: Intake,
+    content_of: Callable[[list[Message]], Mapping[int, Content]] | None = None,
 ) -> list[Prompt]:
-    """The same of lines and messages that are at hand; `ids_of` says what a model reads of messages."""
+    """The same of lines and messages that are at hand; `ids_of` says what a model reads of messages, `content_of` what
+    it reads of their images."""
     found: list[Prompt] = []
     for line, messages in asked:
         with intake.dropping(line.where):
@@ -49,10 +67,16 @@ def prompts_within(
             if len(ids) > longest:
                 intake.drop(f"of more than {longest:,} tokens", line.where)
             else:
-                found.append(Prompt(line, messages, ids))
+                found.append(Prompt(line, messages, ids, content_of(messages) if content_of else None))
     return found
 
 
 def text_of(messages: Sequence[Message]) -> str:
-    """A conversation as one text, by which a prompt is known in every file and stage."""
-    return "\n".join(f"{message['role']}: {message['content']}" for message in messages)
+    """A conversation as one text, by which a prompt is known in every file and stage; of images there are hashes."""
+    turns = (f"{message['role']}: {message['content']}" for message in messages)
+    return "\n".join([*turns, *(hashlib.sha256(image).hexdigest() for image in images_of(messages))])
+
+
+def contents_of(prompts: Sequence[Sequence[int]]) -> list[Mapping[int, Content]]:
+    """What stands in the places of each one's images."""
+    return [prompt.content if isinstance(prompt, Prompt) else {} for prompt in prompts]

@@ -1,15 +1,17 @@
 """Ranked answers, turned into ids."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from gptwright.foundations.intake import Intake
+from gptwright.inference.content import Content
 from gptwright.store.ranking_lines import Ranking
-from gptwright.tokenizers.chat_templates.chat import Message, render
+from gptwright.tokenizers.chat_templates.chat import Message
 from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.batches import epoch_order, key, permutation
 
@@ -24,20 +26,42 @@ class RankedIds:
     """whether the prompt lost its beginning for some answer"""
     weight: float = 1.0
     """how much the ranking counts beside others"""
+    content: Mapping[int, Content] = field(default_factory=dict[int, Content])
+    """what a model that sees reads in the places of the prompt's images, the same in every row"""
 
 
-def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedIds:
-    """Long prompts lose their beginning, never the answer's end, which is where the reward is read.
+@runtime_checkable
+class Reader(Protocol):
+    """A model that reads conversations, those with images too where it sees."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    context: int
+
+    def rendered(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+        """Ids of a conversation, with room for its images, and which of them the assistant says."""
+        ...
+
+    def chat_content(self, messages: Sequence[Message]) -> Mapping[int, Content]:
+        """What stands in the images' places of a conversation that is to be replied to."""
+        ...
+
+
+def ranked_ids(ranking: Ranking, reader: Reader) -> RankedIds:
+    """Long prompts lose their beginning, never the answer's end, which is where the reward is read; of a prompt with
+    images nothing can be lost, and answers that are too long for it are left out.
 
     Answers are left out that leave no room for a prompt (cut, two of them could become equal), and those that are
     equal as ids but ranked differently. Raises as `render` does.
     """
+    context, content = reader.context, reader.chat_content(ranking.messages)
     rows: list[list[int]] = []
     ranks: list[int] = []
     cut = False
     for answer, rank in zip(ranking.answers, ranking.ranks, strict=True):
-        ids = answer_ids(ranking.messages, answer, tokenizer, context)
-        if ids is not None:
+        ids = answer_ids(ranking.messages, answer, reader)
+        if ids is not None and not (content and len(ids) > context):
             rows.append(ids[-context:])
             ranks.append(rank)
             cut |= len(ids) > context
@@ -45,20 +69,18 @@ def ranked_ids(ranking: Ranking, tokenizer: Tokenizer, context: int) -> RankedId
     for row, rank in zip(rows, ranks, strict=True):
         ranks_of.setdefault(tuple(row), set()).add(rank)
     kept = [at for at, row in enumerate(rows) if len(ranks_of[tuple(row)]) == 1]
-    return RankedIds([rows[at] for at in kept], [ranks[at] for at in kept], cut)
+    return RankedIds([rows[at] for at in kept], [ranks[at] for at in kept], cut, content=content)
 
 
-def answer_ids(messages: Sequence[Message], answer: str, tokenizer: Tokenizer, context: int) -> list[int] | None:
+def answer_ids(messages: Sequence[Message], answer: str, reader: Reader) -> list[int] | None:
     """The conversation up to the end of the answer; None where that leaves no room in the context for a prompt."""
-    ids, learned = render([*messages, {"role": "assistant", "content": answer}], tokenizer)
+    ids, learned = reader.rendered([*messages, {"role": "assistant", "content": answer}])
     end = max(at for at, by_assistant in enumerate(learned, 1) if by_assistant)  # some templates go on behind it
     first = max(at for at in range(end) if not learned[at]) + 1
-    return ids[:end] if end - first < context else None
+    return ids[:end] if end - first < reader.context else None
 
 
-def comparable(
-    rankings: Sequence[Ranking], tokenizer: Tokenizer, context: int, intake: Intake
-) -> list[tuple[Ranking, RankedIds]]:
+def comparable(rankings: Sequence[Ranking], reader: Reader, intake: Intake) -> list[tuple[Ranking, RankedIds]]:
     """What can be learned from rankings; `intake` is told of those with no pair of which one answer is better.
 
     Raises `ArtifactError` when the tokenizer has no chat template.
@@ -69,7 +91,7 @@ def comparable(
             intake.drop("all tied", ranking.where)
             continue
         with intake.dropping(ranking.where):
-            item = ranked_ids(ranking, tokenizer, context)
+            item, context = ranked_ids(ranking, reader), reader.context
             why = f"answers of {context:,} tokens and more, or equal ones ranked differently"
             if len(set(item.ranks)) < 2:
                 intake.drop(f"without two answers to compare ({why})", ranking.where)

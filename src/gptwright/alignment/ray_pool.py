@@ -48,7 +48,7 @@ class Share:
 
     place: int
     first: int
-    prompts: list[list[int]]
+    prompts: list[Sequence[int]]
 
 
 class RayPool:
@@ -65,7 +65,7 @@ class RayPool:
             for name, part in learning(worker).items()
         })  # fmt: skip
         mine = [
-            Share(place, numbers.start, [list(prompts[i]) for i in numbers])
+            Share(place, numbers.start, [prompts[i] for i in numbers])
             for place, numbers in enumerate(shares(len(prompts), len(self.workers)))
             if numbers
         ]

@@ -8,11 +8,14 @@ from operator import itemgetter
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from gptwright.alignment.prompts import contents_of
 from gptwright.foundations.device import device_of
 from gptwright.inference.engine import Engine
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
+from gptwright.layers.embedding import Embeddings
 from gptwright.models.decoder import Decoder
 from gptwright.models.heads import Critic, ScalarHead
 from gptwright.objectives.logprobs import chosen_logprobs
@@ -40,6 +43,10 @@ class Rollout:
     values: Float[Tensor, "B A"]
     ended: Bool[Tensor, "B"]
     """whether the answer reached its end of turn"""
+    places: Int[Tensor, "B P"]
+    """where in the prompt something else is read than ids, such as an image; -1 pads"""
+    contents: Float[Tensor, "B P C"]
+    """what is read there"""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,6 +67,14 @@ class Rollout:
     def texts(self, tokenizer: Tokenizer) -> list[str]:
         """The answers, without white space around them."""
         return [text.strip() for text in self.written(tokenizer)]
+
+    def embeddings(self, width: int) -> Embeddings | None:
+        """What is read in the places of images, where every row has `width` ids; None without any."""
+        there = self.places >= 0
+        if not there.any():
+            return None
+        rows = torch.arange(len(self), device=there.device)[:, None]
+        return Embeddings((rows * width + self.places)[there], self.contents[there])
 
     @property
     def last(self) -> Int[Tensor, "B"]:
@@ -94,7 +109,7 @@ def collect_rollout(
     """
     assert not sampling.truncates and not sampling.has_penalties
     engine.refresh()
-    requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True))
+    requests = engine.generate(prompts, replace(sampling, sampled_logprobs=True), contents_of(prompts))
     rollout = pack_rollout(prompts, requests, pad).to(device_of(engine.network))
     if rounded(engine.network):
         return rollout
@@ -110,6 +125,7 @@ def rounded(network: Decoder) -> bool:
 
 def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], pad: int) -> Rollout:
     """Prompts and answers as tensors, with what was noted while sampling; entropy and values are 0."""
+    places, contents = _contents(requests)
     answers = [request.answer for request in requests]
     most = max(map(len, answers))
     response_mask = torch.tensor([[True] * len(a) + [False] * (most - len(a)) for a in answers])
@@ -124,7 +140,20 @@ def pack_rollout(prompts: Sequence[Sequence[int]], requests: Sequence[Request], 
         entropy=torch.zeros_like(sampled),
         values=torch.zeros_like(sampled),
         ended=torch.tensor([request.finish == "stop" for request in requests]),
+        places=places,
+        contents=contents,
     )
+
+
+def _contents(requests: Sequence[Request]) -> tuple[Int[Tensor, "B P"], Float[Tensor, "B P C"]]:
+    """The places of each one's images, and what is read there."""
+    rows = [sorted(request.content) for request in requests]
+    read = [[request.content[at].embedding for at in row] for request, row in zip(requests, rows, strict=True)]
+    if not any(rows):
+        return torch.empty(len(rows), 0, dtype=torch.long), torch.empty(len(rows), 0, 0)
+    like = next(row[0] for row in read if row)
+    each = [torch.stack(row) if row else like.new_empty(0, len(like)) for row in read]
+    return padded(rows, -1), pad_sequence(each, batch_first=True)
 
 
 def recompute_logprobs(
@@ -150,7 +179,8 @@ def answer_states(trunk: Decoder, rollout: Rollout) -> Float[Tensor, "B S C"]:
     groups = list(alike(rollout.last + 1))
     for rows, width in groups:
         part = rollout.rows(rows)
-        hidden = trunk.hidden(part.ids[:, :width])
+        ids = part.ids[:, :width]
+        hidden = trunk.hidden(ids, embeddings=part.embeddings(ids.shape[1]))
         where = part.prompt_lengths[:, None] - 1 + torch.arange(part.tokens.shape[1] + 1, device=hidden.device)
         each = torch.arange(len(part), device=hidden.device)[:, None]
         found.append(hidden[each, where.clamp(max=hidden.shape[1] - 1)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from gptwright.alignment.rollout import Rollout
@@ -43,7 +44,16 @@ def joined(parts: Sequence[Rollout], pad: int) -> Rollout:
         tensors: list[Tensor] = [getattr(part, name) for part in parts]
         if tensors[0].dim() == 1:
             return torch.cat(tensors)
-        width, value = max(tensor.shape[1] for tensor in tensors), pad if name in ("ids", "tokens") else 0
+        width = max(tensor.shape[1] for tensor in tensors)
+        if name == "contents":
+            return _stacked(tensors, width)
+        value = {"ids": pad, "tokens": pad, "places": -1}.get(name, 0)
         return torch.cat([F.pad(tensor, (0, width - tensor.shape[1]), value=value) for tensor in tensors])
 
     return Rollout(**{name: column(name) for name in Rollout.__dataclass_fields__})
+
+
+def _stacked(contents: Sequence[Tensor], places: int) -> Float[Tensor, "N P C"]:
+    """A part without images does not know how wide they are."""
+    size = max(each.shape[2] for each in contents)
+    return torch.cat([F.pad(each, (0, size - each.shape[2], 0, places - each.shape[1])) for each in contents])

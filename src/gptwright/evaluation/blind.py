@@ -72,7 +72,7 @@ def by_reward(scorer: SequenceScorer) -> Ranker:
 
     def judge(line: Line) -> list[int] | None:
         ranking = Ranking(line["messages"], line["answers"], [1, 1])
-        rows = ranked_ids(ranking, scorer.tokenizer, scorer.context).rows
+        rows = ranked_ids(ranking, scorer).rows
         if len(rows) < 2:
             return None
         first, second = (round(score, 3) for score in scorer.logits(rows)[:, 0].tolist())

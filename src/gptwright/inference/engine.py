@@ -179,14 +179,18 @@ class Engine:
             self.proposer.refresh()
         self.scheduler.preempt_all()
 
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Request]:
-        """`sampling.n` responses to each prompt, in order. Response number i is sampled with the i-th seed."""
+    def generate(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling, contents: Sequence[Mapping[int, Content]] = ()
+    ) -> list[Request]:
+        """`sampling.n` responses to each prompt, in order, with the `contents` of each one where it has any. Response
+        number i is sampled with the i-th seed."""
         first = secrets.randbits(62) if sampling.seed is None else sampling.seed
         tries = sampling.answers
         with self.all_or_none() as requests:
             for i, prompt in enumerate(prompts):
                 for j in range(tries):
-                    requests.append(self.submit(prompt, sampling, seed=derive_seed(first, i * tries + j)))
+                    requests.append(self.submit(prompt, sampling, seed=derive_seed(first, i * tries + j),
+                                                content=contents[i] if contents else None))  # fmt: skip
             self.run(requests)
         groups = (requests[i : i + tries] for i in range(0, len(requests), tries))
         return [request for group in groups for request in best(group, sampling.n)]

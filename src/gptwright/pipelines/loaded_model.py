@@ -1,14 +1,18 @@
 """What every loaded model has: a network, a name, its context, and, where its folder brought one, a tokenizer."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
 from torch import nn
 
 from gptwright.foundations.errors import ArtifactError, InputError
+from gptwright.inference.content import Content
 from gptwright.models.formats.huggingface import mapping_of
 from gptwright.pipelines.export import ExportOptions, export
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
+from gptwright.tokenizers.chat_templates.chat import Message, render
+from gptwright.tokenizers.chat_templates.template import Tool
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -41,6 +45,14 @@ class LoadedModel:
         """Raises `InputError` for a text of more tokens than the context."""
         if tokens > self.context:
             raise InputError(f"at most {self.context} tokens, the model's context", f"{tokens}", "Shorten the text.")
+
+    def rendered(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+        """What is read of a conversation, and which of it the assistant says. Raises as `render` does."""
+        return render(messages, self.tokenizer)
+
+    def chat_content(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[int, Content]:
+        """What stands in the images' places of a conversation, of a model that sees. Raises as `decode_image` does."""
+        return {}
 
     def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
         """Writes a Hugging Face folder; `how` is that of `pipelines.export.export`."""

@@ -157,14 +157,16 @@ class Model(LoadedModel):
         which the reply begins."""
         return [*prompt_ids(messages, self.tokenizer, tools), *(self.tokenizer.encode(begun) if begun else ())]
 
-    def chat_content(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[int, Content]:
-        """What stands in the images' places of `chat_ids`, of a model that sees. Raises as `decode_image` does."""
-        return {}
-
     @property
     def sees(self) -> bool:
         """Whether conversations may have images in them."""
         return False
+
+    @property
+    def sight(self) -> str:
+        """A hash of what brings images to the decoder, of a model that sees: where it is equal, an image is the same
+        tokens."""
+        return ""
 
     def truncated(
         self, messages: Sequence[Message], sampling: Sampling, tools: Sequence[Tool] = (), begun: str = ""

@@ -10,7 +10,7 @@ from typing import Unpack
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ArtifactError, InputError
@@ -20,12 +20,13 @@ from gptwright.inference.content import Content
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.stream import Stream, StreamOptions
 from gptwright.models.formats.llava import LLAVA
+from gptwright.models.formats.peft import fingerprint
 from gptwright.models.vision_language import VisionLanguageModel, with_room
 from gptwright.pipelines.export import ExportOptions, export_vision
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.model import Model
-from gptwright.tokenizers.chat_templates.chat import prompt_ids
+from gptwright.tokenizers.chat_templates.chat import prompt_ids, render
 from gptwright.tokenizers.chat_templates.parts import Message, images_of
 from gptwright.tokenizers.chat_templates.template import Tool
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -157,11 +158,27 @@ class SeeingWriter(Model):
     def sees(self) -> bool:
         return True
 
+    def save(self, folder: Path, **how: Unpack[ExportOptions]) -> None:
+        """The whole of what sees."""
+        self.model.save(folder, **how)
+
+    @property
+    def sight(self) -> str:
+        return fingerprint(nn.ModuleList([self.model.network.vision, self.model.network.projector]))
+
     def chat_ids(self, messages: Sequence[Message], tools: Sequence[Tool] = (), begun: str = "") -> list[int]:
         """With room for every patch."""
         config = self.model.network.config
         placed = with_room(self._placed(messages, tools), config.placeholder, config.image.patches)
         return [*placed, *(self.tokenizer.encode(begun) if begun else ())]
+
+    def rendered(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+        config, image = self.model.network.config, self._image(messages)
+        ids, learned = render(messages, self.tokenizer, image)
+        counts = [config.image.patches if id == config.placeholder else 1 for id in ids]
+        return with_room(ids, config.placeholder, config.image.patches), [
+            by_assistant for by_assistant, count in zip(learned, counts, strict=True) for _ in range(count)
+        ]
 
     def chat_content(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Mapping[int, Content]:
         return self.model.prompt(self._placed(messages, tools), images_of(messages))[1]
@@ -174,5 +191,7 @@ class SeeingWriter(Model):
         return replace(sampling, logit_bias={**sampling.logit_bias, self.model.network.config.placeholder: NEVER})
 
     def _placed(self, messages: Sequence[Message], tools: Sequence[Tool]) -> list[int]:
-        image = self.model.image_token if images_of(messages) else ""
-        return prompt_ids(messages, self.tokenizer, tools, image)
+        return prompt_ids(messages, self.tokenizer, tools, self._image(messages))
+
+    def _image(self, messages: Sequence[Message]) -> str:
+        return self.model.image_token if images_of(messages) else ""

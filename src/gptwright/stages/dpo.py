@@ -3,7 +3,7 @@
 import torch
 
 from gptwright.alignment.judge import Judge
-from gptwright.alignment.prompts import Prompt, prompts_within, text_of
+from gptwright.alignment.prompts import Prompt, prompts_within, read_asked, text_of
 from gptwright.alignment.rankings import RankedIds, comparable
 from gptwright.alignment.rewards import NormalizedReward
 from gptwright.configs.dpo import DPO
@@ -14,7 +14,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.layers.lora import choose_learners
 from gptwright.models.heads import RewardModel
-from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.load import load_writer
 from gptwright.pipelines.model import Model
 from gptwright.stages.policy import (
     auxiliary_task,
@@ -25,13 +25,11 @@ from gptwright.stages.policy import (
     leave_policy,
     worker_of,
 )
-from gptwright.stages.reward_model import open_reward_model
+from gptwright.stages.reward_model import open_reward_model, require_plain
 from gptwright.stages.together import dtype_of
 from gptwright.store.ranking_lines import Ranking, read_rankings
 from gptwright.tasks.dpo import DPOTask, compared
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
-from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat_templates.chat import read_prompt
 from gptwright.training.adamw import AdamW
 from gptwright.training.distributed.layout import Replicas
 from gptwright.training.distributed.world import replicas
@@ -52,7 +50,8 @@ def run(config: DPO, folder: StageFolder) -> dict[str, object]:
     together = replicas(config.device)
     device, shard = together.device, together.batch_shard(config.micro_batches)
     shard.check_rows(config.batch_size)
-    policy, reference = load_decoder(config.policy), load_decoder(config.policy)
+    policy, reference = load_writer(config.policy), load_writer(config.policy)
+    require_plain(policy, config.lora)
     sides = _read(config, policy)
     judge, reward_model = _judge(config, policy, sides, device)
     prompts = _prompts(config, policy, sides)
@@ -87,7 +86,7 @@ def run(config: DPO, folder: StageFolder) -> dict[str, object]:
 def _read(config: DPO, policy: Model) -> Sides:
     """Both sides, no prompt on both. Raises `InputError` when one of them has nothing to compare."""
     intake = Intake("dpo")
-    files = [comparable(read_rankings(path), policy.tokenizer, policy.context, intake) for path in config.rankings]
+    files = [comparable(read_rankings(path), policy, intake) for path in config.rankings]
     sides = assign_splits(files, lambda pair: text_of(pair[0].messages), lambda pair: pair[0].split)
     intake.drop("whose prompt is held out", count=sides.left_out)
     train, heldout = ([pair for pair in side if not pair[1].cut] for side in (sides.train, sides.heldout))
@@ -129,11 +128,11 @@ def _prompts(config: DPO, policy: Model, sides: Sides) -> list[Prompt]:
     """
     heldout, learned = ({normalised(text_of(ranking.messages)): (ranking.line, ranking.messages) for ranking, _ in side}
                         for side in (sides.heldout, sides.train))  # fmt: skip
-    more = [(line, read_prompt(line, line.where)) for line in (read_objects(config.prompts) if config.prompts else [])]
+    more = read_asked(config.prompts) if config.prompts else []
     others = {normalised(text_of(messages)): (line, messages) for line, messages in more}
     asked = heldout | {prompt: other for prompt, other in others.items() if prompt not in {**heldout, **learned}}
     intake, longest = Intake("dpo"), policy.context - config.max_tokens
-    prompts = prompts_within(asked.values(), policy.chat_ids, longest, intake)
+    prompts = prompts_within(asked.values(), policy.chat_ids, longest, intake, policy.chat_content)
     intake.require(prompts, f"held-out prompts of at most {longest:,} tokens", "Lower max_tokens.")
     return prompts[: config.heldout_prompts]
 

@@ -12,7 +12,7 @@ from torch import nn
 from gptwright.alignment.demonstrations import Demonstration, Demonstrations, demonstrations, read_conversations
 from gptwright.alignment.groups import Algorithm, GroupTrainer
 from gptwright.alignment.judge import Judge
-from gptwright.alignment.prompts import Prompt, read_prompts, text_of
+from gptwright.alignment.prompts import Prompt, prompts_within, read_asked, text_of
 from gptwright.alignment.rewards import NormalizedReward, ProgramReward, RewardFunction, WeightedSum
 from gptwright.alignment.rollout_worker import RolloutPool, RolloutWorker, ScoredRollouts
 from gptwright.configs.grpo import GroupOptions
@@ -34,9 +34,9 @@ from gptwright.models.decoder import Decoder
 from gptwright.models.heads import Critic, RewardModel, ScalarHead
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
-from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.load import load_writer
 from gptwright.pipelines.model import Model
-from gptwright.stages.reward_model import best_demonstrations, open_reward_model
+from gptwright.stages.reward_model import best_demonstrations, open_reward_model, require_plain
 from gptwright.stages.together import dtype_of, pool_of
 from gptwright.stages.tokenize import open_tokens
 from gptwright.tasks.sft import CHAT_DEFAULTS
@@ -75,7 +75,8 @@ class PolicyRun:
     @classmethod
     def read(cls, config: RolloutOptions, folder: StageFolder, verb: str, together: World) -> "PolicyRun":
         """Reads and checks everything. Raises `InputError` and `ArtifactError` for what does not fit together."""
-        policy, reference = load_decoder(config.policy), load_decoder(config.policy)
+        policy, reference = load_writer(config.policy), load_writer(config.policy)
+        require_plain(policy, config.lora)
         device, dtype = together.device, matrix_dtype(dtype_of(config.dtype, folder, together))
         cast_linears(reference.network.to(device), dtype)
         reward_model, judge = reward_model_of(config, policy, device)
@@ -198,7 +199,10 @@ def leave_policy(
     restore_master_weights(learned, optimizer)
     if config.lora:
         leave_adapter(policy.network, optimizer, config.policy, folder / "adapter")
-    export(policy.network, policy.tokenizer, folder / "model", CHAT_DEFAULTS)
+    if policy.sees:
+        policy.save(folder / "model")
+    else:
+        export(policy.network, policy.tokenizer, folder / "model", CHAT_DEFAULTS)
 
 
 def compare(
@@ -316,7 +320,7 @@ def prompts_of(
     Raises `InputError` when there are not two that leave room for an answer.
     """
     longest = min(policy.context, reward_model.config.context if reward_model else policy.context) - config.max_tokens
-    found = read_prompts(config.prompts, policy.tokenizer, longest, intake)
+    found = prompts_within(read_asked(config.prompts), policy.chat_ids, longest, intake, policy.chat_content)
     sides = assign_splits([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
     intake.drop("that are held out too", count=sides.left_out)
     for side in (sides.train, sides.heldout):

@@ -17,9 +17,9 @@ from gptwright.models.heads import Classifier, RewardModel
 from gptwright.objectives.ranking import prompt_loss
 from gptwright.pipelines.adapter import leave_adapter
 from gptwright.pipelines.export import export
-from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.load import load_writer
 from gptwright.pipelines.model import Model
-from gptwright.stages.reward_model import demonstration_scores
+from gptwright.stages.reward_model import demonstration_scores, require_plain
 from gptwright.stages.stored_labels import stored_labels
 from gptwright.stages.together import dtype_of
 from gptwright.store.ranking_lines import Ranking, read_rankings
@@ -47,7 +47,8 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     together = replicas(config.device)
     device, shard = together.device, together.batch_shard(config.micro_batches)
     shard.check_rows(config.batch_size)
-    base = load_decoder(config.base)
+    base = load_writer(config.base)
+    require_plain(base, config.lora)
     choose_learners(base.network, config.lora, config.seed)
     model = control_of(base.network) if config.shuffled else RewardModel(base.network)
     (sides, tied), shown = _read(config, base), _demonstrations(config, base)
@@ -72,7 +73,7 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     after = task.evaluate(config.steps)
     write_evaluations(folder.path, {"before": before, "after": after})
     _say_found(_name(config), before, after)
-    return _figures(sides, after, agreement) | {"all_tied": tied}
+    return _figures(sides, after, agreement) | {"all_tied": tied} | ({"sight": base.sight} if base.sees else {})
 
 
 def _figures(
@@ -147,7 +148,7 @@ def _read(config: Reward, base: Model) -> tuple[HeldoutSplit[tuple[Ranking, Rank
     intake = Intake("reward (control)" if config.shuffled else "reward")
     read = [read_rankings(path) for path in config.rankings]
     tied = [len({*ranking.ranks}) == 1 for rankings in read for ranking in rankings]
-    files = [comparable(rankings, base.tokenizer, base.context, intake) for rankings in read]
+    files = [comparable(rankings, base, intake) for rankings in read]
     sides = assign_splits(files, lambda pair: text_of(pair[0].messages), lambda pair: pair[0].split)
     intake.drop("whose prompt is held out", count=sides.left_out)
     for side, name in ((sides.train, "to train on"), (sides.heldout, "held out")):

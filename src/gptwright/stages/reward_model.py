@@ -19,7 +19,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 def open_reward_model(path: Path, policy: Model) -> RewardModel:
     """Of a folder of reward, frozen. Raises `ArtifactError` unless it reads the policy's ids as they are meant."""
-    finished_stage(path, "reward")
+    record = finished_stage(path, "reward")
     model = read_model(path / "model")
     if not isinstance(model, RewardModel):
         raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
@@ -28,7 +28,16 @@ def open_reward_model(path: Path, policy: Model) -> RewardModel:
         what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
         raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
                             "Train it with reward --base on the model that is the policy.")  # fmt: skip
+    if policy.sees and record["metrics"].get("sight") != policy.sight:
+        raise ArtifactError(f"a reward model in {path} that reads images as the policy does", "another",
+                            "Train it with reward --base on the model that is the policy.")  # fmt: skip
     return model.requires_grad_(False)
+
+
+def require_plain(model: Model, lora: int) -> None:
+    """Raises `ArtifactError` for low-rank paths in a model that sees: `load` would open no adapter of a part of it."""
+    if lora and model.sees:
+        raise ArtifactError("a model of text alone, for lora", f"{model.name}, which sees", "Leave --lora out.")
 
 
 def demonstration_scores(

@@ -74,8 +74,7 @@ def _read(config: Score, scorer: SequenceScorer) -> list[Asked]:
     for line in read_objects(config.file):
         ranking = _answers(line)
         with intake.dropping(line.where):
-            whole = [answer_ids(ranking.messages, answer, scorer.tokenizer, scorer.context)
-                     for answer in ranking.answers]  # fmt: skip
+            whole = [answer_ids(ranking.messages, answer, scorer) for answer in ranking.answers]
             each = Asked(line, ranking, [ids and ids[-scorer.context :] for ids in whole])
             too_long = f"by answers that leave no room for a prompt in {scorer.context:,} tokens"
             if not any(whole):

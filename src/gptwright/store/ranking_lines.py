@@ -1,10 +1,13 @@
 """Lines of ranked answers, ours and those of TRL and OpenRLHF."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.errors import InputError
+from gptwright.images.named import named_image
 from gptwright.text.jsonl import Line, read_objects
 from gptwright.text.split import Split
 from gptwright.tokenizers.chat_templates.chat import Message, read_messages, read_prompt, same_history
@@ -36,26 +39,30 @@ def read_rankings(path: Path) -> list[Ranking]:
     Raises `InputError` naming the line for missing fields, fewer than two answers, ranks that do not fit, or roles that
     cannot be: a prompt that ends with the assistant, answers that do not, answers to different prompts.
     """
-    return [read_ranking(line) for line in read_objects(path)]
+    load = partial(named_image, folder=path.parent)
+    return [read_ranking(line, load) for line in read_objects(path)]
 
 
-def read_ranking(line: Line) -> Ranking:
-    """That of one line. Raises as `read_rankings` does."""
+def read_ranking(line: Line, load: Callable[[str], bytes] | None = None) -> Ranking:
+    """That of one line; `load` gets the prompt's images by name, where there may be any. Raises as `read_rankings`
+    does."""
     if line.get("chosen") is not None or line.get("rejected") is not None:
-        messages, answers, ranks = *_pair(line), [1, 2]
+        messages, answers, ranks = *_pair(line, load), [1, 2]
     else:
-        messages, answers, ranks = read_prompt(line, line.where), line.get("answers"), line.get("ranks")
+        messages, answers, ranks = read_prompt(line, line.where, load), line.get("answers"), line.get("ranks")
     _check(answers, ranks, line.where)
     return Ranking(messages, cast("list[str]", answers), cast("list[int]", ranks), line.split,
                    str(line.get("labeller") or ""), line.where, line)  # fmt: skip
 
 
-def _pair(line: Line) -> tuple[list[Message], list[str]]:
+def _pair(line: Line, load: Callable[[str], bytes] | None) -> tuple[list[Message], list[str]]:
     """The prompt and both answers. Some files repeat the prompt in both lists, or the whole chosen list as messages."""
     fields = {name: value for name, value in line.items() if not (name == "messages" and value == line.get("chosen"))}
     given = any(fields.get(name) is not None for name in ("messages", "prompt"))
-    prompt = read_prompt(fields, line.where) if given else []
-    (before, chosen), (other, rejected) = (_history_and_answer(line, name, prompt) for name in ("chosen", "rejected"))
+    prompt = read_prompt(fields, line.where, load) if given else []
+    (before, chosen), (other, rejected) = (
+        _history_and_answer(line, name, prompt, load) for name in ("chosen", "rejected")
+    )
     if len(before) != len(other) or same_history(before, other) is None:
         raise InputError(f"'chosen' and 'rejected' that answer one prompt in {line.where}", "different prompts",
                          "Mend the line.")  # fmt: skip
@@ -63,12 +70,14 @@ def _pair(line: Line) -> tuple[list[Message], list[str]]:
     return before, [chosen, rejected]
 
 
-def _history_and_answer(line: Line, name: str, prompt: list[Message]) -> tuple[list[Message], str]:
+def _history_and_answer(
+    line: Line, name: str, prompt: list[Message], load: Callable[[str], bytes] | None
+) -> tuple[list[Message], str]:
     """The messages before an answer, and the answer."""
     value, where = line.get(name), f"'{name}' of {line.where}"
     if isinstance(value, str):
         return prompt, value
-    *before, answer = read_messages(value, where)
+    *before, answer = read_messages(value, where, load)
     if answer["role"] != "assistant":
         raise InputError(f"an answer at the end of {where}", f"words of the {answer['role']}",
                          "End it with the assistant's answer.")  # fmt: skip

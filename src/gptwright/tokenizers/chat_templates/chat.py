@@ -97,18 +97,19 @@ def read_messages(value: object, where: str, load: Callable[[str], bytes] | None
     return [_message(item, f"message {number} of {where}", load) for number, item in items]
 
 
-def read_prompt(fields: Mapping[str, object], where: str) -> list[Message]:
-    """The conversation that a line asks to be answered: its "messages", or its "prompt" as the user's words.
+def read_prompt(fields: Mapping[str, object], where: str, load: Callable[[str], bytes] | None = None) -> list[Message]:
+    """The conversation that a line asks to be answered: its "messages", or its "prompt" as the user's words; `load`
+    gets its images by name, where there may be any.
 
     Raises `InputError` naming the place when there is neither, when both are there and differ, or when the assistant
-    has the last word.
+    has the last word, and as `load` does.
     """
     texts = [fields[name] for name in ("messages", "prompt") if fields.get(name) is not None]
     if not texts:
         raise InputError(f'a "prompt" or a list of messages in {where}', f"the fields {', '.join(fields) or '(none)'}",
                          'Write {"prompt": "…"}.')  # fmt: skip
     given = [[{"role": "user", "content": text}] if isinstance(text, str) else text for text in texts]
-    messages = same_history(*(read_messages(given[at], where) for at in (0, -1)))
+    messages = same_history(*(read_messages(given[at], where, load) for at in (0, -1)))
     if messages is None:
         raise InputError(f"one prompt in {where}", "'messages' and 'prompt' that differ", "Take one of them away.")
     if messages[-1]["role"] == "assistant":
@@ -121,8 +122,12 @@ def same_history(one: Sequence[Message], other: Sequence[Message]) -> list[Messa
     """The longer of two conversations of which the shorter is the end, spaces around texts aside; else None."""
     short, long = (other, one) if len(one) >= len(other) else (one, other)
     ends = zip(reversed(short), reversed(long), strict=False)
-    same = all(a["role"] == b["role"] and a["content"].strip() == b["content"].strip() for a, b in ends)
-    return list(long) if same else None
+    return list(long) if all(_same(a, b) for a, b in ends) else None
+
+
+def _same(a: Message, b: Message) -> bool:
+    texts = a["content"].strip() == b["content"].strip()
+    return a["role"] == b["role"] and texts and images_of([a]) == images_of([b])
 
 
 def _message(item: Any, where: str, load: Callable[[str], bytes] | None) -> Message:
