@@ -22,7 +22,7 @@ class Scripted(ScoredRollouts):
         score, gold, kl = next(self.told)  # pyright: ignore
         zero, one = torch.zeros(1, 1), torch.ones(1, dtype=torch.long)
         rollout = Rollout(torch.zeros(1, 2, dtype=torch.long), one, one[:, None], torch.ones(1, 1, dtype=torch.bool),
-                          zero, zero, zero, zero, one > 0, one[:, None][:, :0], zero[:, None, None][:, :0])  # fmt: skip
+                          zero, zero, zero, zero, one > 0, one[:, None][:, :0], zero[:, :0, None])  # fmt: skip
         return ScoredRollout(rollout, zero - kl, torch.tensor([score]), None if gold is None else torch.tensor([gold]))
 
 

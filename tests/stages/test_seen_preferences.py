@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gptwright.alignment.rankings import comparable, read_rankings
+from gptwright.alignment.rankings import comparable
 from gptwright.configs.dpo import DPO
 from gptwright.configs.ppo import PPO
 from gptwright.configs.reward import Reward
@@ -21,6 +21,7 @@ from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load, load_writer
 from gptwright.pipelines.vision_model import VisionModel
 from gptwright.recipes.stage import execute_stage
+from gptwright.store.ranking_lines import read_rankings
 
 PICTURES = 12
 
