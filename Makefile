@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz check ui pictures bench bench-train bench-generate docs clean anew
+.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -34,6 +34,7 @@ help:
 	@echo 'make test-ray        tests of rollout workers on Ray (a download of 70 MB)'
 	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again; 1,000 on the page'
 	@echo 'make test-fuzz       20,000 requests that nobody sends by accident'
+	@echo 'make soak            half an hour of callers of all kinds, and what it leaves behind; MINUTES=5 for less'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
 	@echo 'make docs            writes docs/commands.md'
@@ -87,6 +88,10 @@ test-labels: $(VENV)/test
 
 test-fuzz: $(VENV)/test
 	FUZZ=20000 $(BIN)/python -m pytest -s tests/serving/test_fuzz.py
+
+soak: MINUTES := 30
+soak: $(VENV)/test
+	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
 
 check: $(VENV)/test
 	$(BIN)/ruff check .

@@ -29,6 +29,8 @@ from gptwright.store.tasks import add_task
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 CASES = int(os.environ.get("FUZZ", "300"))
+FRESH = 50
+"""cases between two times at which what addresses name is made anew"""
 NAMELESS = {"invalid_json", "no_run"}
 """codes of a 400 that is about no field"""
 INSIDE = re.compile(r"Traceback|\b0x[0-9a-f]{6,}|/(?:root|home|usr|tmp|work)/|\.py\b|<[\w.]+ object at")
@@ -42,8 +44,8 @@ def app(network: GPT2, tokenizer: Tokenizer, store: Store) -> FastAPI:
     return create_app({"tiny": model}, store, classifiers={"judge": judge})
 
 
-def known(store: Store) -> dict[str, Sequence[str]]:
-    """Something of everything that an address can name."""
+def known(store: Store, number: int) -> dict[str, Sequence[str]]:
+    """Something of everything that an address can name, made anew: what there was may be deleted."""
     with store.write() as session:
         conversation = add_conversation(session).id
         question = add_message(session, conversation, None, "user", "the cat").id
@@ -51,10 +53,10 @@ def known(store: Store) -> dict[str, Sequence[str]]:
         annotate(session, "thumb", answers[0], "up")
         tasks = [add_task(session, kind, question if kind == "ranking" else answers[0]).id
                  for kind in ("ranking", "rating", "edit")]  # fmt: skip
-        add_user(session, "anna", "labeller")
-        key, _ = add_key(session, "anna")
+        add_user(session, user := f"anna-{number}", "labeller")
+        key, _ = add_key(session, user)
     kinds = ("thumb", "reason", "rating", "edit", "preference", "flags", "no such kind")
-    return {"conversations": [conversation], "messages": [question, *answers], "tasks": tasks, "users": ["anna"],
+    return {"conversations": [conversation], "messages": [question, *answers], "tasks": tasks, "users": [user],
             "keys": [key.id], "answers": answers, "labels": kinds, "jobs": ["none"], "models": ["tiny", "judge"],
             "model": ["tiny"]}  # fmt: skip
 
@@ -81,16 +83,15 @@ async def send(client: httpx.AsyncClient, case: Case) -> httpx.Response:
     return await client.send(request)
 
 
-async def drive(app: FastAPI, found: dict[str, Sequence[str]], seed: int) -> tuple[list[str], Counter[int]]:
+async def drive(app: FastAPI, store: Store, seed: int) -> tuple[list[str], Counter[int]]:
     """Sends all cases; what is wrong with answers, and how many there were of each status."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        fuzzer, faults, statuses = (
-            Fuzzer((await client.get("/openapi.json")).json(), found, seed),
-            list[str](),
-            Counter[int](),
-        )
+        fuzzer = Fuzzer((await client.get("/openapi.json")).json(), {}, seed)
+        faults, statuses = list[str](), Counter[int]()
         for number in range(CASES):
+            if number % FRESH == 0:
+                fuzzer.known = known(store, number)
             case = fuzzer.case()
             app.state.door.locked = False  # who gives an owner a password locks it
             answer = await send(client, case)
@@ -103,7 +104,7 @@ async def drive(app: FastAPI, found: dict[str, Sequence[str]], seed: int) -> tup
 
 def test_any_request_is_answered_below_500_and_the_models_live_on(app: FastAPI, store: Store) -> None:
     async def go() -> tuple[list[str], Counter[int], set[Any]]:
-        faults, statuses = await drive(app, known(store), seed=1)
+        faults, statuses = await drive(app, store, seed=1)
         threads = {worker._thread for worker in app.state.workers}
         ask: Any = {"model": "tiny", "prompt": "the cat", "max_tokens": 2}
         transport = httpx.ASGITransport(app)

@@ -58,19 +58,19 @@ class EditorRequest(RequestFields):
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
-    repeat_penalty: float | None = None
+    repeat_penalty: float | None = Field(None, gt=0, le=100)
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
     stop: list[str] | None = None
     stream: bool = False
     samplers: list[Literal["temperature", "top_k", "top_p", "min_p", "penalties", "infill"]] | None = None
-    n_indent: Annotated[int, Field(ge=0)] = 0
+    n_indent: Annotated[int, Field(ge=0, le=UNLIMITED)] = 0
     """the answer ends before a line that is indented by less"""
     t_max_predict_ms: Count = 0
     """so long after its first piece the answer ends, when it has a whole line"""
     response_fields: list[str] | None = None
-    id_slot: int = -1
+    id_slot: Count = -1
     cache_prompt: bool = True
     t_max_prompt_ms: Count = 0
     mirostat: Literal[0] | None = None

@@ -13,6 +13,7 @@ from gptwright.configs.chat import Chat, asked_of
 from gptwright.foundations.errors import ArtifactError, GptwrightError, InputError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.shutdown import stop_request
+from gptwright.foundations.terminal_text import for_terminal
 from gptwright.pipelines.resolve import resolve_model, warn_of_base
 from gptwright.tokenizers.chat_templates.parts import PlacedImage
 
@@ -178,4 +179,4 @@ def _read(typing: bool) -> str:
 
 
 def _write(text: str) -> None:
-    print(text, end="", flush=True)
+    print(for_terminal(text), end="", flush=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gptwright.configs.generate import Generate
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
+from gptwright.foundations.terminal_text import for_terminal
 from gptwright.inference.sampling import Sampling
 from gptwright.pipelines.resolve import resolve_model
 from gptwright.tokenizers.chat_templates.parts import PlacedImage
@@ -32,7 +33,7 @@ def run(config: Generate) -> None:
     model = opened(resolve_model(config.model), dtype=config.dtype)
     model = model.writer if isinstance(model, VisionModel) else model
     if isinstance(model, Translator):
-        print(model.generate(config.prompt))
+        print(for_terminal(model.generate(config.prompt)))
         return
     if not isinstance(model, Model):
         raise ArtifactError(f"a model that writes in {config.model}", model.kind, "Give a decoder, or a translator.")
@@ -62,7 +63,7 @@ def _chunks(config: Generate, model: "Model", sampling: Sampling) -> Iterator["C
 def _show(chunk: "Chunk", model: "Model", sampling: Sampling) -> None:
     """The piece's text, or its tokens, one a line."""
     if sampling.logprobs is None:
-        print(chunk.text, end="", flush=True)
+        print(for_terminal(chunk.text), end="", flush=True)
         return
     from gptwright.serving.logprobs import chat_logprobs, token_speller
 

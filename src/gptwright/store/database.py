@@ -99,11 +99,11 @@ def open_store(place: str | Path, *, create: bool = True, patience: float = PATI
             raise InputError(f"a store at {path}", found_at(path), "Correct the path; serve makes the store of a run.")
         with translate_os_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(url, connect_args={"timeout": patience})
+        engine = create_engine(url, connect_args={"timeout": patience}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        engine = create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
     store = Store(engine)
     try:
         with _translated(store.name):

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, cast
 
 from sqlalchemy import ColumnElement, Exists, Select, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gptwright.foundations.errors import InputError
 from gptwright.store.tables import Base, Conversation, Message, Part, new_id
@@ -102,7 +102,7 @@ def kept_messages() -> Select[str]:
     return kept.where(Conversation.deleted.is_(None))
 
 
-def is_kept(message_id: ColumnElement[str]) -> Exists:
+def is_kept(message_id: ColumnElement[str] | InstrumentedAttribute[str]) -> Exists:
     """Whether the conversation of a row's message is not deleted: looked up row by row, where `kept_messages` reads
     all."""
     return kept_messages().where(Message.id == message_id).exists()
