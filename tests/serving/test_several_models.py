@@ -46,3 +46,26 @@ def test_feedback_says_which_model_and_whose_key(client: Any, rated: Any) -> Non
         assert ask(client, "/feedback", body, key, more={"second": FakeModel()}, keys=keys).status_code == 200
     assert [(line["model"], line["user"]) for line in rated()] == [("second", "ben"), ("tiny", "anna")]
     assert ask(client, "/v1/models", key="secret-c", keys=keys).status_code == 401
+
+
+def test_a_card_tells_where_a_model_comes_from_and_which_is_the_default(client: Any) -> None:
+    origin = {"stage": "ppo", "run": "start", "base": "04-sft", "weights": "abc", "created": 5, "aliases": ["chat"]}
+    known: dict[str, Any] = {"more": {"second": FakeModel()}, "origins": {"second": origin}}
+    first, second = ask(client, "/v1/models", **known).json()["data"]
+    assert first["default"] is True and first["aliases"] == ["latest"] and first["created"] > 5
+    assert [first[name] for name in ("stage", "run", "base", "weights")] == [None] * 4
+    assert second["default"] is False and {name: second[name] for name in origin} == origin
+
+
+@pytest.mark.parametrize(("alias", "name"), [("chat", "second"), ("latest", "tiny")])
+def test_an_alias_is_answered_by_its_model_which_says_its_name(client: Any, alias: str, name: str) -> None:
+    known: dict[str, Any] = {"more": {"second": FakeModel()}, "origins": {"second": {"aliases": ["chat"]}}}
+    answer = ask(client, "/v1/chat/completions", {"model": alias, "messages": CHAT}, **known)
+    assert answer.json()["model"] == name and ask(client, f"/v1/models/{alias}", **known).json()["id"] == name
+
+
+def test_a_model_called_latest_is_that_model(client: Any) -> None:
+    known: dict[str, Any] = {"more": {"latest": FakeModel()}}
+    first, second = ask(client, "/v1/models", **known).json()["data"]
+    assert first["aliases"] == second["aliases"] == []
+    assert ask(client, "/v1/models/latest", **known).json()["id"] == "latest"

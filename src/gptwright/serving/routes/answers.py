@@ -1,6 +1,6 @@
 """Answers in stored conversations: asked for, followed as they are written, also later and again, and stopped."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +21,7 @@ from gptwright.serving.api_errors import APIError, api_error_of, unsupported_par
 from gptwright.serving.choices import ChoiceStreams
 from gptwright.serving.fields import RequestFields
 from gptwright.serving.jobs import begin
+from gptwright.serving.messages import MOST_IMAGES
 from gptwright.serving.replies import JSON, event_of
 from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.conversations import ClientKey, Query, own, own_message
@@ -32,8 +33,10 @@ from gptwright.serving.transactions import Transactions
 from gptwright.store.conversations import touch
 from gptwright.store.messages import Generation, add_message, digest, history, turn_of
 from gptwright.store.tables import Message, new_id
+from gptwright.tokenizers.chat_templates.parts import images_of
 
 if TYPE_CHECKING:
+    from gptwright.inference.content import Content
     from gptwright.tokenizers.chat_templates.chat import Message as Turn
 
 ELSEWHERE = (
@@ -77,12 +80,15 @@ class Prepared:
     sampling: Sampling
     seed: int
     ids: Sequence[int]
+    seen: "Mapping[int, Content]"
+    """what stands in the places of images"""
     dropped: int
 
     def source(self, live: LiveAnswer) -> ChoiceStreams:
         """What the worker makes of it; called when its turn has come."""
         live.note("waited")
-        opened = partial(self.served.model.open_stream, self.ids, starts_text=not self.asked.begun)
+        opened = partial(self.served.model.open_stream, self.ids, starts_text=not self.asked.begun,
+                         **({"content": self.seen} if self.seen else {}))  # fmt: skip
         return ChoiceStreams([opened], replace(self.sampling, seed=self.seed))
 
     def generation(self, live: LiveAnswer) -> Generation:
@@ -216,7 +222,8 @@ def _settings(served: ServedModel, body: dict[str, object], asked: Asked) -> Sam
     for name in ELSEWHERE:
         if body.get(name) is not None:
             raise unsupported_parameter(name)
-    read = ChatRequest.read({**body, "model": served.name, "messages": cast("Any", asked.turns)})
+    texts: Any = [{"role": turn["role"], "content": turn["content"]} for turn in asked.turns]
+    read = ChatRequest.read({**body, "model": served.name, "messages": texts})
     model = served.model
     return read.sampling(model.sampling, model.context, model.tokenizer.vocab)
 
@@ -230,13 +237,17 @@ def _prepared(asked: Asked, served: ServedModel, sampling: Sampling) -> Prepared
             raise APIError(400, message, param="response_format", code="invalid_value")
         model.matcher(sampling, starts_text=True)
         shown = model.truncated(asked.turns, sampling, begun=asked.begun)
+        if (count := len(images_of(shown))) > MOST_IMAGES:
+            raise APIError(400, f"'message_id': at most {MOST_IMAGES} images may be before it, not {count}.",
+                           param="message_id", code="invalid_value")  # fmt: skip
         ids = model.chat_ids(shown, begun=asked.begun)
+        seen = model.chat_content(shown) if images_of(shown) else {}
         if len(ids) >= model.context:
             raise PromptTooLong(len(ids), model.context, answered=True)
     except GptwrightError as error:
         raise api_error_of(error, "message_id") from error
     seed = draw_seed() if sampling.seed is None else sampling.seed
-    return Prepared(asked, served, sampling, seed, ids, len(asked.turns) - len(shown))
+    return Prepared(asked, served, sampling, seed, ids, seen, len(asked.turns) - len(shown))
 
 
 def _live_view(live: LiveAnswer) -> View:

@@ -19,7 +19,7 @@ from gptwright.serving.api_errors import APIError
 from gptwright.serving.fields import RequestFields, refuse
 from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.labels import say_label
-from gptwright.serving.routes.views import View, label_view
+from gptwright.serving.routes.views import View, content_view, label_view
 from gptwright.serving.transactions import Transactions
 from gptwright.store.agreement import agreement
 from gptwright.store.labels import annotate, labels, withdraw
@@ -228,7 +228,7 @@ def _view(session: Session, task: Task, labeller: str) -> View:
         "kind": task.kind,
         "guidelines": task.fields.get("guidelines", ""),
         "message_id": task.message_id,
-        "messages": [{"id": one.id, "role": one.role, "content": text_of(one.content)}
+        "messages": [{"id": one.id, "role": one.role} | content_view(one.content)
                      for one in history(session, task.message_id)],
         "answers": [{"id": one.id, "content": text_of(one.content)} for one in answers],
         "seconds_left": max(0.0, round(until - time.time(), 3)),
