@@ -7,6 +7,9 @@ import httpx
 import pytest
 from tests.serving.conftest import FakeModel
 
+from gptwright.foundations.errors import ArtifactError
+from gptwright.serving.routes.jobs import Improving
+
 CHAT = [{"role": "user", "content": "Hi"}]
 
 
@@ -62,6 +65,20 @@ def test_an_alias_is_answered_by_its_model_which_says_its_name(client: Any, alia
     known: dict[str, Any] = {"more": {"second": FakeModel()}, "origins": {"second": {"aliases": ["chat"]}}}
     answer = ask(client, "/v1/chat/completions", {"model": alias, "messages": CHAT}, **known)
     assert answer.json()["model"] == name and ask(client, f"/v1/models/{alias}", **known).json()["id"] == name
+
+
+def test_versions_are_told_or_it_is_said_that_they_cannot_be_read(client: Any) -> None:
+    def improving(versions: Any) -> Any:
+        return Improving(lambda _: [], lambda: None, versions)  # pyright: ignore[reportArgumentType]
+
+    def damaged() -> Any:
+        raise ArtifactError("promotions", "something else", "Restore the file.")
+
+    told = {"model": "improve-1", "before": "08-ppo", "when": 5, "figures": {}, "undone": False}
+    assert ask(client, "/api/versions").json() == {"versions": []}
+    assert ask(client, "/api/versions", improving=improving(lambda: [told])).json() == {"versions": [told]}
+    refused = ask(client, "/api/versions", improving=improving(damaged))
+    assert refused.status_code == 503 and refused.json()["error"]["code"] == "not_read"
 
 
 def test_a_model_called_latest_is_that_model(client: Any) -> None:

@@ -126,4 +126,5 @@ class Completions:
             opened = await run_in_threadpool(read)
         except GptwrightError as error:
             raise api_error_of(error, encoder.prompt_field, schema_field=asked.schema_field) from error
-        return await respond(request, served.worker, asked, opened, sampling, encoder, keep)
+        named = asked.model_copy(update={"model": served.name})  # it may have been called by another name
+        return await respond(request, served.worker, named, opened, sampling, encoder, keep)

@@ -9,6 +9,9 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from gptwright.foundations.errors import GptwrightError
+from gptwright.foundations.progress import say
+from gptwright.serving.api_errors import APIError
 from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
 
 TOLD = ("stage", "run", "base", "weights")
@@ -37,16 +40,17 @@ class ModelCards:
 
     async def history(self) -> Response:
         """Which model took another's place, when and for what; the latest first."""
-        return JSONResponse({"versions": [dict(one) for one in await run_in_threadpool(self.versions)]})
+        try:
+            found = await run_in_threadpool(self.versions)
+        except GptwrightError as error:
+            say(str(error))
+            raise APIError(503, "This was not read; the server's terminal says why.", code="not_read") from error
+        return JSONResponse({"versions": [dict(one) for one in found]})
 
     def _card(self, one: ServedModel | ServedClassifier) -> dict[str, object]:
         origin = self.served.origins.get(one.name, {})
-        head = {
-            "id": one.name,
-            "object": "model",
-            "created": origin.get("created", self.started),
-            "owned_by": "gptwright",
-        }
+        created = origin.get("created", self.started)
+        head = {"id": one.name, "object": "model", "created": created, "owned_by": "gptwright"}
         own = self.served.writers if isinstance(one, ServedModel) else self.served.classifiers
         head |= {"default": one.name == next(iter(own)), "aliases": self.served.aliases_of(one.name)}
         head |= {name: origin.get(name) for name in TOLD}

@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
-from sqlalchemy import ColumnElement, Exists, Select, literal, select
+from sqlalchemy import Exists, Select, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gptwright.foundations.errors import InputError
 from gptwright.images.named import as_data_uri, data_uri
@@ -117,7 +117,7 @@ def kept_messages() -> Select[str]:
     return kept.where(Conversation.deleted.is_(None))
 
 
-def is_kept(message_id: ColumnElement[str]) -> Exists:
+def is_kept(message_id: InstrumentedAttribute[str]) -> Exists:
     """Whether the conversation of a row's message is not deleted: looked up row by row, where `kept_messages` reads
     all."""
     return kept_messages().where(Message.id == message_id).exists()

@@ -159,7 +159,7 @@ def test_images_are_kept_given_back_and_seen_by_who_answers(talk: Any, model: Fa
 
 
 WRONG_PARTS: list[Any] = [
-    [], [{"type": "image_url"}], [{"type": "audio"}], ["x"], shown(b"no image", "x"), shown(*[RED] * 17, "x"),
+    [{"type": "image_url"}], [{"type": "audio"}], ["x"], shown(b"no image", "x"), shown(*[RED] * 17, "x"),
     [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}, *shown("x")],
     [{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, *shown("x")], 5, None,
 ]  # fmt: skip
