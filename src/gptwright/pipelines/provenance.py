@@ -22,11 +22,10 @@ def provenance(folder: Path) -> dict[str, Any]:
     unknown: dict[str, Any] = {"stage": None, "run": None, "base": None, "created": int(path.stat().st_mtime)}
     try:
         record: Any = read_json(stage / RECORD)
-        config = cast("dict[str, object]", record["config"])
-        ended = datetime.fromisoformat(record["ended"])
-    except (ArtifactError, OSError, KeyError, TypeError, ValueError):
+        ended, config = datetime.fromisoformat(record["ended"]), cast("dict[str, object]", record["config"])
+        base = next((str(config[name]) for name in MADE_OF if config.get(name)), None)
+    except (ArtifactError, OSError, AttributeError, KeyError, TypeError, ValueError):
         return unknown
-    base = next((str(config[name]) for name in MADE_OF if config.get(name)), None)
     return {"stage": record["verb"], "run": stage.parent.name, "base": base and Path(base).name,
             "created": int(ended.timestamp())}  # fmt: skip
 
