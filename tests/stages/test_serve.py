@@ -118,6 +118,7 @@ run(Serve(models=(Path(sys.argv[1]),), port=0))
 
 def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "examples.jsonl").write_text('{"prompt": "What is a cat?"}\n')
+    (tmp_path / "06-ppo").mkdir()
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "06-ppo")]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy())
     try:
