@@ -21,6 +21,7 @@ from gptwright.serving.api import create_app
 from gptwright.serving.server import close_workers, take_port
 from gptwright.store.database import Store, open_store
 from gptwright.store.exports import thumbs
+from gptwright.tokenizers.chat_templates.parts import images_of
 
 
 class FakeTokenizer:
@@ -47,6 +48,7 @@ class FakeModel:
     tools: list[Any] = field(default_factory=list)
     asked: list[tuple[Any, Sampling]] = field(default_factory=list)
     seeds: list[int | None] = field(default_factory=list)
+    seen: list[Any] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     paced: bool = False
     made: int = 0
@@ -74,6 +76,9 @@ class FakeModel:
         return drop_oldest_turns(messages, lambda some: sum(len(m["content"].split()) for m in some),
                               room_for_prompt(self.context, sampling.max_tokens))  # fmt: skip
 
+    def chat_content(self, messages: Any, tools: Any = ()) -> dict[int, Any]:
+        return dict(enumerate(images_of(messages)))
+
     def matcher(self, sampling: Sampling, *, starts_text: bool) -> None:
         pass
 
@@ -89,7 +94,9 @@ class FakeModel:
         seed: int | None,
         starts_text: bool = True,
         echo: Prompt | None = None,
+        content: Any = None,
     ) -> "FakeStream":
+        self.seen.append(content)
         self.asked.append((self.read[ids[0]] if ids else "", sampling))
         self.seeds.append(seed)
         if len(ids) >= self.context:

@@ -35,8 +35,8 @@ CHATTERS = {
     "GET /api/answers/{id}", "GET /api/answers/{id}/events", "POST /api/answers/{id}/stop",
     "GET /api/answers/{id}/tokens", "GET /api/answers/{id}/prompt", "GET /api/conversations/{id}/labels",
     "GET /api/messages/{id}/labels", "PUT /api/messages/{id}/labels/{kind}", "DELETE /api/messages/{id}/labels/{kind}",
-    "GET /api/me", "PUT /api/me/password", "GET /api/users/{name}/keys", "DELETE /api/keys/{id}", "GET /examples",
-    "POST /feedback", "POST /completion", "POST /infill", "GET /openapi.json",
+    "GET /api/me", "GET /api/versions", "PUT /api/me/password", "GET /api/users/{name}/keys", "DELETE /api/keys/{id}",
+    "GET /examples", "POST /feedback", "POST /completion", "POST /infill", "GET /openapi.json",
 }  # fmt: skip
 """these, OpenAI's under /v1/, and the files of the page"""
 

@@ -144,7 +144,7 @@ def numbers(document: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every numeric field of every body: its route, its name, and a body in which it is left to fill in."""
     schemas = document["components"]["schemas"]
     least = {"model": "tiny", "messages": HELLO, "prompt": "x", "input": "x", "instruction": "x", "input_prefix": "x",
-             "input_suffix": "x", "kind": "improve"}  # fmt: skip
+             "input_suffix": "x"}  # fmt: skip
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if "requestBody" not in operation or "{" in path:
@@ -152,6 +152,7 @@ def numbers(document: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
             name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
             fields = schemas[name]["properties"]
             body = {field: value for field, value in least.items() if field in fields}
+            body |= {field: schema["enum"][0] for field, schema in fields.items() if "enum" in schema}
             for field, schema in fields.items():
                 kinds = {one.get("type") for one in schema.get("anyOf", [schema])}
                 if kinds & {"integer", "number"}:

@@ -21,7 +21,7 @@ from gptwright.foundations.errors import ArtifactError, ConfigError, InputError,
 from gptwright.inference.packed_model import KERNELS
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.export import export
-from gptwright.stages.serve import Serve, read_keys, run, run_folder
+from gptwright.stages.serve import Serve, read_aliases, read_keys, run, run_folder
 from gptwright.store.feedback_file import open_run_store
 from gptwright.store.passwords import set_password
 from gptwright.store.people import add_user
@@ -118,6 +118,7 @@ run(Serve(models=(Path(sys.argv[1]),), port=0))
 
 def test_it_serves_until_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "examples.jsonl").write_text('{"prompt": "What is a cat?"}\n')
+    (tmp_path / "06-ppo").mkdir()
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "06-ppo")]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy())
     try:
@@ -197,3 +198,15 @@ def test_a_file_of_keys_of_another_kind_is_refused(text: str, tmp_path: Path) ->
     (tmp_path / "keys.json").write_text(text)
     with pytest.raises(ConfigError, match="NAME"):
         read_keys(Serve(api_keys=tmp_path / "keys.json"))
+
+
+def test_aliases_are_other_names_of_what_is_served() -> None:
+    assert read_aliases(["chat=08-ppo", "base=03-pretrain"], ["08-ppo", "03-pretrain"]) == {
+        "chat": "08-ppo", "base": "03-pretrain",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", [["chat"], ["=a"], ["chat="], ["a=b"], ["c=a", "c=b"], ["latest=a"], ["chat=c"]])
+def test_an_alias_that_is_taken_or_leads_nowhere(wrong: list[str]) -> None:
+    with pytest.raises(ConfigError, match="--alias"):
+        read_aliases(wrong, ["a", "b"])

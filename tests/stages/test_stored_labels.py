@@ -13,11 +13,12 @@ from gptwright.configs.sft import SFT
 from gptwright.foundations.atomic_io import sha256
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.recipes.stage import execute_stage
-from gptwright.stages.stored_labels import identity_of_labels
+from gptwright.stages.stored_labels import identity_of_labels, stored_labels
 from gptwright.store.database import open_store
 from gptwright.store.labels import annotate
 from gptwright.store.messages import keep_turns
 from gptwright.text.jsonl import read_objects
+from gptwright.tokenizers.chat_templates.parts import PlacedImage
 
 from .conftest import Command, asked, said
 
@@ -96,3 +97,19 @@ def test_something_to_learn_is_needed_and_no_password(make: Callable[..., object
         make(from_store="postgresql://anna:secret@host/x")
     assert "secret" not in str(refused.value)
     make(from_store="postgresql://anna@host/x")
+
+
+def test_conversations_about_images_are_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[Any] = [{"role": "user", "content": "What?", "images": [PlacedImage(0, b"image")]}]
+    answer: list[Any] = [{"role": "assistant", "content": "A cat."}]
+    with open_store(tmp_path) as store, store.write() as session:
+        annotate(session, "demonstration", keep_turns(session, [*asked("Hi"), *answer]), True)
+    alone = identity_of_labels(str(tmp_path))
+    with open_store(tmp_path) as store, store.write() as session:
+        annotate(session, "demonstration", keep_turns(session, [*seen, *answer]), True)
+    assert identity_of_labels(str(tmp_path)) == alone
+    [path] = stored_labels(tmp_path / "stage", str(tmp_path), "demonstrations")  # pyright: ignore[reportArgumentType]
+    assert [line["messages"] for line in read_objects(path)] == [said("Hi", "A cat.")]
+    assert "1 of 2 demonstrations of the store are about images" in capsys.readouterr().err

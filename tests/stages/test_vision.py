@@ -149,6 +149,21 @@ def test_it_is_asked_about_images_in_the_terminal(
     assert "nothing there" in refused("generate", seeing, "Who?", "--image", tmp_path / "none.png")
 
 
+async def stored_answer(app: Any, uri: str) -> str:
+    """What is said to the same question in a conversation that is kept."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        path = "/api/conversations"
+        path += f"/{(await client.post(path, json={})).json()['id']}"
+        content = [{"type": "image_url", "image_url": {"url": uri}}, {"type": "text", "text": "Who fell?"}]
+        message = (await client.post(f"{path}/messages", json={"role": "user", "content": content})).json()
+        asked = {"message_id": message["id"], "model": "seeing", "temperature": 0, "max_tokens": 4}
+        answer = (await client.post(f"{path}/answers", json=asked)).json()
+        await client.get(f"/api/answers/{answer['id']}/events")
+        refused = await client.post(f"{path}/answers", json=asked | {"model": "blind"})
+        assert refused.status_code == 400 and refused.json()["error"]["param"] == "message_id"
+        return str((await client.get(f"/api/answers/{answer['id']}")).json()["message"]["content"])
+
+
 def test_it_is_asked_about_images_over_http(seeing: Path, tuned: Path, pictures: Path, tmp_path: Path) -> None:
     image = (pictures / "sheet.png").read_bytes()
     uri, writer = as_data_uri(image), load_writer(seeing)
@@ -170,6 +185,7 @@ def test_it_is_asked_about_images_over_http(seeing: Path, tuned: Path, pictures:
             placed = Message(role="user", content="Who fell?", images=[PlacedImage(0, image)])
             said = answered.json()["choices"][0]["message"]["content"] or ""
             assert said.strip() == load_writer(seeing).chat([placed], temperature=0.0, max_tokens=4).strip()
+            assert await stored_answer(app, uri) == said
             elsewhere, broken = "https://example.org/a.png", "data:image/png;base64,aGk="
             wrongs: list[tuple[Any, ...]] = [
                 ("blind", uri),

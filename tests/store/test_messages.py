@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from gptwright.foundations.errors import InputError
 from gptwright.store.database import Store
-from gptwright.store.messages import add_conversation, add_message, find_message, history, keep_turns, text_of
+from gptwright.store.messages import add_conversation, add_message, find_message, history, keep_turns, text_of, turn_of
 from gptwright.store.tables import Conversation, Message
+from gptwright.tokenizers.chat_templates.parts import PlacedImage
 from gptwright.tokenizers.chat_templates.template import Message as Turn
 
 
@@ -66,3 +67,17 @@ def test_any_text_survives(store: Store, texts: list[str]) -> None:
         last = keep_turns(session, turns(*texts), model="tiny")
     with store.read() as session:
         assert [text_of(message.content) for message in history(session, last)] == texts
+
+
+def test_equal_words_about_other_images_are_other_messages(store: Store) -> None:
+    def turns(image: bytes | None) -> list[Turn]:
+        asked = Turn(role="user", content="What?")
+        if image:
+            asked["images"] = [PlacedImage(0, image)]
+        return [asked, Turn(role="assistant", content="A cat.")]
+
+    with store.write() as session:
+        ids = [keep_turns(session, turns(image)) for image in (None, b"one", b"two", b"one")]
+        assert len(set(ids)) == 3 and ids[1] == ids[3]
+        kept = [turn_of(history(session, id)[0]) for id in ids[:2]]
+        assert kept == [turns(None)[0], turns(b"one")[0]]

@@ -15,6 +15,8 @@ class Serve:
 
     models: tyro.conf.Positional[tuple[Path, ...]] = ()
     """folders of stages, of runs (their last model), or of Hugging Face; without any the newest model under runs/"""
+    alias: tuple[str, ...] = ()
+    """NAME=MODEL: another name of a model; latest is always the one that answers who names none"""
     host: str = "127.0.0.1"
     """address to listen on; any but this machine's own needs an API key, or an owner with a password (store user)"""
     port: Port = 8000

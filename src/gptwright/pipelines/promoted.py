@@ -39,7 +39,7 @@ def promoted_model(run: Path) -> Path | None:
 
     Raises `ArtifactError` when it is missing or holds another model than the one that was promoted.
     """
-    found = _read(run)["promoted"]
+    found = promotions(run)["promoted"]
     if not found:
         return None
     folder, remedy = run / found[-1]["model"], f"Restore it, or go back with gptwright improve {run} --undo."
@@ -52,7 +52,7 @@ def promoted_model(run: Path) -> Path | None:
 
 def promote(run: Path, folder: Path, before: Path, figures: Mapping[str, Any]) -> None:
     """From now on the model of `folder`, a stage's in `run`, is in use."""
-    found, outputs = _read(run), finished_stage(folder)["outputs"]
+    found, outputs = promotions(run), finished_stage(folder)["outputs"]
     when = datetime.now(UTC).isoformat(timespec="seconds")
     found["promoted"].append(Promotion(model=folder.name, sha256=identity(outputs), before=before.name, when=when,
                                        figures=dict(figures)))  # fmt: skip
@@ -61,7 +61,7 @@ def promote(run: Path, folder: Path, before: Path, figures: Mapping[str, Any]) -
 
 def undo(run: Path) -> Promotion:
     """Takes the last promotion back, and returns it. Raises `InputError` when there is none."""
-    found = _read(run)
+    found = promotions(run)
     if not found["promoted"]:
         raise InputError(
             f"an improvement in {run} to undo", "none that is promoted", f"Make one: gptwright improve {run}."
@@ -72,7 +72,8 @@ def undo(run: Path) -> Promotion:
     return last
 
 
-def _read(run: Path) -> Promotions:
+def promotions(run: Path) -> Promotions:
+    """All of a run. Raises `ArtifactError` when its file holds something else."""
     path = run / PROMOTED
     found: Any = read_json(path) if path.exists() else {"promoted": [], "undone": []}
     if not isinstance(found, dict) or not {"promoted", "undone"} <= found.keys():

@@ -22,6 +22,7 @@ LEAST: dict[str, Role] = {
     "/api/answers": CHATTER,
     "/api/messages": CHATTER,
     "/api/me": CHATTER,
+    "/api/versions": CHATTER,
     "/api/keys": CHATTER,
     "/api/users": OWNER,
     "GET /api/users/{name}/keys": CHATTER,

@@ -22,7 +22,10 @@ def _list(item: Schema) -> Schema:
 
 
 ERROR = _object(error=_object(message="string", type="string", param="string?", code="string?"))
-MODEL = _object(id="string", object="string", created="integer", owned_by="string", max_model_len="integer")
+MODEL = _object(id="string", object="string", created="integer", owned_by="string", max_model_len="integer",
+                default="boolean", aliases=_list({"type": "string"}), stage="string?", run="string?", base="string?",
+                weights="string?")  # fmt: skip
+VERSION = _object(model="string", before="string", when="integer", figures="object", undone="boolean")
 USAGE = _object(prompt_tokens="integer", completion_tokens="integer", total_tokens="integer")
 MESSAGE = _object(role="string", content="string?", refusal="string?")
 LLAMA_CPP: Schema = {"type": "object"}
@@ -57,6 +60,7 @@ ANSWERS: Mapping[str, Schema] = {
         _object(flagged="boolean", categories="object", category_scores="object"))),
     "GET /v1/models": _object(object="string", data=_list(MODEL)),
     "GET /v1/models/{name}": MODEL,
+    "GET /api/versions": _object(versions=_list(VERSION)),
     "POST /completion": LLAMA_CPP,
     "POST /infill": LLAMA_CPP,
     "POST /feedback": _object(id="string", rating="string"),

@@ -1,6 +1,5 @@
 """The server: OpenAI's routes, llama.cpp's, the chat page, the ratings. Everything is given to `create_app`."""
 
-import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
@@ -21,6 +20,7 @@ from gptwright.serving.llama_cpp import LlamaCpp
 from gptwright.serving.messages import to_chat_messages
 from gptwright.serving.metrics import Metrics, MetricsMiddleware, Requests
 from gptwright.serving.middleware import LOOPBACK, AccessMiddleware
+from gptwright.serving.model_cards import ModelCards
 from gptwright.serving.moderations import Moderations
 from gptwright.serving.openapi import openapi_document
 from gptwright.serving.page import page_files, page_response
@@ -39,7 +39,7 @@ from gptwright.serving.routes.people import People
 from gptwright.serving.routes.tasks import Tasks
 from gptwright.serving.routes.teaching import Teaching
 from gptwright.serving.schemas import FeedbackRequest
-from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
+from gptwright.serving.served_models import Origin, ServedModels
 from gptwright.serving.transactions import Transactions
 from gptwright.store.database import Store
 from gptwright.store.labels import annotate
@@ -59,7 +59,7 @@ def create_app(
     store: Store,
     *,
     classifiers: "Mapping[str, SequenceScorer] | None" = None,
-    weights: Mapping[str, str] | None = None,
+    origins: Mapping[str, Origin] | None = None,
     examples: Sequence[str] = (),
     keys: Mapping[str, str] | None = None,
     hosts: frozenset[str] | None = LOOPBACK,
@@ -67,13 +67,13 @@ def create_app(
 ) -> FastAPI:
     """The application that serves `models` that write, by name, of which the first is the page's, and `classifiers`.
 
-    `store`: where conversations and labels are kept; who gave it closes it. `weights`: SHA-256 of each model's weights,
-    by its name. `examples`: questions that the page offers. `keys`: API keys by name, one of which a caller must send
-    as `Authorization: Bearer KEY`, unless the store knows them. `hosts`: the names it answers to; None, for any, needs
-    a key or a login of everybody. `improving`: how the first model is made better. `app.state.workers` run the models;
-    they are closed when the application ends.
+    `store`: where conversations and labels are kept; who gave it closes it. `origins`: what is known of where each
+    comes from, by its name. `examples`: questions that the page offers. `keys`: API keys by name, one of which a caller
+    must send as `Authorization: Bearer KEY`, unless the store knows them. `hosts`: the names it answers to; None, for
+    any, needs a key or a login of everybody. `improving`: how the first model is made better. `app.state.workers` run
+    the models; they are closed when the application ends.
     """
-    served = ServedModels(models, classifiers or {}, weights or {})
+    served = ServedModels(models, classifiers or {}, origins or {})
     transactions = Transactions(store)
     answers, jobs = Answers(transactions, served), Jobs(transactions, served, improving)
     app = FastAPI(lifespan=_lifespan(served, answers, jobs), openapi_url=None, docs_url=None, redoc_url=None,
@@ -87,7 +87,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _not_routed)
     _add_metrics(app, served)
     _add_page(app, files, examples)
-    _add_models(app, served)
+    ModelCards(served, improving.versions if improving else list).add_to(app)
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
     conversations, teaching = Conversations(transactions, answers.live), Teaching(transactions, improving)
@@ -160,25 +160,6 @@ def _add_page(app: FastAPI, files: dict[str, tuple[bytes, str]], examples: Seque
         app.add_api_route(path, partial(page_response, file), methods=READ)
 
 
-def _add_models(app: FastAPI, served: ServedModels) -> None:
-    created = int(time.time())
-
-    def card(one: ServedModel | ServedClassifier) -> dict[str, object]:
-        head = {"id": one.name, "object": "model", "created": created, "owned_by": "gptwright"}
-        return head | (_writer_card(one) if isinstance(one, ServedModel) else _classifier_card(one))
-
-    async def models() -> Response:
-        """The models that are served."""
-        return JSONResponse({"object": "list", "data": [card(one) for one in served.all.values()]})
-
-    async def one_model(name: str) -> Response:
-        """One of them."""
-        return JSONResponse(card(served.find(name)))
-
-    app.add_api_route("/v1/models", models, methods=READ)
-    app.add_api_route("/v1/models/{name:path}", one_model, methods=READ)
-
-
 def _add_answers(app: FastAPI, served: ServedModels, store: Transactions) -> None:
     completions, llama_cpp = Completions(served, store), LlamaCpp(served)
     routes = {
@@ -189,18 +170,6 @@ def _add_answers(app: FastAPI, served: ServedModels, store: Transactions) -> Non
     }  # fmt: skip
     for path, answer in routes.items():
         app.add_api_route(path, answer, methods=["POST"])
-
-
-def _writer_card(one: ServedModel) -> dict[str, object]:
-    own = one.model.sampling
-    defaults = {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens}
-    return {"max_model_len": one.model.context, "defaults": defaults}
-
-
-def _classifier_card(one: ServedClassifier) -> dict[str, object]:
-    scorer = one.scorer
-    return {"max_model_len": scorer.context, "labels": scorer.labels,
-            "thresholds": scorer.moderation.thresholds_of(scorer.labels)}  # fmt: skip
 
 
 def _add_feedback(app: FastAPI, store: Transactions, served: ServedModels) -> None:

@@ -15,7 +15,7 @@ from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.choices import OpenStream
 from gptwright.serving.completion_params import CompletionParams
 from gptwright.serving.logprobs import token_speller
-from gptwright.serving.messages import to_chat_messages
+from gptwright.serving.messages import MOST_IMAGES, to_chat_messages
 from gptwright.serving.replies import Keep, respond
 from gptwright.serving.request_body import read_json
 from gptwright.serving.response_format import ChatEncoder, CompletionEncoder, EditEncoder, ResponseEncoder
@@ -27,7 +27,6 @@ from gptwright.tokenizers.chat_templates.parts import images_of
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
-MOST_IMAGES = 16
 """images of a conversation"""
 DROPPED = "x-dropped-messages"
 """header that says how many messages behind the system's were left out, where "truncation": "auto" left out any"""
@@ -127,4 +126,5 @@ class Completions:
             opened = await run_in_threadpool(read)
         except GptwrightError as error:
             raise api_error_of(error, encoder.prompt_field, schema_field=asked.schema_field) from error
-        return await respond(request, served.worker, asked, opened, sampling, encoder, keep)
+        named = asked.model_copy(update={"model": served.name})  # it may have been called by another name
+        return await respond(request, served.worker, named, opened, sampling, encoder, keep)

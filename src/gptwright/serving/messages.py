@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 PARTS = {"text": "text", "refusal": "refusal", "input_text": "text", "output_text": "text"}
 """kinds of a message's parts, and the field that holds their text"""
+MOST_IMAGES = 16
+"""that are shown to a model at once"""
 
 
 def as_text(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.choices import IndexedChunk
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from gptwright.pipelines.sequence_scorer import SequenceScorer
 
 T = TypeVar("T")
+LATEST = "latest"
+"""of those that write, the one that answers who names none"""
+
+
+class Origin(TypedDict, total=False):
+    """Where a model comes from, as far as is known, and what else it is called."""
+
+    weights: str
+    """SHA-256"""
+    stage: str | None
+    run: str | None
+    base: str | None
+    """name of the model it was made of"""
+    created: int
+    """seconds since 1970"""
+    aliases: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,17 +62,19 @@ class ServedModels:
         self,
         models: "Mapping[str, Model]",
         classifiers: "Mapping[str, SequenceScorer]",
-        weights: Mapping[str, str],
+        origins: Mapping[str, Origin],
     ) -> None:
-        self.writers = {name: _writer(name, model, weights.get(name, "")) for name, model in models.items()}
+        self.origins = dict(origins)
+        self.writers = {name: _writer(name, model, origins.get(name, {})) for name, model in models.items()}
         self.classifiers = {name: _classifier(name, scorer) for name, scorer in classifiers.items()}
         self.all: dict[str, ServedModel | ServedClassifier] = {**self.writers, **self.classifiers}
         self.workers: list[Worker[Any]] = [one.worker for one in self.all.values()]
         self.workers += [one.embedding_worker for one in self.writers.values()]
 
-    def add(self, name: str, model: "Model", weights: str) -> None:
+    def add(self, name: str, model: "Model", origin: Origin) -> None:
         """Another model that writes, behind the others."""
-        self.writers = {**self.writers, name: _writer(name, model, weights)}
+        self.origins[name] = origin
+        self.writers = {**self.writers, name: _writer(name, model, origin)}
         self.all = {**self.writers, **self.classifiers}
         self.workers += [self.writers[name].worker, self.writers[name].embedding_worker]
 
@@ -64,6 +82,19 @@ class ServedModels:
         """From now on this one answers who names none."""
         self.writers = {name: self.writers[name], **self.writers}
         self.all = {**self.writers, **self.classifiers}
+
+    def aliases_of(self, name: str) -> list[str]:
+        """The other names of a model."""
+        own = self.origins.get(name, {}).get("aliases", [])
+        return [*own, LATEST] if name == self._known(LATEST) and name != LATEST else own
+
+    def _known(self, name: str) -> str:
+        """The name that is served under this one, where there is one."""
+        if name in self.all:
+            return name
+        if name == LATEST:
+            return next(iter(self.writers), name)
+        return next((one for one, origin in self.origins.items() if name in origin.get("aliases", [])), name)
 
     def find(self, name: str) -> ServedModel | ServedClassifier:
         """The model of this name. Raises `APIError` (404) with the names of those that are served."""
@@ -80,7 +111,7 @@ class ServedModels:
         return self._find(name, self.classifiers, "is no classifier: ask it at /v1/chat/completions or /v1/completions")
 
     def _find(self, name: str | None, wanted: Mapping[str, T], otherwise: str) -> T:
-        name = next(iter(wanted), "") if name is None else name
+        name = next(iter(wanted), "") if name is None else self._known(name)
         if name in wanted:
             return wanted[name]
         if name in self.all:
@@ -90,10 +121,10 @@ class ServedModels:
         raise APIError(404, f"{what}; this server has {names}.", param="model", code="model_not_found")
 
 
-def _writer(name: str, model: "Model", weights: str) -> ServedModel:
+def _writer(name: str, model: "Model", origin: Origin) -> ServedModel:
     batches = ClassificationBatches(model.embeddings)
-    return ServedModel(name, model, Worker(model.engine.step, max_running=model.max_requests), weights, batches,
-                       Worker(batches.step))  # fmt: skip
+    worker = Worker(model.engine.step, max_running=model.max_requests)
+    return ServedModel(name, model, worker, origin.get("weights", ""), batches, Worker(batches.step))
 
 
 def _classifier(name: str, scorer: "SequenceScorer") -> ServedClassifier:

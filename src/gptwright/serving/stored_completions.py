@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from gptwright.serving.choices import Choice
 from gptwright.serving.transactions import Transactions
-from gptwright.store.messages import Generation, add_conversation, add_message
+from gptwright.store.messages import Generation, add_conversation, add_message, parts_of
 from gptwright.tokenizers.chat_templates.template import Message as Turn
 
 
@@ -29,7 +29,7 @@ async def keep_completion(
         conversation = add_conversation(session, owner=owner, fields=fields, id=id).id
         last = None
         for turn in turns:
-            last = add_message(session, conversation, last, turn["role"], turn["content"]).id
+            last = add_message(session, conversation, last, turn["role"], parts_of(turn)).id
         for made in choices:
             generation: Generation = {"finish": made.finish or ""}
             add_message(session, conversation, last, "assistant", made.text, model=model, generation=generation)

@@ -2,14 +2,14 @@
 
 import json
 import shlex
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gptwright.configs.serve import Serve
-from gptwright.foundations.errors import ConfigError, ResourceError
+from gptwright.foundations.errors import ConfigError, ResourceError, nearest
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
 from gptwright.pipelines.resolve import resolve_model, warn_of_base
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gptwright.pipelines.model import Model
     from gptwright.pipelines.sequence_scorer import SequenceScorer
     from gptwright.serving.routes.jobs import Improving
+    from gptwright.serving.served_models import Origin
 
 Example = tuple[str, dict[str, object]]
 """a route, and a body that it answers"""
@@ -66,10 +67,10 @@ def _prepared(config: Serve, held: "socket") -> "Generator[tuple[FastAPI, str, E
     with open_run_store(run_folder(config.models[0]), config.store) as store:
         with store.read() as session:
             check_public(config.host, keys, passwords=an_owner_has_one(session))
-        models, classifiers, weights = _load(config)
+        models, classifiers, origins = _load(config)
         hosts = LOOPBACK if is_loopback(config.host) else None
-        app = create_app(models, store, classifiers=classifiers, weights=weights, examples=_examples(config), keys=keys,
-                         hosts=hosts, improving=_improving(config))  # fmt: skip
+        app = create_app(models, store, classifiers=classifiers, origins=origins,
+                         examples=_examples(config), keys=keys, hosts=hosts, improving=_improving(config))  # fmt: skip
         yield app, f"http://{_in_url(config.host)}:{held.getsockname()[1]}", _example(models, classifiers)
 
 
@@ -82,32 +83,51 @@ def _improving(config: Serve) -> "Improving":
     return improving(run, config.store or str(run / FILE), config.dtype)
 
 
-def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer], dict[str, str]]":
-    """Those that write, the classifiers, and the hashes of all that write, by name: that of their folder, or the whole
-    path where two folders have one name."""
-    from gptwright.pipelines.load import load_served, weights_hash
+def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer], dict[str, Origin]]":
+    """Those that write, the classifiers, and where all come from, by name: that of their folder, or the whole path
+    where two folders have one name."""
+    from gptwright.pipelines.load import load_served
     from gptwright.pipelines.sequence_scorer import SequenceScorer
+    from gptwright.stages.served_run import origin_of
 
     models: dict[str, Model] = {}
     classifiers: dict[str, SequenceScorer] = {}
-    weights: dict[str, str] = {}
+    origins: dict[str, Origin] = {}
     for folder in config.models:
         model = load_served(folder, dtype=config.dtype, draft=config.draft)
         name = str(folder) if model.name in {**models, **classifiers} else model.name
+        origins[name] = origin_of(folder)
         if isinstance(model, SequenceScorer):
             _warn_of_no_neutral_label(model)
             classifiers[name] = model
         else:
             model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
             warn_of_base(folder)
-            models[name], weights[name] = model, weights_hash(folder)
-    return models, classifiers, weights
+            models[name] = model
+    for alias, name in read_aliases(config.alias, origins).items():
+        origins[name].setdefault("aliases", []).append(alias)
+    return models, classifiers, origins
 
 
 def _warn_of_no_neutral_label(model: "SequenceScorer") -> None:
     if not (model.moderation.neutral or model.network.several):
         say(f"{model.name} has the labels {', '.join(model.labels)}, and each of them flags a text: name those that do "
             'not in its moderation.json, {"neutral": ["LABEL"]}')  # fmt: skip
+
+
+def read_aliases(given: Sequence[str], served: Collection[str]) -> dict[str, str]:
+    """Other names of models, of NAME=MODEL. Raises `ConfigError` for one that is taken or stands for nothing."""
+    from gptwright.serving.served_models import LATEST
+
+    found: dict[str, str] = {}
+    for one in given:
+        alias, _, name = one.partition("=")
+        if not (alias and name) or alias in (*served, *found, LATEST):
+            raise ConfigError("NAME=MODEL with a new name for --alias", f"'{one}'", "Such as --alias chat=08-ppo.")
+        if name not in served:
+            raise ConfigError(f"a model that is served for --alias {alias}", f"'{name}'", nearest(name, served))
+        found[alias] = name
+    return found
 
 
 def read_keys(config: Serve) -> dict[str, str]:

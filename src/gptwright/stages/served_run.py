@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from gptwright.configs.validation import Dtype
     from gptwright.pipelines.model import Model
     from gptwright.serving.routes.jobs import Improving
+    from gptwright.serving.served_models import Origin
 
 PROMPTS = 200  # of the run's own, offered to those who rank
 SAMPLES = 40  # held-out prompts whose answers are shown side by side
@@ -22,8 +24,9 @@ FIGURES = ("method", "measure", "share", "low", "high", "count", "found", "right
 
 def improving(run: Path, store: str, dtype: "Dtype") -> "Improving":
     """Of what a store holds, by a process of its own."""
-    from gptwright.pipelines.load import load_served, weights_hash
-    from gptwright.serving.routes.jobs import Improving
+    from gptwright.pipelines.load import load_served
+    from gptwright.pipelines.provenance import versions
+    from gptwright.serving.routes.jobs import Improving, InUse
     from gptwright.stages.improvement import LEAST
 
     def command(asked: Mapping[str, Any]) -> list[str]:
@@ -33,13 +36,22 @@ def improving(run: Path, store: str, dtype: "Dtype") -> "Improving":
         given = {name: str(asked[name]) for name in ("minutes", "method", "threads", "seed")}
         return [*words, "--from-store", store, *(word for name in given for word in (f"--{name}", given[name]))]
 
-    def in_use() -> "tuple[str, Callable[[], Model], str]":
+    def in_use() -> InUse:
         folder = resolve_model(run)
-        return folder.name, lambda: cast("Model", load_served(folder, dtype=dtype)), weights_hash(folder)
+        load = partial(load_served, folder, dtype=dtype)
+        return InUse(folder.name, cast("Callable[[], Model]", load), origin_of(folder))
 
     return Improving(command, in_use, least=LEAST, prompts=lambda: prompts_of(run),
                      outcome=lambda lines: outcome(run, lines),
-                     may_undo=lambda: promoted_model(run) is not None)  # fmt: skip
+                     may_undo=lambda: promoted_model(run) is not None, versions=partial(versions, run))  # fmt: skip
+
+
+def origin_of(folder: Path) -> "Origin":
+    """Where the model of a stage's folder comes from, with its weights' hash."""
+    from gptwright.pipelines.load import find, weights_hash
+    from gptwright.pipelines.provenance import provenance
+
+    return cast("Origin", {**provenance(find(folder)), "weights": weights_hash(folder)})
 
 
 def outcome(run: Path, lines: Sequence[str]) -> dict[str, Any]:

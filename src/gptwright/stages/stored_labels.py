@@ -4,7 +4,9 @@ began while people go on labelling."""
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+from gptwright.foundations.progress import say
 from gptwright.foundations.runs import FROM_STORE, StageFolder
 from gptwright.store.database import open_store
 from gptwright.store.exports import FORMATS
@@ -25,8 +27,17 @@ def stored_labels(folder: StageFolder, place: str | None, format: str) -> tuple[
 
 def _write(place: str, format: str, path: Path) -> bool:
     with open_store(place, create=False) as store, store.read() as session:
-        write_objects(path, FORMATS[format](session))
+        lines = list(FORMATS[format](session))
+        read = [line for line in lines if _is_text(line)]
+        write_objects(path, read)
+    if len(read) < len(lines):
+        say(f"{len(lines) - len(read):,} of {len(lines):,} {format} of the store are about images, and are not learned")
     return True
+
+
+def _is_text(line: dict[str, Any]) -> bool:
+    """What is learned from labels reads text alone."""
+    return all(isinstance(message["content"], str) for message in line["messages"])
 
 
 def identity_of_labels(place: str) -> str:
@@ -34,6 +45,6 @@ def identity_of_labels(place: str) -> str:
     found = hashlib.sha256()
     with open_store(place, create=False) as store, store.read() as session:
         for format in LEARNED:
-            for line in FORMATS[format](session):
+            for line in filter(_is_text, FORMATS[format](session)):
                 found.update(json.dumps([format, line], sort_keys=True).encode())
     return found.hexdigest()

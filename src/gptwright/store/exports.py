@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gptwright.images.named import as_data_uri
 from gptwright.store.messages import kept_messages, path_to, text_of, turn_of
 from gptwright.store.rows import dump_rows
 from gptwright.store.tables import Annotation, Conversation, Message
 from gptwright.store.task_labels import counting
+from gptwright.tokenizers.chat_templates.parts import as_parts
 
 Line = dict[str, Any]
 
@@ -26,9 +28,13 @@ class _Written:
         self.messages = {message.id: message for message in session.scalars(select(Message))}
         self.fields = {one.id: one.fields for one in session.scalars(select(Conversation))}
 
+    def turns(self, message_id: str) -> list[Line]:
+        """The messages up to this one; those with images are written in parts."""
+        return [as_parts(turn_of(message), as_data_uri) for message in path_to(self.messages, message_id)]
+
     def line(self, message_id: str, author: str) -> Line:
         """The messages up to this one, what else was said of them, and who labelled them."""
-        told = {"messages": [turn_of(message) for message in path_to(self.messages, message_id)]}
+        told = {"messages": self.turns(message_id)}
         fields = self.fields[self.messages[message_id].conversation_id]
         return told | fields | told | ({"labeller": author} if author else {})
 
@@ -74,9 +80,8 @@ def thumbs(session: Session) -> Iterator[Line]:
     """`{"id", "time", "rating", "messages", "model", "user"}`, as `improve` reads them."""
     written = _Written(session)
     for label in counting(session, "thumb"):
-        messages = [turn_of(message) for message in path_to(written.messages, label.message_id)]
         time = datetime.fromtimestamp(label.created, UTC).isoformat(timespec="seconds")
-        line = {"id": label.id, "time": time, "rating": label.value, "messages": messages}
+        line = {"id": label.id, "time": time, "rating": label.value, "messages": written.turns(label.message_id)}
         user = {"user": label.author} if label.author else {}
         yield line | {"model": written.messages[label.message_id].model} | user
 

@@ -5,13 +5,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
-from sqlalchemy import ColumnElement, Exists, Select, literal, select
+from sqlalchemy import Exists, Select, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gptwright.foundations.errors import InputError
+from gptwright.images.named import as_data_uri, data_uri
 from gptwright.store.tables import Base, Conversation, Message, Part, new_id
 from gptwright.tokenizers.chat_templates.parts import Message as Turn
+from gptwright.tokenizers.chat_templates.parts import as_parts as write_parts
+from gptwright.tokenizers.chat_templates.parts import read_parts
 
 
 class Generation(TypedDict, total=False):
@@ -44,9 +47,23 @@ def text_of(content: Sequence[Part]) -> str:
     return "\n".join(str(part["text"]) for part in content if part.get("type") == "text")
 
 
+def has_images(content: Sequence[Part]) -> bool:
+    """Whether there is something to see in it."""
+    return any(part.get("type") == "image_url" for part in content)
+
+
 def turn_of(message: Message) -> Turn:
-    """As chat templates read it."""
-    return Turn(role=message.role, content=text_of(message.content))
+    """As chat templates read it, with its images."""
+    if not has_images(message.content):
+        return Turn(role=message.role, content=text_of(message.content))
+    text, images = read_parts(message.content, data_uri)
+    return Turn(role=message.role, content=text, images=images)
+
+
+def parts_of(turn: Turn) -> list[Part]:
+    """The content of a turn as the store keeps it, its images as data: URIs."""
+    content: Any = write_parts(turn, as_data_uri)["content"]
+    return as_parts(content)
 
 
 def add_conversation(
@@ -102,7 +119,7 @@ def kept_messages() -> Select[str]:
     return kept.where(Conversation.deleted.is_(None))
 
 
-def is_kept(message_id: ColumnElement[str] | InstrumentedAttribute[str]) -> Exists:
+def is_kept(message_id: InstrumentedAttribute[str]) -> Exists:
     """Whether the conversation of a row's message is not deleted: looked up row by row, where `kept_messages` reads
     all."""
     return kept_messages().where(Message.id == message_id).exists()
@@ -134,11 +151,13 @@ def keep_turns(session: Session, turns: Sequence[Turn], *, owner: str = "", mode
     """
     ids = [digest(owner)]
     for at, turn in enumerate(turns, 1):
-        ids.append(digest(ids[-1], turn["role"], turn["content"], model if at == len(turns) else ""))
+        shown = [[image.at, hashlib.sha256(image.data).hexdigest()] for image in turn.get("images", ())]
+        ids.append(digest(ids[-1], turn["role"], turn["content"], model if at == len(turns) else "",
+                          *([shown] if shown else [])))  # fmt: skip
     insert_new(session, Conversation, [{"id": ids[1], "owner": owner}])
     insert_new(session, Message, [
         {"id": id, "conversation_id": ids[1], "parent_id": before if before != ids[0] else None, "role": turn["role"],
-         "content": as_parts(turn["content"]), "model": model if id == ids[-1] else ""}
+         "content": parts_of(turn), "model": model if id == ids[-1] else ""}
         for before, id, turn in zip(ids, ids[1:], turns, strict=False)
     ])  # fmt: skip
     return ids[-1]

@@ -12,7 +12,7 @@ from tests.serving.pages.conftest import Visit
 
 from choice import AXE
 from gptwright.serving.api import create_app
-from gptwright.serving.routes.jobs import Improving
+from gptwright.serving.routes.jobs import Improving, InUse
 from gptwright.store.database import Store
 from gptwright.store.jobs import add_job, end_job, take_job
 from gptwright.store.labels import annotate
@@ -79,7 +79,8 @@ def model() -> FakeModel:
 
 @pytest.fixture
 def app(model: FakeModel, store: Store) -> Any:
-    run: Any = {"command": lambda asked: ["false"], "in_use": lambda: ("tiny", FakeModel, "abc")}
+    now: Any = FakeModel
+    run: Any = {"command": lambda asked: ["false"], "in_use": lambda: InUse("tiny", now, {"weights": "abc"})}
     improving = Improving(**run, least=20, outcome=lambda lines: {}, prompts=lambda: ("Why?",), may_undo=lambda: True)
     return create_app({"tiny": model}, store, examples=("What is a cat?",), improving=improving)  # pyright: ignore[reportArgumentType]
 

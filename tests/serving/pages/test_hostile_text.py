@@ -13,7 +13,7 @@ from tests.serving.conftest import FakeModel, FakeStream, running
 from tests.serving.pages.conftest import Visit
 
 from gptwright.serving.api import create_app
-from gptwright.serving.routes.jobs import Improving
+from gptwright.serving.routes.jobs import Improving, InUse
 from gptwright.store.database import Store
 from gptwright.store.jobs import add_job, end_job, take_job
 from gptwright.store.labels import annotate
@@ -185,8 +185,9 @@ class Run:
 
     @classmethod
     def improving(cls) -> Improving:
-        return Improving(lambda asked: ["false"], lambda: ("tiny", FakeModel, "abc"), least=20, outcome=cls.outcome,  # pyright: ignore[reportArgumentType, reportReturnType]
-                         prompts=lambda: SHORT, may_undo=lambda: True)  # fmt: skip
+        now: Any = FakeModel
+        return Improving(lambda asked: ["false"], lambda: InUse("tiny", now, {"weights": "abc"}), least=20,
+                         outcome=cls.outcome, prompts=lambda: SHORT, may_undo=lambda: True)  # fmt: skip
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.serving.conftest import FakeModel, FakeStream, running
 from tests.serving.pages.conftest import Visit
 
 from gptwright.serving.api import create_app
-from gptwright.serving.routes.jobs import Improving
+from gptwright.serving.routes.jobs import Improving, InUse
 from gptwright.store.database import Store
 from gptwright.store.labels import annotate, labels
 from gptwright.store.messages import keep_turns
@@ -42,7 +42,7 @@ class Run:
 
     def in_use(self) -> Any:
         self.name = self.next
-        return self.name, lambda: FakeModel(name=self.name, reply="Better."), "abc"
+        return InUse(self.name, lambda: FakeModel(name=self.name, reply="Better."), {"weights": "abc"})  # pyright: ignore[reportArgumentType, reportReturnType]
 
     def outcome(self, lines: Any) -> dict[str, Any]:
         samples = [{"messages": [{"role": "user", "content": f"Q{i}?"}], "answers": ["old", "new"][:: 1 - 2 * (i % 2)],

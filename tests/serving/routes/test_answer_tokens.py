@@ -38,7 +38,7 @@ def test_the_tokens_of_an_answer_are_scored_as_the_network_scores_them(talk: Any
             tops = [top["logprob"] for top in one["top_logprobs"]]
             assert len(tops) == 5 and tops == sorted(tops, reverse=True) and one["logprob"] <= tops[0] + 1e-6
 
-    talk(go, more={"real": real}, weights={"real": "abc"})
+    talk(go, more={"real": real}, origins={"real": {"weights": "abc"}})
 
 
 def test_of_an_answer_that_goes_on_the_new_tokens_are_told(talk: Any, real: Model) -> None:
@@ -81,7 +81,9 @@ def test_other_weights_another_model_or_a_person_cannot_be_asked(talk: Any, real
             told = await http.ask("GET", f"/api/answers/{asked[who]}/{what}", status=409)
             assert words in told["error"]["message"] and told["error"]["code"] == "not_scorable"
 
-    talk(write, more={"real": real}, weights={"real": "abc"})
+    talk(write, more={"real": real}, origins={"real": {"weights": "abc"}})
     talk(lambda http: refused(http, "person", "by a person"), more={"real": real})
-    talk(lambda http: refused(http, "model", "other weights"), more={"real": real}, weights={"real": "def"})
+    talk(
+        lambda http: refused(http, "model", "other weights"), more={"real": real}, origins={"real": {"weights": "def"}}
+    )
     talk(lambda http: refused(http, "model", "is not served"))

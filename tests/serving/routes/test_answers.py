@@ -38,7 +38,7 @@ def test_an_answer_says_how_it_came_about(talk: Any, model: FakeModel) -> None:
         assert "prompt_ids" not in message["generation"]
         assert (await http.ask("GET", f"/api/conversations/{id}"))["leaf"] == message["id"]
 
-    talk(go, weights={"tiny": "abc"})
+    talk(go, origins={"tiny": {"weights": "abc"}})
 
 
 def test_each_has_a_seed_that_is_told_and_again_is_another_beside_it(talk: Any) -> None:

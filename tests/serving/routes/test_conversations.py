@@ -1,9 +1,16 @@
 """Conversations over HTTP: a tree of messages of one's own."""
 
+import io
 from typing import Any
 
 import pytest
+from PIL import Image
+from tests.serving.conftest import FakeModel
 from tests.serving.routes.conftest import Http
+
+from gptwright.images.named import as_data_uri
+from gptwright.store.database import Store
+from gptwright.store.exports import FORMATS
 
 KEYS = {"anna": "a-key", "ben": "b-key"}
 
@@ -103,5 +110,94 @@ def test_messages_follow_those_of_their_own_conversation(talk: Any) -> None:
             await http.ask("POST", f"/api/conversations/{one}/messages", body, status=400)
         await http.ask("PATCH", f"/api/conversations/{one}", {"leaf": message}, status=404)
         assert (await http.ask("GET", f"/api/conversations/{other}"))["leaf"] == message
+
+    talk(go)
+
+
+def picture(colour: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+RED, BLUE = picture("red"), picture("blue")
+
+
+def shown(*parts: str | bytes) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": part} if isinstance(part, str) else
+            {"type": "image_url", "image_url": {"url": as_data_uri(part)}} for part in parts]  # fmt: skip
+
+
+def test_images_are_kept_given_back_and_seen_by_who_answers(talk: Any, model: FakeModel, store: Store) -> None:
+    async def go(http: Http) -> None:
+        id, _ = await http.conversation()
+        path = f"/api/conversations/{id}/messages"
+        asked = await http.ask("POST", path, {"role": "user", "content": shown(RED, "Which colour?", BLUE)}, status=201)
+        assert asked["content"] == "Which colour?" and asked["parts"] == shown(RED, "Which colour?", BLUE)
+        answer = await http.answer(id, asked["id"])
+        assert model.seen[-1] == {0: RED, 1: BLUE}
+        [read] = [read for read in model.read if read[-1]["content"] == "Which colour?"][-1:]
+        assert [(image.at, image.data) for image in read[-1]["images"]] == [(0, RED), (13, BLUE)]
+        body = {"role": "user", "content": "And this?", "parent_id": answer["id"]}
+        more = await http.ask("POST", path, body, status=201)
+        await http.answer(id, more["id"])
+        assert model.seen[-1] == {0: RED, 1: BLUE} and "parts" not in more
+        tree = await http.ask("GET", f"/api/conversations/{id}")
+        assert [message.get("parts") for message in tree["messages"]] == [asked["parts"], None, None, None]
+        found = (await http.ask("GET", "/api/conversations?search=colour"))["conversations"]
+        assert found[0]["found"]["excerpt"] == "Which colour?"
+        assert not (await http.ask("GET", "/api/conversations?search=base64"))["conversations"]
+        await http.ask("PUT", f"/api/messages/{answer['id']}/labels/thumb", {"value": "up"})
+        await http.ask("POST", "/api/tasks", {"tasks": [{"kind": "rating", "message_id": answer["id"]}]}, status=201)
+        task = (await http.ask("POST", "/api/tasks/next", {}))["task"]
+        assert task["messages"][0]["parts"] == asked["parts"]
+
+    talk(go)
+    with store.read() as session:
+        [thumb] = FORMATS["thumbs"](session)
+    assert thumb["messages"][0] == {"role": "user", "content": shown(RED, "Which colour?", BLUE)}
+
+
+WRONG_PARTS: list[Any] = [
+    [{"type": "image_url"}], [{"type": "audio"}], ["x"], shown(b"no image", "x"), shown(*[RED] * 17, "x"),
+    [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}, *shown("x")],
+    [{"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}, *shown("x")], 5, None,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", WRONG_PARTS)
+def test_parts_that_cannot_be_read_are_refused_by_name(talk: Any, content: Any) -> None:
+    async def go(http: Http) -> None:
+        id, _ = await http.conversation()
+        path = f"/api/conversations/{id}/messages"
+        refused = await http.ask("POST", path, {"role": "user", "content": content}, status=400)
+        assert str(refused["error"]["param"]).startswith("content")
+        assert (await http.ask("GET", f"/api/conversations/{id}"))["messages"] == []
+
+    talk(go)
+
+
+def test_only_the_user_shows_images_and_parts_of_text_are_a_text(talk: Any) -> None:
+    async def go(http: Http) -> None:
+        id, _ = await http.conversation()
+        path = f"/api/conversations/{id}/messages"
+        refused = await http.ask("POST", path, {"role": "system", "content": shown(RED, "x")}, status=400)
+        assert refused["error"]["param"] == "content"
+        said = await http.ask("POST", path, {"role": "user", "content": shown("one", "two")}, status=201)
+        assert said["content"] == "one\ntwo" and "parts" not in said
+
+    talk(go)
+
+
+def test_more_images_than_are_shown_at_once_are_said_when_it_is_to_be_answered(talk: Any) -> None:
+    async def go(http: Http) -> None:
+        id, _ = await http.conversation()
+        last = None
+        for _ in range(2):
+            body = {"role": "user", "content": shown(*[RED] * 9), "parent_id": last}
+            last = (await http.ask("POST", f"/api/conversations/{id}/messages", body, status=201))["id"]
+        asked = {"message_id": last}
+        refused = await http.ask("POST", f"/api/conversations/{id}/answers", asked, status=400)
+        assert refused["error"]["param"] == "message_id" and "18" in refused["error"]["message"]
 
     talk(go)

@@ -11,7 +11,7 @@ from tests.serving.conftest import FakeModel
 from tests.serving.routes.conftest import Http
 
 from gptwright.serving.job_processes import LOST
-from gptwright.serving.routes.jobs import Improving
+from gptwright.serving.routes.jobs import Improving, InUse
 from gptwright.store.database import Store
 from gptwright.store.jobs import add_job, report_job, take_job
 from gptwright.store.tables import Job
@@ -25,7 +25,7 @@ def improving(program: str, name: str = "improve-1") -> Improving:
     def command(asked: Mapping[str, Any]) -> list[str]:
         return [sys.executable, "-c", program]
 
-    return Improving(command, lambda: (name, lambda: BETTER, "abc"), least=20,  # pyright: ignore[reportArgumentType, reportReturnType]
+    return Improving(command, lambda: InUse(name, lambda: BETTER, {"weights": "abc"}), least=20,  # pyright: ignore[reportArgumentType, reportReturnType]
                      outcome=lambda lines: {"promoted": "100%" in lines[-1]}, prompts=lambda: ("Why?", "What is it?"),
                      may_undo=lambda: name != "tiny")  # fmt: skip
 

@@ -1,4 +1,5 @@
 // A task, what is half said of it, and the labels that this becomes.
+import type { Part } from "../lib/api";
 
 export type Kind = "ranking" | "preference" | "rating" | "flags" | "thumb" | "edit" | "demonstration";
 export const KINDS: Kind[] = ["ranking", "preference", "rating", "flags", "thumb", "edit", "demonstration"];
@@ -17,6 +18,7 @@ export const STRENGTHS = [3, 2, 1, 0, -1, -2, -3];
 export interface Text {
   id: string;
   content: string;
+  parts?: Part[];
 }
 
 export interface Task {

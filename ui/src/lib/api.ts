@@ -33,6 +33,14 @@ export interface Generation {
   prompt_ids?: number[];
 }
 
+/** What a message with images is made of, in the order in which it was said. */
+export interface Part {
+  type: string;
+  text?: string;
+  image_url?: { url: string };
+}
+
+/** `content` is the text of it; `parts` are all of a message that has images. */
 export interface Message {
   id: string;
   conversation_id: string;
@@ -42,6 +50,7 @@ export interface Message {
   model: string;
   created: number;
   content: string;
+  parts?: Part[];
   generation: Generation | null;
 }
 

@@ -18,6 +18,7 @@ export const frame = table(
     key: "API key",
     keyPlaceholder: "only if the server asks for one",
     logIn: "Log in",
+    image: "Image",
   },
   {
     otherLanguage: "English",
@@ -35,5 +36,6 @@ export const frame = table(
     key: "API 密钥",
     keyPlaceholder: "仅在服务器要求时填写",
     logIn: "登录",
+    image: "图片",
   },
 );

@@ -1,9 +1,9 @@
 """What an answer is asked with, and the same as the model reads it: the turns, the settings, the ids."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 from sqlalchemy.orm import Session
@@ -14,14 +14,17 @@ from gptwright.inference.sampling import Sampling
 from gptwright.serving.api_errors import APIError, api_error_of, unsupported_parameter
 from gptwright.serving.choices import ChoiceStreams
 from gptwright.serving.fields import RequestFields, refuse
+from gptwright.serving.messages import MOST_IMAGES
 from gptwright.serving.routes.conversations import ClientKey, NewMessage, message_id_of, own, own_message
 from gptwright.serving.routes.live_answers import LiveAnswer, draw_seed
 from gptwright.serving.schemas import ChatRequest
 from gptwright.serving.served_models import ServedModel
 from gptwright.store.messages import Generation, history, turn_of
 from gptwright.store.tables import Message
+from gptwright.tokenizers.chat_templates.parts import images_of
 
 if TYPE_CHECKING:
+    from gptwright.inference.content import Content
     from gptwright.tokenizers.chat_templates.chat import Message as Turn
 
 ELSEWHERE = (
@@ -78,6 +81,8 @@ class Prepared:
     sampling: Sampling
     seed: int
     ids: Sequence[int]
+    seen: "Mapping[int, Content]"
+    """what stands in the places of images"""
     dropped: int
 
     def live(self, id: str, owner: str) -> LiveAnswer:
@@ -89,7 +94,8 @@ class Prepared:
     def source(self, live: LiveAnswer) -> ChoiceStreams:
         """What the worker makes of it; called when its turn has come."""
         live.note("waited")
-        opened = partial(self.served.model.open_stream, self.ids, starts_text=not self.asked.begun)
+        opened = partial(self.served.model.open_stream, self.ids, starts_text=not self.asked.begun,
+                         **({"content": self.seen} if self.seen else {}))  # fmt: skip
         return ChoiceStreams([opened], replace(self.sampling, seed=self.seed))
 
     def generation(self, live: LiveAnswer) -> Generation:
@@ -138,7 +144,8 @@ def read_sampling(served: ServedModel, body: dict[str, object], asked: Asked) ->
     for name in ELSEWHERE:
         if body.get(name) is not None:
             raise unsupported_parameter(name)
-    read = ChatRequest.read({**body, "model": served.name, "messages": cast("Any", asked.turns)})
+    texts: Any = [{"role": turn["role"], "content": turn["content"]} for turn in asked.turns]
+    read = ChatRequest.read({**body, "model": served.name, "messages": texts})
     model = served.model
     return read.sampling(model.sampling, model.context, model.tokenizer.vocab)
 
@@ -152,10 +159,14 @@ def prepare(asked: Asked, served: ServedModel, sampling: Sampling) -> Prepared:
             raise APIError(400, message, param="response_format", code="invalid_value")
         model.matcher(sampling, starts_text=True)
         shown = model.truncated(asked.turns, sampling, begun=asked.begun)
+        if (count := len(images_of(shown))) > MOST_IMAGES:
+            raise APIError(400, f"'message_id': at most {MOST_IMAGES} images may be before it, not {count}.",
+                           param="message_id", code="invalid_value")  # fmt: skip
         ids = model.chat_ids(shown, begun=asked.begun)
+        seen = model.chat_content(shown) if images_of(shown) else {}
         if len(ids) >= model.context:
             raise PromptTooLong(len(ids), model.context, answered=True)
     except GptwrightError as error:
         raise api_error_of(error, "message_id") from error
     seed = draw_seed() if sampling.seed is None else sampling.seed
-    return Prepared(asked, served, sampling, seed, ids, len(asked.turns) - len(shown))
+    return Prepared(asked, served, sampling, seed, ids, seen, len(asked.turns) - len(shown))

@@ -102,7 +102,9 @@ class Answers:
     async def _say(self, prepared: Prepared, owner: str) -> None:
         asked = prepared.asked
         if says := asked.says:
-            await self.store.write(lambda session: said(session, asked.conversation_id, says, owner, asked.parent_id))
+            await self.store.write(
+                lambda session: said(session, asked.conversation_id, says, says.content, owner, asked.parent_id)
+            )
 
     async def _keep(self, prepared: Prepared, live: LiveAnswer) -> None:
         if live.error and live.text == prepared.asked.begun:

@@ -7,20 +7,25 @@ from fastapi import FastAPI
 from pydantic import ConfigDict, Field, model_validator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import GptwrightError, InputError
+from gptwright.images.decode import decode_image
 from gptwright.serving.access import caller_of
-from gptwright.serving.api_errors import APIError
+from gptwright.serving.api_errors import APIError, api_error_of
 from gptwright.serving.fields import RequestFields, refuse
+from gptwright.serving.messages import MOST_IMAGES
+from gptwright.serving.messages import Message as Said
 from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.live_answers import LiveAnswers
 from gptwright.serving.routes.views import View, conversation_view, message_view
 from gptwright.serving.transactions import Transactions
 from gptwright.store.conversations import find_conversation, list_conversations, search_conversations, touch
-from gptwright.store.messages import add_conversation, add_message, digest
-from gptwright.store.tables import Conversation, Message, new_id
+from gptwright.store.messages import add_conversation, add_message, digest, parts_of
+from gptwright.store.tables import Conversation, Message, Part, new_id
+from gptwright.tokenizers.chat_templates.parts import images_of
 
 Title = Annotated[str, Field(max_length=200)]
 ClientKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -62,10 +67,10 @@ class ConversationChange(RequestFields):
 
 class NewMessage(RequestFields):
     """POST of a message behind `parent_id`, or of one that begins the conversation. An assistant's is what a person
-    says it should have been."""
+    says it should have been. `content` is a text, or parts as /v1/chat/completions takes them."""
 
     role: Literal["system", "user", "assistant"]
-    content: str
+    content: str | list[dict[str, Any]]
     parent_id: str | None = Field(None, max_length=64)
     key: ClientKey | None = None
 
@@ -105,13 +110,13 @@ def message_id_of(conversation_id: str, key: str | None) -> str:
     return digest("message", conversation_id, key) if key else new_id()
 
 
-def said(session: Session, id: str, asked: NewMessage, owner: str, own_id: str) -> Message:
-    """The message in the conversation `id`, stored as `own_id`, or as it was when it was said before. Raises as `own`
-    does."""
+def said(session: Session, id: str, asked: NewMessage, content: str | list[Part], owner: str, own_id: str) -> Message:
+    """The message in the conversation `id`, stored as `own_id` with this content, or as it was when it was said before.
+    Raises as `own` does."""
     own(session, id, owner)
     if there := session.scalar(select(Message).where(Message.id == own_id)):
         return there
-    made = add_message(session, id, asked.parent_id, asked.role, asked.content, author=owner, id=own_id)
+    made = add_message(session, id, asked.parent_id, asked.role, content, author=owner, id=own_id)
     touch(session, id, made.id)
     return made
 
@@ -201,10 +206,25 @@ class Conversations:
     async def say(self, request: Request, id: str) -> Response:
         """A message more. One with the parent of another stands beside it: an edited question, a better answer."""
         asked, owner = NewMessage.read(await read_json(request)), caller_of(request).name
-
+        content = await run_in_threadpool(_content, asked)
         own_id = message_id_of(id, asked.key)
 
         def stored(session: Session) -> View:
-            return message_view(said(session, id, asked, owner, own_id))
+            return message_view(said(session, id, asked, content, owner, own_id))
 
         return JSONResponse(await self.store.write(stored, param="parent_id"), 201)
+
+
+def _content(asked: NewMessage) -> list[Part]:
+    """As the store keeps it. Raises `APIError` (400) for parts that are neither texts nor images that can be read."""
+    turn = Said.read({"role": asked.role, "content": asked.content}).turn()
+    images = images_of([turn])
+    if len(images) > MOST_IMAGES:
+        raise APIError(400, f"'content': at most {MOST_IMAGES} images, not {len(images)}.", param="content",
+                       code="invalid_value")  # fmt: skip
+    try:
+        for image in images:
+            decode_image(image)
+    except GptwrightError as error:
+        raise api_error_of(error, "content") from error
+    return parts_of(turn)

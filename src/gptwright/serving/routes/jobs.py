@@ -20,7 +20,7 @@ from gptwright.serving.fields import RequestFields
 from gptwright.serving.job_processes import end_lost_jobs, run_process
 from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.views import View
-from gptwright.serving.served_models import ServedModels
+from gptwright.serving.served_models import Origin, ServedModels
 from gptwright.serving.transactions import Transactions
 from gptwright.store.jobs import OPEN, add_job, cancel_job, end_job, take_job
 from gptwright.store.tables import Job
@@ -36,18 +36,28 @@ INSIDE = ("server", "process")
 
 
 @dataclass(frozen=True)
+class InUse:
+    """The model that is in use now: its name, a way to open it, and where it comes from."""
+
+    name: str
+    load: "Callable[[], Model]"
+    origin: Origin
+
+
+@dataclass(frozen=True)
 class Improving:
-    """How the server's model is improved. `command`: of what was asked, a program and its words. `in_use`: the name of
-    the model that is in use now, a way to open it, and its weights' SHA-256. `least`: rankings that it needs.
-    `outcome`: of the last lines that an improvement wrote, what came of it, empty where nothing did. `prompts`: what
-    the run's models were asked. `may_undo`: whether there is an improvement to take back."""
+    """How the server's model is improved. `command`: of what was asked, a program and its words. `least`: rankings that
+    it needs. `outcome`: of the last lines that an improvement wrote, what came of it, empty where nothing did.
+    `prompts`: what the run's models were asked. `may_undo`: whether there is an improvement to take back. `versions`:
+    which models took another's place, the latest first."""
 
     command: Callable[[Mapping[str, Any]], list[str]]
-    in_use: "Callable[[], tuple[str, Callable[[], Model], str]]"
+    in_use: Callable[[], InUse]
     least: int
     outcome: Callable[[Sequence[str]], Mapping[str, Any]]
     prompts: Callable[[], Sequence[str]]
     may_undo: Callable[[], bool]
+    versions: Callable[[], Sequence[Mapping[str, Any]]] = list
 
 
 class JobRequest(RequestFields):
@@ -150,11 +160,11 @@ class Jobs:
     async def _follow_promotion(self) -> str:
         """Serves the model that is in use now as the first; its name."""
         assert self.improving
-        name, load, weights = await run_in_threadpool(self.improving.in_use)
-        if name not in self.served.writers:
-            self.served.add(name, await run_in_threadpool(load), weights)
-        self.served.put_first(name)
-        return name
+        now = await run_in_threadpool(self.improving.in_use)
+        if now.name not in self.served.writers:
+            self.served.add(now.name, await run_in_threadpool(now.load), now.origin)
+        self.served.put_first(now.name)
+        return now.name
 
 
 def _find(session: Session, id: str) -> Job:

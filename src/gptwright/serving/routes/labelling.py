@@ -13,7 +13,7 @@ from gptwright.serving.access import Caller, caller_of
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.fields import RequestFields
 from gptwright.serving.request_body import read_json
-from gptwright.serving.routes.task_views import content_view, found_task
+from gptwright.serving.routes.task_views import found_task, task_content
 from gptwright.serving.routes.tasks import Kind, Submission
 from gptwright.serving.routes.views import View, label_view
 from gptwright.serving.transactions import Transactions
@@ -128,7 +128,7 @@ class Labelling:
         owner = caller_of(request).name
 
         def found(session: Session) -> list[View]:
-            return [content_view(session, one.task, owner) | {"labels": [label_view(label) for label in one.labels]}
+            return [task_content(session, one.task, owner) | {"labels": [label_view(label) for label in one.labels]}
                     for one in differing(session, MOST_DIFFERING)]  # fmt: skip
 
         return JSONResponse({"tasks": await self.store.read(found)})
