@@ -5,4 +5,4 @@ import temml from "temml";
 export const typeset = (tex: string, displayMode: boolean): string =>
   temml
     .renderToString(tex, { displayMode, throwOnError: true, trust: false, maxExpand: 200, maxSize: [20, 100] })
-    .replace(/ style="[^"]*"/g, "");
+    .replace(/ style=\S[^"]*"/g, "");
