@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.serving.pages.answers import ask
+from tests.serving.pages.answers import Traffic, ask
 from tests.serving.pages.conftest import Visit
 
 from gptwright.inference.sampling import Sampling
@@ -28,9 +28,9 @@ def said(store: Store, *kinds: str) -> list[Any]:
         return [label.value for label in labels(session, *kinds)]
 
 
-def rested(page: Page) -> None:
-    """All that was asked of the server has been answered."""
-    page.wait_for_load_state("networkidle")
+@pytest.fixture
+def traffic(visit: Visit) -> Traffic:
+    return Traffic(visit.page)
 
 
 def more(page: Page, name: str) -> None:
@@ -39,7 +39,9 @@ def more(page: Page, name: str) -> None:
     answer.get_by_role("button", name=name).click()
 
 
-def test_a_thumb_is_set_changed_and_taken_back_and_outlives_a_reload(visit: Visit, store: Store) -> None:
+def test_a_thumb_is_set_changed_and_taken_back_and_outlives_a_reload(
+    visit: Visit, traffic: Traffic, store: Store
+) -> None:
     page = visit.page
     answer = ask(page)
     good, bad = answer.get_by_role("button", name="Good answer"), answer.get_by_role("button", name="Bad answer")
@@ -47,18 +49,18 @@ def test_a_thumb_is_set_changed_and_taken_back_and_outlives_a_reload(visit: Visi
     good.click()
     bad.click()
     expect(bad).to_have_attribute("aria-pressed", "true")
-    rested(page)
+    traffic.rest()
     assert said(store, "thumb") == ["down"]
     page.reload()
     expect(bad).to_have_attribute("aria-pressed", "true")
     expect(good).to_have_attribute("aria-pressed", "false")
     bad.click()
     expect(bad).to_have_attribute("aria-pressed", "false")
-    rested(page)
+    traffic.rest()
     assert said(store, "thumb") == []
 
 
-def test_clicks_in_a_row_end_as_the_page_shows(visit: Visit, store: Store) -> None:
+def test_clicks_in_a_row_end_as_the_page_shows(visit: Visit, traffic: Traffic, store: Store) -> None:
     page = visit.page
     answer = ask(page)
     up, down = [answer.get_by_role("button", name=f"{name} answer") for name in ("Good", "Bad")]
@@ -66,11 +68,11 @@ def test_clicks_in_a_row_end_as_the_page_shows(visit: Visit, store: Store) -> No
         page.evaluate("([a, b]) => { a.click(); b.click(); }", [up.element_handle(), down.element_handle()])
     up.click()
     expect(up).to_have_attribute("aria-pressed", "true")
-    rested(page)
+    traffic.rest()
     assert said(store, "thumb") == ["up"]
 
 
-def test_after_a_thumb_one_says_why(visit: Visit, store: Store) -> None:
+def test_after_a_thumb_one_says_why(visit: Visit, traffic: Traffic, store: Store) -> None:
     page = visit.page
     answer = ask(page)
     answer.get_by_role("button", name="Bad answer").click()
@@ -78,10 +80,10 @@ def test_after_a_thumb_one_says_why(visit: Visit, store: Store) -> None:
     expect(answer.get_by_role("button", name="Too long")).to_have_attribute("aria-pressed", "true")
     answer.get_by_role("textbox", name="In your words").fill("It goes on and on.")
     answer.get_by_role("button", name="Send", exact=True).click()
-    rested(page)
+    traffic.rest()
     assert said(store, "reason") == ["tooLong"] and said(store, "comment") == ["It goes on and on."]
     answer.get_by_role("button", name="Bad answer").click()
-    rested(page)
+    traffic.rest()
     assert said(store, "thumb", "reason", "comment") == []
 
 
@@ -182,11 +184,11 @@ def downloaded(page: Page, name: str) -> str:
     return Path(download.value.path()).read_text(encoding="utf-8")
 
 
-def test_a_conversation_is_exported_with_its_branches_and_labels(visit: Visit, model: Any) -> None:
+def test_a_conversation_is_exported_with_its_branches_and_labels(visit: Visit, traffic: Traffic, model: Any) -> None:
     page = visit.page
     answer = ask(page, "Say hello")
     answer.get_by_role("button", name="Good answer").click()
-    rested(page)
+    traffic.rest()
     answer.get_by_role("button", name="Another answer").click()
     expect(page.locator("li.assistant")).to_contain_text("2/2")
     kept = json.loads(downloaded(page, "Everything (JSON)"))

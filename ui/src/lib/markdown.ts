@@ -6,9 +6,10 @@ import { mathMarks } from "./mathmarks";
 
 const BLOCKS = new Set(["paragraph_open", "heading_open", "bullet_list_open", "ordered_list_open", "list_item_open",
   "blockquote_open", "th_open", "td_open"]);
+const FOLLOWED = /^(https?|mailto):/i; // addresses that a click may open; all others go
 
 const markdown = new MarkdownIt({ html: false, linkify: false, breaks: true, maxNesting: 40 }).use(mathMarks);
-markdown.validateLink = (url) => /^(https?|mailto):/i.test(url);
+markdown.validateLink = (url) => FOLLOWED.test(url);
 markdown.core.ruler.push("direction", (state) => {
   for (const token of state.tokens) {
     if (BLOCKS.has(token.type)) token.attrSet("dir", "auto");
@@ -23,9 +24,15 @@ markdown.renderer.rules.image = (tokens, at) => {
   return escapeHtml(`![${content}](${attrs?.find(([name]) => name === "src")?.[1] ?? ""})`);
 };
 
-const clean = { ALLOWED_URI_REGEXP: /^(https?|mailto):/i, FORBID_TAGS: ["style", "form", "input", "button", "img", "svg"], FORBID_ATTR: ["style", "id", "name"] };
+const clean = {
+  ALLOWED_URI_REGEXP: /^(?:(?:https?|mailto):|[^a-z]|[a-z+.-]+(?:[^a-z+.\-:]|$))/i, // of every attribute, also of dir="auto"
+  FORBID_TAGS: ["style", "form", "input", "button", "img", "svg"],
+  FORBID_ATTR: ["style", "id", "name"],
+};
 
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
+  for (const name of ["href", "xlink:href", "src", "cite"])
+    if (node.hasAttribute(name) && !FOLLOWED.test(node.getAttribute(name)!)) node.removeAttribute(name);
   if (node.localName !== "a") return;
   node.setAttribute("rel", "noopener noreferrer nofollow");
   node.setAttribute("target", "_blank");
