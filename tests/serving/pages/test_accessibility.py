@@ -42,6 +42,7 @@ WAYS = [
 ]
 
 
+@pytest.fixture
 def filled(store: Store) -> str:
     """A store in which every page has something to show; the id of a conversation."""
     with store.write() as session:
@@ -78,7 +79,7 @@ def model() -> FakeModel:
 
 
 @pytest.fixture
-def app(model: FakeModel, store: Store) -> Any:
+def app(model: FakeModel, store: Store, filled: str) -> Any:
     now: Any = FakeModel
     run: Any = {"command": lambda asked: ["false"], "in_use": lambda: InUse("tiny", now, {"weights": "abc"})}
     improving = Improving(**run, least=20, outcome=lambda lines: {}, prompts=lambda: ("Why?",), may_undo=lambda: True)
@@ -127,11 +128,10 @@ def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("scheme", "locale", "width"), WAYS)
-def test_every_page(browser: Browser, address: str, store: Store, scheme: Any, locale: str, width: int) -> None:
-    id = filled(store)
+def test_every_page(browser: Browser, address: str, filled: str, scheme: Any, locale: str, width: int) -> None:
     visit = Visit(browser, address, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 720})
     page, found = visit.page, list[str]()
-    for name in states(page, address, id):
+    for name in states(page, address, filled):
         found += [f"{name}: {one}" for one in faults(page)]
         wide = page.evaluate("document.documentElement.scrollWidth")
         found += [f"{name}: {wide} pixels wide"] if wide > width else []
