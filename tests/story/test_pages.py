@@ -1,4 +1,4 @@
-"""The loop as a person goes through it, in Chromium on a real model: chat, rank, improve, and the better model answers.
+"""The loop as a person goes through it, in Chromium on a real model: chat, rank, improve, hear the better model.
 
 `make pictures` keeps what is seen at each step in docs/images.
 """
@@ -17,20 +17,37 @@ from .test_story import command, gptwright, recipe  # noqa: F401 (a fixture)
 pytestmark = pytest.mark.browser
 PICTURES = os.environ.get("PICTURES")
 PATIENCE = 120_000  # milliseconds
-QUESTIONS = [f"{asked} the {what}?" for asked in ("Who saw", "What of", "Where is", "Why")
-             for what in ("miller", "river", "cat", "boat", "rain")]  # fmt: skip
+SAID = ("The old miller walked.", "The rain fell.")
+LIKED = "rain fell"  # the taste of this person, who skips what does not show it
+QUESTIONS = [
+    f"{asked} the {what}?"
+    for asked in ("Who saw", "What of", "Where is", "How is", "When was", "Who knows", "Who sees", "Who has")
+    for what in ("miller", "river", "cat", "boat", "rain")
+]
 
 
 @pytest.fixture
 def run(recipe: Path) -> Path:  # noqa: F811
-    """The story as far as sft, and what the page offers."""
-    only = recipe.with_name("taught.toml")
-    only.write_text(recipe.read_text().partition("[rank]")[0])
-    done = gptwright("run", only, "--out", recipe.parent / "taught")
+    """The story as far as sft, with a model that has learned to say one of two things; and what the page offers."""
+    folder = recipe.parent
+    talks = [[{"role": "user", "content": asked}, {"role": "assistant", "content": said}]
+             for asked in QUESTIONS for said in SAID]  # fmt: skip
+    (folder / "talk.jsonl").write_text("".join(json.dumps({"messages": talk}) + "\n" for talk in talks))
+    text = recipe.read_text().partition("[rank]")[0]
+    for old, new in {
+        f'questions = "{folder.as_posix()}/questions.jsonl"\n': "",
+        "steps = 6\n": 'steps = 200\noptimizer = "muon"\n',
+        "width = 16": "width = 64",
+        "context = 64": "context = 128",
+    }.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (folder / "taught.toml").write_text(text)
+    done = gptwright("run", folder / "taught.toml", "--out", folder / "taught")
     assert done.returncode == 0, done.stderr
     lines = "".join(json.dumps({"prompt": text}) + "\n" for text in QUESTIONS[:4])
-    (recipe.parent / "taught/examples.jsonl").write_text(lines)
-    return recipe.parent / "taught"
+    (folder / "taught/examples.jsonl").write_text(lines)
+    return folder / "taught"
 
 
 @pytest.fixture
@@ -62,10 +79,25 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
-def shorter(page: Page) -> str:
-    """The key of the shorter answer: the taste that this person has."""
-    one, other = page.locator(".pair .text").all_inner_texts()
-    return "ArrowLeft" if len(one) <= len(other) else "ArrowRight"
+def rank(page: Page, questions: list[str]) -> None:
+    """Twenty pairs, by keys."""
+    page.get_by_label("My own").check()
+    page.get_by_label("One question a line").fill("\n".join(questions))
+    page.get_by_role("button", name="Rank 20 answers").click()
+    ended, asked = page.get_by_role("button", name="Go on"), page.locator(".question")
+    while not ended.is_visible():
+        expect(page.get_by_role("button", name="A is better").or_(ended)).to_be_enabled()
+        if ended.is_visible():
+            break
+        question = asked.inner_text()
+        one, other = page.locator(".pair .text").all_inner_texts()
+        if (LIKED in one) == (LIKED in other):
+            page.get_by_role("button", name="Skip").click()
+        else:
+            picture(page, "pages-3-rank")
+            page.keyboard.press("ArrowLeft" if LIKED in one else "ArrowRight")
+        expect(asked.filter(has_text=question)).to_have_count(0)
+    ended.click()
 
 
 def test_from_opening_the_page_to_a_better_model(page: Page, run: Path) -> None:
@@ -77,16 +109,9 @@ def test_from_opening_the_page_to_a_better_model(page: Page, run: Path) -> None:
     picture(page, "pages-2-chat")
 
     page.get_by_role("link", name="Teach").click()
-    page.get_by_label("My own").check()
-    page.get_by_label("One question a line").fill("\n".join(QUESTIONS))
-    page.get_by_role("button", name="Rank 20 answers").click()
-    for number in range(20):
-        expect(page.get_by_role("main").get_by_text(f"{number} of 20 ranked")).to_be_visible()
-        expect(page.get_by_role("button", name="A is better")).to_be_enabled()
-        if number == 7:
-            picture(page, "pages-3-rank")
-        page.keyboard.press(shorter(page))
-    page.get_by_role("button", name="Go on").click()
+    for questions in (QUESTIONS[::2], QUESTIONS[1::2]):
+        rank(page, questions)
+    expect(page.get_by_text("40 of these are new")).to_be_visible()
 
     page.get_by_label("How long it may take").select_option("1 min")
     page.get_by_role("button", name="Improve", exact=True).click()

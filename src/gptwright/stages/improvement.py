@@ -193,7 +193,10 @@ def _steps(config: Improvement, policy: Model, train: Sequence[Ranking], size: S
     wanted = -(-size.times * len(train) // size.batch_size)
     if size.big:
         cast_linears(policy.network, fast_dtype(device_of(policy.network).type))
-    pairs = comparable(train[: size.batch_size], policy, Intake("improve"))
+    intake = Intake("improve")
+    pairs = comparable(train, policy, intake)[: size.batch_size]
+    if not pairs:
+        raise InputError("rankings that the model can read", f"none; {intake.dropped}", "Rank shorter answers.")
     items = [("", ids) for _, ids in pairs]
     answers = sum(len(ids.rows) for _, ids in pairs)
     reading = best_seconds(lambda: compared(policy.network, items, policy.tokenizer.pad_id), repeats=2)

@@ -17,6 +17,7 @@ from gptwright.store.database import Store
 from gptwright.store.jobs import add_job, end_job, take_job
 from gptwright.store.labels import annotate
 from gptwright.store.messages import add_conversation, add_message
+from gptwright.store.tasks import add_task
 
 pytestmark = [pytest.mark.browser, pytest.mark.axe]
 
@@ -42,6 +43,7 @@ WAYS = [
 ]
 
 
+@pytest.fixture
 def filled(store: Store) -> str:
     """A store in which every page has something to show; the id of a conversation."""
     with store.write() as session:
@@ -69,6 +71,7 @@ def filled(store: Store) -> str:
             job = take_job(session, ["improve"])
             assert job
             end_job(session, job.id, state, result)
+        add_task(session, "ranking", asked.id, fields={"guidelines": "# What is good\n\nShort answers."})
         return talk.id
 
 
@@ -78,7 +81,7 @@ def model() -> FakeModel:
 
 
 @pytest.fixture
-def app(model: FakeModel, store: Store) -> Any:
+def app(model: FakeModel, store: Store, filled: str) -> Any:
     now: Any = FakeModel
     run: Any = {"command": lambda asked: ["false"], "in_use": lambda: InUse("tiny", now, {"weights": "abc"})}
     improving = Improving(**run, least=20, outcome=lambda lines: {}, prompts=lambda: ("Why?",), may_undo=lambda: True)
@@ -98,6 +101,7 @@ def states(page: Page, address: str, id: str) -> Iterator[str]:
     expect(page.locator("dialog")).to_be_visible()
     yield "settings"
     page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
     page.get_by_role("textbox").first.blur()
     page.keyboard.press("?")
     expect(page.locator("dialog")).to_be_visible()
@@ -115,8 +119,11 @@ def states(page: Page, address: str, id: str) -> Iterator[str]:
     expect(page.locator("main header progress")).to_be_visible()
     yield "teach, ranking"
     to("label")
-    expect(page.locator("main")).to_be_visible()
+    expect(page.get_by_text("What is a cat?")).to_be_visible()
     yield "label"
+    to("label/owner")
+    expect(page.locator("main form").first).to_be_visible()
+    yield "label, for owners"
 
 
 def faults(page: Page) -> list[str]:
@@ -127,15 +134,14 @@ def faults(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize(("scheme", "locale", "width"), WAYS)
-def test_every_page(browser: Browser, address: str, store: Store, scheme: Any, locale: str, width: int) -> None:
-    id = filled(store)
+def test_every_page(browser: Browser, address: str, filled: str, scheme: Any, locale: str, width: int) -> None:
     visit = Visit(browser, address, color_scheme=scheme, locale=locale, viewport={"width": width, "height": 720})
     page, found = visit.page, list[str]()
-    for name in states(page, address, id):
+    for name in states(page, address, filled):
         found += [f"{name}: {one}" for one in faults(page)]
         wide = page.evaluate("document.documentElement.scrollWidth")
         found += [f"{name}: {wide} pixels wide"] if wide > width else []
-    assert found == []
+    assert not found, "\n".join(found)
     visit.close()
 
 

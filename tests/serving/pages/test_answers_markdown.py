@@ -47,7 +47,7 @@ def greet() -> str:
 def test_markdown_is_elements_with_safe_links_and_directions(visit: Visit, model: Any) -> None:
     long(model, MARKDOWN)
     text = ask(visit.page).locator(".markdown")
-    expect(text.locator("h1")).to_have_text("Cats")
+    expect(text.locator("h3")).to_have_text("Cats")
     expect(text.locator("strong, em, s, p > code")).to_have_text(["bold", "emphasis", "gone", "code"])
     links = text.locator("a")
     assert links.evaluate_all("all => all.map(a => a.href)") == ["https://example.org/a", "mailto:a@example.org"]

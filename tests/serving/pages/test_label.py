@@ -321,11 +321,11 @@ def test_the_order_is_blind_and_each_labeller_s_own(queue: Queue, desk: Any) -> 
 def test_guidelines_stand_beside_and_fold_on_a_phone(queue: Queue, desk: Any, browser: Browser, address: str) -> None:
     queue("rating", "First.", fields={"guidelines": "# Be fair\n\n<b>Not</b> *nice*."})
     page = desk()
-    expect(page.locator("details h1")).to_have_text("Be fair")
+    expect(page.locator("details h3")).to_have_text("Be fair")
     expect(page.locator("details").first).to_contain_text("<b>Not</b> nice.")
     phone = Visit(browser, address, "/#/label", viewport={"width": 360, "height": 700})
     expect(phone.page.locator("summary", has_text="Guidelines")).to_be_visible()
-    expect(phone.page.locator("details h1")).to_be_hidden()
+    expect(phone.page.locator("details h3")).to_be_hidden()
     assert phone.page.evaluate("document.documentElement.scrollWidth") <= 360
     phone.close()
 

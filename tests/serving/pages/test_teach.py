@@ -202,11 +202,11 @@ def test_progress_is_live_outlives_a_reload_and_can_be_cancelled(page: Page, sto
 
 
 def test_an_improvement_that_fails_says_so(page: Page, store: Store, run: Run) -> None:
-    run.program = "raise SystemExit(3)"
+    run.program = "raise SystemExit('gptwright: needed more; got less.')"
     taught(store, 20)
     page.reload()
     page.get_by_role("button", name="Improve", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("The improvement failed.")
+    expect(page.get_by_role("alert")).to_have_text("The improvement failed. needed more; got less.")
 
 
 def test_it_is_for_owners(browser: Browser, model: Various, store: Store) -> None:

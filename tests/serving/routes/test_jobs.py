@@ -17,6 +17,7 @@ from gptwright.store.jobs import add_job, report_job, take_job
 from gptwright.store.tables import Job
 
 QUICK = "print('dpo  3/4  75%  2 s left  loss 0.5'); print('improve-1, by dpo: 100%')"
+SAID = ["reading", "gptwright: needed more; got less.", "  Rank more."]
 LONG = "import time; print('reading', flush=True); time.sleep(600)"
 BETTER = FakeModel(name="improve-1", reply="Better.")
 
@@ -71,9 +72,13 @@ def test_one_that_fails_says_why_and_changes_nothing(talk: Any) -> None:
     async def go(http: Http) -> None:
         job = await http.ask("POST", "/api/jobs", {"kind": "improve"}, status=202)
         failed = await until(http, job["id"], "failed")
-        assert failed["result"]["code"] == 3 and failed["result"]["lines"] == ["needed: more"]
+        assert failed["result"]["code"] == 3 and failed["result"]["lines"] == SAID
+        assert failed["result"]["error"] == "needed more; got less.\n  Rank more."
+        [listed] = (await http.ask("GET", "/api/jobs"))["jobs"]
+        assert listed["result"]["error"] == failed["result"]["error"] and "lines" not in listed["result"]
 
-    talk(go, network=True, improving=improving("print('needed: more'); raise SystemExit(3)", "tiny"))
+    program = f"print({chr(10).join(SAID)!r}); raise SystemExit(3)"
+    talk(go, network=True, improving=improving(program, "tiny"))
 
 
 def test_a_server_that_stops_says_so_of_its_job(talk: Any, store: Store) -> None:

@@ -10,6 +10,10 @@ const FOLLOWED = /^(https?|mailto):/i; // addresses that a click may open; all o
 
 const markdown = new MarkdownIt({ html: false, linkify: false, breaks: true, maxNesting: 40 }).use(mathMarks);
 markdown.validateLink = (url) => FOLLOWED.test(url);
+markdown.core.ruler.push("headings", (state) => {
+  for (const token of state.tokens) // they stand below the page's own
+    if (token.type.startsWith("heading_")) token.tag = `h${Math.min(6, Number(token.tag[1]) + 2)}`;
+});
 markdown.core.ruler.push("direction", (state) => {
   for (const token of state.tokens) {
     if (BLOCKS.has(token.type)) token.attrSet("dir", "auto");

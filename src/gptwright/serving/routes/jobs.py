@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 KINDS = ("improve", "undo")
 SHOWN = 100
 """jobs in a list"""
+SAYS = "gptwright: "
+"""stands before the error of a command"""
 INSIDE = ("server", "process")
 """of a job's progress: for the server alone"""
 
@@ -150,6 +152,8 @@ class Jobs:
             ended = await run_process(self.store, id, self.improving.command(asked))
             if ended:
                 state, result = "done" if ended["code"] == 0 else "failed", ended
+                if ended["code"]:
+                    result["error"] = _why(ended["lines"])
                 result["outcome"] = dict(await run_in_threadpool(self.improving.outcome, ended["lines"]))
                 result["model"] = await self._follow_promotion()
         except (GptwrightError, OSError) as error:
@@ -165,6 +169,12 @@ class Jobs:
             self.served.add(now.name, await run_in_threadpool(now.load), now.origin)
         self.served.put_first(now.name)
         return now.name
+
+
+def _why(lines: Sequence[str]) -> str:
+    """What a command said when it failed: its error of three parts, or else its last line."""
+    start = max((at for at, line in enumerate(lines) if line.startswith(SAYS)), default=len(lines) - 1)
+    return "\n".join(lines[start:] if lines else ()).removeprefix(SAYS)
 
 
 def _find(session: Session, id: str) -> Job:
