@@ -334,7 +334,7 @@ def test_right_to_left_text_and_marks_that_turn_letters(visit: Visit, model: Fak
     page, model.reply = visit.page, "مرحبا يا صديقي"
     say(page, "שלום")
     direction = "e => getComputedStyle(e).direction"
-    assert text_of(answered(page)).evaluate(direction) == "rtl"
+    assert text_of(answered(page)).locator("p").evaluate(direction) == "rtl"
     assert page.locator("li.user .said").evaluate(direction) == "rtl"
     expect(page.get_by_text("invisible marks")).to_have_count(0)
     say(page, "pay \u202etxt.exe")
