@@ -25,8 +25,7 @@ class UseStore:
     file: tyro.conf.Positional[Path | None] = None
     """the copy, or the JSON Lines that are written or read"""
     format: Format = "rankings"
-    """of the lines; trl, openrlhf: their pairs, which ties are not; offline: what the offline page of
-    labelling wrote, to import; rows: all that was ever said, for an empty store"""
+    """of the lines; trl, openrlhf: their pairs, without ties; offline: what the offline page wrote; rows: all, to import anew"""
 
     name: str | None = None
     """of the user"""
