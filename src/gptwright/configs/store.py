@@ -25,7 +25,7 @@ class UseStore:
     file: tyro.conf.Positional[Path | None] = None
     """the copy, or the JSON Lines that are written or read"""
     format: Format = "rankings"
-    """of the lines; trl, openrlhf: their pairs, without ties; offline: what the offline page wrote; rows: all, to import anew"""
+    """of the lines; trl, openrlhf: their pairs, without ties; offline: the offline page's; rows: all there is"""
 
     name: str | None = None
     """of the user"""
