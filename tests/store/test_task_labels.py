@@ -88,6 +88,17 @@ def test_nearness_by_hand() -> None:
     assert nearness("rating", 1, 7) == 0 and nearness("thumb", "up", "up") == 1
 
 
+def test_nearness_of_labels_about_other_answers() -> None:
+    """An answer that came later, or one that somebody left out: what both rank is compared."""
+    order = {"answers": ["a", "b", "c"], "ranks": [1, 2, 3]}
+    assert nearness("ranking", {"answers": ["c", "a"], "ranks": [2, 1]}, order) == 1
+    assert nearness("ranking", {"answers": ["a", "b", "c", "d"], "ranks": [2, 1, 3, 4]}, order) == pytest.approx(2 / 3)
+    assert nearness("ranking", {"answers": ["d", "a"], "ranks": [1, 2]}, order) == 0
+    pair = {"answers": ["a", "b"], "strength": 3}
+    assert nearness("preference", {"answers": ["a", "c"], "strength": 3}, pair) == 0
+    assert nearness("preference", {"answers": ["b", "a"], "strength": -3}, pair) == 1
+
+
 def test_what_is_unsure_comes_first(store: Store) -> None:
     with store.write() as session:
         (far, far_ids), (near, near_ids), (split, ids) = asked(session), asked(session), asked(session)

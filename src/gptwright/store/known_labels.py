@@ -25,21 +25,24 @@ class Score(NamedTuple):
 def nearness(kind: str, said: Any, known: Any) -> float:
     """1 where a label is the known one, 0 where it is as far from it as can be.
 
-    A ranking: the share of pairs that stand alike. Flags: what both have of what either has. Ratings and preferences:
-    how much of the scale lies between them.
+    A ranking: the share of pairs that stand alike, of those that both rank; 0 where there is none. Flags: what both have
+    of what either has. Ratings and preferences: how much of the scale lies between them; 0 for preferences between
+    other answers.
     """
     if kind == "rating":
         return 1 - abs(said - known) / 6
     if kind == "flags":
         return len({*said} & {*known}) / len({*said} | {*known}) if said or known else 1.0
     if kind == "preference":
+        if {*said["answers"]} != {*known["answers"]}:
+            return 0.0
         strength = said["strength"] * (1 if said["answers"] == known["answers"] else -1)
         return 1 - abs(strength - known["strength"]) / 6
     if kind == "ranking":
         own, right = (dict(zip(value["answers"], value["ranks"], strict=True)) for value in (said, known))
-        pairs = list(combinations(right, 2))
+        pairs = list(combinations(own.keys() & right.keys(), 2))
         alike = [_sign(own[a] - own[b]) == _sign(right[a] - right[b]) for a, b in pairs]
-        return sum(alike) / len(pairs)
+        return sum(alike) / len(pairs) if pairs else 0.0
     return float(said == known)
 
 

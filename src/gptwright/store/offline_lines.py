@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gptwright.foundations.errors import InputError
 from gptwright.store.tables import Annotation, Task
-from gptwright.store.task_labels import Said, find_task, label_id, skip_task, submit_labels, written_id
+from gptwright.store.task_labels import Said, find_task, label_id, skip_task, span_of, submit_labels, written_id
 from gptwright.text.jsonl import Line
 
 
@@ -50,7 +50,7 @@ def _label(one: Any, line: Line) -> Said:
 
 def _was_said(session: Session, task: Task, label: Said, labeller: str) -> bool:
     """Whether the log has it, also where something else was said later: then that counts."""
-    id, value = label_id(task.id, label.message_id, *_span(label)), label.value
+    id, value = label_id(task.id, label.message_id, *span_of(label.value)), label.value
     if label.text is not None:
         value = written_id(task.id, labeller, label) if label.kind == "edit" else True
     rows = select(Annotation.value, Annotation.message_id).where(
@@ -58,7 +58,3 @@ def _was_said(session: Session, task: Task, label: Said, labeller: str) -> bool:
     )
     about = written_id(task.id, labeller, label) if label.kind == "demonstration" else label.message_id
     return any(said == value and message_id == about for said, message_id in session.execute(rows).tuples())
-
-
-def _span(label: Said) -> list[int]:
-    return label.value["span"] if isinstance(label.value, dict) and "span" in label.value else []  # pyright: ignore

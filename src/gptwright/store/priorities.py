@@ -26,10 +26,13 @@ def prioritise(session: Session, rewards: Mapping[str, float]) -> int:
     free = exists().where(Place.task_id == Task.id, Place.done.is_(False))
     tasks = [task for task in session.scalars(select(Task).where(free)) if "known" not in task.fields]
     for task in tasks:
-        found = sorted((rewards[one.id] for one in answers_of(session, task) if one.id in rewards), reverse=True)
+        answers = answers_of(session, task) if rewards else []
+        found = sorted((rewards[one.id] for one in answers if one.id in rewards), reverse=True)
         of_kind = [label for label in said.get(task.id, ()) if label.kind == task.kind]
-        task.priority = 1 / (1 + found[0] - found[1]) if len(found) > 1 else _difference(task.kind, of_kind)
-        session.execute(update(Place).where(Place.task_id == task.id).values(standing=-task.priority))
+        priority = 1 / (1 + found[0] - found[1]) if len(found) > 1 else _difference(task.kind, of_kind)
+        if priority != task.priority:
+            task.priority = priority
+            session.execute(update(Place).where(Place.task_id == task.id).values(standing=-priority))
     return len(tasks)
 
 

@@ -1,7 +1,7 @@
 """What a task asks for and what is said of it: all of it or nothing, and the same again changes nothing."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -89,13 +89,14 @@ def _say(session: Session, task: Task, label: Said, author: str, id_of: Any) -> 
     if label.text is not None:
         written = _write(session, task, label, author)
         message_id, value = (message_id, written) if label.kind == "edit" else (written, True)
-    id = id_of(task.id, label.message_id, *_span(label.value))
+    id = id_of(task.id, label.message_id, *span_of(label.value))
     return say_label(session, label.kind, message_id, value, id=id, author=author, task_id=task.id)
 
 
-def _span(value: Any) -> list[int]:
+def span_of(value: Any) -> list[Any]:
     """Where a comment is about some characters, these: others of the same message have others."""
-    return value["span"] if isinstance(value, dict) and "span" in value else []  # pyright: ignore[reportUnknownVariableType]
+    span: Any = cast("dict[str, Any]", value).get("span") if isinstance(value, dict) else None
+    return cast("list[Any]", span) if isinstance(span, list) else []
 
 
 def written_id(task_id: str, author: str, label: Said) -> str:

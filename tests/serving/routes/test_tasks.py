@@ -60,6 +60,50 @@ def test_a_task_goes_to_as_many_as_it_needs_and_to_nobody_twice(talk: Any, store
         assert [line["labeller"] for line in FORMATS["rankings"](session)] == ["anna", "ben"]
 
 
+@pytest.mark.parametrize("span", [3, "ab", None, {"a": 1}, [0], [0, 1.5], ["0", 1], [0, 10**9], [1, 1], [[], 1]])
+def test_a_comment_with_no_span_of_the_text_is_refused(talk: Any, span: Any) -> None:
+    async def go(http: Http) -> None:
+        id, asked, answers = await ranked_task(http, key="")
+        body = ranking(asked, answers, 1, 2)
+        comment = {"kind": "comment", "message_id": answers[0], "value": {"span": span, "text": "Here."}}
+        body["labels"].append(comment)
+        refused = await http.ask("POST", f"/api/tasks/{id}/submit", body, status=400)
+        assert refused["error"]["param"] == "labels" and "span" in refused["error"]["message"]
+        line = {"task": id, "labeller": "", "labels": body["labels"]}
+        refused = await http.ask("POST", "/api/tasks/merge", {"lines": [line]}, status=400)
+        assert refused["error"]["param"] == "lines"
+
+    talk(go)
+
+
+def test_a_known_ranking_is_compared_with_one_of_fewer_answers(talk: Any) -> None:
+    async def go(http: Http) -> None:
+        id, (asked, first) = await http.conversation("Hi", "Hello")
+        more = [await http.ask("POST", f"/api/conversations/{id}/messages",
+                               {"role": "assistant", "content": text, "parent_id": asked}, status=201)
+                for text in ("Good day", "Yes?")]  # fmt: skip
+        answers = [first, *(one["id"] for one in more)]
+        task = {"kind": "ranking", "message_id": asked, "known": {"answers": answers, "ranks": [1, 2, 3]}}
+        [made] = (await http.ask("POST", "/api/tasks", {"tasks": [task]}, status=201))["ids"]
+        for said, near in ((answers[:2], 1.0), (answers[::-1], 0.0)):
+            body = ranking(asked, said, *range(1, len(said) + 1))
+            assert (await http.ask("POST", f"/api/tasks/{made}/submit", body))["known"]["nearness"] == near
+        assert (await http.ask("GET", "/api/tasks/progress"))["people"][""]["score"]["tasks"] == 1
+
+    talk(go)
+
+
+@pytest.mark.parametrize("reward", ["1e999", "NaN", "-Infinity", '"1"', "null"])
+def test_rewards_are_numbers(talk: Any, reward: str) -> None:
+    async def go(http: Http) -> None:
+        body = f'{{"rewards": {{"a": {reward}}}}}'
+        headers = {"content-type": "application/json"}
+        refused = await http.client.post("/api/tasks/prioritise", content=body, headers=headers)
+        assert refused.status_code == 400, refused.text
+
+    talk(go)
+
+
 def test_sent_again_it_is_there_once_and_undone_it_comes_back(talk: Any, store: Store) -> None:
     async def go(http: Http) -> None:
         id, asked, answers = await ranked_task(http, key="")

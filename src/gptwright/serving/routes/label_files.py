@@ -60,9 +60,7 @@ class LabelFiles:
     async def export(self, request: Request, format: str) -> Response:
         """JSON Lines. The formats are those of `gptwright store export`."""
         if format not in FORMATS:
-            raise APIError(
-                404, f"There is no format '{format[:40]}'; there are {', '.join(FORMATS)}.", code="not_found"
-            )
+            raise _no_format(format, FORMATS)
 
         def text(session: Session) -> str:
             return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in FORMATS[format](session))
