@@ -27,7 +27,7 @@ def model(network: GPT2, tokenizer: Tokenizer) -> Model:
 
 
 def view(page: Page) -> Any:
-    found = re.search(r'id="view">(.*?)</script>', page.html, re.DOTALL)
+    found = re.search(r'id="data">(.*?)</script>', page.html, re.DOTALL)
     assert found
     return json.loads(found[1])
 

@@ -37,7 +37,7 @@ def test_a_page_with_the_other_stages_beside(
     done = gptwright("see", run / "04-sft", "the cat sat")
     assert done.code == 0 and done.out == "see.html\n", done.err
     assert "beside 04-sft: 03-pretrain\n" in done.err
-    found = re.search(r'id="view">(.*?)</script>', (tmp_path / "see.html").read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(r'id="data">(.*?)</script>', (tmp_path / "see.html").read_text(encoding="utf-8"), re.DOTALL)
     assert found and [stage["name"] for stage in json.loads(found[1])["stages"]] == ["03-pretrain"]
 
 

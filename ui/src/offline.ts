@@ -6,4 +6,4 @@ import Offline from "./offline/Offline.svelte";
 import type { Work } from "./offline/queue";
 
 speak(document.documentElement.lang.startsWith("zh") ? "zh" : "en"); // as it was asked for
-mount(Offline, { target: document.body, props: { work: JSON.parse(document.getElementById("work")!.textContent!) as Work } });
+mount(Offline, { target: document.body, props: { work: JSON.parse(document.getElementById("data")!.textContent!) as Work } });

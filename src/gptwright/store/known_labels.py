@@ -25,9 +25,9 @@ class Score(NamedTuple):
 def nearness(kind: str, said: Any, known: Any) -> float:
     """1 where a label is the known one, 0 where it is as far from it as can be.
 
-    A ranking: the share of pairs that stand alike, of those that both rank; 0 where there is none. Flags: what both have
-    of what either has. Ratings and preferences: how much of the scale lies between them; 0 for preferences between
-    other answers.
+    A ranking: the share of pairs that stand alike, of those that both rank; 0 where there is none. Flags: what both
+    have of what either has. Ratings and preferences: how much of the scale lies between them; 0 for preferences
+    between other answers.
     """
     if kind == "rating":
         return 1 - abs(said - known) / 6

@@ -72,12 +72,16 @@ export interface Label {
   created: number;
 }
 
-/** A token of an answer, how likely it was, and what else could have stood there. */
-export interface ScoredToken {
+/** A token and how likely it was; one that is part of a character is known by its bytes alone. */
+export interface TokenChance {
   token: string;
   logprob: number;
   bytes: number[] | null;
-  top_logprobs: { token: string; logprob: number }[];
+}
+
+/** A token of an answer, and what else could have stood there. */
+export interface ScoredToken extends TokenChance {
+  top_logprobs: TokenChance[];
 }
 
 /** Those of an answer from the character `start` on. */

@@ -38,7 +38,7 @@ export interface View {
 }
 
 /** The view that stands in the page. */
-export const readView = (): View => JSON.parse(document.getElementById("view")!.textContent!) as View;
+export const readView = (): View => JSON.parse(document.getElementById("data")!.textContent!) as View;
 
 async function inflated(text: string): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -88,11 +88,5 @@ export const matrixOf = (view: View, layer: number, head: number): number =>
   view.heads.slice(0, layer).reduce((sum, heads) => sum + heads, head);
 
 export const rolloutOf = (view: View): number => view.heads.reduce((sum, heads) => sum + heads, 0);
-
-/** A token as it is shown where blanks and control characters would not be seen. */
-export const visible = (text: string): string =>
-  text.replaceAll("\n", "↵").replaceAll("\t", "⇥").replaceAll(" ", "␣").replace(/\p{Cc}/gu, escaped) || "∅";
-
-const escaped = (character: string): string => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 
 export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
