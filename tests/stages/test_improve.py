@@ -171,6 +171,17 @@ def test_what_teaches_nothing_is_refused_and_leaves_nothing(
     assert not (place / "improve-1").exists() and resolve_model(place) == place / "02-sft"
 
 
+def test_rankings_of_answers_that_the_model_cannot_hold_are_refused(
+    place: Path, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    long = [{"messages": asked(f"Question {i}?"), "answers": [f"{'the cat ' * 400}{end}" for end in "ab"],
+             "ranks": [1, 2]} for i in range(40)]  # fmt: skip
+    path = write_lines(tmp_path / "long.jsonl", long)
+    told = refused("improve", place, "--rankings", path, *FEW)
+    assert "needed rankings that the model can read; got none" in told and "Rank shorter answers." in told
+    assert resolve_model(place) == place / "02-sft"
+
+
 def test_it_needs_rows_and_a_run(place: Path, tuned: Path, tmp_path: Path, refused: Callable[..., str]) -> None:
     assert f"gptwright serve {place}" in refused("improve", place)
     assert "which belongs to none" in refused("improve", tuned / "model")

@@ -90,11 +90,9 @@ def create_app(
     ModelCards(served, improving.versions if improving else list).add_to(app)
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
-    conversations, teaching = Conversations(transactions, answers.live), Teaching(transactions, improving)
-    tokens, labels = AnswerTokens(transactions, served), Labels(transactions)
-    labelling = Tasks(transactions), Labelling(transactions), LabelFiles(transactions)
-    for routes in (conversations, answers, tokens, labels, *labelling, jobs, teaching):
+    for routes in (answers, jobs, Teaching(transactions, improving)):
         routes.add_to(app)
+    _add_conversations(app, transactions, answers)
     _add_people(app, transactions, frozenset(keys or {}))
     return app
 
@@ -102,6 +100,12 @@ def create_app(
 def _has_owner_with_password(store: Store) -> bool:
     with store.read() as session:
         return an_owner_has_one(session)
+
+
+def _add_conversations(app: FastAPI, store: Transactions, answers: Answers) -> None:
+    conversations, tokens = Conversations(store, answers.live), AnswerTokens(store, answers.served)
+    for routes in (conversations, tokens, Labels(store), Tasks(store), Labelling(store), LabelFiles(store)):
+        routes.add_to(app)
 
 
 def _add_people(app: FastAPI, store: Transactions, reserved: frozenset[str]) -> None:

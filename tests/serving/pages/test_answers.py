@@ -169,6 +169,18 @@ def test_how_likely_each_token_was_and_what_else_could_have_stood_there(real: Vi
     expect(tokens.nth(1)).to_have_attribute("aria-pressed", "true")
 
 
+def test_what_is_part_of_a_character_is_told_by_its_bytes(real: Visit) -> None:
+    page = real.page
+    ask(page, "the cat sat")
+    parts = [{"token": "\ufffd", "logprob": -1.0 - at, "bytes": [0xE9 + at]} for at in range(3)]
+    newline = {"token": "\n", "logprob": -9.0, "bytes": [10]}
+    told = {"model": "real", "start": 0, "content": [parts[0] | {"top_logprobs": [*parts, newline]}]}
+    page.route("**/api/answers/*/tokens", lambda route: route.fulfill(json=told))
+    more(page, "Token probabilities")
+    page.locator(".tokens button").first.focus()
+    expect(page.locator(".panel tbody th")).to_have_text(["\\xe9", "\\xea", "\\xeb", "↵"])
+
+
 def test_what_the_model_really_read(real: Visit) -> None:
     page = real.page
     ask(page, "the cat sat")
