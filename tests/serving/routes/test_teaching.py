@@ -34,10 +34,15 @@ def test_questions_are_one_s_own_each_once_and_the_run_s(talk: Any) -> None:
     async def go(http: Http) -> None:
         for text in ("Why?", "What is a cat?", "Why?"):
             await http.conversation(text, "Answer.", "And then?")
+        guided = (await http.ask("POST", "/api/conversations", {}, status=201))["id"]
+        path, parent = f"/api/conversations/{guided}/messages", None
+        for role, text in (("system", "Be brief."), ("user", "Who?"), ("assistant", "Ann."), ("user", "Sure?")):
+            body = {"role": role, "content": text, "parent_id": parent}
+            parent = (await http.ask("POST", path, body, status=201))["id"]
         gone, _ = await http.conversation("Secret?")
         await http.ask("DELETE", f"/api/conversations/{gone}")
         found = await told(http)
-        assert found["asked"] == ["Why?", "What is a cat?"] and found["prompts"] == ["Why?", "What is it?"]
+        assert found["asked"] == ["Who?", "Why?", "What is a cat?"] and found["prompts"] == ["Why?", "What is it?"]
 
     talk(go, improving=improving(QUICK))
 

@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, aliased
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -63,12 +63,14 @@ def _all_tie(label: Annotation) -> bool:
 
 
 def _asked(session: Session, owner: str) -> list[str]:
-    """Each once."""
+    """Each once; a system prompt may stand before it."""
+    before = aliased(Message)
     first = (
         select(Message)
         .join(Conversation, Conversation.id == Message.conversation_id)
+        .outerjoin(before, before.id == Message.parent_id)
         .where(Conversation.owner == owner, Conversation.deleted.is_(None))
-        .where(Message.parent_id.is_(None), Message.role == "user")
+        .where(Message.role == "user", or_(before.id.is_(None), before.role == "system"))
         .order_by(Message.created.desc())
         .limit(ASKED)
     )
