@@ -50,8 +50,8 @@ def sampled(**changes: Any) -> Iterator[None]:
     """The sampler draws otherwise than it is told to."""
     generate = Engine.generate
 
-    def otherwise(engine: Engine, prompts: Any, sampling: Sampling) -> Any:
-        return generate(engine, prompts, replace(sampling, **changes) if sampling.sampled_logprobs else sampling)
+    def otherwise(engine: Engine, prompts: Any, sampling: Sampling, *more: Any) -> Any:
+        return generate(engine, prompts, replace(sampling, **changes) if sampling.sampled_logprobs else sampling, *more)
 
     with patch.object(Engine, "generate", otherwise):
         yield
@@ -88,12 +88,12 @@ def reward_one_early() -> Iterator[None]:
 @contextmanager
 def reference_is_the_policy() -> Iterator[None]:
     """The reference is no copy: it learns too."""
-    load, loaded = policy_stage.load_decoder, {}
+    load, loaded = policy_stage.load_writer, {}
 
     def once(path: Path) -> Any:
         return loaded.setdefault(path, load(path))
 
-    with patch.object(policy_stage, "load_decoder", once):
+    with patch.object(policy_stage, "load_writer", once):
         yield
 
 

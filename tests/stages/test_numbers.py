@@ -42,11 +42,11 @@ def needed(verb: str) -> dict[str, Any]:
 
 def words(verb: str) -> list[str]:
     """The same as words on the command line."""
-    positional = (
-        {"model", "prompt", "source", "recipe", "run", "file", "program"}
-        if verb not in ("pretrain", "rank")
-        else set[str]()
-    )
+    positional = set[str]()
+    if verb not in ("pretrain", "rank"):
+        positional |= {"model", "prompt", "source", "recipe", "run", "file", "program"}
+    if verb == "see":
+        positional |= {"text"}
     found: list[str] = []
     for name in needed(verb):
         found += ["x"] if name in positional else [f"--{name.replace('_', '-')}", "x"]
