@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,31 @@ def whole_run(tmp_path: Path) -> Path:
     _policy_stage(path)
     (path / "recipe.toml").write_text(RECIPE)
     return path
+
+
+@pytest.fixture
+def other_run(whole_run: Path) -> Path:
+    """The same with fewer steps and another depth, so from pretrain on other files, and with another answer."""
+    path = Path(shutil.copytree(whole_run, whole_run.parent / "other"))
+    names = sorted(folder.name for folder in path.glob("0*"))
+    for record in path.glob("*/stage.json"):
+        text = record.read_text()
+        for name in names[2:]:
+            text = text.replace(_hash(name), _hash(f"other {name}"))
+            text = text.replace(_folder_hash(name), _folder_hash(f"other {name}"))
+        record.write_text(text)
+    _edit(path / "03-pretrain/stage.json", "config", steps=90, model={"layers": 3})
+    for run, answer in ((whole_run, "New answer."), (path, "Another.")):
+        evaluated = run / "08-ppo/evaluation.json"
+        _edit(evaluated, "comparison", samples=["Who is Mira?", HOSTILE])
+        _edit(evaluated, "ppo", samples=[answer, HOSTILE])
+    return path
+
+
+def _edit(path: Path, part: str, **values: Any) -> None:
+    content = json.loads(path.read_text())
+    content[part] |= values
+    path.write_text(json.dumps(content))
 
 
 @pytest.fixture

@@ -71,6 +71,16 @@ def test_a_steep_beginning_does_not_flatten_the_rest() -> None:
     assert max(labels) < 3
 
 
+def test_a_short_curve_beside_a_long_one_is_in_sight() -> None:
+    """All of it lies where the long one still falls steeply."""
+    long = Curve(name="long", points=[(n, 1.0) for n in range(1, 1001)])
+    chart = HTMLParser(line_chart("t", [long, Curve(name="short", points=[(n, 5.0) for n in range(1, 21)])]))
+    heights = [
+        float(point.split(",")[1]) for point in (chart.css("polyline.line")[1].attributes["points"] or "").split()
+    ]
+    assert all(0 <= height <= 184 for height in heights)
+
+
 @pytest.mark.parametrize("points", [[], [(1, 2.0)]])
 def test_less_than_two_points_are_no_chart(points: list[tuple[float, float]]) -> None:
     assert line_chart("loss", [Curve(name="a", points=points)]) == ""

@@ -7,7 +7,7 @@ import pytest
 
 from gptwright.evaluation.intervals import share
 from gptwright.foundations.errors import ArtifactError
-from gptwright.reporting.collect import collect
+from gptwright.reporting.collect import collect, runs_in
 from gptwright.reporting.judgements import Wins
 from gptwright.reporting.lineage import CONTROL
 from gptwright.training.evaluation import Estimate, Evaluation
@@ -82,6 +82,19 @@ def test_what_is_no_run_folder_is_refused(tmp_path: Path, stage_writer: Callable
         stage_writer(path, "sft")
     with pytest.raises(ArtifactError, match="needed a run folder"):
         collect(path)
+
+
+def test_runs_are_found_in_a_folder_and_itself_where_it_holds_stages_too(
+    tmp_path: Path, stage_writer: Callable[..., Path]
+) -> None:
+    stage_writer(tmp_path / "b/01-prepare", "prepare")
+    stage_writer(tmp_path / "a/01-prepare", "prepare")
+    (tmp_path / "empty").mkdir()
+    assert runs_in(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert runs_in(tmp_path / "a") == runs_in(tmp_path / "empty") == runs_in(tmp_path / "nothere") == []
+    stage_writer(tmp_path / "loose", "sft")
+    stage_writer(tmp_path / "loose/inner", "sft")  # of a stage that does others, no run
+    assert runs_in(tmp_path) == [tmp_path / "a", tmp_path / "b", tmp_path]
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "04-sft/evaluation.json", "04-sft/stage.json"])

@@ -1,5 +1,5 @@
 from gptwright.evaluation.intervals import Estimate
-from gptwright.reporting.wording import MISSING, amount, duration, full, percent, plain, plural, size
+from gptwright.reporting.wording import MISSING, amount, duration, full, hashed, percent, plain, plural, size
 
 
 def test_times_are_in_the_units_people_use() -> None:
@@ -24,3 +24,7 @@ def test_a_share_is_told_with_its_interval() -> None:
 
 def test_what_is_missing_is_a_dash() -> None:
     assert {plain(None), percent(None), amount(None), duration(None)} == {MISSING}
+
+
+def test_a_hash_is_shown_by_its_beginning() -> None:
+    assert hashed("0123456789abcdef" * 4) == "0123456789ab"

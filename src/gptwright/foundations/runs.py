@@ -118,8 +118,8 @@ class StageFolder:
 
         Raises `ConfigError` for a figure that is not finite: whoever goes on from there must not take it for a model.
         """
-        if lost := next((name for name, value in _flat(metrics).items() if _is_lost(value)), None):
-            raise ConfigError(f"a finite {lost} at the end of {self.record['verb']}", f"{_flat(metrics)[lost]}",
+        if lost := next((name for name, value in flatten(metrics).items() if _is_lost(value)), None):
+            raise ConfigError(f"a finite {lost} at the end of {self.record['verb']}", f"{flatten(metrics)[lost]}",
                               "Begin again in a new folder, with a lower rate or a longer warmup.")  # fmt: skip
         self.record.update(
             state="complete",
@@ -269,7 +269,7 @@ def _refuse_other_work(path: Path, record: Record, asked: Record, anywhere: set[
     if record.get("verb") != asked["verb"]:
         raise ConfigError(f"a folder of '{asked['verb']}' at {path}", f"one of '{record.get('verb')}'", remedy)
     for part in ("config", "inputs"):
-        before, now = _flat(record[part]), _flat(asked[part])
+        before, now = flatten(record[part]), flatten(asked[part])
         for key in sorted(before.keys() | now.keys()):
             is_path = part == "config" and any(name.split("[")[0] == key for name in asked["inputs"])
             if before.get(key) != now.get(key) and not is_path and key.split(".")[0] not in anywhere:
@@ -277,12 +277,12 @@ def _refuse_other_work(path: Path, record: Record, asked: Record, anywhere: set[
                 raise ConfigError(f"the work that {path} holds ({key} = {before.get(key)!r})", got, remedy)
 
 
-def _flat(table: Mapping[str, object], before: str = "") -> dict[str, object]:
+def flatten(table: Mapping[str, object], before: str = "") -> dict[str, object]:
     """Tables inside tables as one, so that a difference has its whole name: model.layers."""
     found: dict[str, object] = {}
     for key, value in table.items():
         inner = isinstance(value, dict)
-        found |= _flat(cast("dict[str, object]", value), f"{before}{key}.") if inner else {f"{before}{key}": value}
+        found |= flatten(cast("dict[str, object]", value), f"{before}{key}.") if inner else {f"{before}{key}": value}
     return found
 
 

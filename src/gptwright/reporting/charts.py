@@ -120,20 +120,21 @@ def line_chart(
 
 
 def _scale(curves: Sequence[Curve], logarithmic: bool) -> _Scale:
-    """Steps from the first to the last; values without the steep start, which would flatten all the rest."""
+    """Steps from the first to the last; values without each curve's steep start, which would flatten all the rest."""
     steps = [step for curve in curves for step, _ in curve.points]
-    begin = min(steps) + 0.04 * (max(steps) - min(steps))
-    values = [value for curve in curves for value in _typical(curve, begin)]
+    values = [value for curve in curves for value in _typical(curve)]
     low, high = min(values), max(values)
     flat = high - low <= 1e-9 * max(abs(low), abs(high))  # what differs by roundings alone has no round numbers between
     margin = max(abs(high) * 0.1, 0.1) if flat else 0.08 * (high - low)
     return _Scale(min(steps), max(max(steps), min(steps) + 1), low - margin, high + margin, logarithmic)
 
 
-def _typical(curve: Curve, begin: float) -> list[float]:
+def _typical(curve: Curve) -> list[float]:
     """The values that must be in sight: all dots, but of a noisy curve only the middle nine tenths, and its line."""
     if curve.kind == "sparse":
         return [*(value for _, value in curve.points), *(value for _, *ends in curve.band for value in ends)]
+    first, last = curve.points[0][0], curve.points[-1][0]
+    begin = first + 0.04 * (last - first)
     line = [value for step, value in curve.line() if step >= begin]
     raw = sorted(value for step, value in curve.points if step >= begin)
     return [*line, *raw[len(raw) // 20 : len(raw) - len(raw) // 20]]

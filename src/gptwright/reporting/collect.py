@@ -175,6 +175,15 @@ def collect(path: Path) -> Run:
     )
 
 
+def runs_in(path: Path) -> list[Path]:
+    """The run folders right inside of the folder `path`, and itself where it holds stages beside them; nothing where
+    no run lies inside."""
+    folders = [each for each in sorted(path.iterdir()) if each.is_dir()] if path.is_dir() else []
+    inside = [each for each in folders if not (each / RECORD).is_file() and any(each.glob(f"*/{RECORD}"))]
+    itself = [path] if inside and any(path.glob(f"*/{RECORD}")) else []
+    return inside + itself
+
+
 def collect_stage(path: Path) -> Run:
     """Reads the stage at `path` and those that its options name, as a run that descends to it."""
     found = [_stage(path)]

@@ -1,14 +1,23 @@
 """Which curves a run has to show."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from markupsafe import Markup
 
-from gptwright.reporting.charts import Curve, line_chart
+from gptwright.reporting.charts import Curve, Points, Tone, line_chart
 from gptwright.reporting.checks.text import bits, bytes_per_token
 from gptwright.reporting.collect import Run
 from gptwright.reporting.lineage import CONTROL
 from gptwright.reporting.wording import plain
+
+TONES: tuple[Tone, ...] = get_args(Tone)
+POLICY = {
+    "score": ("score", "of the reward model, in its standard deviations", 2),
+    "kl_nats": ("distance", "KL from sft, nats an answer", 2),
+    "answer_tokens": ("length", "tokens an answer", 1),
+}
+"""what is drawn of a stage that improves a policy: title, unit, digits"""
 
 
 @dataclass(frozen=True)
@@ -27,23 +36,36 @@ def figures(run: Run) -> list[Figure]:
     return [figure for figure in found if figure.chart]
 
 
-def _figure(title: str, unit: str, curves: list[Curve], x_name: str = "step", digits: int = 2) -> Figure:
+def drawn(title: str, unit: str, curves: list[Curve], x_name: str = "step", digits: int = 2) -> Figure:
+    """The curves of two points at least as one chart, which is empty where there is none."""
     chart = line_chart(f"{title}, {unit}", curves, x_name=x_name, digits=digits)
     shown = [curve for curve in curves if len(curve.points) > 1]
     return Figure(title, unit, chart, [(curve.name, curve.tone, plain(curve.last(), digits)) for curve in shown])
 
 
-def _pretrain(run: Run) -> Figure:
+def train_bits(run: Run) -> Points:
+    """Training loss of pretraining by step, bits a byte; nothing where the bytes of a token are not known."""
     stage, size = run.stage("pretrain"), bytes_per_token(run)
+    return [(step, bits(nats, size)) for step, nats in stage.curve("loss_nats")] if stage and size else []
+
+
+def heldout_bits(run: Run) -> Points:
+    """Held-out loss of pretraining by step, bits a byte; the final measurement closes it."""
+    stage = run.stage("pretrain")
     if stage is None:
-        return _figure("Pretraining", "bits a byte", [])
-    train = [(step, bits(nats, size)) for step, nats in stage.curve("loss_nats")] if size else []
-    heldout = stage.curve("heldout_bits_per_byte")
-    final = stage.metric("heldout_bits_per_byte")
+        return []
+    heldout, final = stage.curve("heldout_bits_per_byte"), stage.metric("heldout_bits_per_byte")
     if final is not None and (not heldout or heldout[-1][0] < stage.steps_done):
-        heldout = [*heldout, (stage.steps_done, final)]
-    curves = [Curve(name="training", points=train, tone="b"), Curve(name="held out", points=heldout, kind="sparse")]
-    return _figure("Pretraining", "bits a byte", curves, digits=3)
+        return [*heldout, (stage.steps_done, final)]
+    return heldout
+
+
+def _pretrain(run: Run) -> Figure:
+    curves = [
+        Curve(name="training", points=train_bits(run), tone="b"),
+        Curve(name="held out", points=heldout_bits(run), kind="sparse"),
+    ]
+    return drawn("Pretraining", "bits a byte", curves, digits=3)
 
 
 def _sft(run: Run) -> Figure:
@@ -52,7 +74,7 @@ def _sft(run: Run) -> Figure:
         Curve(name="answers", points=stage.curve("answer_nats")),
         Curve(name="pretraining text", points=stage.curve("text_nats"), tone="b"),
     ] if stage else []  # fmt: skip
-    return _figure("Supervised fine-tuning", "training loss, nats a token", curves)
+    return drawn("Supervised fine-tuning", "training loss, nats a token", curves)
 
 
 def _reward(run: Run) -> Figure:
@@ -63,25 +85,20 @@ def _reward(run: Run) -> Figure:
         for role, stage in stages.items()
         if stage
     ]
-    return _figure("Reward model", "training loss, nats a pair", curves)
+    return drawn("Reward model", "training loss, nats a pair", curves)
 
 
 def _ppo(run: Run) -> list[Figure]:
     stage = run.policy
     if stage is None:
         return []
-    shown = {
-        "score": ("score", "of the reward model, in its standard deviations"),
-        "kl_nats": ("distance", "KL from sft, nats an answer"),
-        "answer_tokens": ("length", "tokens an answer"),
-    }
     return [
-        _figure(
+        drawn(
             f"{stage.role.upper()}: {title}",
             unit,
             [Curve(name="", points=stage.curve(name), kind="sparse")],
             "update",
-            1 if name == "answer_tokens" else 2,
+            digits,
         )
-        for name, (title, unit) in shown.items()
+        for name, (title, unit, digits) in POLICY.items()
     ]

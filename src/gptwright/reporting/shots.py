@@ -2,16 +2,13 @@
 against the models' sizes and the tokens that they read, a line a number of examples (figures 1.3 and 3.1)."""
 
 from collections.abc import Callable, Sequence
-from typing import get_args
 
 from gptwright.evaluation.harness.run import TaskResult
 from gptwright.evaluation.paired import Evaluated
 from gptwright.reporting.charts import Curve, Tone, line_chart
-from gptwright.reporting.curves import Figure
+from gptwright.reporting.curves import TONES, Figure
 from gptwright.reporting.wording import amount, plain, plural
 from gptwright.training.evaluation import Estimate
-
-TONES: tuple[Tone, ...] = get_args(Tone)
 
 
 def shot_figures(models: Sequence[Evaluated]) -> list[Figure]:

@@ -18,7 +18,7 @@ def at_equal_time(run: Run) -> Table | None:
     if len(runs) < 2:
         return None
     names = [f"{model_of(each)} ({each.path.resolve().name})" for each in runs]
-    answers = [_right(each) for each in runs]
+    answers = [right(each) for each in runs]
     rows = [
         Row("held-out text", "bits a byte, lower is better", [Cell(_bits(each)) for each in runs]),
         Row(FORMS, "right answers at the end", [share(estimate) for estimate in answers]),
@@ -64,8 +64,8 @@ def _text(run: Run) -> object:
     return stage.config.get("data") if stage else None
 
 
-def _right(run: Run) -> Estimate | None:
-    """Of the last model that answers."""
+def right(run: Run) -> Estimate | None:
+    """Questions of new forms that the last model that answers answered rightly."""
     role = run.policy.role if run.policy else "sft"
     return run.estimate(role, role, FORMS)
 

@@ -77,6 +77,19 @@ def _state(stage: Stage, run: Run) -> str:
     if stage not in run.lineage:
         head = next(s for s in reversed(run.lineage) if s.role != CONTROL or s is run.lineage[0])
         return f"not part of {head.name}"
+    return state_of(stage)
+
+
+def state(run: Run) -> str:
+    """Whether all stages of the model and of its recipe are finished, else which are not."""
+    open_ones = [f"{stage.name} {state_of(stage)}" for stage in run.lineage if not stage.complete]
+    if run.missing:
+        open_ones.append(f"{', '.join(run.missing)} not begun")
+    return "; ".join(open_ones) or "finished"
+
+
+def state_of(stage: Stage) -> str:
+    """Nothing of a complete stage, else where it stopped."""
     if stage.complete:
         return ""
     return f"stopped after {stage.steps_done:,} of {stage.steps:,}" if stage.steps else "stopped"

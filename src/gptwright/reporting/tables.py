@@ -1,6 +1,6 @@
 """Before and after: what supervised fine-tuning, the reward model and PPO changed, with 95 % intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -38,6 +38,8 @@ class Table:
     note: str
     columns: list[str]
     rows: list[Row]
+    result: int = -1
+    """which column is what came out in the end"""
 
 
 # What the figures of a reward model are called, and what they say.
@@ -52,7 +54,7 @@ ORDER = {
 
 def before_and_after(run: Run) -> list[Table]:
     """The tables that the run's figures allow."""
-    return [table for table in (_answering(run), _ordering(run), _preferred(run)) if table]
+    return [table for kind in KINDS if (table := kind(run))]
 
 
 def share(estimate: Estimate | None) -> Cell:
@@ -104,7 +106,7 @@ def _ordering(run: Run) -> Table | None:
     for name in (name for name in after if name.startswith("pair_accuracy, ")):
         rows.append(_of_order(run, name, name.partition(", ")[2], "ordered rightly, of {:,} pairs"))
     rows += [_of_order(run, name, title, note) for name, (title, note) in ORDER.items() if name in after]
-    return Table("Reward model", "does it judge as the labeller does?", ["before", "after", "control"], rows)
+    return Table("Reward model", "does it judge as the labeller does?", ["before", "after", "control"], rows, result=1)
 
 
 def _of_order(run: Run, name: str, title: str, note: str) -> Row:
@@ -136,3 +138,7 @@ def _preferred(run: Run) -> Table | None:
         ["sft", policy.role],
         rows + _exact(models) + _text(models),
     )
+
+
+KINDS: tuple[Callable[[Run], Table | None], ...] = (_answering, _ordering, _preferred)
+"""the tables of a run, each where it has the figures"""

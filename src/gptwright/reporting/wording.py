@@ -56,3 +56,8 @@ def size(count: int) -> str:
 def plural(count: int, noun: str) -> str:
     """1 document, 2 documents."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def hashed(digest: str) -> str:
+    """A SHA-256 by its first twelve figures, enough to tell one from another."""
+    return digest[:12]

@@ -53,7 +53,7 @@ def run(config: Start) -> None:
             recipe, out, config.track, partial(_resized, out=out), lambda name: _look(name, recipe.folder(out, name))
         )
         _offer_examples(out, recipe.folder(out, recipe.steps[-1].name))
-        report(Report(run=out))
+        report(Report(runs=(out,)))
     _show_ways_on(out)
     _talk(config, recipe.folder(out, recipe.steps[-1].name))
 
