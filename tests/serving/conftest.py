@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 import torch
-import uvicorn
 from fastapi import FastAPI
 
 from gptwright.inference.engine import PromptTooLong
@@ -18,7 +17,7 @@ from gptwright.inference.sampling import Sampling
 from gptwright.inference.stream import Chunk, Prompt
 from gptwright.pipelines.truncation import drop_oldest_turns, room_for_prompt
 from gptwright.serving.api import create_app
-from gptwright.serving.server import close_workers, take_port
+from gptwright.serving.server import serving, take_port
 from gptwright.store.database import Store, open_store
 from gptwright.store.exports import thumbs
 from gptwright.tokenizers.chat_templates.parts import images_of
@@ -183,16 +182,9 @@ def client(model: FakeModel, store: Store) -> Client:
 def running(app: FastAPI) -> Iterator[str]:
     """Serves `app` from a thread on a free port."""
     held = take_port("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", log_level="warning", access_log=False))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [held]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
-    finally:
-        close_workers(app)
-        server.should_exit = True
-        thread.join(20)
-        held.close()
+    address = f"http://127.0.0.1:{held.getsockname()[1]}"
+    with serving(app, held):
+        yield address
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The verb: what it checks first, what it prints, how it ends."""
 
+import asyncio
 import json
 import os
 import signal
@@ -11,16 +12,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import httpx
 import pytest
+import torch
 import tyro
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from torch import nn
 
 from gptwright.configs.validation import Dtype
 from gptwright.foundations.errors import ArtifactError, ConfigError, InputError, ResourceError
 from gptwright.inference.packed_model import KERNELS
+from gptwright.inference.sampling import Sampling
+from gptwright.layers.lora import add_lora, lora_layers
+from gptwright.models.formats.huggingface import read_model
+from gptwright.models.formats.peft import write_adapter
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.export import export
+from gptwright.pipelines.load import load_decoder
 from gptwright.stages.serve import Serve, read_aliases, read_keys, run, run_folder
 from gptwright.store.feedback_file import open_run_store
 from gptwright.store.passwords import set_password
@@ -210,3 +219,52 @@ def test_aliases_are_other_names_of_what_is_served() -> None:
 def test_an_alias_that_is_taken_or_leads_nowhere(wrong: list[str]) -> None:
     with pytest.raises(ConfigError, match="--alias"):
         read_aliases(wrong, ["a", "b"])
+
+
+@pytest.fixture
+def base_and_adapters(network: GPT2, tokenizer: Tokenizer, tmp_path: Path) -> tuple[Path, list[Path]]:
+    export(network, tokenizer, tmp_path / "base")
+    folders = [tmp_path / name for name in ("kind", "curt")]
+    for seed, folder in enumerate(folders, 1):
+        adapted, random = read_model(tmp_path / "base"), torch.Generator().manual_seed(seed)
+        add_lora(adapted, 2, seed)
+        for layer in lora_layers(adapted).values():
+            nn.init.normal_(layer.lora_b, std=1.0, generator=random)
+        write_adapter(adapted, read_model(tmp_path / "base"), folder, "base")
+    return tmp_path / "base", folders
+
+
+def test_adapters_of_one_base_answer_by_their_names_in_mixed_load(
+    base_and_adapters: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, adapters = base_and_adapters
+    app = announced(Serve(models=(base,), adapter=tuple(adapters), alias=("nice=kind",), port=0), monkeypatch)
+    asked: Any = {"prompt": "the cat", "temperature": 0, "max_tokens": 12}
+
+    async def all_together() -> dict[str, set[str]]:
+        said: dict[str, set[str]] = {name: set() for name in ("base", "kind", "curt")}
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client:
+            names = [name for name in said for _ in range(6)]
+            posted = [client.post("/v1/completions", json={"model": name, **asked}) for name in names]
+            for name, answer in zip(names, await asyncio.gather(*posted), strict=True):
+                assert answer.json()["model"] == name
+                said[name].add(answer.json()["choices"][0]["text"])
+            alias = (await client.post("/v1/completions", json={"model": "nice", **asked})).json()
+            cards = (await client.get("/v1/models")).json()["data"]
+        assert alias["model"] == "kind" and {alias["choices"][0]["text"]} == said["kind"]
+        assert [card["base"] for card in cards] == [None, "base", "base"] and len({c["weights"] for c in cards}) == 3
+        return said
+
+    merged = {"base": load_decoder(base), **{one.name: load_decoder(base, adapter=one) for one in adapters}}
+    drawn = Sampling(temperature=0, max_tokens=12)
+    alone = {name: {"".join(chunk.text for chunk in model.stream("the cat", drawn))} for name, model in merged.items()}
+    assert asyncio.run(all_together()) == alone and len({*map(tuple, alone.values())}) == 3
+
+
+def test_an_adapter_needs_its_base(base_and_adapters: tuple[Path, list[Path]], judge: Path) -> None:
+    base, adapters = base_and_adapters
+    with pytest.raises(ConfigError, match="a model that writes for --adapter"):
+        run(Serve(models=(judge,), adapter=(adapters[0],), port=0))
+    with pytest.raises(ArtifactError, match="an adapter in"):
+        run(Serve(models=(base,), adapter=(base,), port=0))

@@ -15,6 +15,8 @@ class Serve:
 
     models: tyro.conf.Positional[tuple[Path, ...]] = ()
     """folders of stages, of runs (their last model), or of Hugging Face; without any the newest model under runs/"""
+    adapter: tuple[Path, ...] = ()
+    """adapters of the first model, by stages with --lora or by peft: each is a model, and all share its weights"""
     alias: tuple[str, ...] = ()
     """NAME=MODEL: another name of a model; latest is always the one that answers who names none"""
     host: str = "127.0.0.1"

@@ -74,7 +74,7 @@ class Engine:
 
     The key-value cache takes `kv_cache_gb` GiB at most. `max_requests` requests run at once, others wait. A response
     ends with any of `stop_ids`. While few responses are written, up to `drafts` tokens a step are proposed and verified
-    together: by the network `draft`, or else by prompt lookup.
+    together: by the network `draft`, or else by prompt lookup. `view`: the network as it computes, where it is packed.
 
     Raises `ConfigError` for an unknown format, and for a draft network with another vocabulary.
     """
@@ -89,9 +89,10 @@ class Engine:
         max_requests: int = 128,
         drafts: int = 0,
         draft: Decoder | None = None,
+        view: Decoder | None = None,
     ) -> None:
         dtype = dtype or packed_model.dtype_of(network)
-        self.network, self.view = network, packed_model.pack_model(network, dtype)
+        self.network, self.view = network, view or packed_model.pack_model(network, dtype)
         self.stop_ids, self.context = frozenset(stop_ids), network.config.context
         self.device = device_of(network)
         whole = -(-self.context // BLOCK) * BLOCK  # a context in whole blocks

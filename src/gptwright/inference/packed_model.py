@@ -5,6 +5,7 @@ What is packed is a copy, made anew by `refresh` after the parameters changed; e
 """
 
 import copy
+from collections.abc import Mapping
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from gptwright.foundations.device import device_of, fast_dtype
 from gptwright.foundations.errors import ConfigError, nearest
 from gptwright.kernels.linear import Format, formats, pack
-from gptwright.layers.lora import LoRALinear, merged_weight
+from gptwright.layers.lora import AdaptedLayer, LoRALinear, merged_weight
 from gptwright.layers.vocabulary import Vocabulary
 from gptwright.models.decoder import Decoder
 
@@ -78,7 +79,7 @@ def pack_model(network: Decoder, dtype: str) -> Decoder:
     if not can_pack:
         raise ConfigError(f"{own}, the network's own format", dtype,
                           "Others are packed for whole networks on a CPU only.")  # fmt: skip
-    return _pack(_copy_sharing_tensors(network), dtype)
+    return _pack(share_tensors(network), dtype)
 
 
 def _pack(view: Decoder, dtype: str) -> Decoder:
@@ -106,9 +107,19 @@ def _is_whole(network: Decoder) -> bool:
     return not any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())  # pyright: ignore[reportPrivateUsage]
 
 
-def _copy_sharing_tensors(network: Decoder) -> Any:
-    """A copy of the modules, not of their tensors."""
-    return copy.deepcopy(network, {id(t): t for t in chain(network.parameters(), network.buffers())})
+def share_tensors(network: Decoder) -> Any:
+    """A copy of the modules, not of their tensors and packed matrices."""
+    packed: list[Any] = [module.packed for module in network.modules() if isinstance(module, PackedLinear)]
+    packed += [network.vocabulary.packed] if isinstance(network.vocabulary, PackedVocabulary) else []
+    return copy.deepcopy(network, {id(t): t for t in chain(network.parameters(), network.buffers(), packed)})
+
+
+def with_paths(network: Decoder, paths: Mapping[str, tuple[Tensor, Tensor]]) -> Decoder:
+    """A network of the same tensors and packed matrices with low-rank paths A, B beside its layers, by their names."""
+    found = share_tensors(network)
+    for name, (a, b) in paths.items():
+        found.set_submodule(name, AdaptedLayer(found.get_submodule(name), a, b))
+    return found
 
 
 def dtype_of(network: Decoder) -> str:

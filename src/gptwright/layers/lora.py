@@ -45,6 +45,17 @@ class LoRALinear(nn.Linear):
         return (self.weight + self.scale * (self.lora_b.float() @ self.lora_a.float())).to(self.weight.dtype)
 
 
+class AdaptedLayer(nn.Module):
+    """y = L x + B (A x): a path beside a layer L of any kind, with which others compute too. The scale is in B."""
+
+    def __init__(self, layer: nn.Module, a: Float[Tensor, "R I"], b: Float[Tensor, "O R"]) -> None:
+        super().__init__()
+        self.layer, self.a, self.b = layer, nn.Buffer(a), nn.Buffer(b)
+
+    def forward(self, x: Float[Tensor, "*B I"]) -> Float[Tensor, "*B O"]:
+        return self.layer(x) + F.linear(F.linear(x, self.a.to(x.dtype)), self.b.to(x.dtype))
+
+
 def add_lora(network: nn.Module, rank: int, seed: int) -> None:
     """Freezes all of the network, and puts a path of this rank beside every matrix of its attentions.
 

@@ -15,6 +15,7 @@ from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.inference.content import Content
 from gptwright.inference.engine import Engine
 from gptwright.inference.grammar import GrammarCompiler, Matcher
+from gptwright.inference.packed_model import pack_model
 from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.speculative import check_draft
@@ -273,5 +274,9 @@ class Model(LoadedModel):
         """What writes; it must be told by `engine.refresh()` when the network's weights have changed."""
         stops = self.tokenizer.stop_ids if self._tokenizer else []
         drafts = 0 if self.draft else DRAFTS  # the engine's own number for a draft model
-        return Engine(self.network, stops, dtype=self.dtype, kv_cache_gb=self.kv_cache_gb,
+        return Engine(self.network, stops, dtype=self.dtype, kv_cache_gb=self.kv_cache_gb, view=self.packed(),
                       max_requests=self.max_requests, drafts=drafts, draft=self.draft)  # fmt: skip
+
+    def packed(self) -> Decoder:
+        """The network as it writes, in its number format."""
+        return pack_model(self.network, self.dtype)

@@ -117,18 +117,19 @@ def _add_people(app: FastAPI, store: Transactions, reserved: frozenset[str]) -> 
 def _lifespan(
     served: ServedModels, answers: Answers, jobs: Jobs
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Jobs that were left are looked after; at the end models stop, and answers are kept as far as they are written."""
+    """Jobs that were left are looked after; at the end answers that nobody may be reading are written to their end, or
+    as far as they are when their model is closed, and kept."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await jobs.begin()
         yield
         await jobs.close()
+        await answers.live.drain()
         for worker in served.workers:
             worker.close()
         for worker in served.workers:
             await run_in_threadpool(worker.join, 10.0)
-        await answers.live.drain()
 
     return lifespan
 

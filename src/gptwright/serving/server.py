@@ -1,18 +1,28 @@
-"""The port and the running server: taken first, before a model is loaded for nothing; left cleanly on Ctrl-C."""
+"""The port and the running server: taken first, before a model is loaded for nothing; left cleanly on Ctrl-C, and on
+SIGTERM once what is written has come to its end."""
 
+import asyncio
 import errno
 import ipaddress
 import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 
 from gptwright.foundations.errors import ConfigError, ResourceError
+from gptwright.serving.connections import BoundedConnection
+
+DRAIN_SECONDS = 20.0
+"""for what is being written when the server is asked to end; who ends servers often kills them after 30"""
+CLOSE_SECONDS = 5.0
+"""for the connections to end after that"""
 
 
 def check_public(host: str, keys: Mapping[str, str], *, passwords: bool = False) -> None:
@@ -72,19 +82,22 @@ def _refused(error: OSError, host: str, port: int) -> ConfigError | ResourceErro
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready, and ends the running reply when it is asked to stop."""
+    """Says when it is ready. Asked to end by SIGTERM it lets in nobody else, and writes the replies that it has begun,
+    and those that wait, to their end, in bounded time; otherwise it ends them."""
+
+    drain_seconds = 0.0
 
     def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=BoundedConnection,
                 ws="none",
                 log_level="warning",
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=5,
+                timeout_graceful_shutdown=int(DRAIN_SECONDS + 2 * CLOSE_SECONDS),
             )
         )
         self.app, self.ready = app, ready
@@ -94,8 +107,24 @@ class _Server(uvicorn.Server):
         self.ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        close_workers(self.app)
+        self.drain_seconds = DRAIN_SECONDS if sig == signal.SIGTERM else 0.0
         super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        timers = [
+            loop.call_later(self.drain_seconds, close_workers, self.app),
+            loop.call_later(self.drain_seconds + CLOSE_SECONDS, self._abort),
+        ]
+        await super().shutdown(sockets)
+        for timer in timers:
+            timer.cancel()
+        self._captured_signals.clear()  # uvicorn would send itself the signal again, which ends the process
+
+    def _abort(self) -> None:
+        """Whoever still sends, or takes nothing, is left."""
+        for connection in cast("set[BoundedConnection]", self.server_state.connections):
+            connection.transport.abort()
 
 
 def close_workers(app: FastAPI) -> None:
@@ -105,11 +134,9 @@ def close_workers(app: FastAPI) -> None:
 
 
 def serve_until_stopped(app: FastAPI, held: socket.socket, ready: Callable[[], None]) -> None:
-    """Serves `app` on the socket; calls `ready` once it answers; returns after Ctrl-C."""
+    """Serves `app` on the socket; calls `ready` once it answers; returns after Ctrl-C or SIGTERM."""
     try:
         _Server(app, ready).run(sockets=[held])
-    except KeyboardInterrupt:  # raised again by uvicorn after it has closed everything
-        return
     finally:
         held.close()
 
@@ -125,7 +152,6 @@ def serving(app: FastAPI, held: socket.socket) -> Generator[None]:
     try:
         yield
     finally:
-        close_workers(app)
         server.should_exit = True
         thread.join(timeout=10)
         held.close()

@@ -95,18 +95,40 @@ def _load(config: Serve) -> "tuple[dict[str, Model], dict[str, SequenceScorer], 
     origins: dict[str, Origin] = {}
     for folder in config.models:
         model = load_served(folder, dtype=config.dtype, draft=config.draft)
-        name = str(folder) if model.name in {**models, **classifiers} else model.name
+        name = _free(model.name, folder, origins)
         origins[name] = origin_of(folder)
         if isinstance(model, SequenceScorer):
             _warn_of_no_neutral_label(model)
             classifiers[name] = model
         else:
-            model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
             warn_of_base(folder)
             models[name] = model
+    _add_adapters(config, models, origins)
+    for model in models.values():
+        model.kv_cache_gb, model.max_requests = config.kv_cache_gb, config.max_requests
     for alias, name in read_aliases(config.alias, origins).items():
         origins[name].setdefault("aliases", []).append(alias)
     return models, classifiers, origins
+
+
+def _free(name: str, folder: Path, taken: Collection[str]) -> str:
+    return str(folder) if name in taken else name
+
+
+def _add_adapters(config: Serve, models: "dict[str, Model]", origins: "dict[str, Origin]") -> None:
+    """Each is a model behind the others, with the weights of the first."""
+    from gptwright.pipelines.adapted_model import AdaptedModel, adapted_weights
+    from gptwright.pipelines.provenance import provenance
+
+    base = next(iter(models), None)
+    if config.adapter and base is None:
+        raise ConfigError("a model that writes for --adapter", "none", "Give the adapter's base first.")
+    for folder in config.adapter:
+        model = AdaptedModel(models[cast("str", base)], folder)
+        name = _free(model.name, folder, origins)
+        weights = adapted_weights(origins[cast("str", base)]["weights"], folder)
+        origins[name] = cast("Origin", {**provenance(folder), "base": base, "weights": weights})
+        models[name] = model
 
 
 def _warn_of_no_neutral_label(model: "SequenceScorer") -> None:

@@ -7,11 +7,13 @@ family and a hash of the weights that the adapter was trained on.
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from math import sqrt
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
+from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -122,12 +124,9 @@ def with_adapter(network: nn.Module, folder: Path) -> nn.Module:
 
     Raises `ArtifactError` when it was trained on another base, or is more than W + s · B A.
     """
-    if (folder / MANIFEST).is_file():
-        verify_folder(folder)
-    config, about, trunk = _plain(folder), _table(folder / BASE), trunk_of(network)
-    _check_base(trunk, about, folder)
+    trunk = trunk_of(network)
+    tensors, config, about = _opened(trunk, folder)
     mapping = mapping_of(config_of(trunk))
-    tensors = {name.removeprefix(PREFIX): tensor for name, tensor in Weights(folder, WEIGHTS).items()}
     places = _places(trunk, mapping)
     if HEAD in tensors:
         score = tensors.pop(HEAD)
@@ -135,32 +134,85 @@ def with_adapter(network: nn.Module, folder: Path) -> nn.Module:
         several, mean = about.get("several") is True, about.get("mean", 0.0)
         network = with_head(trunk, labels, several=several, mean=mean)
         network.head.load_state_dict({HEAD: score})
-    for name in [name for name in tensors if name.endswith(A)]:
-        module = name.removesuffix(A)
-        a, b = tensors.pop(name), tensors.pop(module + B, torch.empty(0, 0))
-        rows = _place(module + "weight", (len(b), a.shape[1]), places, folder)
-        rows += _scale(config, len(a)) * (b @ a)
+    for name, a, b in _pairs(tensors, config):
+        _place(name, (len(b), a.shape[1]), places, folder).rows.add_(b @ a)
     for name, tensor in tensors.items():
         given = tensor.T if name.endswith(mapping.transposed) else tensor
-        _place(name, given.shape, places, folder).copy_(given)
+        _place(name, given.shape, places, folder).rows.copy_(given)
     return network
 
 
-def _places(trunk: nn.Module, mapping: HuggingFaceMapping) -> dict[str, Tensor]:
-    """Of every tensor of theirs the rows of ours that it stands for, with and without the prefix of a whole model."""
-    found = dict[str, Tensor]()
+def paths_of(trunk: nn.Module, folder: Path) -> dict[str, tuple[Float[Tensor, "R I"], Float[Tensor, "O R"]]]:
+    """What the adapter of `folder` adds to layers of `trunk`, by their names: the A and B of W + B A.
+
+    Raises `ArtifactError` as `with_adapter` does, and when it has more than such paths.
+    """
+    tensors, config, _ = _opened(trunk, folder)
+    places, found = _places(trunk, mapping_of(config_of(trunk))), dict[str, list[tuple[int, Tensor, Tensor]]]()
+    for name, a, b in _pairs(tensors, config):
+        place = _place(name, (len(b), a.shape[1]), places, folder)
+        found.setdefault(place.layer, []).append((place.first, a, b))
+    modules = dict(trunk.named_modules())
+    other = [*tensors, *(name for name in found if not isinstance(modules[name], nn.Linear))]
+    if other:
+        raise ArtifactError(f"low-rank paths alone in {folder}, beside a base that others compute with too",
+                            f"{other[0]} as well", "Give the whole model, which lies beside it.")  # fmt: skip
+    return {name: _joined(parts, modules[name]) for name, parts in found.items()}
+
+
+def _joined(parts: list[tuple[int, Tensor, Tensor]], layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """One path of those beside rows of a layer's matrix, each with the first of its rows."""
+    a = torch.cat([a for _, a, _ in parts])
+    b, column = torch.zeros(cast(nn.Linear, layer).out_features, len(a)), 0
+    for first, one, rows in parts:
+        b[first : first + len(rows), column : column + len(one)] = rows
+        column += len(one)
+    return a, b
+
+
+def _opened(trunk: nn.Module, folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]:
+    """The tensors of an adapter of `trunk`, its configuration, and what is said of its base."""
+    if (folder / MANIFEST).is_file():
+        verify_folder(folder)
+    config, about = _plain(folder), _table(folder / BASE)
+    _check_base(trunk, about, folder)
+    return {name.removeprefix(PREFIX): tensor for name, tensor in Weights(folder, WEIGHTS).items()}, config, about
+
+
+def _pairs(tensors: dict[str, Tensor], config: Mapping[str, Any]) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Takes the paths out of the tensors: of a matrix its name, A, and B with the scale."""
+    for name in [name for name in tensors if name.endswith(A)]:
+        module = name.removesuffix(A)
+        a, b = tensors.pop(name), tensors.pop(module + B, torch.empty(0, 0))
+        yield module + "weight", a, _scale(config, len(a)) * b
+
+
+class _Place(NamedTuple):
+    """Rows of a matrix of ours, from the `first` on, and the layer that has it."""
+
+    layer: str
+    first: int
+    rows: Tensor
+
+
+def _places(trunk: nn.Module, mapping: HuggingFaceMapping) -> dict[str, _Place]:
+    """Where every tensor of theirs stands in ours, with and without the prefix of a whole model."""
+    found = dict[str, _Place]()
     for ours, tensor in trunk.state_dict().items():
-        names = their_names(ours, mapping)
-        found |= dict(zip(names, tensor.chunk(len(names)), strict=True))
-    return {name.removeprefix(mapping.prefix): rows for name, rows in found.items()} | found
+        names, layer = their_names(ours, mapping), ours.rpartition(".")[0]
+        chunks = tensor.chunk(len(names))
+        starts = accumulate(map(len, chunks), initial=0)
+        found |= {name: _Place(layer, first, rows) for name, first, rows in zip(names, starts, chunks, strict=False)}
+    return {name.removeprefix(mapping.prefix): place for name, place in found.items()} | found
 
 
-def _place(name: str, shape: tuple[int, ...], places: Mapping[str, Tensor], folder: Path) -> Tensor:
+def _place(name: str, shape: tuple[int, ...], places: Mapping[str, _Place], folder: Path) -> _Place:
     if name not in places:
         raise ArtifactError(f"parts of the model that is given, in the adapter {folder}", f"one of {name}", REMEDY)
-    if places[name].shape != shape:
-        has_more_tokens = shape[1:] == places[name].shape[1:] and shape[0] > len(places[name])
-        raise ArtifactError(f"an adapter of {name} of shape {tuple(places[name].shape)}", f"one of {tuple(shape)}",
+    rows = places[name].rows
+    if rows.shape != shape:
+        has_more_tokens = shape[1:] == rows.shape[1:] and shape[0] > len(rows)
+        raise ArtifactError(f"an adapter of {name} of shape {tuple(rows.shape)}", f"one of {tuple(shape)}",
                             MORE_TOKENS if has_more_tokens else REMEDY)  # fmt: skip
     return places[name]
 

@@ -153,7 +153,7 @@ class LiveAnswers:
         task.add_done_callback(self._tasks.discard)
 
     async def drain(self) -> None:
-        """Waits until all are kept, once their workers are closed."""
+        """Waits until all are kept."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
