@@ -280,3 +280,20 @@ def test_a_share_of_the_bundled_corpus_has_all_sources_on_both_sides(do: Do) -> 
     assert 395_000 < metrics["characters"] <= 400_000
     assert all(s["train"]["characters"] > 80_000 for s in sources["sources"].values())
     assert all(s["heldout"]["documents"] for s in sources["sources"].values())
+
+
+def test_filters_drop_with_their_reasons_and_take_lines_out(do: Do, tmp_path: Path) -> None:
+    lines = "The wheel of the mill and the road to the town have stood here since that day, number {}."
+    rows: list[dict[str, Any]] = [
+        {"text": "\n".join(["Home", *(f"{lines.format(100 * i + k)} It is {i} and {k}." for k in range(9))])}
+        for i in range(60)
+    ]
+    rows += [{"text": story(i)} for i in range(30)]
+    metrics, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), filter=("c4",))
+    check_law(metrics, sources)
+    assert metrics["dropped"] == {"c4: sentences below 3": 30}
+    assert sources["total"]["cut"]["lines"] == {"no end of a sentence": 60}
+    assert sources["total"]["cut"]["reasons"] == {"lines that a filter takes out": 60 * len("Home\n")}
+    assert all(row["text"].startswith("The wheel") for side in sides.values() for row in side)
+    with pytest.raises(ConfigError, match="gopher"):
+        do(tmp_path / "rows.jsonl", filter=("gofer",))

@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
+from gptwright.configs.validation import known
 from gptwright.foundations.settings import Range, Seed, settings
 
 MIN_CORPUS = 20_000
+FILTERS = ("gopher", "c4", "fineweb")
 
 
 @settings
@@ -21,3 +23,9 @@ class Prepare:
     """Take only the first so many characters, evenly over the files."""
     encoding: str | None = None
     """What files are written in that are not UTF-8, such as windows-1252 or euc-kr; otherwise it is found out."""
+    filter: tuple[str, ...] = ()
+    """published filters for text of the web, one after the other: gopher, c4, fineweb (English)"""
+
+    def __post_init__(self) -> None:
+        for name in self.filter:
+            known(name, FILTERS, "filter")

@@ -75,7 +75,9 @@ def _chosen(
 ) -> Iterator[tuple[CleanedDocument, Split]]:
     """The documents to keep and their splits: all, or as many as `max_characters` allows."""
     in_turns = config.max_characters is not None and len(files) > MOST_OPEN
-    pipeline = CleaningPipeline(accounting, partial(read_in_chunks if in_turns else read_file, given=given))
+    pipeline = CleaningPipeline(
+        accounting, partial(read_in_chunks if in_turns else read_file, given=given), config.filter
+    )
     streams = [pipeline.read(path) for path in files]
 
     def split_of(cleaned: CleanedDocument) -> Split:

@@ -1,7 +1,7 @@
 """From a file to documents worth keeping: cleaned, cut into sections, each text once."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,10 +9,12 @@ from gptwright.text.accounting import Accounting
 from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
 from gptwright.text.dedup import MIN_DOCUMENT, ExactDuplicates, LineDuplicates
 from gptwright.text.documents import Document
+from gptwright.text.filters.presets import apply_filters
 from gptwright.text.read import Skip
 from gptwright.text.split import sections
 
 REPEATED = "repeated in many documents"
+LINE_RULES = "lines that a filter takes out"
 Read = Callable[[Path, Skip], Iterator[Document]]
 
 
@@ -36,11 +38,14 @@ class CleanedDocument:
 
 
 class CleaningPipeline:
-    """Remembers what it saw, so one pipeline reads all files; what it drops is written into the accounting."""
+    """Remembers what it saw, so one pipeline reads all files; what it drops is written into the accounting.
 
-    def __init__(self, accounting: Accounting, read: Read) -> None:
+    `filters` are names of `PRESETS`; they judge each section before lines that documents share are taken out.
+    """
+
+    def __init__(self, accounting: Accounting, read: Read, filters: Sequence[str] = ()) -> None:
         self.accounting = accounting
-        self._read = read
+        self._read, self._filters = read, filters
         self._documents = ExactDuplicates()
         self._lines = LineDuplicates()
 
@@ -59,12 +64,28 @@ class CleaningPipeline:
         title = " ".join(normalise(document.title).split())
         parts = [part for each in texts for part in sections(replace(document, text=each, title=title))]
         for part in parts:
-            kept = CleanedDocument(replace(part, text=self._without_repeated_lines(part, cuts)), cuts)
+            kept, reason = self._worth_keeping(part, cuts)
             cuts = Counter[str]()
-            if reason := self._fault(kept.document.text):
+            if reason:
                 self.accounting.drop(document.source, reason, kept.characters_in)
             else:
                 yield kept
+
+    def _worth_keeping(self, section: Document, cuts: Counter[str]) -> tuple[CleanedDocument, str | None]:
+        """The section as the filters and the lines seen before leave it, and what is against it."""
+        section, reason = self._filtered(section, cuts)
+        if reason is None:
+            section = replace(section, text=self._without_repeated_lines(section, cuts))
+            reason = self._fault(section.text)
+        return CleanedDocument(section, cuts), reason
+
+    def _filtered(self, section: Document, cuts: Counter[str]) -> tuple[Document, str | None]:
+        if not self._filters or not section.text.strip():
+            return section, None
+        verdict = apply_filters(section.text, self._filters)
+        self.accounting.source(section.source).cut_lines.update(verdict.cut_lines)
+        _count_cut(cuts, LINE_RULES, section.text, verdict.text)
+        return replace(section, text=verdict.text), verdict.reason
 
     def _without_repeated_lines(self, section: Document, cuts: Counter[str]) -> str:
         before = self._lines.dropped

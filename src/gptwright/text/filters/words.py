@@ -1,0 +1,204 @@
+"""A text's words, by one rule: where each begins and ends, and a hash of each, found by arrays over its characters.
+
+The rule is a tokenizer's for English, as thresholds of papers were set with one. Between spaces, brackets, quotes and
+the like at both ends are words of their own; so are commas, hyphens and slashes between letters; a run of dots is one
+word, and what follows an apostrophe one; a full stop at the end is one too, but behind a single letter. An address
+(://) is one word. A sign of scripts that are written without spaces (Han, kana) is a word.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.intp]
+Flags = npt.NDArray[np.uint8]
+
+SPACE, LETTER, SMALL, DIGIT, PREFIX, SUFFIX, ALONE, INFIX = (1 << bit for bit in range(8))
+"""What a character may be. ALONE is always a word of its own, INFIX between letters or digits."""
+_BOTH_ENDS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧—–%$£€¥¢₹₽₩"
+_BEGIN_ONLY, _END_ONLY = "§=+", "."
+_LETTERS, _WORDS, _NUMBERS, _APOSTROPHES = "-~,–—", "/:=<>", "-+*^", "'’"
+"""what parts letters, a letter or digit from a letter, and digits; and what begins a word between letters"""
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+_SMALLEST_TABLE = 2**16
+_BEYOND = 0x20000
+"""from here on there is Han alone"""
+
+
+@dataclass(frozen=True)
+class Words:
+    """`begin`, `end` and `hashes` have a place for each of the W words; `kinds` has the flags of its characters."""
+
+    begin: Places
+    end: Places
+    kinds: Flags
+    hashes: Hashes
+
+    def __len__(self) -> int:
+        return len(self.begin)
+
+    @property
+    def lengths(self) -> Places:
+        """Characters of each word."""
+        return self.end - self.begin
+
+
+def split_words(text: str) -> Words:
+    """The words of a text. Two words are the same when their hashes are."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    flags = _table()[np.minimum(codes, _BEYOND)]
+    is_word = (flags & SPACE) == 0
+    alone = _alone(codes, flags, is_word)
+    starts = is_word.copy()
+    starts[1:] &= ~is_word[:-1] | alone[1:] | alone[:-1]
+    dot = codes == ord(".")
+    starts[1:] &= ~(dot[1:] & dot[:-1] & is_word[:-1])
+    starts[_behind_apostrophe(codes, flags)] = True
+    begin = np.flatnonzero(starts)
+    ends = is_word.copy()
+    ends[:-1] &= ~is_word[1:] | starts[1:]
+    end = np.flatnonzero(ends) + 1
+    kinds = np.bitwise_or.reduceat(flags, begin) if len(begin) else np.zeros(0, np.uint8)
+    return Words(begin, end, kinds, _hashes(codes, begin, end))
+
+
+def _alone(codes: Any, flags: Flags, is_word: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which characters are words of their own: at either end of a chunk between spaces, or between letters."""
+    around = np.concatenate(([False], is_word, [False]))
+    first = np.flatnonzero(around[1:-1] & ~around[:-2])
+    behind = np.flatnonzero(around[1:-1] & ~around[2:]) + 1
+    alone = (flags & ALONE) != 0
+    alone |= _run(np.flatnonzero((flags & PREFIX) == 0), first, behind, len(codes))
+    alone |= _run_back(np.flatnonzero(~_may_end(codes, flags)), first, behind, len(codes))
+    infix = np.flatnonzero(flags[1:-1] & INFIX) + 1
+    infix = infix[_is_between(codes, flags, infix)]
+    alone[infix[~_addresses(codes, first, behind)[infix]]] = True
+    return alone & is_word
+
+
+def _addresses(codes: Any, first: Places, behind: Places) -> npt.NDArray[np.bool_]:
+    """What stands in a chunk that has :// in it, from there on."""
+    found = np.flatnonzero(codes == ord(":"))
+    found = found[found < len(codes) - 2]
+    found = found[(codes[found + 1] == ord("/")) & (codes[found + 2] == ord("/"))]
+    chunks, places = np.unique(np.searchsorted(first, found, "right") - 1, return_index=True)
+    return _covered(found[places], behind[chunks], len(codes))
+
+
+def _run(others: Places, first: Places, behind: Places, size: int) -> npt.NDArray[np.bool_]:
+    """What stands in each chunk before the first of `others`."""
+    found = np.append(others, size)[others.searchsorted(first)]
+    return _covered(first, np.minimum(found, behind), size)
+
+
+def _run_back(others: Places, first: Places, behind: Places, size: int) -> npt.NDArray[np.bool_]:
+    """What stands in each chunk behind the last of `others`."""
+    found = np.append(others, -1)[others.searchsorted(behind) - 1] + 1
+    return _covered(np.maximum(found, first), behind, size)
+
+
+def _covered(begin: Places, end: Places, size: int) -> npt.NDArray[np.bool_]:
+    """What lies between places, each of which is there once."""
+    change = np.zeros(size + 1, np.int8)
+    change[begin] += 1
+    change[end] -= 1
+    return change[:-1].cumsum(dtype=np.int8) > 0
+
+
+def _may_end(codes: Any, flags: Flags) -> npt.NDArray[np.bool_]:
+    """What may be cut off at the end of a chunk; a full stop behind a single letter (U.S., e.g.) belongs to it."""
+    may = (flags & SUFFIX) != 0
+    written = (flags & (LETTER | DIGIT)) != 0
+    single = written.copy()
+    single[1:] &= ~written[:-1]
+    may[1:] &= ~((codes[1:] == ord(".")) & single[:-1] & ((flags[:-1] & LETTER) != 0))
+    return may
+
+
+def _is_between(codes: Any, flags: Flags, places: Places) -> npt.NDArray[np.bool_]:
+    """Which of these signs, none the first or the last of the text, part what is before them from what is behind."""
+    signs, before, after = codes[places], flags[places - 1], flags[places + 1]
+    stop = (signs == ord(".")) & ((before & SMALL) != 0) & ((after & SMALL) == 0)
+    letters = ((before & after & LETTER) != 0) & (stop | _is_one_of(signs, _LETTERS))
+    words = ((before & (LETTER | DIGIT)) != 0) & ((after & LETTER) != 0) & _is_one_of(signs, _WORDS)
+    return letters | words | (((before & after & DIGIT) != 0) & _is_one_of(signs, _NUMBERS))
+
+
+def _behind_apostrophe(codes: Any, flags: Flags) -> Places:
+    """Where apostrophes between letters are: a word begins with them."""
+    places = np.flatnonzero(_is_one_of(codes[1:-1], _APOSTROPHES)) + 1
+    return places[(flags[places - 1] & flags[places + 1] & LETTER) != 0]
+
+
+def _is_one_of(codes: Any, signs: str) -> npt.NDArray[np.bool_]:
+    found = codes == ord(signs[0])
+    for sign in signs[1:]:
+        found |= codes == ord(sign)
+    return found
+
+
+def _hashes(codes: Any, begin: Places, end: Places) -> Hashes:
+    """A polynomial over each word's characters, made from sums over the whole text, with its bits mixed."""
+    powers, inverses = _powers(len(codes))
+    sums = np.zeros(len(codes) + 1, np.uint64)
+    np.cumsum(codes.astype(np.uint64) * powers[: len(codes)], out=sums[1:])
+    return mixed((sums[end] - sums[begin]) * inverses[begin])
+
+
+def mixed(values: Hashes) -> Hashes:
+    """The values with every bit depending on all of their bits."""
+    values = (values ^ (values >> np.uint64(32))) * _MIX
+    values = (values ^ (values >> np.uint64(32))) * _MIX
+    return values ^ (values >> np.uint64(32))
+
+
+_tables: list[tuple[Hashes, Hashes]] = []
+
+
+def _powers(size: int) -> tuple[Hashes, Hashes]:
+    """The first powers of the base and of its inverse, at least `size`, kept for the next text."""
+    if not _tables or len(_tables[-1][0]) < size:
+        length = max(_SMALLEST_TABLE, 1 << size.bit_length())
+        _tables[:] = [tuple(_powers_of(base, length) for base in (_BASE, _INVERSE))]  # type: ignore[list-item]
+    return _tables[-1]
+
+
+def _powers_of(base: np.uint64, length: int) -> Hashes:
+    factors = np.full(length, base, np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors)
+
+
+@cache
+def _table() -> Flags:
+    """The flags of every character."""
+    table = np.zeros(_BEYOND + 1, np.uint8)
+    everything = "".join(map(chr, range(_BEYOND + 1)))
+
+    def mark(pattern: str, flag: int) -> None:
+        for match in re.finditer(pattern, everything):
+            table[match.start() : match.end()] |= flag
+
+    mark(r"[\s\x00-\x1f\x7f-\x9f]+", SPACE)
+    mark(r"[^\W\d_]+", LETTER)
+    mark(r"\d+", DIGIT)
+    mark(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000]+", ALONE)
+    mark(r"[\u2190-\u23ff\u2500-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]+", ALONE)
+    for signs, flag in (
+        (_BOTH_ENDS, PREFIX | SUFFIX),
+        (_BEGIN_ONLY, PREFIX),
+        (_END_ONLY, SUFFIX),
+        (_LETTERS + _WORDS + _NUMBERS + ".", INFIX),
+    ):
+        table[[ord(sign) for sign in signs]] |= flag
+    for code in np.flatnonzero(table & LETTER):
+        if not chr(code).isupper():
+            table[code] |= SMALL
+    return table
