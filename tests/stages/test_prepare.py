@@ -288,7 +288,7 @@ def test_filters_drop_with_their_reasons_and_take_lines_out(do: Do, tmp_path: Pa
         {"text": "\n".join(["Home", *(f"{lines.format(100 * i + k)} It is {i} and {k}." for k in range(9))])}
         for i in range(60)
     ]
-    rows += [{"text": story(i)} for i in range(30)]
+    rows += [{"text": f"Shop {i} | Home | About us | Sign in | " * 9} for i in range(30)]
     metrics, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), filter=("c4",))
     check_law(metrics, sources)
     assert metrics["dropped"] == {"c4: sentences below 3": 30}
