@@ -1,3 +1,4 @@
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ def test_an_error_says_what_was_needed_what_came_and_what_to_do(kind: type[Gptwr
     error = kind("a number", "'five'", "Write 5.")
     assert isinstance(error, GptwrightError)
     assert str(error) == "needed a number; got 'five'.\n  Write 5."
+
+
+def test_an_error_comes_whole_from_another_process() -> None:
+    error = deepcopy(ResourceError("a number", "'five'", "Write 5."))
+    assert type(error) is ResourceError
+    assert (error.needed, error.got, error.remedy) == ("a number", "'five'", "Write 5.")
 
 
 def test_the_nearest_word_or_all_of_them() -> None:

@@ -297,3 +297,65 @@ def test_filters_drop_with_their_reasons_and_take_lines_out(do: Do, tmp_path: Pa
     assert all(row["text"].startswith("The wheel") for side in sides.values() for row in side)
     with pytest.raises(ConfigError, match="gopher"):
         do(tmp_path / "rows.jsonl", filter=("gofer",))
+
+
+def numbered(number: int, words: int = 120) -> str:
+    return f"Report {number}. " + " ".join(f"term{number * 1_000 + i}" for i in range(words))
+
+
+def test_near_duplicates_go_and_the_first_stays(do: Do, tmp_path: Path) -> None:
+    rows = [{"text": numbered(i)} for i in range(40)] + [{"text": numbered(i) + " and more"} for i in range(10)]
+    metrics, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), near_duplicates=0.8)
+    check_law(metrics, sources)
+    assert metrics["dropped"] == {"near-duplicate": 10}
+    assert not [row for side in sides.values() for row in side if row["text"].endswith("and more")]
+
+
+def test_what_a_test_holds_too_is_taken_out_but_not_a_phrase(do: Do, tmp_path: Path) -> None:
+    asked, phrase = (" ".join(f"{name}{i}" for i in range(16)) for name in ("asked", "phrase"))
+    (tmp_path / "test.jsonl").write_text(json.dumps({"question": asked, "more": [phrase], "answer": "no"}) + "\n")
+    (tmp_path / "mine.yaml").write_text(
+        "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: test.jsonl}}\ntest_split: test\n"
+        'output_type: generate_until\ndoc_to_text: "{{question}}"\ndoc_to_target: answer\n'
+    )
+    rows = [{"text": f"{numbered(i)} {phrase} {numbered(100 + i)}"} for i in range(20)]
+    rows += [{"text": f"{numbered(200)} {asked} {numbered(201)}"}, {"text": f"short before {asked} short behind"}]
+    metrics, sides, sources = do(write_rows(tmp_path / "rows.jsonl", rows), decontaminate=str(tmp_path / "mine.yaml"))
+    check_law(metrics, sources)
+    kept = [row["text"] for side in sides.values() for row in side]
+    assert len(kept) == 22 and sum(phrase in text for text in kept) == 20
+    assert metrics["dropped"] == {"shared with a test": 1} and not [text for text in kept if "asked5" in text]
+    assert sources["total"]["cut"]["reasons"]["shared with a test"] == len(asked) + 400
+    assert sources["runs_of_tests"] == 8
+
+
+def test_any_number_of_workers_and_a_stop_give_the_same_bytes(
+    tmp_path: Path, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    for i in range(4):
+        rows = [{"text": numbered(40 * i + k)} for k in range(20)] + [{"text": numbered(40 * i - 35) + " again"}]
+        write_rows(data / f"{i}.jsonl", [*rows, {"messages": []}])
+    names = ("train.jsonl", "heldout.jsonl", "sources.json")
+    do(data, near_duplicates=0.7)
+    monkeypatch.setattr("gptwright.text.parts.PART", 1)
+    do(data, near_duplicates=0.7, workers=2)
+    config = Prepare(data=(str(data),), near_duplicates=0.7, workers=2)
+    folder = open_stage(tmp_path / "stopped", "prepare", config, {})
+    with monkeypatch.context() as broken:
+        broken.setattr(prepare, "write_json", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(config, folder)
+    assert len(list((folder.path / "parts").iterdir())) == 4
+    next((folder.path / "parts").iterdir()).unlink()
+    run(config, folder)
+    for name in names:
+        whole = (tmp_path / "out0" / name).read_bytes()
+        assert (tmp_path / "out1" / name).read_bytes() == whole == (folder / name).read_bytes()
+    assert not (folder.path / "parts").exists()
+
+
+def test_a_part_of_files_and_whole_files_are_not_asked_for_at_once() -> None:
+    for options in ({"workers": 2}, {"decontaminate": "humaneval"}):
+        with pytest.raises(ConfigError, match="max_characters without"):
+            Prepare(max_characters=100_000, **options)

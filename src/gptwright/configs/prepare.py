@@ -1,9 +1,12 @@
 """Options of prepare."""
 
+from dataclasses import field
+from pathlib import Path
 from typing import Annotated
 
 from gptwright.configs.validation import known
-from gptwright.foundations.settings import Range, Seed, settings
+from gptwright.foundations.errors import ConfigError
+from gptwright.foundations.settings import FREE, Range, Seed, Threads, settings
 
 MIN_CORPUS = 20_000
 FILTERS = ("gopher", "c4", "fineweb")
@@ -25,7 +28,18 @@ class Prepare:
     """What files are written in that are not UTF-8, such as windows-1252 or euc-kr; otherwise it is found out."""
     filter: tuple[str, ...] = ()
     """published filters for text of the web, one after the other: gopher, c4, fineweb (English)"""
+    near_duplicates: Annotated[float, Range(0, 1, above=True)] | None = None
+    """drop what is as like an earlier text as this: the share of all runs of five words that both have, such as 0.8"""
+    decontaminate: str | None = None
+    """tasks of evaluate, by name or tag with commas between them, whose texts are taken out of the corpus"""
+    task_data: Path | None = None
+    """folder with the data of those tasks that do not come with gptwright"""
+    workers: Threads = field(default=1, metadata=FREE)
+    """processes that read, clean and filter files; the result is the same"""
 
     def __post_init__(self) -> None:
         for name in self.filter:
             known(name, FILTERS, "filter")
+        if self.max_characters is not None and (self.workers > 1 or self.decontaminate):
+            raise ConfigError("max_characters without workers and decontaminate, which read whole files",
+                              "both", "Leave one of them out.")  # fmt: skip

@@ -23,6 +23,10 @@ class GptwrightError(Exception):
         super().__init__(f"needed {needed}; got {got}.\n  {remedy}")
         self.needed, self.got, self.remedy = needed, got, remedy
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that it comes whole from another process."""
+        return type(self), (self.needed, self.got, self.remedy)
+
 
 class InputError(GptwrightError):
     """Something that was given as input cannot be used."""

@@ -4,26 +4,35 @@ Leaves train.jsonl and heldout.jsonl, one document a line, and sources.json: per
 and why the rest was dropped. The same input gives the same bytes.
 """
 
-from collections.abc import Iterator
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from gptwright.configs.prepare import MIN_CORPUS, Prepare
+from gptwright.evaluation.harness.task_texts import task_texts
 from gptwright.foundations.atomic_io import sha256, write_file, write_json
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
 from gptwright.text.accounting import Accounting, SourceStats
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
+from gptwright.text.decontaminate import MOST_DOCUMENTS, Contamination
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
+from gptwright.text.near_duplicates import NearDuplicates
+from gptwright.text.parts import read_part, scan_parts
 from gptwright.text.pipeline import CleanedDocument, CleaningPipeline
 from gptwright.text.read import label, read_file
+from gptwright.text.scan import Scanned, ScanOptions, scan_file
 from gptwright.text.split import Split, assign_split
 from gptwright.text.split_writer import SplitWriter
 from gptwright.text.subsample import BEYOND, subsample
+
+PARTS = "parts"
 
 
 def data_files(config: Prepare) -> list[Path]:
@@ -41,12 +50,15 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    given = _encoding(config)
+    options = _options(config)
     found, accounting = find(config.data), Accounting()
 
     def fill(train: Path, heldout: Path) -> None:
-        with SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as writer:
-            for cleaned, split in _chosen(config, found.files, accounting, given):
+        with (
+            SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as writer,
+            _near_duplicates(config, folder) as near,
+        ):
+            for cleaned, split in _chosen(config, folder, found.files, CleaningPipeline(accounting, near), options):
                 writer.add(cleaned, split)
         _refuse_small(config, accounting.total())
         writer.balance()
@@ -54,11 +66,17 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
     train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
     write_file(train, lambda new_train: write_file(heldout, lambda new_heldout: fill(new_train, new_heldout)))
-    write_json(folder / "sources.json", _manifest(accounting, found))
+    write_json(folder / "sources.json", _manifest(accounting, found, options))
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
     total = accounting.total()
     for line in _summary(total, accounting, found):
         say(f"prepare: {line}")
     return _metrics(total)
+
+
+def _options(config: Prepare) -> ScanOptions:
+    tests = Contamination(task_texts(config.decontaminate, config.task_data)) if config.decontaminate else None
+    return ScanOptions(_encoding(config), config.filter, config.near_duplicates is not None, tests)
 
 
 def _encoding(config: Prepare) -> Encoding | None:
@@ -70,26 +88,45 @@ def _encoding(config: Prepare) -> Encoding | None:
     return found
 
 
+def _near_duplicates(config: Prepare, folder: StageFolder) -> AbstractContextManager[NearDuplicates | None]:
+    return NearDuplicates(config.near_duplicates, folder.path) if config.near_duplicates else nullcontext()
+
+
 def _chosen(
-    config: Prepare, files: list[Path], accounting: Accounting, given: Encoding | None
+    config: Prepare, folder: StageFolder, files: list[Path], pipeline: CleaningPipeline, options: ScanOptions
 ) -> Iterator[tuple[CleanedDocument, Split]]:
     """The documents to keep and their splits: all, or as many as `max_characters` allows."""
-    in_turns = config.max_characters is not None and len(files) > MOST_OPEN
-    pipeline = CleaningPipeline(
-        accounting, partial(read_in_chunks if in_turns else read_file, given=given), config.filter
-    )
-    streams = [pipeline.read(path) for path in files]
 
     def split_of(cleaned: CleanedDocument) -> Split:
         return assign_split(cleaned.document, config.heldout_fraction, config.seed)
 
     def drop(cleaned: CleanedDocument) -> None:
-        accounting.drop(cleaned.document.source, BEYOND, cleaned.characters_in)
+        pipeline.accounting.drop(cleaned.document.source, BEYOND, cleaned.characters_in)
 
     if config.max_characters is None:
-        return ((cleaned, split_of(cleaned)) for cleaned in chain.from_iterable(streams))
+        sections = _sections(config, folder, files, options)
+        if options.tests is not None:
+            pipeline.take_out(options.tests, _phrases(sections))
+        return ((cleaned, split_of(cleaned)) for each in sections for cleaned in pipeline.keep(each()))
+    read = read_in_chunks if len(files) > MOST_OPEN else read_file
+    streams = [pipeline.keep(scan_file(path, options, read)) for path in files]
     held = round(config.max_characters * config.heldout_fraction)
     return subsample(streams, {"train": config.max_characters - held, "heldout": held}, split_of, drop)
+
+
+def _sections(
+    config: Prepare, folder: StageFolder, files: list[Path], options: ScanOptions
+) -> list[Callable[[], Iterator[Scanned]]]:
+    """The sections of all files in order, to be asked for piece by piece; more than once where they are in parts."""
+    if config.workers == 1 and options.tests is None:
+        return [partial(scan_file, path, options) for path in files]
+    return [partial(read_part, part) for part in scan_parts(files, options, folder / PARTS, config.workers)]
+
+
+def _phrases(sections: Iterable[Callable[[], Iterator[Scanned]]]) -> set[int]:
+    """Runs that tests share with so many documents that they are no sign of a test."""
+    shared = Counter(run for each in sections for section in each() for run in section.shared)
+    return {run for run, documents in shared.items() if documents > MOST_DOCUMENTS}
 
 
 def _refuse_small(config: Prepare, total: SourceStats) -> None:
@@ -113,8 +150,9 @@ def _refuse_no_training_text(config: Prepare, total: SourceStats) -> None:
                          'Add text with --data, or correct the field "split".')  # fmt: skip
 
 
-def _manifest(accounting: Accounting, found: Found) -> dict[str, Any]:
-    return {
+def _manifest(accounting: Accounting, found: Found, options: ScanOptions) -> dict[str, Any]:
+    tests = {"runs_of_tests": len(options.tests)} if options.tests else {}
+    return tests | {
         "total": accounting.total().as_dict(),
         "sources": {name: stats.as_dict() for name, stats in accounting.sources.items()},
         "files": [

@@ -5,58 +5,121 @@ one of the bands with a chance of 1 - (1 - J^rows)^bands; who meets is compared 
 chance.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from importlib import import_module
-from typing import Any
+import os
+import tempfile
+from pathlib import Path
 
-from gptwright.foundations.errors import ConfigError
+import numpy as np
+import numpy.typing as npt
+
+from gptwright.text.filters.words import Hashes, mixed, split_words
 
 WORDS = 5
-BANDS, ROWS = 32, 4
-"""at a likeness of 0.8 all but one in ten million pairs meet, at 0.4 half"""
-WORD = re.compile(r"\w+|[^\w\s]")
+HASHES = 128
+RECALL = 0.99
+"""of pairs that are as like as the threshold, the share that meets at least"""
+Digest = npt.NDArray[np.uint32]
+_STEP = np.uint64(0xBF58476D1CE4E5B9)
+_BLOCK = 1024
 
 
-def shingles(text: str) -> set[str]:
-    """Its runs of `WORDS` words and signs; a shorter text is one run."""
-    words = WORD.findall(text)
-    return {" ".join(words[i : i + WORDS]) for i in range(max(len(words) - WORDS + 1, 1))}
+def shingles(text: str) -> Hashes:
+    """The hashes of its runs of `WORDS` words, each once, in rising order; a shorter text is one run."""
+    words = split_words(text).hashes
+    count = max(len(words) - WORDS + 1, 1)
+    runs = np.zeros(count, np.uint64)
+    for place in range(min(WORDS, len(words))):
+        runs = runs * _STEP + words[place : place + count]
+    return np.unique(mixed(runs))
 
 
-def jaccard(one: set[str], other: set[str]) -> float:
+def jaccard(one: Hashes, other: Hashes) -> float:
     """The share of all runs that both have."""
-    return len(one & other) / len(one | other)
+    both = len(np.intersect1d(one, other, assume_unique=True))
+    return both / (len(one) + len(other) - both)
 
 
-def near_duplicates(texts: Sequence[str], threshold: float = 0.8, seed: int = 1) -> dict[int, int]:
-    """Of each text that is as like an earlier one as `threshold`, its place and that of the earlier one, which stays.
+def minhash(runs: Hashes) -> Digest:
+    """The least of all runs in each of `HASHES` orders (H,), its upper 32 bits."""
+    least = np.full(HASHES, np.iinfo(np.uint64).max, np.uint64)
+    for start in range(0, len(runs), _BLOCK):
+        some = (runs[start : start + _BLOCK, None] ^ _ORDERS[0]) * _ORDERS[1]
+        np.minimum(least, some.min(0), out=least)
+    return (least >> np.uint64(32)).astype(np.uint32)
 
-    Raises `ConfigError` when rensa is not installed.
+
+_ORDERS = np.random.Generator(np.random.PCG64(20)).integers(0, 2**64, (2, HASHES), np.uint64) | np.uint64(1)
+
+
+def banding(threshold: float) -> tuple[int, int]:
+    """Bands and rows: as many rows as leave pairs at the threshold a chance of `RECALL` to meet, so that few others
+    do."""
+    fitting = [rows for rows in range(1, HASHES + 1) if chance_to_meet(threshold, HASHES // rows, rows) >= RECALL]
+    rows = max(fitting, default=1)
+    return HASHES // rows, rows
+
+
+def chance_to_meet(likeness: float, bands: int, rows: int) -> float:
+    """Of two texts that are so alike, to have one band in common."""
+    return 1 - (1 - likeness**rows) ** bands
+
+
+class NearDuplicates:
+    """Remembers every text that was new: its bands in memory, the text itself in a file below `folder` without a name.
+
+    Texts are numbered as they come. A context manager: the file is there as long as it is open.
     """
-    sets = [shingles(text) for text in texts]
-    buckets: dict[tuple[int, tuple[int, ...]], list[int]] = defaultdict(list)
-    found: dict[int, int] = {}
-    for place, runs in enumerate(sets):
-        digest = _minhash(runs, seed)
-        bands = [(band, tuple(digest[band * ROWS : (band + 1) * ROWS])) for band in range(BANDS)]
-        met = sorted({other for band in bands for other in buckets[band]})
-        like = next((other for other in met if jaccard(sets[other], runs) >= threshold), None)
-        if like is not None:
-            found[place] = like
-            continue
-        for band in bands:
-            buckets[band].append(place)
-    return found
+
+    def __init__(self, threshold: float, folder: Path | None = None) -> None:
+        self.threshold = threshold
+        self.bands, self.rows = banding(threshold)
+        self._buckets: dict[int, int | tuple[int, ...]] = {}
+        self._texts = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._ends = [0]
+
+    def __enter__(self) -> "NearDuplicates":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._texts.close()
+
+    def earlier(self, text: str, digest: Digest | None = None) -> int | None:
+        """The number of the first earlier text that this one is as like as the threshold; None when it is new, and
+        then it has the next number. `digest` is its `minhash`, where that is known."""
+        runs = shingles(text) if digest is None else None
+        keys = self._keys(minhash(runs) if digest is None and runs is not None else digest)
+        met = sorted({number for key in keys for number in _several(self._buckets.get(key, ()))})
+        if met:
+            runs = shingles(text) if runs is None else runs
+            for number in met:
+                if jaccard(shingles(self.text(number)), runs) >= self.threshold:
+                    return number
+        self._remember(text, keys)
+        return None
+
+    def text(self, number: int) -> str:
+        """A text that was new."""
+        begin, end = self._ends[number : number + 2]
+        return os.pread(self._texts.fileno(), end - begin, begin).decode()
+
+    def _remember(self, text: str, keys: list[int]) -> None:
+        number, data = len(self._ends) - 1, text.encode()
+        self._texts.write(data)
+        self._texts.flush()
+        self._ends.append(self._ends[-1] + len(data))
+        for key in keys:
+            there = self._buckets.get(key)
+            self._buckets[key] = number if there is None else (*_several(there), number)
+
+    def _keys(self, digest: Digest | None) -> list[int]:
+        """A number for each band; equal bands of two texts have equal ones."""
+        assert digest is not None
+        rows = digest[: self.bands * self.rows].reshape(self.bands, self.rows).astype(np.uint64)
+        keys = np.arange(self.bands, dtype=np.uint64)
+        for row in rows.T:
+            keys = mixed(keys * _STEP + row)
+        return keys.tolist()
 
 
-def _minhash(runs: Iterable[str], seed: int) -> list[int]:
-    try:
-        library: Any = import_module("rensa")
-    except ImportError as error:
-        raise ConfigError("rensa, which finds near-duplicates", "an installation without it",
-                          "pip install 'gptwright[corpus]'") from error  # fmt: skip
-    sketch = library.RMinHash(num_perm=BANDS * ROWS, seed=seed)
-    sketch.update(sorted(runs))
-    return sketch.digest()
+def _several(numbers: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (numbers,) if isinstance(numbers, int) else numbers

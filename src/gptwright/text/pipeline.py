@@ -1,21 +1,21 @@
-"""From a file to documents worth keeping: cleaned, cut into sections, each text once."""
+"""From sections of files to documents worth keeping: what can only be said in order and beside all others.
+
+Each text once, lines that many share only a few times, no text that is almost another, and no run of a test.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from gptwright.text.accounting import Accounting
-from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
+from gptwright.text.decontaminate import Contamination
 from gptwright.text.dedup import MIN_DOCUMENT, ExactDuplicates, LineDuplicates
 from gptwright.text.documents import Document
-from gptwright.text.filters.presets import apply_filters
-from gptwright.text.read import Skip
-from gptwright.text.split import sections
+from gptwright.text.near_duplicates import NearDuplicates
+from gptwright.text.scan import Scanned, count_cut
 
 REPEATED = "repeated in many documents"
-LINE_RULES = "lines that a filter takes out"
-Read = Callable[[Path, Skip], Iterator[Document]]
+OF_TESTS = "shared with a test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,72 +38,67 @@ class CleanedDocument:
 
 
 class CleaningPipeline:
-    """Remembers what it saw, so one pipeline reads all files; what it drops is written into the accounting.
+    """Remembers what it saw, so one pipeline is given the sections of all files; what it drops is written into the
+    accounting."""
 
-    `filters` are names of `PRESETS`; they judge each section before lines that documents share are taken out.
-    """
-
-    def __init__(self, accounting: Accounting, read: Read, filters: Sequence[str] = ()) -> None:
+    def __init__(self, accounting: Accounting, near_duplicates: NearDuplicates | None = None) -> None:
         self.accounting = accounting
-        self._read, self._filters = read, filters
+        self._near = near_duplicates
+        self._tests: Contamination | None = None
+        self._phrases: Collection[int] = ()
         self._documents = ExactDuplicates()
         self._lines = LineDuplicates()
 
-    def read(self, path: Path) -> Iterator[CleanedDocument]:
-        """The documents of a file that are worth keeping."""
-        for document in self._read(path, self.accounting.skip):
+    def take_out(self, tests: Contamination, phrases: Collection[int]) -> None:
+        """From here on, what texts share with these tests is taken out of them, `phrases` aside."""
+        self._tests, self._phrases = tests, phrases
+
+    def keep(self, sections: Iterable[Scanned]) -> Iterator[CleanedDocument]:
+        """The documents that are worth keeping."""
+        for section in sections:
+            document, cuts = section.document, Counter(section.cuts)
             self.accounting.record_encoding(document)
-            yield from self._clean(document)
-
-    def _clean(self, document: Document) -> Iterator[CleanedDocument]:
-        cuts = Counter(document.cut)
-        text = _count_cut(cuts, "layout", document.text, normalise(document.text))
-        text = _count_cut(cuts, "licences and page furniture", text, drop_boilerplate(text))
-        texts = texts_between_separators(text)
-        cuts["signs between texts"] += len(text) - sum(map(len, texts))
-        title = " ".join(normalise(document.title).split())
-        parts = [part for each in texts for part in sections(replace(document, text=each, title=title))]
-        for part in parts:
-            kept, reason = self._worth_keeping(part, cuts)
-            cuts = Counter[str]()
-            if reason:
-                self.accounting.drop(document.source, reason, kept.characters_in)
+            reason = section.reason
+            if reason is None:
+                if section.cut_lines:
+                    self.accounting.source(document.source).cut_lines.update(section.cut_lines)
+                document = replace(document, text=self._without_repeated_lines(document, cuts))
+                reason = self._fault(document.text, section)
+            cleaned = CleanedDocument(document, cuts)
+            if reason is not None:
+                self.accounting.drop(document.source, reason, cleaned.characters_in)
+            elif section.shared and self._tests is not None:
+                yield from self._pieces(cleaned, self._tests)
             else:
-                yield kept
-
-    def _worth_keeping(self, section: Document, cuts: Counter[str]) -> tuple[CleanedDocument, str | None]:
-        """The section as the filters and the lines seen before leave it, and what is against it."""
-        section, reason = self._filtered(section, cuts)
-        if reason is None:
-            section = replace(section, text=self._without_repeated_lines(section, cuts))
-            reason = self._fault(section.text)
-        return CleanedDocument(section, cuts), reason
-
-    def _filtered(self, section: Document, cuts: Counter[str]) -> tuple[Document, str | None]:
-        if not self._filters or not section.text.strip():
-            return section, None
-        verdict = apply_filters(section.text, self._filters)
-        self.accounting.source(section.source).cut_lines.update(verdict.cut_lines)
-        _count_cut(cuts, LINE_RULES, section.text, verdict.text)
-        return replace(section, text=verdict.text), verdict.reason
+                yield cleaned
 
     def _without_repeated_lines(self, section: Document, cuts: Counter[str]) -> str:
         before = self._lines.dropped
         text = self._lines.clean(section.text).strip("\n")
         if cut := self._lines.dropped - before:
             self.accounting.source(section.source).cut_lines[REPEATED] += cut
-        _count_cut(cuts, REPEATED if cut else "layout", section.text, text)
-        return text
+        return count_cut(cuts, REPEATED if cut else "layout", section.text, text)
 
-    def _fault(self, text: str) -> str | None:
+    def _fault(self, text: str, section: Scanned) -> str | None:
         if not text.strip():
             return "empty"
         if len(text) < MIN_DOCUMENT:
             return "too short"
-        return None if self._documents.is_new(text) else "duplicate"
+        if not self._documents.is_new(text):
+            return "duplicate"
+        if self._near is None:
+            return None
+        digest = section.digest if text == section.document.text else None
+        return "near-duplicate" if self._near.earlier(text, digest) is not None else None
 
-
-def _count_cut(cuts: Counter[str], reason: str, before: str, after: str) -> str:
-    """The text after a step, its loss counted."""
-    cuts[reason] += len(before) - len(after)
-    return after
+    def _pieces(self, cleaned: CleanedDocument, tests: Contamination) -> Iterator[CleanedDocument]:
+        """What tests leave of a document; the first piece has what was lost of it."""
+        document, cuts = cleaned.document, cleaned.cuts
+        pieces = tests.pieces(document.text, self._phrases)
+        if not pieces:
+            self.accounting.drop(document.source, OF_TESTS, cleaned.characters_in)
+            return
+        cuts[OF_TESTS] += len(document.text) - sum(map(len, pieces))
+        for piece in pieces:
+            yield CleanedDocument(replace(document, text=piece), cuts)
+            cuts = Counter[str]()

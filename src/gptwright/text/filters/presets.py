@@ -7,7 +7,7 @@
 | fineweb | Penedo et al. 2024: gopher, C4's rules without the one on ends of sentences, and its own three |
 """
 
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -91,7 +91,7 @@ PRESETS = {
 def apply_filters(text: str, names: Sequence[str]) -> Verdict:
     """What the presets of these names say of a text, one after the other; the first fault ends it."""
     cut = Counter[str]()
-    values: Mapping[str, float] = Signals(text)
+    values = Signals(text)
     for name in names:
         preset = PRESETS[name]
         reason = _first_fault(preset.thresholds, values)
@@ -99,7 +99,8 @@ def apply_filters(text: str, names: Sequence[str]) -> Verdict:
             edited = preset.lines.edit(text)
             cut.update(edited.cut_lines)
             values = values if edited.text == text else Signals(edited.text)
-            text, reason = edited.text, _first_fault(preset.after_lines, ChainMap(edited.signals, values))
+            values.note(edited.signals)
+            text, reason = edited.text, _first_fault(preset.after_lines, values)
         if reason is not None:
             return Verdict(text, cut, f"{name}: {reason}")
     return Verdict(text, cut, None)

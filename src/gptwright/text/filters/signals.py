@@ -33,6 +33,10 @@ class Signals(Mapping[str, float]):
     def __len__(self) -> int:
         return 1 + len(_groups())
 
+    def note(self, counted: Mapping[str, float]) -> None:
+        """Takes in signals that were counted elsewhere, when lines were taken out."""
+        self._counted |= counted
+
     @cached_property
     def _words(self) -> Words:
         return split_words(self._text)

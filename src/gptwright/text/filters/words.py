@@ -34,7 +34,8 @@ _BEYOND = 0x20000
 
 @dataclass(frozen=True)
 class Words:
-    """`begin`, `end` and `hashes` have a place for each of the W words; `kinds` has the flags of its characters."""
+    """`begin`, `end` and `hashes` have a place for each of the W words; `kinds` has the flags of its characters (for a
+    plain word, of its first)."""
 
     begin: Places
     end: Places
@@ -61,12 +62,27 @@ def split_words(text: str) -> Words:
     dot = codes == ord(".")
     starts[1:] &= ~(dot[1:] & dot[:-1] & is_word[:-1])
     starts[_behind_apostrophe(codes, flags)] = True
-    begin = np.flatnonzero(starts)
     ends = is_word.copy()
     ends[:-1] &= ~is_word[1:] | starts[1:]
-    end = np.flatnonzero(ends) + 1
+    begin, end = np.flatnonzero(starts), np.flatnonzero(ends) + 1
     kinds = np.bitwise_or.reduceat(flags, begin) if len(begin) else np.zeros(0, np.uint8)
     return Words(begin, end, kinds, _hashes(codes, begin, end))
+
+
+def plain_words(text: str) -> Words:
+    """Its words as two ways of writing share them: runs of letters and digits in small letters, no signs."""
+    low = text.lower()
+    if len(low) != len(text):  # few capital letters have two small ones
+        low = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)
+    codes = np.frombuffer(low.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    flags = _table()[np.minimum(codes, _BEYOND)]
+    is_word = (flags & (LETTER | DIGIT)) != 0
+    alone = is_word & ((flags & ALONE) != 0)
+    starts, ends = is_word.copy(), is_word.copy()
+    starts[1:] &= ~is_word[:-1] | alone[1:] | alone[:-1]
+    ends[:-1] &= ~is_word[1:] | starts[1:]
+    begin, end = np.flatnonzero(starts), np.flatnonzero(ends) + 1
+    return Words(begin, end, flags[begin], _hashes(codes, begin, end))
 
 
 def _alone(codes: Any, flags: Flags, is_word: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
