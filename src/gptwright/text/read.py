@@ -1,4 +1,5 @@
-"""Files to documents: plain text, Markdown, web pages, JSON Lines and parquet, each compressed or not."""
+"""Files to documents: plain text, Markdown, web pages and archives of them, JSON Lines and parquet, each compressed or
+not."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -9,13 +10,14 @@ from gptwright.foundations.errors import InputError
 from gptwright.text.binary import is_utf8
 from gptwright.text.bundled import bundled_name
 from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
-from gptwright.text.documents import Document
+from gptwright.text.documents import UTF8, Document
 from gptwright.text.encoding import decode, decode_html
 from gptwright.text.encoding_labels import Encoding
 from gptwright.text.frontmatter import without_front_matter
 from gptwright.text.html import read_page
 from gptwright.text.jsonl import Line, read_object
 from gptwright.text.parquet import read_parquet
+from gptwright.text.warc import read_warc
 
 Skip = Callable[[str, str], None]
 """Called with the source and the reason for every record that is no document."""
@@ -104,6 +106,14 @@ def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | Non
         yield _document(row, path)
 
 
+def _read_warc(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
+    for found in read_warc(file, path, given):
+        if isinstance(found, str):
+            skip(_source(path), found)
+        else:
+            yield replace(found, source=_source(path), file=label(path), encoding=UTF8)
+
+
 _READERS: dict[str, Callable[[IO[bytes], Path, Skip, Encoding | None], Iterator[Document]]] = {
     ".txt": _read_text,
     ".md": _read_markdown,
@@ -111,5 +121,7 @@ _READERS: dict[str, Callable[[IO[bytes], Path, Skip, Encoding | None], Iterator[
     ".htm": _read_html,
     ".jsonl": _read_lines,
     ".parquet": _read_parquet,
+    ".warc": _read_warc,
+    ".wet": _read_warc,
 }
 SUFFIXES = f"{' '.join(_READERS)}, each also with {' '.join(COMPRESSED)}"

@@ -1,0 +1,93 @@
+"""Web archives: pages out of WARC, texts out of WET. What is no page, or damaged, is told by its reason.
+
+A record is at most `MOST` bytes, so that neither a small archive that unpacks to a huge page nor one endless record
+takes the memory. An archive that breaks off or is damaged gives what stands before that.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from gptwright.foundations.errors import ConfigError, InputError
+from gptwright.text.documents import Document
+from gptwright.text.encoding import decode, decode_html
+from gptwright.text.encoding_labels import Encoding, lookup_encoding
+from gptwright.text.html import read_page
+
+MOST = 16 * 2**20
+PAGES = ("text/html", "application/xhtml+xml")
+OTHER_KIND, NO_ANSWER, TOO_LARGE = "no page", "no answer of a server with a page", "over 16 MiB"
+BROKEN_OFF, DAMAGED, NO_TEXT = "broken off", "damaged, and what follows in its archive", "not text"
+
+
+def read_warc(file: IO[bytes], path: Path, given: Encoding | None) -> Iterator[Document | str]:
+    """The documents of an archive, and a reason for each record of a page or text that gives none. Their title is the
+    page's, or its address.
+
+    `file` is the archive unpacked; `given` is the encoding of pages that say none. Raises `ConfigError` without
+    fastwarc.
+    """
+    if path.suffix.lower() == ".xz":
+        yield from _documents(_records(file, path), path, given)
+    else:  # its own unpacking gives what stands before a fault
+        with path.open("rb") as packed:
+            yield from _documents(_records(packed, path), path, given)
+
+
+def _documents(records: Iterator[Any], path: Path, given: Encoding | None) -> Iterator[Document | str]:
+    while True:
+        try:
+            record = next(records, None)
+            if record is None:
+                return
+            found = _read(record, path, given)
+        except (OSError, EOFError):
+            found = DAMAGED
+        if found is not None:
+            yield found
+        if found == DAMAGED:
+            return
+
+
+def _records(file: IO[bytes], path: Path) -> Iterator[Any]:
+    try:
+        library: Any = import_module("fastwarc.warc")
+    except ImportError as error:
+        raise ConfigError(f"fastwarc to read {path}", f"none that works here ({error})",
+                          "pip install 'gptwright[corpus]'") from error  # fmt: skip
+    kinds = library.WarcRecordType.response | library.WarcRecordType.conversion
+    return iter(library.ArchiveIterator(file, record_types=kinds, parse_http=True, auto_decode="all"))
+
+
+def _read(record: Any, path: Path, given: Encoding | None) -> Document | str | None:
+    """A record's document, or why there is none."""
+    address: str = record.headers.get("WARC-Target-URI") or ""
+    is_answer: bool = record.http_headers is not None
+    kind: str = (record.http_content_type if is_answer else record.headers.get("Content-Type")) or ""
+    if is_answer and record.http_headers.status_code != 200:
+        return NO_ANSWER
+    if kind.partition(";")[0].strip().lower() not in (*PAGES, "text/plain"):
+        return OTHER_KIND
+    wanted: int = record.content_length
+    data: bytes = record.reader.read(MOST + 1)
+    if len(data) > MOST:
+        return TOO_LARGE
+    is_packed = is_answer and bool(record.http_headers.get("Content-Encoding"))
+    if len(data) < wanted and not is_packed:
+        return BROKEN_OFF
+    said = lookup_encoding(record.http_charset) if is_answer and record.http_charset else None
+    try:
+        return _document(data, kind, address, path, said or given)
+    except InputError:
+        return NO_TEXT
+
+
+def _document(data: bytes, kind: str, address: str, path: Path, encoding: Encoding | None) -> Document:
+    if kind.startswith("text/plain"):
+        text, name = decode(data, path, encoding)
+        return Document(text, "", address, encoding=name)
+    text, name = decode_html(data, path, encoding)
+    page = read_page(text)
+    return Document(page.text, "", page.title or address, encoding=name,
+                    cut={"menus and the like of web pages": page.left_out})  # fmt: skip
