@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.configs.prepare import MIN_CORPUS, Prepare
-from gptwright.evaluation.harness.task_texts import task_texts
 from gptwright.foundations.atomic_io import sha256, write_file, write_json
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
@@ -75,8 +74,14 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
 
 def _options(config: Prepare) -> ScanOptions:
-    tests = Contamination(task_texts(config.decontaminate, config.task_data)) if config.decontaminate else None
+    tests = _tests(config.decontaminate, config.task_data) if config.decontaminate else None
     return ScanOptions(_encoding(config), config.filter, config.near_duplicates is not None, tests)
+
+
+def _tests(tasks: str, task_data: Path | None) -> Contamination:
+    from gptwright.evaluation.harness.task_texts import task_texts  # loads torch
+
+    return Contamination(task_texts(tasks, task_data))
 
 
 def _encoding(config: Prepare) -> Encoding | None:
