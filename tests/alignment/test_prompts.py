@@ -1,10 +1,11 @@
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gptwright.alignment.prompts import read_prompts, text_of
+from gptwright.alignment.prompts import prompts_within, read_asked, text_of
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.tokenizers.chat_templates.chat import prompt_ids
@@ -26,7 +27,7 @@ def test_prompts_keep_their_lines_and_long_ones_are_dropped(tokenizer: Tokenizer
         {"messages": asked, "prompt": "the cat "},
     )
     intake = Intake("ppo")
-    found = read_prompts(path, tokenizer, 12, intake)
+    found = prompts_within(read_asked(path), partial(prompt_ids, tokenizer=tokenizer), 12, intake)
     assert [prompt.messages for prompt in found] == [asked] * 3
     assert [list(prompt) for prompt in found] == [prompt_ids(asked, tokenizer)] * 3  # pyright: ignore
     assert [prompt.line.split for prompt in found] == ["heldout", None, None] and found[0].line["id"] == 7
@@ -47,8 +48,8 @@ def test_prompts_keep_their_lines_and_long_ones_are_dropped(tokenizer: Tokenizer
         ({"prompt": "a", "messages": [{"role": "user", "content": "b"}]}, "that differ"),
     ],
 )
-def test_lines_that_ask_nothing(tokenizer: Tokenizer, tmp_path: Path, line: dict[str, Any], said: str) -> None:
+def test_lines_that_ask_nothing(tmp_path: Path, line: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=r"(?s)line 2 of .*p\.jsonl.*") as error:
-        read_prompts(write(tmp_path / "p.jsonl", {"prompt": "a"}, line), tokenizer, 64, Intake("generate"))
+        read_asked(write(tmp_path / "p.jsonl", {"prompt": "a"}, line))
     with pytest.raises(InputError, match=said):
         raise error.value

@@ -1,9 +1,10 @@
-"""reward, dpo and ppo read images in prompts: what is preferred is decided by the image alone."""
+"""What reads prompts reads their images: what is preferred is decided by the image alone."""
 
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import log
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,21 @@ import pytest
 from gptwright.alignment.rankings import comparable
 from gptwright.configs.dpo import DPO
 from gptwright.configs.ppo import PPO
+from gptwright.configs.rank import Rank
+from gptwright.configs.rejection import Rejection
 from gptwright.configs.reward import Reward
 from gptwright.configs.tokenize import Tokenize
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import finished_stage
+from gptwright.images.named import named_image
 from gptwright.pipelines.load import load, load_writer
 from gptwright.pipelines.vision_model import VisionModel
 from gptwright.recipes.stage import execute_stage
 from gptwright.store.ranking_lines import read_rankings
+from gptwright.tasks.vision import read_conversations
+from gptwright.tokenizers.chat_templates.chat import read_messages
+from gptwright.tokenizers.chat_templates.parts import images_of
 
 PICTURES = 12
 
@@ -97,6 +104,64 @@ def test_ppo_answers_prompts_with_images_for_a_reward_model_that_sees_them(
     out = execute_stage("ppo", config, run / "ppo-seeing").path
     assert finished_stage(out)["metrics"]["reference_changed"] == 0
     assert isinstance(load(out), VisionModel)
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_answers_to_images_are_ranked_and_the_rankings_hold_the_images(seeing: Path, judged: Path, run: Path) -> None:
+    config = Rank(model=seeing, prompts=judged / "prompts.jsonl", train_prompts=3, heldout_prompts=2, answers=3,
+                  temperature=5.0, max_tokens=4, threads=1)  # fmt: skip
+    out = execute_stage("rank", config, run / "rank-seeing").path
+    rankings = read_rankings(out / "rankings.jsonl")
+    assert len(rankings) == 5 and len({*images_of([m for r in rankings for m in r.messages])}) == 5
+    blind = replace(config, temperature=0.0)
+    first, again = (read_rankings(execute_stage("rank", blind, run / name).path / "rankings.jsonl")
+                    for name in ("rank-seeing-0", "rank-seeing-1"))  # fmt: skip
+    assert [each.answers for each in first] == [each.answers for each in again]
+    writer = load_writer(seeing)
+    for ranking in first:
+        assert ranking.answers[0] == writer.chat(ranking.messages, max_tokens=4, temperature=0.0)
+
+
+def test_the_best_answers_to_images_are_conversations_that_vision_reads(
+    seeing: Path, rewarded: Path, judged: Path, run: Path
+) -> None:
+    config = Rejection(policy=seeing, reward=rewarded, prompts=judged / "prompts.jsonl", samples=3, max_tokens=3,
+                       temperature=5.0, threads=1)  # fmt: skip
+    out = execute_stage("rejection", config, run / "rejection-seeing").path
+    assert len({*images_of([m for r in read_rankings(out / "rankings.jsonl") for m in r.messages])}) == PICTURES
+    kept = read_conversations(out / "conversations.jsonl")
+    assert len(kept) == finished_stage(out)["metrics"]["kept"]
+    assert all(images_of(each.messages) and each.messages[-1]["role"] == "assistant" for each in kept)
+
+
+def test_scores_are_of_the_image(
+    seeing: Path, tuned: Path, rewarded: Path, judged: Path, gptwright: Callable[..., Any],
+    refused: Callable[..., str], tmp_path: Path,
+) -> None:  # fmt: skip
+    rankings = judged / "rankings.jsonl"
+    done = gptwright("score", rewarded, rankings, "--base", seeing)
+    assert done.code == 0, done.err
+    said = [json.loads(line) for line in done.out.splitlines()]
+    right = [(line["scores"][0] > line["scores"][1]) == (line["ranks"] == [1, 2]) for line in said]
+    assert sum(right) >= 9, "as it was taught"
+    assert "--base" in refused("score", rewarded, rankings)
+    assert "reads images as" in refused("score", rewarded, rankings, "--base", tuned)
+    long = lines_of(rankings)[0] | {"answers": ["the " * 1000, "the cat"], "ranks": [2, 1]}
+    shutil.copy(judged / "sheet.png", tmp_path)
+    (tmp_path / "long.jsonl").write_text(json.dumps(long))
+    assert json.loads(gptwright("score", rewarded, tmp_path / "long.jsonl", "--base", seeing).out)["scores"][0] is None
+
+
+def test_a_file_of_prompts_with_images_is_answered(seeing: Path, judged: Path, gptwright: Callable[..., Any]) -> None:
+    done = gptwright("generate", seeing, "--prompts", judged / "prompts.jsonl", "--temperature", 0, "--max-tokens", 4)
+    assert done.code == 0, done.err
+    writer, load = load_writer(seeing), partial(named_image, folder=judged)
+    for line in map(json.loads, done.out.splitlines()):
+        asked = read_messages(line["messages"], "the line", load)
+        assert line["answers"] == [writer.chat(asked, max_tokens=4, temperature=0.0)]
 
 
 def test_what_cannot_be_is_refused(

@@ -10,6 +10,7 @@ import pytest
 from gptwright.configs.rank import Rank
 from gptwright.configs.reward import Reward
 from gptwright.configs.sft import SFT
+from gptwright.configs.vision import Vision
 from gptwright.foundations.atomic_io import sha256
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.recipes.stage import execute_stage
@@ -17,8 +18,9 @@ from gptwright.stages.stored_labels import identity_of_labels, stored_labels
 from gptwright.store.database import open_store
 from gptwright.store.labels import annotate
 from gptwright.store.messages import keep_turns
+from gptwright.tasks.vision import read_conversations
 from gptwright.text.jsonl import read_objects
-from gptwright.tokenizers.chat_templates.parts import PlacedImage
+from gptwright.tokenizers.chat_templates.parts import PlacedImage, images_of
 
 from .conftest import Command, asked, said
 
@@ -89,6 +91,7 @@ def test_what_is_learned_is_what_the_stage_began_with(
     lambda **more: Reward(base=Path(), **more),
     lambda **more: SFT(base=Path(), tokens=Path(), **more),
     lambda **more: Rank(model=Path(), **more),
+    lambda **more: Vision(base=Path(), tokens=Path(), **more),
 ])  # fmt: skip
 def test_something_to_learn_is_needed_and_no_password(make: Callable[..., object]) -> None:
     with pytest.raises(ConfigError, match=r"none|neither"):
@@ -113,3 +116,5 @@ def test_conversations_about_images_are_left_out_and_counted(
     [path] = stored_labels(tmp_path / "stage", str(tmp_path), "demonstrations")  # pyright: ignore[reportArgumentType]
     assert [line["messages"] for line in read_objects(path)] == [said("Hi", "A cat.")]
     assert "1 of 2 demonstrations of the store are about images" in capsys.readouterr().err
+    [path] = stored_labels(tmp_path / "seeing", str(tmp_path), "demonstrations", images=True)  # pyright: ignore[reportArgumentType]
+    assert [len(images_of(each.messages)) for each in read_conversations(path)] == [0, 1]

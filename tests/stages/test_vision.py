@@ -17,7 +17,7 @@ import gptwright
 from gptwright.configs.tokenize import Tokenize
 from gptwright.configs.vision import Vision
 from gptwright.foundations.errors import ConfigError
-from gptwright.images.named import as_data_uri
+from gptwright.images.named import as_data_uri, named_image
 from gptwright.pipelines.load import load_decoder, load_writer
 from gptwright.pipelines.vision_model import IMAGE_TOKEN, VisionModel
 from gptwright.recipes.stage import execute_stage
@@ -25,8 +25,11 @@ from gptwright.serving.api import create_app
 from gptwright.stages.vision import choose_parts, task_of
 from gptwright.stages.vision import seeing as seeing_of
 from gptwright.store.database import Store, open_store
+from gptwright.store.labels import annotate
+from gptwright.store.messages import find_message, keep_turns
+from gptwright.store.ranking_lines import read_rankings
 from gptwright.tasks.vision import read_conversations
-from gptwright.tokenizers.chat_templates.parts import Message, PlacedImage
+from gptwright.tokenizers.chat_templates.parts import Message, PlacedImage, images_of
 from gptwright.training.evaluation import read_evaluations
 
 EMBEDDING = "decoder.embed.weight"  # in which the place of an image is new
@@ -111,6 +114,35 @@ def test_it_goes_on_from_what_sees(
     assert torch.equal(before.decoder.embed.weight, load_decoder(base).network.embed.weight)
     assert not torch.equal(before.decoder.embed.weight, after.decoder.embed.weight)
     assert task_of(again).text.windows and not task_of(asked).text.windows
+
+
+def test_images_of_stored_conversations_are_learned(vision_config: Vision, pictures: Path, tmp_path: Path) -> None:
+    """Demonstrations, and the best answers of rankings."""
+
+    def turns(number: int, answer: str) -> list[Any]:
+        image = named_image(f"sheet.png#xywh={8 * number},0,8,8", pictures)
+        asked = Message(role="user", content="Who fell?", images=[PlacedImage(0, image)])
+        return [asked, {"role": "assistant", "content": answer}]
+
+    place = str(tmp_path / "store.sqlite")
+    with open_store(place) as store, store.write() as session:
+        annotate(session, "demonstration", keep_turns(session, turns(0, "The rain.")), True)
+        for number in range(1, 9):
+            ids = [keep_turns(session, turns(number, answer), model="m") for answer in ("A boat.", "The cat.")]
+            annotate(
+                session, "ranking", str(find_message(session, ids[0]).parent_id), {"answers": ids, "ranks": [2, 1]}
+            )
+    config = replace(vision_config, conversations=(), from_store=place, steps=1)
+    out = execute_stage("vision", config, tmp_path / "out").path
+    (shown,) = read_conversations(out / "from-store/demonstrations.jsonl")
+    ranked = read_rankings(out / "from-store/rankings.jsonl")
+    assert len(images_of(shown.messages)) == 1 and len({*images_of([m for r in ranked for m in r.messages])}) == 8
+    told = replace(config, conversations=(out / "from-store/demonstrations.jsonl",), from_store=None)
+    task = task_of(told, [out / "from-store/rankings.jsonl"])
+    decode = task.model.tokenizer.decode
+    said = {decode([id for id in one.ids.targets if id >= 0]).split("<|")[0] for one in task.train}
+    assert said == {"The rain.", "The cat."} and all(len(one.images) == 1 for one in task.train)
+    assert 1 < len(task.train) < 9, "what is held out for reward is not learned"
 
 
 def test_what_does_not_fit_is_refused(

@@ -11,9 +11,12 @@ from typing import Any
 import torch
 
 from gptwright.alignment.packing import Packing
+from gptwright.alignment.prompts import text_of
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.objectives.language import IGNORED
+from gptwright.store.ranking_lines import Ranking
+from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import read_objects
 from gptwright.text.split import Split
 from gptwright.tokenizers.chat_templates.chat import Message, read_messages, render
@@ -55,6 +58,17 @@ def read_conversations(path: Path, intake: Intake) -> list[Conversation]:
         else:
             intake.drop("in another language", line.where)
     return found
+
+
+def best_answers(files: Sequence[Sequence[Ranking]], intake: Intake) -> list[Conversation]:
+    """The best answer to every ranked prompt; `intake` is told of prompts that are held out for reward."""
+    sides = assign_splits(files, lambda ranking: text_of(ranking.messages), lambda ranking: ranking.split)
+    for ranking in sides.heldout:
+        intake.drop("ranked, held out for reward", ranking.where)
+    return [
+        Conversation([*each.messages, Message(role="assistant", content=each.best)], "train", each.where)
+        for each in sides.train
+    ]
 
 
 def is_english(language: Any) -> bool:

@@ -9,9 +9,8 @@ from gptwright.foundations.intake import Intake
 from gptwright.images.named import as_data_uri, named_image
 from gptwright.inference.content import Content
 from gptwright.text.jsonl import Line, read_objects
-from gptwright.tokenizers.chat_templates.chat import Message, prompt_ids, read_prompt
+from gptwright.tokenizers.chat_templates.chat import Message, read_prompt
 from gptwright.tokenizers.chat_templates.parts import as_parts, images_of
-from gptwright.tokenizers.tokenizer import Tokenizer
 
 # What a line says of other answers than the ones that are given to its prompt now.
 OF_OTHER_ANSWERS = {"prompt", "messages", "answers", "ranks", "scores", "labeller", "models", "chosen", "rejected"}
@@ -34,14 +33,6 @@ class Prompt(list[int]):
         return Line({"messages": [as_parts(each, as_data_uri) for each in self.messages]} | others, self.line.where)
 
 
-def read_prompts(path: Path, tokenizer: Tokenizer, longest: int, intake: Intake) -> list[Prompt]:
-    """The prompts of at most `longest` tokens, in the order of the file; `intake` is told of the others.
-
-    Raises `InputError` naming a line that holds no prompt, `ArtifactError` when the tokenizer has no chat template.
-    """
-    return prompts_within(read_asked(path), lambda messages: prompt_ids(messages, tokenizer), longest, intake)
-
-
 def read_asked(path: Path) -> list[tuple[Line, list[Message]]]:
     """The prompts of a file, with their lines and their images, whose names are relative to its folder.
 
@@ -58,8 +49,8 @@ def prompts_within(
     intake: Intake,
     content_of: Callable[[list[Message]], Mapping[int, Content]] | None = None,
 ) -> list[Prompt]:
-    """The same of lines and messages that are at hand; `ids_of` says what a model reads of messages, `content_of` what
-    it reads of their images."""
+    """The prompts of at most `longest` tokens, in their order; `intake` is told of the others. `ids_of` says what a
+    model reads of messages, `content_of` what it reads of their images. Raises as these do."""
     found: list[Prompt] = []
     for line, messages in asked:
         with intake.dropping(line.where):

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from gptwright.configs.training import AdaptedTextOptions
+from gptwright.configs.validation import without_password
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Amount, Range, Rows, Size, settings
 
@@ -16,8 +17,10 @@ class Vision(AdaptedTextOptions):
     """folder of sft, whose model is to see, or of vision, which goes on"""
     encoder: Path | None = None
     """folder of clip, whose image encoder the base gets, and a fresh projector between; not for a base that sees"""
-    conversations: tuple[Path, ...]
+    conversations: tuple[Path, ...] = ()
     """JSON Lines of {"messages": [...]} whose content may be parts, text and image_url, as OpenAI has them"""
+    from_store: str | None = None
+    """store of demonstrations and of rankings, whose best answers are learned: a run's folder, a file or a URL"""
     tokens: Path
     """folder of tokenize: pretraining text is mixed in, so that the language is not forgotten"""
     learn: Literal["projector", "all"] = "all"
@@ -37,6 +40,9 @@ class Vision(AdaptedTextOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        without_password(self.from_store)
+        if not self.conversations and self.from_store is None:
+            raise ConfigError("conversations", "none", "Give --conversations FILE or --from-store STORE.")
         if self.lora and self.learn == "projector":
             raise ConfigError("learn all beside lora", "the projector alone, which has no attention",
                               "Leave one of them out.")  # fmt: skip

@@ -184,6 +184,11 @@ class SeeingWriter(Model):
         return self.model.prompt(self._placed(messages, tools), images_of(messages))[1]
 
     def open_stream(self, ids: Sequence[int], sampling: Sampling, **how: Unpack[StreamOptions]) -> Stream:
+        """Raises `InputError` for a place without an image as well: ids from elsewhere can have some."""
+        place, content = self.model.network.config.placeholder, how.get("content", {})
+        if missing := sum(id == place and at not in content for at, id in enumerate(ids)):
+            raise InputError("an image in every place", f"{missing:,} without one, of id {place}",
+                             "Leave the id out, or send a conversation with images.")  # fmt: skip
         return super().open_stream(ids, self.without_places(sampling), **how)
 
     def without_places(self, sampling: Sampling) -> Sampling:

@@ -72,7 +72,7 @@ def _show(chunk: "Chunk", model: "Model", sampling: Sampling) -> None:
 
 
 def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
-    from gptwright.alignment.prompts import read_prompts
+    from gptwright.alignment.prompts import contents_of, prompts_within, read_asked
     from gptwright.foundations.atomic_io import require_room
     from gptwright.foundations.intake import Intake
     from gptwright.text.jsonl import write_objects
@@ -81,10 +81,11 @@ def _answer_file(config: Generate, model: "Model", sampling: Sampling) -> None:
     if config.out:
         require_room(config.out)
     intake = Intake("generate")
-    prompts = read_prompts(config.prompts, model.tokenizer, model.context - 1, intake)
+    prompts = prompts_within(read_asked(config.prompts), model.chat_ids, model.context - 1, intake, model.chat_content)
     intake.require(prompts, f"prompts of fewer than {model.context:,} tokens, the model's context", "Shorten them.")
     intake.report(f"{len(prompts):,} prompts to answer")
-    texts = model.answers([prompt for prompt in prompts for _ in range(config.n)], sampling)
+    asked = [prompt for prompt in prompts for _ in range(config.n)]
+    texts = model.answers(asked, sampling, contents=contents_of(asked))
     lines = [prompt.fields | {"answers": texts[i * config.n : (i + 1) * config.n]} for i, prompt in enumerate(prompts)]
     if config.out:
         write_objects(config.out, lines)

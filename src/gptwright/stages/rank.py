@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.alignment.demonstrations import continuations
-from gptwright.alignment.prompts import Prompt, prompts_within, read_prompts, text_of
+from gptwright.alignment.prompts import Prompt, contents_of, prompts_within, read_asked, text_of
 from gptwright.configs.rank import Rank
 from gptwright.foundations.device import use_threads
 from gptwright.foundations.errors import InputError
@@ -16,22 +16,21 @@ from gptwright.foundations.intake import Intake
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.inference.sampling import Sampling
-from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.load import load_writer
 from gptwright.pipelines.model import Model
 from gptwright.stages.stored_labels import stored_labels
 from gptwright.text.heldout import assign_splits
 from gptwright.text.jsonl import Line, read_objects, write_objects
 from gptwright.text.rule_labeller import RULES, check_rule, ranks
-from gptwright.tokenizers.chat_templates.chat import prompt_ids
 from gptwright.training.batches import key, permutation
 
 
 def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     """Leaves prompts.jsonl (all prompts, with their split) and rankings.jsonl (those that were answered)."""
     use_threads(config.threads)
+    model = load_writer(config.model)
     if config.from_store:
-        config = replace(config, from_store=None, prompts=_stored_prompts(config.from_store, folder))
-    model = load_decoder(config.model)
+        config = replace(config, from_store=None, prompts=_stored_prompts(config.from_store, folder, model))
     pools = _of_file(config, model) if config.prompts else _of_text(config, model)
     check_rule(config.rule, (prompt.fields for pool in pools.values() for prompt in pool))
     prompts = (prompt.fields | {"split": split} for split, pool in pools.items() for prompt in pool)
@@ -40,7 +39,8 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     for split, count in (("train", config.train_prompts), ("heldout", config.heldout_prompts)):
         chosen = pools[split][:count]
         sampling = Sampling(temperature=config.temperature, max_tokens=config.max_tokens, seed=config.seed)
-        texts = model.answers([prompt for prompt in chosen for _ in range(config.answers)], sampling)
+        asked = [prompt for prompt in chosen for _ in range(config.answers)]
+        texts = model.answers(asked, sampling, contents=contents_of(asked))
         for i, prompt in enumerate(chosen):
             answers = texts[i * config.answers : (i + 1) * config.answers]
             ranking = {"answers": answers, "ranks": ranks(prompt.fields, answers, RULES[config.rule])}
@@ -53,9 +53,9 @@ def run(config: Rank, folder: StageFolder) -> dict[str, Any]:
     return {"rankings": len(lines), "all_tied": ties}
 
 
-def _stored_prompts(place: str, folder: StageFolder) -> Path:
+def _stored_prompts(place: str, folder: StageFolder, model: Model) -> Path:
     """Raises `InputError` when nobody asked anything yet."""
-    found = stored_labels(folder, place, "prompts")
+    found = stored_labels(folder, place, "prompts", images=model.sees)
     if not found:
         raise InputError(f"prompts in the store {place}", "none", "Talk with the model and rate its answers.")
     return found[0]
@@ -65,7 +65,7 @@ def _of_file(config: Rank, model: Model) -> dict[str, list[Prompt]]:
     """The prompts of a file that leave room for an answer, by side, in an order that is drawn."""
     assert config.prompts
     intake, longest = Intake("rank"), model.context - config.max_tokens
-    found = read_prompts(config.prompts, model.tokenizer, longest, intake)
+    found = prompts_within(read_asked(config.prompts), model.chat_ids, longest, intake, model.chat_content)
     intake.require(found, f"prompts of at most {longest:,} tokens", "Shorten them, or lower max_tokens.")
     sides = assign_splits([found], lambda prompt: text_of(prompt.messages), lambda prompt: prompt.line.split)
     intake.drop("that are held out too", count=sides.left_out)
@@ -87,7 +87,7 @@ def _continuations(config: Rank, split: str, count: int, model: Model) -> list[P
     intake, longest = Intake("rank"), model.context - config.max_tokens
     asked = [(Line({}, ""), conversation.messages[:-1])
              for conversation in continuations(texts, count, config.seed + 1)]  # fmt: skip
-    found = prompts_within(asked, lambda messages: prompt_ids(messages, model.tokenizer), longest, intake)
+    found = prompts_within(asked, model.chat_ids, longest, intake)
     intake.require(found, f"prompts of at most {longest:,} tokens", "Lower max_tokens.")
     if len(found) < count:
         intake.report(f"{len(found):,} prompts from {split}.jsonl")

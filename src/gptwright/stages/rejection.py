@@ -19,7 +19,7 @@ from gptwright.evaluation.intervals import mean_by_group
 from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.intake import Intake
 from gptwright.foundations.runs import StageFolder
-from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.load import load_writer
 from gptwright.stages.policy import check_rules, prompts_of, reward_model_of, reward_of, scale_of, worker_of
 from gptwright.text.heldout import normalised
 from gptwright.text.jsonl import write_objects
@@ -68,7 +68,7 @@ def run(config: Rejection, folder: StageFolder) -> dict[str, object]:
     """
     use_threads(config.threads)
     device = use_device(config.device)
-    policy = load_decoder(config.policy)
+    policy = load_writer(config.policy)
     policy.network.to(device)
     model, judge = reward_model_of(config, policy, device)
     train, heldout = prompts_of(config, policy, model, Intake("rejection"))
@@ -111,8 +111,8 @@ def _conversations(sides: Mapping[str, Sequence[Answered]]) -> Iterator[Mapping[
     for split, answered in sides.items():
         for each in answered:
             answer = {"role": "assistant", "content": each.answers[each.best(len(each.answers))]}
-            messages = [*each.prompt.messages, answer]
-            yield each.prompt.fields | {"messages": messages, "split": split}
+            fields = each.prompt.fields
+            yield fields | {"messages": [*fields["messages"], answer], "split": split}
 
 
 def _rankings(sides: Mapping[str, Sequence[Answered]], labeller: str) -> Iterator[Mapping[str, object]]:

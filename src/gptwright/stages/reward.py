@@ -42,12 +42,12 @@ def run(config: Reward, folder: StageFolder) -> dict[str, object]:
     The control leaves no model: nobody should be judged by it.
     """
     use_threads(config.threads)
-    stored = stored_labels(folder, config.from_store, "rankings")
-    config = replace(config, rankings=(*config.rankings, *stored))
     together = replicas(config.device)
     device, shard = together.device, together.batch_shard(config.micro_batches)
     shard.check_rows(config.batch_size)
     base = load_writer(config.base)
+    stored = stored_labels(folder, config.from_store, "rankings", images=base.sees)
+    config = replace(config, rankings=(*config.rankings, *stored))
     require_plain(base, config.lora)
     choose_learners(base.network, config.lora, config.seed)
     model = control_of(base.network) if config.shuffled else RewardModel(base.network)

@@ -19,7 +19,7 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 def open_reward_model(path: Path, policy: Model) -> RewardModel:
     """Of a folder of reward, frozen. Raises `ArtifactError` unless it reads the policy's ids as they are meant."""
-    record = finished_stage(path, "reward")
+    finished_stage(path, "reward")
     model = read_model(path / "model")
     if not isinstance(model, RewardModel):
         raise ArtifactError(f"a reward model in {path}", "a language model", "Give the folder of reward.")
@@ -28,10 +28,16 @@ def open_reward_model(path: Path, policy: Model) -> RewardModel:
         what = "another tokenizer" if mine.sha256 != theirs.sha256 else "another chat template"
         raise ArtifactError(f"a reward model in {path} with the policy's tokenizer and chat template", what,
                             "Train it with reward --base on the model that is the policy.")  # fmt: skip
-    if policy.sees and record["metrics"].get("sight") != policy.sight:
-        raise ArtifactError(f"a reward model in {path} that reads images as the policy does", "another",
-                            "Train it with reward --base on the model that is the policy.")  # fmt: skip
+    if policy.sees:
+        require_same_sight(path, policy)
     return model.requires_grad_(False)
+
+
+def require_same_sight(path: Path, model: Model) -> None:
+    """Raises `ArtifactError` unless the reward model in a folder of reward reads images as `model` does."""
+    if not model.sees or finished_stage(path, "reward")["metrics"].get("sight") != model.sight:
+        raise ArtifactError(f"a reward model in {path} that reads images as {model.name} does", "another",
+                            "Give the model on which it was trained with reward --base.")  # fmt: skip
 
 
 def require_plain(model: Model, lora: int) -> None:

@@ -10,6 +10,7 @@ from gptwright.alignment.demonstrations import (
     Conversation,
     Demonstration,
     Demonstrations,
+    best_answers,
     continuations,
     demonstrations,
     read_conversations,
@@ -187,14 +188,7 @@ def _conversations(config: SFT, ranked: Sequence[Path]) -> tuple[list[Conversati
     """All that the assistant may be taught, and what was passed over while reading."""
     intake = Intake("sft")
     found = [conversation for path in config.conversations for conversation in read_conversations(path, intake)]
-    files = [read_rankings(path) for path in (config.rankings, *ranked) if path]
-    if files:
-        sides = assign_splits(files, lambda r: text_of(r.messages), lambda r: r.split)
-        for ranking in sides.train:
-            best = Message(role="assistant", content=ranking.best)
-            found.append(Conversation([*ranking.messages, best], "train", ranking.where))
-        for ranking in sides.heldout:
-            intake.drop("ranked, held out for reward", ranking.where)
+    found += best_answers([read_rankings(path) for path in (config.rankings, *ranked) if path], intake)
     if config.text:
         texts = [str(line["text"]) for line in read_objects(stage_file(config.text, "train.jsonl", "prepare"))]
         found += continuations(texts, config.continuations, config.seed)

@@ -16,27 +16,29 @@ from gptwright.training.distributed.world import in_turn
 LEARNED = ("rankings", "demonstrations", "thumbs")
 
 
-def stored_labels(folder: StageFolder, place: str | None, format: str) -> tuple[Path, ...]:
-    """The file of them; none without a store, or where it has none of the kind. Raises as `open_store` does."""
+def stored_labels(folder: StageFolder, place: str | None, format: str, *, images: bool = False) -> tuple[Path, ...]:
+    """The file of them, those about `images` too for a model that sees; none without a store, or where it has none of
+    the kind. Raises as `open_store` does."""
     if place is None:
         return ()
     path = folder / FROM_STORE / f"{format}.jsonl"
-    in_turn(lambda: path.exists() or _write(place, format, path))
+    in_turn(lambda: path.exists() or _write(place, format, path, images))
     return (path,) if path.stat().st_size else ()
 
 
-def _write(place: str, format: str, path: Path) -> bool:
+def _write(place: str, format: str, path: Path, images: bool) -> bool:
     with open_store(place, create=False) as store, store.read() as session:
         lines = list(FORMATS[format](session))
-        read = [line for line in lines if _is_text(line)]
+        read = [line for line in lines if images or _is_text(line)]
         write_objects(path, read)
     if len(read) < len(lines):
-        say(f"{len(lines) - len(read):,} of {len(lines):,} {format} of the store are about images, and are not learned")
+        say(f"{len(lines) - len(read):,} of {len(lines):,} {format} of the store are about images, which this model "
+            "cannot see")  # fmt: skip
     return True
 
 
 def _is_text(line: dict[str, Any]) -> bool:
-    """What is learned from labels reads text alone."""
+    """Whether its messages hold no images."""
     return all(isinstance(message["content"], str) for message in line["messages"])
 
 

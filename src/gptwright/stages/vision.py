@@ -1,7 +1,11 @@
 """vision: a chat model learns to see, from conversations with images (LLaVA)."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from gptwright.alignment.demonstrations import best_answers
 from gptwright.configs.validation import within_context
 from gptwright.configs.vision import Vision
 from gptwright.evaluation.perplexity import require_window
@@ -16,7 +20,9 @@ from gptwright.models.vision_language import VisionLanguageConfig, VisionLanguag
 from gptwright.pipelines.image_text import ImageTextModel
 from gptwright.pipelines.load import as_decoder, load
 from gptwright.pipelines.vision_model import IMAGE_TOKEN, VisionModel
+from gptwright.stages.stored_labels import stored_labels
 from gptwright.stages.tokenize import open_tokens
+from gptwright.store.ranking_lines import read_rankings
 from gptwright.tasks.sft import CHAT_DEFAULTS
 from gptwright.tasks.vision import MixedText, VisionTask, read_conversations, require_images, shown
 from gptwright.training.batches import Windows
@@ -33,7 +39,10 @@ def run(config: Vision, folder: StageFolder) -> dict[str, object]:
     """Leaves `model/`, metrics.jsonl and evaluation.json: losses on held-out answers and text before and after."""
     use_threads(config.threads)
     device = use_device(config.device)
-    task = task_of(config)
+    shown, ranked = (stored_labels(folder, config.from_store, format, images=True)
+                     for format in ("demonstrations", "rankings"))  # fmt: skip
+    config = replace(config, conversations=(*config.conversations, *shown))
+    task = task_of(config, ranked)
     network = task.model.network.to(device)
     choose_parts(network, config)
     check_memory(network.decoder, config.batch_size, task.typical_length, config.micro_batches)
@@ -69,14 +78,16 @@ def choose_parts(network: VisionLanguageModel, config: Vision) -> None:
         unread.requires_grad_(False)
 
 
-def task_of(config: Vision) -> VisionTask:
-    """The model that is to see, and everything that it reads, checked before the first step."""
+def task_of(config: Vision, ranked: Sequence[Path] = ()) -> VisionTask:
+    """The model that is to see, and everything that it reads, checked before the first step. Of what is `ranked` the
+    best answers are learned."""
     model, tokenizer = seeing(config)
     within_context(config.sequence_length, model.context)
     train, heldout = (open_tokens(config.tokens, split, tokenizer) for split in ("train", "heldout"))
     require_window(heldout, config.sequence_length)
     intake = Intake("vision")
     found = [conversation for path in config.conversations for conversation in read_conversations(path)]
+    found += best_answers([read_rankings(path) for path in ranked], intake)
     learned = shown([each for each in found if each.split != "heldout"], model, intake)
     held = shown([each for each in found if each.split == "heldout"][: config.heldout], model, intake)
     intake.require(learned, "conversations to train on", 'Add lines, or correct their "split".')
