@@ -186,7 +186,8 @@ def test_tests_mirror_the_source() -> None:
     """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own.
 
     Five are about several stages together: their numbers, the commands of the pages, their adapters, the images that
-    they refuse, and ppo's relatives. Two are about what the package brings: task files, and their data. One sets losses beside TRL's.
+    they refuse, and ppo's relatives. Two are about what the package brings: task files, and their data. One sets losses
+    beside TRL's.
     """
     rooms = [path.name for path in SOURCE.iterdir() if path.is_dir() and path.name not in ("serving", "reporting")]
     tests = [path for room in rooms for path in (ROOT / "tests" / room).glob("test_*.py")]
