@@ -1,5 +1,7 @@
 """`gptwright export`: a folder or a file, and nothing is written over."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,9 +9,11 @@ from typing import Any
 import pytest
 
 from gptwright.models.catalogue import build
+from gptwright.models.gpt2 import GPT2
 from gptwright.models.llama import LlamaConfig
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
+from gptwright.pipelines.model import Model
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 Command = Callable[..., Any]
@@ -31,12 +35,38 @@ def test_what_is_left_says_the_same(gptwright: Command, folder: Path, tmp_path: 
     assert answers[0] == answers[1]
 
 
-@pytest.mark.parametrize("to", ["hf", "gguf"])
+@pytest.mark.parametrize("to", ["hf", "gguf", "html"])
 def test_nothing_is_written_over(gptwright: Command, folder: Path, tmp_path: Path, to: str) -> None:
     (tmp_path / "there").write_text("mine")
     said = gptwright("export", folder, "--to", to, "--out", tmp_path / "there")
     assert said.code == 1 and "something there" in said.err
     assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_a_page_of_a_run_has_its_report_and_its_questions(
+    gptwright: Command, network: GPT2, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    for name, verb in (("03-pretrain", "pretrain"), ("04-sft", "sft")):
+        Model(network, tokenizer, name).save(run / name / "model")
+        record = {"verb": verb, "state": "complete", "config": {}, "ended": "2026-01-01T00:00:00+00:00", "outputs": {}}
+        (run / name / "stage.json").write_text(json.dumps(record))
+    (run / "examples.jsonl").write_text('{"prompt": "Who?"}\n')
+    said = gptwright("export", run, "--to", "html", "--out", tmp_path / "mine.html")
+    assert (said.code, said.out.strip()) == (0, str(tmp_path / "mine.html")), said.err
+    assert "open " in said.err and " MB" in said.err
+    found = re.search(r'id="data">(.*?)</script>', (tmp_path / "mine.html").read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    data = json.loads(found[1])
+    assert (data["name"], data["prompts"], data["report"]["headline"]) == ("mine", ["Who?"], "A chat model")
+    assert data["about"].startswith("04-sft: gpt2, 2 layers")
+    base = gptwright("export", run / "03-pretrain", "--to", "html", "--out", tmp_path / "base.html")
+    assert base.code == 0 and "is a base model" in base.err
+
+
+def test_a_page_of_a_lone_folder_has_no_report(gptwright: Command, folder: Path, tmp_path: Path) -> None:
+    assert gptwright("export", folder, "--to", "html", "--out", tmp_path / "out.html").code == 0
+    assert '"report":null' in (tmp_path / "out.html").read_text(encoding="utf-8")
 
 
 def test_an_unknown_format_is_answered_with_the_nearest(gptwright: Command, folder: Path, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ from gptwright.models.formats.peft import write_adapter
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.export import export
 from gptwright.pipelines.load import load_decoder
-from gptwright.stages.serve import Serve, read_aliases, read_keys, run, run_folder
+from gptwright.pipelines.resolve import run_folder
+from gptwright.stages.serve import Serve, read_aliases, read_keys, run
 from gptwright.store.feedback_file import open_run_store
 from gptwright.store.passwords import set_password
 from gptwright.store.people import add_user

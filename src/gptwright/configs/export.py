@@ -9,20 +9,21 @@ from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Range, settings
 
-FORMATS = ("hf", "gguf", "openrlhf")
+FORMATS = ("hf", "gguf", "html", "openrlhf")
 DTYPES = ("float32", "bfloat16", "float16")
 
 
 @settings
 class Export:
-    """Write a model for other tools: a folder for transformers, vLLM and SGLang, or a file for llama.cpp."""
+    """Write a model for others: a folder for transformers and vLLM, a file for llama.cpp, a page that answers."""
 
     model: tyro.conf.Positional[Path]
-    """folder of a stage that leaves a model, or what import takes"""
+    """folder of a stage that leaves a model, of a run (its last model), or what import takes"""
     out: Path
-    """folder to write, new or empty; of a GGUF, a new file"""
+    """folder to write, new or empty; of a GGUF or a page, a new file"""
     to: str = "hf"
-    """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA; openrlhf: a folder for OpenRLHF and verl"""
+    """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA; html: one page that runs a
+    small decoder in the browser; openrlhf: a folder for OpenRLHF and verl"""
     reward: Path | None = None
     """for openrlhf: folder of reward, the model that judges"""
     prompts: tuple[Path, ...] = ()
@@ -34,7 +35,7 @@ class Export:
     adapter: Path | None = None
     """folder of a stage with --lora, or one that peft wrote: merged into the model"""
     dtype: str = "float32"
-    """format of the weights: float32, bfloat16 or float16"""
+    """format of the weights: float32, bfloat16 or float16; a page has int8"""
     shard_gb: Annotated[float, Range(0, 10**6, above=True)] = 5.0
     """most gigabytes in one file of a folder's weights"""
 

@@ -51,12 +51,19 @@ class Angles(NamedTuple):
     sin: Float[Tensor, "#B 1 T D"]
 
 
+def rotary_rates(
+    head_width: int, base: float, scaling: RopeScaling | None = None, device: torch.device | None = None
+) -> Float[Tensor, "D"]:
+    """Radians that each pair of a head turns with every token."""
+    rates = base ** (-torch.arange(0, head_width, 2, device=device) / head_width)
+    return scaling.of(rates) if scaling else rates
+
+
 def rotary_angles(
     positions: Int[Tensor, "#B T"], head_width: int, base: float, scaling: RopeScaling | None = None
 ) -> Angles:
     """Angles for heads of `head_width`, wavelengths from 2π to `base` · 2π."""
-    rates = base ** (-torch.arange(0, head_width, 2, device=positions.device) / head_width)
-    angles = positions[:, None, :, None] * (scaling.of(rates) if scaling else rates)
+    angles = positions[:, None, :, None] * rotary_rates(head_width, base, scaling, positions.device)
     angles = torch.cat([angles, angles], dim=-1)
     return Angles(angles.cos(), angles.sin())
 

@@ -48,6 +48,13 @@ def warn_of_base(folder: Path) -> None:
     say(f"{folder} is a base model: it continues texts and was not taught to answer; {instead}")
 
 
+def run_folder(model: Path) -> Path:
+    """The folder in which the model's stage folder lies, also when its inner `model/` was given."""
+    folder = model.resolve()
+    inside = folder.name == "model" and (folder.parent / RECORD).is_file()
+    return (folder.parent if inside else folder).parent
+
+
 def writers_beside(folder: Path) -> list[Path]:
     """The other finished stages of a model's run that leave a model which writes, in the order of their names."""
     stage = (folder.parent if folder.name == "model" else folder).resolve()

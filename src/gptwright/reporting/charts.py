@@ -6,7 +6,7 @@ Colours come from the page's style (`.tone-a` to `.tone-e`), so that light and d
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
-from typing import Literal
+from typing import Any, Literal
 
 from markupsafe import Markup
 
@@ -100,6 +100,30 @@ class _Scale:
         return " ".join(f"{self.x(step):.1f},{self.y(value):.1f}" for step, value in points)
 
 
+def plain_chart(curves: Sequence[Curve]) -> dict[str, Any]:
+    """The same as numbers, for a page that draws by itself: of curves of two points at least."""
+    scale = _scale(curves)
+    return {
+        "xs": [scale.x_low, scale.x_high],
+        "ys": [scale.y_low, scale.y_high],
+        "ticks": ticks(scale.y_low, scale.y_high, 5),
+        "curves": [
+            {
+                "name": curve.name,
+                "tone": curve.tone,
+                "line": _rounded(curve.line()),
+                "raw": _rounded(thinned(curve.points, MOST_RAW)) if curve.kind == "noisy" else [],
+                "dots": curve.kind == "sparse",
+            }
+            for curve in curves
+        ],
+    }
+
+
+def _rounded(points: Points) -> list[list[float]]:
+    return [[step, float(f"{value:.5g}")] for step, value in points]
+
+
 def line_chart(
     title: str, curves: Sequence[Curve], *, x_name: str = "step", digits: int = 2, logarithmic: bool = False
 ) -> Markup:
@@ -119,7 +143,7 @@ def line_chart(
              pw=PLOT_WIDTH + 2 * EDGE, ph=PLOT_HEIGHT + 2 * EDGE, edge=-EDGE, inner=inner)  # fmt: skip
 
 
-def _scale(curves: Sequence[Curve], logarithmic: bool) -> _Scale:
+def _scale(curves: Sequence[Curve], logarithmic: bool = False) -> _Scale:
     """Steps from the first to the last; values without each curve's steep start, which would flatten all the rest."""
     steps = [step for curve in curves for step, _ in curve.points]
     values = [value for curve in curves for value in _typical(curve)]

@@ -1,5 +1,6 @@
 """Which curves a run has to show."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -22,12 +23,16 @@ POLICY = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its heading, its unit, and the curves' names, tones and last values for the legend."""
+    """A chart with its heading, its unit, and the curves' names, tones and last values for the legend; the `curves` too,
+    for pages that draw by themselves."""
 
     title: str
     unit: str
     chart: Markup
     legend: list[tuple[str, str, str]]
+    curves: Sequence[Curve] = ()
+    x_name: str = "step"
+    digits: int = 2
 
 
 def figures(run: Run) -> list[Figure]:
@@ -40,7 +45,8 @@ def drawn(title: str, unit: str, curves: list[Curve], x_name: str = "step", digi
     """The curves of two points at least as one chart, which is empty where there is none."""
     chart = line_chart(f"{title}, {unit}", curves, x_name=x_name, digits=digits)
     shown = [curve for curve in curves if len(curve.points) > 1]
-    return Figure(title, unit, chart, [(curve.name, curve.tone, plain(curve.last(), digits)) for curve in shown])
+    legend = [(curve.name, curve.tone, plain(curve.last(), digits)) for curve in shown]
+    return Figure(title, unit, chart, legend, shown, x_name, digits)
 
 
 def train_bits(run: Run) -> Points:

@@ -6,6 +6,9 @@ from typing import Any, cast
 
 from gptwright.foundations.errors import ArtifactError, InputError, found_at
 
+EXAMPLES = "examples.jsonl"
+"""in a run's folder"""
+
 
 def read_examples(path: Path, most: int = 6) -> tuple[str, ...]:
     """The first `most` prompts of a JSON Lines file: `{"prompt": "…"}`, or `{"messages": […]}` ending with the user.

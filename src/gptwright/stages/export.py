@@ -1,10 +1,11 @@
-"""export: leave a model as a folder, or a file, that other tools open."""
+"""export: leave a model as a folder or a file that other tools open, or a page that a browser runs."""
 
 from typing import Any
 
 from gptwright.configs.export import Export
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
+from gptwright.foundations.runs import RECORD
 
 
 def run(config: Export) -> None:
@@ -14,6 +15,8 @@ def run(config: Export) -> None:
     dtype = getattr(torch, config.dtype)
     if config.to == "gguf":
         _file(config, dtype)
+    elif config.to == "html":
+        _page(config)
     elif config.to == "openrlhf":
         _openrlhf(config, dtype)
     else:
@@ -44,12 +47,42 @@ def _check_empty(config: Export) -> None:
         raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
 
 
+def _check_new(config: Export) -> None:
+    if config.out.exists():
+        raise ConfigError(f"a new file at {config.out}", "something there", "Choose another with --out.")
+
+
 def _file(config: Export, dtype: Any) -> None:
     from gptwright.pipelines.export import export_gguf
     from gptwright.pipelines.load import load_decoder
 
-    if config.out.exists():
-        raise ConfigError(f"a new file at {config.out}", "something there", "Choose another with --out.")
+    _check_new(config)
     model = load_decoder(config.model, adapter=config.adapter)
     export_gguf(model.network, model.tokenizer, config.out, model.name, dtype)
     say(f"export: llama-cli -m {config.out} talks to it")
+
+
+def _page(config: Export) -> None:
+    """With the report of the run and the questions that it offers, where the model lies in a run."""
+    from gptwright.foundations.atomic_io import write_text
+    from gptwright.pipelines.load import find, load
+    from gptwright.pipelines.resolve import run_folder, warn_of_base
+    from gptwright.pipelines.run_page import Extras, run_page
+    from gptwright.reporting.collect import collect
+    from gptwright.reporting.plain_report import plain_report
+    from gptwright.serving.suggested_prompts import EXAMPLES, read_examples
+
+    _check_new(config)
+    folder = find(config.model)
+    model = load(folder if folder.is_dir() else config.model, adapter=config.adapter)
+    run = run_folder(folder)
+    in_run = folder.is_dir() and any(run.glob(f"*/{RECORD}"))
+    examples = run / EXAMPLES
+    warn_of_base(folder)
+    extras = Extras(
+        name=config.out.stem,
+        prompts=read_examples(examples) if in_run and examples.is_file() else (),
+        report=plain_report(collect(run)) if in_run else None,
+    )
+    write_text(config.out, run_page(model, extras))
+    say(f"export: {config.out.stat().st_size / 1e6:.1f} MB; open {config.out} in a browser")

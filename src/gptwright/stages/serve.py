@@ -5,14 +5,12 @@ import shlex
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gptwright.configs.serve import Serve
 from gptwright.foundations.errors import ConfigError, ResourceError, nearest
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD
-from gptwright.pipelines.resolve import resolve_model, warn_of_base
+from gptwright.pipelines.resolve import resolve_model, run_folder, warn_of_base
 
 if TYPE_CHECKING:
     from socket import socket
@@ -164,17 +162,10 @@ def read_keys(config: Serve) -> dict[str, str]:
     return cast("dict[str, str]", found) | own
 
 
-def run_folder(model: Path) -> Path:
-    """The folder in which the model's stage folder lies, also when its inner `model/` was given."""
-    folder = model.resolve()
-    inside = folder.name == "model" and (folder.parent / RECORD).is_file()
-    return (folder.parent if inside else folder).parent
-
-
 def _examples(config: Serve) -> tuple[str, ...]:
-    from gptwright.serving.suggested_prompts import read_examples
+    from gptwright.serving.suggested_prompts import EXAMPLES, read_examples
 
-    beside = run_folder(config.models[0]) / "examples.jsonl"
+    beside = run_folder(config.models[0]) / EXAMPLES
     if config.examples is None and not beside.is_file():
         return ()
     return read_examples(config.examples or beside)

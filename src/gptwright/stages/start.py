@@ -279,6 +279,7 @@ def _offer_examples(out: Path, folder: Path) -> None:
     """Four questions for the chat page that the model in `folder` answers rightly, in words that it was not taught."""
     from gptwright.evaluation.answers import read_questions, rightly_answered
     from gptwright.pipelines.load import load_decoder
+    from gptwright.serving.suggested_prompts import EXAMPLES
     from gptwright.text.bundled import bundled_folder
     from gptwright.text.jsonl import write_objects
 
@@ -290,7 +291,7 @@ def _offer_examples(out: Path, folder: Path) -> None:
     order = sorted(range(len(tried)), key=lambda place: not right[place])
     left = {kind: iter([tried[place] for place in order if tried[place].kind == kind]) for kind in kinds}
     chosen = [next(left[kind]).messages[0]["content"] for kind in OFFERED]
-    write_objects(out / "examples.jsonl", ({"prompt": text} for text in chosen))
+    write_objects(out / EXAMPLES, ({"prompt": text} for text in chosen))
 
 
 def _show_ways_on(out: Path) -> None:

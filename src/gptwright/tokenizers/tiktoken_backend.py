@@ -30,7 +30,7 @@ def tiktoken_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
     except ImportError:
         return None
     state: dict[str, Any] = json.loads(backend.to_str())
-    pattern, ranks = _pattern(state), _ranks(state)
+    pattern, ranks = pattern_of(state), _ranks(state)
     if pattern is None or ranks is None:
         return None
     encoding: Any = tiktoken.Encoding("", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
@@ -45,7 +45,7 @@ def tiktoken_encoder(backend: Backend) -> Callable[[str], list[int]] | None:
     return encode if same else None
 
 
-def _pattern(state: dict[str, Any]) -> str | None:
+def pattern_of(state: dict[str, Any]) -> str | None:
     """How the vocabulary cuts text into words, when one pattern says all of it."""
     cutter = state["pre_tokenizer"]
     if state["normalizer"] or not cutter or any(not token["special"] for token in state["added_tokens"]):

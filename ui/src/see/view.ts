@@ -1,4 +1,5 @@
 // What Python gives the page (gptwright/interpretability/inside.py), and the attention weights unpacked.
+import { inflated } from "../lib/inflated";
 
 export interface Predicted {
   ids: number[][];
@@ -37,31 +38,31 @@ export interface View {
   note: string;
 }
 
+/** What the view of attention needs of it. */
+export type Shown = Pick<View, "tokens" | "texts" | "heads"> & { attention: { shown: number } };
+
 /** The view that stands in the page. */
 export const readView = (): View => JSON.parse(document.getElementById("data")!.textContent!) as View;
 
-async function inflated(text: string): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
 /** Attention of every head, and rollout as the last matrix: rows of (column, weight in 255ths). */
 export class Attention {
-  private constructor(
+  private readonly starts: Uint32Array;
+
+  constructor(
     readonly tokens: number,
-    private readonly starts: Uint32Array,
+    counts: Uint8Array | Uint16Array,
     private readonly columns: Uint16Array,
     private readonly weights: Uint8Array,
-  ) {}
+  ) {
+    this.starts = new Uint32Array(counts.length + 1);
+    counts.forEach((count, row) => (this.starts[row + 1] = this.starts[row]! + count));
+  }
 
   static async unpack(view: View): Promise<Attention> {
     const [counts, columns, weights] = await Promise.all(
       [view.attention.counts, view.attention.columns, view.attention.weights].map(inflated),
     );
-    const starts = new Uint32Array(counts!.length + 1);
-    counts!.forEach((count, row) => (starts[row + 1] = starts[row]! + count));
-    return new Attention(view.tokens.length, starts, new Uint16Array(columns!.buffer), weights!);
+    return new Attention(view.tokens.length, counts!, new Uint16Array(columns!.buffer), weights!);
   }
 
   /** Calls `see` with every weight from 0 to 1 of a matrix's row. */
@@ -84,9 +85,9 @@ export class Attention {
 }
 
 /** The number of a head's matrix. */
-export const matrixOf = (view: View, layer: number, head: number): number =>
+export const matrixOf = (view: Shown, layer: number, head: number): number =>
   view.heads.slice(0, layer).reduce((sum, heads) => sum + heads, head);
 
-export const rolloutOf = (view: View): number => view.heads.reduce((sum, heads) => sum + heads, 0);
+export const rolloutOf = (view: Shown): number => view.heads.reduce((sum, heads) => sum + heads, 0);
 
 export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
