@@ -23,8 +23,8 @@ POLICY = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart with its heading, its unit, and the curves' names, tones and last values for the legend; the `curves` too,
-    for pages that draw by themselves."""
+    """A chart with its heading, its unit, and the curves' names, tones and last values for the legend; the `curves`
+    too, for pages that draw by themselves."""
 
     title: str
     unit: str

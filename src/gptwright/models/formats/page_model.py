@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gptwright.foundations.errors import ArtifactError
 from gptwright.layers.attention import Attention
 from gptwright.layers.blocks import PostNorm, PreNorm
-from gptwright.layers.feedforward import FeedForward, SwiGLU, gelu_tanh, squared_relu
+from gptwright.layers.feedforward import Activation, FeedForward, SwiGLU, gelu_tanh, squared_relu
 from gptwright.layers.linear import parts_of
 from gptwright.layers.masks import Banded, Causal, Mask, Strided
 from gptwright.layers.norms import LayerNorm, RMSNorm
@@ -30,7 +30,7 @@ from gptwright.models.llama import Llama
 from gptwright.models.modern import Modern, UnitNorm
 
 FUSED = ("query", "key", "value")
-ACTIVATIONS = {gelu_tanh: "gelu", squared_relu: "squared_relu"}
+ACTIVATIONS: dict[Activation, str] = {gelu_tanh: "gelu", squared_relu: "squared_relu"}
 BLOCKS: dict[type[nn.Module], str] = {PreNorm: "before", PostNorm: "after"}
 
 
@@ -91,11 +91,11 @@ def _only(network: Decoder, part: str) -> type[nn.Module]:
 
 
 def _activation(network: Decoder) -> str:
-    functions = {block.mlp.activation for block in network.blocks}
-    names = [ACTIVATIONS.get(function, "") for function in functions]
-    if len(names) > 1 or not names[0]:
-        raise _unknown(f"the activation {', '.join(sorted(function.__name__ for function in functions))}")
-    return names[0]
+    mlps: list[Any] = [block.mlp for block in network.blocks]
+    first: Activation = mlps[0].activation
+    if first not in ACTIVATIONS or any(mlp.activation is not first for mlp in mlps):
+        raise _unknown(f"the activation {getattr(first, '__name__', 'of a block')}")
+    return ACTIVATIONS[first]
 
 
 def _mask(mask: Mask) -> dict[str, Any]:
