@@ -359,3 +359,11 @@ def test_a_part_of_files_and_whole_files_are_not_asked_for_at_once() -> None:
     for options in ({"workers": 2}, {"decontaminate": "humaneval"}):
         with pytest.raises(ConfigError, match="max_characters without"):
             Prepare(max_characters=100_000, **options)
+
+
+def test_a_page_explains_what_went(do: Do, tmp_path: Path) -> None:
+    rows = [{"text": numbered(i)} for i in range(40)] + [{"text": numbered(3) + " and more"}, {"text": "tiny"}]
+    do(write_rows(tmp_path / "rows.jsonl", rows), near_duplicates=0.8, explain=True)
+    page = (tmp_path / "out0" / "explained.html").read_text()
+    assert "40 of 42 documents stay" in page and "near-duplicate: 1" in page and "too short: 1" in page
+    assert page.count("Report 3.") == 2

@@ -34,6 +34,8 @@ class Prepare:
     """tasks of evaluate, by name or tag with commas between them, whose texts are taken out of the corpus"""
     task_data: Path | None = None
     """folder with the data of those tasks that do not come with gptwright"""
+    explain: bool = False
+    """leave explained.html: what went for which reason, with examples"""
     workers: Threads = field(default=1, metadata=FREE)
     """processes that read, clean and filter files; the result is the same"""
 

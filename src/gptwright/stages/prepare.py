@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.configs.prepare import MIN_CORPUS, Prepare
-from gptwright.foundations.atomic_io import sha256, write_file, write_json
+from gptwright.foundations.atomic_io import sha256, write_file, write_json, write_text
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
@@ -21,6 +21,7 @@ from gptwright.text.accounting import Accounting, SourceStats
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
 from gptwright.text.decontaminate import MOST_DOCUMENTS, Contamination
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
+from gptwright.text.examples import Examples
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.near_duplicates import NearDuplicates
 from gptwright.text.parts import read_part, scan_parts
@@ -50,14 +51,15 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
     Raises `InputError` when a file cannot be read or there is too little text.
     """
     options = _options(config)
-    found, accounting = find(config.data), Accounting()
+    found, accounting, examples = find(config.data), Accounting(), Examples()
 
     def fill(train: Path, heldout: Path) -> None:
         with (
             SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as writer,
             _near_duplicates(config, folder) as near,
         ):
-            for cleaned, split in _chosen(config, folder, found.files, CleaningPipeline(accounting, near), options):
+            pipeline = CleaningPipeline(accounting, near, examples)
+            for cleaned, split in _chosen(config, folder, found.files, pipeline, options):
                 writer.add(cleaned, split)
         _refuse_small(config, accounting.total())
         writer.balance()
@@ -68,6 +70,8 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
     write_json(folder / "sources.json", _manifest(accounting, found, options))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     total = accounting.total()
+    if config.explain:
+        _explain(folder / "explained.html", config, accounting, examples)
     for line in _summary(total, accounting, found):
         say(f"prepare: {line}")
     return _metrics(total)
@@ -82,6 +86,12 @@ def _tests(tasks: str, task_data: Path | None) -> Contamination:
     from gptwright.evaluation.harness.task_texts import task_texts  # loads torch
 
     return Contamination(task_texts(tasks, task_data))
+
+
+def _explain(path: Path, config: Prepare, accounting: Accounting, examples: Examples) -> None:
+    from gptwright.reporting.explained_page import explained_page  # loads torch
+
+    write_text(path, explained_page(", ".join(config.data), accounting, examples))
 
 
 def _encoding(config: Prepare) -> Encoding | None:

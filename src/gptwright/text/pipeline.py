@@ -11,6 +11,7 @@ from gptwright.text.accounting import Accounting
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.dedup import MIN_DOCUMENT, ExactDuplicates, LineDuplicates
 from gptwright.text.documents import Document
+from gptwright.text.examples import Examples
 from gptwright.text.near_duplicates import NearDuplicates
 from gptwright.text.scan import Scanned, count_cut
 
@@ -41,8 +42,14 @@ class CleaningPipeline:
     """Remembers what it saw, so one pipeline is given the sections of all files; what it drops is written into the
     accounting."""
 
-    def __init__(self, accounting: Accounting, near_duplicates: NearDuplicates | None = None) -> None:
+    def __init__(
+        self,
+        accounting: Accounting,
+        near_duplicates: NearDuplicates | None = None,
+        examples: Examples | None = None,
+    ) -> None:
         self.accounting = accounting
+        self.examples = Examples() if examples is None else examples
         self._near = near_duplicates
         self._tests: Contamination | None = None
         self._phrases: Collection[int] = ()
@@ -56,21 +63,30 @@ class CleaningPipeline:
     def keep(self, sections: Iterable[Scanned]) -> Iterator[CleanedDocument]:
         """The documents that are worth keeping."""
         for section in sections:
-            document, cuts = section.document, Counter(section.cuts)
-            self.accounting.record_encoding(document)
-            reason = section.reason
-            if reason is None:
-                if section.cut_lines:
-                    self.accounting.source(document.source).cut_lines.update(section.cut_lines)
-                document = replace(document, text=self._without_repeated_lines(document, cuts))
-                reason = self._fault(document.text, section)
-            cleaned = CleanedDocument(document, cuts)
-            if reason is not None:
-                self.accounting.drop(document.source, reason, cleaned.characters_in)
-            elif section.shared and self._tests is not None:
-                yield from self._pieces(cleaned, self._tests)
-            else:
+            for cleaned in self._kept(section):
+                self.examples.keep(cleaned.document)
                 yield cleaned
+
+    def _kept(self, section: Scanned) -> Iterator[CleanedDocument]:
+        document, cuts = section.document, Counter(section.cuts)
+        self.accounting.record_encoding(document)
+        reason, earlier = section.reason, ""
+        if reason is None:
+            if section.cut_lines:
+                self.accounting.source(document.source).cut_lines.update(section.cut_lines)
+            document = replace(document, text=self._without_repeated_lines(document, cuts))
+            reason, earlier = self._fault(document.text, section)
+        cleaned = CleanedDocument(document, cuts)
+        if reason is not None:
+            self._drop(cleaned, reason, earlier)
+        elif section.shared and self._tests is not None:
+            yield from self._pieces(cleaned, self._tests)
+        else:
+            yield cleaned
+
+    def _drop(self, cleaned: CleanedDocument, reason: str, earlier: str = "") -> None:
+        self.accounting.drop(cleaned.document.source, reason, cleaned.characters_in)
+        self.examples.drop(cleaned.document, reason, earlier)
 
     def _without_repeated_lines(self, section: Document, cuts: Counter[str]) -> str:
         before = self._lines.dropped
@@ -79,24 +95,25 @@ class CleaningPipeline:
             self.accounting.source(section.source).cut_lines[REPEATED] += cut
         return count_cut(cuts, REPEATED if cut else "layout", section.text, text)
 
-    def _fault(self, text: str, section: Scanned) -> str | None:
+    def _fault(self, text: str, section: Scanned) -> tuple[str | None, str]:
+        """What is against a text, and the earlier one that it is almost the same as."""
         if not text.strip():
-            return "empty"
+            return "empty", ""
         if len(text) < MIN_DOCUMENT:
-            return "too short"
+            return "too short", ""
         if not self._documents.is_new(text):
-            return "duplicate"
+            return "duplicate", ""
         if self._near is None:
-            return None
-        digest = section.digest if text == section.document.text else None
-        return "near-duplicate" if self._near.earlier(text, digest) is not None else None
+            return None, ""
+        earlier = self._near.earlier(text, section.digest if text == section.document.text else None)
+        return (None, "") if earlier is None else ("near-duplicate", self._near.text(earlier))
 
     def _pieces(self, cleaned: CleanedDocument, tests: Contamination) -> Iterator[CleanedDocument]:
         """What tests leave of a document; the first piece has what was lost of it."""
         document, cuts = cleaned.document, cleaned.cuts
         pieces = tests.pieces(document.text, self._phrases)
         if not pieces:
-            self.accounting.drop(document.source, OF_TESTS, cleaned.characters_in)
+            self._drop(cleaned, OF_TESTS)
             return
         cuts[OF_TESTS] += len(document.text) - sum(map(len, pieces))
         for piece in pieces:
