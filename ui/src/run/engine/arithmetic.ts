@@ -5,8 +5,7 @@ import type { Matrix } from "./weights";
 export function multiply({ rows, columns, steps, scales, bias }: Matrix, x: Float32Array, out: Float32Array): void {
   const whole = columns - (columns % 4);
   for (let row = 0, at = 0; row < rows; row++) {
-    let [a, b, c, d] = [0, 0, 0, 0]; // four sums side by side: none waits for the other
-    let i = 0;
+    let a = 0, b = 0, c = 0, d = 0, i = 0; // four sums side by side: none waits for the other
     for (; i < whole; i += 4, at += 4) {
       a += steps[at]! * x[i]!;
       b += steps[at + 1]! * x[i + 1]!;
@@ -36,9 +35,9 @@ export interface Norm {
 
 /** x by its mean (where it is `centred`) and its root mean square, into `out`, which may be x. */
 export function normalise({ centred, epsilon, gain, bias }: Norm, x: Float32Array, out: Float32Array): void {
-  let [mean, squares] = [0, 0];
-  if (centred) for (const value of x) mean += value / x.length;
-  for (const value of x) squares += (value - mean) ** 2;
+  let mean = 0, squares = 0;
+  if (centred) for (let i = 0; i < x.length; i++) mean += x[i]! / x.length;
+  for (let i = 0; i < x.length; i++) squares += (x[i]! - mean) ** 2;
   const scale = 1 / Math.sqrt(squares / x.length + epsilon);
   for (let i = 0; i < x.length; i++) out[i] = (x[i]! - mean) * scale * (gain ? gain[i]! : 1) + (bias ? bias[i]! : 0);
 }
@@ -47,21 +46,23 @@ export function normalise({ centred, epsilon, gain, bias }: Norm, x: Float32Arra
 export function turn(x: Float32Array, cos: Float32Array, sin: Float32Array): void {
   const half = cos.length;
   for (let i = 0; i < half; i++) {
-    const [left, right] = [x[i]!, x[i + half]!];
+    const left = x[i]!, right = x[i + half]!;
     x[i] = left * cos[i]! - right * sin[i]!;
     x[i + half] = right * cos[i]! + left * sin[i]!;
   }
 }
 
 export function softmax(x: Float32Array): void {
-  let [largest, sum] = [-Infinity, 0];
-  for (const value of x) if (value > largest) largest = value;
+  let largest = -Infinity, sum = 0;
+  for (let i = 0; i < x.length; i++) if (x[i]! > largest) largest = x[i]!;
   for (let i = 0; i < x.length; i++) sum += x[i] = Math.exp(x[i]! - largest);
   for (let i = 0; i < x.length; i++) x[i]! /= sum;
 }
 
+const SLOPE = Math.sqrt(2 / Math.PI);
+
 export const ACTIVATIONS = {
-  gelu: (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  gelu: (x: number) => 0.5 * x * (1 + Math.tanh(SLOPE * (x + 0.044715 * x * x * x))),
   squared_relu: (x: number) => (x > 0 ? x * x : 0),
   silu: (x: number) => x / (1 + Math.exp(-x)),
 };
