@@ -367,3 +367,23 @@ def test_a_page_explains_what_went(do: Do, tmp_path: Path) -> None:
     page = (tmp_path / "out0" / "explained.html").read_text()
     assert "40 of 42 documents stay" in page and "near-duplicate: 1" in page and "too short: 1" in page
     assert page.count("Report 3.") == 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_files_that_cannot_be_read_are_counted_where_that_is_asked_for(
+    do: Do, tmp_path: Path, capsys: Any, workers: int
+) -> None:
+    data = tmp_path / "data"
+    write_rows(data / "good.jsonl", [{"text": numbered(i)} for i in range(40)])
+    write_rows(data / "half.jsonl", [{"text": numbered(100)}, {"text": numbered(101)}])
+    (data / "half.jsonl").write_bytes((data / "half.jsonl").read_bytes() + b'{"text": "cut')
+    (data / "a.txt.gz").write_bytes(b"not gzip")
+    (data / "b.txt").write_bytes(b"text\0more")
+    with pytest.raises(InputError):
+        do(data, workers=workers)
+    metrics, _, sources = do(data, skip_unreadable=True, workers=workers)
+    check_law(metrics, sources)
+    assert metrics["dropped"] == {"cannot be read, or not to its end": 3} and metrics["documents"] == 42
+    assert [Path(file).name for file in sources["unreadable"]] == ["a.txt.gz", "b.txt", "half.jsonl"]
+    assert "line 3" in sources["unreadable"][str(data / "half.jsonl")]
+    assert "could not read, or not to the end: 3 (a.txt.gz, b.txt, half.jsonl)" in capsys.readouterr().err

@@ -34,6 +34,8 @@ class Prepare:
     """tasks of evaluate, by name or tag with commas between them, whose texts are taken out of the corpus"""
     task_data: Path | None = None
     """folder with the data of those tasks that do not come with gptwright"""
+    skip_unreadable: bool = False
+    """count files that cannot be read, or not to their end, and go on, instead of refusing them"""
     explain: bool = False
     """leave explained.html: what went for which reason, with examples"""
     workers: Threads = field(default=1, metadata=FREE)

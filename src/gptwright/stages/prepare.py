@@ -79,7 +79,8 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
 def _options(config: Prepare) -> ScanOptions:
     tests = _tests(config.decontaminate, config.task_data) if config.decontaminate else None
-    return ScanOptions(_encoding(config), config.filter, config.near_duplicates is not None, tests)
+    return ScanOptions(_encoding(config), config.filter, config.near_duplicates is not None, tests,
+                       config.skip_unreadable)  # fmt: skip
 
 
 def _tests(tasks: str, task_data: Path | None) -> Contamination:
@@ -167,17 +168,22 @@ def _refuse_no_training_text(config: Prepare, total: SourceStats) -> None:
 
 def _manifest(accounting: Accounting, found: Found, options: ScanOptions) -> dict[str, Any]:
     tests = {"runs_of_tests": len(options.tests)} if options.tests else {}
-    return tests | {
-        "total": accounting.total().as_dict(),
-        "sources": {name: stats.as_dict() for name, stats in accounting.sources.items()},
-        "files": [
-            {"file": label(f), "bytes": f.stat().st_size, "sha256": sha256(f)}
-            | ({"encoding": accounting.encodings[label(f)]} if label(f) in accounting.encodings else {})
-            for f in found.files
-        ],
-        "ignored_files": len(found.passed_over.get(OTHER_KIND, [])),
-        "passed_over": {reason: [label(path) for path in paths] for reason, paths in found.passed_over.items()},
-    }
+    unreadable = {"unreadable": accounting.unreadable} if accounting.unreadable else {}
+    return (
+        tests
+        | unreadable
+        | {
+            "total": accounting.total().as_dict(),
+            "sources": {name: stats.as_dict() for name, stats in accounting.sources.items()},
+            "files": [
+                {"file": label(f), "bytes": f.stat().st_size, "sha256": sha256(f)}
+                | ({"encoding": accounting.encodings[label(f)]} if label(f) in accounting.encodings else {})
+                for f in found.files
+            ],
+            "ignored_files": len(found.passed_over.get(OTHER_KIND, [])),
+            "passed_over": {reason: [label(path) for path in paths] for reason, paths in found.passed_over.items()},
+        }
+    )
 
 
 def _metrics(total: SourceStats) -> dict[str, Any]:
@@ -206,6 +212,8 @@ def _summary(total: SourceStats, accounting: Accounting, found: Found) -> Iterat
     if found.passed_over:
         names = (f"{summary(paths)} {reason}" for reason, paths in found.passed_over.items())
         yield f"passed over, not read: {', '.join(names)}"
+    if accounting.unreadable:
+        yield f"could not read, or not to the end: {summary([Path(file) for file in accounting.unreadable])}"
     if accounting.encodings:
         files: dict[str, list[Path]] = {}
         for file, name in accounting.encodings.items():

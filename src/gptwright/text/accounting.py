@@ -45,11 +45,12 @@ class SourceStats:
 
 
 class Accounting:
-    """The sources of all sources, and the files that were read as something else than UTF-8."""
+    """The stats of all sources, the files that were read as something else than UTF-8, and why files could not be."""
 
     def __init__(self) -> None:
         self.sources: dict[str, SourceStats] = {}
         self.encodings: dict[str, str] = {}
+        self.unreadable: dict[str, str] = {}
 
     def source(self, source: str) -> SourceStats:
         """The source's stats, opened when it is first asked for."""

@@ -82,7 +82,8 @@ def _scan_part(files: tuple[Path, ...], options: ScanOptions, folder: Path) -> P
 
 def _identity(files: tuple[Path, ...], options: ScanOptions) -> str:
     tests = options.tests.sha256 if options.tests else None
-    asked = [__version__, str(options.encoding), options.filters, options.near_duplicates, tests]
+    asked = [__version__, str(options.encoding), options.filters, options.near_duplicates, tests,
+             options.skip_unreadable]  # fmt: skip
     named = [(path.as_posix().encode("utf-8", "surrogateescape").hex(), sha256(path)) for path in files]
     return hashlib.sha256(json.dumps([asked, named]).encode()).hexdigest()
 
@@ -102,6 +103,7 @@ def _fields(row: Scanned) -> dict[str, Any]:
         "reason": row.reason,
         "digest": None if row.digest is None else base64.b64encode(row.digest.astype("<u4").tobytes()).decode(),
         "shared": sorted(row.shared),
+        "error": row.error,
     }
 
 
@@ -114,4 +116,5 @@ def _scanned(fields: dict[str, Any]) -> Scanned:
         fields["reason"],
         None if digest is None else np.frombuffer(base64.b64decode(digest), "<u4").astype(np.uint32),
         frozenset(fields["shared"]),
+        fields["error"],
     )

@@ -70,6 +70,8 @@ class CleaningPipeline:
     def _kept(self, section: Scanned) -> Iterator[CleanedDocument]:
         document, cuts = section.document, Counter(section.cuts)
         self.accounting.record_encoding(document)
+        if section.error:
+            self.accounting.unreadable[document.file] = section.error
         reason, earlier = section.reason, ""
         if reason is None:
             if section.cut_lines:

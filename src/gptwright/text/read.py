@@ -47,7 +47,8 @@ def label(path: Path) -> str:
     return f"bundled:{name}" if name else _readable(path.as_posix())
 
 
-def _source(path: Path) -> str:
+def source_name(path: Path) -> str:
+    """What the documents of a file name as their source."""
     return bundled_name(path) or _readable(path.name)
 
 
@@ -62,7 +63,7 @@ def _stem(path: Path) -> str:
 
 def _read_text(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
     text, encoding = decode(read_all(file, path), path, given)
-    yield Document(text, _source(path), _stem(path), file=label(path), encoding=encoding)
+    yield Document(text, source_name(path), _stem(path), file=label(path), encoding=encoding)
 
 
 def _read_markdown(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
@@ -75,7 +76,7 @@ def _read_html(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) 
     text, encoding = decode_html(read_all(file, path), path, given)
     page = read_page(text)
     cut = {"menus and the like of web pages": page.left_out}
-    yield Document(page.text, _source(path), page.title or _stem(path), None, label(path), encoding, cut)
+    yield Document(page.text, source_name(path), page.title or _stem(path), None, label(path), encoding, cut)
 
 
 def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
@@ -84,7 +85,7 @@ def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None)
             continue
         row = read_object(line, number, path, given=given)
         if row.get("text") is None and "messages" in row:
-            skip(_source(path), "conversation")
+            skip(source_name(path), "conversation")
         elif "text" in row and isinstance(row["text"], str | None):
             document = _document(row, path)
             yield replace(document, encoding=given.name) if given and not is_utf8(line) else document
@@ -95,7 +96,7 @@ def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None)
 
 def _document(row: Line, path: Path) -> Document:
     """What the fields of a row say; null is as good as empty."""
-    return Document(row["text"] or "", _source(path), str(row.get("title") or ""), row.split, label(path))
+    return Document(row["text"] or "", source_name(path), str(row.get("title") or ""), row.split, label(path))
 
 
 def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
@@ -109,9 +110,9 @@ def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | Non
 def _read_warc(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
     for found in read_warc(file, path, given):
         if isinstance(found, str):
-            skip(_source(path), found)
+            skip(source_name(path), found)
         else:
-            yield replace(found, source=_source(path), file=label(path), encoding=UTF8)
+            yield replace(found, source=source_name(path), file=label(path), encoding=UTF8)
 
 
 _READERS: dict[str, Callable[[IO[bytes], Path, Skip, Encoding | None], Iterator[Document]]] = {

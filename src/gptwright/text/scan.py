@@ -9,15 +9,17 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from gptwright.foundations.errors import InputError
 from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.documents import Document
 from gptwright.text.encoding_labels import Encoding
 from gptwright.text.filters.presets import apply_filters
 from gptwright.text.near_duplicates import Digest, minhash, shingles
-from gptwright.text.read import Skip, read_file
+from gptwright.text.read import Skip, label, read_file, source_name
 from gptwright.text.split import sections
 
+UNREADABLE = "cannot be read, or not to its end"
 LINE_RULES = "lines that a filter takes out"
 Read = Callable[[Path, Skip, Encoding | None], Iterator[Document]]
 
@@ -25,18 +27,19 @@ Read = Callable[[Path, Skip, Encoding | None], Iterator[Document]]
 @dataclass(frozen=True)
 class ScanOptions:
     """What the files are written in that do not show it, the names of filters, whether near-duplicates are looked for,
-    and the tests whose runs are."""
+    the tests whose runs are, and whether files that cannot be read are passed over."""
 
     encoding: Encoding | None = None
     filters: tuple[str, ...] = ()
     near_duplicates: bool = False
     tests: Contamination | None = None
+    skip_unreadable: bool = False
 
 
 @dataclass(frozen=True)
 class Scanned:
     """A section: the characters it came in with besides, by the reason of their loss; what a filter has against it;
-    what finds texts like it; the runs that it shares with tests."""
+    what finds texts like it; the runs that it shares with tests. `error` says why its file could not be read on."""
 
     document: Document
     cuts: Counter[str] = field(default_factory=Counter[str])
@@ -44,10 +47,24 @@ class Scanned:
     reason: str | None = None
     digest: Digest | None = None
     shared: frozenset[int] = frozenset()
+    error: str = ""
 
 
 def scan_file(path: Path, options: ScanOptions, read: Read = read_file) -> Iterator[Scanned]:
-    """The sections of a file in order, those too that are not to be kept. Raises `InputError` as `read_file` does."""
+    """The sections of a file in order, those too that are not to be kept.
+
+    Raises `InputError` as `read_file` does; where unreadable files are to be passed over, that is the last section.
+    """
+    try:
+        yield from _scan(path, options, read)
+    except InputError as error:
+        if not options.skip_unreadable:
+            raise
+        nothing = Document("", source_name(path), file=label(path))
+        yield Scanned(nothing, reason=UNREADABLE, error=f"needed {error.needed}; got {error.got}")
+
+
+def _scan(path: Path, options: ScanOptions, read: Read) -> Iterator[Scanned]:
     skipped: list[Scanned] = []
 
     def skip(source: str, reason: str) -> None:
