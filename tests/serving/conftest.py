@@ -41,6 +41,9 @@ class FakeModel:
     max_requests: int = 1
     reply: str = "Hello there, my friend."
     width: int = 4
+    sees: bool = False
+    inserts: bool = False
+    edits: bool = False
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=32))
     tokenizer: FakeTokenizer = field(default_factory=FakeTokenizer)
     read: list[Any] = field(default_factory=list)

@@ -418,6 +418,7 @@ def test_models_health_examples(client: Any) -> None:
     card = listed["data"][0]
     again = get(client, "/v1/models/tiny").json()  # of another server, which may have begun a second later
     assert again | {"created": card["created"]} == card and card["max_model_len"] == 64
+    assert (card["max_images"], card["inserts"], card["edits"]) == (0, False, False)
     assert get(client, "/health").json() == {"status": "ok"}
     assert get(client, "/examples", examples=("One?", "Two?")).json() == ["One?", "Two?"]
 

@@ -15,6 +15,8 @@ from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
 from gptwright.serving.llama_cpp import indented
+from gptwright.serving.model_cards import ModelCards
+from gptwright.serving.served_models import ServedModels
 from gptwright.store.database import Store, open_store
 from gptwright.tokenizers.edits import EDIT_MARKS
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
@@ -53,6 +55,11 @@ def post(model: Model, path: str, given: dict[str, Any], tmp_path: Path) -> http
 
     with open_store(tmp_path) as store:
         return asyncio.run(go(store))
+
+
+def test_its_card_says_that_it_inserts_and_edits(coder: Model) -> None:
+    card = asyncio.run(ModelCards(ServedModels({"coder": coder}, {}, {}), tuple).one("coder"))
+    assert json.loads(bytes(card.body)).items() >= {"inserts": True, "edits": True, "max_images": 0}.items()
 
 
 def events(answer: httpx.Response) -> list[Any]:

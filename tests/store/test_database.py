@@ -74,11 +74,11 @@ def test_sqlite_flushes_every_commit(tmp_path: Path) -> None:
 
 
 LATER = """
-'''Version 5, of the future.'''
+'''Version 6, of the future.'''
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "5", "4"
+revision, down_revision = "6", "5"
 
 def upgrade() -> None:
     op.add_column("conversations", sa.Column("colour", sa.Text, server_default="red"))
@@ -92,14 +92,14 @@ def test_an_older_one_is_brought_up_to_date_and_a_newer_one_refused(
         add(store, "one")
     future = tmp_path / "migrations"
     shutil.copytree(database.MIGRATIONS, future)
-    (future / "versions/v5_colours.py").write_text(LATER)
+    (future / "versions/v6_colours.py").write_text(LATER)
     with monkeypatch.context() as later:
         later.setattr(database, "MIGRATIONS", future)
         with open_store(place) as store, store.read() as session:
             assert session.execute(sa.text("SELECT title, colour FROM conversations")).all() == [("one", "red")]
     with pytest.raises(ArtifactError) as refused:
         open_store(place)
-    assert "version 4 or older" in refused.value.needed and refused.value.got == "one of version 5"
+    assert "version 5 or older" in refused.value.needed and refused.value.got == "one of version 6"
     assert "Update gptwright" in refused.value.remedy
 
 

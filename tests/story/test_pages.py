@@ -100,6 +100,38 @@ def rank(page: Page, questions: list[str]) -> None:
     ended.click()
 
 
+def label(page: Page) -> None:
+    """An owner makes tasks of what was said; a labeller puts the answers in order."""
+    page.get_by_role("link", name="Label").click()
+    page.get_by_role("link", name="Tasks and people").click()
+    page.get_by_role("button", name="Make", exact=True).click()
+    expect(page.locator("tbody tr").first).to_be_visible()
+    page.locator(".notes").get_by_role("button", name="Close").click()
+    picture(page, "pages-7-owner")
+    page.get_by_role("main").get_by_role("link", name="Label", exact=True).click()
+    expect(page.locator("ol .grip").first).to_be_visible()
+    page.locator(".grip").last.press("1")
+    picture(page, "pages-8-label")
+
+
+def other_eyes(page: Page) -> None:
+    """The chat in the dark, in Chinese, and on a phone."""
+    page.get_by_role("link", name="Chat").click()
+    expect(page.locator("aside nav a").first).to_be_visible()
+    page.locator("aside nav a").first.click()
+    expect(page.locator("li.assistant .tools").last).to_be_visible()
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    picture(page, "pages-9-dark")
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.get_by_role("button", name="中文").click()
+    expect(page.locator("nav a").first).to_have_text("对话")
+    picture(page, "pages-10-chinese")
+    page.get_by_role("button", name="English").click()
+    page.set_viewport_size({"width": 360, "height": 720})
+    expect(page.locator("aside")).to_be_hidden()
+    picture(page, "pages-11-phone")
+
+
 def test_from_opening_the_page_to_a_better_model(page: Page, run: Path) -> None:
     picture(page, "pages-1-welcome")
     box = page.get_by_role("textbox", name="Write a message")
@@ -128,5 +160,7 @@ def test_from_opening_the_page_to_a_better_model(page: Page, run: Path) -> None:
     expect(page.locator("li.assistant h3")).to_have_text("improve-1")
     expect(page.locator("li.assistant .tools")).to_be_visible()
     picture(page, "pages-6-better")
+    label(page)
+    other_eyes(page)
     promoted = json.loads((run / "promoted.json").read_text())["promoted"]
     assert [entry["model"] for entry in promoted] == ["improve-1"]

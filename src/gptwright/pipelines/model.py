@@ -164,6 +164,16 @@ class Model(LoadedModel):
         return False
 
     @property
+    def inserts(self) -> bool:
+        """Whether it was taught to write what stands between two texts."""
+        return Sentinels.known(self.tokenizer) is not None
+
+    @property
+    def edits(self) -> bool:
+        """Whether it was taught to write a text as an instruction wants it."""
+        return EditMarks.known(self.tokenizer) is not None
+
+    @property
     def sight(self) -> str:
         """A hash of what brings images to the decoder, of a model that sees: where it is equal, an image is the same
         tokens."""

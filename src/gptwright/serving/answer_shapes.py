@@ -79,6 +79,8 @@ ANSWERS: Mapping[str, Schema] = {
     "GET /api/answers/{id}/tokens": _object(id="string", model="string", start="integer", content=_list(TOKEN)),
     "GET /api/answers/{id}/prompt": _object(id="string", model="string", tokens="integer", pieces=_list(PIECE)),
     "GET /api/conversations/{id}/labels": _object(labels=_list(LABEL)),
+    "DELETE /api/messages/{id}": STORED_MESSAGE,
+    "PATCH /api/messages/{id}": STORED_MESSAGE,
     "GET /api/messages/{id}/labels": _object(labels=_list(LABEL)),
     "PUT /api/messages/{id}/labels/{kind}": LABEL,
     "DELETE /api/messages/{id}/labels/{kind}": LABEL,

@@ -29,6 +29,7 @@ from gptwright.serving.request_body import read_json
 from gptwright.serving.responses import Responses
 from gptwright.serving.routes.answer_tokens import AnswerTokens
 from gptwright.serving.routes.answers import Answers
+from gptwright.serving.routes.branches import Branches
 from gptwright.serving.routes.conversations import Conversations
 from gptwright.serving.routes.jobs import Improving, Jobs
 from gptwright.serving.routes.label_files import LabelFiles
@@ -103,8 +104,8 @@ def _has_owner_with_password(store: Store) -> bool:
 
 
 def _add_conversations(app: FastAPI, store: Transactions, answers: Answers) -> None:
-    conversations, tokens = Conversations(store, answers.live), AnswerTokens(store, answers.served)
-    for routes in (conversations, tokens, Labels(store), Tasks(store), Labelling(store), LabelFiles(store)):
+    talks = Conversations(store, answers.live), Branches(store, answers.live), AnswerTokens(store, answers.served)
+    for routes in (*talks, Labels(store), Tasks(store), Labelling(store), LabelFiles(store)):
         routes.add_to(app)
 
 

@@ -24,8 +24,6 @@ from gptwright.serving.served_models import ServedModel, ServedModels
 from gptwright.serving.stored_completions import keep_completion
 from gptwright.serving.transactions import Transactions
 from gptwright.tokenizers.chat_templates.parts import images_of
-from gptwright.tokenizers.edits import EditMarks
-from gptwright.tokenizers.fill_in_the_middle import Sentinels
 
 """images of a conversation"""
 DROPPED = "x-dropped-messages"
@@ -77,7 +75,7 @@ class Completions:
         served = self.served.writer(asked.model)
         model = served.model
 
-        if any(asked.holes) and not Sentinels.known(model.tokenizer):
+        if any(asked.holes) and not model.inserts:
             raise untaught(served, "insert", "suffix" if asked.suffix else "prompt")
 
         def opened(prompt: str | list[int], hole: tuple[str | list[int], str] | None) -> OpenStream:
@@ -96,7 +94,7 @@ class Completions:
         asked = EditRequest.read(await read_json(request))
         served = self.served.writer(asked.model)
         model = served.model
-        if not EditMarks.known(model.tokenizer):
+        if not model.edits:
             raise untaught(served, "edit", "model")
 
         def prompts(_: Sampling) -> list[OpenStream]:

@@ -26,7 +26,7 @@ from gptwright.serving.request_body import read_json
 from gptwright.serving.schemas import UNLIMITED, CompletionRequest
 from gptwright.serving.served_models import ServedModel, ServedModels
 from gptwright.serving.worker import Job
-from gptwright.tokenizers.fill_in_the_middle import Sentinels, read_template
+from gptwright.tokenizers.fill_in_the_middle import read_template
 
 DRAWING = ("temperature", "top_k", "top_p", "min_p", "presence_penalty", "frequency_penalty", "seed")
 """fields that OpenAI's routes have too"""
@@ -120,7 +120,7 @@ class LlamaCpp:
         self, request: Request, asked: EditorRequest, hole: tuple[str, str] | None, others: list[str], field: str
     ) -> Response:
         served = self.served.writer(asked.model or None)
-        if hole and not Sentinels.known(served.model.tokenizer):
+        if hole and not served.model.inserts:
             raise untaught(served, "insert", field)
         model = served.model
         sampling = asked.completion(served.name).sampling(model.sampling, model.context, model.tokenizer.vocab)

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from gptwright.foundations.errors import GptwrightError
 from gptwright.foundations.progress import say
 from gptwright.serving.api_errors import APIError
+from gptwright.serving.messages import MOST_IMAGES
 from gptwright.serving.served_models import ServedClassifier, ServedModel, ServedModels
 
 TOLD = ("stage", "run", "base", "weights")
@@ -58,9 +59,11 @@ class ModelCards:
 
 
 def _writer_card(one: ServedModel) -> dict[str, object]:
-    own = one.model.sampling
+    model = one.model
+    own = model.sampling
     defaults = {"temperature": own.temperature, "top_p": own.top_p, "max_tokens": own.max_tokens}
-    return {"max_model_len": one.model.context, "defaults": defaults}
+    can = {"inserts": model.inserts, "edits": model.edits}
+    return {"max_model_len": model.context, "defaults": defaults, "max_images": MOST_IMAGES if model.sees else 0, **can}
 
 
 def _classifier_card(one: ServedClassifier) -> dict[str, object]:

@@ -16,6 +16,7 @@ from gptwright.serving.llama_cpp import EditorRequest, InfillRequest
 from gptwright.serving.response_schemas import ResponseRequest
 from gptwright.serving.routes.answer_requests import ELSEWHERE, AnswerRequest
 from gptwright.serving.routes.answers import EventsQuery
+from gptwright.serving.routes.branches import MessageChange
 from gptwright.serving.routes.conversations import ConversationChange, ListQuery, NewConversation, NewMessage
 from gptwright.serving.routes.jobs import JobRequest
 from gptwright.serving.routes.label_files import Lines, OfflinePage
@@ -51,6 +52,7 @@ ALL_BODIES: Mapping[str, type[RequestFields]] = {
     "PATCH /api/conversations/{id}": ConversationChange,
     "POST /api/conversations/{id}/messages": NewMessage,
     "POST /api/conversations/{id}/answers": AnswerRequest,
+    "PATCH /api/messages/{id}": MessageChange,
     "PUT /api/messages/{id}/labels/{kind}": LabelRequest,
     "POST /api/tasks": NewTasks,
     "POST /api/tasks/next": NextTask,

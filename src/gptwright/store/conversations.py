@@ -75,7 +75,8 @@ def _candidates(session: Session, own: Select[Conversation], parts: Sequence[str
         titles = titles.where(Conversation.title.ilike(_pattern(part, escaped=False), escape="!"))
     for conversation in session.scalars(titles.order_by(Conversation.changed.desc())):
         yield Found(conversation, None, conversation.title)
-    said = own.join(Message, Message.conversation_id == Conversation.id).add_columns(Message)
+    said = own.join(Message, Message.conversation_id == Conversation.id).where(Message.deleted.is_(None))
+    said = said.add_columns(Message)
     for part in parts:
         said = said.where(cast(Message.content, Text).ilike(_pattern(part, escaped=True), escape="!"))
     for conversation, message in session.execute(said.order_by(Message.number.desc())).tuples():

@@ -43,22 +43,25 @@ def rankings(session: Session) -> Iterator[Line]:
     """`{"messages", "answers", "ranks"}`, as `reward` and `dpo` read them."""
     written = _Written(session)
     for label in counting(session, "ranking", "edit", "preference"):
-        ids, ranks = _ranked(label)
+        there = [(id, rank) for id, rank in _ranked(label) if written.messages[id].deleted is None]
+        if len(there) < 2:
+            continue
+        ids, ranks = zip(*there, strict=True)
         answers = [written.messages[id] for id in ids]
-        told = {"answers": [text_of(answer.content) for answer in answers], "ranks": ranks}
+        told = {"answers": [text_of(answer.content) for answer in answers], "ranks": [*ranks]}
         line = written.line(answers[0].parent_id or label.message_id, label.author)
         value: Any = label.value
         strength = {"strength": abs(value["strength"])} if label.kind == "preference" else {}
         yield line | told | strength | _models([answer.model for answer in answers])
 
 
-def _ranked(label: Annotation) -> tuple[list[str], list[int]]:
+def _ranked(label: Annotation) -> list[tuple[str, int]]:
+    """Answers, by their ids, and their ranks."""
     if label.kind == "edit":
-        return [str(label.value), label.message_id], [1, 2]
+        return [(str(label.value), 1), (label.message_id, 2)]
     value: Any = label.value
-    if label.kind == "preference":
-        return value["answers"], [1 + (value["strength"] < 0), 1 + (value["strength"] > 0)]
-    return value["answers"], value["ranks"]
+    ranks = value.get("ranks") or [1 + (value["strength"] < 0), 1 + (value["strength"] > 0)]
+    return [*zip(value["answers"], ranks, strict=True)]
 
 
 def _models(names: list[str]) -> Line:

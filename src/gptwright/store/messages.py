@@ -93,10 +93,13 @@ def add_message(  # noqa: PLR0913 (the fields of a message)
     generation: Generation | None = None,
     id: str | None = None,
 ) -> Message:
-    """A message behind `parent_id`, or one that begins the conversation. Raises `InputError` for a parent elsewhere."""
+    """A message behind `parent_id`, or one that begins the conversation. Raises `InputError` for a parent that is
+    elsewhere or deleted."""
     parent = find_message(session, parent_id) if parent_id else None
     if parent and parent.conversation_id != conversation_id:
         raise InputError(f"a message of the conversation {conversation_id}", f"'{parent_id}' of another", "Correct it.")
+    if parent and parent.deleted is not None:
+        raise InputError("a message that is there", f"'{parent_id}', which is deleted", "Take that back first.")
     made = Message(id=id or new_id(), conversation_id=conversation_id, parent_id=parent_id, role=role,
                    content=as_parts(content), author=author, model=model,
                    generation=cast("dict[str, Any] | None", generation))  # fmt: skip
@@ -114,14 +117,14 @@ def find_message(session: Session, id: str) -> Message:
 
 
 def kept_messages() -> Select[str]:
-    """The ids of all messages whose conversations are not deleted."""
+    """The ids of all messages that are not deleted, and whose conversations are not."""
     kept = select(Message.id).join(Conversation, Conversation.id == Message.conversation_id)
-    return kept.where(Conversation.deleted.is_(None))
+    return kept.where(Conversation.deleted.is_(None), Message.deleted.is_(None))
 
 
 def is_kept(message_id: InstrumentedAttribute[str]) -> Exists:
-    """Whether the conversation of a row's message is not deleted: looked up row by row, where `kept_messages` reads
-    all."""
+    """Whether neither a row's message nor its conversation is deleted: looked up row by row, where `kept_messages`
+    reads all."""
     return kept_messages().where(Message.id == message_id).exists()
 
 

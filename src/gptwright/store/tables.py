@@ -82,6 +82,8 @@ class Message(Base):
     model: Mapped[str] = mapped_column(default="")
     """name of the model that wrote it"""
     generation: Mapped[dict[str, Any] | None]
+    deleted: Mapped[float | None]
+    """when, with all that follows it: as of a conversation"""
     created: Mapped[float] = mapped_column(default=time.time)
 
 

@@ -31,7 +31,8 @@ def answers_of(session: Session, task: Task) -> list[Message]:
     """The answers that are judged together; none of a task that is about one message."""
     if task.kind not in BEHIND:
         return []
-    answers = select(Message).where(Message.parent_id == task.message_id, Message.role == "assistant")
+    answers = select(Message).where(Message.parent_id == task.message_id, Message.role == "assistant",
+                                    Message.deleted.is_(None))  # fmt: skip
     return [*session.scalars(answers.order_by(Message.number))]
 
 

@@ -64,10 +64,12 @@ def make_tasks(session: Session, wanted: Wanted, owner: str, most: int) -> list[
     a question with answers to rank or to choose from, a question to answer, an answer to judge."""
     there = select(Task.message_id).where(Task.kind == wanted.kind)
     suits = select(Message.id).join(Conversation, Conversation.id == Message.conversation_id)
-    suits = suits.where(Conversation.owner.in_((owner, "")), Conversation.deleted.is_(None), Message.id.not_in(there))
+    suits = suits.where(Conversation.owner.in_((owner, "")), Conversation.deleted.is_(None), Message.deleted.is_(None))
+    suits = suits.where(Message.id.not_in(there))
     if wanted.kind in ("ranking", "preference"):
         answer = aliased(Message)
-        count = select(func.count()).where(answer.parent_id == Message.id, answer.role == "assistant").scalar_subquery()
+        answers = answer.parent_id == Message.id, answer.role == "assistant", answer.deleted.is_(None)
+        count = select(func.count()).where(*answers).scalar_subquery()
         suits = suits.where(count.between(2, 2 if wanted.kind == "preference" else MOST_ANSWERS))
     else:
         suits = suits.where(Message.role == ("user" if wanted.kind in BEHIND else "assistant"))

@@ -104,7 +104,8 @@ class Cable:
 
     def close(self) -> None:
         self.cut()
-        self._door.close()
+        for end in (*self._ends, self._door):
+            end.close()
 
     def _accept(self) -> None:
         with suppress(OSError):

@@ -77,7 +77,7 @@ def filled(store: Store) -> str:
 
 @pytest.fixture
 def model() -> FakeModel:
-    return FakeModel(max_requests=8)
+    return FakeModel(max_requests=8, sees=True, edits=True, inserts=True)
 
 
 @pytest.fixture
@@ -107,6 +107,12 @@ def states(page: Page, address: str, id: str) -> Iterator[str]:
     expect(page.locator("dialog")).to_be_visible()
     yield "keys"
     page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("^(Insert and edit code|插入和修改代码)$")).click()
+    page.locator("dialog .ways button").last.click()
+    expect(page.locator("dialog textarea")).to_have_count(2)
+    yield "code"
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
     to(f"chat/{id}")
     expect(page.locator("li.assistant")).to_be_visible()
     yield "conversation"

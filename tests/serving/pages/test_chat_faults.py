@@ -69,6 +69,32 @@ def test_a_lost_connection_is_made_again_and_goes_on_where_it_was(
     visit.close()
 
 
+def test_a_phone_that_fell_asleep_reads_on(browser: Browser, cable: Cable, model: FakeModel) -> None:
+    visit = Visit(browser, cable.address, viewport={"width": 360, "height": 640}, has_touch=True)
+    begun(visit.page, model)
+    phone = visit.context.new_cdp_session(visit.page)
+    phone.send("Page.setWebLifecycleState", {"state": "frozen"})
+    cable.cut()  # its network goes while it sleeps
+    let_go(model)
+    cable.whole = True
+    phone.send("Page.setWebLifecycleState", {"state": "active"})
+    expect(text_of(answered(visit.page))).to_have_text(model.reply)
+    assert len(model.asked) == 1
+    visit.faults[:] = [fault for fault in visit.faults if "ERR_" not in fault]
+    visit.close()
+
+
+def test_a_copy_that_is_refused_is_told(browser: Browser, address: str) -> None:
+    visit = Visit(browser, address)
+    visit.page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new DOMException('no', 'NotAllowedError')); }"
+    )
+    say(visit.page, "Hi")
+    press(answered(visit.page), "Copy")
+    expect(visit.page.locator(".notes")).to_contain_text("The browser did not allow copying.")
+    visit.close()
+
+
 def test_a_server_that_was_killed_leaves_what_was_read_and_goes_on(
     browser: Browser, cable: Cable, serve: Any, model: FakeModel, store: Store
 ) -> None:

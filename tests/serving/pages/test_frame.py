@@ -20,3 +20,16 @@ def test_it_speaks_the_language_of_the_browser_and_the_one_that_is_chosen(browse
     visit.page.reload()
     expect(visit.page.locator("html")).to_have_attribute("lang", "en")
     visit.close()
+
+
+def test_light_or_dark_is_chosen_and_kept(browser: Browser, address: str) -> None:
+    visit = Visit(browser, address, color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = visit.page.evaluate(ground)
+    visit.page.get_by_role("button", name="Light or dark").click()
+    dark = visit.page.evaluate(ground)
+    assert dark != light
+    visit.page.reload()
+    expect(visit.page.locator("nav a").first).to_be_visible()
+    assert visit.page.evaluate(ground) == dark
+    visit.close()

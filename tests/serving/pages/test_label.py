@@ -112,6 +112,35 @@ def test_ranking_by_dragging(store: Store, queue: Queue, desk: Any) -> None:
     assert ranked(store, made) == {third: 1, first: 2, second: 3}
 
 
+def test_ranking_by_a_finger(store: Store, queue: Queue, browser: Browser, address: str) -> None:
+    made = queue("ranking", "one", "two", "three")
+    visit = Visit(browser, address, "/#/label", viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page = visit.page
+    expect(page.locator("main h2")).to_be_visible()
+    first, second, third = order(page)
+    page.locator(".grip").nth(2).scroll_into_view_if_needed()
+    grip, top = page.locator(".grip").nth(2).bounding_box(), page.locator("ol li").first.bounding_box()
+    assert grip and top
+    finger = visit.context.new_cdp_session(page)
+
+    def touch(kind: str, *at: float) -> None:
+        points = [{"x": at[0], "y": at[1]}] if at else []
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    x, y = grip["x"] + 10, grip["y"] + 10
+    scrolled = page.evaluate("document.querySelector('main').scrollTop")
+    touch("touchStart", x, y)
+    for step in range(1, 17):
+        touch("touchMove", x, y + (top["y"] + 4 - y) * step / 16)
+    touch("touchEnd")
+    expect(page.locator("ol .text > p").first).to_have_text(third)
+    assert page.evaluate("document.querySelector('main').scrollTop") == scrolled  # a drag is no scroll
+    submit(page)
+    finished(page)
+    assert ranked(store, made) == {third: 1, first: 2, second: 3}
+    visit.close()
+
+
 def test_an_order_that_nobody_touched_is_asked_about(store: Store, queue: Queue, desk: Any) -> None:
     made = queue("ranking", "one", "two")
     page = desk()

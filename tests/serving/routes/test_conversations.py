@@ -158,6 +158,22 @@ def test_images_are_kept_given_back_and_seen_by_who_answers(talk: Any, model: Fa
     assert thumb["messages"][0] == {"role": "user", "content": shown(RED, "Which colour?", BLUE)}
 
 
+def test_a_question_with_images_is_asked_in_one_request(talk: Any, model: FakeModel) -> None:
+    async def go(http: Http) -> None:
+        id, _ = await http.conversation()
+        path, question = f"/api/conversations/{id}/answers", {"content": shown(RED, "Which colour?"), "key": "q"}
+        begun = await http.ask("POST", path, {"message": question}, status=202)
+        assert begun["question"]["parts"] == question["content"] and begun["question"]["content"] == "Which colour?"
+        assert [event async for event in http.events(begun["id"])][-1]["message"]["content"] == model.reply
+        assert model.seen[-1] == {0: RED}
+        for content in WRONG_PARTS[:-2]:
+            refused = await http.ask("POST", path, {"message": {"content": content}}, status=400)
+            assert "content" in str(refused["error"]["param"])
+        assert len((await http.ask("GET", f"/api/conversations/{id}"))["messages"]) == 2
+
+    talk(go)
+
+
 WRONG_PARTS: list[Any] = [
     [{"type": "image_url"}], [{"type": "audio"}], ["x"], shown(b"no image", "x"), shown(*[RED] * 17, "x"),
     [{"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}, *shown("x")],

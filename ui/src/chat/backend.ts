@@ -1,9 +1,10 @@
 // What holds a conversation: the server's store, or nothing but this page (a temporary chat).
 import type { Begun, Message } from "../lib/api";
+import type { Content } from "../lib/parts";
 
 /** What an answer is asked with. Either `question` is new, or `message_id` names a question, or an answer to go on. */
 export interface Asked {
-  question?: { content: string; parent_id: string | null; key: string };
+  question?: { content: Content; parent_id: string | null; key: string };
   message_id?: string;
   key: string;
   /** How it is drawn: what is not given is the model's default. */
@@ -27,7 +28,10 @@ export interface Backend {
   follow(answer: string, offset: number, signal: AbortSignal): AsyncGenerator<AnswerEvent>;
   stop(answer: string): Promise<void>;
   /** A message beside or behind others, without an answer to it. */
-  say(conversation: string, message: { role: Message["role"]; content: string; parent_id: string | null }): Promise<Message>;
+  say(conversation: string, message: { role: Message["role"]; content: Content; parent_id: string | null }): Promise<Message>;
+  /** Takes a message away with all that is behind it; takes that back. */
+  remove(message: string): Promise<void>;
+  takeBack(message: string): Promise<void>;
   /** Which branch is open. */
   turnTo(conversation: string, leaf: string): Promise<void>;
 }

@@ -3,14 +3,16 @@ import { SvelteMap } from "svelte/reactivity";
 import * as api from "../lib/api";
 import type { Begun, Conversation as Stored, Message } from "../lib/api";
 import { isAborted, isGone } from "../lib/errors";
+import { textOf, type Content } from "../lib/parts";
 import { Tree } from "../lib/tree";
 import type { AnswerEvent, Asked, Backend } from "./backend";
 import { newKey, titleOf } from "./opening";
+import { forgetUnfinished, keepUnfinished, readUnfinished } from "./unfinished";
 import { Writing } from "./writing.svelte";
 
 /** A question on its way, or one that was refused and waits for "Try again". */
 export interface Sending {
-  content: string;
+  content: Content;
   parent: string | null;
   asked: Asked;
   error: unknown;
@@ -42,6 +44,7 @@ export class Conversation {
   #tree = new Tree();
   #version = $state(0);
   #local = new Set<string>();
+  #removed = new Map<string, Message>();
   #ends = new Map<string, Promise<void>>();
   #stopping = false;
   /** The messages of the open branch, oldest first. */
@@ -75,21 +78,30 @@ export class Conversation {
   /** Ids of a message and what stands beside it. */
   alternatives = (id: string): string[] => (this.#version, this.#tree.alternatives(id));
 
-  /** Reads it from the server, or again: what another tab has written appears, and nothing goes away. */
+  /** Whether nobody but this browser has it. */
+  isLocal = (id: string): boolean => (this.#version, this.#local.has(id));
+
+  /** Reads it from the server, or again: what another tab has written appears, and what it has deleted goes away. */
   async load(): Promise<void> {
     if (!this.id || !this.backend.stored) return;
     this.loading = this.#tree.size === 0;
+    const known = new Set([...this.#tree.all()].map((one) => one.id));
     try {
       const { messages, writing = [], ...stored } = await api.openConversation(this.id);
       const tree = new Tree(messages); // in the order in which they were written, whoever wrote them
-      for (const one of this.#tree.all()) if (!tree.get(one.id)) tree.add(one);
+      for (const one of this.#tree.all()) {
+        const isMine = !known.has(one.id) || this.#local.has(one.id) || this.writing.has(one.id);
+        if (!tree.get(one.id) && isMine) tree.add(one);
+      }
+      const open = this.shown.findLast((one) => tree.get(one.id))?.id ?? null;
       this.#tree = tree;
+      this.#bringUnfinished(new Set(writing.map((one) => one.id)));
       const first = this.leaf === "";
       for (const begun of writing) this.#begin(begun);
       this.stored = stored;
       this.#version += 1;
-      const last = writing.at(-1)?.id ?? (stored.leaf || this.#tree.newestLeaf(null));
-      this.leaf = first ? last : this.#tree.newestLeaf(this.leaf);
+      const last = writing.at(-1)?.id ?? this.#tree.newestLeaf(stored.leaf || null);
+      this.leaf = first ? last : this.#tree.newestLeaf(open);
       this.error = null;
     } catch (error) {
       this.error = error;
@@ -98,7 +110,7 @@ export class Conversation {
   }
 
   /** Asks `content` behind the open branch, or behind `parent`. False: something is on its way already. */
-  async send(content: string, parent: string | null | undefined = undefined): Promise<boolean> {
+  async send(content: Content, parent: string | null | undefined = undefined): Promise<boolean> {
     if (this.busy) return false;
     const behind = parent === undefined ? this.leaf || null : parent;
     const asked = { question: { content, parent_id: behind, key: newKey() }, ...this.#asked(behind) };
@@ -114,15 +126,15 @@ export class Conversation {
     await this.#send({ ...sending, error: null, asked: { ...(question && { question }), key, path, sampling: this.around.sampling() } });
   }
 
-  /** Takes the refused question away, and gives back its text. */
-  takeBack(): string {
-    const text = this.sending?.content ?? "";
+  /** Takes the refused question away, and gives it back. */
+  takeBack(): Content {
+    const content = this.sending?.content ?? "";
     this.sending = null;
-    return text;
+    return content;
   }
 
   /** A question in other words, beside the first. */
-  edit = (message: Message, content: string): Promise<boolean> => this.send(content, message.parent_id);
+  edit = (message: Message, content: Content): Promise<boolean> => this.send(content, message.parent_id);
 
   /** Another answer to a question, beside those that are there. */
   answer = (question: string): Promise<void> => this.#answer({ message_id: question, ...this.#asked(question) }, question);
@@ -151,6 +163,33 @@ export class Conversation {
   select(id: string): void {
     this.leaf = this.#tree.newestLeaf(id);
     if (!this.#local.has(this.leaf) && !this.writing.has(this.leaf)) this.backend.turnTo(this.id, this.leaf).catch(() => {});
+  }
+
+  /** Takes the branch that goes through this message away; one beside it is open then. Raises what refused it. */
+  async remove(id: string): Promise<void> {
+    if (this.#local.delete(id)) {
+      this.#removed.set(id, this.#tree.get(id)!);
+      forgetUnfinished(this.id, id);
+    } else await this.backend.remove(id);
+    const all = this.#tree.alternatives(id);
+    const at = all.indexOf(id);
+    this.#tree.hide(id);
+    this.#version += 1;
+    this.select(all[at + 1] ?? all[at - 1] ?? this.#tree.get(id)?.parent_id ?? "");
+  }
+
+  /** The branch is there again, with its end `leaf` open. Raises what refused it. */
+  async bringBack(id: string, leaf: string): Promise<void> {
+    const mine = this.#removed.get(id);
+    if (mine) {
+      this.#local.add(id);
+      this.#keep(mine);
+      this.#put(mine);
+    } else await this.backend.takeBack(id);
+    this.#tree.hide(id, false);
+    this.#version += 1;
+    if (!this.#tree.get(id)) await this.load();
+    this.select(leaf);
   }
 
   /** A message that was stored elsewhere, such as an edited answer; `open` shows its branch. */
@@ -183,7 +222,7 @@ export class Conversation {
   async #opened(sending: Sending): Promise<Asked> {
     const { asked } = sending;
     if (this.backend.stored && !this.stored) {
-      this.stored = await api.newConversation({ title: titleOf(sending.content) });
+      this.stored = await api.newConversation({ title: titleOf(textOf(sending.content)) });
       this.around.onchange(this.stored);
     }
     const system = this.around.system().trim();
@@ -223,7 +262,8 @@ export class Conversation {
 
   #begin(begun: Begun, events?: AsyncGenerator<AnswerEvent>, aborted?: AbortController): void {
     if (this.writing.has(begun.id) || this.#tree.get(begun.id)) return;
-    const writing = new Writing(begun, this.backend, aborted);
+    const keep = (text: string) => this.#keep({ ...begun, content: text });
+    const writing = new Writing(begun, this.backend, aborted, this.backend.stored ? keep : undefined);
     this.writing.set(begun.id, writing);
     this.#put({
       id: begun.id, conversation_id: this.id, parent_id: begun.parent_id, role: "assistant", author: "",
@@ -237,11 +277,13 @@ export class Conversation {
     try {
       const message = await writing.follow(events);
       this.#put(message);
+      writing.forget();
       this.around.onanswer(message);
     } catch (error) {
       const message = this.#tree.get(id)!;
       this.#local.add(id);
       this.#put({ ...message, content: writing.whole, generation: { finish: "interrupted" } });
+      if (this.backend.stored) this.#keep(this.#tree.get(id)!);
       if (!isAborted(error) && !isGone(error)) this.failures.set(id, error);
     }
     this.writing.delete(id);
@@ -253,10 +295,30 @@ export class Conversation {
     try {
       const kept = await this.backend.say(this.id, { role: "assistant", content: message.content, parent_id: message.parent_id });
       this.#put(kept);
+      forgetUnfinished(this.id, message.id);
       return kept;
     } catch (error) {
       this.failures.set(message.id, error);
       return undefined;
+    }
+  }
+
+  #keep({ id, parent_id, model, content }: Pick<Message, "id" | "parent_id" | "model" | "content">): void {
+    keepUnfinished(this.id, { id, parent_id: parent_id ?? "", model, text: content });
+  }
+
+  /** What this browser kept of answers that the server knows nothing of. `live`: those that it writes. */
+  #bringUnfinished(live: Set<string>): void {
+    for (const { id, parent_id, model, text } of readUnfinished(this.id)) {
+      if (this.#local.has(id) || this.writing.has(id) || live.has(id)) continue;
+      if (this.#tree.get(id) || !this.#tree.get(parent_id)) forgetUnfinished(this.id, id);
+      else {
+        this.#local.add(id);
+        this.#tree.add({
+          id, conversation_id: this.id, parent_id, role: "assistant", author: "", model, created: Date.now() / 1000,
+          content: text, generation: { finish: "interrupted" },
+        });
+      }
     }
   }
 

@@ -23,7 +23,7 @@ export class Room implements Surroundings {
     this.history.touch(one);
     if (isNew && this.current.id === one.id) {
       keepDraft(one.id, readDraft(""));
-      keepDraft("", "");
+      keepDraft("", { text: "", images: [] });
       go("chat", one.id);
     }
   };

@@ -22,6 +22,14 @@ export const stored: Backend = {
 
   say: (conversation, message) => api.addMessage(conversation, message),
 
+  async remove(message) {
+    await ask("DELETE", `/api/messages/${message}`);
+  },
+
+  async takeBack(message) {
+    await ask("PATCH", `/api/messages/${message}`, { deleted: false });
+  },
+
   async turnTo(conversation, leaf) {
     await api.changeConversation(conversation, { leaf });
   },

@@ -1,5 +1,6 @@
 // A temporary chat: the server writes, and keeps nothing; it ends with the page.
 import type { Message } from "../lib/api";
+import { imagesOf, textOf, type Content } from "../lib/parts";
 import { events } from "../lib/server";
 import { writers } from "../lib/session.svelte";
 import type { AnswerEvent, Asked, Backend } from "./backend";
@@ -20,7 +21,7 @@ export class Temporary implements Backend {
     const abort = new AbortController();
     const parent = asked?.id ?? message_id ?? "";
     const answer = made(conversation, "assistant", "", parent);
-    const body = { messages: before.map(({ role, content }) => ({ role, content })), model: writers()[0]?.id, ...sampling, stream: true, truncation: "auto" };
+    const body = { messages: before.map(({ role, content, parts }) => ({ role, content: parts ?? content })), model: writers()[0]?.id, ...sampling, stream: true, truncation: "auto" };
     this.stopping.set(answer.id, abort);
     const begun = { answer: { id: answer.id, parent_id: parent, model: String(sampling.model ?? "") }, ...(asked && { question: asked }) };
     let finish = "cancelled";
@@ -54,10 +55,15 @@ export class Temporary implements Backend {
     return made(conversation, role, content, parent_id);
   }
 
+  async remove(): Promise<void> {}
+
+  async takeBack(): Promise<void> {}
+
   async turnTo(): Promise<void> {}
 }
 
-const made = (conversation_id: string, role: Message["role"], content: string, parent_id: string | null): Message => ({
+const made = (conversation_id: string, role: Message["role"], content: Content, parent_id: string | null): Message => ({
   id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`,
-  conversation_id, parent_id, role, content, author: "", model: "", created: Date.now() / 1000, generation: null,
+  conversation_id, parent_id, role, content: textOf(content), author: "", model: "", created: Date.now() / 1000, generation: null,
+  ...(typeof content !== "string" && imagesOf(content).length && { parts: content }),
 });

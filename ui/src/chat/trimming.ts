@@ -10,3 +10,9 @@ export function beginsContext(shown: Message[]): string | undefined {
   const system = shown[0]?.role === "system" ? 1 : 0;
   return shown[system + dropped]?.id;
 }
+
+/** The messages from there on. */
+export function inContext(shown: Message[]): Message[] {
+  const first = beginsContext(shown);
+  return first ? shown.slice(shown.findIndex((one) => one.id === first)) : shown;
+}

@@ -7,6 +7,7 @@ import type { AnswerEvent, Backend } from "./backend";
 const FIRST_WAIT = 500; // milliseconds; each further wait is twice as long
 const LONGEST_WAIT = 8000;
 const FRAME = 33; // milliseconds between two drawings of a growing text
+const KEPT = 500; // milliseconds of writing that a browser that dies may lose
 const DRAWN = 200; // characters that are drawn in a millisecond: the longer a text, the rarer it is drawn
 
 export class Writing {
@@ -20,11 +21,14 @@ export class Writing {
   #offset = 0;
   #wake = () => {};
   #drawing: ReturnType<typeof setTimeout> | undefined;
+  #keeping: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     readonly begun: Begun,
     private readonly backend: Backend,
     private readonly aborted = new AbortController(),
+    /** Keeps what there is of it. */
+    private readonly keep: (text: string) => void = () => {},
   ) {}
 
   /** Takes what comes, and makes the connection again until the answer ends. Raises what ends it otherwise. */
@@ -38,6 +42,7 @@ export class Writing {
       } catch (error) {
         if (isAborted(error) || !(error instanceof ServerError) || error.status !== 0) throw error;
         this.#draw();
+        this.#keep();
         this.lost = error;
       }
       events = undefined;
@@ -51,8 +56,15 @@ export class Writing {
 
   /** Follows it no more; the server writes on. */
   leave(): void {
+    clearTimeout(this.#keeping);
     this.aborted.abort(new DOMException("Left.", "AbortError"));
     this.#wake();
+  }
+
+  /** Nothing of it is kept from now on: somebody else has it. */
+  forget(): void {
+    clearTimeout(this.#keeping);
+    this.keep("");
   }
 
   async #take(events: AsyncGenerator<AnswerEvent>): Promise<Message | undefined> {
@@ -72,8 +84,15 @@ export class Writing {
 
   #grow(piece: string): void {
     this.whole += piece;
+    this.#keeping ??= setTimeout(() => this.#keep(), KEPT);
     if (!this.text) this.#draw();
     else this.#drawing ??= setTimeout(() => this.#draw(), Math.max(FRAME, this.whole.length / DRAWN));
+  }
+
+  #keep(): void {
+    clearTimeout(this.#keeping);
+    this.#keeping = undefined;
+    this.keep(this.whole);
   }
 
   #draw(): void {

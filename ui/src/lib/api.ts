@@ -1,4 +1,5 @@
 // The server's own routes (docs/21-conversations-and-labels.md) and those of OpenAI's that the pages use, with types.
+import type { Content } from "./parts";
 import { ask } from "./server";
 
 export type Role = "system" | "user" | "assistant";
@@ -104,6 +105,10 @@ export interface Model {
   max_model_len: number;
   defaults?: { temperature: number; top_p: number; max_tokens: number };
   labels?: string[];
+  /** Of those that write: how many images it sees at once, and whether it fills in the middle and edits. */
+  max_images?: number;
+  inserts?: boolean;
+  edits?: boolean;
 }
 
 export interface Person {
@@ -142,7 +147,7 @@ export const changeConversation = (id: string, fields: Record<string, unknown>) 
 export const deleteConversation = (id: string) => ask<Conversation>("DELETE", `/api/conversations/${id}`);
 export const addMessage = (
   id: string,
-  fields: { role: Role; content: string; parent_id?: string | null; key?: string },
+  fields: { role: Role; content: Content; parent_id?: string | null; key?: string },
 ) => ask<Message>("POST", `/api/conversations/${id}/messages`, fields);
 
 export const labelsOf = async (id: string) =>

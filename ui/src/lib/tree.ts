@@ -4,6 +4,7 @@ import type { Message } from "./api";
 export class Tree {
   private readonly byId = new Map<string, Message>();
   private readonly behind = new Map<string | null, string[]>();
+  private readonly hidden = new Set<string>();
 
   constructor(messages: Iterable<Message> = []) {
     for (const message of messages) this.add(message);
@@ -11,7 +12,7 @@ export class Tree {
 
   /** A message, or a newer state of one that is here. */
   add(message: Message): void {
-    if (!this.byId.has(message.id)) this.behind.set(message.parent_id, [...this.answers(message.parent_id), message.id]);
+    if (!this.byId.has(message.id)) this.behind.set(message.parent_id, [...(this.behind.get(message.parent_id) ?? []), message.id]);
     this.byId.set(message.id, message);
   }
 
@@ -24,7 +25,13 @@ export class Tree {
   }
 
   /** Ids of what follows a message, oldest first; of null, what begins a conversation. */
-  answers = (id: string | null): string[] => this.behind.get(id) ?? [];
+  answers = (id: string | null): string[] => (this.behind.get(id) ?? []).filter((one) => !this.hidden.has(one));
+
+  /** Nothing leads to a message that is hidden, nor to what is behind it. */
+  hide(id: string, hidden = true): void {
+    if (hidden) this.hidden.add(id);
+    else this.hidden.delete(id);
+  }
 
   /** Ids of a message and its alternatives, oldest first. */
   alternatives(id: string): string[] {

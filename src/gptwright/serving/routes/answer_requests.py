@@ -15,12 +15,19 @@ from gptwright.serving.api_errors import APIError, api_error_of, unsupported_par
 from gptwright.serving.choices import ChoiceStreams
 from gptwright.serving.fields import RequestFields, refuse
 from gptwright.serving.messages import MOST_IMAGES
-from gptwright.serving.routes.conversations import ClientKey, NewMessage, message_id_of, own, own_message
+from gptwright.serving.routes.conversations import (
+    ClientKey,
+    NewMessage,
+    checked_parts,
+    message_id_of,
+    own,
+    own_message,
+)
 from gptwright.serving.routes.live_answers import LiveAnswer, draw_seed
 from gptwright.serving.schemas import ChatRequest
 from gptwright.serving.served_models import ServedModel
 from gptwright.store.messages import Generation, history, turn_of
-from gptwright.store.tables import Message
+from gptwright.store.tables import Message, Part
 from gptwright.tokenizers.chat_templates.parts import images_of
 
 if TYPE_CHECKING:
@@ -37,7 +44,8 @@ ELSEWHERE = (
 class Question(RequestFields):
     """A message of the user that is said behind `parent_id`, and answered."""
 
-    content: str
+    content: str | list[dict[str, Any]]
+    """a text, or parts as /v1/chat/completions takes them"""
     parent_id: str | None = Field(None, max_length=64)
     key: ClientKey | None = None
 
@@ -70,13 +78,15 @@ class Asked:
     begun: str = ""
     continues: str = ""
     says: NewMessage | None = None
+    """the last of the turns, where it is not stored yet"""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The same, as the model reads it."""
+    """The same, as the model reads it, and what is new of it as the store keeps it."""
 
     asked: Asked
+    says: list[Part]
     served: ServedModel
     sampling: Sampling
     seed: int
@@ -128,7 +138,7 @@ def _said_first(session: Session, conversation_id: str, question: Question, owne
     parent = _in(session, conversation_id, question.parent_id, owner) if question.parent_id else None
     says = NewMessage(role="user", content=question.content, parent_id=question.parent_id, key=question.key)
     turns = [turn_of(message) for message in history(session, parent.id)] if parent else []
-    turns.append({"role": "user", "content": question.content})
+    turns.append(says.turn())
     return Asked(conversation_id, message_id_of(conversation_id, question.key), turns, says=says)
 
 
@@ -153,6 +163,7 @@ def read_sampling(served: ServedModel, body: dict[str, object], asked: Asked) ->
 def prepare(asked: Asked, served: ServedModel, sampling: Sampling) -> Prepared:
     """Everything that the model needs. Raises `APIError` for what it cannot take."""
     model = served.model
+    says = checked_parts(asked.turns[-1]) if asked.says else []
     try:
         if asked.begun and sampling.schema is not None:
             message = "'response_format': an answer that is continued cannot be held to a form."
@@ -169,4 +180,4 @@ def prepare(asked: Asked, served: ServedModel, sampling: Sampling) -> Prepared:
     except GptwrightError as error:
         raise api_error_of(error, "message_id") from error
     seed = draw_seed() if sampling.seed is None else sampling.seed
-    return Prepared(asked, served, sampling, seed, ids, seen, len(asked.turns) - len(shown))
+    return Prepared(asked, says, served, sampling, seed, ids, seen, len(asked.turns) - len(shown))

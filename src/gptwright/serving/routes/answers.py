@@ -103,7 +103,7 @@ class Answers:
         asked = prepared.asked
         if says := asked.says:
             await self.store.write(
-                lambda session: said(session, asked.conversation_id, says, says.content, owner, asked.parent_id)
+                lambda session: said(session, asked.conversation_id, says, prepared.says, owner, asked.parent_id)
             )
 
     async def _keep(self, prepared: Prepared, live: LiveAnswer) -> None:

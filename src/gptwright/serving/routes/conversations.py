@@ -1,7 +1,7 @@
 """Conversations over HTTP: each caller's own, as trees of messages."""
 
 import time
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from fastapi import FastAPI
 from pydantic import ConfigDict, Field, model_validator
@@ -26,6 +26,9 @@ from gptwright.store.conversations import find_conversation, list_conversations,
 from gptwright.store.messages import add_conversation, add_message, digest, parts_of
 from gptwright.store.tables import Conversation, Message, Part, new_id
 from gptwright.tokenizers.chat_templates.parts import images_of
+
+if TYPE_CHECKING:
+    from gptwright.tokenizers.chat_templates.chat import Message as Turn
 
 Title = Annotated[str, Field(max_length=200)]
 ClientKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -80,6 +83,10 @@ class NewMessage(RequestFields):
             refuse("parent_id", "a message of the assistant follows another")
         return self
 
+    def turn(self) -> "Turn":
+        """As chat templates read it. Raises `APIError` (400) for parts that are neither texts nor images."""
+        return Said.read({"role": self.role, "content": self.content}).turn()
+
 
 def own(session: Session, id: str, owner: str, *, deleted: bool = False) -> Conversation:
     """The caller's conversation. Raises `APIError` (404) alike for one that is not there and one of somebody else."""
@@ -92,10 +99,10 @@ def own(session: Session, id: str, owner: str, *, deleted: bool = False) -> Conv
     return found
 
 
-def own_message(session: Session, id: str, owner: str) -> Message:
+def own_message(session: Session, id: str, owner: str, *, deleted: bool = False) -> Message:
     """A message of one of the caller's conversations. Raises as `own` does."""
     found = session.scalar(select(Message).where(Message.id == id))
-    if found is None:
+    if found is None or (found.deleted is not None and not deleted):
         raise _nothing("message")
     own(session, found.conversation_id, owner)
     return found
@@ -170,7 +177,8 @@ class Conversations:
 
         def opened(session: Session) -> View:
             view = conversation_view(own(session, id, owner))
-            found = session.scalars(select(Message).where(Message.conversation_id == id).order_by(Message.number))
+            there = Message.conversation_id == id, Message.deleted.is_(None)
+            found = session.scalars(select(Message).where(*there).order_by(Message.number))
             return view | {"messages": [message_view(message) for message in found], "writing": writing}
 
         return JSONResponse(await self.store.read(opened))
@@ -206,7 +214,7 @@ class Conversations:
     async def say(self, request: Request, id: str) -> Response:
         """A message more. One with the parent of another stands beside it: an edited question, a better answer."""
         asked, owner = NewMessage.read(await read_json(request)), caller_of(request).name
-        content = await run_in_threadpool(_content, asked)
+        content = await run_in_threadpool(lambda: checked_parts(asked.turn()))
         own_id = message_id_of(id, asked.key)
 
         def stored(session: Session) -> View:
@@ -215,9 +223,9 @@ class Conversations:
         return JSONResponse(await self.store.write(stored, param="parent_id"), 201)
 
 
-def _content(asked: NewMessage) -> list[Part]:
-    """As the store keeps it. Raises `APIError` (400) for parts that are neither texts nor images that can be read."""
-    turn = Said.read({"role": asked.role, "content": asked.content}).turn()
+def checked_parts(turn: "Turn") -> list[Part]:
+    """Its content as the store keeps it. Raises `APIError` (400) for more images than are shown at once, and for those
+    that cannot be read."""
     images = images_of([turn])
     if len(images) > MOST_IMAGES:
         raise APIError(400, f"'content': at most {MOST_IMAGES} images, not {len(images)}.", param="content",

@@ -161,6 +161,7 @@ def _added(session: Session, task: NewTask) -> str:
 def _check_messages(session: Session, ids: set[str], caller: Caller) -> None:
     """Raises `APIError` (404) unless all are of conversations of the caller's, or of nobody's."""
     seen = select(Message.id).join(Conversation, Conversation.id == Message.conversation_id)
-    seen = seen.where(Conversation.owner.in_((caller.name, "")), Conversation.deleted.is_(None), Message.id.in_(ids))
+    seen = seen.where(Conversation.owner.in_((caller.name, "")), Conversation.deleted.is_(None))
+    seen = seen.where(Message.id.in_(ids), Message.deleted.is_(None))
     if ids - set(session.scalars(seen)):
         raise APIError(404, "You have no such message.", param="tasks", code="not_found")

@@ -69,7 +69,7 @@ def _asked(session: Session, owner: str) -> list[str]:
         select(Message)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .outerjoin(before, before.id == Message.parent_id)
-        .where(Conversation.owner == owner, Conversation.deleted.is_(None))
+        .where(Conversation.owner == owner, Conversation.deleted.is_(None), Message.deleted.is_(None))
         .where(Message.role == "user", or_(before.id.is_(None), before.role == "system"))
         .order_by(Message.created.desc())
         .limit(ASKED)

@@ -1,23 +1,58 @@
-// Text files as part of a message: each with its name and in a fence of code that it cannot end.
-export const LARGEST = 200; // kB of one file: more than models of this size can read
+// Files as part of a message: pictures for a model that sees, and text, each with its name and in a fence of code that
+// it cannot end.
+import { drawnSmaller, isPicture, uriOf } from "./pictures";
+
+export const LARGEST = 200; // kB of a text: more than models of this size can read
+export const LARGEST_PICTURE = 20; // MB of a file, as the server has it
+const ROOM = 1_000_000; // characters of a message: the server reads 1 MiB at once
+
+export type Why = "large" | "largePicture" | "noText" | "noPicture" | "blind" | "many" | "noRoom";
 
 export class Unreadable extends Error {
   constructor(
     readonly file: string,
-    readonly why: "large" | "binary",
+    readonly why: Why,
   ) {
     super(`${file}: ${why}`);
   }
 }
 
-/** Raises `Unreadable` for what is no text in UTF-8, or too large. */
-export async function attached(file: File): Promise<string> {
+/** What is about to be said: a text, and pictures as data: URIs. */
+export interface Draft {
+  text: string;
+  images: string[];
+}
+
+/** The draft with this file. `most`: pictures that it may have; `sees`: whether the model sees any. Raises
+ * `Unreadable`. */
+export async function attached(draft: Draft, file: File, { sees, most }: { sees: boolean; most: number }): Promise<Draft> {
+  const next = { ...draft };
+  if (isPicture(file)) {
+    if (!sees) throw new Unreadable(file.name, "blind");
+    if (draft.images.length >= most) throw new Unreadable(file.name, "many");
+    next.images = [...draft.images, await picture(file)];
+  } else next.text = [draft.text.trimEnd(), await text(file)].filter(Boolean).join("\n\n");
+  if (next.images.reduce((sum, one) => sum + one.length, next.text.length) > ROOM) throw new Unreadable(file.name, "noRoom");
+  return next;
+}
+
+async function picture(file: File): Promise<string> {
+  if (file.size > LARGEST_PICTURE * 1e6) throw new Unreadable(file.name, "largePicture");
+  const bitmap = await createImageBitmap(file).catch(() => Promise.reject(new Unreadable(file.name, "noPicture")));
+  try {
+    return drawnSmaller(file, bitmap) ?? (await uriOf(file));
+  } finally {
+    bitmap.close();
+  }
+}
+
+async function text(file: File): Promise<string> {
   if (file.size > LARGEST * 1000) throw new Unreadable(file.name, "large");
   const text = await file
     .arrayBuffer()
     .then((bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes))
-    .catch(() => Promise.reject(new Unreadable(file.name, "binary")));
-  if (text.includes("\0")) throw new Unreadable(file.name, "binary");
+    .catch(() => Promise.reject(new Unreadable(file.name, "noText")));
+  if (text.includes("\0")) throw new Unreadable(file.name, "noText");
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([marks]) => marks.length));
   const fence = "`".repeat(longest + 1);
   return `${file.name}\n${fence}\n${text.replace(/\n$/, "")}\n${fence}\n`;

@@ -1,6 +1,7 @@
 // A conversation as a file: everything as JSON, the open branch as Markdown, or as one page that only reads.
 import { labelsOfConversation, openConversation, type Message } from "../../lib/api";
 import { html } from "../../lib/markdown";
+import { imagesOf } from "../../lib/parts";
 import { language } from "../../lib/words.svelte";
 import { words } from "./words";
 
@@ -12,6 +13,7 @@ h2{font-size:.85rem;color:var(--faint);margin:2rem 0 .4rem}.user{background:var(
 a{color:var(--accent)}pre{background:var(--tint);border-radius:.6rem;padding:.8rem;overflow-x:auto;overflow-wrap:normal}
 code{font-family:ui-monospace,Menlo,Consolas,monospace}table{display:block;overflow-x:auto;border-collapse:collapse}
 th,td{border:1px solid var(--line);padding:.3rem .6rem}blockquote{border-inline-start:3px solid var(--line);margin-inline:0;padding-inline-start:1rem}
+img{display:block;max-width:100%;border-radius:.5rem}
 .right{text-align:right}.center{text-align:center}`;
 
 /** Text as HTML: nothing in it is a mark. */
@@ -26,19 +28,20 @@ export async function asData(id: string): Promise<string> {
 }
 
 export const asMarkdown = (title: string, shown: readonly Message[]): string =>
-  [`# ${title.replace(/\s+/g, " ")}`, ...shown.flatMap((one) => [`## ${nameOf(one)}`, one.content])].join("\n\n") + "\n";
+  [`# ${title.replace(/\s+/g, " ")}`, ...shown.flatMap((one) => [`## ${nameOf(one)}`, ...imagesOf(one.parts).map((_, at) => `[${words().pictureOf(at + 1)}]`), one.content])].join("\n\n") + "\n";
 
 /** Without a script: the policy in it lets none run, and nothing be asked of anybody. */
 export function asPage(title: string, shown: readonly Message[]): string {
   const turns = shown.map((one) => {
-    const body = one.role === "assistant" ? html(one.content) : escaped(one.content);
+    const images = imagesOf(one.parts).map((url, at) => `<img src="${escaped(url)}" alt="${words().pictureOf(at + 1)}">`);
+    const body = images.join("") + (one.role === "assistant" ? html(one.content) : escaped(one.content));
     return `<h2 dir="auto">${escaped(nameOf(one))}</h2>\n<article class="${one.role === "assistant" ? "answer" : "user"}" dir="auto">${body}</article>`;
   });
   return `<!doctype html>
 <html lang="${language() === "zh" ? "zh-Hans" : "en"}">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="content-security-policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="content-security-policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)}</title>
 <style>${STYLE}</style>
