@@ -59,7 +59,7 @@ def served(run: Path) -> Iterator[str]:
             yield server.stdout.readline().strip()
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(PATIENCE / 1000)
 
 
 @pytest.fixture
