@@ -1,6 +1,6 @@
 """How soon one can write on the chat page, and what a question costs the page in a conversation of 300 messages.
 
-    python benchmarks/pages.py [--rounds 5]
+    python benchmarks/chat_page.py [--rounds 5]
 
 The server is a process of its own with a tiny model. Interactive is when the box to write in is there and has the
 focus, by the page's own clock from the beginning of the navigation, with nothing cached. The work of a question is the
