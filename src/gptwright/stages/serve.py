@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from gptwright.configs.serve import Serve
