@@ -308,3 +308,26 @@ def test_others_leave_it_to_the_first_to_speak(
     assert gptwright("pretrain").err.startswith("gptwright: process 5: needed a; got b")
     verb_that(ProcessLost("an answer of every process", "none", "c"))
     assert "needed an answer of every process" in gptwright("pretrain").err
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_every_verb_and_its_options_are_completed(gptwright: Command, shell: str) -> None:
+    said = gptwright("--completion", shell)
+    assert said.code == 0 and all(verb in said.out for verb in VERBS)
+    assert "--judgements" in said.out and "--model.layers" in said.out and "--no-files" not in said.out
+
+
+def test_bash_completes_verbs_options_and_leaves_files_to_itself(gptwright: Command, tmp_path: Path) -> None:
+    script = tmp_path / "completion.bash"
+    script.write_text(gptwright("--completion", "bash").out)
+    assert "complete -o bashdefault -o default -F" in script.read_text()
+    asked = 'source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tyro_gptwright; echo "${COMPREPLY[*]}"'
+    for words, found in ((["repo"], "report"), (["report", "--jud"], "--judgements"), (["see", "--nothing"], "")):
+        done = subprocess.run(["bash", "-c", asked, script, "gptwright", *words], capture_output=True, text=True)
+        assert (done.stdout.strip(), done.stderr) == (found, "")
+
+
+@pytest.mark.parametrize("words", [(), ("tcsh",), ("bash", "zsh")])
+def test_another_shell_is_refused(gptwright: Command, words: tuple[str, ...]) -> None:
+    said = gptwright("--completion", *words)
+    assert said.code == 2 and "bash, zsh, fish" in said.err

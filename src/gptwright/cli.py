@@ -119,6 +119,11 @@ def _run(words: list[str]) -> None:
     if words[0] in ("-V", "--version"):
         print(f"gptwright {__version__}")
         return
+    if words[0] == "--completion":
+        from gptwright.configs.command_line import print_completion
+
+        print_completion(words[1:])
+        return
     name, *options = words[1:] if words[:2] == ["reward", "score"] else words
     if name not in VERBS:
         raise UsageError("a verb of gptwright", f"'{name}'", nearest(name, VERBS))
@@ -147,4 +152,5 @@ def overview() -> str:
              "", "usage: gptwright VERB [options]        gptwright VERB --help"]  # fmt: skip
     for group in dict.fromkeys(verb.group for verb in VERBS.values()):
         lines += ["", group, *(f"  {verb.name:10} {verb.help}" for verb in VERBS.values() if verb.group == group)]
-    return "\n".join([*lines, "", "Begin with: gptwright start"])
+    return "\n".join([*lines, "", "Begin with: gptwright start",
+                      "Tab completes verbs and options after: source <(gptwright --completion bash)"])  # fmt: skip

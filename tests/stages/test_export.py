@@ -35,6 +35,14 @@ def test_what_is_left_says_the_same(gptwright: Command, folder: Path, tmp_path: 
     assert answers[0] == answers[1]
 
 
+def test_a_folder_has_a_card_that_people_may_go_on_writing(gptwright: Command, folder: Path, tmp_path: Path) -> None:
+    assert gptwright("export", folder, "--out", tmp_path / "out").code == 0
+    card = tmp_path / "out/README.md"
+    assert "family Llama" in card.read_text("utf-8")
+    card.write_text("mine")
+    load_decoder(tmp_path / "out")  # its files are as the manifest says
+
+
 @pytest.mark.parametrize("to", ["hf", "gguf", "html"])
 def test_nothing_is_written_over(gptwright: Command, folder: Path, tmp_path: Path, to: str) -> None:
     (tmp_path / "there").write_text("mine")

@@ -1,19 +1,25 @@
 """The words after a verb as the verb's configuration, read by its types; nothing here imports torch for `--help`."""
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
 from dataclasses import Field, dataclass, field, fields, make_dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from gptwright.configs.verbs import Verb
+from gptwright.configs.verbs import VERBS, Verb
 from gptwright.foundations.errors import ConfigError, UsageError
 from gptwright.foundations.renamed import refuse_old_options
 from gptwright.foundations.settings import Settings, with_fields
 from gptwright.models.config import ModelConfig
 
 TRACK = "who gets the metrics besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"
+
+SHELLS = ("bash", "zsh", "fish")
+FILES_TOO = {"bash": ("complete -F", "complete -o bashdefault -o default -F"), "fish": ("--no-files ", "")}
+"""what is changed in tyro's scripts so that files are offered where no option fits, as zsh's does anyway"""
 
 
 @dataclass(frozen=True)
@@ -34,21 +40,43 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
     """
     refuse_old_options(verb.name, words)
     config_type = verb.config_type
+    words, extended = _options(verb, list(words))
+    given = tyro.cli(extended, args=words, prog=f"gptwright {verb.name}", config=(tyro.conf.AvoidSubcommands,))
+    values = vars(given)
+    config = config_type(**{f.name: values[f.name] for f in fields(config_type)})
+    return Command(config, values["out"] if verb.leaves_folder else None, values["track"] if verb.trains else ())
+
+
+def print_completion(words: Sequence[str]) -> None:
+    """Prints what makes a shell complete verbs, options and files. Raises `UsageError` for an unknown shell."""
+    if len(words) != 1 or words[0] not in SHELLS:
+        raise UsageError(f"one of {', '.join(SHELLS)} after --completion", " ".join(words) or "nothing",
+                         "For example: gptwright --completion bash")  # fmt: skip
+    options = {name: _options(verb, ["--help"])[1] for name, verb in VERBS.items()}
+    helps = {name: verb.help for name, verb in VERBS.items()}
+    types = {name: Annotated[each, tyro.conf.arg(help=helps[name])] for name, each in options.items()}
+    written = StringIO()
+    with redirect_stdout(written), suppress(SystemExit):
+        tyro.extras.subcommand_cli_from_dict(types, prog="gptwright", args=["--tyro-print-completion", words[0]],
+                                             config=(tyro.conf.AvoidSubcommands,))  # fmt: skip
+    before, after = FILES_TOO.get(words[0], ("", ""))
+    print(written.getvalue().replace(before, after) if before else written.getvalue(), end="")
+
+
+def _options(verb: Verb, words: list[str]) -> tuple[list[str], type]:
+    """What the words are read as: the verb's configuration, and what is no part of it; and the words without a preset's
+    name."""
+    config_type = verb.config_type
     more: list[tuple[str, Any, Any]] = []
     if verb.leaves_folder:
         more.append(("out", Path, field(metadata={"help": "folder to leave the result in"})))
     if verb.trains:
         more.append(("track", tuple[str, ...], field(default=(), metadata={"help": TRACK})))
-    words = list(words)
     model = next((f for f in fields(config_type) if f.type is ModelConfig), None)
     if model:
         words, sizes = _model_among(words, model)
         more.append((model.name, *sizes))
-    extended = with_fields(config_type, more) if more else config_type
-    given = tyro.cli(extended, args=words, prog=f"gptwright {verb.name}", config=(tyro.conf.AvoidSubcommands,))
-    values = vars(given)
-    config = config_type(**{f.name: values[f.name] for f in fields(config_type)})
-    return Command(config, values["out"] if verb.leaves_folder else None, values["track"] if verb.trains else ())
+    return words, with_fields(config_type, more) if more else config_type
 
 
 def _model_among(words: list[str], model: Field[Any]) -> tuple[list[str], tuple[Any, Any]]:

@@ -15,7 +15,7 @@ from gptwright.foundations.errors import ArtifactError, found_at
 from gptwright.foundations.metrics import read_metrics
 from gptwright.foundations.runs import RECORD, read_record
 from gptwright.reporting.judgements import Wins
-from gptwright.reporting.lineage import CONTROL, POLICIES, lineage
+from gptwright.reporting.lineage import CONTROL, POLICIES, ancestors, lineage
 from gptwright.reporting.samples import Sample, read_samples
 from gptwright.reporting.sources import Sources
 from gptwright.reporting.values import hashes, number, table
@@ -144,8 +144,11 @@ class Run:
         return self.judgements or (Wins.of(comparison) if comparison else None)
 
 
-def collect(path: Path) -> Run:
-    """Reads the run folder at `path`. Raises `ArtifactError` when it is none, or when one of its files is damaged."""
+def collect(path: Path, head: str = "") -> Run:
+    """Reads the run folder at `path`, of its last model or of that of the stage folder called `head`.
+
+    Raises `ArtifactError` when it is none, or when one of its files is damaged.
+    """
     if not path.is_dir():
         raise ArtifactError(f"a run folder at {path}", found_at(path), "Correct the path.")
     if (path / RECORD).is_file():
@@ -158,7 +161,8 @@ def collect(path: Path) -> Run:
     recipe = _recipe(path / "recipe.toml")
     plan = table(recipe.pop("plan", {}))
     seconds = table(plan.get("seconds", plan))
-    family = lineage(stages)
+    heads = [stage for stage in stages if stage.path.name == head]
+    family = ancestors(heads[0], stages) if heads else lineage(stages)
     expected = [name for name, value in recipe.items() if isinstance(value, dict)]
     return Run(
         path=path,

@@ -30,8 +30,12 @@ T = TypeVar("T", bound=Made)
 
 
 def lineage(stages: Sequence[T]) -> list[T]:
-    """The last stage of the latest kind, all that it was made from, and the control of its reward model, in order."""
-    head = next((s for end in ENDS for s in reversed(stages) if s.role == end), stages[-1])
+    """What the last stage of the latest kind descends from."""
+    return ancestors(next((s for end in ENDS for s in reversed(stages) if s.role == end), stages[-1]), stages)
+
+
+def ancestors(head: T, stages: Sequence[T]) -> list[T]:
+    """A stage, all that it was made from, and the control of its reward model, in order."""
     found = [head]
     for stage in found:
         read = set(stage.inputs.values())

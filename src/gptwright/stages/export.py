@@ -3,6 +3,7 @@
 from typing import Any
 
 from gptwright.configs.export import Export
+from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD
@@ -26,10 +27,15 @@ def run(config: Export) -> None:
 
 def _folder(config: Export, dtype: Any) -> None:
     from gptwright.pipelines.load import load
+    from gptwright.pipelines.resolve import resolve_model
+    from gptwright.reporting.model_card import CARD, model_card
 
     _check_empty(config)
-    model = load(config.model, adapter=config.adapter)
+    source = resolve_model(config.model)
+    model = load(source, adapter=config.adapter)
+    card = model_card(model, source, config.out)
     model.save(config.out, dtype=dtype, shard=int(config.shard_gb * 1e9))
+    write_text(config.out / CARD, card)
     say(f"export: transformers opens it as {model.architecture}")
 
 
