@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs clean anew
+.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -40,6 +40,8 @@ help:
 	@echo 'make docs            writes docs/commands.md'
 	@echo 'make pictures        goes through the pages in Chromium and keeps what is seen in docs/images'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
+	@echo 'make release         wheel and sdist in dist/, proven in an empty folder; what is installed with them, and its licences'
+	@echo 'make containers      checks Dockerfile, compose.yaml and the workflow'
 	@echo 'make clean           removes .venv'
 	@echo '  PYTHON=python3.12    the Python of a new .venv;  TORCH_INDEX=  for the usual build of torch (CUDA on Linux)'
 
@@ -125,6 +127,27 @@ bench-generate: $(VENV)/test
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/generate.py --threads 2
 
+# What people install. The wheel is made of the sdist, gets an environment of its own, and does what the notebook does
+# in an empty folder, where nothing of this checkout is in reach.
+WHEEL := .venv-wheel
+release: $(VENV)/release
+	rm -rf dist $(WHEEL)
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python .ci/package_data.py
+	$(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)" dist/*.whl
+	$(BIN)/cyclonedx-py environment $(WHEEL)/bin/python --output-reproducible --output-file dist/sbom.json
+	$(BIN)/pip-licenses --python=$(WHEEL)/bin/python --format=markdown --with-urls --output-file=dist/licences.md
+	$(WHEEL)/bin/pip install --quiet nbclient ipykernel
+	empty=$$(mktemp -d) && cp docs/quickstart.ipynb $$empty && cd $$empty && PATH="$(CURDIR)/$(WHEEL)/bin:$$PATH" && \
+	  jupyter-execute quickstart.ipynb && gptwright see runs/tiny "It was a" && \
+	  gptwright export runs/tiny --out model && rm -rf $$empty
+
+containers: $(VENV)/release
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
 docs: $(VENV)/test
 	$(BIN)/python docs/build.py
 
@@ -152,5 +175,9 @@ $(VENV)/test: $(VENV)/core pyproject.toml
 	@$(call whole,$(BIN)/pip install --quiet --editable ".[test$(comma)check]")
 	@touch $@
 
+$(VENV)/release: $(VENV)/core pyproject.toml
+	@$(call whole,$(BIN)/pip install --quiet --editable ".[release]")
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest
+	rm -rf $(VENV) .venv-oldest .venv-newest $(WHEEL)
