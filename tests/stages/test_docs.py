@@ -130,7 +130,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
         shutil.copytree(ROOT / path, tmp_path / path, dirs_exist_ok=True)
     stages = {"start/01-prepare": "prepared", "start/02-tokenize": "tokenized", "start/03-pretrain": "pretrained",
               "start/04-sft": "tuned", "start/05-rank": "ranked", "start/06-reward": "rewarded",
-              "start/08-ppo": "improved", "bert/03-pretrain": "encoder",
+              "start/08-ppo": "improved", "again/03-pretrain": "pretrained", "bert/03-pretrain": "encoder",
               "translate/02-pretrain": "translator", "judge": "judge"}  # fmt: skip
     for place, fixture in stages.items():
         shutil.copytree(request.getfixturevalue(fixture), tmp_path / "runs" / place)

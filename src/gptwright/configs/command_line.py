@@ -52,13 +52,17 @@ def print_completion(words: Sequence[str]) -> None:
     if len(words) != 1 or words[0] not in SHELLS:
         raise UsageError(f"one of {', '.join(SHELLS)} after --completion", " ".join(words) or "nothing",
                          "For example: gptwright --completion bash")  # fmt: skip
-    options = {name: _options(verb, ["--help"])[1] for name, verb in VERBS.items()}
-    helps = {name: verb.help for name, verb in VERBS.items()}
-    types = {name: Annotated[each, tyro.conf.arg(help=helps[name])] for name, each in options.items()}
+    described: dict[str, Any] = {
+        name: Annotated[_options(verb, ["--help"])[1], tyro.conf.arg(help=verb.help)] for name, verb in VERBS.items()
+    }
     written = StringIO()
     with redirect_stdout(written), suppress(SystemExit):
-        tyro.extras.subcommand_cli_from_dict(types, prog="gptwright", args=["--tyro-print-completion", words[0]],
-                                             config=(tyro.conf.AvoidSubcommands,))  # fmt: skip
+        tyro.extras.subcommand_cli_from_dict(
+            described,
+            prog="gptwright",
+            args=["--tyro-print-completion", words[0]],
+            config=(tyro.conf.AvoidSubcommands,),
+        )
     before, after = FILES_TOO.get(words[0], ("", ""))
     print(written.getvalue().replace(before, after) if before else written.getvalue(), end="")
 
