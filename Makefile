@@ -135,7 +135,8 @@ release: $(VENV)/release
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python .ci/package_data.py
 	$(PYTHON) -m venv $(WHEEL)
-	$(WHEEL)/bin/pip install --quiet $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)" dist/*.whl
+	$(WHEEL)/bin/pip install --quiet --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)"
+	$(WHEEL)/bin/pip install --quiet dist/*.whl
 	$(BIN)/cyclonedx-py environment $(WHEEL)/bin/python --output-reproducible --output-file dist/sbom.json
 	$(BIN)/pip-licenses --python=$(WHEEL)/bin/python --format=markdown --with-urls --output-file=dist/licences.md
 	$(WHEEL)/bin/pip install --quiet nbclient ipykernel
