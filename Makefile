@@ -137,7 +137,7 @@ release: $(VENV)/release
 	$(PYTHON) -m venv $(WHEEL)
 	$(WHEEL)/bin/pip install --quiet --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)"
 	$(WHEEL)/bin/pip install --quiet dist/*.whl
-	$(BIN)/cyclonedx-py environment $(WHEEL)/bin/python --output-reproducible --output-file dist/sbom.json
+	$(BIN)/cyclonedx-py environment $(WHEEL)/bin/python --output-reproducible --no-validate --output-file dist/sbom.json
 	$(BIN)/pip-licenses --python=$(WHEEL)/bin/python --format=markdown --with-urls --output-file=dist/licences.md
 	$(WHEEL)/bin/pip install --quiet nbclient ipykernel
 	empty=$$(mktemp -d) && cp docs/quickstart.ipynb $$empty && cd $$empty && PATH="$(CURDIR)/$(WHEEL)/bin:$$PATH" && \
