@@ -64,6 +64,8 @@ class Size(NamedTuple):
     batch_size: int
     sft_batch_size: int
     ptx_batch_size: int
+    ptx_weight: float
+    """of what it was taught beside the rankings: a small model forgets sooner"""
     big: bool
 
     @property
@@ -76,8 +78,8 @@ class Size(NamedTuple):
         big = count(policy.network) > BIG
         rank = lora if lora is not None else 8 if big else 0
         if big:
-            return cls(rank, 6, 1e-3, 4, 2, 1, big)
-        return cls(rank, 4, 4e-3 if rank else 5e-4, 8, 16, 2, big)
+            return cls(rank, 6, 1e-3, 4, 2, 1, 1.0, big)
+        return cls(rank, 4, 4e-3 if rank else 5e-4, 8, 16, 2, 4.0, big)
 
 
 def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
@@ -97,7 +99,7 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
         "conversations": config.conversations,
         "questions": folder / QUESTIONS if config.questions else None,
         "lora": size.lora,
-        "ptx_weight": 1.0,
+        "ptx_weight": size.ptx_weight,
         "ptx_batch_size": size.ptx_batch_size,
         "sft_batch_size": size.sft_batch_size,
         "sequence_length": min(PolicyOptions.sequence_length, policy.context - 1),
