@@ -114,7 +114,11 @@ class RewardTask(nn.Module):
 
     @torch.inference_mode()
     def rewards(self, items: Sequence[RankedIds]) -> Float[Tensor, "H N"]:
-        """What every head says of all answers to all prompts."""
+        """What every head says of all answers to all prompts: one number where none has learned yet, and nothing is
+        read."""
+        heads = self.model.head.score.weight
+        if not heads.any():
+            return heads.new_zeros(len(heads), sum(len(item.rows) for item in items), dtype=torch.float32)
         return torch.stack(_by_head(self.model.head(states_of_all(self.model, items, self.pad))))
 
 
