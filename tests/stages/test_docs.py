@@ -70,6 +70,7 @@ ELSEWHERE = (
     "runs/incontext",
     "runs/instructions",
     "runs/editor-spelling",
+    "runs/kept",
     "runs/tested",
     "mistral-nano",
     "…",

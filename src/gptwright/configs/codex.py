@@ -16,7 +16,7 @@ class Codex(AdaptedTextOptions):
     tokens: Path
     """folder of tokenize, with the base's tokenizer"""
     solutions: tuple[Path, ...] = ()
-    """JSON Lines of {"prompt", "completion"}: a function's head and description, and its body, which is learned"""
+    """JSON Lines of {"prompt", "completion"}: a function's head and description, and its body; or rejection's lines"""
     edits: tuple[Path, ...] = ()
     """JSON Lines of {"instruction", "input", "output"}: what is to be done to a text, and the text after it"""
     fim_rate: Annotated[float, Range(0, 1)] = 0.5

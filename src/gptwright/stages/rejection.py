@@ -18,6 +18,7 @@ from gptwright.evaluation.comparison import SHOWN
 from gptwright.evaluation.intervals import mean_by_group
 from gptwright.foundations.device import use_device, use_threads
 from gptwright.foundations.intake import Intake
+from gptwright.foundations.progress import ProgressLine
 from gptwright.foundations.runs import StageFolder
 from gptwright.pipelines.load import load_writer
 from gptwright.stages.policy import check_rules, prompts_of, reward_model_of, reward_of, scale_of, worker_of
@@ -47,13 +48,15 @@ class Sampler:
         ended: list[bool] = []
         scores: list[float] = []
         golds: list[float] = []
-        for first in range(0, len(asked), ROWS):
-            some = asked[first : first + ROWS]
-            rollout = self.worker.collect(some, "samples", split, first=first)
-            answers += rollout.written(self.tokenizer)
-            ended += rollout.ended.tolist()
-            scores += _rounded(self.reward(rollout, some))
-            golds += _rounded(self.gold(rollout, some)) if self.gold else []
+        with ProgressLine("rejection", len(asked)) as line:
+            for first in range(0, len(asked), ROWS):
+                some = asked[first : first + ROWS]
+                rollout = self.worker.collect(some, "samples", split, first=first)
+                answers += rollout.written(self.tokenizer)
+                ended += rollout.ended.tolist()
+                scores += _rounded(self.reward(rollout, some))
+                golds += _rounded(self.gold(rollout, some)) if self.gold else []
+                line.update(len(answers))
         parts = (slice(at, at + self.samples) for at in range(0, len(asked), self.samples))
         return [
             Answered(prompt=prompt, answers=answers[part], scores=scores[part], ended=ended[part],

@@ -30,11 +30,12 @@ def read_solutions(
     path: Path, tokenizer: Tokenizer, context: int, intake: Intake
 ) -> Iterator[tuple[Split | None, str, Demonstration]]:
     """Every line's side, prompt and {"prompt", "completion"} as ids, of which the completion and its end are learned.
+    A conversation of one question, as rejection leaves it, is the same in two turns.
 
     `intake` is told of those that do not fit. Raises `InputError` naming the line that lacks a text.
     """
     begin = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
-    for line in read_objects(path):
+    for line in map(_unfolded, read_objects(path)):
         prompt, completion = _texts(line, {"prompt": "def …", "completion": "    return …"}, never_blank="completion")
         before, after = tokenizer.encode_many([prompt, completion])
         if shown := _fitting([*begin, *before], [*after, tokenizer.eos_id], context):
@@ -59,6 +60,15 @@ def read_edits(
             yield line.split, text, shown
         else:
             intake.drop(f"of more than {context:,} tokens", line.where)
+
+
+def _unfolded(line: Line) -> Line:
+    """A line whose question and answer are the turns of a conversation, with both as fields."""
+    match line.get("messages"):
+        case [{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}]:
+            return Line({**line, "prompt": prompt, "completion": completion}, line.where)
+        case _:
+            return line
 
 
 def _texts(line: Line, examples: Mapping[str, str], never_blank: str) -> list[str]:
