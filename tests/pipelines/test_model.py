@@ -11,8 +11,8 @@ from gptwright.foundations.runs import open_stage
 from gptwright.inference.content import Content
 from gptwright.inference.decode_state import Listener
 from gptwright.inference.engine import Engine
-from gptwright.inference.grammar import Matcher
 from gptwright.inference.request import Request
+from gptwright.inference.sampler import Constraint
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.speculative import DraftModel
 from gptwright.models.formats.huggingface import write_model
@@ -49,7 +49,7 @@ class Script(Engine):
         *,
         seed: int | None = None,
         listener: Listener | None = None,
-        matcher: Matcher | None = None,
+        constraint: Constraint | None = None,
         content: Mapping[int, Content] | None = None,
     ) -> Request:
         self.request, self.listener, self.left = Request(list(ids), sampling, 0), listener, iter(self.ids)

@@ -2,10 +2,9 @@
 
 from typing import Protocol, runtime_checkable
 
-from gptwright.inference.grammar import Matcher
 from gptwright.inference.penalties import Penalties
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import SampleOutput, SampleRow, accepted_tokens, sample_rows
+from gptwright.inference.sampler import Constraint, SampleOutput, SampleRow, accepted_tokens, sample_rows
 
 
 @runtime_checkable
@@ -26,16 +25,16 @@ class DecodeState:
     """Penalties, grammar, listener and stop ids of a request that is decoded."""
 
     def __init__(
-        self, request: Request, stop_ids: frozenset[int], listener: Listener | None, matcher: Matcher | None
+        self, request: Request, stop_ids: frozenset[int], listener: Listener | None, constraint: Constraint | None
     ) -> None:
         self.request = request
         self.stop_ids = stop_ids.union(request.sampling.stop_ids)
         self.penalties = Penalties.of(request.sampling, request.ids)
-        self.listener, self.matcher = listener, matcher
+        self.listener, self.constraint = listener, constraint
 
     def rows(self, drafts: list[int]) -> list[SampleRow]:
         """Rows to sample: the next token, and one behind each draft. Raises `InputError` if none is allowed."""
-        return sample_rows(self.request, drafts, self.penalties, self.matcher)
+        return sample_rows(self.request, drafts, self.penalties, self.constraint)
 
     def take(self, drafts: list[int], drawn: SampleOutput, first: int) -> int:
         """Appends the tokens sampled from row `first` on, up to the first wrong draft; returns how many."""
@@ -57,8 +56,8 @@ class DecodeState:
         request.ids.append(token)
         if self.penalties:
             self.penalties.add(token)
-        if self.matcher:
-            self.matcher.accept(token)
+        if self.constraint:
+            self.constraint.accept(token)
         if self.listener:
             self.listener.feed(token)
         if token in self.stop_ids or (self.listener and self.listener.stopped):

@@ -9,9 +9,9 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 
 class Detokenizer:
     """Call `feed` for every token until `stopped`, then `finish`. With `starts_text` false the response continues a
-    text, and the space before its first word is kept."""
+    text, and the space before its first word is kept; `begun` is what it begins with and what is not shown of it."""
 
-    def __init__(self, tokenizer: Tokenizer, sampling: Sampling, *, starts_text: bool = True) -> None:
+    def __init__(self, tokenizer: Tokenizer, sampling: Sampling, *, starts_text: bool = True, begun: str = "") -> None:
         self.stopped = False
         """whether a stop id or a stop text came"""
         self.tokens = 0
@@ -21,6 +21,7 @@ class Detokenizer:
         self._stop_ids = frozenset((*tokenizer.stop_ids, *sampling.stop_ids))
         self._characters = tokenizer.streaming_decoder(starts_text)
         self._stop_texts = StopTexts(sampling.stop)
+        self._unshown = len(begun)
 
     @property
     def hit_stop_text(self) -> bool:
@@ -43,6 +44,7 @@ class Detokenizer:
         return last if self._stop_texts.matched else last + self._stop_texts.rest()
 
     def _shown(self, text: str) -> str:
+        text, self._unshown = text[self._unshown :], max(0, self._unshown - len(text))
         self.characters += len(text)
         shown = self._stop_texts.feed(text)
         self.stopped = self.stopped or self._stop_texts.matched

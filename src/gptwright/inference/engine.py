@@ -25,13 +25,12 @@ from gptwright.inference import packed_model
 from gptwright.inference.content import Content, embeddings_of
 from gptwright.inference.contiguous_allocator import ContiguousAllocator
 from gptwright.inference.decode_state import DecodeState, Listener
-from gptwright.inference.grammar import Matcher
 from gptwright.inference.kv_allocator import Copy
 from gptwright.inference.kv_cache import KVCache, Span
 from gptwright.inference.paged_allocator import PagedAllocator
 from gptwright.inference.prompt_lookup import PromptLookup
 from gptwright.inference.request import Request
-from gptwright.inference.sampler import SampleOutput, SampleRow, derive_seed, prompt_logprobs, sample
+from gptwright.inference.sampler import Constraint, SampleOutput, SampleRow, derive_seed, prompt_logprobs, sample
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.scheduler import ScheduledWork, Scheduler
 from gptwright.inference.speculative import DraftModel, check_draft
@@ -117,10 +116,10 @@ class Engine:
         *,
         seed: int | None = None,
         listener: Listener | None = None,
-        matcher: Matcher | None = None,
+        constraint: Constraint | None = None,
         content: Mapping[int, Content] | None = None,
     ) -> Request:
-        """Queues a request. Its `listener` is given every token and may end the response; its `matcher` says which
+        """Queues a request. Its `listener` is given every token and may end the response; its `constraint` says which
         tokens are allowed; `content` stands at placeholder positions of the prompt.
 
         Raises `InputError` for an empty prompt, one that fills the context, and one too large for the cache (memory).
@@ -136,7 +135,7 @@ class Engine:
         )
         if sampling.prompt_logprobs is not None:
             request.logprobs_from, request.max_reused = 1, 0
-        self._add(request, listener, matcher)
+        self._add(request, listener, constraint)
         return request
 
     def read(
@@ -238,9 +237,9 @@ class Engine:
         for request in ready:
             del request.drafts[max(0, request.limit - len(request.ids) - 1) :]
 
-    def _add(self, request: Request, listener: Listener | None = None, matcher: Matcher | None = None) -> None:
+    def _add(self, request: Request, listener: Listener | None = None, constraint: Constraint | None = None) -> None:
         self.scheduler.add(request)
-        self._decoding[request] = DecodeState(request, self.stop_ids, listener, matcher)
+        self._decoding[request] = DecodeState(request, self.stop_ids, listener, constraint)
 
     def _leave(self, request: Request) -> None:
         self.scheduler.remove(request)

@@ -11,7 +11,7 @@ verified by sampling: a draft that equals the token sampled in its place is righ
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,7 +21,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from gptwright.foundations.errors import ArtifactError
-from gptwright.inference.grammar import Matcher
 from gptwright.inference.penalties import Penalties, penalise
 from gptwright.inference.request import Request
 from gptwright.inference.sampling import Sampling
@@ -48,7 +47,20 @@ class SampleRow:
     drafts: tuple[int, ...] = ()
     """drafts in front of it that `penalties` does not count yet"""
     allowed: NDArray[np.bool_] | None = None
-    """which ids the grammar allows; none beyond the end of the array"""
+    """which ids the constraint allows; none beyond the end of the array"""
+
+
+@runtime_checkable
+class Constraint(Protocol):
+    """What an answer keeps to."""
+
+    def accept(self, token: int) -> None:
+        """The answer's next token, one that was allowed."""
+        ...
+
+    def allowed(self, drafts: Sequence[int] = ()) -> Sequence[NDArray[np.bool_] | None]:
+        """Which ids may come next, and which behind each of the drafts; None where any may."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +75,11 @@ class SampleOutput:
 
 
 def sample_rows(
-    request: Request, drafts: Sequence[int], penalties: Penalties | None, matcher: Matcher | None
+    request: Request, drafts: Sequence[int], penalties: Penalties | None, constraint: Constraint | None
 ) -> list[SampleRow]:
     """Rows for the request's next token and one behind each draft. Raises `InputError` when no token is allowed."""
     index = len(request.ids) - request.prompt
-    allowed = matcher.allowed(drafts) if matcher else [None] * (len(drafts) + 1)
+    allowed = constraint.allowed(drafts) if constraint else [None] * (len(drafts) + 1)
     return [
         SampleRow(request.sampling, request.seed, index + i, penalties, tuple(drafts[:i]), mask)
         for i, mask in enumerate(allowed)

@@ -7,7 +7,7 @@ from typing import Literal, TypedDict, Unpack
 from gptwright.inference.content import Content
 from gptwright.inference.detokenizer import Detokenizer
 from gptwright.inference.engine import Engine
-from gptwright.inference.grammar import Matcher
+from gptwright.inference.sampler import Constraint
 from gptwright.inference.sampling import Sampling
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -53,12 +53,13 @@ class Chunk:
 
 class StreamOptions(TypedDict, total=False):
     """How an answer is written: its seed, whether it begins a text or continues one, the prompt that it repeats first,
-    and what stands at placeholders of the prompt, such as an image's embeddings."""
+    what stands at placeholders of the prompt, such as an image's embeddings, and whether the prompt's end is healed."""
 
     seed: int | None
     starts_text: bool
     echo: Prompt | None
     content: Mapping[int, Content]
+    heal: bool
 
 
 class Stream:
@@ -75,19 +76,21 @@ class Stream:
         tokenizer: Tokenizer,
         ids: Sequence[int],
         sampling: Sampling,
-        matcher: Matcher | None = None,
+        constraint: Constraint | None = None,
+        *,
+        begun: str = "",
         **how: Unpack[StreamOptions],
     ) -> None:
         starts_text = how.get("starts_text", True)
         self._engine, self._tokenizer, self._echo = engine, tokenizer, how.get("echo")
-        self._reply = Detokenizer(tokenizer, sampling, starts_text=starts_text)
+        self._reply = Detokenizer(tokenizer, sampling, starts_text=starts_text, begun=begun)
         self._text = ""
         self._shown = 0
         self._echoed, self._includes_stop = False, not starts_text
         self._logprobs: list[TokenLogprob] = []
         self.done = False
         self.request = engine.submit(
-            ids, sampling, seed=how.get("seed"), listener=self, matcher=matcher, content=how.get("content")
+            ids, sampling, seed=how.get("seed"), listener=self, constraint=constraint, content=how.get("content")
         )
 
     def feed(self, token: int) -> None:

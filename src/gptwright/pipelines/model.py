@@ -20,6 +20,7 @@ from gptwright.inference.sampler import derive_seed
 from gptwright.inference.sampling import Sampling
 from gptwright.inference.speculative import check_draft
 from gptwright.inference.stream import Chunk, Prompt, Stream, StreamOptions
+from gptwright.inference.token_healing import Beginnings, BeginsWith, Healed, heal
 from gptwright.models.decoder import Decoder
 from gptwright.pipelines.generation_config import UNSAID, GenerationConfig
 from gptwright.pipelines.loaded_model import LoadedModel
@@ -29,6 +30,7 @@ from gptwright.tokenizers.chat_templates.template import Tool
 from gptwright.tokenizers.edits import EditMarks
 from gptwright.tokenizers.fill_in_the_middle import Sentinels
 from gptwright.tokenizers.padding import padded
+from gptwright.tokenizers.token_bytes import token_bytes_of
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 DRAFTS = 8  # proposed a step at most: a text that repeats what was said is written several tokens at a time
@@ -193,9 +195,10 @@ class Model(LoadedModel):
         *,
         starts_text: bool = True,
         contents: Sequence[Mapping[int, Content]] | None = None,
+        heal: bool = False,
     ) -> list[str]:
         """One text a prompt of ids, side by side; text number i is drawn with the i-th seed. With `starts_text` off
-        they continue texts.
+        they continue texts, whose last blanks are theirs with `heal`.
 
         Spaces around a text stay: without them it would have other ids than those that were written.
         """
@@ -205,7 +208,7 @@ class Model(LoadedModel):
             for i, ids in enumerate(prompts):
                 content = contents[i] if contents else {}
                 streams.append(self.open_stream(ids, sampling, seed=derive_seed(seed, i), starts_text=starts_text,
-                                                content=content))  # fmt: skip
+                                                content=content, heal=heal))  # fmt: skip
                 requests.append(streams[-1].request)
             self.engine.run(requests)
         return [chunk.text if (chunk := stream.next()) else "" for stream in streams]
@@ -220,7 +223,13 @@ class Model(LoadedModel):
         Raises `InputError` when the prompt fills the context, and what `matcher` raises.
         """
         matcher = self.matcher(sampling, starts_text=how.get("starts_text", True))
-        return Stream(self.engine, self.tokenizer, ids, sampling, matcher, **how)
+        # Tokens that are told one by one say all of the text, so none may reach back into the prompt.
+        healing = how.get("heal") and not matcher and sampling.logprobs is None
+        healed = heal(ids, self.beginnings.token_bytes) if healing else Healed(ids)
+        if not healed.begun or len(ids) - len(healed.ids) >= sampling.max_tokens:  # its tokens could all be blanks
+            return Stream(self.engine, self.tokenizer, ids, sampling, matcher, **how)
+        return Stream(self.engine, self.tokenizer, healed.ids, sampling, BeginsWith(healed.begun, self.beginnings),
+                      begun=healed.begun.decode(), **how)  # fmt: skip
 
     def open_insertion(
         self, prefix: str | Sequence[int], suffix: str, sampling: Sampling, *, seed: int | None = None
@@ -231,8 +240,11 @@ class Model(LoadedModel):
         """
         sentinels, encode = Sentinels.of(self.tokenizer), self.tokenizer.encode
         before = encode(prefix) if isinstance(prefix, str) else prefix
-        ids = sentinels.prompt(before, encode(suffix))
-        return self.open_document(ids, sampling, seed=seed, starts_text=False)
+        return self.open_hole(sentinels.prompt(before, encode(suffix)), sampling, seed=seed)
+
+    def open_hole(self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None) -> Stream:
+        """The same where prefix and suffix have been put together, as `insertion_ids` does."""
+        return self.open_document(ids, sampling, seed=seed, starts_text=False, heal=True)
 
     def insertion_ids(
         self, prefix: str, suffix: str, others: Sequence[str], sampling: Sampling
@@ -258,12 +270,10 @@ class Model(LoadedModel):
         marks, encode = EditMarks.of(self.tokenizer), self.tokenizer.encode
         return self.open_document(marks.prompt(encode(text), encode(instruction)), sampling, seed=seed)
 
-    def open_document(
-        self, ids: Sequence[int], sampling: Sampling, *, seed: int | None = None, starts_text: bool = True
-    ) -> Stream:
+    def open_document(self, ids: Sequence[int], sampling: Sampling, **how: Unpack[StreamOptions]) -> Stream:
         """The same of what ends where a document does, even if conversations end otherwise."""
         ends = replace(sampling, stop_ids=(*sampling.stop_ids, self.tokenizer.eos_id))
-        return self.open_stream(ids, ends, seed=seed, starts_text=starts_text)
+        return self.open_stream(ids, ends, **how)
 
     def matcher(self, sampling: Sampling, *, starts_text: bool = True) -> Matcher | None:
         """What keeps an answer to the schema or regex that is asked for. The first time takes a moment.
@@ -273,6 +283,11 @@ class Model(LoadedModel):
         if sampling.schema is None and sampling.regex is None:
             return None
         return self.grammars.matcher(sampling, starts_text=starts_text)
+
+    @cached_property
+    def beginnings(self) -> Beginnings:
+        """What a text may begin with in this vocabulary."""
+        return Beginnings(token_bytes_of(self.tokenizer.backend), self.tokenizer.vocab)
 
     @cached_property
     def grammars(self) -> GrammarCompiler:

@@ -150,7 +150,7 @@ def _opened(
     if hole is None:
         return partial(model.open_stream, model.text_ids(asked.prompt), starts_text=False), False
     ids, cut = model.insertion_ids(*hole, others, sampling)
-    return partial(model.open_document, ids, starts_text=False), cut
+    return partial(model.open_hole, ids), cut
 
 
 class Reply:

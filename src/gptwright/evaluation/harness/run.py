@@ -90,7 +90,8 @@ def _written(
                         stop_ids=_ends(model, task), seed=seed)  # fmt: skip
     rows = [question.rows[0] for question in asked for _ in range(each)]
     contents = [row.content for row in rows]
-    texts = model.answers([row.ids for row in rows], sampling, starts_text=bool(task.doc_to_image), contents=contents)
+    texts = model.answers([row.ids for row in rows], sampling, starts_text=bool(task.doc_to_image), contents=contents,
+                          heal=task.doc_to_suffix is not None)  # fmt: skip
     return [texts[i * each : (i + 1) * each] for i in range(len(asked))]
 
 
