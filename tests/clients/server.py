@@ -1,5 +1,5 @@
-"""Serves a tiny model of random weights until it is stopped: `python server.py FOLDER` prints the port, once it
-answers, and leaves the model in FOLDER/model.
+"""Serves a tiny model of random weights until it is stopped: `python server.py FOLDER CONTEXT` prints the port, once it
+answers, and leaves the model in FOLDER/model. With a KEY behind that it wants one of its callers.
 
 The model says visible ASCII alone: never its end, nor half a letter, nor blanks that a client would strip. So every
 text has as many tokens as were asked for, whatever is drawn.
@@ -23,17 +23,18 @@ from gptwright.tokenizers.tokenizer import Tokenizer
 WORDS = "the cat sat on the mat and the dog ran to the sea where we like to be when it is warm and we are free "
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, context: int, key: str = "") -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     tokenizer = bytelevel.train([WORDS * 3], 290)
-    network = GPT2(GPT2Config(vocab=tokenizer.vocab, context=2048, width=32, heads=2, layers=1)).requires_grad_(False)
+    network = GPT2(GPT2Config(vocab=tokenizer.vocab, context=context, width=32, heads=2, layers=1))
+    network.requires_grad_(False)
     fields = {"do_sample": True, "max_new_tokens": 64, "suppress_tokens": unseen(tokenizer)}
     model = Model(network, tokenizer, "tiny", parse_generation_config(fields, folder / "model" / FILE))
     model.save(folder / "model")
     port = take_port("127.0.0.1", 0)
     with open_store(folder / "store.sqlite") as store:
-        app = create_app({"tiny": model}, store)
+        app = create_app({"tiny": model}, store, keys={"owner": key} if key else {})
         serve_until_stopped(app, port, lambda: print(port.getsockname()[1], flush=True))
 
 
@@ -44,4 +45,4 @@ def unseen(tokenizer: Tokenizer) -> list[int]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

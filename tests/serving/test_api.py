@@ -382,6 +382,8 @@ def test_other_model_and_other_paths_are_404(client: Any) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
+        ("PATCH", "/api/login", "GET, POST"),
+        ("PUT", "/api/conversations/some", "DELETE, GET, PATCH"),
         ("GET", "/v1/chat/completions", "POST"),
         ("OPTIONS", "/v1/completions", "POST"),
         ("DELETE", "/feedback", "POST"),

@@ -51,3 +51,17 @@ def test_every_reference_leads_somewhere(client: Any) -> None:
     whole = document(client)
     found = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(whole)))
     assert found and found <= set(whole["components"]["schemas"])
+
+
+def test_an_address_with_few_texts_lists_them(client: Any) -> None:
+    paths = document(client)["paths"]
+    kinds = paths["/api/messages/{id}/labels/{kind}"]["put"]["parameters"][1]["schema"]["enum"]
+    assert {"thumb", "ranking", "preference"} <= set(kinds)
+    assert "trl" in paths["/api/exports/{format}"]["get"]["parameters"][0]["schema"]["enum"]
+    assert "rows" not in paths["/api/imports/{format}"]["post"]["parameters"][0]["schema"]["enum"]
+
+
+def test_editors_send_what_completions_take(client: Any) -> None:
+    schemas = document(client)["components"]["schemas"]
+    ours, theirs = schemas["CompletionRequest"]["properties"], schemas["EditorRequest"]["properties"]
+    assert theirs["temperature"] == ours["temperature"] and theirs["stop"] == ours["stop"]

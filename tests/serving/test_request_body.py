@@ -54,6 +54,14 @@ def test_hostile_bodies_are_400(client: Any, model: Any, path: str, content: byt
     assert not model.asked and "Traceback" not in answer.text
 
 
+@pytest.mark.parametrize(("count", "status"), [("3", 200), ("3.0", 200), ("3e0", 200), ("0.3e1", 200), ("3.5", 400),
+                                               ("1e300", 400), ("true", 400), ('"3"', 400)])  # fmt: skip
+def test_an_integer_is_one_however_it_is_written(client: Any, model: Any, count: str, status: int) -> None:
+    body = f'{{"model": "tiny", "messages": [{{"role": "user", "content": "x"}}], "max_tokens": {count}}}'
+    assert raw(client, body).status_code == status
+    assert [sampling.max_tokens for _, sampling in model.asked] == [3] * (status == 200)
+
+
 def test_a_body_of_exactly_the_limit_is_read_and_one_more_byte_is_413(client: Any) -> None:
     start = b'{"model": "none", "messages": [{"role": "user", "content": "'
     whole = start + b"x" * (reading.MAX_BYTES - len(start) - 4) + b'"}]}'

@@ -194,9 +194,15 @@ def _add_feedback(app: FastAPI, store: Transactions, served: ServedModels) -> No
 
 async def _not_routed(request: Request, error: Any) -> Response:
     if error.status_code == 405:
-        allowed = ", ".join(sorted(error.headers["Allow"].split(", ")))
+        allowed = ", ".join(sorted(_methods_of(request)))
         message = f"{request.method} is not what this address answers to. It answers to {allowed}."
         return APIError(405, message, code="method_not_allowed", headers={"allow": allowed}).response()
     if error.status_code == 404:
         return APIError(404, "There is nothing at this address.", code="unknown_url").response()
     return APIError(error.status_code, str(error.detail)).response()
+
+
+def _methods_of(request: Request) -> set[str]:
+    """All that the address of a request answers to: several routes may have one address."""
+    routes = [route for route in request.app.routes if isinstance(route, APIRoute)]
+    return {method for route in routes if route.path_regex.match(request.url.path) for method in route.methods or ()}

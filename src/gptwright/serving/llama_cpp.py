@@ -73,7 +73,7 @@ class EditorRequest(RequestFields):
     id_slot: Count = -1
     cache_prompt: bool = True
     t_max_prompt_ms: Count = 0
-    mirostat: Literal[0] | None = None
+    mirostat: Annotated[int, Field(ge=0, le=0)] | None = None
 
     @model_validator(mode="after")
     def _lines_are_whole(self) -> Self:

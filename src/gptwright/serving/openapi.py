@@ -12,14 +12,14 @@ from pydantic.json_schema import models_json_schema
 from gptwright.foundations.version import __version__
 from gptwright.serving.answer_shapes import ANSWERS, ERROR, EVENTS, PLAIN
 from gptwright.serving.fields import RequestFields
-from gptwright.serving.llama_cpp import EditorRequest, InfillRequest
+from gptwright.serving.llama_cpp import DRAWING, EditorRequest, InfillRequest
 from gptwright.serving.response_schemas import ResponseRequest
 from gptwright.serving.routes.answer_requests import ELSEWHERE, AnswerRequest
 from gptwright.serving.routes.answers import EventsQuery
 from gptwright.serving.routes.branches import MessageChange
 from gptwright.serving.routes.conversations import ConversationChange, ListQuery, NewConversation, NewMessage
 from gptwright.serving.routes.jobs import JobRequest
-from gptwright.serving.routes.label_files import Lines, OfflinePage
+from gptwright.serving.routes.label_files import TAKEN_IN, Lines, OfflinePage
 from gptwright.serving.routes.labelling import MadeTasks, NewTasks, Priorities
 from gptwright.serving.routes.labels import LabelQuery, LabelRequest
 from gptwright.serving.routes.logins import LoginRequest, PasswordChange
@@ -33,6 +33,8 @@ from gptwright.serving.schemas import (
     FeedbackRequest,
     ModerationRequest,
 )
+from gptwright.store.exports import FORMATS
+from gptwright.store.labels import KINDS
 
 BODIES: Mapping[str, type[RequestFields]] = {
     "/v1/chat/completions": ChatRequest,
@@ -79,6 +81,13 @@ QUERIES: Mapping[str, type[RequestFields]] = {
     "DELETE /api/messages/{id}/labels/{kind}": LabelQuery,
 }
 """what stands behind the question mark"""
+IN_PATH: Mapping[str, Mapping[str, Any]] = {
+    "PUT /api/messages/{id}/labels/{kind}": {"kind": list(KINDS)},
+    "DELETE /api/messages/{id}/labels/{kind}": {"kind": list(KINDS)},
+    "GET /api/exports/{format}": {"format": list(FORMATS)},
+    "POST /api/imports/{format}": {"format": list(TAKEN_IN)},
+}
+"""which texts there may be in addresses, where they are few"""
 Schemas = dict[str, Any]
 
 
@@ -101,6 +110,9 @@ def _schemas() -> Schemas:
     chat = schemas["ChatRequest"]["properties"].items()
     settings = {name: field for name, field in chat if name not in (*ELSEWHERE, "messages")}
     schemas["AnswerRequest"]["properties"] = settings | schemas["AnswerRequest"]["properties"]
+    completion = schemas["CompletionRequest"]["properties"]
+    for editor in ("EditorRequest", "InfillRequest"):  # which are read as completions
+        schemas[editor]["properties"] |= {name: completion[name] for name in (*DRAWING, "stop")}
     return schemas
 
 
@@ -116,7 +128,9 @@ def _operation(route: APIRoute, name: str, schemas: Schemas) -> dict[str, Any]:
 
 
 def _parameters(name: str, schemas: Schemas) -> list[dict[str, Any]]:
-    in_path = [{"name": one, "in": "path", "required": True, "schema": {"type": "string"}}
+    known = IN_PATH.get(name, {})
+    in_path = [{"name": one, "in": "path", "required": True,
+                "schema": {"type": "string"} | ({"enum": known[one]} if one in known else {})}
                for one in re.findall(r"{(\w+)}", name)]  # fmt: skip
     asked = QUERIES.get(name)
     fields = schemas[asked.__name__]["properties"] if asked else {}

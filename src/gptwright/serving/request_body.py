@@ -12,6 +12,8 @@ from gptwright.serving.api_errors import APIError
 MAX_BYTES = 1 << 20
 MAX_SECONDS = 30.0
 MAX_DEPTH = 64
+EXACT = 1 << 53
+"""below it a float is one integer and no other"""
 
 
 async def read_json(request: Request) -> dict[str, object]:
@@ -47,11 +49,17 @@ async def _read_bytes(request: Request) -> bytes:
 
 def _parse(raw: bytes) -> Any:
     try:
-        return json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
+        return json.loads(raw.decode("utf-8"), parse_constant=_no_constant, parse_float=_number)
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:  # bad UTF-8, bad JSON, NaN, or an integer of thousands of digits
         raise APIError(400, f"The body is not valid JSON: {str(error)[:120]}.", code="invalid_json") from error
+
+
+def _number(text: str) -> float:
+    """An int of what JSON calls an integer however it is written: 3.0, 3e2."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < EXACT else value
 
 
 def _no_constant(name: str) -> NoReturn:

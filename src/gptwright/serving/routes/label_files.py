@@ -27,6 +27,7 @@ from gptwright.store.tasks import take_several
 
 MOST_LINES = 5000
 """that are taken in at once"""
+TAKEN_IN = {name: reader for name, reader in READERS.items() if name != "rows"}  # those fill an empty store
 
 
 class Lines(RequestFields):
@@ -69,12 +70,11 @@ class LabelFiles:
 
     async def take_in(self, request: Request, format: str) -> Response:
         """Lines of a format; `taken`: how many were not there before."""
-        known = {name: reader for name, reader in READERS.items() if name != "rows"}  # those fill an empty store
-        if format not in known:
-            raise _no_format(format, known)
+        if format not in TAKEN_IN:
+            raise _no_format(format, TAKEN_IN)
         lines = numbered(Lines.read(await read_json(request)).lines)
         return JSONResponse(
-            {"taken": await self.store.write(lambda session: known[format](session, lines), param="lines")}
+            {"taken": await self.store.write(lambda session: TAKEN_IN[format](session, lines), param="lines")}
         )
 
     async def offline(self, request: Request) -> Response:
