@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Write emoji/: emoji at 32 pixels in two styles, what they show in words, conversations and questions about them.
+"""Write emoji/: emoji at 32 pixels in two styles, what they show in words of three languages, conversations and
+questions about them.
 
     python data/make_emoji.py --work /tmp/corpus --out data
 
-Drawings stand in sheets, noto.webp and twemoji.webp, without loss and on white; counts.webp has several of one in a
-picture. An image is named as Media Fragments have it, `noto.webp#xywh=32,64,32,32`. Packages are pinned and checked as
-in build.py; the same packages, and the same libwebp and liblzma, give the same bytes. Counts are in SOURCES.md.
+Drawings stand in sheets, noto.webp and twemoji.webp, on white, their colours rounded to 32 levels; counts.webp has
+several of one in a picture. An image is named as Media Fragments have it, `noto.webp#xywh=32,64,32,32`. Packages are
+pinned and checked as in build.py; the same packages, libwebp and liblzma give the same bytes. Counts are in SOURCES.md.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import lzma
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -48,22 +50,88 @@ NAMES = Package(
     sha256="d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
 )
 SIDE, COLUMNS = 32, 44  # pixels of a drawing, drawings of a row of a sheet
-CATEGORIES = {
-    "Smileys & Emotion": "feeling", "People & Body": "person", "Animals & Nature": "nature", "Food & Drink": "food",
-    "Travel & Places": "place", "Activities": "game", "Objects": "tool", "Symbols": "symbol", "Flags": "flag",
-}  # fmt: skip
-NUMBERS = ("one", "two", "three", "four", "five", "six")
+GROUPS = (
+    "Smileys & Emotion", "People & Body", "Animals & Nature", "Food & Drink", "Travel & Places", "Activities",
+    "Objects", "Symbols", "Flags",
+)  # fmt: skip
 CELL = 10  # pixels of one of several in a picture
+MOST = 6  # of one in a picture
+LEVEL = 8  # colours are rounded to multiples of it: nobody sees it, and a sheet takes a third less
+FLAGS = 2  # times that a flag's country is asked in each wording
 MAJORITY, MOST_OF_A_COLOUR = 0.6, 60  # share of pixels that makes a drawing red; red drawings that are asked about
-QUESTIONS = {
-    "category": ("What kind of thing is this?", "What kind of picture is this?"),
-    "name": ("What is this?", "What does the picture show?"),
-    "flag": ("Which country's flag is this?", "Whose flag is it?"),
-    "colour": ("What colour is it?", "Which colour has it?"),
-    "count": ("How many are there?", "How many do you see?"),
-}
+
+
+@dataclass(frozen=True)
+class Language:
+    """How pictures are asked about, and what is answered."""
+
+    categories: Sequence[str]
+    """of GROUPS, in their order"""
+    numbers: Sequence[str]
+    """from one to MOST"""
+    colours: Sequence[str]
+    """in the order of the English ones"""
+    questions: dict[str, Sequence[str]]
+    flag: str
+    """that of a country, which stands for {}"""
+
+
+ENGLISH = Language(
+    categories=("feeling", "person", "nature", "food", "place", "game", "tool", "symbol", "flag"),
+    numbers=("one", "two", "three", "four", "five", "six"),
+    colours=("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey"),
+    questions={
+        "category": ("What kind of thing is this?", "What kind of picture is this?"),
+        "name": ("What is this?", "What does the picture show?"),
+        "flag": ("Which country's flag is this?", "Whose flag is it?", "Which country has this flag?"),
+        "colour": ("What colour is it?", "Which colour has it?"),
+        "count": ("How many are there?", "How many do you see?"),
+    },
+    flag="the flag of {}",
+)
+CHINESE = Language(
+    categories=("表情", "人物", "自然", "食物", "地点", "活动", "物品", "符号", "旗帜"),
+    numbers=("一", "二", "三", "四", "五", "六"),
+    colours=("红色", "橙色", "黄色", "绿色", "蓝色", "紫色", "粉色", "棕色", "黑色", "白色", "灰色"),
+    questions={
+        "category": ("这是哪一类？", "图片属于哪一类？"),
+        "name": ("这是什么？", "图片上是什么？"),
+        "flag": ("这是哪里的旗帜？", "这是谁的旗帜？", "哪里用这面旗帜？"),
+        "colour": ("它是什么颜色？", "这是什么颜色？"),
+        "count": ("有几个？", "你看到几个？"),
+    },
+    flag="{}的旗帜",
+)
+FRENCH = Language(
+    categories=("émotion", "personne", "nature", "nourriture", "lieu", "activité", "objet", "symbole", "drapeau"),
+    numbers=("un", "deux", "trois", "quatre", "cinq", "six"),
+    colours=("rouge", "orange", "jaune", "vert", "bleu", "violet", "rose", "marron", "noir", "blanc", "gris"),
+    questions={
+        "category": ("Quel genre de chose est-ce ?", "Quel genre d'image est-ce ?"),
+        "name": ("Qu'est-ce que c'est ?", "Que montre l'image ?"),
+        "flag": ("De quel pays est ce drapeau ?", "À qui est ce drapeau ?", "Quel pays a ce drapeau ?"),
+        "colour": ("De quelle couleur est-ce ?", "Quelle est sa couleur ?"),
+        "count": ("Combien y en a-t-il ?", "Combien en vois-tu ?"),
+    },
+    flag="le drapeau : {}",
+)
+LANGUAGES = {"en": ENGLISH, "zh": CHINESE, "fr": FRENCH}
 
 Record = dict[str, Any]  # one line of a JSON Lines file
+
+
+@dataclass(frozen=True)
+class Word:
+    """What an emoji is called in one language."""
+
+    label: str
+    tags: Sequence[str]
+
+    @property
+    def country(self) -> str | None:
+        """Whose flag it is, if it is a country's: CLDR's label says so before a colon."""
+        kind, colon, whose = self.label.partition(":")
+        return whose.strip() if colon and kind.strip() in ("flag", "旗", "drapeau") else None
 
 
 @dataclass(frozen=True)
@@ -71,16 +139,18 @@ class Drawing:
     """One emoji in one style."""
 
     image: str
-    name: str
-    category: str
-    tags: Sequence[str]
+    words: dict[str, Word]
+    """by language"""
+    group: int
+    """of GROUPS"""
     heldout: bool
     pixels: Image.Image = field(repr=False)
-    colour: str | None
+    colour: int | None
+    """of a language's colours"""
 
     @property
-    def country(self) -> str | None:
-        return self.name.removeprefix("flag: ") if self.name.startswith("flag: ") else None
+    def category(self) -> str:
+        return ENGLISH.categories[self.group]
 
 
 # -- drawings ----------------------------------------------------------------------------------
@@ -97,22 +167,29 @@ def drawings(work: Path, style: str, package: Package, sheet: Sheet) -> Iterator
     folder = f"package/img/{style}/64/"
     files = members(fetch(package, work), lambda name: name.startswith(folder) or name == "package/emoji.json")
     table = sorted(json.loads(files["package/emoji.json"]), key=lambda emoji: emoji["sort_order"])
-    words = names(work)
+    words = {language: names(work, language) for language in LANGUAGES}
     for emoji in table:
-        category = CATEGORIES.get(emoji["category"])
-        if category is None or (package is TWEMOJI and category == "person"):
+        if emoji["category"] not in GROUPS or (package is TWEMOJI and emoji["category"] == "People & Body"):
             continue
         source = Image.open(BytesIO(files[folder + emoji["image"]])).convert("RGBA")
-        label, tags = words[plain_code(emoji["unified"])]
-        heldout = chosen(emoji["unified"], 4) and package is TWEMOJI if label.startswith("flag: ") else chosen(label, 9)
+        own = {language: known[plain_code(emoji["unified"])] for language, known in words.items()}
+        is_flag, label = own["en"].country is not None, own["en"].label
+        heldout = chosen(emoji["unified"], 4) and package is TWEMOJI if is_flag else chosen(label, 9)
         pixels = on_white(source).resize((SIDE, SIDE), Image.Resampling.BOX)
-        yield Drawing(sheet.add(pixels), label, category, tags, heldout, pixels, main_colour(source))
+        group = GROUPS.index(emoji["category"])
+        yield Drawing(sheet.add(pixels), own, group, heldout, pixels, main_colour(source))
 
 
-def names(work: Path) -> dict[str, tuple[str, list[str]]]:
+def names(work: Path, language: str) -> dict[str, Word]:
     """What an emoji is called, and words that belong to it, by its code points without those that choose a style."""
-    (table,) = members(fetch(NAMES, work), lambda name: name == "package/en/data.json").values()
-    return {plain_code(emoji["hexcode"]): (emoji["label"], emoji.get("tags", [])) for emoji in json.loads(table)}
+    (table,) = members(fetch(NAMES, work), lambda name: name == f"package/{language}/data.json").values()
+    return {plain_code(emoji["hexcode"]): Word(plain_spaces(emoji["label"]), emoji.get("tags", []))
+            for emoji in json.loads(table)}  # fmt: skip
+
+
+def plain_spaces(text: str) -> str:
+    """French has narrow ones before colons."""
+    return " ".join(text.split())
 
 
 def plain_code(code: str) -> str:
@@ -125,13 +202,14 @@ def on_white(image: Image.Image) -> Image.Image:
     return white.convert("RGB")
 
 
-def main_colour(image: Image.Image) -> str | None:
-    """The colour of most of what is drawn, if one is."""
+def main_colour(image: Image.Image) -> int | None:
+    """The colour of most of what is drawn, if one is: its place among a language's."""
     drawn = [rgb for *rgb, alpha in zip(*(band.tobytes() for band in image.split()), strict=True) if alpha > 127]
     (colour, count), *_ = Counter(colour_of(*rgb) for rgb in drawn).most_common(1)
-    return colour if count >= MAJORITY * len(drawn) else None
+    return ENGLISH.colours.index(colour) if count >= MAJORITY * len(drawn) else None
 
 
+@cache
 def colour_of(red: int, green: int, blue: int) -> str:
     hue, saturation, value = colorsys.rgb_to_hsv(red / 255, green / 255, blue / 255)
     if value < 0.3:
@@ -161,7 +239,8 @@ class Sheet:
         sheet = Image.new("RGB", (COLUMNS * SIDE, rows * SIDE), (255, 255, 255))
         for place, picture in enumerate(self.pictures):
             sheet.paste(picture, (place % COLUMNS * SIDE, place // COLUMNS * SIDE))
-        sheet.save(folder / self.name, "WEBP", lossless=True, quality=100, method=6)
+        levels = [min((value + LEVEL // 2) // LEVEL * LEVEL, 255) for value in range(256)]
+        sheet.point(levels * 3).save(folder / self.name, "WEBP", lossless=True, quality=100, method=6)
 
 
 # -- conversations and questions ---------------------------------------------------------------
@@ -171,23 +250,41 @@ def with_article(word: str) -> str:
     return word if word in ("nature", "food") else f"a {word}"
 
 
-def asked(drawing: Drawing, dice: Random) -> list[tuple[str, str, str]]:
-    """Kind, question and answer of all that can be asked about one drawing, in some order."""
-    other = dice.choice([each for each in CATEGORIES.values() if each != drawing.category])
+def captions(drawing: Drawing, language: str, dice: Random) -> list[str]:
+    """What is written below a drawing. One that is learned has three: with up to four tags, with some in another
+    order, and without its name, so that what is common to several emoji is learned, and no caption by heart."""
+    word, speech = drawing.words[language], LANGUAGES[language]
+    category = speech.categories[drawing.group]
+    if word.country:
+        several = [f"{category}: {word.country}", word.country, speech.flag.format(word.country)]
+    else:
+        some = [dice.sample(word.tags, dice.randint(min(1, len(word.tags)), len(word.tags))) for _ in range(2)]
+        several = [f"{category}: {', '.join(parts)}" for parts in
+                   ((word.label, *word.tags[:4]), (word.label, *some[0]), some[1] or (word.label,))]  # fmt: skip
+    return several[:1] if drawing.heldout else several
+
+
+def asked(drawing: Drawing, language: str, dice: Random) -> dict[str, tuple[str, str]]:
+    """Question and answer of each kind that can be asked about one drawing, in the order from afar to near."""
+    word, speech = drawing.words[language], LANGUAGES[language]
+    answers = {
+        "colour": None if drawing.colour is None else speech.colours[drawing.colour],
+        "category": speech.categories[drawing.group],
+        "flag": word.country,
+        "name": None if word.country else word.label,
+    }
+    return {kind: (dice.choice(speech.questions[kind]), answer) for kind, answer in answers.items() if answer}
+
+
+def on_categories(drawing: Drawing, dice: Random) -> dict[str, tuple[str, str]]:
+    """Questions, in English, that name the category: behind them it would be no question any more."""
+    other = dice.choice([each for each in ENGLISH.categories if each != drawing.category])
     there = dice.random() < 0.5
     pair = dice.sample([drawing.category, other], 2)
-    found = [
-        ("category", dice.choice(QUESTIONS["category"]), drawing.category),
-        ("there", f"Is there {with_article(drawing.category if there else other)} in it?", "yes" if there else "no"),
-        ("absent", f"Which is not in it, {with_article(pair[0])} or {with_article(pair[1])}?", other),
-    ]
-    if drawing.country:
-        found.append(("flag", dice.choice(QUESTIONS["flag"]), drawing.country))
-    else:
-        found.append(("name", dice.choice(QUESTIONS["name"]), drawing.name))
-    if drawing.colour:
-        found.append(("colour", dice.choice(QUESTIONS["colour"]), drawing.colour))
-    return dice.sample(found, len(found))
+    return {
+        "there": (f"Is there {with_article(drawing.category if there else other)} in it?", "yes" if there else "no"),
+        "absent": (f"Which is not in it, {with_article(pair[0])} or {with_article(pair[1])}?", other),
+    }
 
 
 def conversation(images: Sequence[str], turns: Sequence[tuple[str, str]], *, heldout: bool) -> Record:
@@ -200,33 +297,49 @@ def conversation(images: Sequence[str], turns: Sequence[tuple[str, str]], *, hel
     return {"messages": messages, "split": "heldout" if heldout else "train"}
 
 
+def talks(drawing: Drawing, language: str, dice: Random) -> Iterator[Record]:
+    """One question a conversation, so that none is answered by what was said before: of flags, whose country nobody
+    can guess, in every wording twice. In English, of one drawing in three, all in a row."""
+    one = asked(drawing, language, dice)
+    single = [turn for kind, turn in one.items() if kind != "flag"]
+    if language == "en":
+        single.append(dice.choice(list(on_categories(drawing, dice).values())))
+    if "flag" in one:
+        single += [(wording, one["flag"][1]) for wording in LANGUAGES[language].questions["flag"]] * FLAGS
+    for turn in single:
+        yield conversation([drawing.image], [turn], heldout=drawing.heldout)
+    if language == "en" and dice.random() < 1 / 3:
+        every = [*one.values(), *on_categories(drawing, dice).values()]
+        yield conversation([drawing.image], every, heldout=drawing.heldout)
+
+
 def pairs(drawn: Sequence[Drawing], count: int, dice: Random) -> Iterator[tuple[list[str], str, str]]:
-    """Two drawings of different kinds, and which of them is of one kind."""
+    """Two drawings of different kinds, and which of them is of one kind: as often the first as the second."""
     while count:
         two = dice.sample(drawn, 2)
         if two[0].category != two[1].category:
-            right = dice.randrange(2)
+            right = count % 2
             question = f"Which of the two is {with_article(two[right].category)}, the first or the second?"
             yield [each.image for each in two], question, ("the first", "the second")[right]
             count -= 1
 
 
-def counted(drawn: Sequence[Drawing], each: int, sheet: Sheet, dice: Random) -> Iterator[tuple[str, str, str]]:
-    """Pictures of one to six of the same, somewhere in a grid of three by three."""
-    for number in range(len(NUMBERS) * each):
-        count = number % len(NUMBERS) + 1
+def counted(drawn: Sequence[Drawing], each: int, sheet: Sheet, dice: Random) -> Iterator[tuple[str, int]]:
+    """Pictures of one to six of the same, somewhere in a grid of three by three, and how many."""
+    for number in range(MOST * each):
+        count = number % MOST + 1
         small = dice.choice(drawn).pixels.resize((CELL, CELL), Image.Resampling.BOX)
         picture = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
         for cell in dice.sample(range(9), count):
             picture.paste(small, (1 + cell % 3 * CELL, 1 + cell // 3 * CELL))
-        yield sheet.add(picture), dice.choice(QUESTIONS["count"]), NUMBERS[count - 1]
+        yield sheet.add(picture), count
 
 
 def few_of_each(drawn: Iterable[Drawing]) -> Iterator[Drawing]:
     """Those with a colour, of which one does not outnumber the others by far."""
-    seen = Counter[str]()
+    seen = Counter[int]()
     for drawing in sorted(drawn, key=lambda d: hashlib.sha256(d.image.encode()).digest()):
-        if drawing.colour and seen[drawing.colour] < MOST_OF_A_COLOUR and drawing.category != "flag":
+        if drawing.colour is not None and drawing.category != "flag" and seen[drawing.colour] < MOST_OF_A_COLOUR:
             seen[drawing.colour] += 1
             yield drawing
 
@@ -252,35 +365,51 @@ def build(work: Path, out: Path) -> None:
     everything = [*noto, *drawings(work, "twitter", TWEMOJI, sheets["twemoji"])]
     train = [each for each in everything if not each.heldout]
     unseen = [each for each in everything if each.heldout]
-    captions = [{"image": d.image, "text": ": ".join((d.category, ", ".join((d.name, *d.tags[:4])))),
-                 "split": "heldout" if d.heldout else "train"} for d in everything]  # fmt: skip
-    lines = list[Record]()
-    for drawing in everything:
-        turns = [(text, answer) for _, text, answer in asked(drawing, dice)]
-        lines.append(conversation([drawing.image], turns, heldout=drawing.heldout))
-    tasks: dict[str, list[Record]] = {name: [] for name in ("category", "flag", "colour", "count", "compare", "absent")}
-    for some, each, several in ((train, 200, 2000), (unseen, 25, 200)):
-        heldout = some is unseen
-        of_two = list(pairs(some, several, dice))
-        many = list(counted(some, each, sheets["counts"], dice))
-        lines += [conversation(two, [(text, answer)], heldout=heldout) for two, text, answer in of_two]
-        lines += [conversation([image], [(text, answer)], heldout=heldout) for image, text, answer in many]
-    tasks["compare"] = [question(*each) for each in of_two]
-    tasks["count"] = [question(*each) for each in many]
-    coloured = {each.image for each in few_of_each(unseen)}
-    for drawing in unseen:
-        for kind, text, answer in asked(drawing, dice):
-            if kind in tasks and not (kind == "colour" and drawing.image not in coloured):
-                tasks[kind].append(question(drawing.image, text, answer))
+    many = {some is unseen: list(counted(some, each, sheets["counts"], dice))
+            for some, each in ((train, 200), (unseen, 25))}  # fmt: skip
     for sheet in sheets.values():
         sheet.save(out)
         print(f"{sheet.name}: {len(sheet.pictures):,}, {(out / sheet.name).stat().st_size:,} bytes, "
               f"{digest(out / sheet.name)}")  # fmt: skip
-    write(out / "captions.jsonl.xz", captions)
-    write(out / "conversations.jsonl.xz", lines)
-    for name, some in tasks.items():
-        write(out / f"{name}.jsonl.xz", some)
-        print(Counter(each["answer"] for each in some).most_common(9))
+    for language in LANGUAGES:
+        ending = "" if language == "en" else f".{language}"
+        write(out / f"captions{ending}.jsonl.xz", [
+            {"image": d.image, "text": text, "split": "heldout" if d.heldout else "train"}
+            for d in everything for text in captions(d, language, dice)
+        ])  # fmt: skip
+        of_two = {some is unseen: list(pairs(some, several, dice)) if language == "en" else []
+                  for some, several in ((train, 1000), (unseen, 200))}  # fmt: skip
+        lines = [line for drawing in everything for line in talks(drawing, language, dice)]
+        for heldout in (False, True):
+            lines += [conversation(two, [(text, answer)], heldout=heldout) for two, text, answer in of_two[heldout]]
+            lines += [conversation([image], [how_many(count, language, dice)], heldout=heldout)
+                      for image, count in many[heldout]]  # fmt: skip
+        write(out / f"conversations{ending}.jsonl.xz", lines)
+        tasks = {
+            **questions(unseen, language, dice),
+            "count": [question(image, *how_many(count, language, dice)) for image, count in many[True]],
+            **({"compare": [question(*each) for each in of_two[True]]} if language == "en" else {}),
+        }
+        for name, some in tasks.items():
+            write(out / f"{name}{ending}.jsonl.xz", some)
+            print(Counter(each["answer"] for each in some).most_common(9))
+
+
+def how_many(count: int, language: str, dice: Random) -> tuple[str, str]:
+    speech = LANGUAGES[language]
+    return dice.choice(speech.questions["count"]), speech.numbers[count - 1]
+
+
+def questions(unseen: Sequence[Drawing], language: str, dice: Random) -> dict[str, list[Record]]:
+    """About drawings that were never shown, by kind."""
+    coloured = {each.image for each in few_of_each(unseen)}
+    found: dict[str, list[Record]] = {name: [] for name in ("category", "flag", "colour")}
+    for drawing in unseen:
+        every = asked(drawing, language, dice) | (on_categories(drawing, dice) if language == "en" else {})
+        for kind, turn in every.items():
+            if kind in ("category", "flag", "absent") or (kind == "colour" and drawing.image in coloured):
+                found.setdefault(kind, []).append(question(drawing.image, *turn))
+    return found
 
 
 def main() -> None:

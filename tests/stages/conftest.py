@@ -230,8 +230,8 @@ def pictures(material: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def clip_config(tokenized: Path, pictures: Path) -> Clip:
-    return Clip(captions=(pictures / "captions.jsonl",), tokens=tokenized, steps=6, batch_size=4, warmup=1,
-                eval_every=3, save_every=2, threads=1)  # fmt: skip
+    return Clip(captions=(pictures / "captions.jsonl",), tokens=tokenized, preset="clip-nano", steps=6,
+                batch_size=4, warmup=1, eval_every=3, save_every=2, threads=1)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

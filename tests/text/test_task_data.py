@@ -155,6 +155,9 @@ def test_every_family_is_asked_as_often_and_held_out_in_new_words_too() -> None:
 # -- emoji -------------------------------------------------------------------------------------
 
 
+LANGUAGES = ("", ".zh", ".fr")
+
+
 def emoji(name: str) -> list[Row]:
     with lzma.open(bundled_file(f"emoji/{name}.jsonl.xz"), "rt", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
@@ -168,17 +171,44 @@ def test_emoji_take_at_most_three_megabytes_and_are_those_of_the_sources() -> No
     files = list((bundled_folder() / "emoji").iterdir())
     assert sum(file.stat().st_size for file in files) < 3e6
     sources = (bundled_folder() / "SOURCES.md").read_text(encoding="utf-8")
-    for name in ("noto.webp", "twemoji.webp", "counts.webp", "captions.jsonl.xz", "conversations.jsonl.xz"):
+    texts = [f"{name}{language}.jsonl.xz" for name in ("captions", "conversations") for language in LANGUAGES]
+    for name in ("noto.webp", "twemoji.webp", "counts.webp", *texts):
         assert hashlib.sha256(bundled_file(f"emoji/{name}").read_bytes()).hexdigest() in sources, name
 
 
 def test_what_is_asked_about_was_never_shown() -> None:
-    conversations = emoji("conversations")
-    learned = {image for each in conversations if each["split"] == "train" for image in shown_in(each)}
-    for name in ("category", "flag", "colour", "count", "compare", "absent"):
+    talks = [each for language in LANGUAGES for each in emoji(f"conversations{language}")]
+    learned = {image for each in talks if each["split"] == "train" for image in shown_in(each)}
+    captions = [each for language in LANGUAGES for each in emoji(f"captions{language}")]
+    learned |= {each["image"] for each in captions if each["split"] == "train"}
+    several = [f"{name}{language}" for name in ("category", "flag", "colour", "count") for language in LANGUAGES]
+    for name in (*several, "compare", "absent"):
         for row in emoji(name):
             images = [row["image"]] if isinstance(row["image"], str) else row["image"]
             assert not learned & {*images}, row
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_answer_stands_in_what_was_said_before(language: str) -> None:
+    """Of an image one thing is asked, or from afar to near: a name would say the category."""
+    order = ("colour", "category", "name")
+    words = emoji(f"category{language}"), emoji(f"colour{language}")
+    categories, colours = ({row["answer"] for row in rows} for rows in words)
+    several = 0
+    for each in emoji(f"conversations{language}"):
+        said = [turn["content"] for turn in each["messages"] if turn["role"] == "assistant"]
+        if len(said) > 1 and len(shown_in(each)) == 1:
+            several += 1
+            kinds = ["colour" if text in colours else "category" if text in categories else "name" for text in said]
+            first = kinds[: kinds.index("name") + 1] if "name" in kinds else kinds
+            assert first == sorted(first, key=order.index), said
+    assert bool(several) == (language == "")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_held_out_drawing_has_one_caption_and_a_learned_one_three(language: str) -> None:
+    found = Counter((row["image"], row["split"]) for row in emoji(f"captions{language}"))
+    assert {(split, count) for (_, split), count in found.items()} == {("train", 3), ("heldout", 1)}
 
 
 def test_a_flag_that_is_asked_about_was_shown_in_the_other_style() -> None:
@@ -189,5 +219,7 @@ def test_a_flag_that_is_asked_about_was_shown_in_the_other_style() -> None:
 
 
 def test_counts_are_even_and_every_category_is_there() -> None:
-    assert set(Counter(row["answer"] for row in emoji("count")).values()) == {25}
-    assert len({row["answer"] for row in emoji("category")}) == 9
+    assert set(Counter(row["answer"] for row in emoji("compare")).values()) == {100}
+    for language in LANGUAGES:
+        assert set(Counter(row["answer"] for row in emoji(f"count{language}")).values()) == {25}
+        assert len({row["answer"] for row in emoji(f"category{language}")}) == 9

@@ -41,17 +41,15 @@ class CLIPConfig:
 
 
 BASE, LARGE = (GPT2Config(vocab=49_408, context=77, width=64 * heads, heads=heads) for heads in (8, 12))
-# Table 20 of the paper.
+SMALL = GPT2Config(vocab=2048, context=64, width=128, heads=4, layers=2)
+# Table 20 of the paper, and two for small pictures.
 PRESETS = {
     "clip-b-32": CLIPConfig(image=vision.PRESETS["vit-b-32"], text=BASE),
     "clip-b-16": CLIPConfig(image=vision.PRESETS["vit-b-16"], text=BASE),
     "clip-l-14": CLIPConfig(image=vision.PRESETS["vit-l-14"], text=LARGE, embedding=768),
     "clip-l-14-336": CLIPConfig(image=vision.PRESETS["vit-l-14-336"], text=LARGE, embedding=768),
-    "clip-nano": CLIPConfig(
-        image=vision.PRESETS["vit-nano"],
-        text=GPT2Config(vocab=2048, context=64, width=128, heads=4, layers=2),
-        embedding=128,
-    ),
+    "clip-nano": CLIPConfig(image=vision.PRESETS["vit-nano"], text=SMALL, embedding=128),
+    "clip-nano-4": CLIPConfig(image=vision.PRESETS["vit-nano-4"], text=SMALL, embedding=128),
 }
 
 

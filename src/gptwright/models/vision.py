@@ -54,6 +54,7 @@ PRESETS = {
     "vit-l-14": ViTConfig(patch=14, width=1024, heads=16, layers=24),
     "vit-l-14-336": ViTConfig(image_size=336, patch=14, width=1024, heads=16, layers=24),
     "vit-nano": ViTConfig(image_size=32, patch=8, width=192, heads=6, layers=4),
+    "vit-nano-4": ViTConfig(image_size=32, patch=4, width=128, heads=4, layers=4),
 }
 
 
