@@ -8,7 +8,7 @@ byte, would keep a connection for ever.
 import asyncio
 from typing import cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 HEAD_SECONDS = 10.0
 """for the whole head of a request, from the connection or from the first byte behind an answer"""
@@ -48,9 +48,14 @@ class BoundedConnection(H11Protocol):
         self._head, self._take = _cancelled(self._head), _cancelled(self._take)
 
     @property
+    def _begun(self) -> RequestResponseCycle | None:
+        """The last request whose head was whole; uvicorn declares that there is always one."""
+        return self.cycle
+
+    @property
     def waits(self) -> bool:
         """Whether there is no request to answer."""
-        return self.cycle is None or self.cycle.response_complete
+        return self._begun is None or self._begun.response_complete
 
     @property
     def deadline(self) -> float:
@@ -66,7 +71,7 @@ class BoundedConnection(H11Protocol):
 
     def _late(self) -> None:
         """Whoever has sent some of a head is told why."""
-        is_between = self.cycle is None or not self.cycle.more_body
+        is_between = self._begun is None or not self._begun.more_body
         if is_between and self.conn.trailing_data[0]:
             self.transport.write(LATE)
         self.transport.close()

@@ -125,7 +125,7 @@ def _add_adapters(config: Serve, models: "dict[str, Model]", origins: "dict[str,
     for folder in config.adapter:
         model = AdaptedModel(models[cast("str", base)], folder)
         name = _free(model.name, folder, origins)
-        weights = adapted_weights(origins[cast("str", base)]["weights"], folder)
+        weights = adapted_weights(origins[cast("str", base)].get("weights", ""), folder)
         origins[name] = cast("Origin", {**provenance(folder), "base": base, "weights": weights})
         models[name] = model
 
