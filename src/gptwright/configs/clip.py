@@ -14,7 +14,7 @@ class Clip(TextOptions):
     """JSON Lines of {"image": a file, or a part of one as sheet.webp#xywh=0,32,32,32, "text": what it shows}"""
     tokens: Path
     """folder of tokenize, whose tokenizer reads the captions"""
-    preset: str = "clip-nano-4"
+    preset: str = "clip-nano"
     """sizes of both encoders, by the name of a CLIP"""
     batch_size: Rows = 96
     """images and captions a step: each is to be found among all of them"""
