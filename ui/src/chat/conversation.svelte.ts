@@ -45,6 +45,7 @@ export class Conversation {
   #version = $state(0);
   #local = new Set<string>();
   #removed = new Map<string, Message>();
+  #branchChanges = 0;
   #ends = new Map<string, Promise<void>>();
   #stopping = false;
   /** The messages of the open branch, oldest first. */
@@ -86,8 +87,10 @@ export class Conversation {
     if (!this.id || !this.backend.stored) return;
     this.loading = this.#tree.size === 0;
     const known = new Set([...this.#tree.all()].map((one) => one.id));
+    const since = this.#branchChanges;
     try {
       const { messages, writing = [], ...stored } = await api.openConversation(this.id);
+      if (since !== this.#branchChanges) return await this.load(); // read before a branch went or came back
       const tree = new Tree(messages); // in the order in which they were written, whoever wrote them
       for (const one of this.#tree.all()) {
         const isMine = !known.has(one.id) || this.#local.has(one.id) || this.writing.has(one.id);
@@ -171,6 +174,7 @@ export class Conversation {
       this.#removed.set(id, this.#tree.get(id)!);
       forgetUnfinished(this.id, id);
     } else await this.backend.remove(id);
+    this.#branchChanges += 1;
     const all = this.#tree.alternatives(id);
     const at = all.indexOf(id);
     this.#tree.hide(id);
@@ -186,6 +190,7 @@ export class Conversation {
       this.#keep(mine);
       this.#put(mine);
     } else await this.backend.takeBack(id);
+    this.#branchChanges += 1;
     this.#tree.hide(id, false);
     this.#version += 1;
     if (!this.#tree.get(id)) await this.load();

@@ -23,17 +23,20 @@ export interface Draft {
   images: string[];
 }
 
-/** The draft with this file. `most`: pictures that it may have; `sees`: whether the model sees any. Raises
- * `Unreadable`. */
-export async function attached(draft: Draft, file: File, { sees, most }: { sees: boolean; most: number }): Promise<Draft> {
-  const next = { ...draft };
-  if (isPicture(file)) {
-    if (!sees) throw new Unreadable(file.name, "blind");
-    if (draft.images.length >= most) throw new Unreadable(file.name, "many");
-    next.images = [...draft.images, await picture(file)];
-  } else next.text = [draft.text.trimEnd(), await text(file)].filter(Boolean).join("\n\n");
-  if (next.images.reduce((sum, one) => sum + one.length, next.text.length) > ROOM) throw new Unreadable(file.name, "noRoom");
-  return next;
+/** What a file adds to a draft. `sees`: whether the model sees pictures. Raises `Unreadable`. */
+export async function readFile(file: File, sees: boolean): Promise<Draft> {
+  if (!isPicture(file)) return { text: await text(file), images: [] };
+  if (!sees) throw new Unreadable(file.name, "blind");
+  return { text: "", images: [await picture(file)] };
+}
+
+/** The draft with what the file `name` adds, of at most so many pictures. Raises `Unreadable`. */
+export function attached(draft: Draft, added: Draft, name: string, most: number): Draft {
+  const images = [...draft.images, ...added.images];
+  if (added.images.length && images.length > most) throw new Unreadable(name, "many");
+  const text = added.text ? [draft.text.trimEnd(), added.text].filter(Boolean).join("\n\n") : draft.text;
+  if (images.reduce((sum, one) => sum + one.length, text.length) > ROOM) throw new Unreadable(name, "noRoom");
+  return { text, images };
 }
 
 async function picture(file: File): Promise<string> {
