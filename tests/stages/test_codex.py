@@ -70,14 +70,14 @@ def test_an_adapter_alone_learns(codex_config: Codex, tmp_path: Path) -> None:
 def test_it_inserts(coder: Path, gptwright: Callable[..., Any]) -> None:
     model = load_decoder(coder)
     greedy = Sampling(temperature=0, max_tokens=8)
-    text = "".join(chunk.text for chunk in model.insert("the cat ", " the mat", greedy))
+    text = "".join(chunk.text for chunk in model.insert("the cat", " the mat", greedy))
     sentinels = Sentinels.of(model.tokenizer)
     encode = model.tokenizer.encode
-    ids = model.generate_ids(sentinels.prompt(encode("the cat "), encode(" the mat")),
+    ids = model.generate_ids(sentinels.prompt(encode("the cat"), encode(" the mat")),
                              replace(greedy, stop_ids=(sentinels.end,)))  # fmt: skip
     said = model.tokenizer.decode(ids)
     assert text == said
-    words = ("generate", coder, "the cat ", "--suffix", " the mat", "--temperature", 0, "--max-tokens", 8)
+    words = ("generate", coder, "the cat", "--suffix", " the mat", "--temperature", 0, "--max-tokens", 8)
     assert gptwright(*words).out == said + "\n"
 
 
