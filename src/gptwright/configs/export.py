@@ -22,8 +22,7 @@ class Export:
     out: Path
     """folder to write, new or empty; of a GGUF or a page, a new file"""
     to: str = "hf"
-    """hf: a Hugging Face folder; gguf: one file, of a GPT-2 or a LLaMA; html: one page that runs a
-    small decoder in the browser; openrlhf: a folder for OpenRLHF and verl"""
+    """hf: Hugging Face's folder; gguf: one file; html: one page that answers; openrlhf: a folder for OpenRLHF and verl"""
     reward: Path | None = None
     """for openrlhf: folder of reward, the model that judges"""
     prompts: tuple[Path, ...] = ()
