@@ -22,7 +22,7 @@ class Export:
     out: Path
     """folder to write, new or empty; of a GGUF or a page, a new file"""
     to: str = "hf"
-    """hf: Hugging Face's folder; gguf: one file; html: one page that answers; openrlhf: a folder for OpenRLHF and verl"""
+    """hf: Hugging Face's folder; gguf: one file; html: one page that answers; openrlhf: a folder for OpenRLHF, verl"""
     reward: Path | None = None
     """for openrlhf: folder of reward, the model that judges"""
     prompts: tuple[Path, ...] = ()
