@@ -28,7 +28,7 @@ SIZES = {
 TOKENS_A_PARAMETER = 1.0  # a size is worth its while when it reads at least so many tokens for each parameter
 
 # Shares of the time that is left when the fixed costs are paid.
-SHARES = {"pretrain": 0.15, "sft": 0.49, "rank": 0.02, "reward": 0.06, "reward-control": 0.02, "ppo": 0.26}
+SHARES = {"pretrain": 0.15, "sft": 0.45, "rank": 0.02, "reward": 0.06, "reward-control": 0.02, "ppo": 0.30}
 # Less than this is no stage; where the minutes are too few for it, that is said.
 LEAST = {"pretrain": 4, "sft": 4, "rank": 80, "reward": 4, "reward-control": 4, "ppo": 4}
 # How often the same is learned at most: more is learned by heart, and what was known before is forgotten.
