@@ -65,7 +65,7 @@ class Size(NamedTuple):
     sft_batch_size: int
     ptx_batch_size: int
     ptx_weight: float
-    """of what it was taught beside the rankings: a small model forgets sooner"""
+    """of what it was taught beside the rankings, in dpo: a small model forgets sooner"""
     big: bool
 
     @property
@@ -99,7 +99,6 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
         "conversations": config.conversations,
         "questions": folder / QUESTIONS if config.questions else None,
         "lora": size.lora,
-        "ptx_weight": size.ptx_weight,
         "ptx_batch_size": size.ptx_batch_size,
         "sft_batch_size": size.sft_batch_size,
         "sequence_length": min(PolicyOptions.sequence_length, policy.context - 1),
@@ -109,8 +108,8 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     if method == "dpo":
         steps = int(folder.freeze_choice("steps", lambda: str(_steps(config, policy, sides.train, size))))
         dpo.run(DPO(rankings=(folder / RANKINGS,), prompts=shared["questions"], steps=steps, best_weight=BEST,
-                    batch_size=size.batch_size, dtype=size.dtype, save_every=-(-steps // 4),
-                    learning_rate=size.learning_rate, **shared), folder)  # fmt: skip
+                    ptx_weight=size.ptx_weight, batch_size=size.batch_size, dtype=size.dtype,
+                    save_every=-(-steps // 4), learning_rate=size.learning_rate, **shared), folder)  # fmt: skip
     else:
         judge = Reward(base=config.policy, rankings=(folder / RANKINGS,), lora=size.lora, threads=config.threads,
                        seed=config.seed)  # fmt: skip
@@ -118,7 +117,7 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
         pairs = read_evaluations(reward.path)["after"].estimates["pair_accuracy"]
         if pairs.low <= 0.5:
             return _figures(method, pairs, "reward_pairs")
-        ppo.run(PPO(reward=reward.path, prompts=folder / RANKINGS, **shared), folder)
+        ppo.run(PPO(reward=reward.path, prompts=folder / RANKINGS, ptx_weight=1.0, **shared), folder)
     return _verdict(config, method, folder)
 
 
