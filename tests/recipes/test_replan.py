@@ -38,7 +38,7 @@ def end(recipe: Recipe, name: str, spent: float, speed: float) -> float:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("speed", [0.97, 1.0])
+@pytest.mark.parametrize("speed", [0.98, 1.0])  # whole updates of ppo leave up to 2 % of the minutes
 def test_a_plan_that_holds_is_left_alone(name: str, speed: float) -> None:
     assert replanned(PLANNED, name, *at(name, speed)) is PLANNED
 

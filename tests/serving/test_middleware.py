@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-SOURCES = sorted((Path(__file__).parents[2] / "ui" / "src").rglob("*.ts"))
+from gptwright.serving import middleware
+
+BUNDLE = Path(middleware.__file__).parent / "web"
 BODY = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}
 
 
@@ -71,8 +73,8 @@ def test_no_other_site_is_ever_allowed_to_read(client: Any) -> None:
 def test_every_answer_carries_the_policy(client: Any, path: str) -> None:
     policy = call(client, "GET", path, {}).headers["content-security-policy"]
     assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
-    sources = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
-    made = set(re.findall(r'createPolicy\("([^"]+)"', sources))
+    scripts = "".join(path.read_text(encoding="utf-8") for path in sorted(BUNDLE.glob("*.js")))
+    made = set(re.findall(r"createPolicy\([`'\"]([^`'\"]+)", scripts))
     admitted = re.search(r"trusted-types ([^;]+)", policy)
     assert admitted and set(admitted[1].split()) == made | {"dompurify"}, "a policy may be made by its room alone"
 
