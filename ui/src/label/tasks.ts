@@ -1,5 +1,5 @@
 // A task, what is half said of it, and the labels that this becomes.
-import type { Part } from "../lib/api";
+import type { Part } from "../lib/parts";
 
 export type Kind = "ranking" | "preference" | "rating" | "flags" | "thumb" | "edit" | "demonstration";
 export const KINDS: Kind[] = ["ranking", "preference", "rating", "flags", "thumb", "edit", "demonstration"];

@@ -1,5 +1,5 @@
 // The server's own routes (docs/21-conversations-and-labels.md) and those of OpenAI's that the pages use, with types.
-import type { Content } from "./parts";
+import type { Content, Part } from "./parts";
 import { ask } from "./server";
 
 export type Role = "system" | "user" | "assistant";
@@ -32,13 +32,6 @@ export interface Generation {
   prompt_tokens?: number;
   continues?: string;
   prompt_ids?: number[];
-}
-
-/** What a message with images is made of, in the order in which it was said. */
-export interface Part {
-  type: string;
-  text?: string;
-  image_url?: { url: string };
 }
 
 /** `content` is the text of it; `parts` are all of a message that has images. */

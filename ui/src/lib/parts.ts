@@ -1,5 +1,11 @@
 // What a message is made of: a text alone, or images and a text, as OpenAI writes them.
-import type { Part } from "./api";
+
+/** A text or an image of a message, in the order in which it was said. */
+export interface Part {
+  type: string;
+  text?: string;
+  image_url?: { url: string };
+}
 
 export type Content = string | Part[];
 
