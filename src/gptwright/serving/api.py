@@ -83,19 +83,23 @@ def create_app(
     files = page_files()
     app.state.open_paths = frozenset({*files, "/health", *OPEN})
     app.state.door = Door(bool(keys) or hosts is None or _has_owner_with_password(store))
-    app.add_middleware(AccessMiddleware, keys=keys or {}, find=transactions.admitted, find_login=transactions.logged_in,
-                       door=app.state.door, hosts=hosts, open_paths=app.state.open_paths)  # fmt: skip
+    _add_access(app, transactions, keys or {}, hosts)
     app.add_exception_handler(HTTPException, _not_routed)
     _add_metrics(app, served)
     _add_page(app, files, examples)
-    ModelCards(served, improving.versions if improving else list).add_to(app)
     _add_answers(app, served, transactions)
     _add_feedback(app, transactions, served)
-    for routes in (answers, jobs, Teaching(transactions, improving)):
+    cards = ModelCards(served, improving.versions if improving else list)
+    for routes in (cards, answers, jobs, Teaching(transactions, improving)):
         routes.add_to(app)
     _add_conversations(app, transactions, answers)
     _add_people(app, transactions, frozenset(keys or {}))
     return app
+
+
+def _add_access(app: FastAPI, store: Transactions, keys: Mapping[str, str], hosts: frozenset[str] | None) -> None:
+    app.add_middleware(AccessMiddleware, keys=keys, find=store.admitted, find_login=store.logged_in,
+                       door=app.state.door, hosts=hosts, open_paths=app.state.open_paths)  # fmt: skip
 
 
 def _has_owner_with_password(store: Store) -> bool:

@@ -9,6 +9,15 @@ down_revision = None
 
 def upgrade() -> None:
     """Makes the tables."""
+    _conversations()
+    _messages()
+    _tasks()
+    _places()
+    _annotations()
+    _jobs()
+
+
+def _conversations() -> None:
     op.create_table(
         "conversations",
         sa.Column("number", sa.Integer, nullable=False),
@@ -20,6 +29,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_conversations"),
         sa.UniqueConstraint("id", name="uq_conversations_id"),
     )
+
+
+def _messages() -> None:
     op.create_table(
         "messages",
         sa.Column("number", sa.Integer, nullable=False),
@@ -39,6 +51,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_messages_conversation_id", "messages", ["conversation_id"])
     op.create_index("ix_messages_parent_id", "messages", ["parent_id"])
+
+
+def _tasks() -> None:
     op.create_table(
         "tasks",
         sa.Column("number", sa.Integer, nullable=False),
@@ -52,6 +67,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name="uq_tasks_id"),
         sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_tasks_message_id"),
     )
+
+
+def _places() -> None:
     op.create_table(
         "places",
         sa.Column("number", sa.Integer, nullable=False),
@@ -65,6 +83,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name="fk_places_task_id"),
     )
     op.create_index("ix_places_done_until", "places", ["done", "until"])
+
+
+def _annotations() -> None:
     op.create_table(
         "annotations",
         sa.Column("number", sa.Integer, nullable=False),
@@ -82,6 +103,9 @@ def upgrade() -> None:
     op.create_index("ix_annotations_message_id", "annotations", ["message_id"])
     op.create_index("ix_annotations_task_id", "annotations", ["task_id"])
     op.create_index("ix_annotations_id_author_kind_number", "annotations", ["id", "author", "kind", "number"])
+
+
+def _jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("number", sa.Integer, nullable=False),
