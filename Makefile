@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs clean anew
+.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs site clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -38,6 +38,7 @@ help:
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
 	@echo 'make docs            writes docs/commands.md'
+	@echo 'make site            the documentation as a site, in site/: English and Chinese, with the API'
 	@echo 'make pictures        goes through the pages in Chromium and keeps what is seen in docs/images'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
 	@echo 'make release         wheel and sdist in dist/, proven in an empty folder; what is installed with them, and its licences'
@@ -152,6 +153,12 @@ containers: $(VENV)/release
 docs: $(VENV)/test
 	$(BIN)/python docs/build.py
 
+# A link that leads nowhere ends it.
+site: $(VENV)/docs
+	$(BIN)/python docs/assemble.py build/pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python docs/outside.py site
+
 # What is interrupted while it installs leaves `unfinished` behind. Then, and when its Python is gone, all is made anew.
 comma := ,
 UNFINISHED := $(VENV)/unfinished
@@ -178,6 +185,10 @@ $(VENV)/test: $(VENV)/core pyproject.toml
 
 $(VENV)/release: $(VENV)/core pyproject.toml
 	@$(call whole,$(BIN)/pip install --quiet --editable ".[release]")
+	@touch $@
+
+$(VENV)/docs: $(VENV)/core pyproject.toml
+	@$(call whole,$(BIN)/pip install --quiet --editable ".[docs]")
 	@touch $@
 
 clean:

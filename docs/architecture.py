@@ -10,9 +10,10 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from anchors import LINK, anchors, prose  # the file beside this one
+
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "gptwright"
-LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 NAME = re.compile(r"`([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?(?:\([^`]*\))?`")
 HEAD = """# Architecture
 
@@ -108,17 +109,22 @@ def contributing() -> str:
 
 
 def pages() -> list[Path]:
-    return [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md"))]
+    return [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md")), *sorted((ROOT / "data").rglob("*.md"))]
 
 
 def dead_links() -> list[str]:
-    """Links of pages to files of this repository that are not there."""
+    """Links of pages to files of this repository that are not there, and to headings that pages do not have."""
     return [
-        f"{page.relative_to(ROOT)}: {target}"
+        f"{page.relative_to(ROOT)}: {target}{anchor}"
         for page in pages()
-        for target in LINK.findall(page.read_text(encoding="utf-8"))
-        if "://" not in target and not target.startswith("mailto:") and not (page.parent / target).exists()
+        for code, part in prose(page.read_text(encoding="utf-8"))
+        for target, anchor in LINK.findall(part)
+        if not code and ":" not in target and not leads((page.parent / target) if target else page, anchor)
     ]
+
+
+def leads(to: Path, anchor: str) -> bool:
+    return to.exists() and (not anchor or to.suffix != ".md" or anchor[1:] in anchors(to))
 
 
 def defined(path: Path) -> set[str]:
@@ -135,7 +141,7 @@ def unknown_steps() -> list[str]:
     wrong: list[str] = []
     page = ROOT / "docs" / "walkthrough.md"
     for line in page.read_text(encoding="utf-8").splitlines():
-        linked = [page.parent / target for target in LINK.findall(line) if target.endswith(".py")]
+        linked = [page.parent / target for target, _ in LINK.findall(line) if target.endswith(".py")]
         if linked:
             known = set[str]().union(*(defined(path) for path in linked))
             named = {part for match in NAME.finditer(line) for part in match.groups() if part}

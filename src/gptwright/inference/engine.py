@@ -158,8 +158,8 @@ class Engine:
         return request
 
     def score(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[list[float]]:
-        """The model's own log-probabilities of rows[i][starts[i]:] after what stands before; equal beginnings are read
-        once. A row may be one token longer than the context, as its last is not read."""
+        """The model's own log-probabilities of `rows[i][starts[i]:]` after what stands before; equal beginnings are
+        read once. A row may be one token longer than the context, as its last is not read."""
         with self.all_or_none() as requests:
             for row, start in zip(rows, starts, strict=True):
                 requests.append(self.read(row[:-1], start, following=row[-1]))
