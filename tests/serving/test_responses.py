@@ -72,7 +72,7 @@ def test_settings_reach_the_model(ai: openai.OpenAI, model: Any) -> None:
 
 
 @pytest.mark.parametrize(("more", "param"), [
-    ({"previous_response_id": "r"}, "previous_response_id"), ({"store": True}, "store"),
+    ({"previous_response_id": "r"}, "previous_response_id"), ({"store": True}, "store"), ({"store": 0}, "store"),
     ({"background": True}, "background"),
     ({"tools": [{"type": "web_search"}]}, "tools[0].type"), ({"tool_choice": "required"}, "tool_choice"),
     ({"input": []}, "input"), ({"input": [{"type": "reasoning"}]}, "input[0]"), ({"input": "x " * 99}, "input"),

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from gptwright.foundations.errors import GptwrightError
 from gptwright.inference.sampling import Sampling
 from gptwright.serving.api_errors import APIError, api_error_of
-from gptwright.serving.fields import RequestFields, refuse
+from gptwright.serving.fields import OnlyFalse, RequestFields, refuse
 
 PLAIN = ("temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
          "n", "seed")  # fmt: skip
@@ -37,7 +37,7 @@ class StreamOptions(RequestFields):
     """`include_usage`: a last event with the token counts. `include_obfuscation` is accepted when false."""
 
     include_usage: bool | None = None
-    include_obfuscation: Literal[False] | None = None
+    include_obfuscation: OnlyFalse | None = None
 
 
 class JSONSchema(RequestFields):

@@ -5,9 +5,9 @@ nothing and are taken. Any other field is a 400 naming it, too.
 """
 
 from collections.abc import Mapping
-from typing import Any, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from gptwright.serving.api_errors import invalid_request, unsupported_parameter
@@ -27,6 +27,16 @@ REFUSED: dict[str, str] = {
     "verbosity": "say in a message how long a reply is to be",
     "web_search_options": "nothing here reaches the web",
 }
+
+
+def _boolean(value: object) -> object:
+    if not isinstance(value, bool):
+        raise PydanticCustomError("bool_type", "Input should be a valid boolean")
+    return value
+
+
+OnlyFalse = Annotated[Literal[False], BeforeValidator(_boolean)]
+"""false and nothing else: a literal alone takes what equals it, such as 0"""
 
 
 class RequestFields(BaseModel):

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gptwright.serving.api_errors import APIError
 from gptwright.serving.completion_params import JSONSchema
-from gptwright.serving.fields import RequestFields, refuse
+from gptwright.serving.fields import OnlyFalse, RequestFields, refuse
 from gptwright.serving.messages import as_text
 from gptwright.serving.schemas import MOST_LOGPROBS, ChatRequest
 from gptwright.serving.tool_fields import MOST_TOOLS, Function, Mode, Name
@@ -150,7 +150,7 @@ class ResponseRequest(RequestFields):
     """`message.output_text.logprobs`: how likely every token was; `reasoning.encrypted_content`: here there is none"""
     top_logprobs: int | None = Field(None, ge=0, le=MOST_LOGPROBS)
     """likeliest tokens that are told in the place of each"""
-    store: Literal[False] | None = None
+    store: OnlyFalse | None = None
     """false: responses are not kept"""
     metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | None = Field(
         None, max_length=16

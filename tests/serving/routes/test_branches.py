@@ -24,7 +24,8 @@ def test_a_branch_is_deleted_and_taken_back(talk: Any) -> None:
         await http.ask("POST", f"/api/conversations/{id}/answers", {"message_id": answer}, status=404)
         more = {"role": "user", "content": "x", "parent_id": answer}
         await http.ask("POST", f"/api/conversations/{id}/messages", more, status=400)
-        await http.ask("PATCH", f"/api/messages/{answer}", {"deleted": True}, status=400)
+        for wrong in (True, 0, 0.0, None, "false"):
+            await http.ask("PATCH", f"/api/messages/{answer}", {"deleted": wrong}, status=400)
         await http.ask("PATCH", f"/api/messages/{answer}", {"deleted": False})
         assert await shown() == [asked, answer, other["id"]]
 

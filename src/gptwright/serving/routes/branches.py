@@ -1,7 +1,5 @@
 """Branches of one's conversations over HTTP: deleted, and taken back."""
 
-from typing import Literal
-
 from fastapi import FastAPI
 from sqlalchemy.orm import Session
 from starlette.requests import Request
@@ -9,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from gptwright.serving.access import caller_of
 from gptwright.serving.api_errors import APIError
-from gptwright.serving.fields import RequestFields
+from gptwright.serving.fields import OnlyFalse, RequestFields
 from gptwright.serving.request_body import read_json
 from gptwright.serving.routes.conversations import own_message
 from gptwright.serving.routes.live_answers import LiveAnswers
@@ -21,7 +19,7 @@ from gptwright.store.branches import delete_branch, take_back_branch
 class MessageChange(RequestFields):
     """PATCH of a message: takes its deletion back."""
 
-    deleted: Literal[False]
+    deleted: OnlyFalse
 
 
 class Branches:
