@@ -1,4 +1,4 @@
-"""Writes what is made from the program: docs/{commands,parameters,architecture}.md, the floors in CONTRIBUTING.md.
+"""Writes what is made: docs/{commands,parameters,architecture}.md, floors in CONTRIBUTING.md, links of Chinese pages.
 
 python docs/build.py            write them
 python docs/build.py --check    fail when they are not up to date, or a page names what is not there
@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import architecture  # the files beside this one
+import chinese
 import parameters
 
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -48,6 +49,7 @@ def main() -> None:
         PAGE.with_name("parameters.md"): parameters.parameters(),
         PAGE.with_name("architecture.md"): architecture.architecture(),
         architecture.ROOT / "CONTRIBUTING.md": architecture.contributing(),
+        **{page: chinese.linked(page) for page in chinese.pages(architecture.ROOT)},
     }
     if "--check" not in sys.argv:
         for path, text in made.items():

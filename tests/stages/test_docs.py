@@ -1,6 +1,7 @@
 """The pages: every command that they print runs as printed, with the files that lie there, and says what they print.
 
 The reader's folder is a copy in which the data is cut short, and commands get a few options more that make them tiny.
+Chinese editions have the same blocks (tests/shape/test_chinese_docs.py) and are not run again.
 """
 
 import json
@@ -25,7 +26,8 @@ from gptwright.text.jsonl import write_objects
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md",
-         *sorted(path for path in (ROOT / "docs").glob("*.md") if path.name != "commands.md")]  # fmt: skip
+         *sorted(path for path in (ROOT / "docs").glob("*.md")
+                 if path.name != "commands.md" and not path.name.endswith(".zh.md"))]  # fmt: skip
 STORY = [page for page in PAGES if re.match(r"0[1-8]-", page.name)]
 OTHERS = [page for page in PAGES if page not in STORY]
 PROGRAMS = ("gptwright", "make", "pip", "python", "pytest", "torchrun")
