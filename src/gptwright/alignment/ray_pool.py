@@ -22,6 +22,7 @@ from gptwright.foundations.progress import say
 from gptwright.inference.engine import Engine
 
 TRIES = 3  # of a share of one step, before all is given up
+STARTS = 2  # of Ray, which waits 30 seconds for itself: the second finds its files in memory
 
 Weights = Mapping[str, Mapping[str, Tensor]]
 
@@ -96,17 +97,30 @@ class RayPool:
 def ray_pool(worker: RolloutWorker, count: int, threads: int) -> Generator[RayPool]:
     """A pool on the Ray that RAY_ADDRESS names, or on one that is begun here and ends with the block.
 
-    Raises `ResourceError` when Ray is not installed.
+    Raises `ResourceError` when Ray is not installed or does not start.
     """
     try:
         ray: Any = import_module("ray")
     except ImportError as error:
         raise ResourceError("Ray for rollout workers", "none", "pip install 'gptwright[ray]'") from error
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    _start_ray(ray)
     try:
         yield RayPool(ray, worker, count, threads)
     finally:
         ray.shutdown()
+
+
+def _start_ray(ray: Any) -> None:
+    for left in reversed(range(STARTS)):
+        try:
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            return
+        except Exception as error:  # Ray raises a bare one when its node is too slow
+            ray.shutdown()
+            if not left:
+                raise ResourceError("Ray, started within 30 seconds", str(error),
+                                    "Try again when the machine is less busy, or start one (`ray start --head`) and "
+                                    "set RAY_ADDRESS=auto.") from error  # fmt: skip
 
 
 def learning(worker: RolloutWorker) -> Mapping[str, nn.Module]:
