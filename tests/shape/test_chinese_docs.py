@@ -23,7 +23,7 @@ ENGLISH_ONLY = {
 }
 NOT_YET = set(
     """
-02-tokenize 03-pretrain 04-sft 05-rank 06-reward 07-ppo 08-chat-and-serve 09-report
+08-chat-and-serve 09-report
 11-import-and-export 12-finetune 13-evaluate 14-dpo-and-grpo walkthrough troubleshooting families generation
 
 15-tasks 16-improve 17-sandbox 18-codex 19-edits 20-images 21-conversations-and-labels 22-pages 23-see 24-threat-model
@@ -44,6 +44,8 @@ UNITS = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12,
 UNIT = "|".join(UNITS)
 NUMBER = re.compile(rf"(\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+)(\.\d+)?(?: ?({UNIT}))?", re.ASCII)
 SHARED_UNIT = re.compile(r"(\d[\d.,]*)(,| and| or| to) (?=\d[\d.,]* (thousand|million|billion|trillion)\b)", re.ASCII)
+MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
+DATE = re.compile(rf"\b(\d+) ({'|'.join(MONTHS)}) (\d+)", re.ASCII)
 CODE_SPAN = re.compile(r"(`+)(.+?)\1")
 WORD = re.compile(r"(?<![\w-])[A-Za-z]{2,}(?:[-'’][A-Za-z]+)*(?![\w-])", re.ASCII)
 HAN = re.compile(r"[一-鿿]")
@@ -129,6 +131,7 @@ def numbers(text: str) -> Counter[Decimal]:
     """Of prose, outside of code and of links' targets, by value."""
     plain = CODE_SPAN.sub("", without_targets(text))
     plain = SHARED_UNIT.sub(r"\1 \3\2 ", plain)
+    plain = DATE.sub(lambda date: f"{date[1]} {MONTHS.index(date[2]) + 1} {date[3]}", plain)
     found = ((whole.replace(",", "") + part, unit) for whole, part, unit in NUMBER.findall(plain))
     return Counter((Decimal(number).scaleb(UNITS.get(unit, 0))).normalize() for number, unit in found)
 
@@ -143,8 +146,11 @@ def links(text: str) -> list[tuple[str, str]]:
 
 
 def untranslated(text: str) -> bool:
-    """Prose without a Chinese character, or with a sentence left in English. Links named by one word may be files."""
-    plain = re.sub(r"https?://\S+|\[[^\]\s]+\]", "", CODE_SPAN.sub("0", without_targets(text)))
+    """Prose without a Chinese character, or with a sentence left in English.
+
+    Files that are linked and what is quoted, such as the answers of a model, may be English.
+    """
+    plain = re.sub(r"https?://\S+|\[[^\]\s]+\]|“[^”]*”", "", CODE_SPAN.sub("0", without_targets(text)))
     longest = max((len(WORD.findall(run)) for run in re.split(r"[^ -~’]", plain)), default=0)
     return longest > (12 if HAN.search(plain) else 3)
 
@@ -206,7 +212,7 @@ def test_links_of_chinese_pages_are_as_docs_build_sets_them() -> None:
 
 PAGE = """# page
 
-It reads 45 million links, 1,013 of them [twice](page.md#what-you-should-see).
+On 28 November 2026 it reads 45 million links, 1,013 of them [twice](page.md#what-you-should-see).
 
 ## What you should see
 
@@ -217,13 +223,14 @@ page: 12 read
 | option | means |
 |---|---|
 | `--steps` | steps, 3 % of 2.5 and 6 billion |
+| what comes | I do not know that, but please ask me again! |
 
 - One item about something.
 > Printed by a model of this size, and left alone.
 """
 EDITION = """# page
 
-它读取 4500 万个链接，其中 1013 个[读两次](page.md#what-you-should-see)。
+它于 2026 年 11 月 28 日读取 4500 万个链接，其中 1013 个[读两次](page.md#what-you-should-see)。
 
 ## 你会看到什么
 
@@ -234,6 +241,7 @@ page: 12 read
 | 选项 | 含义 |
 |---|---|
 | `--steps` | 步数，25 亿和 60 亿的 3 % |
+| 得到什么 | “I do not know that, but please ask me again!” |
 
 - 关于某事的一项。
 > Printed by a model of this size, and left alone.
@@ -252,6 +260,7 @@ def test_editions_that_say_the_same_have_no_fault() -> None:
         ("4500 万", "450 万", "numbers"),
         ("1013", "1014", "numbers"),
         ("60 亿", "6 亿", "numbers"),
+        ("11 月", "12 月", "numbers"),
         ("page.md#what", "other.md#what", "links"),
         ("`--steps`", "`--step`", "names in `code`"),
         ("| 步数，25 亿和 60 亿的 3 % |", "| 步数，25 亿和 60 亿的 3 % | |", "blocks"),
@@ -261,6 +270,11 @@ def test_editions_that_say_the_same_have_no_fault() -> None:
         (
             "一项。",
             "一项。 Nobody would have thought that a whole sentence could stay in English in here.",
+            "not translated",
+        ),
+        (
+            "“I do not know that, but please ask me again!”",
+            "I do not know that, but please ask me again!",
             "not translated",
         ),
         ("and left alone", "and left as is", "not translated"),
