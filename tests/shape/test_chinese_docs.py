@@ -23,8 +23,6 @@ ENGLISH_ONLY = {
 }
 NOT_YET = set(
     """
-13-evaluate 14-dpo-and-grpo walkthrough troubleshooting families generation
-
 15-tasks 16-improve 17-sandbox 18-codex 19-edits 20-images 21-conversations-and-labels 22-pages 23-see 24-threat-model
 page release budgets lora gguf bert translate scale faults architecture adding-a-family page-tests
 """.split()  # noqa: SIM905 (a list to read)
