@@ -110,7 +110,8 @@ class Fuzzer:
             return self.random.choice(LONG if self._now(0.1) else RAW)
         value = self.value(body["content"]["application/json"]["schema"]) if body else {"x": 1}
         if isinstance(value, dict) and self._now(self.wrongs):
-            value[str(self.random.choice(("model", "no such field", "", "messages", "n")))] = self._wrong()
+            name = str(self.random.choice(("model", "no such field", "", "messages", "n")))
+            value = value | {name: self._wrong()}  # a copy: it may be one of WRONG
         return json.dumps(value).encode()
 
     def _wrong(self) -> Any:
