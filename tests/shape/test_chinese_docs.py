@@ -187,14 +187,19 @@ def faults(english: str, edition: str, page: Path) -> list[str]:
     return found
 
 
+def without_language_link(page: Path, link: str) -> str:
+    """The page's text without the link to the other edition, which must be its third line."""
+    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert lines[2].strip() == link, f"the third line of {page.name} must be {link}"
+    return "".join(lines[:2] + lines[4:])
+
+
 @pytest.mark.parametrize("page", EDITIONS, ids=lambda page: page.name)
 def test_the_chinese_edition_says_the_same(page: Path) -> None:
-    english = chinese.original(page)
-    way_back = f"[English]({english.name})"
-    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
-    assert lines[2].strip() == way_back, f"third line: {way_back}"
-    edition = "".join(lines[:2] + lines[4:])
-    assert "\n".join(faults(english.read_text(encoding="utf-8"), edition, english)) == ""
+    original = chinese.original(page)
+    english = without_language_link(original, f"[中文]({page.name})")
+    edition = without_language_link(page, f"[English]({original.name})")
+    assert "\n".join(faults(english, edition, original)) == ""
 
 
 def test_every_page_has_a_chinese_edition() -> None:
