@@ -12,6 +12,8 @@ from gptwright.stages import prepare
 from gptwright.stages.prepare import Prepare, data_files, inputs, run
 from gptwright.text import chunked_reading
 from gptwright.text.bundled import TEXTS
+from gptwright.text.html import Page
+from gptwright.text.page_readers import READERS
 
 Result = tuple[dict[str, Any], dict[str, list[dict[str, str]]], dict[str, Any]]
 Do = Callable[..., Result]
@@ -387,3 +389,48 @@ def test_files_that_cannot_be_read_are_counted_where_that_is_asked_for(
     assert [Path(file).name for file in sources["unreadable"]] == ["a.txt.gz", "b.txt", "half.jsonl"]
     assert "line 3" in sources["unreadable"][str(data / "half.jsonl")]
     assert "could not read, or not to the end: 3 (a.txt.gz, b.txt, half.jsonl)" in capsys.readouterr().err
+
+
+ENGLISH = "The river rose in the night, and nobody in the village of number {} slept before the morning came. "
+FRENCH = "La rivière est montée dans la nuit, et personne au village numéro {} n'a dormi avant le matin. "
+
+
+def test_languages_letters_read_wrongly_and_what_points_to_persons(do: Do, tmp_path: Path, capsys: Any) -> None:
+    rows: list[dict[str, Any]] = [{"text": ENGLISH.format(i) * 10} for i in range(30)]
+    rows += [{"text": FRENCH.format(i) * 5} for i in range(10)]
+    rows += [{"text": "12 34 " * 20 + str(i)} for i in range(2)]
+    rows += [
+        {"text": ENGLISH.format(99) + "Write to jane@mail.org, at 8.8.8.8. She ordered a cafÃ©.", "title": "a@b.org"}
+    ]
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+    metrics, sides, sources = do(data, language=("en",), fix_mojibake=True, mask=("email", "ip"))
+    check_law(metrics, sources)
+    assert metrics["dropped"] == {"language: fr": 10, "language: unsure": 2}
+    (row,) = [row for side in sides.values() for row in side if "jane" in row["text"] or "example" in row["text"]]
+    assert row["text"].endswith("Write to email@example.com, at 192.0.2.1. She ordered a café.")
+    assert row["title"] == "email@example.com"
+    assert sources["total"]["changed"] == {"letters read in a wrong encoding": 1, "masked: email": 1, "masked: ip": 1}
+    assert sources["total"]["characters_by_language"] == {"en": metrics["characters"]}
+    assert "prepare: languages: en 100.0%" in capsys.readouterr().err
+    for workers in (1, 2):
+        again = do(data, language=("en",), fix_mojibake=True, mask=("email", "ip"), workers=workers)
+        assert again == (metrics, sides, sources)
+
+
+def test_a_page_is_what_the_first_reader_gives_whose_text_the_filters_keep(
+    do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "pages"
+    data.mkdir()
+    for i in range(30):
+        (data / f"{i}.html").write_text(f"<title>T{i}</title><article><p>{ENGLISH.format(i) * 10}</article>")
+    spoilt = Page("T", "Lorem ipsum is what this reader finds. It finds nothing else. It never does so.", 7)
+    monkeypatch.setitem(READERS, "own", lambda html: spoilt)
+    with pytest.raises(InputError, match="30 c4: lorem ipsum"):
+        do(data, filter=("c4",))
+    metrics, sides, sources = do(data, filter=("c4",), html=("own", "resiliparse", "trafilatura"))
+    check_law(metrics, sources)
+    assert metrics["documents"] == 30
+    assert all(row["text"].startswith("The river") for side in sides.values() for row in side)
+    with pytest.raises(ConfigError, match="'owl'"):
+        Prepare(html=("owl",))

@@ -69,3 +69,37 @@ def test_what_stands_outside_of_the_main_part_is_counted() -> None:
     page = read_page("<div>menu</div><main><header><h1>Head</h1></header>text<nav>here</nav></main><div>more</div>")
     assert (page.text, page.left_out) == ("Head\ntext", len("menu" + "more" + "here"))
     assert read_page("<p>All <b>of</b> it</p><script>x</script>").left_out == 0
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ['role="navigation"', 'class="site-nav"', 'id="sidebar"', 'class="sphinxsidebar"', 'class="post related-posts"',
+     'class="breadcrumbs"', 'id="CookieBanner"', 'class="mw-editsection"', 'class="share"', 'class="ad"'],
+)  # fmt: skip
+def test_what_pages_call_furniture_is_left_out_and_counted(mark: str) -> None:
+    page = read_page(f"<body><div {mark}>Home and so on</div><p>{'The text of the page. ' * 9}</p></body>")
+    assert page.text == ("The text of the page. " * 9).strip()
+    assert page.left_out == len("Home and so on")
+
+
+@pytest.mark.parametrize(
+    "mark", ['class="footnote"', 'id="adverb"', 'class="canvas"', 'class="shared-state"', 'id="x"']
+)
+def test_names_that_only_look_so_are_none(mark: str) -> None:
+    assert read_page(f"<body><div {mark}>A note.</div><p>{'text ' * 20}</p></body>").text.startswith("A note.")
+
+
+def test_a_name_does_not_take_a_large_part_of_the_page_but_a_role_may() -> None:
+    assert read_page("<div class='has-sidebar'><p>The text of it all.</p></div>").text == "The text of it all."
+    nested = "<div class=nav>" * 40 + "<p>The text of it all.</p>"
+    assert read_page(nested).text == "The text of it all."
+    assert read_page("<div role=navigation>Here and there and home</div><p>text").text == "text"
+
+
+def test_what_is_not_shown_is_not_read_and_signs_of_links_to_themselves_go() -> None:
+    page = read_page("<p hidden>no</p><div style='color: red; DISPLAY:none'>no</div><h1>Head<a href=#h>¶</a></h1>yes")
+    assert (page.text, page.left_out) == ("Head\nyes", 0)
+
+
+def test_a_main_part_may_be_one_by_its_role() -> None:
+    assert read_page("<div>menu</div><div role=main class=navigation>text</div>").text == "text"

@@ -16,6 +16,7 @@ from gptwright.text.documents import Document
 from gptwright.text.encoding_labels import lookup_encoding
 from gptwright.text.find import resolve
 from gptwright.text.read import Skip, read_file
+from gptwright.text.read_options import ReadOptions
 
 
 def read(*patterns: Path | str) -> list[Document]:
@@ -174,7 +175,7 @@ def test_lines_in_a_given_encoding(tmp_path: Path) -> None:
     path.write_bytes(b'{"text": "a"}\n' + '{"text": "naïve — €"}\n'.encode("cp1252"))
     with pytest.raises(InputError, match="line 2"):
         read(path)
-    found = list(read_file(path, given=lookup_encoding("latin1")))
+    found = list(read_file(path, options=ReadOptions(lookup_encoding("latin1"))))
     assert [(d.text, d.encoding) for d in found] == [("a", "utf-8"), ("naïve — €", "windows-1252")]
 
 

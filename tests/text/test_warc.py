@@ -9,6 +9,7 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.text import warc
 from gptwright.text.documents import Document
 from gptwright.text.read import read_file
+from gptwright.text.read_options import ReadOptions
 from gptwright.text.warc import BROKEN_OFF, DAMAGED, NO_ANSWER, NO_TEXT, OTHER_KIND, TOO_LARGE
 
 PAGE = b"<title>A page</title><nav>Menu</nav><p>Caf\xc3\xa9 and bread.</p>"
@@ -96,4 +97,4 @@ def test_without_the_reader_it_is_said_what_to_install(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(warc, "import_module", missing)
     with pytest.raises(ConfigError, match=r"gptwright\[corpus\]"):
-        next(warc.read_warc(io.BytesIO(), Path("a.warc.xz"), None))
+        next(warc.read_warc(io.BytesIO(), Path("a.warc.xz"), ReadOptions()))

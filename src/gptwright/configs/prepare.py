@@ -10,6 +10,8 @@ from gptwright.foundations.settings import FREE, Range, Seed, Threads, settings
 
 MIN_CORPUS = 20_000
 FILTERS = ("gopher", "c4", "fineweb")
+HTML_READERS = ("own", "resiliparse", "trafilatura")
+MASKS = ("email", "ip", "iban", "card", "phone")
 
 
 @settings
@@ -26,6 +28,14 @@ class Prepare:
     """Take only the first so many characters, evenly over the files."""
     encoding: str | None = None
     """What files are written in that are not UTF-8, such as windows-1252 or euc-kr; otherwise it is found out."""
+    html: tuple[str, ...] = ("own",)
+    """readers of web pages, own, resiliparse or trafilatura; of several, the first whose text the filters keep"""
+    language: tuple[str, ...] = ()
+    """keep what is in these languages alone, such as en zh"""
+    fix_mojibake: bool = False
+    """mend text that was read in a wrong encoding once, such as cafÃ©"""
+    mask: tuple[str, ...] = ()
+    """put examples in the place of what points to a person: email, ip, iban, card, phone"""
     filter: tuple[str, ...] = ()
     """published filters for text of the web, one after the other: gopher, c4, fineweb (English)"""
     near_duplicates: Annotated[float, Range(0, 1, above=True)] | None = None
@@ -44,6 +54,12 @@ class Prepare:
     def __post_init__(self) -> None:
         for name in self.filter:
             known(name, FILTERS, "filter")
+        for name in self.html:
+            known(name, HTML_READERS, "reader of web pages")
+        for name in self.mask:
+            known(name, MASKS, "kind to mask")
+        if not self.html:
+            raise ConfigError("a reader of web pages", "none", f"Known: {', '.join(HTML_READERS)}.")
         if self.max_characters is not None and (self.workers > 1 or self.decontaminate):
             raise ConfigError("max_characters without workers and decontaminate, which read whole files",
                               "both", "Leave one of them out.")  # fmt: skip

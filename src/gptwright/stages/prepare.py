@@ -23,10 +23,12 @@ from gptwright.text.decontaminate import MOST_DOCUMENTS, Contamination
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.examples import Examples
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
+from gptwright.text.language import refuse_unknown
 from gptwright.text.near_duplicates import NearDuplicates
 from gptwright.text.parts import read_part, scan_parts
 from gptwright.text.pipeline import CleanedDocument, CleaningPipeline
 from gptwright.text.read import label, read_file
+from gptwright.text.read_options import ReadOptions
 from gptwright.text.scan import Scanned, ScanOptions, scan_file
 from gptwright.text.split import Split, assign_split
 from gptwright.text.split_writer import SplitWriter
@@ -78,9 +80,18 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
 
 def _options(config: Prepare) -> ScanOptions:
-    tests = _tests(config.decontaminate, config.task_data) if config.decontaminate else None
-    return ScanOptions(_encoding(config), config.filter, config.near_duplicates is not None, tests,
-                       config.skip_unreadable)  # fmt: skip
+    if config.language:
+        refuse_unknown(config.language)
+    return ScanOptions(
+        reading=ReadOptions(_encoding(config), config.html),
+        languages=config.language,
+        filters=config.filter,
+        near_duplicates=config.near_duplicates is not None,
+        tests=_tests(config.decontaminate, config.task_data) if config.decontaminate else None,
+        fix_mojibake=config.fix_mojibake,
+        mask=config.mask,
+        skip_unreadable=config.skip_unreadable,
+    )
 
 
 def _tests(tasks: str, task_data: Path | None) -> Contamination:
@@ -209,6 +220,11 @@ def _summary(total: SourceStats, accounting: Accounting, found: Found) -> Iterat
         f"{total.documents['train']:,} to train on, {total.documents['heldout']:,} held out"
     )
     yield f"{_dropped(total) or 'dropped nothing'}; {_cut(total) or 'cut nothing'}"
+    if total.changed:
+        yield ", ".join(f"{what} {count:,}" for what, count in total.changed.most_common())
+    if total.languages:
+        whole = total.languages.total()
+        yield "languages: " + ", ".join(f"{name} {count / whole:.1%}" for name, count in total.languages.most_common())
     if found.passed_over:
         names = (f"{summary(paths)} {reason}" for reason, paths in found.passed_over.items())
         yield f"passed over, not read: {', '.join(names)}"

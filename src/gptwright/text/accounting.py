@@ -13,7 +13,10 @@ from gptwright.text.split import Split
 
 @dataclass
 class SourceStats:
-    """One source's figures. Characters are counted before cleaning (in, dropped) and after it (kept)."""
+    """One source's figures. Characters are counted before cleaning (in, dropped) and after it (kept).
+
+    `changed` counts what was masked or mended in texts, and `languages` the characters kept of each, if it was asked.
+    """
 
     documents_in: int = 0
     characters_in: int = 0
@@ -24,6 +27,8 @@ class SourceStats:
     dropped_characters: Counter[str] = field(default_factory=Counter[str])
     cut_lines: Counter[str] = field(default_factory=Counter[str])
     cut_characters: Counter[str] = field(default_factory=Counter[str])
+    changed: Counter[str] = field(default_factory=Counter[str])
+    languages: Counter[str] = field(default_factory=Counter[str])
 
     def as_dict(self) -> dict[str, object]:
         """The figures as they stand in sources.json."""
@@ -41,6 +46,8 @@ class SourceStats:
                 "reasons": {reason: count for reason, count in sorted(self.cut_characters.items()) if count},
                 "lines": dict(sorted(self.cut_lines.items())),
             },
+            **({"changed": dict(sorted(self.changed.items()))} if self.changed else {}),
+            **({"characters_by_language": dict(sorted(self.languages.items()))} if self.languages else {}),
         }
 
 
@@ -93,7 +100,7 @@ class Accounting:
             total.documents_in += stats.documents_in
             total.characters_in += stats.characters_in
             for name in ("documents", "characters", "bytes", "dropped", "dropped_characters", "cut_lines",
-                         "cut_characters"):  # fmt: skip
+                         "cut_characters", "changed", "languages"):  # fmt: skip
                 getattr(total, name).update(getattr(stats, name))
         return total
 
@@ -102,3 +109,5 @@ class Accounting:
         stats.documents[split] += sign
         stats.characters[split] += sign * len(document.text)
         stats.bytes[split] += sign * len(document.text.encode())
+        if document.language:
+            stats.languages[document.language] += sign * len(document.text)

@@ -1,6 +1,6 @@
 """A document: one piece of text and where it came from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 UTF8 = "utf-8"
@@ -11,7 +11,8 @@ class Document:
     """One text. `source` is short (a bundled source's name, or the file's name); `file` says where it was read.
 
     `split` is "train" or "heldout" when the source fixed it, and None when it is ours to choose. `encoding` is what
-    the file was read as; `cut` has the characters that its reader left out, by reason.
+    the file was read as; `cut` has the characters that its reader left out, by reason. `readings` read the same page
+    in other ways, to be asked for where the filters keep nothing of this one; `language` is what it was found to be in.
     """
 
     text: str
@@ -21,3 +22,5 @@ class Document:
     file: str = ""
     encoding: str = UTF8
     cut: Mapping[str, int] = field(default_factory=dict[str, int])
+    readings: tuple[Callable[[], "Document"], ...] = ()
+    language: str = ""

@@ -5,6 +5,15 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from gptwright.text.furniture import (
+    CONTAINERS,
+    LARGEST,
+    has_name_of_furniture,
+    has_role_of_furniture,
+    is_hidden,
+)
+from gptwright.text.page_bounds import bounded
+
 # fmt: off
 SKIPPED = frozenset((
     "script", "style", "noscript", "template", "svg", "nav", "head", "iframe", "select", "button", "datalist", "object",
@@ -27,6 +36,11 @@ BLOCKS = frozenset((
 """What stands on lines of its own; every other element, known or not, is part of a sentence."""
 PREFORMATTED = frozenset(("pre", "listing", "xmp", "plaintext", "textarea"))
 # fmt: on
+SELF_LINKS = ("¶", "#", "§", "🔗")
+"""Signs beside a heading that link to itself."""
+LIES = 8
+"""As many names of a page may call a large part furniture; after that its names are not asked."""
+_UNSEEN = ",".join(sorted(UNSEEN))
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 
 
@@ -40,18 +54,28 @@ class Page:
 
 
 def read_page(html: str) -> Page:
-    """Blocks of the page's body (or of its one `<main>`), separated by newlines; `<pre>` keeps its line breaks.
+    """Blocks of the page's body (or of its one main part), separated by newlines; `<pre>` keeps its line breaks.
 
     The reading of a sign (`<ruby>`) stands in brackets behind it.
     """
-    tree = LexborHTMLParser(html)
-    title = tree.css_first("title")
-    mains = tree.css("main")
+    tree = LexborHTMLParser(bounded(html))
+    mains = tree.css("main") or tree.css("[role=main]")
     root = mains[0] if len(mains) == 1 else tree.body
-    text, left_out = _text(root) if root is not None else ("", 0)
+    text, left_out = _Reading(root).text() if root is not None else ("", 0)
     if len(mains) == 1 and tree.body is not None:
         left_out = max(0, _seen(tree.body) - _seen(mains[0])) + left_out
-    return Page(_SPACES.sub(" ", title.text()).strip() if title else "", text, left_out)
+    return Page(_title(tree), text, left_out)
+
+
+def seen_of(html: str) -> tuple[str, int]:
+    """A page's title, and about how many characters of it a person sees."""
+    tree = LexborHTMLParser(bounded(html))
+    return _title(tree), 0 if tree.body is None else _seen(tree.body)
+
+
+def _title(tree: LexborHTMLParser) -> str:
+    title = tree.css_first("title")
+    return _SPACES.sub(" ", title.text()).strip() if title else ""
 
 
 class _Blocks:
@@ -76,41 +100,73 @@ class _Blocks:
             self.done.append(block)
 
 
-def _text(root: LexborNode) -> tuple[str, int]:
-    """The text below a node, and the characters left out.
+class _Reading:
+    """One walk over what stands below a node.
 
-    Walks with its own stack, since pages nest deeper than Python's calls may; a string on it is what ends an element:
-    a word, or "" for the end of a block. Each node comes with whether it is inside a section.
+    It has its own stack, since pages nest deeper than Python's calls may; a string on it is what ends an element: a
+    word, or "" for the end of a block. Each node comes with whether it is inside a section.
     """
-    blocks, left_out = _Blocks(), 0
-    waiting: list[tuple[LexborNode | str, bool]] = [(root, False)]
-    while waiting:
-        node, in_section = waiting.pop()
-        if isinstance(node, str):
-            blocks.words.append(node) if node else blocks.end()
-        elif node.is_text_node:
-            blocks.words.append(node.text_content or "")
-        elif node.tag in PREFORMATTED:
-            blocks.preformatted(node.text())
-        elif _is_skipped(node, in_section):
-            left_out += 0 if node.tag in UNSEEN else _seen(node)
-        elif node.is_element_node:
-            _enter(node, blocks, waiting, in_section or node.tag in SECTIONS)
-    return "\n".join(blocks.done), left_out
 
+    def __init__(self, root: LexborNode) -> None:
+        self._root = root
+        self._blocks = _Blocks()
+        self._waiting: list[tuple[LexborNode | str, bool]] = [(root, False)]
+        self._left_out = self._lies = 0
+        self._whole: int | None = None
 
-def _is_skipped(node: LexborNode, in_section: bool) -> bool:
-    return node.tag in SKIPPED or (node.tag in FURNITURE and not in_section)
+    def text(self) -> tuple[str, int]:
+        """The text below the node, and the characters left out."""
+        blocks = self._blocks
+        while self._waiting:
+            node, in_section = self._waiting.pop()
+            if isinstance(node, str):
+                blocks.words.append(node) if node else blocks.end()
+            elif node.is_text_node:
+                blocks.words.append(node.text_content or "")
+            elif node.tag in PREFORMATTED:
+                blocks.preformatted(node.text())
+            elif not self._is_skipped(node, in_section) and node.is_element_node:
+                self._enter(node, in_section or node.tag in SECTIONS)
+        return "\n".join(blocks.done), self._left_out
 
+    def _is_skipped(self, node: LexborNode, in_section: bool) -> bool:
+        tag = node.tag
+        if tag in SKIPPED or (tag in FURNITURE and not in_section):
+            self._left_out += 0 if tag in UNSEEN else _seen(node)
+            return True
+        if tag == "a":
+            return node.text(deep=False) in SELF_LINKS
+        return tag in CONTAINERS and self._is_called_furniture(node)
 
-def _enter(node: LexborNode, blocks: _Blocks, waiting: list[tuple[LexborNode | str, bool]], in_section: bool) -> None:
-    if node.tag in BLOCKS:
-        blocks.end()
-        waiting.append(("", in_section))
-    elif node.tag == "rt" and not _has_brackets(node):
-        blocks.words.append("(")
-        waiting.append((")", in_section))
-    waiting.extend((child, in_section) for child in reversed(list(node.iter(include_text=True))))
+    def _is_called_furniture(self, node: LexborNode) -> bool:
+        attributes = node.attributes
+        if not attributes or node.mem_id == self._root.mem_id:
+            return False
+        if is_hidden(attributes):
+            return True
+        by_role = has_role_of_furniture(attributes)
+        if not by_role and (self._lies == LIES or not has_name_of_furniture(attributes)):
+            return False
+        seen = _seen(node)
+        if not by_role and seen > LARGEST * self._seen_in_all():
+            self._lies += 1
+            return False
+        self._left_out += seen
+        return True
+
+    def _seen_in_all(self) -> int:
+        if self._whole is None:
+            self._whole = _seen(self._root)
+        return self._whole
+
+    def _enter(self, node: LexborNode, in_section: bool) -> None:
+        if node.tag in BLOCKS:
+            self._blocks.end()
+            self._waiting.append(("", in_section))
+        elif node.tag == "rt" and not _has_brackets(node):
+            self._blocks.words.append("(")
+            self._waiting.append((")", in_section))
+        self._waiting.extend((child, in_section) for child in reversed(list(node.iter(include_text=True))))
 
 
 def _has_brackets(reading: LexborNode) -> bool:
@@ -122,12 +178,10 @@ def _has_brackets(reading: LexborNode) -> bool:
 
 
 def _seen(node: LexborNode) -> int:
-    """About the characters that a person sees of a node; walks with its own stack, as `_text` does."""
-    waiting, seen = [node], 0
-    while waiting:
-        each = waiting.pop()
-        if each.is_text_node:
-            seen += len(_SPACES.sub(" ", each.text_content or "").strip())
-        elif each.tag not in UNSEEN:
-            waiting.extend(each.iter(include_text=True))
-    return seen
+    """About the characters that a person sees of a node."""
+    unseen = sum(_size(each.text(deep=False)) for each in node.css(_UNSEEN))
+    return max(0, _size(node.text()) - unseen)
+
+
+def _size(text: str) -> int:
+    return len(" ".join(text.split()))

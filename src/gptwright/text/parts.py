@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -81,9 +82,7 @@ def _scan_part(files: tuple[Path, ...], options: ScanOptions, folder: Path) -> P
 
 
 def _identity(files: tuple[Path, ...], options: ScanOptions) -> str:
-    tests = options.tests.sha256 if options.tests else None
-    asked = [__version__, str(options.encoding), options.filters, options.near_duplicates, tests,
-             options.skip_unreadable]  # fmt: skip
+    asked = [__version__, options.tests.sha256 if options.tests else None, repr(replace(options, tests=None))]
     named = [(path.as_posix().encode("utf-8", "surrogateescape").hex(), sha256(path)) for path in files]
     return hashlib.sha256(json.dumps([asked, named]).encode()).hexdigest()
 
@@ -98,11 +97,13 @@ def _fields(row: Scanned) -> dict[str, Any]:
     document = row.document
     return {
         "document": [document.text, document.source, document.title, document.split, document.file, document.encoding],
+        "language": document.language,
         "cuts": row.cuts,
         "cut_lines": row.cut_lines,
         "reason": row.reason,
         "digest": None if row.digest is None else base64.b64encode(row.digest.astype("<u4").tobytes()).decode(),
         "shared": sorted(row.shared),
+        "changed": row.changed,
         "error": row.error,
     }
 
@@ -110,11 +111,12 @@ def _fields(row: Scanned) -> dict[str, Any]:
 def _scanned(fields: dict[str, Any]) -> Scanned:
     digest = fields["digest"]
     return Scanned(
-        Document(*fields["document"]),
+        Document(*fields["document"], language=fields["language"]),
         Counter(fields["cuts"]),
         fields["cut_lines"],
         fields["reason"],
         None if digest is None else np.frombuffer(base64.b64decode(digest), "<u4").astype(np.uint32),
         frozenset(fields["shared"]),
+        fields["changed"],
         fields["error"],
     )

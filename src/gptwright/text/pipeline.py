@@ -79,6 +79,8 @@ class CleaningPipeline:
             document = replace(document, text=self._without_repeated_lines(document, cuts))
             reason, earlier = self._fault(document.text, section)
         cleaned = CleanedDocument(document, cuts)
+        if reason is None:
+            self.accounting.source(document.source).changed.update(section.changed)
         if reason is not None:
             self._drop(cleaned, reason, earlier)
         elif section.shared and self._tests is not None:

@@ -11,12 +11,12 @@ from gptwright.text.binary import is_utf8
 from gptwright.text.bundled import bundled_name
 from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
 from gptwright.text.documents import UTF8, Document
-from gptwright.text.encoding import decode, decode_html
-from gptwright.text.encoding_labels import Encoding
+from gptwright.text.encoding import decode
 from gptwright.text.frontmatter import without_front_matter
-from gptwright.text.html import read_page
 from gptwright.text.jsonl import Line, read_object
+from gptwright.text.pages import read_document
 from gptwright.text.parquet import read_parquet
+from gptwright.text.read_options import ReadOptions
 from gptwright.text.warc import read_warc
 
 Skip = Callable[[str, str], None]
@@ -24,14 +24,14 @@ Skip = Callable[[str, str], None]
 
 
 def read_file(
-    path: Path, skip: Skip = lambda source, reason: None, given: Encoding | None = None
+    path: Path, skip: Skip = lambda source, reason: None, options: ReadOptions | None = None
 ) -> Generator[Document]:
-    """The documents of one file, read as its suffix says; `given` is the encoding of text that does not show its own.
+    """The documents of one file, read as its suffix says.
 
     Raises `InputError` naming the file (and line) that cannot be read.
     """
     with open_compressed(path) as file:
-        yield from _READERS[suffix_of(path)](file, path, skip, given)
+        yield from _READERS[suffix_of(path)](file, path, skip, options or ReadOptions())
 
 
 def suffix_of(path: Path) -> str:
@@ -61,28 +61,27 @@ def _stem(path: Path) -> str:
     return _readable(path.with_suffix("").stem if path.suffix.lower() in COMPRESSED else path.stem)
 
 
-def _read_text(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
-    text, encoding = decode(read_all(file, path), path, given)
+def _read_text(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
+    text, encoding = decode(read_all(file, path), path, options.encoding)
     yield Document(text, source_name(path), _stem(path), file=label(path), encoding=encoding)
 
 
-def _read_markdown(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
-    for page in _read_text(file, path, skip, given):
+def _read_markdown(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
+    for page in _read_text(file, path, skip, options):
         text = without_front_matter(page.text)
         yield replace(page, text=text, cut={"front matter": len(page.text) - len(text)})
 
 
-def _read_html(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
-    text, encoding = decode_html(read_all(file, path), path, given)
-    page = read_page(text)
-    cut = {"menus and the like of web pages": page.left_out}
-    yield Document(page.text, source_name(path), page.title or _stem(path), None, label(path), encoding, cut)
+def _read_html(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
+    page = read_document(read_all(file, path), path, options)
+    yield replace(page, source=source_name(path), title=page.title or _stem(path), file=label(path))
 
 
-def _read_lines(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
+def _read_lines(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
     for number, line in enumerate(read_lines(file, path), 1):
         if not line.strip():
             continue
+        given = options.encoding
         row = read_object(line, number, path, given=given)
         if row.get("text") is None and "messages" in row:
             skip(source_name(path), "conversation")
@@ -99,7 +98,7 @@ def _document(row: Line, path: Path) -> Document:
     return Document(row["text"] or "", source_name(path), str(row.get("title") or ""), row.split, label(path))
 
 
-def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
+def _read_parquet(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
     for row in read_parquet(file, path, needed="text", columns=("text", "split", "title")):
         if not isinstance(row["text"], str | None):
             got = f"a {type(row['text']).__name__}"
@@ -107,15 +106,15 @@ def _read_parquet(file: IO[bytes], path: Path, skip: Skip, given: Encoding | Non
         yield _document(row, path)
 
 
-def _read_warc(file: IO[bytes], path: Path, skip: Skip, given: Encoding | None) -> Iterator[Document]:
-    for found in read_warc(file, path, given):
+def _read_warc(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
+    for found in read_warc(file, path, options):
         if isinstance(found, str):
             skip(source_name(path), found)
         else:
             yield replace(found, source=source_name(path), file=label(path), encoding=UTF8)
 
 
-_READERS: dict[str, Callable[[IO[bytes], Path, Skip, Encoding | None], Iterator[Document]]] = {
+_READERS: dict[str, Callable[[IO[bytes], Path, Skip, ReadOptions], Iterator[Document]]] = {
     ".txt": _read_text,
     ".md": _read_markdown,
     ".html": _read_html,

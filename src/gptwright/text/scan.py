@@ -13,33 +13,42 @@ from gptwright.foundations.errors import InputError
 from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.documents import Document
-from gptwright.text.encoding_labels import Encoding
 from gptwright.text.filters.presets import apply_filters
+from gptwright.text.language import language_of
+from gptwright.text.masking import mask
+from gptwright.text.mojibake import mended
 from gptwright.text.near_duplicates import Digest, minhash, shingles
 from gptwright.text.read import Skip, label, read_file, source_name
+from gptwright.text.read_options import ReadOptions
 from gptwright.text.split import sections
 
 UNREADABLE = "cannot be read, or not to its end"
 LINE_RULES = "lines that a filter takes out"
-Read = Callable[[Path, Skip, Encoding | None], Iterator[Document]]
+MOJIBAKE, MASKED = "letters read in a wrong encoding", "masked"
+Read = Callable[[Path, Skip, ReadOptions], Iterator[Document]]
 
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """What the files are written in that do not show it, the names of filters, whether near-duplicates are looked for,
-    the tests whose runs are, and whether files that cannot be read are passed over."""
+    """How files are read; the languages that are kept, all if none; the names of filters; whether near-duplicates are
+    looked for; the tests whose runs are; whether text that was read in a wrong encoding is mended; what is masked
+    (`masking.KINDS`); and whether files that cannot be read are passed over."""
 
-    encoding: Encoding | None = None
+    reading: ReadOptions = field(default_factory=ReadOptions)
+    languages: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     near_duplicates: bool = False
     tests: Contamination | None = None
+    fix_mojibake: bool = False
+    mask: tuple[str, ...] = ()
     skip_unreadable: bool = False
 
 
 @dataclass(frozen=True)
 class Scanned:
     """A section: the characters it came in with besides, by the reason of their loss; what a filter has against it;
-    what finds texts like it; the runs that it shares with tests. `error` says why its file could not be read on."""
+    what finds texts like it; the runs that it shares with tests; what was masked or mended in it, by kind. `error` says
+    why its file could not be read on."""
 
     document: Document
     cuts: Counter[str] = field(default_factory=Counter[str])
@@ -47,6 +56,7 @@ class Scanned:
     reason: str | None = None
     digest: Digest | None = None
     shared: frozenset[int] = frozenset()
+    changed: Mapping[str, int] = field(default_factory=dict[str, int])
     error: str = ""
 
 
@@ -70,41 +80,81 @@ def _scan(path: Path, options: ScanOptions, read: Read) -> Iterator[Scanned]:
     def skip(source: str, reason: str) -> None:
         skipped.append(Scanned(Document("", source), reason=reason))
 
-    for document in read(path, skip, options.encoding):
+    for document in read(path, skip, options.reading):
         yield from skipped
         skipped.clear()
-        yield from map(partial(_judged, options=options), _sections(document))
+        yield from _first_to_stay(document, options) if document.readings else _scanned(document, options)
     yield from skipped
 
 
-def _sections(document: Document) -> Iterator[Scanned]:
+def _first_to_stay(document: Document, options: ScanOptions) -> list[Scanned]:
+    """The sections of the first reading of which something is kept; of the first at all where none is."""
+    first = list(_scanned(document, options))
+    if _stays(first):
+        return first
+    for read in document.readings:
+        other = replace(read(), source=document.source, title=document.title, file=document.file)
+        if _stays(sections := list(_scanned(other, options))):
+            return sections
+    return first
+
+
+def _stays(sections: list[Scanned]) -> bool:
+    return any(section.reason is None and section.document.text.strip() for section in sections)
+
+
+def _scanned(document: Document, options: ScanOptions) -> Iterator[Scanned]:
+    return map(partial(_judged, options=options), _sections(document, options))
+
+
+def _sections(document: Document, options: ScanOptions) -> Iterator[Scanned]:
     """The document made plain and cut; the first section has what was lost of it."""
-    cuts = Counter(document.cut)
-    text = count_cut(cuts, "layout", document.text, normalise(document.text))
+    document = replace(document, readings=())
+    cuts, changed, text = Counter(document.cut), Counter[str](), document.text
+    if options.fix_mojibake:  # before the control characters go, which some letters were made into
+        better, lines = mended(text)
+        text = count_cut(cuts, MOJIBAKE, text, better)
+        changed[MOJIBAKE] += lines
+    text = count_cut(cuts, "layout", text, normalise(text))
     text = count_cut(cuts, "licences and page furniture", text, drop_boilerplate(text))
     texts = texts_between_separators(text)
     cuts["signs between texts"] += len(text) - sum(map(len, texts))
     title = " ".join(normalise(document.title).split())
     for part in [part for each in texts for part in sections(replace(document, text=each, title=title))]:
-        yield Scanned(part, cuts)
-        cuts = Counter[str]()
+        yield Scanned(part, cuts, changed=+changed)
+        cuts, changed = Counter[str](), Counter[str]()
 
 
 def _judged(section: Scanned, options: ScanOptions) -> Scanned:
-    """With what the filters say, and the hashes of a section that they have nothing against."""
+    """With what is against a section; one that nothing is against is masked and hashed."""
     document, text = section.document, section.document.text
     if not text.strip():
         return section
+    if options.languages:
+        language = language_of(text)
+        section = replace(section, document=(document := replace(document, language=language)))
+        if language not in options.languages:
+            return replace(section, reason=f"language: {language}")
     if options.filters:
         verdict = apply_filters(text, options.filters)
         count_cut(section.cuts, LINE_RULES, text, verdict.text)
         section = replace(section, document=replace(document, text=verdict.text), cut_lines=verdict.cut_lines,
                           reason=verdict.reason)  # fmt: skip
-        text = verdict.text
     if section.reason is not None:
         return section
+    section = _masked(section, options.mask) if options.mask else section
+    text = section.document.text
     digest = minhash(shingles(text)) if options.near_duplicates else None
     return replace(section, digest=digest, shared=frozenset(options.tests.found(text) if options.tests else ()))
+
+
+def _masked(section: Scanned, kinds: tuple[str, ...]) -> Scanned:
+    document = section.document
+    text, counts = mask(document.text, kinds)
+    count_cut(section.cuts, MASKED, document.text, text)
+    title, _ = mask(document.title, kinds)
+    changed = {**section.changed, **{f"{MASKED}: {kind}": count for kind, count in counts.items()}}
+    return replace(section, document=replace(document, text=text, title=title), changed=changed)
 
 
 def count_cut(cuts: Counter[str], reason: str, before: str, after: str) -> str:

@@ -5,15 +5,17 @@ takes the memory. An archive that breaks off or is damaged gives what stands bef
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.text.documents import Document
-from gptwright.text.encoding import decode, decode_html
+from gptwright.text.encoding import decode
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
-from gptwright.text.html import read_page
+from gptwright.text.pages import read_document
+from gptwright.text.read_options import ReadOptions
 
 MOST = 16 * 2**20
 PAGES = ("text/html", "application/xhtml+xml")
@@ -21,27 +23,26 @@ OTHER_KIND, NO_ANSWER, TOO_LARGE = "no page", "no answer of a server with a page
 BROKEN_OFF, DAMAGED, NO_TEXT = "broken off", "damaged, and what follows in its archive", "not text"
 
 
-def read_warc(file: IO[bytes], path: Path, given: Encoding | None) -> Iterator[Document | str]:
+def read_warc(file: IO[bytes], path: Path, options: ReadOptions) -> Iterator[Document | str]:
     """The documents of an archive, and a reason for each record of a page or text that gives none. Their title is the
     page's, or its address.
 
-    `file` is the archive unpacked; `given` is the encoding of pages that say none. Raises `ConfigError` without
-    fastwarc.
+    `file` is the archive unpacked. Raises `ConfigError` without fastwarc, or the program that is to read its pages.
     """
     if path.suffix.lower() == ".xz":
-        yield from _documents(_records(file, path), path, given)
+        yield from _documents(_records(file, path), path, options)
     else:  # its own unpacking gives what stands before a fault
         with path.open("rb") as packed:
-            yield from _documents(_records(packed, path), path, given)
+            yield from _documents(_records(packed, path), path, options)
 
 
-def _documents(records: Iterator[Any], path: Path, given: Encoding | None) -> Iterator[Document | str]:
+def _documents(records: Iterator[Any], path: Path, options: ReadOptions) -> Iterator[Document | str]:
     while True:
         try:
             record = next(records, None)
             if record is None:
                 return
-            found = _read(record, path, given)
+            found = _read(record, path, options)
         except (OSError, EOFError):
             found = DAMAGED
         if found is not None:
@@ -60,7 +61,7 @@ def _records(file: IO[bytes], path: Path) -> Iterator[Any]:
     return iter(library.ArchiveIterator(file, record_types=kinds, parse_http=True, auto_decode="all"))
 
 
-def _read(record: Any, path: Path, given: Encoding | None) -> Document | str | None:
+def _read(record: Any, path: Path, options: ReadOptions) -> Document | str | None:
     """A record's document, or why there is none."""
     address: str = record.headers.get("WARC-Target-URI") or ""
     is_answer: bool = record.http_headers is not None
@@ -78,16 +79,16 @@ def _read(record: Any, path: Path, given: Encoding | None) -> Document | str | N
         return BROKEN_OFF
     said = lookup_encoding(record.http_charset) if is_answer and record.http_charset else None
     try:
-        return _document(data, kind, address, path, said or given)
+        return _document(data, kind, address, path, said, options)
     except InputError:
         return NO_TEXT
 
 
-def _document(data: bytes, kind: str, address: str, path: Path, encoding: Encoding | None) -> Document:
+def _document(
+    data: bytes, kind: str, address: str, path: Path, said: Encoding | None, options: ReadOptions
+) -> Document:
     if kind.startswith("text/plain"):
-        text, name = decode(data, path, encoding)
+        text, name = decode(data, path, said or options.encoding)
         return Document(text, "", address, encoding=name)
-    text, name = decode_html(data, path, encoding)
-    page = read_page(text)
-    return Document(page.text, "", page.title or address, encoding=name,
-                    cut={"menus and the like of web pages": page.left_out})  # fmt: skip
+    page = read_document(data, path, options, said)
+    return replace(page, title=page.title or address)
