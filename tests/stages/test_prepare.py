@@ -434,3 +434,22 @@ def test_a_page_is_what_the_first_reader_gives_whose_text_the_filters_keep(
     assert all(row["text"].startswith("The river") for side in sides.values() for row in side)
     with pytest.raises(ConfigError, match="'owl'"):
         Prepare(html=("owl",))
+
+
+def test_programs_with_their_licences(do: Do, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for i in range(40):
+        path = tree / f"part{i % 4}" / f"file{i}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(f"def name_{i}_{k}(value):\n    return value * {k}\n" for k in range(30)))
+    (tree / "part0" / "COPYING").write_text("GNU General Public License, version 3")
+    (tree / "part1" / "LICENSE").write_text("Permission is hereby granted, free of charge … the above copyright notice")
+    metrics, sides, sources = do(f"code:{tree}")
+    check_law(metrics, sources)
+    assert list(sources["sources"]) == ["tree"] and metrics["documents"] == 40
+    by = sources["total"]["characters_by_licence"]
+    assert by.keys() == {"GPL-3.0", "MIT", "unknown"} and sum(by.values()) == metrics["characters"]
+    assert {row["title"] for side in sides.values() for row in side} >= {"part0/file0.py", "part3/file39.py"}
+    assert do(f"code:{tree}", workers=2) == (metrics, sides, sources)
+    with pytest.raises(InputError, match=r"20 licence: unknown, 10 licence: GPL-3\.0"):
+        do(f"code:{tree}", licence="permissive")

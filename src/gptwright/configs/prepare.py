@@ -2,7 +2,7 @@
 
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
@@ -19,7 +19,7 @@ class Prepare:
     """Read, clean and split the text."""
 
     data: tuple[str, ...] = ("bundled",)
-    """Files, folders, globs, `bundled`, or one bundled source such as `bundled:novels`."""
+    """Files, folders, globs, `bundled`, one bundled source such as `bundled:novels`, or `code:FOLDER` for programs."""
     heldout_fraction: Annotated[float, Range(0, 0.5, above=True)] = 0.05
     """Share of the documents that is held out for measuring, where their source has not fixed it."""
     seed: Seed = 1
@@ -32,6 +32,8 @@ class Prepare:
     """readers of web pages, own, resiliparse or trafilatura; of several, the first whose text the filters keep"""
     language: tuple[str, ...] = ()
     """keep what is in these languages alone, such as en zh"""
+    licence: Literal["any", "permissive"] = "any"
+    """of programs, keep those whose licence is permissive"""
     fix_mojibake: bool = False
     """mend text that was read in a wrong encoding once, such as cafÃ©"""
     mask: tuple[str, ...] = ()

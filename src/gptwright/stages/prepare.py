@@ -52,8 +52,8 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    options = _options(config)
     found, accounting, examples = find(config.data), Accounting(), Examples()
+    options = _options(config, found)
 
     def fill(train: Path, heldout: Path) -> None:
         with (
@@ -79,11 +79,11 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
     return _metrics(total)
 
 
-def _options(config: Prepare) -> ScanOptions:
+def _options(config: Prepare, found: Found) -> ScanOptions:
     if config.language:
         refuse_unknown(config.language)
     return ScanOptions(
-        reading=ReadOptions(_encoding(config), config.html),
+        reading=ReadOptions(_encoding(config), config.html, found.trees, config.licence),
         languages=config.language,
         filters=config.filter,
         near_duplicates=config.near_duplicates is not None,
@@ -222,9 +222,10 @@ def _summary(total: SourceStats, accounting: Accounting, found: Found) -> Iterat
     yield f"{_dropped(total) or 'dropped nothing'}; {_cut(total) or 'cut nothing'}"
     if total.changed:
         yield ", ".join(f"{what} {count:,}" for what, count in total.changed.most_common())
-    if total.languages:
-        whole = total.languages.total()
-        yield "languages: " + ", ".join(f"{name} {count / whole:.1%}" for name, count in total.languages.most_common())
+    for what, shares in (("languages", total.languages), ("licences", total.licences)):
+        if shares:
+            each = (f"{name} {count / shares.total():.1%}" for name, count in shares.most_common())
+            yield f"{what}: {', '.join(each)}"
     if found.passed_over:
         names = (f"{summary(paths)} {reason}" for reason, paths in found.passed_over.items())
         yield f"passed over, not read: {', '.join(names)}"

@@ -15,7 +15,8 @@ from gptwright.text.split import Split
 class SourceStats:
     """One source's figures. Characters are counted before cleaning (in, dropped) and after it (kept).
 
-    `changed` counts what was masked or mended in texts, and `languages` the characters kept of each, if it was asked.
+    `changed` counts what was masked or mended in texts, and `languages` and `licences` the characters kept
+    of each, where they are known.
     """
 
     documents_in: int = 0
@@ -29,6 +30,7 @@ class SourceStats:
     cut_characters: Counter[str] = field(default_factory=Counter[str])
     changed: Counter[str] = field(default_factory=Counter[str])
     languages: Counter[str] = field(default_factory=Counter[str])
+    licences: Counter[str] = field(default_factory=Counter[str])
 
     def as_dict(self) -> dict[str, object]:
         """The figures as they stand in sources.json."""
@@ -48,6 +50,7 @@ class SourceStats:
             },
             **({"changed": dict(sorted(self.changed.items()))} if self.changed else {}),
             **({"characters_by_language": dict(sorted(self.languages.items()))} if self.languages else {}),
+            **({"characters_by_licence": dict(sorted(self.licences.items()))} if self.licences else {}),
         }
 
 
@@ -100,7 +103,7 @@ class Accounting:
             total.documents_in += stats.documents_in
             total.characters_in += stats.characters_in
             for name in ("documents", "characters", "bytes", "dropped", "dropped_characters", "cut_lines",
-                         "cut_characters", "changed", "languages"):  # fmt: skip
+                         "cut_characters", "changed", "languages", "licences"):  # fmt: skip
                 getattr(total, name).update(getattr(stats, name))
         return total
 
@@ -111,3 +114,5 @@ class Accounting:
         stats.bytes[split] += sign * len(document.text.encode())
         if document.language:
             stats.languages[document.language] += sign * len(document.text)
+        if document.licence:
+            stats.licences[document.licence] += sign * len(document.text)

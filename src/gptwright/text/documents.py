@@ -12,7 +12,8 @@ class Document:
 
     `split` is "train" or "heldout" when the source fixed it, and None when it is ours to choose. `encoding` is what
     the file was read as; `cut` has the characters that its reader left out, by reason. `readings` read the same page
-    in other ways, to be asked for where the filters keep nothing of this one; `language` is what it was found to be in.
+    in other ways, to be asked for where the filters keep nothing of this one. `language` is what it was found to be
+    in, and `licence` what a program is under.
     """
 
     text: str
@@ -24,3 +25,4 @@ class Document:
     cut: Mapping[str, int] = field(default_factory=dict[str, int])
     readings: tuple[Callable[[], "Document"], ...] = ()
     language: str = ""
+    licence: str = ""

@@ -1,4 +1,5 @@
-"""Which files a pattern stands for: a file, a folder with all folders in it, a glob, `bundled`, or `bundled:NAME`.
+"""Which files a pattern stands for: a file, a folder with all folders in it, a glob, `bundled`, `bundled:NAME`, or
+`code:FOLDER` for the programs of a folder.
 
 Linked folders are gone into, each once. What is passed over is named: files of other kinds, what is hidden, links to
 nothing, and the folders of finished or unfinished stages, whose files are somebody's results and no text.
@@ -6,24 +7,28 @@ nothing, and the folders of finished or unfinished stages, whose files are someb
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.runs import RECORD
 from gptwright.text.bundled import bundled_texts, is_bundled
+from gptwright.text.code import GENERATED, GENERATED_NAME, PREFIX, VENDORED
+from gptwright.text.code import SUFFIXES as CODE
 from gptwright.text.read import SUFFIXES, suffix_of
 
 OTHER_KIND, HIDDEN, NOWHERE, STAGE = "of another kind", "hidden", "linked to nothing", "of a stage"
+VENDORED_FOLDER = "of others, or built"
 
 
 @dataclass(frozen=True)
 class Found:
-    """The files that patterns stand for, and what was passed over, by reason."""
+    """The files that patterns stand for, what was passed over, by reason, and the folders of programs."""
 
     files: list[Path]
     passed_over: dict[str, list[Path]]
+    trees: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -31,6 +36,7 @@ class _Search:
     files: dict[Path, Path] = field(default_factory=dict[Path, Path])
     passed_over: dict[str, dict[Path, None]] = field(default_factory=dict[str, dict[Path, None]])
     folders: set[str] = field(default_factory=set[str])
+    trees: list[Path] = field(default_factory=list[Path])
 
     def pass_over(self, path: Path, reason: str) -> None:
         self.passed_over.setdefault(reason, {})[path] = None
@@ -44,12 +50,24 @@ class _Search:
         else:
             self.pass_over(path, OTHER_KIND)
 
+    def take_tree(self, root: Path) -> None:
+        """The sources of a folder of programs."""
+        self.trees.append(root)
+        for path in sorted(self.inside(root, VENDORED)):
+            if path.suffix.lower() not in CODE or not path.is_file():
+                self.pass_over(path, NOWHERE if not path.exists() else OTHER_KIND)
+            elif GENERATED_NAME.search(path.name.lower()):
+                self.pass_over(path, GENERATED)
+            else:
+                self.files.setdefault(path.resolve(), path)
+
     def take_all(self, paths: Sequence[Path]) -> None:
         for path in sorted(file for each in paths for file in ([each] if not each.is_dir() else self.inside(each))):
             self.take(path)
 
-    def inside(self, folder: Path) -> Iterator[Path]:
-        """The files of a folder and of all folders in it, linked or not; none is gone into twice."""
+    def inside(self, folder: Path, closed: Collection[str] = ()) -> Iterator[Path]:
+        """The files of a folder and of all folders in it, linked or not; none is gone into twice, nor one of a `closed`
+        name."""
 
         def refuse(error: OSError) -> None:
             raise InputError(f"a folder that can be read, {error.filename}", error.strerror or str(error),
@@ -57,16 +75,19 @@ class _Search:
 
         for place, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
             here = Path(place)
-            folders[:] = [name for name in sorted(folders) if self._is_to_be_entered(here / name)]
+            folders[:] = [name for name in sorted(folders) if self._is_to_be_entered(here / name, closed)]
             for name in files:
                 if name.startswith("."):
                     self.pass_over(here / name, HIDDEN)
                 else:
                     yield here / name
 
-    def _is_to_be_entered(self, folder: Path) -> bool:
+    def _is_to_be_entered(self, folder: Path, closed: Collection[str]) -> bool:
         if folder.name.startswith("."):
             self.pass_over(folder, HIDDEN)
+            return False
+        if folder.name.lower() in closed:
+            self.pass_over(folder, VENDORED_FOLDER)
             return False
         if (folder / RECORD).is_file():
             self.pass_over(folder, STAGE)
@@ -88,7 +109,7 @@ def find(patterns: Sequence[str]) -> Found:
         raise InputError(
             f"files with text in {', '.join(patterns) or 'nothing'}", names or "none", f"Known: {SUFFIXES}."
         )
-    return Found(list(search.files.values()), passed_over)
+    return Found(list(search.files.values()), passed_over, tuple(search.trees))
 
 
 def resolve(patterns: Sequence[str]) -> list[Path]:
@@ -110,7 +131,13 @@ def _search(pattern: str, search: _Search) -> None:
         for text in bundled_texts(pattern):
             search.take(text)
         return
-    path = Path(pattern).expanduser()
+    if pattern.startswith(PREFIX):
+        _search_tree(Path(pattern.removeprefix(PREFIX)).expanduser(), search)
+        return
+    _search_paths(pattern, Path(pattern).expanduser(), search)
+
+
+def _search_paths(pattern: str, path: Path, search: _Search) -> None:
     if path.is_file() and not suffix_of(path):
         raise InputError(f"a text file of a known kind, not {path}", f"'{path.suffix}'", f"Known: {SUFFIXES}.")
     if (path / RECORD).is_file():
@@ -125,6 +152,13 @@ def _search(pattern: str, search: _Search) -> None:
         raise InputError(f"a file, folder or pattern at {pattern}", "nothing there", "Correct the path.")
     root = _root(path)
     search.take_all([hit for hit in hits if not _is_of_a_stage(hit, root, search)])
+
+
+def _search_tree(root: Path, search: _Search) -> None:
+    if not root.is_dir():
+        raise InputError(f"a folder of programs at {root}", "none there", "Correct the path behind 'code:'.")
+    search.folders.add(os.path.realpath(root))
+    search.take_tree(root)
 
 
 def _root(pattern: Path) -> Path:

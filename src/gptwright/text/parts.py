@@ -98,6 +98,7 @@ def _fields(row: Scanned) -> dict[str, Any]:
     return {
         "document": [document.text, document.source, document.title, document.split, document.file, document.encoding],
         "language": document.language,
+        "licence": document.licence,
         "cuts": row.cuts,
         "cut_lines": row.cut_lines,
         "reason": row.reason,
@@ -111,7 +112,7 @@ def _fields(row: Scanned) -> dict[str, Any]:
 def _scanned(fields: dict[str, Any]) -> Scanned:
     digest = fields["digest"]
     return Scanned(
-        Document(*fields["document"], language=fields["language"]),
+        Document(*fields["document"], language=fields["language"], licence=fields["licence"]),
         Counter(fields["cuts"]),
         fields["cut_lines"],
         fields["reason"],

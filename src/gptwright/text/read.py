@@ -1,5 +1,5 @@
-"""Files to documents: plain text, Markdown, web pages and archives of them, JSON Lines and parquet, each compressed or
-not."""
+"""Files to documents: plain text, Markdown, web pages and archives of them, books, JSON Lines and parquet, each
+compressed or not."""
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
@@ -9,9 +9,11 @@ from typing import IO
 from gptwright.foundations.errors import InputError
 from gptwright.text.binary import is_utf8
 from gptwright.text.bundled import bundled_name
+from gptwright.text.code import read_code
 from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
 from gptwright.text.documents import UTF8, Document
 from gptwright.text.encoding import decode
+from gptwright.text.epub import read_epub
 from gptwright.text.frontmatter import without_front_matter
 from gptwright.text.jsonl import Line, read_object
 from gptwright.text.pages import read_document
@@ -31,7 +33,11 @@ def read_file(
     Raises `InputError` naming the file (and line) that cannot be read.
     """
     with open_compressed(path) as file:
-        yield from _READERS[suffix_of(path)](file, path, skip, options or ReadOptions())
+        options = options or ReadOptions()
+        if (suffix := suffix_of(path)) or not options.trees:
+            yield from _READERS[suffix](file, path, skip, options)
+        else:
+            yield from _read_code(file, path, skip, options)
 
 
 def suffix_of(path: Path) -> str:
@@ -73,8 +79,13 @@ def _read_markdown(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions
 
 
 def _read_html(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
-    page = read_document(read_all(file, path), path, options)
+    page = read_document(read_all(file, path), path, options, xml=suffix_of(path) == ".xhtml")
     yield replace(page, source=source_name(path), title=page.title or _stem(path), file=label(path))
+
+
+def _read_epub(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
+    book = read_epub(file, path, replace(options, html=options.html[:1]))
+    yield replace(book, source=source_name(path), title=book.title or _stem(path), file=label(path))
 
 
 def _read_lines(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
@@ -98,6 +109,15 @@ def _document(row: Line, path: Path) -> Document:
     return Document(row["text"] or "", source_name(path), str(row.get("title") or ""), row.split, label(path))
 
 
+def _read_code(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
+    root = next(root for root in options.trees if root in path.parents)
+    found = read_code(read_all(file, path), path, root, options)
+    if isinstance(found, str):
+        skip(_readable(root.resolve().name), found)
+    else:
+        yield replace(found, source=_readable(found.source), title=_readable(found.title), file=label(path))
+
+
 def _read_parquet(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
     for row in read_parquet(file, path, needed="text", columns=("text", "split", "title")):
         if not isinstance(row["text"], str | None):
@@ -119,6 +139,8 @@ _READERS: dict[str, Callable[[IO[bytes], Path, Skip, ReadOptions], Iterator[Docu
     ".md": _read_markdown,
     ".html": _read_html,
     ".htm": _read_html,
+    ".xhtml": _read_html,
+    ".epub": _read_epub,
     ".jsonl": _read_lines,
     ".parquet": _read_parquet,
     ".warc": _read_warc,

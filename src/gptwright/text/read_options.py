@@ -1,13 +1,19 @@
 """How files are read: what nothing in them says."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gptwright.text.encoding_labels import Encoding
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """`encoding` is of text that does not show its own; `html` names readers of pages (`page_readers.READERS`)."""
+    """`encoding` is of text that does not show its own; `html` names readers of pages (`page_readers.READERS`).
+
+    `trees` are folders of programs, of which all is read or, by `licence`, what is "permissive".
+    """
 
     encoding: Encoding | None = None
     html: tuple[str, ...] = ("own",)
+    trees: tuple[Path, ...] = ()
+    licence: str = "any"

@@ -90,5 +90,5 @@ def _document(
     if kind.startswith("text/plain"):
         text, name = decode(data, path, said or options.encoding)
         return Document(text, "", address, encoding=name)
-    page = read_document(data, path, options, said)
+    page = read_document(data, path, options, said, xml=kind.startswith(PAGES[1]))
     return replace(page, title=page.title or address)
