@@ -19,7 +19,6 @@ ENGLISH_ONLY = {
     "commands": "is made from what the program prints, which is English",
     "parameters": "is made from the source",
     "architecture": "is made from the imports and docstrings",
-    "names": "lists the English words of the code",
     "why": "tells decisions to who changes the code",
 }
 NOT_YET = set(
