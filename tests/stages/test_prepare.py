@@ -12,6 +12,7 @@ from gptwright.stages import prepare
 from gptwright.stages.prepare import Prepare, data_files, inputs, run
 from gptwright.text import chunked_reading
 from gptwright.text.bundled import TEXTS
+from gptwright.text.find import Found
 from gptwright.text.html import Page
 from gptwright.text.page_readers import READERS
 
@@ -453,3 +454,20 @@ def test_programs_with_their_licences(do: Do, tmp_path: Path) -> None:
     assert do(f"code:{tree}", workers=2) == (metrics, sides, sources)
     with pytest.raises(InputError, match=r"20 licence: unknown, 10 licence: GPL-3\.0"):
         do(f"code:{tree}", licence="permissive")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_is_gone_when_its_turn_comes(
+    do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [{"text": story(i)} for i in range(40)])
+    gone = tmp_path / "gone.txt"
+    listed = Found([gone, rows], {})
+    monkeypatch.setattr(prepare, "find", lambda patterns: listed)
+    monkeypatch.setattr(prepare, "resolve", lambda patterns: listed.files)
+    with pytest.raises(InputError, match=r"gone\.txt"):
+        do(tmp_path, workers=workers)
+    metrics, _, sources = do(tmp_path, skip_unreadable=True, workers=workers)
+    assert metrics["documents"] == 40
+    assert list(sources["unreadable"]) == [str(gone)] and sources["files"][0] == {"file": str(gone)}
+    assert list(inputs(Prepare(skip_unreadable=True))) == [str(rows)]

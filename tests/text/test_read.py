@@ -12,10 +12,11 @@ import zstandard
 
 from gptwright.foundations.errors import ConfigError, GptwrightError, InputError
 from gptwright.text import bundled
+from gptwright.text import read as reading
 from gptwright.text.documents import Document
 from gptwright.text.encoding_labels import lookup_encoding
 from gptwright.text.find import resolve
-from gptwright.text.read import Skip, read_file
+from gptwright.text.read import TOO_LONG, Skip, read_file
 from gptwright.text.read_options import ReadOptions
 
 
@@ -211,3 +212,15 @@ def test_a_bundle_that_is_not_there(small_bundle: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(bundled, "PLACES", (small_bundle / "none",) * 2)
     with pytest.raises(GptwrightError, match="Install gptwright again"):
         read("bundled")
+
+
+def test_a_line_without_end_is_dropped_and_the_others_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LONGEST_LINE", 100)
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "one"}\n{"text": "' + "a" * 1_000 + '"}\n{"text": "two"}\n{"text": "' + "b" * 250)
+    skipped: list[str] = []
+    documents = list(read_file(path, lambda source, reason: skipped.append(reason)))
+    assert [each.text for each in documents] == ["one", "two"] and skipped == [TOO_LONG] * 2
+    path.write_text('{"text": "' + "a" * 1_000 + '"}\nno object\n')
+    with pytest.raises(InputError, match="line 2 of"):
+        list(read_file(path))

@@ -8,9 +8,10 @@ import pytest
 from gptwright.foundations.errors import ConfigError
 from gptwright.text import warc
 from gptwright.text.documents import Document
+from gptwright.text.links import Links
 from gptwright.text.read import read_file
 from gptwright.text.read_options import ReadOptions
-from gptwright.text.warc import BROKEN_OFF, DAMAGED, NO_ANSWER, NO_TEXT, OTHER_KIND, TOO_LARGE
+from gptwright.text.warc import BROKEN_OFF, DAMAGED, NO_ANSWER, NO_TEXT, NOT_LINKED, OTHER_KIND, TOO_LARGE
 
 PAGE = b"<title>A page</title><nav>Menu</nav><p>Caf\xc3\xa9 and bread.</p>"
 
@@ -98,3 +99,15 @@ def test_without_the_reader_it_is_said_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setattr(warc, "import_module", missing)
     with pytest.raises(ConfigError, match=r"gptwright\[corpus\]"):
         next(warc.read_warc(io.BytesIO(), Path("a.warc.xz"), ReadOptions()))
+
+
+def test_only_pages_that_links_lead_to(tmp_path: Path) -> None:
+    dump = tmp_path / "links.jsonl"
+    dump.write_text('{"url": "https://www.a.example/response#x", "score": 3}\n')
+    (tmp_path / "a.warc").write_bytes(
+        record("response", PAGE) + record("response", PAGE).replace(b"a.example", b"b.example")
+    )
+    skipped: list[str] = []
+    options = ReadOptions(links=Links(dump))
+    documents = list(read_file(tmp_path / "a.warc", lambda source, reason: skipped.append(reason), options))
+    assert len(documents) == 1 and skipped == [NOT_LINKED]

@@ -32,6 +32,8 @@ class Prepare:
     """readers of web pages, own, resiliparse or trafilatura; of several, the first whose text the filters keep"""
     language: tuple[str, ...] = ()
     """keep what is in these languages alone, such as en zh"""
+    links: Path | None = None
+    """submissions (.jsonl with url and score); of web archives, keep pages to which a link of 3 points leads"""
     licence: Literal["any", "permissive"] = "any"
     """of programs, keep those whose licence is permissive"""
     fix_mojibake: bool = False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gptwright.configs.prepare import MIN_CORPUS, Prepare
-from gptwright.foundations.atomic_io import sha256, write_file, write_json, write_text
+from gptwright.foundations.atomic_io import write_file, write_json, write_text
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder
@@ -24,10 +24,11 @@ from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.examples import Examples
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.language import refuse_unknown
+from gptwright.text.links import Links
 from gptwright.text.near_duplicates import NearDuplicates
 from gptwright.text.parts import read_part, scan_parts
 from gptwright.text.pipeline import CleanedDocument, CleaningPipeline
-from gptwright.text.read import label, read_file
+from gptwright.text.read import fingerprint, label, read_file
 from gptwright.text.read_options import ReadOptions
 from gptwright.text.scan import Scanned, ScanOptions, scan_file
 from gptwright.text.split import Split, assign_split
@@ -44,7 +45,8 @@ def data_files(config: Prepare) -> list[Path]:
 
 def inputs(config: Prepare) -> dict[str, Path]:
     """The same files by name, for the stage's record."""
-    return {label(path): path for path in data_files(config)}
+    files = [path for path in data_files(config) if not config.skip_unreadable or fingerprint(path)]
+    return {label(path): path for path in (*files, *([config.links] if config.links else []))}
 
 
 def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
@@ -83,7 +85,9 @@ def _options(config: Prepare, found: Found) -> ScanOptions:
     if config.language:
         refuse_unknown(config.language)
     return ScanOptions(
-        reading=ReadOptions(_encoding(config), config.html, found.trees, config.licence),
+        reading=ReadOptions(
+            _encoding(config), config.html, found.trees, config.licence, Links(config.links) if config.links else None
+        ),
         languages=config.language,
         filters=config.filter,
         near_duplicates=config.near_duplicates is not None,
@@ -179,22 +183,30 @@ def _refuse_no_training_text(config: Prepare, total: SourceStats) -> None:
 
 def _manifest(accounting: Accounting, found: Found, options: ScanOptions) -> dict[str, Any]:
     tests = {"runs_of_tests": len(options.tests)} if options.tests else {}
+    links = options.reading.links
+    linked = {"links": {"kept": len(links), "refused": links.refused}} if links is not None else {}
     unreadable = {"unreadable": accounting.unreadable} if accounting.unreadable else {}
     return (
         tests
+        | linked
         | unreadable
         | {
             "total": accounting.total().as_dict(),
             "sources": {name: stats.as_dict() for name, stats in accounting.sources.items()},
             "files": [
-                {"file": label(f), "bytes": f.stat().st_size, "sha256": sha256(f)}
-                | ({"encoding": accounting.encodings[label(f)]} if label(f) in accounting.encodings else {})
+                _file(f) | ({"encoding": accounting.encodings[label(f)]} if label(f) in accounting.encodings else {})
                 for f in found.files
             ],
             "ignored_files": len(found.passed_over.get(OTHER_KIND, [])),
             "passed_over": {reason: [label(path) for path in paths] for reason, paths in found.passed_over.items()},
         }
     )
+
+
+def _file(path: Path) -> dict[str, Any]:
+    """A file's name, size and hash; the name alone of one that cannot be read."""
+    found = fingerprint(path)
+    return {"file": label(path)} | ({} if found is None else {"bytes": found[0], "sha256": found[1]})
 
 
 def _metrics(total: SourceStats) -> dict[str, Any]:

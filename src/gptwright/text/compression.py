@@ -5,7 +5,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
@@ -63,6 +63,18 @@ def read_all(file: IO[bytes], path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise too_large(path)
     return data
+
+
+def read_short_lines(file: IO[bytes], most: int, skip: Callable[[], None]) -> Iterator[bytes]:
+    """The file's lines, one in memory at a time; of one of more than `most` bytes no more than that is ever held, and
+    `skip` is called for it."""
+    while line := file.readline(most + 1):
+        if len(line) <= most:
+            yield line
+            continue
+        skip()
+        while line and not line.endswith(b"\n"):
+            line = file.readline(most + 1)
 
 
 def read_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:

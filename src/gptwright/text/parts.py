@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 import zstandard
 
-from gptwright.foundations.atomic_io import sha256, write_file
+from gptwright.foundations.atomic_io import write_file
 from gptwright.foundations.errors import ProcessLost
 from gptwright.foundations.version import __version__
 from gptwright.text.compression import open_compressed, read_lines
 from gptwright.text.documents import Document
+from gptwright.text.read import fingerprint
 from gptwright.text.scan import Scanned, ScanOptions, scan_file
 
 PART = 8 * 2**20
@@ -65,13 +66,20 @@ def group_files(files: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
     """Files in their order, as many as come to `PART` bytes."""
     group, size = list[Path](), 0
     for path in files:
-        more = path.stat().st_size
+        more = _size(path)
         if group and size + more > PART:
             yield tuple(group)
             group, size = [], 0
         group.append(path)
         size += more
     yield tuple(group)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it is gone; reading it will say so
+        return 0
 
 
 def _scan_part(files: tuple[Path, ...], options: ScanOptions, folder: Path) -> Path:
@@ -83,7 +91,7 @@ def _scan_part(files: tuple[Path, ...], options: ScanOptions, folder: Path) -> P
 
 def _identity(files: tuple[Path, ...], options: ScanOptions) -> str:
     asked = [__version__, options.tests.sha256 if options.tests else None, repr(replace(options, tests=None))]
-    named = [(path.as_posix().encode("utf-8", "surrogateescape").hex(), sha256(path)) for path in files]
+    named = [(path.as_posix().encode("utf-8", "surrogateescape").hex(), fingerprint(path)) for path in files]
     return hashlib.sha256(json.dumps([asked, named]).encode()).hexdigest()
 
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from gptwright.foundations.atomic_io import sha256
 from gptwright.foundations.errors import InputError
 from gptwright.text.binary import is_utf8
 from gptwright.text.bundled import bundled_name
 from gptwright.text.code import read_code
-from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
+from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_short_lines
 from gptwright.text.documents import UTF8, Document
 from gptwright.text.encoding import decode
 from gptwright.text.epub import read_epub
@@ -21,6 +22,9 @@ from gptwright.text.parquet import read_parquet
 from gptwright.text.read_options import ReadOptions
 from gptwright.text.warc import read_warc
 
+LONGEST_LINE = 2**28
+"""bytes of a line of a .jsonl file; a longer one is dropped"""
+TOO_LONG = "over 256 MiB in one line"
 Skip = Callable[[str, str], None]
 """Called with the source and the reason for every record that is no document."""
 
@@ -45,6 +49,14 @@ def suffix_of(path: Path) -> str:
     name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
     suffix = name.suffix.lower()
     return suffix if suffix in _READERS else ""
+
+
+def fingerprint(path: Path) -> tuple[int, str] | None:
+    """A file's bytes and their SHA-256; None for one that cannot be read, or is no longer there."""
+    try:
+        return path.stat().st_size, sha256(path)
+    except OSError:
+        return None
 
 
 def label(path: Path) -> str:
@@ -89,7 +101,15 @@ def _read_epub(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) ->
 
 
 def _read_lines(file: IO[bytes], path: Path, skip: Skip, options: ReadOptions) -> Iterator[Document]:
-    for number, line in enumerate(read_lines(file, path), 1):
+    number = 0
+
+    def skip_long() -> None:
+        nonlocal number
+        number += 1
+        skip(source_name(path), TOO_LONG)
+
+    for line in read_short_lines(file, LONGEST_LINE, skip_long):
+        number += 1
         if not line.strip():
             continue
         given = options.encoding

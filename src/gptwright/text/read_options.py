@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gptwright.text.encoding_labels import Encoding
+from gptwright.text.links import Links
 
 
 @dataclass(frozen=True)
 class ReadOptions:
     """`encoding` is of text that does not show its own; `html` names readers of pages (`page_readers.READERS`).
 
-    `trees` are folders of programs, of which all is read or, by `licence`, what is "permissive".
+    `trees` are folders of programs, of which all is read or, by `licence`, what is "permissive". Of web archives,
+    pages are read that `links` hold, or all without any.
     """
 
     encoding: Encoding | None = None
     html: tuple[str, ...] = ("own",)
     trees: tuple[Path, ...] = ()
     licence: str = "any"
+    links: Links | None = None

@@ -20,6 +20,7 @@ from gptwright.text.read_options import ReadOptions
 MOST = 16 * 2**20
 PAGES = ("text/html", "application/xhtml+xml")
 OTHER_KIND, NO_ANSWER, TOO_LARGE = "no page", "no answer of a server with a page", "over 16 MiB"
+NOT_LINKED = "linked to by none of the links"
 BROKEN_OFF, DAMAGED, NO_TEXT = "broken off", "damaged, and what follows in its archive", "not text"
 
 
@@ -66,10 +67,8 @@ def _read(record: Any, path: Path, options: ReadOptions) -> Document | str | Non
     address: str = record.headers.get("WARC-Target-URI") or ""
     is_answer: bool = record.http_headers is not None
     kind: str = (record.http_content_type if is_answer else record.headers.get("Content-Type")) or ""
-    if is_answer and record.http_headers.status_code != 200:
-        return NO_ANSWER
-    if kind.partition(";")[0].strip().lower() not in (*PAGES, "text/plain"):
-        return OTHER_KIND
+    if reason := _refusal(record, kind, address, options):
+        return reason
     wanted: int = record.content_length
     data: bytes = record.reader.read(MOST + 1)
     if len(data) > MOST:
@@ -82,6 +81,15 @@ def _read(record: Any, path: Path, options: ReadOptions) -> Document | str | Non
         return _document(data, kind, address, path, said, options)
     except InputError:
         return NO_TEXT
+
+
+def _refusal(record: Any, kind: str, address: str, options: ReadOptions) -> str | None:
+    """What a record's heads have against it."""
+    if record.http_headers is not None and record.http_headers.status_code != 200:
+        return NO_ANSWER
+    if kind.partition(";")[0].strip().lower() not in (*PAGES, "text/plain"):
+        return OTHER_KIND
+    return NOT_LINKED if options.links is not None and address not in options.links else None
 
 
 def _document(
