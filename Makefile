@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs site clean anew
+.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs docs-run site clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -37,7 +37,8 @@ help:
 	@echo 'make soak            half an hour of callers of all kinds, and what it leaves behind; MINUTES=5 for less'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
-	@echo 'make docs            writes docs/commands.md'
+	@echo 'make docs            writes docs/commands.md and what else is made from the program, and what short commands print'
+	@echo 'make docs-run        carries out the course and the long commands of pages, and writes what they print: an hour'
 	@echo 'make site            the documentation as a site, in site/: English and Chinese, with the API'
 	@echo 'make pictures        goes through the pages in Chromium and keeps what is seen in docs/images'
 	@echo 'make bench           measures start; also bench-train, bench-generate'
@@ -102,6 +103,7 @@ check: $(VENV)/test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/python docs/build.py --check
+	$(BIN)/python docs/run.py --check
 
 ui:
 	cd ui && npm ci --silent && npm run --silent check && npm run --silent build
@@ -152,6 +154,10 @@ containers: $(VENV)/release
 
 docs: $(VENV)/test
 	$(BIN)/python docs/build.py
+	$(BIN)/python docs/run.py --short
+
+docs-run: $(VENV)/test
+	$(BIN)/python docs/run.py
 
 # A link that leads nowhere ends it.
 site: $(VENV)/docs

@@ -109,7 +109,7 @@ def contributing() -> str:
 
 
 def pages() -> list[Path]:
-    return [*sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("*.md")), *sorted((ROOT / "data").rglob("*.md"))]
+    return [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md")), *sorted((ROOT / "data").rglob("*.md"))]
 
 
 def dead_links() -> list[str]:
@@ -149,6 +149,17 @@ def unknown_steps() -> list[str]:
     return wrong
 
 
+def unknown_lines() -> list[str]:
+    """Code in tables of the course that the file linked in the same row does not hold."""
+    wrong: list[str] = []
+    for page in sorted((ROOT / "docs" / "course").glob("*.md")):
+        for row in re.findall(r"^\| .*", page.read_text(encoding="utf-8"), re.MULTILINE):
+            code, linked = re.search(r"\| `(.+?)` \|", row), [to for to, _ in LINK.findall(row) if to.endswith(".py")]
+            if code and linked and code[1] not in (page.parent / linked[0]).read_text(encoding="utf-8"):
+                wrong.append(f"{page.relative_to(ROOT)}: {code[1]} is not in {linked[0]}")
+    return wrong
+
+
 def unknown_names() -> list[str]:
     """Code names in the first column of the page of names that stand nowhere in the source."""
     words: Counter[str] = Counter()
@@ -162,4 +173,4 @@ def unknown_names() -> list[str]:
 
 def faults() -> list[str]:
     """What pages say that is not so."""
-    return dead_links() + unknown_steps() + unknown_names()
+    return dead_links() + unknown_steps() + unknown_lines() + unknown_names()

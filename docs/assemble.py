@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from anchors import LINK, anchors, prose  # the files beside this one
+from anchors import LINK, prose  # the files beside this one
 from architecture import ROOT, SOURCE, floors, purpose
+from chinese import edition, original
 
 DOCS = ROOT / "docs"
 STARTS = ("README.md", "README.zh.md", "CONTRIBUTING.md", "CHANGELOG.md", "LOG.md", "data/SOURCES.md")
@@ -48,7 +49,6 @@ def is_module(file: Path) -> bool:
 def in_site(path: str, text: str) -> tuple[str, set[str]]:
     """A page of the repository with its links as the site has them, and the paths that it leads to."""
     leads: set[str] = set()
-    chinese = path.endswith(".zh.md")
     here = posixpath.dirname(place(path))
 
     def link(found: re.Match[str]) -> str:
@@ -57,27 +57,12 @@ def in_site(path: str, text: str) -> tuple[str, set[str]]:
         if ":" in target or not (ROOT / to).exists():
             return found[0]
         leads.add(to)
-        if anchor and to.endswith(".md"):
-            anchor = same_anchor(to, anchor, chinese)
         page, _, module = place(to.replace(".zh.md", ".md")).partition("#")
         return f"]({posixpath.relpath(page, here or '.') if target else ''}{anchor or (module and '#' + module)})"
 
-    text = re.sub(r"(?m)^\[[^\]\n]+\]\(" + re.escape(other_language(Path(path).name)) + r"\)\n+", "", text)
+    other = original(ROOT / path) if path.endswith(".zh.md") else edition(ROOT / path)
+    text = re.sub(rf"(?m)^\[\S+\]\({re.escape(other.name)}\)\n+", "", text)  # the site has a switch
     return "".join(part if code else LINK.sub(link, part) for code, part in prose(text)), leads
-
-
-def other_language(name: str) -> str:
-    return name.replace(".zh.md", ".md") if name.endswith(".zh.md") else name.replace(".md", ".zh.md")
-
-
-def same_anchor(to: str, anchor: str, chinese: bool) -> str:
-    """The anchor of the same heading in the page as the reader's language has it."""
-    english = ROOT / to.replace(".zh.md", ".md")
-    translated = english.with_suffix(".zh.md")
-    if not chinese or not translated.exists() or not english.exists():
-        return anchor
-    pairs = dict(zip(anchors(english), anchors(translated), strict=False))
-    return "#" + pairs.get(anchor[1:], anchor[1:])
 
 
 def shown(path: str) -> str:

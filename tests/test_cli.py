@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from gptwright import cli
+from gptwright.configs.command_line import read_command
 from gptwright.configs.verbs import STAGES, VERBS
 from gptwright.foundations.errors import ConfigError, Interrupted, MemoryShort, ProcessLost
 from gptwright.foundations.version import __version__
+from gptwright.text.bundled import bundled_file
 
 
 @dataclass(frozen=True)
@@ -331,3 +333,11 @@ def test_bash_completes_verbs_options_and_leaves_files_to_itself(gptwright: Comm
 def test_another_shell_is_refused(gptwright: Command, words: tuple[str, ...]) -> None:
     said = gptwright("--completion", *words)
     assert said.code == 2 and "bash, zsh, fish" in said.err
+
+
+def test_a_bundled_file_goes_by_its_name_and_a_bundled_source_stays_one() -> None:
+    words = ["--base", "b", "--tokens", "t", "--conversations", "bundled:teaching/conversations.jsonl", "--out", "o"]
+    (conversations,) = read_command(VERBS["sft"], words).config.conversations
+    assert conversations == bundled_file("teaching/conversations.jsonl")
+    config = read_command(VERBS["prepare"], ["--data", "bundled:novels", "bundled:nothere", "--out", "o"]).config
+    assert config.data == ("bundled:novels", "bundled:nothere")

@@ -92,7 +92,14 @@ def chunks(text: str) -> Iterator[tuple[str, list[str]]]:
         yield kind, lines
 
 
-KINDS = {"code": r" *```", "heading": r"#{1,6} ", "table": r" *\|", "quote": r" *>", "item": r" *(?:[-*]|\d+\.) "}
+KINDS = {
+    "code": r" *```",
+    "comment": r"<!--",
+    "heading": r"#{1,6} ",
+    "table": r" *\|",
+    "quote": r" *>",
+    "item": r" *(?:[-*]|\d+\.) ",
+}
 
 
 def sections(text: str) -> list[Section]:
@@ -106,8 +113,8 @@ def sections(text: str) -> list[Section]:
             )
             continue
         section = found[-1]
-        if kind == "code":
-            section.kinds.append("code")
+        if kind in ("code", "comment"):  # a comment says which command printed the block after it
+            section.kinds.append(kind)
             section.blocks.append("\n".join(lines))
         elif kind == "table":
             rows = [cells(line) for line in lines]

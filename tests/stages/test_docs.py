@@ -12,6 +12,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
+from itertools import takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,9 +29,11 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md",
          *sorted(path for path in (ROOT / "docs").glob("*.md")
                  if path.name != "commands.md" and not path.name.endswith(".zh.md"))]  # fmt: skip
+COURSE = sorted((ROOT / "docs/course").glob("*.md"))  # docs/run.py carries it out, and writes what it prints
 STORY = [page for page in PAGES if re.match(r"0[1-8]-", page.name)]
 OTHERS = [page for page in PAGES if page not in STORY]
 PROGRAMS = ("gptwright", "make", "pip", "python", "pytest", "torchrun")
+SHELL = ("|", "||", "&", ">", "2>", "2>&1")  # what follows is no word of the program's
 GROUPS = ("--updates 1 --episodes 4 --samples 2 --minibatches 1 --max-tokens 4 --sequence-length 16 "
           "--heldout-prompts 4 --threads 1")  # fmt: skip
 TINY = {
@@ -88,10 +91,11 @@ def blocks(page: Path) -> list[tuple[str, str]]:
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """Words of every command in a block without a language."""
+    """Words of every command in a block without a language, or of `sh`."""
     for language, block in blocks(page):
-        lines = block.replace("\\\n", " ").splitlines() if not language else []
-        yield from (shlex.split(line, comments=True) for line in lines if line.split(" ")[0] in PROGRAMS)
+        lines = block.replace("\\\n", " ").splitlines() if language in ("", "sh") else []
+        words = (shlex.split(line, comments=True) for line in lines if line.split(" ")[0] in PROGRAMS)
+        yield from (list(takewhile(lambda word: word not in SHELL, each)) for each in words)
 
 
 def of_gptwright(pages: Iterable[Path]) -> list[tuple[Path, list[str]]]:
@@ -108,7 +112,7 @@ def is_elsewhere(words: list[str]) -> bool:
     return any(part in word for word in words for part in ELSEWHERE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *COURSE], ids=lambda page: page.name)
 def test_every_command_is_one(page: Path) -> None:
     for _, (verb, *options) in of_gptwright([page]):
         if "mistral-nano" not in options and "…" not in options:

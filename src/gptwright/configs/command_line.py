@@ -14,6 +14,7 @@ from gptwright.foundations.errors import ConfigError, UsageError
 from gptwright.foundations.renamed import refuse_old_options
 from gptwright.foundations.settings import Settings, with_fields
 from gptwright.models.config import ModelConfig
+from gptwright.text.bundled import WORD, bundled_folder
 
 TRACK = "who gets the metrics besides metrics.jsonl: tensorboard, trackio, wandb, mlflow"
 
@@ -35,16 +36,24 @@ def read_command(verb: Verb, words: Sequence[str]) -> Command:
     """Prints the help and exits where `--help` is among the words, and exits with 2 where tyro refuses one.
 
     `--model NAME` picks a preset where the model is trained from nothing; `--model.layers 4` then changes one size.
+    `bundled:teaching/questions.jsonl` stands for that file of the data that comes with gptwright, as in recipes.
 
     Raises `UsageError` for an old name or an unknown preset, `ConfigError` for options that do not fit each other.
     """
     refuse_old_options(verb.name, words)
     config_type = verb.config_type
-    words, extended = _options(verb, list(words))
+    words, extended = _options(verb, [_found(word) for word in words])
     given = tyro.cli(extended, args=words, prog=f"gptwright {verb.name}", config=(tyro.conf.AvoidSubcommands,))
     values = vars(given)
     config = config_type(**{f.name: values[f.name] for f in fields(config_type)})
     return Command(config, values["out"] if verb.leaves_folder else None, values["track"] if verb.trains else ())
+
+
+def _found(word: str) -> str:
+    """The path of a bundled file; a source of bundled text, such as bundled:novels, and all else stay as they are."""
+    name = word.removeprefix(f"{WORD}:")
+    path = bundled_folder() / name if name != word else Path()
+    return str(path) if path.is_file() else word
 
 
 def print_completion(words: Sequence[str]) -> None:

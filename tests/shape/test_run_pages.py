@@ -1,0 +1,112 @@
+"""docs/run.py: which blocks of a page are carried out, and what is written where."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = """# A page
+
+```sh
+echo one
+echo two >&2
+```
+
+```text
+typed by hand
+```
+
+```python
+print(3)
+```
+Words between:
+
+```text
+not of the Python above
+```
+
+<!-- run: echo hidden >> log.txt -->
+<!-- printed: cat log.txt -->
+
+```
+old
+```
+
+```
+echo never
+```
+
+<!-- minutes -->
+
+```sh
+echo long
+```
+"""
+CARRIED_OUT = PAGE.replace("typed by hand", "one\ntwo").replace("old", "hidden")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    import run
+
+    return run
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")
+    return tmp_path / "page.md"
+
+
+def test_what_is_carried_out_in_order(run: ModuleType) -> None:
+    steps = list(run.steps(PAGE))
+    assert [step.command for step in steps] == [
+        "echo one\necho two >&2\n", "echo hidden >> log.txt", "cat log.txt", "echo long\n"
+    ]  # fmt: skip
+    assert [step and step.hidden for step in run.steps(PAGE, short=True)] == [False, True, False, None]
+
+
+def test_what_is_printed_is_written_into_the_block_that_follows(run: ModuleType, page: Path) -> None:
+    assert run.carry_out(page, page.parent, short=False) == (CARRIED_OUT, True)
+    assert run.carry_out(page, page.parent, short=True) == (CARRIED_OUT, False)
+    assert (page.parent / "log.txt").read_text() == "hidden\n"  # in a folder that is kept it is done once
+
+
+def test_python_sees_what_commands_left(run: ModuleType, tmp_path: Path) -> None:
+    step = run.Step("print(open('a.txt').read().strip(), __import__('os').getcwd())", python=True)
+    (tmp_path / "a.txt").write_text("kept")
+    assert run.printed(step, tmp_path.resolve()) == f"kept {tmp_path.resolve()}\n"
+    assert run.printed(run.Step("echo $PWD/a.txt"), tmp_path.resolve()) == "a.txt\n"
+
+
+def test_only_other_seconds_are_no_other_output(run: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    block = "```sh\necho 'prepare took 7 s of 4 planned, {} documents'\n```\n\n```text\n{}\n```\n"
+    page.write_text(block.format(3, "prepare took 12 s of 4 planned, 3 documents"))
+    assert run.carry_out(page, tmp_path, short=False)[0] == page.read_text()
+    page.write_text(block.format(4, "prepare took 12 s of 4 planned, 3 documents"))
+    assert run.carry_out(page, tmp_path, short=False)[0] != page.read_text()
+
+
+def test_a_command_that_fails_ends_it(run: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="ended with 3"):
+        run.printed(run.Step("exit 3 | cat"), tmp_path)
+
+
+@pytest.mark.parametrize(("output", "code"), [("one\ntwo", 0), ("one\nthree", 1)])
+def test_check_names_the_page_that_shows_something_else(
+    run: ModuleType, page: Path, monkeypatch: pytest.MonkeyPatch, output: str, code: int
+) -> None:
+    before = CARRIED_OUT.replace("one\ntwo", output)
+    page.write_text(before, encoding="utf-8")
+    monkeypatch.setattr(run, "ROOT", page.parent)
+    monkeypatch.setattr(run, "STORIES", [[page]])
+    monkeypatch.setattr("sys.argv", ["run.py", "--check"])
+    if code:
+        with pytest.raises(SystemExit, match=r"^page\.md: not what is printed"):
+            run.main()
+    else:
+        run.main()
+    assert page.read_text(encoding="utf-8") == before
