@@ -37,6 +37,8 @@ PART = re.compile(r"^<!-- (?P<word>minutes|run|printed)(?:: (?P<command>.*?))? -
 UNITS = r"ms|s|min|minutes?|seconds?|hours?|MB|MiB|GB|GiB|tokens a second"
 SPEED = re.compile(rf"\d[\d,.]*(?=\s?(?:{UNITS})\b)|(?<=tokens/s )\d[\d,]*")
 """what another machine, or the same one an hour later, prints otherwise"""
+PROGRESS = re.compile(r"^[\w-]+  \d+/\d+  \d+%.*\n", re.MULTILINE)
+"""what a terminal writes over and over in one line"""
 DONE = "carried-out.txt"
 
 
@@ -68,7 +70,7 @@ def steps(text: str, short: bool = False) -> Iterator[Step | None]:
 
 
 def printed(step: Step, folder: Path) -> str:
-    """What a step prints, in the terminal's order. Ends the program where it fails."""
+    """What a step prints, in the terminal's order, without lines of progress. Ends the program where it fails."""
     done = folder / DONE
     if step.hidden and done.exists() and f"{step.command}\n" in done.read_text():
         return ""
@@ -83,7 +85,7 @@ def printed(step: Step, folder: Path) -> str:
         with done.open("a") as file:
             file.write(f"{step.command}\n")
     lines = process.stdout.replace(f"{folder}/", "").strip("\n").splitlines()
-    return "".join(line.rstrip() + "\n" for line in lines)
+    return PROGRESS.sub("", "".join(line.rstrip() + "\n" for line in lines))
 
 
 def masked(text: str) -> str:

@@ -81,6 +81,11 @@ def test_python_sees_what_commands_left(run: ModuleType, tmp_path: Path) -> None
     assert run.printed(run.Step("echo $PWD/a.txt"), tmp_path.resolve()) == "a.txt\n"
 
 
+def test_progress_is_left_out(run: ModuleType, tmp_path: Path) -> None:
+    step = run.Step("echo 'reward-control  7/160  4%  223 s left  loss 7'; echo 'reward: 4/6 of pairs, 3%'")
+    assert run.printed(step, tmp_path) == "reward: 4/6 of pairs, 3%\n"
+
+
 def test_only_other_seconds_are_no_other_output(run: ModuleType, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     block = "```sh\necho 'prepare took 7 s of 4 planned, {} documents'\n```\n\n```text\n{}\n```\n"
