@@ -176,6 +176,26 @@ def test_who_waits_too_long_is_told(tmp_path: Path) -> None:
         add(other, "one")
 
 
+def test_of_the_threads_of_a_process_one_writes_after_another(tmp_path: Path) -> None:
+    """None of those that wait holds a connection, so that readers never find the last one taken."""
+    with open_store(tmp_path) as store:
+        waiting = [threading.Thread(target=add, args=(store, str(number))) for number in range(50)]
+        with store.write():
+            for thread in waiting:
+                thread.start()
+            assert titles(store) == [] and store._engine.pool.checkedout() == 1  # pyright: ignore
+        for thread in waiting:
+            thread.join()
+        assert sorted(titles(store), key=int) == [str(number) for number in range(50)]
+
+
+def test_a_thread_that_waits_too_long_is_told(tmp_path: Path) -> None:
+    with open_store(tmp_path, patience=0.05) as store:
+        with store.write(), pytest.raises(ResourceError, match="another that writes"), store.write():
+            pass
+        add(store, "one")
+
+
 def test_a_copy_is_whole_while_others_write(tmp_path: Path) -> None:
     stop = threading.Event()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -33,9 +34,10 @@ ONE_AT_A_TIME = 0x67707477  # PostgreSQL's lock of those who migrate
 class Store:
     """An open database. Safe to use from several threads; other processes may use the same database."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        if engine.dialect.name == "sqlite":
+    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
+        self._engine, self._patience = engine, patience
+        self._line = Lock() if engine.dialect.name == "sqlite" else None
+        if self._line:
             self._snapshots = engine.execution_options(reads=True)
         else:
             self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -49,9 +51,23 @@ class Store:
     @contextmanager
     def write(self) -> Generator[Session]:
         """A transaction. Raises `ResourceError` when the database cannot keep it, `InputError` when rows do not fit."""
-        with _translated(self.name), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        session = Session(self._engine, expire_on_commit=False)
+        with _translated(self.name), self._turn(), session, session.begin():
             session.connection()  # begins now: of SQLite only one writes at a time
             yield session
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        """SQLite waits by looking again and again, by which some wait very long: threads here stand in line."""
+        if self._line is None:
+            yield
+            return
+        if not self._line.acquire(timeout=self._patience):
+            raise _unreachable(self.name, f"another that writes for over {self._patience:.0f} s")
+        try:
+            yield
+        finally:
+            self._line.release()
 
     @contextmanager
     def read(self) -> Generator[Session]:
@@ -104,7 +120,7 @@ def open_store(place: str | Path, *, create: bool = True, patience: float = PATI
         event.listen(engine, "begin", _begin_sqlite)
     else:
         engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
-    store = Store(engine)
+    store = Store(engine, patience)
     try:
         with _translated(store.name):
             _once_unlocked(lambda: _migrate(engine, store.name), patience)
@@ -190,8 +206,12 @@ def _translated(name: str) -> Generator[None]:
     except DBAPIError as error:
         if "not a database" in str(error.orig) or "malformed" in str(error.orig):
             raise ArtifactError(f"a database of SQLite at {name}", _said(error), "Go on with a copy of it.") from error
-        raise ResourceError(f"to read and write the store {name}", _said(error),
-                            "Look whether the database is there, may be written and has room.") from error  # fmt: skip
+        raise _unreachable(name, _said(error)) from error
+
+
+def _unreachable(name: str, got: str) -> ResourceError:
+    return ResourceError(f"to read and write the store {name}", got,
+                         "Look whether the database is there, may be written and has room.")  # fmt: skip
 
 
 def _said(error: DBAPIError) -> str:
