@@ -144,7 +144,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     train, heldout = (TokenFile.open(given.tokens / split) for split in ("train", "heldout"))
-    vocab = json.loads((given.tokens / "stage.json").read_text())["figures"]["vocab"]
+    vocab = json.loads((given.tokens / "stage.json").read_text())["metrics"]["vocab"]
     for run in study():
         if given.only and run.study not in given.only:
             continue
