@@ -1,5 +1,6 @@
 """What heads do: scores of attention that is known, and the loss with a head that adds nothing."""
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gptwright.inference.packed_model import with_paths
 from gptwright.interpretability.heads import ablations, attentions, head_scores, without_head
+from gptwright.layers.lora import add_lora, lora_layers, merge_lora
 from gptwright.layers.trace import Trace
 from gptwright.models.catalogue import FAMILIES
 from gptwright.models.decoder import Decoder
@@ -51,29 +54,38 @@ def test_scores_are_shares_and_the_same_again(family: str, small: Callable[[str]
 def test_a_head_that_is_off_adds_nothing_and_comes_back(family: str, small: Callable[[str], Decoder]) -> None:
     network = small(family)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    changes = ablations(network, IDS)
-    assert changes.shape == (3, 4) and (changes != 0).all()
+    logits = network(IDS)
+    changes = []
+    for change in ablations(network, IDS):
+        changes.append(change)
+        assert torch.equal(network(IDS), logits)  # meanwhile it is what it was, for whoever uses it
+    assert len(changes) == 3 * 4 and 0 not in changes
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     attention = attentions(network)[1]
-    seen: list[torch.Tensor] = []
-    attention.out.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    columns = slice(2 * attention.head_width, 3 * attention.head_width)
     with torch.no_grad(), without_head(attention, 2):
-        network(IDS)
-        width, matrix = attention.head_width, attention.out.weight
-        rest = seen[0].clone()
-        rest[..., 2 * width : 3 * width] = 0
-        torch.testing.assert_close(seen[0] @ matrix.T, rest @ before_matrix(before, matrix, network).T)
-
-
-def before_matrix(before: dict[str, torch.Tensor], matrix: torch.Tensor, network: Decoder) -> torch.Tensor:
-    """A parameter as it was."""
-    (name,) = [name for name, parameter in network.named_parameters() if parameter is matrix]
-    return before[name]
+        off = network(IDS)
+    with torch.no_grad():
+        attention.out.weight[:, columns] = 0
+        torch.testing.assert_close(off, network(IDS))
 
 
 def test_an_error_gives_the_head_back(small: Callable[[str], Decoder]) -> None:
     attention = attentions(small("llama"))[0]
-    before = attention.out.weight.clone()
-    with pytest.raises(KeyError), torch.no_grad(), without_head(attention, 0):
+    before = attention.out
+    with pytest.raises(KeyError), without_head(attention, 0):
         raise KeyError
-    assert torch.equal(attention.out.weight, before)
+    assert attention.out is before
+
+
+def test_a_path_beside_the_matrix_reads_nothing_of_the_head_either(small: Callable[[str], Decoder]) -> None:
+    base = small("llama")
+    network = copy.deepcopy(base)
+    add_lora(network, rank=2, seed=0)
+    for layer in lora_layers(network).values():
+        torch.nn.init.ones_(layer.lora_b)
+    merged = copy.deepcopy(network)
+    merge_lora(merged)
+    assert [*ablations(network, IDS)] == pytest.approx([*ablations(merged, IDS)], abs=1e-5)
+    paths = {name: (layer.lora_a.data, layer.lora_b.data * layer.scale) for name, layer in lora_layers(network).items()}
+    assert [*ablations(with_paths(base, paths), IDS)] == pytest.approx([*ablations(merged, IDS)], abs=1e-5)

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from gptwright.interpretability.inside import Stage, inside
 from gptwright.interpretability.page import page
+from gptwright.interpretability.steps import finished
 from gptwright.models.gpt2 import GPT2
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -33,7 +34,7 @@ def faults() -> list[str]:
 def seen(browser: Browser, network: GPT2, tokenizer: Tokenizer, tmp_path: Path, faults: list[str]) -> Iterator[Page]:
     """The page of a hostile text, whose tokens are cut to what the context holds; two stages beside it."""
     ids = tokenizer.encode(HOSTILE)[: network.config.context]
-    view = inside(network, ids, lambda id: tokenizer.decode([id]), [Stage("<b>sft</b>", network)])
+    view = finished(inside(network, ids, lambda id: tokenizer.decode([id]), [Stage("<b>sft</b>", network)]))
     made = page(view | {"model": "<i>tiny</i>", "about": "", "note": HOSTILE}, HOSTILE)
     file = tmp_path / "see.html"
     file.write_text(made.html, encoding="utf-8")

@@ -58,6 +58,6 @@ def test_numbers_by_hand() -> None:
 
 def test_a_top_beyond_the_vocabulary_is_the_vocabulary(small: Callable[[str], Decoder]) -> None:
     network = small("gpt2")
-    layers = lens(network, network.trace(IDS).states, IDS[0, 1:].tolist(), top=99)
+    layers = [*lens(network, network.trace(IDS).states, IDS[0, 1:].tolist(), top=99)]
     assert [tuple(layer.ids.shape) for layer in layers] == [(12, 60)] * 4
     torch.testing.assert_close(layers[-1].probabilities.sum(-1), torch.ones(12))

@@ -33,7 +33,8 @@ CHATTERS = {
     "GET /api/conversations", "POST /api/conversations", "GET /api/conversations/{id}", "PATCH /api/conversations/{id}",
     "DELETE /api/conversations/{id}", "POST /api/conversations/{id}/messages", "POST /api/conversations/{id}/answers",
     "GET /api/answers/{id}", "GET /api/answers/{id}/events", "POST /api/answers/{id}/stop",
-    "GET /api/answers/{id}/tokens", "GET /api/answers/{id}/prompt", "GET /api/conversations/{id}/labels",
+    "GET /api/answers/{id}/tokens", "GET /api/answers/{id}/prompt", "GET /api/answers/{id}/inside",
+    "GET /api/conversations/{id}/labels",
     "DELETE /api/messages/{id}", "PATCH /api/messages/{id}",
     "GET /api/messages/{id}/labels", "PUT /api/messages/{id}/labels/{kind}", "DELETE /api/messages/{id}/labels/{kind}",
     "GET /api/me", "GET /api/versions", "PUT /api/me/password", "GET /api/users/{name}/keys", "DELETE /api/keys/{id}",
@@ -150,7 +151,7 @@ def test_of_two_people_neither_reaches_what_is_the_other_s(
     touched = [route for route in found if "{id}" in route and route.split("/")[2] in ids]
     last = ["POST /api/conversations/{id}/answers", "DELETE /api/conversations/{id}"]  # then there is nothing any more
     touched.sort(key=lambda route: last.index(route) + 1 if route in last else 0)
-    assert len(touched) == 16
+    assert len(touched) == 17
     calls: list[tuple[str, str, Any]] = []
     for route in touched:
         method, path = route.split()
@@ -158,7 +159,7 @@ def test_of_two_people_neither_reaches_what_is_the_other_s(
     mine = [("GET", "/api/conversations?search=Hi", None), ("GET", "/api/users/ben/keys", None)]
     assert statuses(app, [(method, path, body, keys["anna"]) for method, path, body in calls]) == [404] * len(calls)
     own = statuses(app, [(method, path, body, keys["ben"]) for method, path, body in [*calls, *mine]])
-    by_a_person = [409 * path.endswith(("/tokens", "/prompt")) for _, path, _ in [*calls, *mine]]
+    by_a_person = [409 * path.endswith(("/tokens", "/prompt", "/inside")) for _, path, _ in [*calls, *mine]]
     assert all(status == refused or status < 300 for status, refused in zip(own, by_a_person, strict=True)), own
     others = statuses(app, [(*mine[1], keys["anna"])])
     assert others == ([200] if role == "owner" else [404]) and secret

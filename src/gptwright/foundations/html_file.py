@@ -10,9 +10,7 @@ PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src '{script_hash}'; \
-style-src '{style_hash}';{workers} img-src data:; base-uri 'none'; form-action 'none'; \
-require-trusted-types-for 'script'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -27,12 +25,26 @@ require-trusted-types-for 'script'">
 def html_file(data: object, *, script: str, style: str, title: str, language: str = "en", worker: bool = False) -> str:
     """The page. The script finds `data`, as JSON, in the element "data". No other script and no other style runs, and
     nothing that people wrote can end an element. With `worker` the script may make threads of its own."""
-    script = script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
-    style = style.replace("</style", r"<\/style")
+    policy, script, style = policy_of(script, style, worker=worker), _script(script), _style(style)
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", r"\u003c")
+    return PAGE.format(language=language, title=escape(title), script=script, style=style, data=text, policy=policy)
+
+
+def policy_of(script: str, style: str, *, worker: bool = False) -> str:
+    """The page's Content-Security-Policy, which a server of the page sends as a header too."""
     workers = " worker-src blob:;" if worker else ""
-    return PAGE.format(language=language, title=escape(title), script=script, style=style, data=text, workers=workers,
-                       script_hash=_hash(script), style_hash=_hash(style))  # fmt: skip
+    return (
+        f"default-src 'none'; script-src '{_hash(_script(script))}'; style-src '{_hash(_style(style))}';{workers} "
+        "img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+    )
+
+
+def _script(text: str) -> str:
+    return text.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+
+
+def _style(text: str) -> str:
+    return text.replace("</style", r"<\/style")
 
 
 def _hash(text: str) -> str:

@@ -1,8 +1,10 @@
 """What each attention head does: which look back, which copy, and what the network loses without one."""
 
-from collections.abc import Generator, Sequence
+import copy
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from jaxtyping import Float, Int
@@ -47,17 +49,16 @@ def head_scores(network: Decoder, seed: int = 0) -> HeadScores:
 
 
 @torch.no_grad()
-def ablations(network: Decoder, ids: Int[Tensor, "1 T"]) -> Float[Tensor, "L H"]:
-    """How many nats a token of the text costs more when one head adds nothing, for each head."""
+def ablations(network: Decoder, ids: Int[Tensor, "1 T"]) -> Iterator[float]:
+    """How many nats a token of the text costs more when one head adds nothing, for each head of the first layer, then
+    of the second, …. Others may use the network meanwhile: what is changed is a copy with the same tensors."""
+    network = copy.deepcopy(network, {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())})
     whole = _loss(network, ids)
-    changes = list[list[float]]()
-    for layer, attention in enumerate(attentions(network)):
-        heads = attention.out.in_features // attention.head_width
-        changes.append([0.0] * heads)
-        for head in range(heads):
+    for attention in attentions(network):
+        for head in range(network.config.heads):
             with without_head(attention, head):
-                changes[layer][head] = _loss(network, ids) - whole
-    return torch.tensor(changes)
+                change = _loss(network, ids) - whole
+            yield change
 
 
 def attentions(network: nn.Module) -> Sequence[Attention | RotaryAttention]:
@@ -67,14 +68,26 @@ def attentions(network: nn.Module) -> Sequence[Attention | RotaryAttention]:
 
 @contextmanager
 def without_head(attention: Attention | RotaryAttention, head: int) -> Generator[None]:
-    """What the head adds to the residual stream is nothing meanwhile: its columns of the output matrix are zero."""
-    columns = attention.out.weight[:, head * attention.head_width : (head + 1) * attention.head_width]
-    kept = columns.clone()
+    """What the head adds to the residual stream is nothing meanwhile."""
+    out, width = attention.out, attention.head_width
     try:
-        columns.zero_()
+        attention.out = _WithoutColumns(out, slice(head * width, (head + 1) * width))
         yield
     finally:
-        columns.copy_(kept)
+        attention.out = out
+
+
+class _WithoutColumns(nn.Module):
+    """An output matrix, of whatever kind, that reads nothing in some columns."""
+
+    def __init__(self, out: nn.Module, columns: slice) -> None:
+        super().__init__()
+        self.out, self.columns = out, columns
+
+    def forward(self, x: Float[Tensor, "*B W"]) -> Float[Tensor, "*B C"]:
+        x = x.clone()
+        x[..., self.columns] = 0
+        return self.out(x)
 
 
 def _loss(network: Decoder, ids: Int[Tensor, "1 T"]) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isqrt
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from gptwright.interpretability.neighbours import neighbours
 from gptwright.interpretability.packed_rows import pack_rows
 from gptwright.interpretability.predictions import Predictions, lens, lens_logits, predictions
 from gptwright.interpretability.shapes import shapes
+from gptwright.interpretability.steps import Steps
 from gptwright.layers.trace import Trace
 from gptwright.models.bert import BERT
 from gptwright.models.decoder import Decoder
@@ -26,6 +28,8 @@ ABLATED = 128
 """tokens of the text on which heads are switched off, one after another"""
 MOST = 1024
 """tokens of a text that a page shows"""
+MEMORY = 1 << 30
+"""bytes of all attention weights together, at most: of a large model less of a text is shown"""
 
 View = dict[str, Any]
 
@@ -38,34 +42,46 @@ class Stage:
     network: Decoder
 
 
+def most_tokens(network: Decoder | BERT) -> int:
+    """Of a text in this network that a page shows."""
+    config = network.config
+    return min(MOST, config.context, isqrt(MEMORY // (4 * config.layers * config.heads)))
+
+
+@torch.no_grad()
 def inside(
     network: Decoder | BERT,
     ids: Sequence[int],
     said: Callable[[int], str],
     stages: Sequence[Stage] = (),
-) -> View:
-    """What the page shows of a network that reads `ids`, at most `MOST`. `said`: an id as text; `stages`: networks with
-    the same vocabulary, shown beside it.
+) -> Steps[View]:
+    """What the page shows of a network that reads `ids`, at most `most_tokens`. `said`: an id as text; `stages`:
+    networks with the same vocabulary, shown beside it.
 
     Raises `InputError` for no ids, or more than the page or the context holds.
     """
-    most = min(MOST, network.config.context)
+    most = most_tokens(network)
     if not 0 < len(ids) <= most:
         raise InputError(f"1 to {most} tokens", str(len(ids)), "Give a shorter text." if ids else "Give a text.")
     row = torch.tensor([list(ids)])
-    with torch.no_grad():
-        trace = network.trace(row)
+    trace = network.trace(row)
+    yield
     texts = _Texts(said)
     targets = ids[1:] if isinstance(network, Decoder) else ids
+    layers = list[View]()
+    for each in lens(network, trace.states, targets, LENS):
+        layers.append(_predicted(each, texts))
+        yield
+    of_decoder = (yield from _of_decoder(network, row, targets, texts, stages)) if isinstance(network, Decoder) else {}
     return {
         "tokens": [texts.of(id) for id in ids],
         "reads": "left to right" if isinstance(network, Decoder) else "both sides",
         "layers": len(trace.attention),
         "heads": [layer.shape[1] for layer in trace.attention],
         "attention": _attention(trace),
-        "lens": [_predicted(each, texts) for each in lens(network, trace.states, targets, LENS)],
+        "lens": layers,
         "said": _predicted(predictions(lens_logits(network, trace.states[-1][0]), targets, TOP), texts),
-        **(_of_decoder(network, row, targets, texts, stages) if isinstance(network, Decoder) else {}),
+        **of_decoder,
         "neighbours": _neighbours(network, ids, texts),
         "texts": texts.known,
     }
@@ -90,16 +106,20 @@ def _attention(trace: Trace) -> Mapping[str, Any]:
 
 def _of_decoder(
     network: Decoder, row: Int[Tensor, "1 T"], targets: Sequence[int], texts: _Texts, stages: Sequence[Stage]
-) -> View:
-    scores = head_scores(network)
-    with torch.no_grad():
-        others = [(stage.name, predictions(stage.network(row)[0], targets, TOP)) for stage in stages]
-    return {
-        "scores": {name: _rounded(value) for name, value in asdict(scores).items()}
-        | ({"ablation": _rounded(ablations(network, row[:, :ABLATED]))} if row.shape[1] > 1 else {}),
-        "shapes": [asdict(line) for line in shapes(network, row)],
-        "stages": [{"name": name, **_predicted(each, texts)} for name, each in others],
-    }
+) -> Steps[View]:
+    scores = {name: _rounded(value) for name, value in asdict(head_scores(network)).items()}
+    yield
+    if row.shape[1] > 1:
+        changes = list[float]()
+        for change in ablations(network, row[:, :ABLATED]):
+            changes.append(change)
+            yield
+        scores["ablation"] = _rounded(torch.tensor(changes).view(-1, network.config.heads))
+    others = list[View]()
+    for stage in stages:
+        others.append({"name": stage.name, **_predicted(predictions(stage.network(row)[0], targets, TOP), texts)})
+        yield
+    return {"scores": scores, "shapes": [asdict(line) for line in shapes(network, row)], "stages": others}
 
 
 def _predicted(each: Predictions, texts: _Texts) -> View:

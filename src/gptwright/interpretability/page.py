@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from gptwright.foundations.html_file import html_file
+from gptwright.foundations.html_file import html_file, policy_of
 
 WEB = Path(__file__).parent / "web"
 FRAME_HEIGHT = 900
@@ -14,9 +14,10 @@ FRAME_HEIGHT = 900
 
 @dataclass(frozen=True)
 class Page:
-    """`html`: the whole file. In a notebook it is shown."""
+    """`html`: the whole file; `policy`: its Content-Security-Policy. In a notebook it is shown."""
 
     html: str
+    policy: str
 
     def _repr_html_(self) -> str:
         inside = escape(self.html, quote=True)
@@ -26,4 +27,4 @@ class Page:
 def page(view: Any, title: str) -> Page:
     """The page of a view (`inside.inside`), with the script and the style that were built from ui/src/see."""
     script, style = ((WEB / f"see.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    return Page(html_file(view, script=script, style=style, title=title))
+    return Page(html_file(view, script=script, style=style, title=title), policy_of(script, style))

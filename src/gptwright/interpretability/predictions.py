@@ -1,6 +1,6 @@
 """What a network expects at every position, at the end and, by the logit lens, after every layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +51,6 @@ def predictions(logits: Float[Tensor, "T V"], targets: Sequence[int], top: int) 
 
 def lens(
     network: Decoder | BERT, states: Sequence[Float[Tensor, "1 T C"]], targets: Sequence[int], top: int
-) -> list[Predictions]:
+) -> Iterator[Predictions]:
     """After the embedding and after every block."""
-    return [predictions(lens_logits(network, state[0]), targets, top) for state in states]
+    return (predictions(lens_logits(network, state[0]), targets, top) for state in states)

@@ -1,20 +1,18 @@
 """`gptwright.see`: a look inside a model while it reads a text, as one page."""
 
 from collections.abc import Sequence
-from functools import partial
-
-import torch
 
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.inference.sampling import Sampling
-from gptwright.interpretability.inside import MOST, Stage, inside
-from gptwright.interpretability.page import Page, page
+from gptwright.interpretability.inside import Stage
+from gptwright.interpretability.look import look
+from gptwright.interpretability.page import Page
+from gptwright.interpretability.steps import finished
 from gptwright.pipelines.encoder import Encoder
 from gptwright.pipelines.load import AnyModel
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.vision_model import VisionModel
 from gptwright.tokenizers.chat_templates.chat import Message
-from gptwright.tokenizers.tokenizer import Tokenizer
 
 
 def see(model: AnyModel, text: str, *, chat: bool = False, max_tokens: int = 64, stages: Sequence[Model] = ()) -> Page:
@@ -29,21 +27,12 @@ def see(model: AnyModel, text: str, *, chat: bool = False, max_tokens: int = 64,
     if not isinstance(reader, Model | Encoder):
         raise ArtifactError("a decoder or an encoder", f"{reader.name}, {reader.kind}",
                             "Give the model that it was made from.")  # fmt: skip
-    ids = _ids(reader, text, chat, max_tokens)
-    most = min(MOST, reader.context)
-    shown = ids[-most:] if chat else ids[:most]
     for stage in stages:
         if stage.tokenizer.sha256 != reader.tokenizer.sha256:
             raise InputError(f"a model with the tokenizer of {reader.name}", f"{stage.name}, which has another",
                              "Leave it out.")  # fmt: skip
-    with torch.inference_mode(False):
-        others = [Stage(stage.name, stage.network) for stage in stages]
-        view = inside(reader.network, shown, partial(_said, reader.tokenizer), others)
-    parameters = sum(parameter.numel() for parameter in reader.network.parameters())
-    config = reader.network.config
-    about = f"{config.family}, {config.layers} layers × {config.width}, {parameters:,} parameters"
-    cut = f"{len(shown):,} of {len(ids):,} tokens are shown." if len(shown) < len(ids) else ""
-    return page(view | {"model": reader.name, "about": about, "note": cut}, f"{reader.name}: {text[:60]}")
+    others = [Stage(stage.name, stage.network) for stage in stages]
+    return finished(look(reader, _ids(reader, text, chat, max_tokens), text[:60], end=chat, stages=others))
 
 
 def _ids(reader: Model | Encoder, text: str, chat: bool, max_tokens: int) -> list[int]:
@@ -55,9 +44,3 @@ def _ids(reader: Model | Encoder, text: str, chat: bool, max_tokens: int) -> lis
         raise InputError("a decoder for a conversation", f"{reader.name}, an encoder", "Leave out --chat.")
     asked = reader.chat_ids([Message(role="user", content=text)])
     return [*asked, *reader.generate_ids(asked, Sampling(max_tokens=max_tokens, temperature=0.0))]
-
-
-def _said(tokenizer: Tokenizer, id: int) -> str:
-    """An id as text: half a letter as its replacement, a special token by its name."""
-    said = tokenizer.token_bytes(id)
-    return said.decode("utf-8", "replace") if said is not None else tokenizer.backend.id_to_token(id) or ""

@@ -123,5 +123,6 @@ EVENTS = frozenset({"POST /v1/chat/completions", "POST /v1/completions", "POST /
                     "POST /api/conversations/{id}/answers"})  # fmt: skip
 """routes that may answer with server-sent events"""
 PLAIN = {"GET /metrics": "text/plain", "GET /api/answers/{id}/events": "text/event-stream",
-         "GET /api/exports/{format}": "application/x-ndjson", "POST /api/tasks/offline": "text/html"}  # fmt: skip
+         "GET /api/exports/{format}": "application/x-ndjson", "POST /api/tasks/offline": "text/html",
+         "GET /api/answers/{id}/inside": "text/html"}  # fmt: skip
 """those that never answer with JSON"""

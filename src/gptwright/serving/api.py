@@ -27,6 +27,7 @@ from gptwright.serving.page import page_files, page_response
 from gptwright.serving.password_checks import PasswordChecks
 from gptwright.serving.request_body import read_json
 from gptwright.serving.responses import Responses
+from gptwright.serving.routes.answer_inside import AnswerInside
 from gptwright.serving.routes.answer_tokens import AnswerTokens
 from gptwright.serving.routes.answers import Answers
 from gptwright.serving.routes.branches import Branches
@@ -39,6 +40,7 @@ from gptwright.serving.routes.logins import OPEN, Logins
 from gptwright.serving.routes.people import People
 from gptwright.serving.routes.tasks import Tasks
 from gptwright.serving.routes.teaching import Teaching
+from gptwright.serving.routes.written_answers import WrittenAnswers
 from gptwright.serving.schemas import FeedbackRequest
 from gptwright.serving.served_models import Origin, ServedModels
 from gptwright.serving.transactions import Transactions
@@ -108,8 +110,10 @@ def _has_owner_with_password(store: Store) -> bool:
 
 
 def _add_conversations(app: FastAPI, store: Transactions, answers: Answers) -> None:
-    talks = Conversations(store, answers.live), Branches(store, answers.live), AnswerTokens(store, answers.served)
-    for routes in (*talks, Labels(store), Tasks(store), Labelling(store), LabelFiles(store)):
+    written = WrittenAnswers(store, answers.served)
+    talks = Conversations(store, answers.live), Branches(store, answers.live)
+    labels = Labels(store), Tasks(store), Labelling(store), LabelFiles(store)
+    for routes in (*talks, AnswerTokens(written), AnswerInside(written), *labels):
         routes.add_to(app)
 
 

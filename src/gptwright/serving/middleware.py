@@ -72,7 +72,9 @@ class AccessMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message).update({"x-request-id": request_id, **HEADERS})
+                headers = MutableHeaders(scope=message)
+                for name, value in {"x-request-id": request_id, **HEADERS}.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         try:

@@ -9,8 +9,13 @@ import httpx
 import pytest
 from tests.serving.conftest import FakeModel, running
 
+from gptwright.inference.sampling import Sampling
+from gptwright.models.gpt2 import GPT2
+from gptwright.pipelines.generation_config import GenerationConfig
+from gptwright.pipelines.model import Model
 from gptwright.serving.api import create_app
 from gptwright.store.database import Store
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 Talk = Callable[["Http"], Awaitable[Any]]
 
@@ -57,6 +62,12 @@ class Http:
 
 
 @pytest.fixture
+def real(network: GPT2, tokenizer: Tokenizer) -> Model:
+    """A tiny network that writes."""
+    return Model(network, tokenizer, "real", GenerationConfig.of(Sampling(max_tokens=8, temperature=1.0)))
+
+
+@pytest.fixture
 def talk(client: Any, model: FakeModel, store: Store) -> Callable[..., Any]:
     """`talk(function, **options of create_app)` runs a function of an `Http`; `network`: of a real server, whose events
     come when they are sent."""
@@ -68,7 +79,8 @@ def talk(client: Any, model: FakeModel, store: Store) -> Callable[..., Any]:
     def start(function: Talk, *, network: bool = False, **options: Any) -> Any:
         if not network:
             return asyncio.run(run(function, client(**options)))
-        with running(create_app({model.name: model}, store, **options)) as address:  # pyright: ignore[reportArgumentType]
+        models = {model.name: model, **options.pop("more", {})}
+        with running(create_app(models, store, **options)) as address:  # pyright: ignore[reportArgumentType]
             return asyncio.run(run(function, httpx.AsyncClient(base_url=address, timeout=30)))
 
     return start

@@ -6,16 +6,7 @@ import pytest
 import torch
 from tests.serving.routes.conftest import Http
 
-from gptwright.inference.sampling import Sampling
-from gptwright.models.gpt2 import GPT2
-from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
-from gptwright.tokenizers.tokenizer import Tokenizer
-
-
-@pytest.fixture
-def real(network: GPT2, tokenizer: Tokenizer) -> Model:
-    return Model(network, tokenizer, "real", GenerationConfig.of(Sampling(max_tokens=8, temperature=1.0)))
 
 
 def expected(real: Model, ids: list[int], start: int) -> list[float]:
