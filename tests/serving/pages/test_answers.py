@@ -189,6 +189,44 @@ def test_what_the_model_really_read(real: Visit) -> None:
     assert page.locator(".panel mark").count() >= 1
 
 
+def test_a_look_inside_opens_in_a_tab_of_its_own_and_is_saved(real: Visit) -> None:
+    page = real.page
+    ask(page, "the cat sat")
+    more(page, "Look inside")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Open in a new tab").click()
+    tab = opened.value
+    expect(tab.get_by_role("heading", name="What heads do")).to_be_visible()
+    expect(tab.get_by_role("slider", name="The text")).to_contain_text("the cat sat")
+    tab.get_by_role("button", name="Layer 2, head 1", exact=True).click()
+    expect(tab.locator("figcaption").first).to_have_text("Layer 2, head 1")
+    assert tab.evaluate("self.origin") == "null" and tab.evaluate("opener") is None
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save as a file").click()
+    assert Path(download.value.path()).read_text(encoding="utf-8") == text_of(real, tab.url)
+
+
+def text_of(visit: Visit, url: str) -> str:
+    return visit.context.request.get(url).text()
+
+
+def test_who_shows_a_key_saves_the_page_and_who_closes_the_panel_asks_no_longer(real: Visit) -> None:
+    page = real.page
+    page.evaluate("sessionStorage.setItem('gptwright.key', 'anything')")
+    page.reload()
+    ask(page, "the cat sat")
+    page.route("**/api/answers/*/inside", lambda route: None)  # it takes its time
+    with page.expect_event("requestfailed") as left:
+        more(page, "Look inside")
+        expect(page.get_by_role("status").filter(has_text="The model reads")).to_be_visible()
+        page.get_by_role("button", name="Look inside").click()
+    assert left.value.url.endswith("/inside")
+    page.unroute("**/api/answers/*/inside")
+    page.get_by_role("button", name="Look inside").click()
+    expect(page.get_by_role("button", name="Save as a file")).to_be_visible()
+    expect(page.get_by_role("link", name="Open in a new tab")).to_have_count(0)
+
+
 def downloaded(page: Page, name: str) -> str:
     page.get_by_role("button", name="Share or export").click()
     with page.expect_download() as download:

@@ -1,6 +1,6 @@
 // The server's own routes (docs/21-conversations-and-labels.md) and those of OpenAI's that the pages use, with types.
 import type { Content, Part } from "./parts";
-import { ask } from "./server";
+import { ask, text } from "./server";
 
 export type Role = "system" | "user" | "assistant";
 
@@ -158,4 +158,7 @@ export const startJob = (fields: Record<string, unknown>) => ask<Job>("POST", "/
 export const cancelJob = (id: string) => ask<Job>("POST", `/api/jobs/${id}/cancel`);
 
 export const answerTokens = (id: string) => ask<AnswerTokens>("GET", `/api/answers/${id}/tokens`);
+/** Where the page of a look inside is; it is made in some seconds, and the last one is kept. */
+export const insideAddress = (id: string): string => `/api/answers/${id}/inside`;
+export const answerInside = (id: string, signal: AbortSignal) => text("GET", insideAddress(id), undefined, signal);
 export const answerPrompt = (id: string) => ask<AnswerPrompt>("GET", `/api/answers/${id}/prompt`);

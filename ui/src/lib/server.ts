@@ -40,8 +40,8 @@ export async function ask<T>(method: string, path: string, body?: unknown, signa
 }
 
 /** The text of an answer. Raises as `ask` does. */
-export const text = async (method: string, path: string, body?: unknown): Promise<string> =>
-  (await send(method, path, body)).text();
+export const text = async (method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<string> =>
+  (await send(method, path, body, signal)).text();
 
 /** The data of an answer's events, as they come. Raises as `ask` does. */
 export async function* events(
