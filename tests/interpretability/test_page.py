@@ -10,7 +10,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from gptwright.interpretability.inside import Stage, inside
 from gptwright.interpretability.page import page
 from gptwright.interpretability.steps import finished
+from gptwright.interpretability.translation import inside_translation
+from gptwright.models.catalogue import build
 from gptwright.models.gpt2 import GPT2
+from gptwright.models.transformer import TransformerConfig
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.browser
@@ -88,6 +91,27 @@ def test_chinese_dark_and_a_phone(seen: Page) -> None:
     expect(seen.get_by_role("heading", name="每一层之后")).to_be_visible()
     assert seen.evaluate("document.documentElement.lang") == "zh-Hans"
     assert seen.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_translation_names_what_looks_into_the_source(browser: Browser, tmp_path: Path) -> None:
+    sizes = TransformerConfig(vocab=60, context=32, width=24, heads=4, layers=2, hidden=40)
+    view = finished(inside_translation(build(sizes).eval(), [5, 6, 7, 2], [2, 8, 9, 2], lambda id: f" word{id}"))
+    file = tmp_path / "see.html"
+    file.write_text(page(view | {"model": "tiny", "about": "", "note": ""}, "tiny").html, encoding="utf-8")
+    opened = browser.new_page(locale="en-GB")
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.goto(file.as_uri())
+    opened.get_by_role("button", name="Decoder, layer 2, into the source, head 3", exact=True).click()
+    expect(opened.locator("figcaption").first).to_have_text("Decoder, layer 2, into the source, head 3")
+    text = opened.get_by_role("slider", name="The text")
+    expect(opened.get_by_role("heading", name="Expected next")).to_be_visible()
+    for _ in range(7):
+        text.press("ArrowLeft")
+    expect(text).to_have_attribute("aria-valuenow", "0")
+    expect(opened.get_by_role("heading", name="Expected next")).to_have_count(0)
+    opened.close()
+    assert faults == []
 
 
 def test_in_a_notebook_it_is_a_frame_of_its_own(seen: Page) -> None:

@@ -34,6 +34,13 @@ def test_two_positions_by_hand() -> None:
     torch.testing.assert_close(y[0, 0, 1, 0], 10 * share + 20 * (1 - share))
 
 
+def test_what_looks_across_is_kept_apart() -> None:
+    q, k, v = torch.randn(2, 6, 3, 8), torch.randn(2, 6, 7, 8), torch.randn(2, 6, 7, 8)
+    trace, mask = Trace(q.device), Padded(torch.tensor([3, 7]))
+    torch.testing.assert_close(trace.attend_across(q, k, v, mask), attend(q, k, v, mask), atol=1e-5, rtol=1e-5)
+    assert trace.attention == [] and trace.cross[0].shape == (2, 6, 3, 7) and (trace.cross[0][0, :, :, 3:] == 0).all()
+
+
 def test_a_trace_is_of_one_reading() -> None:
     trace = Trace(torch.device("cpu"))
     with pytest.raises(AssertionError, match="one reading"):

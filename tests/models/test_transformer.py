@@ -241,6 +241,18 @@ def test_every_layer_computes_the_same(theirs: Any, tmp_path: Path) -> None:
         assert (mine - other).abs().max() <= 1e-4
 
 
+def test_a_trace_keeps_their_weights_and_states(theirs: Any, tmp_path: Path) -> None:
+    trace = ours(tmp_path / "theirs").trace(SOURCE, LENGTHS, TARGET)
+    expected = asked(theirs, output_attentions=True, output_hidden_states=True)
+    kinds = [(trace.encoder.attention, "encoder_attentions"), (trace.decoder.attention, "decoder_attentions"),
+             (trace.decoder.cross, "cross_attentions"), (trace.decoder.states, "decoder_hidden_states")]  # fmt: skip
+    for found, name in kinds:
+        assert len(found) == len(expected[name]) > 0
+        for mine, reference in zip(found, expected[name], strict=True):
+            rows = REAL[:, None, :, None] if name == "encoder_attentions" else True
+            assert ((mine - reference).abs() * rows).max() <= 1e-4 * max(1.0, float(reference.abs().max())), name
+
+
 def test_places_far_from_the_start_are_the_same() -> None:
     sizes = SIZES | {"max_position_embeddings": 1024}
     table = transformers.MarianMTModel(transformers.MarianConfig(**sizes, **HALVES, **PAPER, **IDS)).model

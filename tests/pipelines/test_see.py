@@ -4,8 +4,10 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+import torch
 
 import gptwright
 from gptwright.foundations.errors import ArtifactError, InputError
@@ -14,6 +16,7 @@ from gptwright.interpretability.page import Page
 from gptwright.models.bert import BERT
 from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.encoder import Encoder
+from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.model import Model
 from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.tokenizer import Tokenizer
@@ -80,8 +83,31 @@ def test_an_encoder(encoder_network: BERT, wordpiece: Tokenizer) -> None:
 def test_nothing_to_read_and_another_kind(model: Model, tokenizer: Tokenizer) -> None:
     with pytest.raises(InputError, match=r"(?s)1 to 64 tokens.*Give a text"):
         gptwright.see(model, "")
-    with pytest.raises(ArtifactError, match="needed a decoder or an encoder"):
-        gptwright.see(_translator(tokenizer), "the cat")
+    with pytest.raises(ArtifactError, match="needed a decoder, an encoder or a translator"):
+        gptwright.see(Mock(spec=LoadedModel, kind="another", name="x"), "the cat")
+
+
+def test_a_translation_and_where_it_looks(tokenizer: Tokenizer) -> None:
+    translator = _translator(tokenizer)
+    seen = view(gptwright.see(translator, "the cat sat"))
+    (source,), network = translator.sources(["the cat sat"]), translator.network
+    (written,) = translator.translated([source], translator.search)
+    target = [translator.bos, *written, translator.eos]
+    assert seen["tokens"] == [*source, *target] and seen["parts"] == ["encoder", "decoder", "source"]
+    assert seen["said"]["ids"][: len(source)] == [[]] * len(source)
+    expected = network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([target]))[0].softmax(-1)
+    actual = [float(expected[at, id]) for at, id in enumerate(target[1:])]
+    assert seen["said"]["actual"][len(source) : -1] == pytest.approx(actual, abs=1e-4)
+
+
+def test_what_a_translator_is_not_asked(tokenizer: Tokenizer, model: Model) -> None:
+    for asked, word in (({"chat": True}, "a conversation"), ({"stages": [model]}, "other stages")):
+        with pytest.raises(InputError, match=word):
+            gptwright.see(_translator(tokenizer), "the cat", **asked)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="an empty one"):
+        gptwright.see(_translator(tokenizer), "")
+    with pytest.raises(InputError, match="32"):
+        gptwright.see(_translator(tokenizer), "the cat sat on the mat " * 30)
 
 
 def _translator(tokenizer: Tokenizer) -> Any:

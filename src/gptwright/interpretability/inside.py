@@ -20,6 +20,7 @@ from gptwright.interpretability.steps import Steps
 from gptwright.layers.trace import Trace
 from gptwright.models.bert import BERT
 from gptwright.models.decoder import Decoder
+from gptwright.models.language_model import LanguageModel
 
 TOP, LENS = 5, 3
 """tokens shown where several are likely; after each layer"""
@@ -45,7 +46,12 @@ class Stage:
 def most_tokens(network: Decoder | BERT) -> int:
     """Of a text in this network that a page shows."""
     config = network.config
-    return min(MOST, config.context, isqrt(MEMORY // (4 * config.layers * config.heads)))
+    return min(config.context, room(config.layers * config.heads))
+
+
+def room(heads: int) -> int:
+    """Tokens of which a page shows so many heads."""
+    return min(MOST, isqrt(MEMORY // (4 * heads)))
 
 
 @torch.no_grad()
@@ -66,11 +72,11 @@ def inside(
     row = torch.tensor([list(ids)])
     trace = network.trace(row)
     yield
-    texts = _Texts(said)
+    texts = Texts(said)
     targets = ids[1:] if isinstance(network, Decoder) else ids
     layers = list[View]()
     for each in lens(network, trace.states, targets, LENS):
-        layers.append(_predicted(each, texts))
+        layers.append(predicted(each, texts))
         yield
     of_decoder = (yield from _of_decoder(network, row, targets, texts, stages)) if isinstance(network, Decoder) else {}
     return {
@@ -80,14 +86,14 @@ def inside(
         "heads": [layer.shape[1] for layer in trace.attention],
         "attention": _attention(trace),
         "lens": layers,
-        "said": _predicted(predictions(lens_logits(network, trace.states[-1][0]), targets, TOP), texts),
+        "said": predicted(predictions(lens_logits(network, trace.states[-1][0]), targets, TOP), texts),
         **of_decoder,
-        "neighbours": _neighbours(network, ids, texts),
+        "neighbours": near_tokens(network, ids, texts),
         "texts": texts.known,
     }
 
 
-class _Texts:
+class Texts:
     """Each text is told once, and meant by its id."""
 
     def __init__(self, said: Callable[[int], str]) -> None:
@@ -105,7 +111,7 @@ def _attention(trace: Trace) -> Mapping[str, Any]:
 
 
 def _of_decoder(
-    network: Decoder, row: Int[Tensor, "1 T"], targets: Sequence[int], texts: _Texts, stages: Sequence[Stage]
+    network: Decoder, row: Int[Tensor, "1 T"], targets: Sequence[int], texts: Texts, stages: Sequence[Stage]
 ) -> Steps[View]:
     scores = {name: _rounded(value) for name, value in asdict(head_scores(network)).items()}
     yield
@@ -117,12 +123,13 @@ def _of_decoder(
         scores["ablation"] = _rounded(torch.tensor(changes).view(-1, network.config.heads))
     others = list[View]()
     for stage in stages:
-        others.append({"name": stage.name, **_predicted(predictions(stage.network(row)[0], targets, TOP), texts)})
+        others.append({"name": stage.name, **predicted(predictions(stage.network(row)[0], targets, TOP), texts)})
         yield
     return {"scores": scores, "shapes": [asdict(line) for line in shapes(network, row)], "stages": others}
 
 
-def _predicted(each: Predictions, texts: _Texts) -> View:
+def predicted(each: Predictions, texts: Texts) -> View:
+    """As the page is given it."""
     return {
         "ids": [[texts.of(id) for id in ids] for ids in each.ids.tolist()],
         "probabilities": _rounded(each.probabilities),
@@ -132,7 +139,8 @@ def _predicted(each: Predictions, texts: _Texts) -> View:
     }
 
 
-def _neighbours(network: Decoder | BERT, ids: Sequence[int], texts: _Texts) -> Mapping[int, View]:
+def near_tokens(network: LanguageModel, ids: Sequence[int], texts: Texts) -> Mapping[int, View]:
+    """Those whose vectors lie nearest to that of each id."""
     once = list(dict.fromkeys(ids))
     found = zip(once, *neighbours(network.embed.weight, once, NEIGHBOURS), strict=True)
     return {id: {"ids": [texts.of(near) for near in nearest], "cosines": [round(cosine, 3) for cosine in cosines]}

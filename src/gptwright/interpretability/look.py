@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-from gptwright.interpretability.inside import Stage, inside, most_tokens
+from gptwright.interpretability.inside import Stage, View, inside, most_tokens
 from gptwright.interpretability.page import Page, page
 from gptwright.interpretability.steps import Steps
+from gptwright.interpretability.translation import inside_translation
 from gptwright.models.bert import BERT
 from gptwright.models.catalogue import count
 from gptwright.models.decoder import Decoder
+from gptwright.models.transformer import Transformer
 from gptwright.tokenizers.tokenizer import Tokenizer
 
 
@@ -18,7 +20,7 @@ class Reader(Protocol):
     """A model with what its page needs of it."""
 
     @property
-    def network(self) -> Decoder | BERT: ...
+    def network(self) -> Decoder | BERT | Transformer: ...
 
     @property
     def tokenizer(self) -> Tokenizer: ...
@@ -35,13 +37,25 @@ def look(
     Raises `InputError` for none. `stages`: what is shown beside, of networks with the same vocabulary.
     """
     network = reader.network
+    assert not isinstance(network, Transformer)
     most = most_tokens(network)
     shown = ids[-most:] if end else ids[:most]
     view = yield from inside(network, shown, partial(_said, reader.tokenizer), stages)
-    config = network.config
-    about = f"{config.family}, {config.layers} layers × {config.width}, {count(network):,} parameters"
     cut = f"{len(shown):,} of {len(ids):,} tokens are shown." if len(shown) < len(ids) else ""
-    return page(view | {"model": reader.name, "about": about, "note": cut}, f"{reader.name}: {title}")
+    return _page(view | {"note": cut}, reader, title)
+
+
+def look_at_translation(reader: Reader, source: Sequence[int], target: Sequence[int], title: str) -> Steps[Page]:
+    """The page of a source and its target. Raises as `inside_translation` does."""
+    assert isinstance(reader.network, Transformer)
+    view = yield from inside_translation(reader.network, source, target, partial(_said, reader.tokenizer))
+    return _page(view | {"note": ""}, reader, title)
+
+
+def _page(view: View, reader: Reader, title: str) -> Page:
+    config = reader.network.config
+    about = f"{config.family}, {config.layers} layers × {config.width}, {count(reader.network):,} parameters"
+    return page(view | {"model": reader.name, "about": about}, f"{reader.name}: {title}")
 
 
 def _said(tokenizer: Tokenizer, id: int) -> str:

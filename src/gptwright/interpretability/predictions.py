@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gptwright.models.bert import BERT
-from gptwright.models.decoder import Decoder
+from gptwright.models.language_model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Predictions:
     """0 where the actual id is the likeliest"""
 
 
-def lens_logits(network: Decoder | BERT, state: Float[Tensor, "T C"]) -> Float[Tensor, "T V"]:
+def lens_logits(network: LanguageModel, state: Float[Tensor, "T C"]) -> Float[Tensor, "T V"]:
     """The logits of a state between blocks, read as if it were the last (the logit lens, nostalgebraist 2020)."""
     if isinstance(network, BERT):
         return network.masked_logits(state)
-    norm = getattr(network, "norm", nn.Identity())  # GPT-1's blocks end with one
+    norm = getattr(network, "norm", nn.Identity())  # blocks of GPT-1 and the Transformer end with one
     return network.logits(norm(state))
 
 
@@ -50,7 +50,7 @@ def predictions(logits: Float[Tensor, "T V"], targets: Sequence[int], top: int) 
 
 
 def lens(
-    network: Decoder | BERT, states: Sequence[Float[Tensor, "1 T C"]], targets: Sequence[int], top: int
+    network: LanguageModel, states: Sequence[Float[Tensor, "1 T C"]], targets: Sequence[int], top: int
 ) -> Iterator[Predictions]:
     """After the embedding and after every block."""
     return (predictions(lens_logits(network, state[0]), targets, top) for state in states)

@@ -10,6 +10,7 @@ from gptwright.layers.cache import LayerCacheView
 from gptwright.layers.linear import marked_linear
 from gptwright.layers.masks import Mask
 from gptwright.layers.positions import Angles, apply_rotary
+from gptwright.layers.trace import Trace
 
 
 class Attention(nn.Module):
@@ -71,12 +72,18 @@ class CrossAttention(nn.Module):
         return split_heads(self.key(memory), self.head_width), split_heads(self.value(memory), self.head_width)
 
     def attend_to(
-        self, x: Float[Tensor, "R T C"], k: Float[Tensor, "B H S D"], v: Float[Tensor, "B H S D"], mask: Mask
+        self,
+        x: Float[Tensor, "R T C"],
+        k: Float[Tensor, "B H S D"],
+        v: Float[Tensor, "B H S D"],
+        mask: Mask,
+        trace: Trace | None = None,
     ) -> Float[Tensor, "R T C"]:
         """One row of x for each of the memory's, or as many for each, side by side: they look together."""
         q = self.query(x)
         q = q.reshape(len(k), -1, q.shape[-1])
-        y = attend(split_heads(q, self.head_width), k, v, mask)
+        look = trace.attend_across if trace else attend
+        y = look(split_heads(q, self.head_width), k, v, mask)
         return self.out(y.transpose(1, 2).flatten(2)).view(x.shape)
 
 

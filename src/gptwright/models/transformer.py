@@ -5,8 +5,10 @@ output.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, cast
+from itertools import repeat
+from typing import Annotated, Any, ClassVar, NamedTuple, cast
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -15,7 +17,7 @@ from gptwright.foundations.device import device_of
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Layers, Range, Size, settings
 from gptwright.layers.attention import Attention, CrossAttention
-from gptwright.layers.blocks import PostNorm
+from gptwright.layers.blocks import PostNorm, run_blocks
 from gptwright.layers.cache import Cache, CacheView, LayerCacheView, positions_of
 from gptwright.layers.embedding import Embedding
 from gptwright.layers.feedforward import FeedForward
@@ -23,6 +25,7 @@ from gptwright.layers.init import uniform_weights
 from gptwright.layers.masks import CAUSAL, Mask, Padded
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.positions import sinusoids
+from gptwright.layers.trace import Trace
 from gptwright.models.config import ModelConfig
 from gptwright.models.family import Family
 from gptwright.models.language_model import LanguageModel
@@ -72,8 +75,9 @@ class DecoderBlock(nn.Module):
         self, x: Float[Tensor, "R T C"], source: tuple[Tensor, Tensor], mask: Mask, cache: LayerCacheView | None
     ) -> Float[Tensor, "R T C"]:
         """`source` are this block's keys and values of the memory, `mask` says which of its places are real."""
+        trace = cache if isinstance(cache, Trace) else None
         x = self.norm1(x + self.drop(self.attention(x, CAUSAL, cache)))
-        x = self.cross_norm(x + self.drop(self.cross.attend_to(x, *source, mask)))
+        x = self.cross_norm(x + self.drop(self.cross.attend_to(x, *source, mask, trace)))
         return self.norm2(x + self.drop(self.mlp(x)))
 
 
@@ -91,6 +95,14 @@ class EncoderOutput:
         """Of these sources only."""
         kept = [(keys[rows], values[rows]) for keys, values in self.sources]
         return EncoderOutput(self.states[rows], self.lengths[rows], kept)
+
+
+class TracedPair(NamedTuple):
+    """What was computed while a source was read and its target written."""
+
+    encoder: Trace
+    decoder: Trace
+    """its `cross` says where in the source it looked"""
 
 
 class Transformer(LanguageModel):
@@ -119,12 +131,11 @@ class Transformer(LanguageModel):
     ) -> Float[Tensor, "B T V"]:
         return self.logits(self.decode(target, self.encode(source, lengths)))
 
-    def encode(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> EncoderOutput:
+    def encode(
+        self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], trace: Trace | None = None
+    ) -> EncoderOutput:
         """Reads the sources. Raises `IndexError` beyond the context."""
-        mask = Padded(lengths)
-        x = self._embedded(source, None)
-        for block in self.encoder:
-            x = block(x, mask)
+        x = run_blocks(self.encoder, self._embedded(source, None), repeat(Padded(lengths)), cache=trace)
         return EncoderOutput(x, lengths, [block.cross.keys_and_values(x) for block in self.decoder])  # pyright: ignore
 
     def decode(
@@ -136,9 +147,25 @@ class Transformer(LanguageModel):
         """
         mask = Padded(memory.lengths)
         x = self._embedded(target, cache)
+        trace = cache if isinstance(cache, Trace) else None
+        if trace:
+            trace.states.append(x)
         for index, block in enumerate(self.decoder):
             x = block(x, memory.sources[index], mask, cache.layer(index) if cache else None)
+            if trace:
+                trace.states.append(x)
         return x
+
+    @torch.no_grad()
+    def trace(self, source: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], target: Int[Tensor, "B T"]) -> TracedPair:
+        """The states after every block and the attention weights of every head, of the encoder and of the decoder.
+
+        Raises `IndexError` beyond the context.
+        """
+        positions_of(target, None, self.config.context)
+        read, written = Trace(source.device), Trace(source.device)
+        self.decode(target, self.encode(source, lengths, read), written)
+        return TracedPair(read, written)
 
     def new_cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache for `rows` targets of at most `capacity` tokens."""

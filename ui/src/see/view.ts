@@ -4,7 +4,7 @@ import { inflated } from "../lib/inflated";
 export interface Predicted {
   ids: number[][];
   probabilities: number[][];
-  entropy: number[];
+  entropy: (number | null)[];
   actual: (number | null)[];
   rank: number[];
 }
@@ -20,6 +20,9 @@ export interface ShapedLine {
 
 export type Scores = Record<"previous" | "first" | "induction" | "ablation", number[][] | undefined>;
 
+/** An encoder's layer, a decoder's own, and where a decoder's looks at the encoder's output. */
+export type Part = "encoder" | "decoder" | "source";
+
 export interface View {
   model: string;
   about: string;
@@ -28,6 +31,8 @@ export interface View {
   reads: "left to right" | "both sides";
   layers: number;
   heads: number[];
+  /** What each layer is, of models that read one text and write another. */
+  parts?: Part[];
   attention: { counts: string; columns: string; weights: string; shown: number };
   lens: Predicted[];
   said: Predicted;
@@ -39,7 +44,7 @@ export interface View {
 }
 
 /** What the view of attention needs of it. */
-export type Shown = Pick<View, "tokens" | "texts" | "heads"> & { attention: { shown: number } };
+export type Shown = Pick<View, "tokens" | "texts" | "heads" | "parts"> & { attention: { shown: number } };
 
 /** The view that stands in the page. */
 export const readView = (): View => JSON.parse(document.getElementById("data")!.textContent!) as View;
