@@ -1,4 +1,5 @@
-"""Writes what is made: docs/{commands,parameters,architecture}.md, floors in CONTRIBUTING.md, links of Chinese pages.
+"""Writes what is made: docs/{commands,parameters,architecture,family-steps}.md, floors in CONTRIBUTING.md, links of
+Chinese pages.
 
 python docs/build.py            write them
 python docs/build.py --check    fail when they are not up to date, or a page names what is not there
@@ -13,6 +14,7 @@ from unittest import mock
 
 import architecture  # the files beside this one
 import chinese
+import family_steps
 import parameters
 
 os.environ |= {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -48,6 +50,8 @@ def main() -> None:
         PAGE: page(),
         PAGE.with_name("parameters.md"): parameters.parameters(),
         PAGE.with_name("architecture.md"): architecture.architecture(),
+        PAGE.with_name("family-steps.md"): family_steps.page(),
+        PAGE.with_name("family-steps.svg"): family_steps.picture(),
         architecture.ROOT / "CONTRIBUTING.md": architecture.contributing(),
         **{page: chinese.linked(page) for page in chinese.pages(architecture.ROOT)},
     }

@@ -19,6 +19,7 @@ ENGLISH_ONLY = {
     "commands": "is made from what the program prints, which is English",
     "parameters": "is made from the source",
     "architecture": "is made from the imports and docstrings",
+    "family-steps": "is made from the models' files and a benchmark's results",
     "why": "tells decisions to who changes the code",
 }
 NOT_YET = set(
