@@ -4,13 +4,7 @@ import type { Attention } from "./view";
 type Colour = [number, number, number];
 
 /** The accent colour of the page as it is shown now. */
-export function accent(): Colour {
-  const probe = document.createElement("canvas").getContext("2d")!;
-  probe.fillStyle = matchesDark() ? "#eda071" : "#9c4318";
-  probe.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
-  return [red!, green!, blue!];
-}
+const accent = (): Colour => (matchesDark() ? [0xed, 0xa0, 0x71] : [0x9c, 0x43, 0x18]);
 
 const matchesDark = (): boolean =>
   (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
@@ -21,12 +15,16 @@ export function draw(canvas: HTMLCanvasElement, attention: Attention, matrix: nu
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(size, size);
   const [red, green, blue] = accent();
+  const { data } = image;
   const scale = size / attention.tokens;
   attention.each(matrix, (row, column, weight) => {
     const at = 4 * (Math.floor(row * scale) * size + Math.floor(column * scale));
     const alpha = Math.round(255 * Math.sqrt(weight));
-    if (alpha <= image.data[at + 3]!) return;
-    image.data.set([red, green, blue, alpha], at);
+    if (alpha <= data[at + 3]!) return;
+    data[at] = red; // one by one: a page draws millions of them, and makes no array for each
+    data[at + 1] = green;
+    data[at + 2] = blue;
+    data[at + 3] = alpha;
   });
   context.putImageData(image, 0, 0);
 }
