@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import torch
@@ -15,9 +14,10 @@ from gptwright.inference.sampling import Sampling
 from gptwright.interpretability.page import Page
 from gptwright.models.bert import BERT
 from gptwright.models.gpt2 import GPT2
+from gptwright.models.heads import with_head
 from gptwright.pipelines.encoder import Encoder
-from gptwright.pipelines.loaded_model import LoadedModel
 from gptwright.pipelines.model import Model
+from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -80,11 +80,11 @@ def test_an_encoder(encoder_network: BERT, wordpiece: Tokenizer) -> None:
         gptwright.see(encoder, "the cat", chat=True)
 
 
-def test_nothing_to_read_and_another_kind(model: Model, tokenizer: Tokenizer) -> None:
+def test_nothing_to_read_and_another_kind(model: Model, network: GPT2, tokenizer: Tokenizer) -> None:
     with pytest.raises(InputError, match=r"(?s)1 to 64 tokens.*Give a text"):
         gptwright.see(model, "")
     with pytest.raises(ArtifactError, match="needed a decoder, an encoder or a translator"):
-        gptwright.see(Mock(spec=LoadedModel, kind="another", name="x"), "the cat")
+        gptwright.see(SequenceScorer(with_head(network, "reward"), tokenizer, "judge"), "the cat")
 
 
 def test_a_translation_and_where_it_looks(tokenizer: Tokenizer) -> None:
@@ -95,7 +95,9 @@ def test_a_translation_and_where_it_looks(tokenizer: Tokenizer) -> None:
     target = [translator.bos, *written, translator.eos]
     assert seen["tokens"] == [*source, *target] and seen["parts"] == ["encoder", "decoder", "source"]
     assert seen["said"]["ids"][: len(source)] == [[]] * len(source)
-    expected = network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([target]))[0].softmax(-1)
+    expected = (
+        network(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([target]))[0].softmax(-1).detach()
+    )
     actual = [float(expected[at, id]) for at, id in enumerate(target[1:])]
     assert seen["said"]["actual"][len(source) : -1] == pytest.approx(actual, abs=1e-4)
 
