@@ -243,6 +243,7 @@ def test_every_layer_computes_the_same(theirs: Any, tmp_path: Path) -> None:
 
 def test_a_trace_keeps_their_weights_and_states(theirs: Any, tmp_path: Path) -> None:
     trace = ours(tmp_path / "theirs").trace(SOURCE, LENGTHS, TARGET)
+    theirs.set_attn_implementation("eager")  # the others keep no weights
     expected = asked(theirs, output_attentions=True, output_hidden_states=True)
     kinds = [(trace.encoder.attention, "encoder_attentions"), (trace.decoder.attention, "decoder_attentions"),
              (trace.decoder.cross, "cross_attentions"), (trace.decoder.states, "decoder_hidden_states")]  # fmt: skip
