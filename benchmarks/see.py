@@ -35,7 +35,7 @@ def make(out: Path) -> None:
     network = build(preset("gpt2-124m"), seed=1)
     with torch.no_grad():
         for attention in attentions(network):
-            attention.qkv.weight[: 2 * network.config.width] *= 8  # pyright: ignore[reportIndexIssue]
+            attention.get_parameter("qkv.weight")[: 2 * network.config.width] *= 8
     inside.ABLATED = 8
     ids = torch.randint(network.config.vocab, (inside.MOST,), generator=torch.Generator().manual_seed(1)).tolist()
     began = perf_counter()

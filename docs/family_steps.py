@@ -147,7 +147,7 @@ def changed(step: Step) -> str:
         texts, names = [class_lines(*each, step.only) for each in both], [link(*each) for each in both]
     else:
         texts, names = [preset_lines(one), preset_lines(other)], [f"`{one}`", f"`{other}`"]
-    lines = list(unified_diff(*texts, n=1, lineterm=""))[2:]
+    lines = list(unified_diff(texts[0], texts[1], n=1, lineterm=""))[2:]
     shown = "\n".join("" if line.startswith("@@") else line for line in lines).strip("\n")
     return f"{' → '.join(names)}:\n\n```diff\n{shown}\n```"
 

@@ -71,7 +71,7 @@ def without_head(attention: Attention | RotaryAttention, head: int) -> Generator
     """What the head adds to the residual stream is nothing meanwhile."""
     out, width = attention.out, attention.head_width
     try:
-        attention.out = _WithoutColumns(out, slice(head * width, (head + 1) * width))
+        attention.add_module("out", _WithoutColumns(out, slice(head * width, (head + 1) * width)))
         yield
     finally:
         attention.out = out

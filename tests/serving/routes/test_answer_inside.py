@@ -77,10 +77,8 @@ def test_one_is_made_at_a_time_others_are_answered_and_the_last_is_kept(
         assert busy["error"]["code"] == "queue_full"
         other = await http.answer(id, asked, model="real", max_tokens=2)
         left.cancel()
-        for _ in range(2000):  # until the server has seen that its caller is gone
-            got = await http.client.get(f"/api/answers/{answer['id']}/inside")
-            if got.status_code != 429:
-                break
+        path = f"/api/answers/{answer['id']}/inside"
+        while (got := await http.client.get(path)).status_code == 429:  # until the server has seen that he is gone
             await asyncio.sleep(0.005)
         assert view(got)["model"] == "real" and (await page(http, answer["id"])).text == got.text and len(made) == 2
         assert (await page(http, other["id"])).text != got.text and len(made) == 3
