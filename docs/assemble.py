@@ -3,7 +3,8 @@
 python docs/assemble.py build/pages
 
 A page stays where it is, and its links lead to files, as a reader of the repository needs them. In the site a module
-leads to its place in the API reference, a file to a page that shows it, and a folder to a page that lists it.
+leads to its place in the API reference, a file to a page that shows it, and a folder to a page that lists it. Headings
+have their English anchors in both languages, for an English page that has no Chinese edition leads to Chinese ones.
 A link to what is not there stays as it is, and the strict build refuses it.
 """
 
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from anchors import LINK, prose  # the files beside this one
+from anchors import HEADING, LINK, anchors, prose  # the files beside this one
 from architecture import ROOT, SOURCE, floors, purpose
 from chinese import edition, original
 
@@ -57,12 +58,28 @@ def in_site(path: str, text: str) -> tuple[str, set[str]]:
         if ":" in target or not (ROOT / to).exists():
             return found[0]
         leads.add(to)
+        anchor = anchor and f"#{english_anchors(to).get(anchor[1:], anchor[1:])}"
         page, _, module = place(to.replace(".zh.md", ".md")).partition("#")
         return f"]({posixpath.relpath(page, here or '.') if target else ''}{anchor or (module and '#' + module)})"
 
     other = original(ROOT / path) if path.endswith(".zh.md") else edition(ROOT / path)
     text = re.sub(rf"(?m)^\[\S+\]\({re.escape(other.name)}\)\n+", "", text)  # the site has a switch
-    return "".join(part if code else LINK.sub(link, part) for code, part in prose(text)), leads
+    named = iter(english_anchors(path).values())
+
+    def heading(found: re.Match[str]) -> str:
+        anchor = next(named, "")
+        return f"{found[0]} {{#{anchor}}}" if anchor else found[0]
+
+    parts = (part if code else HEADING.sub(heading, LINK.sub(link, part)) for code, part in prose(text))
+    return "".join(parts), leads
+
+
+def english_anchors(path: str) -> dict[str, str]:
+    """Of a Chinese page: from each anchor to that of the same heading in English, in order."""
+    page = ROOT / path
+    if not path.endswith(".zh.md") or not page.is_file():
+        return {}
+    return dict(zip(anchors(page), anchors(original(page)), strict=True))
 
 
 def shown(path: str) -> str:

@@ -59,10 +59,20 @@ def test_links_lead_to_the_same_in_the_site(assemble: ModuleType, page: str, tex
     assert assemble.in_site(page, text)[0] == in_site
 
 
-def test_a_chinese_page_leads_to_pages_in_the_readers_language(assemble: ModuleType) -> None:
-    text = "# start\n\n[English](10-start-and-recipes.md)\n\n[a](01-prepare.zh.md#做一遍) [b](04-sft.md#do-it)\n"
-    in_site = "# start\n\n[a](01-prepare.md#做一遍) [b](04-sft.md#do-it)\n"
-    assert assemble.in_site("docs/10-start-and-recipes.zh.md", text)[0] == in_site
+def test_headings_have_one_anchor_in_both_languages(
+    assemble: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assemble, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_text("# A\n\n## Do it\n", encoding="utf-8")
+    text = "# 甲\n\n[English](a.md)\n\n```\n# 乙\n```\n\n## 做一遍\n\n[c](#做一遍)\n"
+    (tmp_path / "docs/a.zh.md").write_text(text, encoding="utf-8")
+    in_site = "# 甲 {#a}\n\n```\n# 乙\n```\n\n## 做一遍 {#do-it}\n\n[c](#do-it)\n"
+    assert assemble.in_site("docs/a.zh.md", text)[0] == in_site
+    assert (
+        assemble.in_site("docs/b.zh.md", "[a](a.zh.md#做一遍) [b](a.md#do-it)")[0] == "[a](a.md#do-it) [b](a.md#do-it)"
+    )
+    assert assemble.in_site("docs/b.md", "# 做一遍\n[a](a.md#do-it)")[0] == "# 做一遍\n[a](a.md#do-it)"
 
 
 def test_every_page_of_the_site_is_put_together(assemble: ModuleType) -> None:
