@@ -20,7 +20,6 @@ ENGLISH_ONLY = {
     "parameters": "is made from the source",
     "architecture": "is made from the imports and docstrings",
     "family-steps": "is made from the models' files and a benchmark's results",
-    "why": "tells decisions to who changes the code",
 }
 NOT_YET = set(
     """
