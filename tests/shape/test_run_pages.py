@@ -1,5 +1,6 @@
 """docs/run.py: which blocks of a page are carried out, and what is written where."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -115,3 +116,14 @@ def test_check_names_the_page_that_shows_something_else(
     else:
         run.main()
     assert page.read_text(encoding="utf-8") == before
+
+
+def test_the_course_has_ten_evenings_whose_outputs_were_all_printed(run: ModuleType) -> None:
+    assert [page.name[:2] for page in run.COURSE] == [f"{number:02}" for number in range(1, 11)]
+    for page in run.COURSE:
+        text = page.read_text(encoding="utf-8")
+        written = {step.shown for step in run.steps(text) if step.shown}
+        shown = {match.span(1) for match in re.finditer(r"(?ms)^```text\n(.*?)^```$", text)}
+        assert shown == written, page.name
+        assert all(text[start:end].strip() for start, end in shown), page.name
+        assert "## Exercise" in text and "<summary>Answer</summary>" in text, page.name
