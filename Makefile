@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak check ui pictures bench bench-train bench-generate docs docs-run site clean anew
+.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak kill check ui pictures bench bench-train bench-generate docs docs-run site clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -35,6 +35,7 @@ help:
 	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again; 1,000 on the page'
 	@echo 'make test-fuzz       20,000 requests that nobody sends by accident'
 	@echo 'make soak            half an hour of callers of all kinds, and what it leaves behind; MINUTES=5 for less'
+	@echo 'make kill            a run is killed 20 times at random moments: the same hashes as of one in one go; minutes'
 	@echo 'make check           ruff, pyright, import-linter, docs'
 	@echo 'make ui              checks the types of the web pages and builds them into the package (needs node 20.19 or newer)'
 	@echo 'make docs            writes docs/commands.md and what else is made from the program, and what short commands print'
@@ -96,6 +97,9 @@ test-fuzz: $(VENV)/test
 soak: MINUTES := 30
 soak: $(VENV)/test
 	$(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
+
+kill: $(VENV)/test
+	$(BIN)/python benchmarks/kill.py
 
 check: $(VENV)/test
 	$(BIN)/ruff check .
