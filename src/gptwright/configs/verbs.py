@@ -76,6 +76,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("evaluate", "Evaluate", "score a model on tasks, with no example, one, or a few", "look"),
     Verb("sandbox", "RunSandbox", "run a program that nobody has read, or show that it cannot get out", "look"),
     Verb("see", "See", "look inside a model while it reads a text, on one page", "look"),
+    Verb("why", "Why", "which text, demonstrations and rankings an answer comes from", "look"),
     Verb("doctor", "Doctor", "is a run healthy, and if not, why and what helps", "look"),
     Verb("report", "Report", "what a run learned, and whether it is healthy", "look"),
 )}  # fmt: skip

@@ -145,7 +145,7 @@ def open_stage(path: Path, verb: str, config: object, inputs: Mapping[str, Path]
     asked: Record = {
         "verb": verb,
         "config": cast("dict[str, object]", encode(config)),
-        "inputs": {n: _identity(p) for n, p in inputs.items()},
+        "inputs": {n: input_identity(p) for n, p in inputs.items()},
         "state": "unfinished",
         "version": __version__,
         "machine": describe_machine(),
@@ -238,7 +238,7 @@ def input_paths(config: Settings) -> dict[str, Path]:
     return found
 
 
-def _identity(path: Path) -> str:
+def input_identity(path: Path) -> str:
     """What an input is, wherever it lies: the hash of a file, or of all that a finished stage wrote."""
     if path.is_file():
         return sha256(path)
