@@ -26,7 +26,7 @@ def test_two_kills_of_a_recipe_of_one_stage(
 ) -> None:
     dice = random.Random(0)
     words = ["the", "old", "miller", "walked", "to", "a", "river", "and", "saw", "grey", "cat", "near", "boat"]
-    lines = [{"text": " ".join(dice.choices(words, k=300)), "split": split} for split in ("train", "heldout") * 6]
+    lines = [{"text": " ".join(dice.choices(words, k=900)), "split": split} for split in ("train", "heldout") * 6]
     (tmp_path / "text.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     recipe = tmp_path / "small.toml"
     recipe.write_text(f'[prepare]\ndata = ["{tmp_path / "text.jsonl"}"]\n')

@@ -28,6 +28,6 @@ class Why:
     """processor threads"""
 
     def __post_init__(self) -> None:
-        if not self.answer.strip() and self.prompt is None:
+        if not self.answer.strip() and not (self.prompt or "").strip():
             raise ConfigError("an answer, or a --prompt for the model to answer", "neither",
                               'gptwright why MODEL "She is a baker." --prompt "Who is Mira?"')  # fmt: skip

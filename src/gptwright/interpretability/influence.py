@@ -6,7 +6,7 @@ as the weights move along the gradient of the other. So one gradient, of what is
 over everything else say all products. No gradient of any other example is ever computed or kept.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -23,7 +23,7 @@ def gradient(network: nn.Module, value: Float[Tensor, ""]) -> Gradient:
     """Of a number that was computed with the network, by the names of its parameters; those that it does not depend on
     have none."""
     named = {name: each for name, each in network.named_parameters() if each.requires_grad}
-    found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     return {name: each for name, each in zip(named, found, strict=True) if each is not None}
 
 
@@ -45,7 +45,7 @@ def slopes(network: nn.Module, direction: Gradient, measure: Callable[[], Float[
 
 
 @contextmanager
-def moved(network: nn.Module, direction: Gradient, size: float) -> Iterator[None]:
+def moved(network: nn.Module, direction: Gradient, size: float) -> Generator[None]:
     """Inside, the weights stand `size` times `direction` away from where they are."""
     own = dict(network.named_parameters())
     kept = {name: own[name].detach().clone() for name in direction}

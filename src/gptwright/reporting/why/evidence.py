@@ -1,7 +1,7 @@
 """What can be shown of where an answer comes from. It is the JSON of `why --json`, field by field."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 Piece = tuple[str, bool]
@@ -64,10 +64,6 @@ class Evidence:
     notes: list[str] = field(default_factory=list[str])
     """what could not be looked at, and what the figures mean"""
 
-    @property
-    def empty(self) -> bool:
-        return not (self.by_words or self.by_state or self.demonstrations or self.rankings)
-
 
 def marked(said: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Piece]:
     """Tokens as pieces, those of the spans (first, end) marked; neighbours alike are one piece."""
@@ -81,12 +77,6 @@ def marked(said: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[Piece]
     return [(text, mark) for text, mark in pieces if text]
 
 
-def plain(pieces: Sequence[Piece]) -> str:
-    return "".join(text for text, _ in pieces)
-
-
 def as_json(evidence: Evidence) -> dict[str, Any]:
     """Objects, lists, texts and numbers alone."""
-    from dataclasses import asdict
-
     return asdict(evidence)

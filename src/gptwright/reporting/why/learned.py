@@ -23,9 +23,9 @@ from gptwright.pipelines.ancestry import Ancestor
 from gptwright.pipelines.model import Model
 from gptwright.reporting.why.evidence import Origin
 from gptwright.store.ranking_lines import Ranking, read_rankings
+from gptwright.text.bundled_licences import licence_of_file, licence_of_source
 from gptwright.text.compression import open_compressed, read_lines
 from gptwright.text.jsonl import read_object
-from gptwright.text.bundled_licences import licence_of_file, licence_of_source
 from gptwright.text.overlap import Numbers
 from gptwright.text.pack import TokenFile
 from gptwright.tokenizers.tokenizer import Tokenizer

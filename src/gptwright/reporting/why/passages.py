@@ -94,7 +94,7 @@ def by_state(ids: Sequence[int], model: Model, learned: Learned, most: int) -> t
     cosines = nn.functional.normalize(states - mean, dim=-1) @ wanted
     best = cosines.topk(min(most, len(chosen)))
     answer = set(_runs(ids))
-    passages = [_passage(*chosen[at], length, cosine, answer)
+    passages = [_passage(chosen[at], length, cosine, answer)
                 for at, cosine in zip(best.indices.tolist(), best.values.tolist(), strict=True)]  # fmt: skip
     every = f"all {total:,} passages of {length} tokens"
     if len(chosen) < total:
@@ -135,9 +135,10 @@ def _states(model: Model, chosen: Sequence[tuple[Text, int]], length: int) -> Te
     return torch.cat(found)
 
 
-def _passage(text: Text, at: int, length: int, cosine: float, answer: set[tuple[int, ...]]) -> Passage:
+def _passage(place: tuple[Text, int], length: int, cosine: float, answer: set[tuple[int, ...]]) -> Passage:
     """Up to the end of the document in which most of it stands; words that the answer has too are marked."""
-    document = text.document_at(at + length // 2)
+    text, at = place
+    document = text.document_at(min(at + length // 2, len(text.tokens) - 1))
     first, end = text.bounds(document)
     first, end = max(first, at), min(end, at + length)
     ids = text.tokens.window(first, end - first).tolist()
