@@ -8,6 +8,7 @@ over everything else say all products. No gradient of any other example is ever 
 
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -23,7 +24,8 @@ def gradient(network: nn.Module, value: Float[Tensor, ""]) -> Gradient:
     """Of a number that was computed with the network, by the names of its parameters; those that it does not depend on
     have none."""
     named = {name: each for name, each in network.named_parameters() if each.requires_grad}
-    found: tuple[Tensor | None, ...] = torch.autograd.grad(value, list(named.values()), allow_unused=True)
+    grads = torch.autograd.grad(value, list(named.values()), allow_unused=True)
+    found = cast("tuple[Tensor | None, ...]", grads)
     return {name: each for name, each in zip(named, found, strict=True) if each is not None}
 
 
