@@ -1,6 +1,6 @@
 """Does what `why` says of demonstrations hold? Leave each of them out, train again, and see what the answer loses.
 
-python benchmarks/influence.py --seeds 3
+python benchmarks/influence.py --seeds 0 1 2
 
 A nano model learns single-turn facts of data/teaching about a few people, from nothing. Then it is trained as often as
 there are demonstrations, from the same weights in the same order, each time without one, whose loss weighs nothing.
