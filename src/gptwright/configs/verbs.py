@@ -73,6 +73,7 @@ VERBS = {verb.name: verb for verb in (
     Verb("store", "UseStore", "what people said and did: show it, copy it, carry it out and in", "use"),
     Verb("export", "Export", "leave a model as a folder for other tools", "use"),
     Verb("score", "Score", "let a reward model score answers", "look"),
+    Verb("lint", "Lint", "look for faults in files of text, conversations and rankings", "look"),
     Verb("evaluate", "Evaluate", "score a model on tasks, with no example, one, or a few", "look"),
     Verb("sandbox", "RunSandbox", "run a program that nobody has read, or show that it cannot get out", "look"),
     Verb("see", "See", "look inside a model while it reads a text, on one page", "look"),

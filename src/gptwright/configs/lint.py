@@ -1,0 +1,19 @@
+"""Options of lint."""
+
+from typing import Annotated
+
+import tyro
+
+from gptwright.foundations.settings import Amount, Range, settings
+
+
+@settings
+class Lint:
+    """Look for faults in files of text, conversations and rankings. Exits with 1 when there are any."""
+
+    files: tyro.conf.Positional[tuple[str, ...]]
+    """files, folders or globs of what prepare, sft, reward and others read"""
+    max_characters: Annotated[int, Range(100, 10**9)] = 1_000_000
+    """a text is too long beyond so many characters"""
+    examples: Amount = 20
+    """of each kind of fault, how many are printed; all are counted"""

@@ -1,0 +1,110 @@
+"""Reading files for faults: each line or document, with its place, those that cannot be read too."""
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from gptwright.foundations.errors import InputError
+from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
+from gptwright.text.encoding import decode
+from gptwright.text.jsonl import read_object
+from gptwright.text.lint.rows import EMPTY, row_faults, texts_of
+from gptwright.text.lint.text_faults import text_faults
+from gptwright.text.read import read_file, suffix_of
+from gptwright.text.tables import read_table
+
+UNREADABLE, DUPLICATE = "cannot be read", "duplicate"
+TABLES = (".csv", ".tsv", ".parquet")
+
+
+@dataclass(frozen=True)
+class LintFinding:
+    """What is wrong, where ("notes.jsonl:12"), and what shows it."""
+
+    kind: str
+    place: str
+    shown: str
+
+    def __str__(self) -> str:
+        shown = " ".join(self.shown.split())
+        return f"{self.place}: {self.kind}: {shown[:100]}"
+
+
+class Linter:
+    """Looks through one file after the other; what was seen in one is a duplicate in the next. `documents` counts."""
+
+    def __init__(self, most_characters: int) -> None:
+        self._most = most_characters
+        self._seen: dict[bytes, str] = {}
+        self.documents = 0
+
+    def findings(self, path: Path) -> Iterator[LintFinding]:
+        """Every fault of a file, in order. What cannot be read is a fault; a file of another kind raises
+        `InputError`."""
+        suffix = _suffix(path)
+        if not path.is_file() or not suffix:
+            raise InputError(f"a file of text or lines at {path}", "another kind" if path.exists() else "nothing there",
+                             "Convert it, or correct the path.")  # fmt: skip
+        look = self._lines if suffix == ".jsonl" else self._rows if suffix in TABLES else self._texts
+        try:
+            yield from look(path)
+        except InputError as error:
+            yield LintFinding(UNREADABLE, str(path), f"needed {error.needed}; got {error.got}")
+
+    def _lines(self, path: Path) -> Iterator[LintFinding]:
+        with open_compressed(path) as file:
+            for number, line in enumerate(read_lines(file, path), 1):
+                place = f"{path}:{number}"
+                try:
+                    if line.strip():
+                        yield from self._row(read_object(line, number, path), place)
+                except InputError as error:
+                    yield LintFinding(UNREADABLE, place, error.got)
+
+    def _rows(self, path: Path) -> Iterator[LintFinding]:
+        for row in read_table(path):
+            number = row.where.split(" ", 2)[1]
+            yield from self._row(row, f"{path}:{number}")
+
+    def _row(self, row: dict[str, Any], place: str) -> Iterator[LintFinding]:
+        yield from self._document(json.dumps(row, sort_keys=True, default=str), place)
+        yield from (LintFinding(kind, place, shown) for kind, shown in row_faults(row))
+        for text in texts_of(row):
+            yield from (LintFinding(fault.kind, place, fault.shown) for fault in text_faults(text, self._most))
+
+    def _texts(self, path: Path) -> Iterator[LintFinding]:
+        """A plain text by its own lines, other documents by their number."""
+        if _suffix(path) in (".txt", ".md"):
+            with open_compressed(path) as file:
+                text, _ = decode(read_all(file, path), path, None)
+            ends = [match.start() for match in re.finditer("\n", text)]
+            yield from self._text(text, str(path), lambda place: f"{path}:{bisect_left(ends, place) + 1}")
+            return
+        for number, document in enumerate(read_file(path), 1):
+            where = f"{path}#{number}"
+            yield from self._text(document.text, where)
+
+    def _text(self, text: str, where: str, place_of: Callable[[int], str] | None = None) -> Iterator[LintFinding]:
+        if not text.strip():
+            yield LintFinding(EMPTY, where, "nothing but blanks")
+        yield from self._document(text, where)
+        for fault in text_faults(text, self._most):
+            yield LintFinding(fault.kind, place_of(fault.place) if place_of else where, fault.shown)
+
+    def _document(self, content: str, place: str) -> Iterator[LintFinding]:
+        self.documents += 1
+        digest = blake2b(" ".join(content.split()).encode("utf-8", "replace"), digest_size=16).digest()
+        first = self._seen.setdefault(digest, place)
+        if first is not place and content.strip():
+            yield LintFinding(DUPLICATE, place, f"as {first}")
+
+
+def _suffix(path: Path) -> str:
+    """How a file is read: tables too, which are no corpus; "" for another kind."""
+    name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return name.suffix.lower() if name.suffix.lower() in TABLES else suffix_of(path)
