@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gptwright.foundations.atomic_io import sha256
-from gptwright.foundations.errors import ArtifactError
+from gptwright.foundations.errors import ArtifactError, ConfigError
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
@@ -182,3 +182,23 @@ def test_further_special_tokens_come_after_the_vocabulary(
                                "--out", tmp_path / "bad")  # fmt: skip
     assert "no weights for new tokens" in refused("tokenize", "--text", prepared, "--model", tmp_path / "out",
                                                   "--special-tokens", "<a>", "--out", tmp_path / "bad")  # fmt: skip
+
+
+def test_a_mix_reads_sources_as_often_as_it_says(prepared: Path, tokenized: Path, tmp_path: Path) -> None:
+    sources = {json.loads(line)["source"] for line in (prepared / "train.jsonl").read_text("utf-8").splitlines()}
+    first, *others = sorted(sources)
+    (tmp_path / "mix.toml").write_text(f'[shares]\n"{first}" = 1\n"*" = {len(others) and 1}\n')
+    asked = Tokenize(text=prepared, vocab=300, mix=str(tmp_path / "mix.toml"))
+    folder = execute_stage("tokenize", asked, tmp_path / "tokens")
+    record: Any = finished_stage(folder.path, "tokenize")
+    mixture = record["metrics"]["mixture"]
+    assert all(abs(each["share"] - 1 / len(mixture)) < 0.02 for each in mixture.values())
+    assert record["metrics"]["train_tokens"] == sum(each["tokens"] for each in mixture.values())
+    assert record["inputs"].keys() == {"text", "mix"} and not (folder.path / "unmixed").exists()
+    for name in ("heldout.bin", "tokenizer.json"):
+        assert sha256(folder.path / name) == sha256(tokenized / name)
+
+
+def test_a_mix_of_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a mix of prepared text"):
+        Tokenize(pairs=tmp_path / "pairs.jsonl", mix="gpt3")

@@ -26,6 +26,8 @@ class Tokenize:
     """model or imported vocabulary whose tokenizer is taken instead of learning one"""
     compare: Path | None = None
     """model or imported vocabulary, such as GPT-2's, of which the tokens a line are told beside those of this one"""
+    mix: str | None = None
+    """how much is read of each source: gpt3, or a .toml file of shares or epochs"""
     special_tokens: tuple[str, ...] = ()
     """further special tokens, for fill-in-the-middle or images: their ids follow those of vocab, which stay the same"""
 
@@ -33,6 +35,8 @@ class Tokenize:
         if (self.text is None) == (self.pairs is None):
             raise ConfigError("either text or pairs", "neither" if self.text is None else "both",
                               "Give one of them.")  # fmt: skip
+        if self.mix and self.pairs:
+            raise ConfigError("a mix of prepared text", "pairs", "Leave one of them out.")
         check_additional(self.special_tokens)
         if self.special_tokens and self.model is not None:
             raise ConfigError("special_tokens where a tokenizer is learned", f"the model {self.model}",

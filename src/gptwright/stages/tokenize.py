@@ -1,20 +1,32 @@
 """tokenize: learn a vocabulary on the prepared text, or on pairs to translate, and pack the text into token files."""
 
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from gptwright.configs.tokenize import Tokenize
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD, StageFolder, stage_file
+from gptwright.foundations.runs import RECORD, StageFolder, input_paths, stage_file
 from gptwright.pipelines.load import model_folder
 from gptwright.text.jsonl import read_objects
-from gptwright.text.pack import TokenFile, pack
+from gptwright.text.mix import SUFFIX, Mix, read_mix
+from gptwright.text.mixture import DocumentFacts, describe, write_mixture
+from gptwright.text.pack import TokenFile, TokenFileMeta, pack
 from gptwright.text.pairs import interleaved, read_pairs
 from gptwright.text.split import Split
 from gptwright.tokenizers.registry import train
 from gptwright.tokenizers.tokenizer import Tokenizer
+
+UNMIXED = "unmixed"
+
+
+def inputs(config: Tokenize) -> dict[str, Path]:
+    """What the stage reads, the file of a mix too."""
+    mix = {"mix": Path(config.mix)} if config.mix and config.mix.endswith(SUFFIX) else {}
+    return input_paths(config) | mix
 
 
 def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
@@ -27,15 +39,11 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
     tokenizer.save(folder.path)
     metrics: dict[str, Any] = {"vocab": tokenizer.vocab}
     for split in ("train", "heldout"):
-        packed = pack(
-            documents(split),
-            tokenizer.encode_many,
-            tokenizer.eos_id,
-            folder / split,
-            tokenizer.vocab,
-            tokenizer.sha256,
-            pairs=config.pairs is not None,
-        )
+        if config.mix and split == "train":
+            packed, mixture = _mixed(config, read_mix(config.mix), tokenizer, folder)
+            metrics["mixture"] = mixture
+        else:
+            packed = _packed(config, documents(split), tokenizer, folder / split)
         metrics |= {
             f"{split}_tokens": packed.tokens,
             f"{split}_bytes_per_token": round(packed.bytes / packed.tokens, 3),
@@ -45,6 +53,35 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
     say(f"tokenize: {tokenizer.vocab} tokens of {metrics['train_bytes_per_token']} bytes each; "
         f"{metrics['train_tokens']:,} to train on")  # fmt: skip
     return metrics
+
+
+def _packed(config: Tokenize, texts: Iterable[str], tokenizer: Tokenizer, stem: Path) -> TokenFileMeta:
+    return pack(texts, tokenizer.encode_many, tokenizer.eos_id, stem, tokenizer.vocab, tokenizer.sha256,
+                pairs=config.pairs is not None)  # fmt: skip
+
+
+def _mixed(
+    config: Tokenize, mix: Mix, tokenizer: Tokenizer, folder: StageFolder
+) -> tuple[TokenFileMeta, dict[str, object]]:
+    """The training text packed once, and mixed from that."""
+    assert config.text is not None
+    facts = DocumentFacts.empty()
+
+    lines = stage_file(config.text, "train.jsonl", "prepare")
+
+    def texts() -> Iterator[str]:
+        for line in read_objects(lines):
+            facts.add(line["text"], str(line.get("source")))
+            yield line["text"]
+
+    unmixed = folder / UNMIXED
+    unmixed.mkdir(exist_ok=True)
+    _packed(config, texts(), tokenizer, unmixed / "train")
+    packed, figures = write_mixture(TokenFile.open(unmixed / "train"), facts, mix, folder / "train")
+    shutil.rmtree(unmixed)
+    for line in describe(figures):
+        say(f"tokenize: {line}")
+    return packed, {name: asdict(each) for name, each in figures.items()}
 
 
 def _compared(

@@ -70,11 +70,11 @@ def pack(
         if not ends:
             raise InputError(f"at least one document for {path_stem}", "none", "Give more text.")
 
-    _file(path_stem, "json").unlink(missing_ok=True)
-    write_file(_file(path_stem, "bin"), fill)
-    write_file(_file(path_stem, "idx"), lambda path: np.array(ends, dtype="<u8").tofile(path))
+    file_of(path_stem, "json").unlink(missing_ok=True)
+    write_file(file_of(path_stem, "bin"), fill)
+    write_file(file_of(path_stem, "idx"), lambda path: np.array(ends, dtype="<u8").tofile(path))
     packed = TokenFileMeta(ends[-1], len(ends), np.dtype(dtype).name, tokenizer_sha256, text_bytes, pairs)
-    write_json(_file(path_stem, "json"), dataclasses.asdict(packed))
+    write_json(file_of(path_stem, "json"), dataclasses.asdict(packed))
     return packed
 
 
@@ -89,17 +89,19 @@ class TokenFile:
     @classmethod
     def open(cls, stem: Path) -> "TokenFile":
         """Raises `ArtifactError` when a file is missing or its size is not what NAME.json says."""
-        table = read_json(_file(stem, "json"))
+        table = read_json(file_of(stem, "json"))
         names = {field.name for field in dataclasses.fields(TokenFileMeta)}
         if not isinstance(table, dict) or cast("dict[str, Any]", table).keys() != names:
-            raise ArtifactError(f"the figures of a token file in {_file(stem, 'json')}", "something else", _AGAIN)
+            raise ArtifactError(f"the figures of a token file in {file_of(stem, 'json')}", "something else", _AGAIN)
         meta = TokenFileMeta(**cast("dict[str, Any]", table))
         if meta.dtype not in ("uint16", "uint32"):
-            raise ArtifactError(f"uint16 or uint32 tokens in {_file(stem, 'json')}", str(meta.dtype), _AGAIN)
-        tokens = _mapped(_file(stem, "bin"), np.dtype(meta.dtype).newbyteorder("<"), meta.tokens)
-        documents = _mapped(_file(stem, "idx"), np.dtype("<u8"), meta.documents)
+            raise ArtifactError(f"uint16 or uint32 tokens in {file_of(stem, 'json')}", str(meta.dtype), _AGAIN)
+        tokens = _mapped(file_of(stem, "bin"), np.dtype(meta.dtype).newbyteorder("<"), meta.tokens)
+        documents = _mapped(file_of(stem, "idx"), np.dtype("<u8"), meta.documents)
         if int(documents[-1]) != meta.tokens:
-            raise ArtifactError(f"{_file(stem, 'idx')} to end at {meta.tokens:,} tokens", f"{documents[-1]:,}", _AGAIN)
+            raise ArtifactError(
+                f"{file_of(stem, 'idx')} to end at {meta.tokens:,} tokens", f"{documents[-1]:,}", _AGAIN
+            )
         return cls(tokens, documents, meta)
 
     def __len__(self) -> int:
@@ -122,11 +124,17 @@ class TokenFile:
         start = int(self.documents[k - 1]) if k else 0
         return self.window(start, int(self.documents[k]) - 1 - start)
 
+    def closed_document(self, k: int) -> bytes:
+        """The bytes of document `k`'s tokens, its end-of-text token too."""
+        start = int(self.documents[k - 1]) if k else 0
+        return self._tokens[start : int(self.documents[k])].tobytes()
+
 
 _AGAIN = "Delete the folder and run 'tokenize' again."
 
 
-def _file(stem: Path, suffix: str) -> Path:
+def file_of(stem: Path, suffix: str) -> Path:
+    """One of the three files."""
     return stem.with_name(f"{stem.name}.{suffix}")
 
 
