@@ -19,9 +19,24 @@ def test_every_reason_is_told_with_its_examples_and_texts_are_escaped() -> None:
     assert "1 of 3 documents stay, 33.3%" in page
     assert "gopher: words below 50: 1" in page and "one &amp; two" in page and "one &amp; too" in page
     assert "&lt;script&gt;alert(1)" in page and "<script" not in page and "pages/<b>" not in page
-    assert "512 to 1,023" in page and "− 34" in page
+    assert "512 to 1,023" in page and "−&nbsp;34" in page
 
 
 def test_a_corpus_of_which_all_stays_has_no_examples() -> None:
     page = explained_page("bundled", Accounting(), Examples())
     assert 'id="examples"' not in page and "0 of 0 documents stay" in page
+
+
+def test_clusters_of_near_duplicates_and_lengths_without_gaps() -> None:
+    accounting, examples = Accounting(), Examples()
+    for length in (100, 1_000):
+        examples.keep(Document("x" * length, "web"))
+    examples.alike.update({7: 12, 9: 1, 11: 1})
+    examples.note_clusters({7: "the <first>", 9: "another", 11: "a third"}.__getitem__)
+    page = explained_page("pages", accounting, examples)
+    assert "14 texts that are almost the same as 3 that stay" in page
+    assert "12 near-duplicates of" in page and "the &lt;first&gt;" in page
+    assert page.index("10 to 99") > page.index(">1</th>")
+    for row in ("64 to 127", "128 to 255", "256 to 511", "512 to 1,023"):
+        assert row in page
+    assert 'width="100.0"' in page and 'width="0.0"' in page

@@ -1,4 +1,5 @@
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -359,7 +360,7 @@ def test_any_number_of_workers_and_a_stop_give_the_same_bytes(
 
 
 def test_a_part_of_files_and_whole_files_are_not_asked_for_at_once() -> None:
-    for options in ({"workers": 2}, {"decontaminate": "humaneval"}):
+    for options in ({"workers": 2}, {"decontaminate": "humaneval"}, {"signals": Path("signals")}):
         with pytest.raises(ConfigError, match="max_characters without"):
             Prepare(max_characters=100_000, **options)
 
@@ -369,7 +370,7 @@ def test_a_page_explains_what_went(do: Do, tmp_path: Path) -> None:
     do(write_rows(tmp_path / "rows.jsonl", rows), near_duplicates=0.8, explain=True)
     page = (tmp_path / "out0" / "explained.html").read_text()
     assert "40 of 42 documents stay" in page and "near-duplicate: 1" in page and "too short: 1" in page
-    assert page.count("Report 3.") == 2
+    assert page.count("Report 3.") == 3 and "1 near-duplicate of" in page
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -471,3 +472,89 @@ def test_a_file_that_is_gone_when_its_turn_comes(
     assert metrics["documents"] == 40
     assert list(sources["unreadable"]) == [str(gone)] and sources["files"][0] == {"file": str(gone)}
     assert list(inputs(Prepare(skip_unreadable=True))) == [str(rows)]
+
+
+def quality_data(tmp_path: Path) -> tuple[Path, Path]:
+    """Good text, and data of which one tenth is of its kind."""
+    dice = random.Random(1)
+    words = [f"word{i}" for i in range(400)]
+
+    def rows(kinds: list[str]) -> list[dict[str, Any]]:
+        return [{"text": " ".join([kind, *dice.choices(words, k=60)])} for kind in kinds]
+
+    mill, shop = "the mill the river the bread", "casino click cheap login casino"
+    for part in range(3):
+        write_rows(tmp_path / "data" / f"{part}.jsonl", rows([mill if i % 10 == 0 else shop for i in range(1_200)]))
+    return write_rows(tmp_path / "good.jsonl", rows([mill] * 100)), tmp_path / "data"
+
+
+def test_gpt3s_filter_learns_what_is_good_and_any_number_of_workers_and_a_stop_draw_the_same(
+    tmp_path: Path, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, data = quality_data(tmp_path)
+    options: dict[str, Any] = {"filter": ("gpt3",), "good": (str(good),)}
+    metrics, sides, sources = do(data, **options)
+    check_law(metrics, sources)
+    kept = [row["text"] for side in sides.values() for row in side]
+    assert set(metrics["dropped"]) == {"gpt3: drawn out by quality"}
+    assert sum("mill" in text for text in kept) > 30 > sum("casino" in text for text in kept)
+    assert sources["quality"]["pairs_right"] > 0.9
+    monkeypatch.setattr("gptwright.text.parts.PART", 1)
+    do(data, workers=2, **options)
+    do(data, filter=("gpt3",), good=(str(tmp_path / "out0" / "quality.safetensors"),))
+    for name in ("train.jsonl", "heldout.jsonl", "quality.safetensors"):
+        whole = (tmp_path / "out0" / name).read_bytes()
+        assert (tmp_path / "out1" / name).read_bytes() == whole == (tmp_path / "out2" / name).read_bytes()
+    assert set(inputs(Prepare(data=(str(data),), **options))) >= {str(good)}
+
+
+def test_a_filter_of_ones_own(tmp_path: Path, do: Do) -> None:
+    (tmp_path / "mine.toml").write_text("[rules]\nwords = {least = 100}\n")
+    rows = [{"text": numbered(i, 90 if i % 3 else 130)} for i in range(60)]
+    mine = str(tmp_path / "mine.toml")
+    metrics, _, _ = do(write_rows(tmp_path / "rows.jsonl", rows), filter=(mine,))
+    assert metrics["dropped"] == {"mine: words below 100": 40}
+    assert mine in inputs(Prepare(data=("bundled",), filter=(mine,)))
+
+
+def test_signals_are_counted_once_for_all_filters_and_workers(
+    tmp_path: Path, do: Do, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in range(3):
+        rows = [{"text": f"The {numbered(100 * part + i, 20 + i)} and that."} for i in range(60)]
+        write_rows(tmp_path / "data" / f"{part}.jsonl", rows)
+    data, signals = tmp_path / "data", tmp_path / "signals"
+    monkeypatch.setattr("gptwright.text.parts.PART", 1)
+    do(data, filter=("gopher",), signals=signals)
+    do(data, filter=("gopher",), signals=tmp_path / "other", workers=2)
+    do(data, filter=("gopher",))
+    tables = sorted(path.name for path in signals.iterdir())
+    assert len(tables) == 3
+    for name in tables:
+        assert (signals / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    (tmp_path / "mine.toml").write_text('like = "gopher"\n[rules]\nwords = {least = 70}\n')
+    wanted, _, _ = do(data, filter=(str(tmp_path / "mine.toml"),))
+    monkeypatch.setattr("gptwright.text.filters.signals.split_words", lambda _: 1 / 0)
+    metrics, _, _ = do(data, filter=(str(tmp_path / "mine.toml"),), signals=signals)
+    assert metrics == wanted and metrics["dropped"]["mine: words below 70"] > 90
+    for name in ("train.jsonl", "heldout.jsonl", "sources.json"):
+        whole = (tmp_path / "out0" / name).read_bytes()
+        assert (tmp_path / "out1" / name).read_bytes() == whole == (tmp_path / "out2" / name).read_bytes()
+        assert (tmp_path / "out3" / name).read_bytes() == (tmp_path / "out4" / name).read_bytes()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_an_earlier_run_kept_is_not_kept_again(tmp_path: Path, workers: int) -> None:
+    notice = "\nThis notice stands at the foot of every page of the site."
+    old = [{"text": numbered(i) + notice} for i in range(40)]
+    write_rows(tmp_path / "old.jsonl", old)
+    new = [{"text": numbered(i)} for i in range(100, 140)] + [{"text": numbered(i) + " and more"} for i in range(10)]
+    both = write_rows(tmp_path / "both.jsonl", [*old, *new])
+    before = execute_stage("prepare", Prepare(data=(str(tmp_path / "old.jsonl"),)), tmp_path / "out")
+    config = Prepare(data=(str(both),), against=(before.path,), near_duplicates=0.8, workers=workers)
+    after = execute_stage("prepare", config, tmp_path / f"more{workers}")
+    dropped = after.record["metrics"]["dropped"]
+    assert dropped == {"in an earlier run": 40, "near-duplicate of an earlier run": 10}
+    kept = {row["text"] for split in ("train", "heldout") for row in read_lines(after / f"{split}.jsonl")}
+    assert kept == {row["text"] for row in new[:40]}
+    assert str(before.path) in after.record["inputs"]

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 from gptwright.foundations.errors import InputError
 from gptwright.text import parts
 from gptwright.text.decontaminate import Contamination
+from gptwright.text.filters.presets import PRESETS
 from gptwright.text.parts import group_files, read_part, scan_parts
-from gptwright.text.scan import ScanOptions, scan_file
+from gptwright.text.scan import Scanned, ScanOptions, scan_file
 
 TEXT = " ".join(f"word{i}" for i in range(60))
 
@@ -20,7 +22,7 @@ def write(path: Path, *texts: str) -> Path:
 
 def test_a_part_holds_what_a_scan_gives(tmp_path: Path) -> None:
     files = [write(tmp_path / f"{i}.jsonl", f"{TEXT} {i}", "  layout \r\n of it", "") for i in range(3)]
-    options = ScanOptions(filters=("gopher",), near_duplicates=True, tests=Contamination([TEXT]))
+    options = ScanOptions(filters=(PRESETS["gopher"],), near_duplicates=True, tests=Contamination([TEXT]))
     for some in (options, replace(options, filters=())):
         (path,) = scan_parts(files, some, tmp_path / "parts", 1)
         read, scanned = list(read_part(path)), [row for file in files for row in scan_file(file, some)]
@@ -37,7 +39,12 @@ def test_what_is_there_is_not_scanned_again(tmp_path: Path, monkeypatch: pytest.
     whole = [path.read_bytes() for path in first]
     first[1].unlink()
     scanned: list[Path] = []
-    monkeypatch.setattr(parts, "scan_file", lambda path, options: scanned.append(path) or scan_file(path, options))
+
+    def scan(path: Path, options: ScanOptions, table: None) -> Iterator[Scanned]:
+        scanned.append(path)
+        return scan_file(path, options)
+
+    monkeypatch.setattr(parts, "scan_file", scan)
     assert scan_parts(files, ScanOptions(), tmp_path / "parts", 1) == first
     assert scanned == [files[1]] and [path.read_bytes() for path in first] == whole
     write(files[2], "other text")

@@ -9,7 +9,7 @@ from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import FREE, Range, Seed, Threads, settings
 
 MIN_CORPUS = 20_000
-FILTERS = ("gopher", "c4", "fineweb")
+FILTERS = ("gopher", "c4", "fineweb", "gpt3", "webtext")
 HTML_READERS = ("own", "resiliparse", "trafilatura")
 MASKS = ("email", "ip", "iban", "card", "phone")
 
@@ -41,9 +41,15 @@ class Prepare:
     mask: tuple[str, ...] = ()
     """put examples in the place of what points to a person: email, ip, iban, card, phone"""
     filter: tuple[str, ...] = ()
-    """published filters for text of the web, one after the other: gopher, c4, fineweb (English)"""
+    """filters for text of the web, one after the other: gopher, c4, fineweb, webtext (English), gpt3, FILE.toml"""
+    good: tuple[str, ...] = ()
+    """good text that gpt3's filter learns from, beside the data; or the quality.safetensors that a run has learned"""
+    signals: Path | None = field(default=None, metadata=FREE)
+    """folder of parquet files with the signals of every text: looked up, or counted and left for other filters"""
     near_duplicates: Annotated[float, Range(0, 1, above=True)] | None = None
     """drop what is as like an earlier text as this: the share of all runs of five words that both have, such as 0.8"""
+    against: tuple[Path, ...] = ()
+    """folders of earlier runs of prepare: what they kept is not kept again, nor its near-duplicates"""
     decontaminate: str | None = None
     """tasks of evaluate, by name or tag with commas between them, whose texts are taken out of the corpus"""
     task_data: Path | None = None
@@ -57,13 +63,14 @@ class Prepare:
 
     def __post_init__(self) -> None:
         for name in self.filter:
-            known(name, FILTERS, "filter")
+            if not name.endswith(".toml"):
+                known(name, FILTERS, "filter")
         for name in self.html:
             known(name, HTML_READERS, "reader of web pages")
         for name in self.mask:
             known(name, MASKS, "kind to mask")
         if not self.html:
             raise ConfigError("a reader of web pages", "none", f"Known: {', '.join(HTML_READERS)}.")
-        if self.max_characters is not None and (self.workers > 1 or self.decontaminate):
-            raise ConfigError("max_characters without workers and decontaminate, which read whole files",
+        if self.max_characters is not None and (self.workers > 1 or self.decontaminate or self.signals):
+            raise ConfigError("max_characters without workers, decontaminate and signals, which read whole files",
                               "both", "Leave one of them out.")  # fmt: skip

@@ -1,11 +1,23 @@
 """explained.html: what prepare did with a corpus, in one file: what came in, what went and why, and examples."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from gptwright.foundations.version import __version__
 from gptwright.reporting.page import environment
 from gptwright.text.accounting import Accounting, SourceStats
 from gptwright.text.examples import Example, Examples
+
+SIZES = ((1, 1), (2, 3), (4, 9), (10, 99), (100, 10**12))
+"""of clusters: from, to"""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a whole: as a person reads it, and as a bar of 100 at most is drawn, against the largest part."""
+
+    text: str
+    bar: float
 
 
 @dataclass(frozen=True)
@@ -15,7 +27,7 @@ class Loss:
     reason: str
     documents: int
     characters: int
-    share: str
+    share: Share
     examples: list[Example]
 
 
@@ -27,23 +39,36 @@ def explained_page(name: str, accounting: Accounting, examples: Examples) -> str
         version=__version__,
         total=total,
         kept=total.documents.total(),
-        kept_share=_share(total.documents.total(), total.documents_in),
+        kept_share=_share(total.documents.total(), total.documents_in).text,
         losses=_losses(total, examples),
         cuts=[(reason, count) for reason, count in total.cut_characters.most_common() if count > 0],
         lines=total.cut_lines.most_common(),
         sources=sorted(accounting.sources.items()),
-        lengths=[(most // 2, most - 1, count, _share(count, examples.lengths.total()))
-                 for most, count in sorted(examples.lengths.items())],
+        lengths=[(most // 2, most - 1, count,
+                  _share(count, examples.lengths.total(), max(examples.lengths.values())))
+                 for most, count in _without_gaps(examples.lengths)],
+        clusters=examples.clusters,
+        alike=examples.alike,
+        sizes=[(least, most, sum(least <= count <= most for count in examples.alike.values()))
+               for least, most in SIZES],
     )  # fmt: skip
 
 
 def _losses(total: SourceStats, examples: Examples) -> list[Loss]:
     return [
-        Loss(reason, count, total.dropped_characters[reason], _share(count, total.documents_in),
-             examples.dropped.get(reason, []))
+        Loss(reason, count, total.dropped_characters[reason],
+             _share(count, total.documents_in, max(total.dropped.values())), examples.dropped.get(reason, []))
         for reason, count in total.dropped.most_common()
     ]  # fmt: skip
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / max(whole, 1):.1%}"
+def _share(part: int, whole: int, largest: int = 0) -> Share:
+    return Share(f"{part / max(whole, 1):.1%}", round(100 * part / max(largest or whole, 1), 1))
+
+
+def _without_gaps(lengths: Counter[int]) -> list[tuple[int, int]]:
+    """Every power of two from the shortest to the longest, those that nothing has too."""
+    if not lengths:
+        return []
+    low, high = (limit.bit_length() for limit in (min(lengths), max(lengths)))
+    return [(1 << bits - 1, lengths[1 << bits - 1]) for bits in range(low, high + 1)]

@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,20 @@ from gptwright.configs.prepare import MIN_CORPUS, Prepare
 from gptwright.foundations.atomic_io import write_file, write_json, write_text
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import StageFolder
+from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.text.accounting import Accounting, SourceStats
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
 from gptwright.text.decontaminate import MOST_DOCUMENTS, Contamination
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.examples import Examples
+from gptwright.text.filters.threshold_file import SUFFIX, chosen_filter
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.language import refuse_unknown
 from gptwright.text.links import Links
 from gptwright.text.near_duplicates import NearDuplicates
 from gptwright.text.parts import read_part, scan_parts
 from gptwright.text.pipeline import CleanedDocument, CleaningPipeline
+from gptwright.text.quality_lesson import CLASSIFIER, QualityFigures, chosen_classifier, good_files
 from gptwright.text.read import fingerprint, label, read_file
 from gptwright.text.read_options import ReadOptions
 from gptwright.text.scan import Scanned, ScanOptions, scan_file
@@ -44,9 +47,11 @@ def data_files(config: Prepare) -> list[Path]:
 
 
 def inputs(config: Prepare) -> dict[str, Path]:
-    """The same files by name, for the stage's record."""
+    """The same files by name, for the stage's record, and those that filters are made of."""
     files = [path for path in data_files(config) if not config.skip_unreadable or fingerprint(path)]
-    return {label(path): path for path in (*files, *([config.links] if config.links else []))}
+    rules = [Path(name) for name in config.filter if name.endswith(SUFFIX)]
+    links = [config.links] if config.links else []
+    return {label(path): path for path in (*files, *good_files(config.good), *rules, *links, *config.against)}
 
 
 def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
@@ -55,23 +60,29 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
     Raises `InputError` when a file cannot be read or there is too little text.
     """
     found, accounting, examples = find(config.data), Accounting(), Examples()
-    options = _options(config, found)
+    options, figures = _options(config, found)
 
     def fill(train: Path, heldout: Path) -> None:
         with (
             SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as writer,
             _near_duplicates(config, folder) as near,
         ):
-            pipeline = CleaningPipeline(accounting, near, examples)
+            pipeline = CleaningPipeline(accounting, near, examples, folder.path)
+            for text in _kept_before(config):
+                pipeline.remember(text)
             for cleaned, split in _chosen(config, folder, found.files, pipeline, options):
                 writer.add(cleaned, split)
+            if near is not None:
+                examples.note_clusters(near.text)
         _refuse_small(config, accounting.total())
         writer.balance()
         _refuse_no_training_text(config, accounting.total())
 
     train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
     write_file(train, lambda new_train: write_file(heldout, lambda new_heldout: fill(new_train, new_heldout)))
-    write_json(folder / "sources.json", _manifest(accounting, found, options))
+    if options.classifier is not None:
+        options.classifier.save(folder / CLASSIFIER)
+    write_json(folder / "sources.json", _manifest(accounting, found, options, figures))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     total = accounting.total()
     if config.explain:
@@ -81,27 +92,44 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
     return _metrics(total)
 
 
-def _options(config: Prepare, found: Found) -> ScanOptions:
+def _options(config: Prepare, found: Found) -> tuple[ScanOptions, QualityFigures | None]:
+    """What is asked of every file; where quality was learned for it, how well."""
     if config.language:
         refuse_unknown(config.language)
-    return ScanOptions(
-        reading=ReadOptions(
-            _encoding(config), config.html, found.trees, config.licence, Links(config.links) if config.links else None
-        ),
+    plain = ScanOptions(
+        reading=ReadOptions(_encoding(config), config.html, found.trees, config.licence),
         languages=config.language,
-        filters=config.filter,
-        near_duplicates=config.near_duplicates is not None,
-        tests=_tests(config.decontaminate, config.task_data) if config.decontaminate else None,
         fix_mojibake=config.fix_mojibake,
-        mask=config.mask,
         skip_unreadable=config.skip_unreadable,
     )
+    filters = tuple(map(chosen_filter, config.filter))
+    classifier, figures = chosen_classifier(config.good, found.files, filters, plain)
+    if figures is not None:
+        say(f"prepare: {figures}")
+    links = Links(config.links) if config.links else None  # which good text need not be among
+    options = replace(
+        plain,
+        reading=replace(plain.reading, links=links),
+        filters=filters,
+        near_duplicates=config.near_duplicates is not None,
+        tests=_tests(config.decontaminate, config.task_data) if config.decontaminate else None,
+        mask=config.mask,
+        classifier=classifier,
+    )
+    return options, figures
 
 
 def _tests(tasks: str, task_data: Path | None) -> Contamination:
     from gptwright.evaluation.harness.task_texts import task_texts  # loads torch
 
     return Contamination(task_texts(tasks, task_data))
+
+
+def _kept_before(config: Prepare) -> Iterator[str]:
+    """The texts that earlier runs kept, read line by line."""
+    for folder in config.against:
+        for split in ("train", "heldout"):
+            yield from (document.text for document in read_file(stage_file(folder, f"{split}.jsonl", "prepare")))
 
 
 def _explain(path: Path, config: Prepare, accounting: Accounting, examples: Examples) -> None:
@@ -149,9 +177,11 @@ def _sections(
     config: Prepare, folder: StageFolder, files: list[Path], options: ScanOptions
 ) -> list[Callable[[], Iterator[Scanned]]]:
     """The sections of all files in order, to be asked for piece by piece; more than once where they are in parts."""
-    if config.workers == 1 and options.tests is None:
+    if config.workers == 1 and options.tests is None and config.signals is None:
         return [partial(scan_file, path, options) for path in files]
-    return [partial(read_part, part) for part in scan_parts(files, options, folder / PARTS, config.workers)]
+    return [
+        partial(read_part, part) for part in scan_parts(files, options, folder / PARTS, config.workers, config.signals)
+    ]
 
 
 def _phrases(sections: Iterable[Callable[[], Iterator[Scanned]]]) -> set[int]:
@@ -181,14 +211,18 @@ def _refuse_no_training_text(config: Prepare, total: SourceStats) -> None:
                          'Add text with --data, or correct the field "split".')  # fmt: skip
 
 
-def _manifest(accounting: Accounting, found: Found, options: ScanOptions) -> dict[str, Any]:
+def _manifest(
+    accounting: Accounting, found: Found, options: ScanOptions, figures: QualityFigures | None
+) -> dict[str, Any]:
     tests = {"runs_of_tests": len(options.tests)} if options.tests else {}
     links = options.reading.links
     linked = {"links": {"kept": len(links), "refused": links.refused}} if links is not None else {}
+    quality = {"quality": figures.as_dict()} if figures else {}
     unreadable = {"unreadable": accounting.unreadable} if accounting.unreadable else {}
     return (
         tests
         | linked
+        | quality
         | unreadable
         | {
             "total": accounting.total().as_dict(),

@@ -2,6 +2,11 @@
 
 import re
 from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+
+from gptwright.text.disk_table import DiskTable
 
 MIN_LINE = 40
 MAX_DOCUMENTS = 3
@@ -26,12 +31,19 @@ class ExactDuplicates:
 
     def is_new(self, text: str) -> bool:
         """True the first time a text is shown."""
-        digest = blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
-        if digest in self._seen:
+        if self.has(text):
             self.duplicates += 1
             return False
-        self._seen.add(digest)
+        self._seen.add(_layout_free_digest(text))
         return True
+
+    def has(self, text: str) -> bool:
+        """Whether a text was shown."""
+        return bool(self._seen) and _layout_free_digest(text) in self._seen
+
+
+def _layout_free_digest(text: str) -> bytes:
+    return blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
 
 
 class LineDuplicates:
@@ -41,18 +53,23 @@ class LineDuplicates:
     without, and what is all made of shared lines is not furniture.
     """
 
-    def __init__(self, min_line: int = MIN_LINE, max_documents: int = MAX_DOCUMENTS) -> None:
+    def __init__(
+        self, min_line: int = MIN_LINE, max_documents: int = MAX_DOCUMENTS, folder: Path | None = None
+    ) -> None:
         self.min_line, self.max_documents = min_line, max_documents
-        self._documents: dict[bytes, int] = {}
+        self._documents = DiskTable(folder)
         self.dropped = 0
 
     def clean(self, text: str) -> str:
         """The text without such lines; it then counts as one more document that holds its long lines."""
         lines = text.split("\n")
         digests = [self._digest(line) for line in lines]
-        repeated = [digest is not None and self._documents.get(digest, 0) >= self.max_documents for digest in digests]
-        for digest in {each for each in digests if each is not None}:
-            self._documents[digest] = self._documents.get(digest, 0) + 1
+        different = list({each for each in digests if each is not None})
+        keys = np.array(different, np.uint64)
+        counts = np.maximum(self._documents.get(keys), 0)
+        self._documents.put(keys, counts + np.int32(1))
+        many = {digest for digest, count in zip(different, counts.tolist(), strict=True) if count >= self.max_documents}
+        repeated = [digest in many for digest in digests]
         if not any(repeated) or _is_code(lines):
             return text
         kept = "\n".join(line for line, gone in zip(lines, repeated, strict=True) if not gone).strip("\n")
@@ -61,11 +78,11 @@ class LineDuplicates:
         self.dropped += sum(repeated)
         return kept
 
-    def _digest(self, line: str) -> bytes | None:
+    def _digest(self, line: str) -> int | None:
         bare = line.strip()
         if len(bare) < self.min_line or _CODE.search(line):
             return None
-        return blake2b(bare.encode(), digest_size=8).digest()
+        return int.from_bytes(blake2b(bare.encode(), digest_size=8).digest(), "little") or 1
 
 
 def _is_code(lines: list[str]) -> bool:

@@ -1,18 +1,20 @@
 """Texts that are almost the same: found by MinHash and locality-sensitive hashing, and confirmed by counting.
 
-A text is the set of its runs of `WORDS` words (Broder 1997). Two whose sets are alike by a share J (Jaccard) meet in
-one of the bands with a chance of 1 - (1 - J^rows)^bands; who meets is compared exactly, so that no text is dropped by
-chance.
+A text is the set of its runs of `WORDS` words, letter case and signs aside (Broder 1997). Two whose sets are alike by a
+share J (Jaccard) meet in one of the bands with a chance of 1 - (1 - J^rows)^bands; who meets is compared exactly, so
+that no text is dropped by chance.
 """
 
 import os
 import tempfile
+from array import array
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from gptwright.text.filters.words import Hashes, mixed, split_words
+from gptwright.text.disk_table import MISSING, DiskTable, Keys, Values
+from gptwright.text.filters.words import Hashes, mixed, plain_words, split_words
 
 WORDS = 5
 HASHES = 128
@@ -20,17 +22,24 @@ RECALL = 0.99
 """of pairs that are as like as the threshold, the share that meets at least"""
 Digest = npt.NDArray[np.uint32]
 _STEP = np.uint64(0xBF58476D1CE4E5B9)
-_BLOCK = 1024
+_BLOCK = 2048
 
 
 def shingles(text: str) -> Hashes:
-    """The hashes of its runs of `WORDS` words, each once, in rising order; a shorter text is one run."""
-    words = split_words(text).hashes
+    """The hashes of its runs of `WORDS` words, each once, in rising order."""
+    return np.unique(_runs(text))
+
+
+def _runs(text: str) -> Hashes:
+    """A shorter text is one run; of a text that is all signs they are the words."""
+    words = plain_words(text).hashes
+    if not len(words):
+        words = split_words(text).hashes
     count = max(len(words) - WORDS + 1, 1)
     runs = np.zeros(count, np.uint64)
     for place in range(min(WORDS, len(words))):
         runs = runs * _STEP + words[place : place + count]
-    return np.unique(mixed(runs))
+    return mixed(runs)
 
 
 def jaccard(one: Hashes, other: Hashes) -> float:
@@ -39,16 +48,20 @@ def jaccard(one: Hashes, other: Hashes) -> float:
     return both / (len(one) + len(other) - both)
 
 
-def minhash(runs: Hashes) -> Digest:
-    """The least of all runs in each of `HASHES` orders (H,), its upper 32 bits."""
-    least = np.full(HASHES, np.iinfo(np.uint64).max, np.uint64)
+def minhash(text: str) -> Digest:
+    """The least of its runs, by 32 bits of their hashes, in each of `HASHES` orders (H,)."""
+    runs = (_runs(text) >> np.uint64(32)).astype(np.uint32)
+    least = np.full(HASHES, np.iinfo(np.uint32).max, np.uint32)
+    room = np.empty((HASHES, min(len(runs), _BLOCK)), np.uint32)
     for start in range(0, len(runs), _BLOCK):
-        some = (runs[start : start + _BLOCK, None] ^ _ORDERS[0]) * _ORDERS[1]
-        np.minimum(least, some.min(0), out=least)
-    return (least >> np.uint64(32)).astype(np.uint32)
+        some = runs[start : start + _BLOCK]
+        ordered = np.bitwise_xor(some, _ORDERS[0], out=room[:, : len(some)])
+        ordered *= _ORDERS[1]
+        np.minimum(least, ordered.min(1), out=least)
+    return least
 
 
-_ORDERS = np.random.Generator(np.random.PCG64(20)).integers(0, 2**64, (2, HASHES), np.uint64) | np.uint64(1)
+_ORDERS = np.random.Generator(np.random.PCG64(20)).integers(0, 2**32, (2, HASHES, 1), np.uint32) | np.uint32(1)
 
 
 def banding(threshold: float) -> tuple[int, int]:
@@ -65,7 +78,7 @@ def chance_to_meet(likeness: float, bands: int, rows: int) -> float:
 
 
 class NearDuplicates:
-    """Remembers every text that was new: its bands in memory, the text itself in a file below `folder` without a name.
+    """Remembers every text that was new: its bands and the text itself in files below `folder` without names.
 
     Texts are numbered as they come. A context manager: the file is there as long as it is open.
     """
@@ -73,53 +86,62 @@ class NearDuplicates:
     def __init__(self, threshold: float, folder: Path | None = None) -> None:
         self.threshold = threshold
         self.bands, self.rows = banding(threshold)
-        self._buckets: dict[int, int | tuple[int, ...]] = {}
+        # The last text that had a band and, for each band of each text, the one that had it before.
+        self._last = DiskTable(folder)
+        self._before = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._texts = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-        self._ends = [0]
+        self._ends = array("Q", [0])
 
     def __enter__(self) -> "NearDuplicates":
         return self
 
     def __exit__(self, *error: object) -> None:
         self._texts.close()
+        self._before.close()
 
     def earlier(self, text: str, digest: Digest | None = None) -> int | None:
         """The number of the first earlier text that this one is as like as the threshold; None when it is new, and
         then it has the next number. `digest` is its `minhash`, where that is known."""
-        runs = shingles(text) if digest is None else None
-        keys = self._keys(minhash(runs) if digest is None and runs is not None else digest)
-        met = sorted({number for key in keys for number in _several(self._buckets.get(key, ()))})
+        keys = self._keys(minhash(text) if digest is None else digest)
+        last = self._last.get(keys)
+        met = self._met(last)
         if met:
-            runs = shingles(text) if runs is None else runs
+            runs = shingles(text)
             for number in met:
                 if jaccard(shingles(self.text(number)), runs) >= self.threshold:
                     return number
-        self._remember(text, keys)
+        self._remember(text, keys, last)
         return None
 
     def text(self, number: int) -> str:
         """A text that was new."""
-        begin, end = self._ends[number : number + 2]
+        begin, end = self._ends[number], self._ends[number + 1]
         return os.pread(self._texts.fileno(), end - begin, begin).decode()
 
-    def _remember(self, text: str, keys: list[int]) -> None:
+    def _met(self, last: Values) -> list[int]:
+        """The numbers of all texts that have a band in common with one whose bands these texts had last."""
+        found = set[int]()
+        for band in np.flatnonzero(last != MISSING).tolist():
+            number = int(last[band])
+            while number != MISSING:
+                found.add(number)
+                data = os.pread(self._before.fileno(), 4, 4 * (number * self.bands + band))
+                number = int.from_bytes(data, "little", signed=True)
+        return sorted(found)
+
+    def _remember(self, text: str, keys: Keys, last: Values) -> None:
         number, data = len(self._ends) - 1, text.encode()
         self._texts.write(data)
         self._texts.flush()
         self._ends.append(self._ends[-1] + len(data))
-        for key in keys:
-            there = self._buckets.get(key)
-            self._buckets[key] = number if there is None else (*_several(there), number)
+        self._before.write(last.astype("<i4").tobytes())
+        self._before.flush()
+        self._last.put(keys, np.full(len(keys), number, np.int32))
 
-    def _keys(self, digest: Digest | None) -> list[int]:
+    def _keys(self, digest: Digest) -> Keys:
         """A number for each band; equal bands of two texts have equal ones."""
-        assert digest is not None
         rows = digest[: self.bands * self.rows].reshape(self.bands, self.rows).astype(np.uint64)
         keys = np.arange(self.bands, dtype=np.uint64)
         for row in rows.T:
             keys = mixed(keys * _STEP + row)
-        return keys.tolist()
-
-
-def _several(numbers: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (numbers,) if isinstance(numbers, int) else numbers
+        return keys

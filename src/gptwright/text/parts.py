@@ -26,6 +26,7 @@ from gptwright.foundations.errors import ProcessLost
 from gptwright.foundations.version import __version__
 from gptwright.text.compression import open_compressed, read_lines
 from gptwright.text.documents import Document
+from gptwright.text.filters.signal_table import SignalTable
 from gptwright.text.read import fingerprint
 from gptwright.text.scan import Scanned, ScanOptions, scan_file
 
@@ -34,13 +35,18 @@ PART = 8 * 2**20
 LEVEL = 1
 
 
-def scan_parts(files: Sequence[Path], options: ScanOptions, folder: Path, workers: int) -> list[Path]:
-    """The parts of all files in their order, those that are missing in `folder` scanned by so many processes.
+def scan_parts(
+    files: Sequence[Path], options: ScanOptions, folder: Path, workers: int, signals: Path | None = None
+) -> list[Path]:
+    """The parts of all files in their order, those that are missing in `folder` scanned by so many processes, which
+    look signals up in the tables in the folder `signals`, and leave there what they count.
 
     Raises `InputError` as `read_file` does, and `ProcessLost` when a process dies.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    work = partial(_scan_part, options=options, folder=folder)
+    if signals is not None:
+        signals.mkdir(parents=True, exist_ok=True)
+    work = partial(_scan_part, options=options, folder=folder, signals=signals)
     groups = list(group_files(files))
     if workers == 1:
         return list(map(work, groups))
@@ -82,15 +88,26 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _scan_part(files: tuple[Path, ...], options: ScanOptions, folder: Path) -> Path:
+def _scan_part(files: tuple[Path, ...], options: ScanOptions, folder: Path, signals: Path | None) -> Path:
     path = folder / f"{_identity(files, options)}.jsonl.zst"
-    if not path.is_file():
-        write_file(path, lambda new: _write(new, (row for file in files for row in scan_file(file, options))))
+    kept = signals / f"{_contents(files)}.parquet" if signals else None
+    if not path.is_file() or (kept and not kept.is_file()):
+        table = SignalTable(kept, options.classifier) if kept else None
+        rows = (row for file in files for row in scan_file(file, options, table=table))
+        write_file(path, lambda new: _write(new, rows))
+        if table:
+            table.save()
     return path
 
 
+def _contents(files: tuple[Path, ...]) -> str:
+    """The same wherever the files lie."""
+    return hashlib.sha256(json.dumps([fingerprint(path) for path in files]).encode()).hexdigest()
+
+
 def _identity(files: tuple[Path, ...], options: ScanOptions) -> str:
-    asked = [__version__, options.tests.sha256 if options.tests else None, repr(replace(options, tests=None))]
+    hashes = [each.sha256 if each else None for each in (options.tests, options.classifier)]
+    asked = [__version__, hashes, repr(replace(options, tests=None, classifier=None))]
     named = [(path.as_posix().encode("utf-8", "surrogateescape").hex(), fingerprint(path)) for path in files]
     return hashlib.sha256(json.dumps([asked, named]).encode()).hexdigest()
 

@@ -6,6 +6,7 @@ Each text once, lines that many share only a few times, no text that is almost a
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gptwright.text.accounting import Accounting
 from gptwright.text.decontaminate import Contamination
@@ -17,6 +18,7 @@ from gptwright.text.scan import Scanned, count_cut
 
 REPEATED = "repeated in many documents"
 OF_TESTS = "shared with a test"
+EARLIER_RUN, NEAR_EARLIER_RUN = "in an earlier run", "near-duplicate of an earlier run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +41,35 @@ class CleanedDocument:
 
 
 class CleaningPipeline:
-    """Remembers what it saw, so one pipeline is given the sections of all files; what it drops is written into the
-    accounting."""
+    """Remembers what it saw, below `folder`, so one pipeline is given the sections of all files; the accounting is told
+    what it drops."""
 
     def __init__(
         self,
         accounting: Accounting,
         near_duplicates: NearDuplicates | None = None,
         examples: Examples | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.accounting = accounting
         self.examples = Examples() if examples is None else examples
         self._near = near_duplicates
         self._tests: Contamination | None = None
         self._phrases: Collection[int] = ()
-        self._documents = ExactDuplicates()
-        self._lines = LineDuplicates()
+        self._documents, self._earlier_runs = ExactDuplicates(), ExactDuplicates()
+        self._of_earlier_runs = 0
+        self._lines = LineDuplicates(folder=folder)
 
     def take_out(self, tests: Contamination, phrases: Collection[int]) -> None:
         """From here on, what texts share with these tests is taken out of them, `phrases` aside."""
         self._tests, self._phrases = tests, phrases
+
+    def remember(self, text: str) -> None:
+        """A text that an earlier run kept: it is not kept again, nor what is almost the same. Before all others."""
+        self._earlier_runs.is_new(text)
+        self._lines.clean(text)
+        if self._near is not None and self._near.earlier(text) is None:
+            self._of_earlier_runs += 1
 
     def keep(self, sections: Iterable[Scanned]) -> Iterator[CleanedDocument]:
         """The documents that are worth keeping."""
@@ -101,16 +112,25 @@ class CleaningPipeline:
 
     def _fault(self, text: str, section: Scanned) -> tuple[str | None, str]:
         """What is against a text, and the earlier one that it is almost the same as."""
-        if not text.strip():
-            return "empty", ""
-        if len(text) < MIN_DOCUMENT:
-            return "too short", ""
-        if not self._documents.is_new(text):
-            return "duplicate", ""
-        if self._near is None:
-            return None, ""
+        reason = self._exact_fault(text, section)
+        if reason is not None or self._near is None:
+            return reason, ""
         earlier = self._near.earlier(text, section.digest if text == section.document.text else None)
-        return (None, "") if earlier is None else ("near-duplicate", self._near.text(earlier))
+        if earlier is None:
+            return None, ""
+        self.examples.alike[earlier] += 1
+        reason = "near-duplicate" if earlier >= self._of_earlier_runs else NEAR_EARLIER_RUN
+        return reason, self._near.text(earlier)
+
+    def _exact_fault(self, text: str, section: Scanned) -> str | None:
+        """An earlier run may have had a text before its lines were many."""
+        if not text.strip():
+            return "empty"
+        if len(text) < MIN_DOCUMENT:
+            return "too short"
+        if self._earlier_runs.has(text) or self._earlier_runs.has(section.document.text):
+            return EARLIER_RUN
+        return None if self._documents.is_new(text) else "duplicate"
 
     def _pieces(self, cleaned: CleanedDocument, tests: Contamination) -> Iterator[CleanedDocument]:
         """What tests leave of a document; the first piece has what was lost of it."""

@@ -13,11 +13,14 @@ from gptwright.foundations.errors import InputError
 from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.documents import Document
-from gptwright.text.filters.presets import apply_filters
+from gptwright.text.filters.presets import Preset, apply_filters
+from gptwright.text.filters.quality import QualityClassifier
+from gptwright.text.filters.signal_table import SignalTable
+from gptwright.text.filters.signals import SignalCounter
 from gptwright.text.language import language_of
 from gptwright.text.masking import mask
 from gptwright.text.mojibake import mended
-from gptwright.text.near_duplicates import Digest, minhash, shingles
+from gptwright.text.near_duplicates import Digest, minhash
 from gptwright.text.read import Skip, label, read_file, source_name
 from gptwright.text.read_options import ReadOptions
 from gptwright.text.split import sections
@@ -30,18 +33,19 @@ Read = Callable[[Path, Skip, ReadOptions], Iterator[Document]]
 
 @dataclass(frozen=True)
 class ScanOptions:
-    """How files are read; the languages that are kept, all if none; the names of filters; whether near-duplicates are
-    looked for; the tests whose runs are; whether text that was read in a wrong encoding is mended; what is masked
-    (`masking.KINDS`); and whether files that cannot be read are passed over."""
+    """How files are read; the languages that are kept, all if none; filters, and what they judge quality by; whether
+    near-duplicates are looked for; the tests whose runs are; whether text that was read in a wrong encoding is mended;
+    what is masked (`masking.KINDS`); and whether files that cannot be read are passed over."""
 
     reading: ReadOptions = field(default_factory=ReadOptions)
     languages: tuple[str, ...] = ()
-    filters: tuple[str, ...] = ()
+    filters: tuple[Preset, ...] = ()
     near_duplicates: bool = False
     tests: Contamination | None = None
     fix_mojibake: bool = False
     mask: tuple[str, ...] = ()
     skip_unreadable: bool = False
+    classifier: QualityClassifier | None = None
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,15 @@ class Scanned:
     error: str = ""
 
 
-def scan_file(path: Path, options: ScanOptions, read: Read = read_file) -> Iterator[Scanned]:
-    """The sections of a file in order, those too that are not to be kept.
+def scan_file(
+    path: Path, options: ScanOptions, read: Read = read_file, table: SignalTable | None = None
+) -> Iterator[Scanned]:
+    """The sections of a file in order, those too that are not to be kept; with a table the signals of all go there.
 
     Raises `InputError` as `read_file` does; where unreadable files are to be passed over, that is the last section.
     """
     try:
-        yield from _scan(path, options, read)
+        yield from _scan(path, options, read, table)
     except InputError as error:
         if not options.skip_unreadable:
             raise
@@ -74,7 +80,8 @@ def scan_file(path: Path, options: ScanOptions, read: Read = read_file) -> Itera
         yield Scanned(nothing, reason=UNREADABLE, error=f"needed {error.needed}; got {error.got}")
 
 
-def _scan(path: Path, options: ScanOptions, read: Read) -> Iterator[Scanned]:
+def _scan(path: Path, options: ScanOptions, read: Read, table: SignalTable | None) -> Iterator[Scanned]:
+    counter = SignalCounter(options.classifier) if table is None else table
     skipped: list[Scanned] = []
 
     def skip(source: str, reason: str) -> None:
@@ -83,18 +90,19 @@ def _scan(path: Path, options: ScanOptions, read: Read) -> Iterator[Scanned]:
     for document in read(path, skip, options.reading):
         yield from skipped
         skipped.clear()
-        yield from _first_to_stay(document, options) if document.readings else _scanned(document, options)
+        scanned = _first_to_stay if document.readings else _scanned
+        yield from scanned(document, options, counter)
     yield from skipped
 
 
-def _first_to_stay(document: Document, options: ScanOptions) -> list[Scanned]:
+def _first_to_stay(document: Document, options: ScanOptions, counter: SignalCounter) -> list[Scanned]:
     """The sections of the first reading of which something is kept; of the first at all where none is."""
-    first = list(_scanned(document, options))
+    first = list(_scanned(document, options, counter))
     if _stays(first):
         return first
     for read in document.readings:
         other = replace(read(), source=document.source, title=document.title, file=document.file)
-        if _stays(sections := list(_scanned(other, options))):
+        if _stays(sections := list(_scanned(other, options, counter))):
             return sections
     return first
 
@@ -103,8 +111,8 @@ def _stays(sections: list[Scanned]) -> bool:
     return any(section.reason is None and section.document.text.strip() for section in sections)
 
 
-def _scanned(document: Document, options: ScanOptions) -> Iterator[Scanned]:
-    return map(partial(_judged, options=options), _sections(document, options))
+def _scanned(document: Document, options: ScanOptions, counter: SignalCounter) -> Iterator[Scanned]:
+    return map(partial(_judged, options=options, counter=counter), _sections(document, options))
 
 
 def _sections(document: Document, options: ScanOptions) -> Iterator[Scanned]:
@@ -125,7 +133,7 @@ def _sections(document: Document, options: ScanOptions) -> Iterator[Scanned]:
         cuts, changed = Counter[str](), Counter[str]()
 
 
-def _judged(section: Scanned, options: ScanOptions) -> Scanned:
+def _judged(section: Scanned, options: ScanOptions, counter: SignalCounter) -> Scanned:
     """With what is against a section; one that nothing is against is masked and hashed."""
     document, text = section.document, section.document.text
     if not text.strip():
@@ -135,8 +143,8 @@ def _judged(section: Scanned, options: ScanOptions) -> Scanned:
         section = replace(section, document=(document := replace(document, language=language)))
         if language not in options.languages:
             return replace(section, reason=f"language: {language}")
-    if options.filters:
-        verdict = apply_filters(text, options.filters)
+    if options.filters or isinstance(counter, SignalTable):
+        verdict = apply_filters(document, options.filters, counter)
         count_cut(section.cuts, LINE_RULES, text, verdict.text)
         section = replace(section, document=replace(document, text=verdict.text), cut_lines=verdict.cut_lines,
                           reason=verdict.reason)  # fmt: skip
@@ -144,7 +152,7 @@ def _judged(section: Scanned, options: ScanOptions) -> Scanned:
         return section
     section = _masked(section, options.mask) if options.mask else section
     text = section.document.text
-    digest = minhash(shingles(text)) if options.near_duplicates else None
+    digest = minhash(text) if options.near_duplicates else None
     return replace(section, digest=digest, shared=frozenset(options.tests.found(text) if options.tests else ()))
 
 

@@ -51,7 +51,7 @@ def assign_split(document: Document, share: float, seed: int) -> Split:
     return "heldout" if uniform_hash(document.text, seed) < share else "train"
 
 
-def uniform_hash(text: str, seed: int) -> float:
+def uniform_hash(text: str, seed: int | str) -> float:
     """A number in [0, 1) that depends on nothing but the text and the seed."""
     digest = blake2b(f"{seed}\n{text}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

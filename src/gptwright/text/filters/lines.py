@@ -14,7 +14,7 @@ def line_signals(text: str) -> dict[str, float]:
     """Shares of lines, and of all lines' characters; blank lines count only beside bullets and ellipses."""
     lines = text.split("\n")
     written = [line for line in lines if line and not line.isspace()]
-    paragraphs = _PARAGRAPH.split(text.strip())
+    paragraphs = _PARAGRAPH.split(text.strip()) if "\n\n" in text else [text.strip()]
     characters = max(sum(map(len, written)), 1)
     lines_again, characters_again = _repeated(written)
     paragraphs_again, paragraph_characters = _repeated(paragraphs)

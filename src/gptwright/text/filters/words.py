@@ -7,6 +7,7 @@ word, and what follows an apostrophe one; a full stop at the end is one too, but
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -28,6 +29,8 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _SMALLEST_TABLE = 2**16
+_MOST_STEPS = 32
+"""characters at the ends of all chunks that are looked at together: then few chunks are left, as lines of ====="""
 _BEYOND = 0x20000
 """from here on there is Han alone"""
 
@@ -91,33 +94,47 @@ def _alone(codes: Any, flags: Flags, is_word: npt.NDArray[np.bool_]) -> npt.NDAr
     first = np.flatnonzero(around[1:-1] & ~around[:-2])
     behind = np.flatnonzero(around[1:-1] & ~around[2:]) + 1
     alone = (flags & ALONE) != 0
-    alone |= _run(np.flatnonzero((flags & PREFIX) == 0), first, behind, len(codes))
-    alone |= _run_back(np.flatnonzero(~_may_end(codes, flags)), first, behind, len(codes))
+    _cut_off(alone, lambda at: (flags[at] & PREFIX) != 0, first, behind, 1)
+    _cut_off(alone, lambda at: _may_end(codes, flags, at), behind - 1, first - 1, -1)
     infix = np.flatnonzero(flags[1:-1] & INFIX) + 1
     infix = infix[_is_between(codes, flags, infix)]
-    alone[infix[~_addresses(codes, first, behind)[infix]]] = True
+    addresses = _addresses(codes, first, behind)
+    alone[infix if addresses is None else infix[~addresses[infix]]] = True
     return alone & is_word
 
 
-def _addresses(codes: Any, first: Places, behind: Places) -> npt.NDArray[np.bool_]:
-    """What stands in a chunk that has :// in it, from there on."""
+def _addresses(codes: Any, first: Places, behind: Places) -> npt.NDArray[np.bool_] | None:
+    """What stands in a chunk that has :// in it, from there on; None where none has."""
     found = np.flatnonzero(codes == ord(":"))
     found = found[found < len(codes) - 2]
     found = found[(codes[found + 1] == ord("/")) & (codes[found + 2] == ord("/"))]
+    if not len(found):
+        return None
     chunks, places = np.unique(np.searchsorted(first, found, "right") - 1, return_index=True)
     return _covered(found[places], behind[chunks], len(codes))
 
 
-def _run(others: Places, first: Places, behind: Places, size: int) -> npt.NDArray[np.bool_]:
-    """What stands in each chunk before the first of `others`."""
-    found = np.append(others, size)[others.searchsorted(first)]
-    return _covered(first, np.minimum(found, behind), size)
-
-
-def _run_back(others: Places, first: Places, behind: Places, size: int) -> npt.NDArray[np.bool_]:
-    """What stands in each chunk behind the last of `others`."""
-    found = np.append(others, -1)[others.searchsorted(behind) - 1] + 1
-    return _covered(np.maximum(found, first), behind, size)
+def _cut_off(
+    alone: npt.NDArray[np.bool_],
+    may: Callable[[Places], npt.NDArray[np.bool_]],
+    begin: Places,
+    limit: Places,
+    step: int,
+) -> None:
+    """Marks what may be cut off each chunk, character by character from `begin` on; the chunk ends before `limit`."""
+    for _ in range(_MOST_STEPS):
+        on = may(begin)
+        begin, limit = begin[on], limit[on]
+        alone[begin] = True
+        begin = begin + step
+        inside = begin != limit
+        begin, limit = begin[inside], limit[inside]
+        if not len(begin):
+            return
+    for one, end in zip(begin.tolist(), limit.tolist(), strict=True):
+        run = np.arange(one, end, step)
+        others = np.flatnonzero(~may(run))
+        alone[run[: others[0] if len(others) else None]] = True
 
 
 def _covered(begin: Places, end: Places, size: int) -> npt.NDArray[np.bool_]:
@@ -128,14 +145,12 @@ def _covered(begin: Places, end: Places, size: int) -> npt.NDArray[np.bool_]:
     return change[:-1].cumsum(dtype=np.int8) > 0
 
 
-def _may_end(codes: Any, flags: Flags) -> npt.NDArray[np.bool_]:
-    """What may be cut off at the end of a chunk; a full stop behind a single letter (U.S., e.g.) belongs to it."""
-    may = (flags & SUFFIX) != 0
-    written = (flags & (LETTER | DIGIT)) != 0
-    single = written.copy()
-    single[1:] &= ~written[:-1]
-    may[1:] &= ~((codes[1:] == ord(".")) & single[:-1] & ((flags[:-1] & LETTER) != 0))
-    return may
+def _may_end(codes: Any, flags: Flags, at: Places) -> npt.NDArray[np.bool_]:
+    """Which may be cut off at the end of a chunk; a full stop behind a single letter (U.S., e.g.) belongs to it."""
+    before = np.where(at > 0, flags[np.maximum(at - 1, 0)], SPACE)
+    long = (np.where(at > 1, flags[np.maximum(at - 2, 0)], SPACE) & (LETTER | DIGIT)) != 0
+    is_initial = (codes[at] == ord(".")) & ((before & LETTER) != 0) & ~long
+    return ((flags[at] & SUFFIX) != 0) & ~is_initial
 
 
 def _is_between(codes: Any, flags: Flags, places: Places) -> npt.NDArray[np.bool_]:
