@@ -23,7 +23,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from build import Package, fetch, members
 from PIL import Image
@@ -57,7 +57,8 @@ GROUPS = (
 CELL = 10  # pixels of one of several in a picture
 MOST = 6  # of one in a picture
 LEVEL = 8  # colours are rounded to multiples of it: nobody sees it, and a sheet takes a third less
-FLAGS = 2  # times that a flag's country is asked in each wording
+EACH, PAIRS = 500, 1500  # pictures of each number, and pairs, that are learned
+FLAGS = 3  # times that a flag's country is asked in each wording
 MAJORITY, MOST_OF_A_COLOUR = 0.6, 60  # share of pixels that makes a drawing red; red drawings that are asked about
 
 
@@ -70,52 +71,62 @@ class Language:
     numbers: Sequence[str]
     """from one to MOST"""
     colours: Sequence[str]
-    """in the order of the English ones"""
+    """in the order of COLOURS"""
     questions: dict[str, Sequence[str]]
     flag: str
     """that of a country, which stands for {}"""
 
 
-ENGLISH = Language(
-    categories=("feeling", "person", "nature", "food", "place", "game", "tool", "symbol", "flag"),
-    numbers=("one", "two", "three", "four", "five", "six"),
-    colours=("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey"),
-    questions={
-        "category": ("What kind of thing is this?", "What kind of picture is this?"),
-        "name": ("What is this?", "What does the picture show?"),
-        "flag": ("Which country's flag is this?", "Whose flag is it?", "Which country has this flag?"),
-        "colour": ("What colour is it?", "Which colour has it?"),
-        "count": ("How many are there?", "How many do you see?"),
-    },
-    flag="the flag of {}",
-)
-CHINESE = Language(
-    categories=("表情", "人物", "自然", "食物", "地点", "活动", "物品", "符号", "旗帜"),
-    numbers=("一", "二", "三", "四", "五", "六"),
-    colours=("红色", "橙色", "黄色", "绿色", "蓝色", "紫色", "粉色", "棕色", "黑色", "白色", "灰色"),
-    questions={
-        "category": ("这是哪一类？", "图片属于哪一类？"),
-        "name": ("这是什么？", "图片上是什么？"),
-        "flag": ("这是哪里的旗帜？", "这是谁的旗帜？", "哪里用这面旗帜？"),
-        "colour": ("它是什么颜色？", "这是什么颜色？"),
-        "count": ("有几个？", "你看到几个？"),
-    },
-    flag="{}的旗帜",
-)
-FRENCH = Language(
-    categories=("émotion", "personne", "nature", "nourriture", "lieu", "activité", "objet", "symbole", "drapeau"),
-    numbers=("un", "deux", "trois", "quatre", "cinq", "six"),
-    colours=("rouge", "orange", "jaune", "vert", "bleu", "violet", "rose", "marron", "noir", "blanc", "gris"),
-    questions={
-        "category": ("Quel genre de chose est-ce ?", "Quel genre d'image est-ce ?"),
-        "name": ("Qu'est-ce que c'est ?", "Que montre l'image ?"),
-        "flag": ("De quel pays est ce drapeau ?", "À qui est ce drapeau ?", "Quel pays a ce drapeau ?"),
-        "colour": ("De quelle couleur est-ce ?", "Quelle est sa couleur ?"),
-        "count": ("Combien y en a-t-il ?", "Combien en vois-tu ?"),
-    },
-    flag="le drapeau : {}",
-)
-LANGUAGES = {"en": ENGLISH, "zh": CHINESE, "fr": FRENCH}
+# A line is one meaning in English, Chinese and French.
+CATEGORIES = (
+    ("feeling", "表情", "émotion"), ("person", "人物", "personne"), ("nature", "自然", "nature"),
+    ("food", "食物", "nourriture"), ("place", "地点", "lieu"), ("game", "活动", "activité"),
+    ("tool", "物品", "objet"), ("symbol", "符号", "symbole"), ("flag", "旗帜", "drapeau"),
+)  # fmt: skip
+NUMBERS = (
+    ("one", "一", "un"), ("two", "二", "deux"), ("three", "三", "trois"), ("four", "四", "quatre"),
+    ("five", "五", "cinq"), ("six", "六", "six"),
+)  # fmt: skip
+COLOURS = (
+    ("red", "红色", "rouge"), ("orange", "橙色", "orange"), ("yellow", "黄色", "jaune"), ("green", "绿色", "vert"),
+    ("blue", "蓝色", "bleu"), ("purple", "紫色", "violet"), ("pink", "粉色", "rose"), ("brown", "棕色", "marron"),
+    ("black", "黑色", "noir"), ("white", "白色", "blanc"), ("grey", "灰色", "gris"),
+)  # fmt: skip
+QUESTIONS = {
+    "category": (
+        ("What kind of thing is this?", "这是哪一类？", "Quel genre de chose est-ce ?"),
+        ("What kind of picture is this?", "图片属于哪一类？", "Quel genre d'image est-ce ?"),
+    ),
+    "name": (
+        ("What is this?", "这是什么？", "Qu'est-ce que c'est ?"),
+        ("What does the picture show?", "图片上是什么？", "Que montre l'image ?"),
+    ),
+    "flag": (
+        ("Which country's flag is this?", "这是哪里的旗帜？", "De quel pays est ce drapeau ?"),
+        ("Whose flag is it?", "这是谁的旗帜？", "À qui est ce drapeau ?"),
+        ("Which country has this flag?", "哪里用这面旗帜？", "Quel pays a ce drapeau ?"),
+    ),
+    "colour": (
+        ("What colour is it?", "它是什么颜色？", "De quelle couleur est-ce ?"),
+        ("Which colour has it?", "这是什么颜色？", "Quelle est sa couleur ?"),
+    ),
+    "count": (
+        ("How many are there?", "有几个？", "Combien y en a-t-il ?"),
+        ("How many do you see?", "你看到几个？", "Combien en vois-tu ?"),
+    ),
+}
+FLAG = ("the flag of {}", "{}的旗帜", "le drapeau : {}")
+
+
+def spoken(place: int) -> Language:
+    """The words that stand in this place of every line."""
+    categories, numbers, colours = ([line[place] for line in lines] for lines in (CATEGORIES, NUMBERS, COLOURS))
+    questions = {kind: [line[place] for line in wordings] for kind, wordings in QUESTIONS.items()}
+    return Language(categories, numbers, colours, questions, FLAG[place])
+
+
+LANGUAGES = {name: spoken(place) for place, name in enumerate(("en", "zh", "fr"))}
+ENGLISH = LANGUAGES["en"]
 
 Record = dict[str, Any]  # one line of a JSON Lines file
 
@@ -298,29 +309,41 @@ def conversation(images: Sequence[str], turns: Sequence[tuple[str, str]], *, hel
 
 
 def talks(drawing: Drawing, language: str, dice: Random) -> Iterator[Record]:
-    """One question a conversation, so that none is answered by what was said before: of flags, whose country nobody
-    can guess, in every wording twice. In English, of one drawing in three, all in a row."""
+    """Of a drawing first what can be asked from afar to near, so that no answer stands in what was said before, and the
+    picture is seen once for all of it. By itself what would give something away, or be given away: in English one
+    question that names a category, and of flags, whose country nobody can guess, every wording several times."""
     one = asked(drawing, language, dice)
-    single = [turn for kind, turn in one.items() if kind != "flag"]
+    whose = one.pop("flag", None)
+    rows = [[*one.values()]]
     if language == "en":
-        single.append(dice.choice(list(on_categories(drawing, dice).values())))
-    if "flag" in one:
-        single += [(wording, one["flag"][1]) for wording in LANGUAGES[language].questions["flag"]] * FLAGS
-    for turn in single:
-        yield conversation([drawing.image], [turn], heldout=drawing.heldout)
-    if language == "en" and dice.random() < 1 / 3:
-        every = [*one.values(), *on_categories(drawing, dice).values()]
-        yield conversation([drawing.image], every, heldout=drawing.heldout)
+        rows.append([dice.choice(list(on_categories(drawing, dice).values()))])
+    if whose:
+        rows += [[(wording, whose[1])] for wording in LANGUAGES[language].questions["flag"]] * FLAGS
+    for turns in rows:
+        yield conversation([drawing.image], turns, heldout=drawing.heldout)
 
 
-def pairs(drawn: Sequence[Drawing], count: int, dice: Random) -> Iterator[tuple[list[str], str, str]]:
-    """Two drawings of different kinds, and which of them is of one kind: as often the first as the second."""
+class Two(NamedTuple):
+    """Two drawings of different kinds."""
+
+    images: list[str]
+    question: str
+    """which of them is of one kind"""
+    answer: str
+    further: tuple[str, str]
+    """what kind the other is: question and answer"""
+
+
+def pairs(drawn: Sequence[Drawing], count: int, dice: Random) -> Iterator[Two]:
+    """As often the first as the second is the answer."""
+    places = ("the first", "the second")
     while count:
         two = dice.sample(drawn, 2)
         if two[0].category != two[1].category:
             right = count % 2
             question = f"Which of the two is {with_article(two[right].category)}, the first or the second?"
-            yield [each.image for each in two], question, ("the first", "the second")[right]
+            further = f"What kind of thing is {places[1 - right]}?", two[1 - right].category
+            yield Two([each.image for each in two], question, places[right], further)
             count -= 1
 
 
@@ -366,7 +389,7 @@ def build(work: Path, out: Path) -> None:
     train = [each for each in everything if not each.heldout]
     unseen = [each for each in everything if each.heldout]
     many = {some is unseen: list(counted(some, each, sheets["counts"], dice))
-            for some, each in ((train, 200), (unseen, 25))}  # fmt: skip
+            for some, each in ((train, EACH), (unseen, 25))}  # fmt: skip
     for sheet in sheets.values():
         sheet.save(out)
         print(f"{sheet.name}: {len(sheet.pictures):,}, {(out / sheet.name).stat().st_size:,} bytes, "
@@ -378,17 +401,18 @@ def build(work: Path, out: Path) -> None:
             for d in everything for text in captions(d, language, dice)
         ])  # fmt: skip
         of_two = {some is unseen: list(pairs(some, several, dice)) if language == "en" else []
-                  for some, several in ((train, 1000), (unseen, 200))}  # fmt: skip
+                  for some, several in ((train, PAIRS), (unseen, 200))}  # fmt: skip
         lines = [line for drawing in everything for line in talks(drawing, language, dice)]
         for heldout in (False, True):
-            lines += [conversation(two, [(text, answer)], heldout=heldout) for two, text, answer in of_two[heldout]]
+            lines += [conversation(two.images, [(two.question, two.answer), two.further], heldout=heldout)
+                      for two in of_two[heldout]]  # fmt: skip
             lines += [conversation([image], [how_many(count, language, dice)], heldout=heldout)
                       for image, count in many[heldout]]  # fmt: skip
         write(out / f"conversations{ending}.jsonl.xz", lines)
         tasks = {
             **questions(unseen, language, dice),
             "count": [question(image, *how_many(count, language, dice)) for image, count in many[True]],
-            **({"compare": [question(*each) for each in of_two[True]]} if language == "en" else {}),
+            **({"compare": [question(*each[:3]) for each in of_two[True]]} if language == "en" else {}),
         }
         for name, some in tasks.items():
             write(out / f"{name}{ending}.jsonl.xz", some)
