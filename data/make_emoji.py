@@ -309,12 +309,14 @@ def conversation(images: Sequence[str], turns: Sequence[tuple[str, str]], *, hel
 
 
 def talks(drawing: Drawing, language: str, dice: Random) -> Iterator[Record]:
-    """Of a drawing first what can be asked from afar to near, so that no answer stands in what was said before, and the
-    picture is seen once for all of it. By itself what would give something away, or be given away: in English one
-    question that names a category, and of flags, whose country nobody can guess, every wording several times."""
+    """Each by itself what would give something away, or be given away: the colour, for whoever is asked it first has
+    one, in English a question that names a category, and of flags, whose country nobody can guess, every wording
+    several times. The name is asked behind the category, and so the picture is seen once for both."""
     one = asked(drawing, language, dice)
-    whose = one.pop("flag", None)
+    whose, colour = one.pop("flag", None), one.pop("colour", None)
     rows = [[*one.values()]]
+    if colour:
+        rows.append([colour])
     if language == "en":
         rows.append([dice.choice(list(on_categories(drawing, dice).values()))])
     if whose:
