@@ -23,7 +23,6 @@ ENGLISH_ONLY = {
 }
 NOT_YET = set(
     """
-20-images
 25-why
 """.split()  # noqa: SIM905 (a list to read)
 )
