@@ -16,6 +16,7 @@ Commands run in bash, stderr among stdout as in a terminal, with one thread, in 
 """
 
 import argparse
+import math
 import os
 import re
 import subprocess
@@ -37,6 +38,8 @@ PART = re.compile(r"^<!-- (?P<word>minutes|run|printed)(?:: (?P<command>.*?))? -
 UNITS = r"ms|s|min|minutes?|seconds?|hours?|MB|MiB|GB|GiB|tokens a second"
 SPEED = re.compile(rf"\d[\d,.]*(?=\s?(?:{UNITS})\b)|(?<=tokens/s )\d[\d,]*")
 """what another machine, or the same one an hour later, prints otherwise"""
+FRACTION = re.compile(r"\d+\.\d+")
+ROUNDED = 0.01  # of a figure with a fraction, such as a loss
 PROGRESS = re.compile(r"^[\w-]+  \d+/\d+  \d+%.*\n", re.MULTILINE)
 """what a terminal writes over and over in one line"""
 DONE = "carried-out.txt"
@@ -88,15 +91,19 @@ def printed(step: Step, folder: Path) -> str:
     return PROGRESS.sub("", "".join(line.rstrip() + "\n" for line in lines))
 
 
-def masked(text: str) -> str:
-    """Without what depends on the machine's speed and memory."""
-    return SPEED.sub("#", text)
+def same(one: str, other: str) -> bool:
+    """Whether outputs differ in nothing but the machine: its speed, its memory, and how its processor rounds."""
+    one, other = SPEED.sub("#", one), SPEED.sub("#", other)
+    if FRACTION.sub("#", one) != FRACTION.sub("#", other):
+        return False
+    pairs = zip(FRACTION.findall(one), FRACTION.findall(other), strict=True)
+    return all(math.isclose(float(a), float(b), rel_tol=ROUNDED) for a, b in pairs)
 
 
 def carry_out(page: Path, folder: Path, short: bool) -> tuple[str, bool]:
     """The page with what was printed, and whether all of it was carried out.
 
-    An output that differs in nothing but the machine's speed stays as it is.
+    An output that differs in nothing but the machine stays as it is.
     """
     text = page.read_text(encoding="utf-8")
     outputs: list[tuple[int, int, str]] = []
@@ -113,7 +120,7 @@ def carry_out(page: Path, folder: Path, short: bool) -> tuple[str, bool]:
 
 def with_outputs(text: str, outputs: list[tuple[int, int, str]]) -> str:
     for start, end, output in reversed(outputs):
-        if masked(output) != masked(text[start:end]):
+        if not same(output, text[start:end]):
             text = text[:start] + output + text[end:]
     return text
 

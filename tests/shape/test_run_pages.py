@@ -96,6 +96,15 @@ def test_only_other_seconds_are_no_other_output(run: ModuleType, tmp_path: Path)
     assert run.carry_out(page, tmp_path, short=False)[0] != page.read_text()
 
 
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ("loss 7.640 nats", "loss 7.641 nats", True), ("loss 7.64 nats", "loss 7.84 nats", False),
+    ("loss 7.64 nats, 3 of 4", "loss 7.64 nats, 2 of 4", False), ("loss 7.64", "gain 7.64", False),
+    ("7.64", "7.64 7.64", False), ("loss 0.00", "loss 0.00", True),
+])  # fmt: skip
+def test_a_figure_may_be_rounded_otherwise(run: ModuleType, one: str, other: str, same: bool) -> None:
+    assert run.same(one, other) == same
+
+
 def test_a_command_that_fails_ends_it(run: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="ended with 3"):
         run.printed(run.Step("exit 3 | cat"), tmp_path)
