@@ -44,4 +44,4 @@ def linked(page: Path) -> str:
 
 def pages(root: Path) -> list[Path]:
     """Every Chinese page."""
-    return [*sorted((root / "docs").glob("*.zh.md")), root / "README.zh.md"]
+    return [*sorted((root / "docs").rglob("*.zh.md")), root / "README.zh.md"]
