@@ -21,12 +21,6 @@ ENGLISH_ONLY = {
     "architecture": "is made from the imports and docstrings",
     "family-steps": "is made from the models' files and a benchmark's results",
 }
-NOT_YET = set(
-    """
-06-answers 07-rankings 08-reward 09-policy 10-yours
-""".split()  # noqa: SIM905 (a list to read)
-)
-
 
 with pytest.MonkeyPatch.context() as patch:
     patch.syspath_prepend(ROOT / "docs")
@@ -210,7 +204,7 @@ def test_the_chinese_edition_says_the_same(page: Path) -> None:
 
 def test_every_page_has_a_chinese_edition() -> None:
     without = {page.stem for page in ENGLISH if not chinese.edition(page).is_file()}
-    assert without == ENGLISH_ONLY.keys() | NOT_YET
+    assert without == ENGLISH_ONLY.keys()
     assert {chinese.original(page) for page in EDITIONS} <= set(ENGLISH)
 
 
