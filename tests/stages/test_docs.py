@@ -64,7 +64,7 @@ REFUSED = {  # page → what is refused with the words of its block that begins 
 }
 # These are read, and their files must be there, but they take minutes, end with a server, or need what is elsewhere.
 ONLY_READ = {"start", "run", "serve", "sandbox"}
-FRAGMENTS = ("generation.md", "adding-a-family.md")  # Python that goes on from what the text says
+FRAGMENTS = ("generation.md", "adding-a-family.md", "family-steps.md")  # Python that goes on from what the text says
 ELSEWHERE = (
     "clip-vit-base-patch32",
     "encoder.json",
@@ -81,6 +81,7 @@ ELSEWHERE = (
     "runs/tested",
     "runs/web",
     "mistral-nano",
+    "Where does Mira live?",  # a model of a few steps says nothing
     "…",
 )
 

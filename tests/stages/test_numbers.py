@@ -44,7 +44,7 @@ def words(verb: str) -> list[str]:
     """The same as words on the command line."""
     positional = set[str]()
     if verb not in ("pretrain", "rank"):
-        positional |= {"model", "prompt", "source", "recipe", "run", "file", "program"}
+        positional |= {"model", "prompt", "source", "recipe", "run", "file", "files", "program"}
     if verb == "see":
         positional |= {"text"}
     found: list[str] = []

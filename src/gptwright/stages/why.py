@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from gptwright.configs.why import Why
 from gptwright.foundations.atomic_io import require_room, write_text
+from gptwright.foundations.errors import InputError
 from gptwright.foundations.progress import say
 from gptwright.pipelines.resolve import BASES
 
@@ -35,6 +36,8 @@ def run(config: Why) -> Path | None:
     if prompt is not None and _is_base(model, ancestors):
         say(f"why: {model.name} continues texts and was not taught to answer, so no demonstrations are weighed")
     answer = config.answer if config.answer.strip() else _answered(model, prompt or "", ancestors)
+    if not answer.strip():
+        raise InputError(f"an answer of {model.name} to the prompt", "an empty one", "Give the text of an answer.")
     found = why(model, answer, ancestors, prompt=None if _is_base(model, ancestors) else prompt, most=config.most)
     print(json.dumps(as_json(found), ensure_ascii=False) if config.json else printed(found), flush=True)
     if config.out:
