@@ -17,6 +17,7 @@ import tempfile
 import time
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 SIZE = 6_000
 LIKE = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
@@ -91,6 +92,15 @@ def planted(likeness: float, count: int) -> list[tuple[str, str]]:
     return pairs
 
 
+def asked(python: Path, given: Any) -> Any:
+    """What datatrove, in an environment of its own, makes of the same texts."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.json"
+        path.write_text(json.dumps(given))
+        done = subprocess.run([python, "-c", PEER, path], stdout=subprocess.PIPE, check=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--datatrove", type=Path, required=True)
@@ -105,11 +115,7 @@ def main() -> None:
     pairs = {str(like): planted(like, args.pairs) for like in LIKE}
     size = sum(len(text.encode()) for text in texts) / 1e6
     print(f"{len(texts)} sections, {size:.1f} MB of text")
-    with tempfile.TemporaryDirectory() as folder:
-        given = Path(folder) / "texts.json"
-        given.write_text(json.dumps({"texts": texts, "tests": tests, "pairs": pairs}))
-        done = subprocess.run([args.datatrove, "-c", PEER, given], stdout=subprocess.PIPE, check=True, text=True)
-    peer = json.loads(done.stdout.splitlines()[-1])
+    peer = asked(args.datatrove, {"texts": texts, "tests": tests, "pairs": pairs})
     minhash(texts[0])
     began = time.process_time()
     for text in texts:

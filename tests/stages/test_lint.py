@@ -29,3 +29,10 @@ def test_tables_are_looked_at_where_they_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text\nOne.\n")
     (tmp_path / "b.txt").write_text("Two.")
     assert lint_files([str(tmp_path / "a.csv"), str(tmp_path)]) == [tmp_path / "a.csv", tmp_path / "b.txt"]
+
+
+def test_without_a_file_it_says_what_is_needed(gptwright: Callable[..., Any], tmp_path: Path) -> None:
+    done = gptwright("lint")
+    assert done.code == 1 and "needed files or folders to look through; got none" in done.err
+    done = gptwright("lint", tmp_path / "gone.jsonl")
+    assert done.code == 1 and "got nothing there" in done.err

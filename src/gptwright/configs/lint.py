@@ -4,6 +4,7 @@ from typing import Annotated
 
 import tyro
 
+from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import Amount, Range, settings
 
 
@@ -17,3 +18,7 @@ class Lint:
     """a text is too long beyond so many characters"""
     examples: Amount = 20
     """of each kind of fault, how many are printed; all are counted"""
+
+    def __post_init__(self) -> None:
+        if not self.files:
+            raise ConfigError("files or folders to look through", "none", "gptwright lint data/ conversations.jsonl")

@@ -1,6 +1,6 @@
 """The server: OpenAI's routes, llama.cpp's, the chat page, the ratings. Everything is given to `create_app`."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -83,9 +83,8 @@ def create_app(
                   redirect_slashes=False, dependencies=[Depends(admit)])  # fmt: skip
     app.state.workers = served.workers
     files = page_files()
-    app.state.open_paths = frozenset({*files, "/health", *OPEN})
     app.state.door = Door(bool(keys) or hosts is None or _has_owner_with_password(store))
-    _add_access(app, transactions, keys or {}, hosts)
+    _add_access(app, transactions, keys or {}, hosts, files)
     app.add_exception_handler(HTTPException, _not_routed)
     _add_metrics(app, served)
     _add_page(app, files, examples)
@@ -99,7 +98,10 @@ def create_app(
     return app
 
 
-def _add_access(app: FastAPI, store: Transactions, keys: Mapping[str, str], hosts: frozenset[str] | None) -> None:
+def _add_access(
+    app: FastAPI, store: Transactions, keys: Mapping[str, str], hosts: frozenset[str] | None, files: Iterable[str]
+) -> None:
+    app.state.open_paths = frozenset({*files, "/health", *OPEN})
     app.add_middleware(AccessMiddleware, keys=keys, find=store.admitted, find_login=store.logged_in,
                        door=app.state.door, hosts=hosts, open_paths=app.state.open_paths)  # fmt: skip
 

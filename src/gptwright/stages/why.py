@@ -39,10 +39,10 @@ def run(config: Why) -> Path | None:
     if not answer.strip():
         raise InputError(f"an answer of {model.name} to the prompt", "an empty one", "Give the text of an answer.")
     found = why(model, answer, ancestors, prompt=None if _is_base(model, ancestors) else prompt, most=config.most)
-    print(json.dumps(as_json(found), ensure_ascii=False) if config.json else printed(found), flush=True)
-    if config.out:
+    if config.out:  # first: a reader of what is printed may leave early
         write_text(config.out, why_page(found))
         say(f"why: open {config.out} in a browser")
+    print(json.dumps(as_json(found), ensure_ascii=False) if config.json else printed(found), flush=True)
     return config.out
 
 
