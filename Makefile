@@ -11,7 +11,7 @@ NANOGPT ?= ../nanoGPT
 TORCH ?= torch>=2.11,<2.14
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-ray test-labels test-fuzz soak kill check ui pictures bench bench-train bench-generate docs docs-run site clean anew
+.PHONY: release containers start chat help test test-oldest test-newest test-real test-llama test-lm-eval test-clients test-lens test-ray test-labels test-fuzz soak kill check ui pictures bench bench-train bench-generate docs docs-run site clean anew
 
 start: $(VENV)/core
 	$(BIN)/gptwright start --minutes $(MINUTES) $(if $(DATA),--data $(DATA)) $(if $(OUT),--out $(OUT))
@@ -31,7 +31,8 @@ help:
 	@echo 'make test-real       tests with real models (a download of 120 MB)'
 	@echo 'make test-llama      tests against llama.cpp (compiles for many minutes, once)'
 	@echo 'make test-lm-eval    tests with lm-evaluation-harness (a download of 200 MB)'
-	@echo 'make test-ray        tests of rollout workers on Ray (a download of 70 MB)'
+	@echo 'make test-lens       what see shows beside TransformerLens, in an environment of its own (a download of some 500 MB)'
+	@echo 'make test-ray        tests of workers on Ray (a download of 70 MB)'
 	@echo 'make test-labels     10,000 labels over HTTP by three people, while the server is killed again and again; 1,000 on the page'
 	@echo 'make test-fuzz       20,000 requests that nobody sends by accident'
 	@echo 'make soak            half an hour of callers of all kinds, and what it leaves behind; MINUTES=5 for less'
@@ -83,9 +84,17 @@ test-clients: $(VENV)/test
 	npm install --silent --no-audit --no-fund --prefix .venv-clients/node openai
 	.venv-clients/bin/python -m pytest -c tests/clients/pytest.ini tests/clients $(TESTS)
 
+# TransformerLens and what it imports, in an environment of its own: with all that it names pip searches for minutes.
+test-lens:
+	$(PYTHON) -m venv .venv-lens
+	.venv-lens/bin/pip install --quiet --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)"
+	.venv-lens/bin/pip install --quiet --editable ".[test]" einops fancy-einsum wandb
+	.venv-lens/bin/pip install --quiet --no-deps "transformer-lens>=4"
+	.venv-lens/bin/python -m pytest -m transformer_lens tests/interpretability/test_predictions.py
+
 test-ray: $(VENV)/test
 	$(BIN)/pip install --quiet --editable ".[ray]"
-	$(BIN)/python -m pytest -m ray tests/alignment/test_ray_pool.py
+	$(BIN)/python -m pytest -m ray tests/foundations/test_ray_cluster.py tests/alignment/test_ray_pool.py tests/stages/test_prepare_machines.py
 
 test-labels: $(VENV)/test
 	LABELS=10000 $(BIN)/python -m pytest tests/serving/routes/test_killed_server.py
@@ -136,7 +145,9 @@ bench-generate: $(VENV)/test
 
 # What people install. The wheel is made of the sdist, gets an environment of its own, and does what the notebook does
 # in an empty folder, where nothing of this checkout is in reach.
+# The SBOM is checked against CycloneDX's schema as it is shipped: cyclonedx-py's own check of the same takes minutes.
 WHEEL := .venv-wheel
+SBOM := 1.6
 release: $(VENV)/release
 	rm -rf dist $(WHEEL)
 	$(BIN)/python -m build --outdir dist .
@@ -144,7 +155,9 @@ release: $(VENV)/release
 	$(PYTHON) -m venv $(WHEEL)
 	$(WHEEL)/bin/pip install --quiet --retries 1 $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$(TORCH)"
 	$(WHEEL)/bin/pip install --quiet dist/*.whl
-	$(BIN)/cyclonedx-py environment $(WHEEL)/bin/python --output-reproducible --no-validate --output-file dist/sbom.json
+	$(BIN)/cyclonedx-py environment $(WHEEL)/bin/python --output-reproducible --no-validate --spec-version $(SBOM) --output-file dist/sbom.json
+	schema=$$($(BIN)/python -c 'from cyclonedx.schema import SchemaVersion, _res; print(_res.BOM_JSON[SchemaVersion.from_version("$(SBOM)")])') && \
+	  $(BIN)/check-jsonschema --schemafile "$$schema" --base-uri "file://$$schema" dist/sbom.json
 	$(BIN)/pip-licenses --python=$(WHEEL)/bin/python --format=markdown --with-urls --output-file=dist/licences.md
 	$(WHEEL)/bin/pip install --quiet nbclient ipykernel
 	empty=$$(mktemp -d) && cp docs/quickstart.ipynb $$empty && cd $$empty && PATH="$(CURDIR)/$(WHEEL)/bin:$$PATH" && \

@@ -71,7 +71,9 @@ def main() -> None:
     parser.add_argument("--datatrove", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=1000)
     args = parser.parse_args()
-    from gptwright.text.filters.presets import apply_filters
+    from gptwright.text.documents import Document
+    from gptwright.text.filters.presets import PRESETS, apply_filters
+    from gptwright.text.filters.signals import SignalCounter
 
     texts = texts_of(args.pages, args.documents)
     size = sum(len(text.encode()) for text in texts) / 1e6
@@ -82,9 +84,10 @@ def main() -> None:
         done = subprocess.run([args.datatrove, "-c", PEER, given], stdout=subprocess.PIPE, check=True, text=True)
     peer = json.loads(done.stdout)
     for name in NAMES:
-        apply_filters(texts[0], (name,))
+        counter, presets = SignalCounter(), (PRESETS[name],)
+        apply_filters(Document(texts[0], ""), presets, counter)
         began = time.process_time()
-        ours = [apply_filters(text, (name,)).reason for text in texts]
+        ours = [apply_filters(Document(text, ""), presets, counter).reason for text in texts]
         spent = time.process_time() - began
         theirs, reasons = peer[name]
         pairs = Counter((a, b) for a, b in zip(ours, reasons, strict=True) if (a is None) != (b is None))

@@ -2,11 +2,11 @@
 
     python benchmarks/ladder.py --tokens FOLDER --out benchmarks/ladder.jsonl [--only NAME …] [--minutes 40]
 
-FOLDER is tokenize's. Every rung gets the floating-point operations that the first one takes for `TOKENS` tokens, so a
-cheaper one reads more; its processor seconds stand beside. The peak rate is the rung's own, doubled, or else halved, as
-long as the loss with the first seed falls, or that of the rung below where nothing changed that a rate depends on. Runs
-found in the file are not done again; with `--minutes` none is begun after so much processor time. `docs/build.py` makes
-docs/family-steps.md of the results.
+FOLDER is tokenize's, with `--vocab 2048`, of `prepare --data bundled`. Every rung gets the floating-point operations
+that the first one takes for `TOKENS` tokens, so a cheaper one reads more; its processor seconds stand beside. The peak
+rate is the rung's own, doubled, or else halved, as long as the loss with the first seed falls, or that of the rung
+below where nothing changed that a rate depends on. Runs found in the file are not done again; with `--minutes` none is
+begun after so much processor time. `docs/build.py` makes docs/family-steps.md of the results.
 """
 
 import argparse

@@ -108,8 +108,8 @@ class Learner:
         rate = wsd(self.run.rate, steps, WARMUP, COOLDOWN)
         began = time.process_time()
         for step in range(self.step, until):
-            ids, targets = self.windows.batch(step)
-            next_token_loss(self.network.hidden(ids), self.network.output, targets).backward()
+            batch = self.windows.batch(step)
+            next_token_loss(self.network.hidden(batch.ids), self.network.output, batch.targets).backward()
             self.optimizer.step(rate(step), 1.0)
         self.step = until
         self.seconds += time.process_time() - began

@@ -86,7 +86,7 @@ def differing(backend: Backend, path: Path) -> list[str]:
     model's own tokenizer.json has it. So its cut is put right before comparing.
     """
     theirs: Any = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name).backend_tokenizer
-    theirs.pre_tokenizer = PRETOKENIZERS["smollm"].pre_tokenizer()
+    theirs.pre_tokenizer = PRETOKENIZERS["smollm"].build()
     theirs.encode_special_tokens = True
     return [
         text
@@ -104,7 +104,7 @@ def ids_of(text: str, backend: Backend, controls: Sequence[str]) -> list[int]:
     return backend.encode(text, add_special_tokens=False).ids
 
 
-def talk(model: Gguf, backend: Backend, controls: SpecialTokens) -> None:
+def talk(model: Gguf, backend: Backend, special_tokens: SpecialTokens) -> None:
     """Prints greedy replies."""
     network = transformers.LlamaForCausalLM(transformers.LlamaConfig(**model.config)).eval()
     network.load_state_dict(model.tensors | {"lm_head.weight": model.tensors["model.embed_tokens.weight"]})
@@ -135,12 +135,12 @@ def main() -> None:
     path = packaged_path("smollm2-135m")
     model = read(path)
     began = time.monotonic()
-    backend, controls = tokenizer_of(model.metadata)
-    print(f"tokenizer of {backend.get_vocab_size():,} in {time.monotonic() - began:.2f} s: {controls}")
+    backend, special_tokens = tokenizer_of(model.metadata)
+    print(f"tokenizer of {backend.get_vocab_size():,} in {time.monotonic() - began:.2f} s: {special_tokens}")
     difference, texts = greatest_difference(model, path), differing(backend, path)
     print(f"greatest difference of a weight from transformers' reading: {difference}")
     print(f"texts with other ids than transformers': {len(texts)} of {len(TEXTS)} {[ascii(t)[:40] for t in texts]}")
-    talk(model, backend, controls)
+    talk(model, backend, special_tokens)
     sys.exit(1 if difference or texts else 0)
 
 

@@ -133,7 +133,8 @@ def train(runner: Runner, steps: int, tokens: TokenFile, heldout: TokenFile) -> 
     processor = 0.0
     for step in range(steps):
         began, began_processor = time.perf_counter(), time.process_time()
-        runner.step(*windows.batch(step), runner.rate(step))
+        batch = windows.batch(step)
+        runner.step(batch.ids, batch.targets, runner.rate(step))
         result.seconds += time.perf_counter() - began
         processor += time.process_time() - began_processor
         if (step + 1) % max(steps // 4, 1) == 0 or step + 1 == steps:

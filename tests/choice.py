@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 AXE = Path(__file__).parents[1] / "ui/node_modules/axe-core/axe.min.js"
-ON_DEMAND = ("real", "llama_cpp", "lm_eval", "ray")
+ON_DEMAND = ("real", "llama_cpp", "lm_eval", "ray", "transformer_lens")
 PROGRAMS = {
     "browser": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     "sandbox": ("bwrap",),

@@ -35,10 +35,15 @@ def test_the_processor_is_always_there() -> None:
     assert device.choose_device("auto").type in device.DEVICES
 
 
-@pytest.mark.parametrize(("name", "needed"), [("tpu", "a device"), ("cuda", "a device cuda for process 100")])
-def test_a_device_that_is_not_there(name: str, needed: str) -> None:
-    with pytest.raises((ConfigError, ResourceError), match=needed):
-        device.choose_device(name, place=99)
+@pytest.mark.parametrize(("name", "place", "said"), [
+    ("tpu", 0, "needed a device; got 'tpu'"),
+    ("cuda", 0, "needed a device cuda; got a machine, or a build of torch, without one"),
+    ("cuda", 99, "needed a device cuda for process 100 of this machine; got"),
+])  # fmt: skip
+def test_a_device_that_is_not_there(name: str, place: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises((ConfigError, ResourceError), match=said):
+        device.choose_device(name, place)
 
 
 def test_it_is_said_which_and_why(capsys: pytest.CaptureFixture[str]) -> None:

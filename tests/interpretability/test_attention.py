@@ -13,6 +13,12 @@ def test_rollout_by_hand() -> None:
     torch.testing.assert_close(rollout([first, second]), torch.tensor([[1.0, 0.0], [0.375, 0.625]]))
 
 
+def test_what_a_row_lacks_a_position_keeps() -> None:
+    """As patches of an image take from a class token that is not there."""
+    layer = torch.tensor([[[0.0, 0.0], [0.2, 0.4]]])
+    torch.testing.assert_close(rollout([layer]), torch.tensor([[1.0, 0.0], [0.1, 0.9]]))
+
+
 def test_rows_add_up_to_1_and_stay_causal() -> None:
     weights = [torch.randn(3, 9, 9).masked_fill(~torch.ones(9, 9).tril().bool(), -torch.inf).softmax(-1)] * 4
     rolled = rollout(weights)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gptwright.inference.packed_model import with_paths
 from gptwright.interpretability.heads import ablations, attentions, head_scores, without_head
+from gptwright.interpretability.reading import Reading
 from gptwright.layers.lora import add_lora, lora_layers, merge_lora
 from gptwright.layers.trace import Trace
 from gptwright.models.catalogue import FAMILIES
@@ -56,7 +57,7 @@ def test_a_head_that_is_off_adds_nothing_and_comes_back(family: str, small: Call
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     logits = network(IDS)
     changes = []
-    for change in ablations(network, IDS):
+    for change in ablations(network, Reading(IDS)):
         changes.append(change)
         assert torch.equal(network(IDS), logits)  # meanwhile it is what it was, for whoever uses it
     assert len(changes) == 3 * 4 and 0 not in changes
@@ -86,6 +87,8 @@ def test_a_path_beside_the_matrix_reads_nothing_of_the_head_either(small: Callab
         torch.nn.init.ones_(layer.lora_b)
     merged = copy.deepcopy(network)
     merge_lora(merged)
-    assert [*ablations(network, IDS)] == pytest.approx([*ablations(merged, IDS)], abs=1e-5)
+    assert [*ablations(network, Reading(IDS))] == pytest.approx([*ablations(merged, Reading(IDS))], abs=1e-5)
     paths = {name: (layer.lora_a.data, layer.lora_b.data * layer.scale) for name, layer in lora_layers(network).items()}
-    assert [*ablations(with_paths(base, paths), IDS)] == pytest.approx([*ablations(merged, IDS)], abs=1e-5)
+    assert [*ablations(with_paths(base, paths), Reading(IDS))] == pytest.approx(
+        [*ablations(merged, Reading(IDS))], abs=1e-5
+    )

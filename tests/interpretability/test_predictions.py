@@ -1,6 +1,8 @@
-"""What is expected: the network's own logits at the end, and transformers' norm and head on its states before it."""
+"""What is expected: the network's own logits at the end, and before it transformers' norm and head on its states, and
+what TransformerLens, unmodified, reads in a folder that we export."""
 
 from collections.abc import Callable
+from functools import partial
 from math import log
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,13 @@ import transformers
 
 from gptwright.interpretability.predictions import lens, lens_logits, predictions
 from gptwright.models.bert import BERT
-from gptwright.models.catalogue import FAMILIES
+from gptwright.models.catalogue import FAMILIES, build
 from gptwright.models.decoder import Decoder
 from gptwright.models.formats.huggingface import read_model
+from gptwright.models.gpt2 import GPT2Config
+from gptwright.models.llama import LlamaConfig
+from gptwright.pipelines.model import Model
+from gptwright.tokenizers.tokenizer import Tokenizer
 
 DECODERS = [name for name, family in FAMILIES.items() if family.kind == "decoder"]
 IDS = torch.arange(12)[None] * 7 % 58 + 2
@@ -44,6 +50,28 @@ def test_the_lens_is_transformers_norm_and_head_on_its_states(tmp_path: Path) ->
     ours: Any = read_model(tmp_path)
     found = lens_logits(ours, ours.trace(IDS).states[1][0])
     torch.testing.assert_close(found, expected, atol=1e-5 * float(expected.abs().max()), rtol=0)
+
+
+@pytest.mark.transformer_lens
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("family", [GPT2Config, partial(LlamaConfig, kv_heads=2)])
+@torch.no_grad()
+def test_transformer_lens_sees_the_same(family: Any, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    from transformer_lens.model_bridge import TransformerBridge  # the environment of other tests has none
+
+    network = build(family(vocab=tokenizer.vocab, context=32, width=32, heads=4, layers=3), seed=1).eval()
+    for parameter in network.parameters():
+        parameter.normal_(0.0, 0.2)
+    Model(network, tokenizer, "tiny").save(tmp_path)
+    theirs: Any = TransformerBridge.boot_transformers(str(tmp_path), device="cpu")
+    logits, cache = theirs.run_with_cache(IDS)
+    torch.testing.assert_close(network(IDS), logits, atol=1e-4, rtol=1e-4)
+    trace = network.trace(IDS)
+    for layer, weights in enumerate(trace.attention):
+        torch.testing.assert_close(weights, cache[f"blocks.{layer}.attn.hook_pattern"], atol=1e-5, rtol=0)
+    for ours, state in zip(trace.states, cache.accumulated_resid(layer=-1, incl_mid=False), strict=True):
+        expected = theirs.unembed(theirs.ln_final(state))[0]
+        torch.testing.assert_close(lens_logits(network, ours[0]), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_numbers_by_hand() -> None:

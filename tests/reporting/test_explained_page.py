@@ -1,9 +1,10 @@
+import re
 from collections import Counter
 
 from gptwright.reporting.explained_page import explained_page
 from gptwright.text.accounting import Accounting
 from gptwright.text.documents import Document
-from gptwright.text.examples import Examples
+from gptwright.text.examples import Cluster, Examples
 
 
 def test_every_reason_is_told_with_its_examples_and_texts_are_escaped() -> None:
@@ -31,8 +32,8 @@ def test_clusters_of_near_duplicates_and_lengths_without_gaps() -> None:
     accounting, examples = Accounting(), Examples()
     for length in (100, 1_000):
         examples.keep(Document("x" * length, "web"))
-    examples.alike.update({7: 12, 9: 1, 11: 1})
-    examples.note_clusters({7: "the <first>", 9: "another", 11: "a third"}.__getitem__)
+    examples.cluster_sizes = Counter({12: 1, 1: 2})
+    examples.clusters = [Cluster("the <first>", 12), Cluster("another", 1), Cluster("a third", 1)]
     page = explained_page("pages", accounting, examples)
     assert "14 texts that are almost the same as 3 that stay" in page
     assert "12 near-duplicates of" in page and "the &lt;first&gt;" in page
@@ -40,3 +41,16 @@ def test_clusters_of_near_duplicates_and_lengths_without_gaps() -> None:
     for row in ("64 to 127", "128 to 255", "256 to 511", "512 to 1,023"):
         assert row in page
     assert 'width="100.0"' in page and 'width="0.0"' in page
+
+
+def test_what_stays_by_language_or_by_script_where_it_is_not_known() -> None:
+    examples = Examples()
+    for length in (100, 100, 1_000):
+        examples.keep(Document("x" * length, "web", language="en"))
+    examples.keep(Document("春眠不觉晓，" * 10, "web"))
+    page = explained_page("pages", Accounting(), examples)
+    (section,) = re.findall('<section id="languages">(.*?)</section>', page, re.DOTALL)
+    rows = [re.sub(r"<[^>]*>|\s+", " ", row).split() for row in re.findall("<tr>(.*?)</tr>", section, re.DOTALL)][1:]
+    assert rows == [["en", "3", "1,200", "95.2%", "1,200", "128"], ["cjk", "1", "60", "4.8%", "180", "64"]]
+    assert '<rect x="10" y="0.0" width="8" height="100.0"/><rect x="40" y="50.0"' in section
+    assert "from 32 to 1,023 characters" in section

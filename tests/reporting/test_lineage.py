@@ -26,6 +26,16 @@ def test_a_whole_story_is_one_family(whole_run: Path) -> None:
     assert run.lineage == run.stages
 
 
+def test_whatever_folders_are_called_none_stands_before_what_it_was_made_from(
+    tmp_path: Path, stage_writer: Writer
+) -> None:
+    before: list[str] = []
+    for name, verb in (("text", "prepare"), ("ids", "tokenize"), ("gpt", "pretrain"), ("chat", "sft")):
+        stage_writer(tmp_path / name, verb, reads=before)
+        before.append(name)
+    assert [stage.path.name for stage in collect(tmp_path).lineage] == ["text", "ids", "gpt", "chat"]
+
+
 def test_neighbours_give_no_figures(whole_run: Path, stage_writer: Writer) -> None:
     """Each lies behind the stage that counts, and is made from the same base."""
     stage_writer(whole_run / "06-reward-tried", "reward", evaluation=accuracy(0.3), reads=["04-sft"], seconds=500,

@@ -40,6 +40,11 @@ def test_of_an_earlier_stage_it_tells_nothing_of_later_ones(whole_run: Path) -> 
     assert "print(model.generate(" in pretrained and "Nothing that is kept" in pretrained
 
 
+def test_of_a_reward_model_it_names_the_stage_that_made_it_not_its_control(whole_run: Path) -> None:
+    card = model_card(Opened(), whole_run / "06-reward", Path("mine"))
+    assert "by reward on 2030-01-02" in card and "07-reward-control" in card
+
+
 def test_of_a_folder_of_others_it_says_that_nothing_is_known(tmp_path: Path) -> None:
     card = model_card(Opened(), tmp_path, Path("mine"))
     assert "Not known" in card and "SHA-256" not in card and "None" not in card

@@ -7,7 +7,9 @@ from selectolax.lexbor import LexborHTMLParser as HTMLParser
 
 from gptwright.reporting.checks.registry import check
 from gptwright.reporting.collect import collect
+from gptwright.reporting.page import page as report_page
 from gptwright.reporting.runs_page import comparison_page, index_page
+from printed import wrong_on_paper
 
 
 def compared(*paths: Path, page: Path) -> str:
@@ -64,13 +66,14 @@ def test_the_list_has_the_newest_first_and_says_why_one_is_missing(whole_run: Pa
 
 
 @pytest.mark.browser
-def test_both_pages_open_alone_on_a_telephone_and_on_paper(
+def test_the_pages_open_alone_on_a_telephone_and_on_paper(
     chromium: str, whole_run: Path, other_run: Path, tmp_path: Path
 ) -> None:
     faults: list[str] = []
-    paths = {name: tmp_path / f"{name}.html" for name in ("comparison", "index")}
+    paths = {name: tmp_path / f"{name}.html" for name in ("comparison", "index", "report")}
     paths["comparison"].write_text(compared(whole_run, other_run, page=paths["comparison"]), "utf-8")
     paths["index"].write_text(listed(tmp_path, whole_run, other_run, page=paths["index"]), "utf-8")
+    paths["report"].write_text(report_page(collect(whole_run), check(collect(whole_run))), "utf-8")
     own = {path.as_uri() for path in paths.values()}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -80,10 +83,8 @@ def test_both_pages_open_alone_on_a_telephone_and_on_paper(
         for path in paths.values():
             page.goto(path.as_uri())
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        page.set_viewport_size({"width": 720, "height": 1000})
-        page.emulate_media(media="print")
         for path in paths.values():
             page.goto(path.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= 720
+            assert wrong_on_paper(page) == []
         browser.close()
     assert [fault for fault in faults if not fault.startswith("data:")] == []

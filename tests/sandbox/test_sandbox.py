@@ -147,6 +147,11 @@ def test_nothing_is_left(sandbox: Sandbox) -> None:
     assert "driver.py" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
 
 
+def test_what_an_example_gave_is_said_without_its_line_end(sandbox: Sandbox) -> None:
+    outcome = sandbox.run(Check.examples("def double(x): return x", [("double(2)", "4")]))
+    assert (outcome.reason, outcome.detail) == ("wrong answer", "double(2) gives '2', not '4'")
+
+
 def test_twice_run_gives_the_same(sandbox: Sandbox) -> None:
     check = Check.examples("", [("hash('a') == hash('a'), list({'b', 'a', 'c'})", "")])
     assert sandbox.run(check).detail == sandbox.run(check).detail

@@ -1,5 +1,6 @@
 """A model that says what it is told to, and a server for it on a free port."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -149,9 +150,24 @@ def model() -> FakeModel:
     return FakeModel()
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which nothing was kept: its tables are made once, and copied for every test."""
+    path = tmp_path_factory.mktemp("empty") / "store.sqlite"
+    open_store(path).close()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "run" / "store.sqlite", patience=0.1) as opened:
+def store_path(tmp_path: Path, empty_store: Path) -> Path:
+    """Where the store of this test lies, in the folder of its run."""
+    (tmp_path / "run").mkdir()
+    return Path(shutil.copy(empty_store, tmp_path / "run"))
+
+
+@pytest.fixture
+def store(store_path: Path) -> Iterator[Store]:
+    with open_store(store_path, patience=0.1) as opened:
         yield opened
 
 

@@ -186,9 +186,9 @@ def test_packages_of_the_pages_are_pinned_and_name_no_host() -> None:
 def test_tests_mirror_the_source() -> None:
     """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own.
 
-    Five are about several stages together: their numbers, the commands of the pages, their adapters, the images that
-    they refuse, and ppo's relatives. Two are about what the package brings: task files, and their data. One sets losses
-    beside TRL's.
+    Six are about several stages together: their numbers, the commands of the pages, their adapters, the images that
+    they refuse, ppo's relatives, and prepare on many machines. Two are about what the package brings: task files, and
+    their data. One sets losses beside TRL's.
     """
     rooms = [path.name for path in SOURCE.iterdir() if path.is_dir() and path.name not in ("serving", "reporting")]
     tests = [path for room in rooms for path in (ROOT / "tests" / room).glob("test_*.py")]
@@ -201,6 +201,7 @@ def test_tests_mirror_the_source() -> None:
         "tests/stages/test_docs.py",
         "tests/stages/test_lora.py",
         "tests/stages/test_numbers.py",
+        "tests/stages/test_prepare_machines.py",
         "tests/stages/test_relatives.py",
         "tests/stages/test_seen_preferences.py",
         "tests/stages/test_stage.py",

@@ -41,10 +41,17 @@ echo never
 <!-- minutes -->
 
 ```sh
-echo long
+echo long > long.txt
+```
+
+<!-- seconds -->
+<!-- printed: echo short again -->
+
+```
+old
 ```
 """
-CARRIED_OUT = PAGE.replace("typed by hand", "one\ntwo").replace("old", "hidden")
+CARRIED_OUT = PAGE.replace("typed by hand", "one\ntwo").replace("old", "hidden", 1).replace("old", "short again")
 
 
 @pytest.fixture
@@ -64,15 +71,39 @@ def page(tmp_path: Path) -> Path:
 def test_what_is_carried_out_in_order(run: ModuleType) -> None:
     steps = list(run.steps(PAGE))
     assert [step.command for step in steps] == [
-        "echo one\necho two >&2\n", "echo hidden >> log.txt", "cat log.txt", "echo long\n"
+        "echo one\necho two >&2\n", "echo hidden >> log.txt", "cat log.txt", "echo long > long.txt\n",
+        "echo short again",
     ]  # fmt: skip
-    assert [step and step.hidden for step in run.steps(PAGE, short=True)] == [False, True, False, None]
+    assert [step.hidden for step in steps] == [False, True, False, False, False]
+    assert [step.long for step in steps] == [False, False, False, True, False]
+    assert [step.long for step in run.steps(PAGE, long=True)] == [True, True, True, True, False]
+    assert not run.ends_long(PAGE, long=True)
+    assert run.ends_long(PAGE.split("<!-- seconds -->")[0], long=False)
 
 
-def test_what_is_printed_is_written_into_the_block_that_follows(run: ModuleType, page: Path) -> None:
-    assert run.carry_out(page, page.parent, short=False) == (CARRIED_OUT, True)
-    assert run.carry_out(page, page.parent, short=True) == (CARRIED_OUT, False)
-    assert (page.parent / "log.txt").read_text() == "hidden\n"  # in a folder that is kept it is done once
+@pytest.mark.parametrize(("program", "long"), [("sh", False), ("no-such-program", True)])
+def test_what_needs_a_program_is_left_out_without_it(run: ModuleType, program: str, long: bool) -> None:
+    page = f"<!-- run: echo before -->\n<!-- needs: {program} -->\n\n```sh\necho after\n```\n"
+    assert [step.long for step in run.steps(page)] == [False, long]
+    assert not run.ends_long(page, long=False)  # the next page says what it needs itself
+
+
+def test_a_block_that_is_carried_out_is_not_one_of_output(run: ModuleType) -> None:
+    before, after = run.steps("<!-- server: serve -->\n\n```sh\ncurl\n```\n\n```text\n```\n")
+    assert before.server and not before.shown and after.shown
+
+
+def test_what_was_drawn_is_not_shown(run: ModuleType, tmp_path: Path) -> None:
+    step = run.Step("""echo '{"id":"chatcmpl-e0393aa6785f3bff52889e18","created":1795923911.5,"n":3,"of":"c0ffee"}'""")
+    assert run.printed(step, tmp_path) == '{"id":"chatcmpl-…","created":…,"n":3,"of":"c0ffee"}\n'
+
+
+def test_what_is_printed_is_written_into_the_block_that_follows(run: ModuleType, tmp_path: Path) -> None:
+    assert run.carry_out(PAGE, tmp_path, short=True) == CARRIED_OUT
+    assert not (tmp_path / "long.txt").exists()
+    assert run.carry_out(PAGE, tmp_path, short=False) == CARRIED_OUT
+    assert (tmp_path / "long.txt").exists()
+    assert (tmp_path / "log.txt").read_text() == "hidden\n"  # in a folder that is kept it is done once
 
 
 def test_python_sees_what_commands_left(run: ModuleType, tmp_path: Path) -> None:
@@ -87,19 +118,67 @@ def test_progress_is_left_out(run: ModuleType, tmp_path: Path) -> None:
     assert run.printed(step, tmp_path) == "reward: 4/6 of pairs, 3%\n"
 
 
+SERVER = """import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{sys.argv[1]} at {self.headers['Host']}".encode())
+server = http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler)
+print(f"http://127.0.0.1:{os.environ['PORT']}\\nCtrl-C stops.", flush=True)
+server.serve_forever()
+"""
+SERVED = """<!-- server: python server.py one -->
+
+```
+old
+```
+
+```sh
+curl -s http://127.0.0.1:8000/
+```
+
+```text
+old
+```
+
+<!-- server: python server.py two -->
+<!-- printed: curl -s http://127.0.0.1:8000/ -->
+
+```
+old
+```
+"""
+
+
+def test_a_server_answers_until_the_page_ends_or_has_another(run: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "server.py").write_text(SERVER)
+    text = run.carry_out(SERVED, tmp_path, short=False)
+    blocks = [block for language, block in re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", text) if language != "sh"]
+    greeting = "http://127.0.0.1:8000\nCtrl-C stops.\n"
+    assert blocks == [greeting, "one at 127.0.0.1:8000\n", "two at 127.0.0.1:8000\n"]
+    with pytest.raises(SystemExit, match="ended with 7"):  # nobody is there
+        run.printed(run.Step("curl -s http://127.0.0.1:8000/"), tmp_path)
+
+
+def test_a_server_that_cannot_start_ends_it(run: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"ended with 3:\nno room"):
+        run.carry_out("<!-- server: echo no room; exit 3 -->\n", tmp_path, short=False)
+
+
 def test_only_other_seconds_are_no_other_output(run: ModuleType, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
     block = "```sh\necho 'prepare took 7 s of 4 planned, {} documents'\n```\n\n```text\n{}\n```\n"
-    page.write_text(block.format(3, "prepare took 12 s of 4 planned, 3 documents"))
-    assert run.carry_out(page, tmp_path, short=False)[0] == page.read_text()
-    page.write_text(block.format(4, "prepare took 12 s of 4 planned, 3 documents"))
-    assert run.carry_out(page, tmp_path, short=False)[0] != page.read_text()
+    same = block.format(3, "prepare took 12 s of 4 planned, 3 documents")
+    assert run.carry_out(same, tmp_path, short=False) == same
+    other = block.format(4, "prepare took 12 s of 4 planned, 3 documents")
+    assert run.carry_out(other, tmp_path, short=False) != other
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [
     ("loss 7.640 nats", "loss 7.641 nats", True), ("loss 7.64 nats", "loss 7.84 nats", False),
     ("loss 7.64 nats, 3 of 4", "loss 7.64 nats, 2 of 4", False), ("loss 7.64", "gain 7.64", False),
     ("7.64", "7.64 7.64", False), ("loss 0.00", "loss 0.00", True),
+    ("1.4 of 23.5 GiB (6 %)", "1.3 of 15.6 GiB (6 %)", True), ("14 of 23 pairs", "13 of 23 pairs", False),
 ])  # fmt: skip
 def test_a_figure_may_be_rounded_otherwise(run: ModuleType, one: str, other: str, same: bool) -> None:
     assert run.same(one, other) == same

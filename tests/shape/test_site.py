@@ -4,6 +4,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,3 +120,29 @@ def test_what_a_page_would_load_from_elsewhere(docs: None, page: str, loads: lis
     import outside
 
     assert outside.loaded(page) == loads
+
+
+@pytest.mark.browser
+def test_a_page_from_a_disk_has_a_worker(chromium: str, tmp_path: Path) -> None:
+    """It loads more scripts one after another, is asked before it is there, and answers what it was asked."""
+    (tmp_path / "one.js").write_text("var first = 'one'", encoding="utf-8")
+    (tmp_path / "two.js").write_text("var both = `${first} two`", encoding="utf-8")
+    (tmp_path / "worker.js").write_text(
+        "addEventListener('message', async ({ data }) => {"
+        " await importScripts('one.js', 'two.js'); postMessage({ ...data, both }); });",
+        encoding="utf-8",
+    )
+    script = (ROOT / "docs/iframe-worker.js").read_text(encoding="utf-8")
+    page = f"<!doctype html><title>x</title><body><script>{script}</script>"
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        tab = browser.new_page()
+        tab.goto((tmp_path / "page.html").as_uri())
+        answer = tab.evaluate("""() => new Promise((done) => {
+          const worker = new Worker("worker.js");
+          worker.addEventListener("message", ({ data }) => done(data));
+          worker.postMessage({ asked: [1, 2] });
+        })""")
+        browser.close()
+    assert answer == {"asked": [1, 2], "both": "one two"}

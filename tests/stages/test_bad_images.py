@@ -60,7 +60,7 @@ REFUSED = {
     "cut": (PLAIN[: len(PLAIN) // 2], "damaged"),
     "text": (b"hello", "something else"),
     "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"><rect/></svg>', "an SVG"),
-    "enormous": (says_it_is(60_000, 60_000), "exceeds"),
+    "enormous": (says_it_is(60_000, 60_000), "30 megapixels; got 3,600"),
     "bomb": (says_it_is(8_000, 8_000), "8,000 × 8,000 pixels"),
     "long": (says_it_is(30_000, 10), "30,000 × 10 pixels"),
     "heavy": (PLAIN + bytes(21 * 10**6), "21.0 MB"),
@@ -107,6 +107,15 @@ def chat(*images: bytes, model: str = "seeing", text: str = ASKED, url: str = ""
     }
 
 
+def sound(*images: bytes) -> dict[str, Any]:
+    """What no model here reads, beside images."""
+    asked = chat(*images)
+    asked["json"]["messages"][0]["content"].append(
+        {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
+    )
+    return asked
+
+
 def completion(prompt: Any) -> dict[str, Any]:
     return {"path": "/v1/completions", "json": {"model": "seeing", "prompt": prompt}}
 
@@ -128,6 +137,8 @@ def test_the_same_over_http(seeing: Path, tuned: Path, tmp_path: Path) -> None:
         "one more than allowed": chat(*[PLAIN] * 17),
         "more than the context holds": chat(*[PLAIN] * 6),
         "a place without an image": completion([1, place, 2]),
+        "a sound": sound(),
+        "a sound beside an image": sound(PLAIN),
     }  # fmt: skip
     with open_store(tmp_path / "store.sqlite") as store:
         app = create_app({"seeing": writer, "blind": load_writer(tuned)}, store)
@@ -138,6 +149,7 @@ def test_the_same_over_http(seeing: Path, tuned: Path, tmp_path: Path) -> None:
         if name in wrong:
             error = response.json()["error"]
             assert error["message"] and error["type"] == "invalid_request_error", name
+            assert not name.startswith("a sound") or "input_audio" in error["message"], name
     for kind, (_, got) in REFUSED.items():
         if kind in found and kind != "heavy":
             assert got in found[kind].json()["error"]["message"], kind

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+import transformers
+from torch.nn.functional import normalize
 
 import gptwright
 from gptwright.configs.clip import Clip
@@ -22,6 +25,17 @@ def test_what_it_leaves(clip: Path, pictures: Path) -> None:
     assert isinstance(model, ImageTextModel)
     vectors = model.embed_images([(pictures / "sheet.png").read_bytes()])
     assert torch.allclose(vectors.norm(), torch.tensor(1.0))
+
+
+@torch.no_grad()
+def test_transformers_finds_where_a_text_ends(clip: Path) -> None:
+    """The first end of text in the ids, though the tokenizer begins texts with the same token."""
+    ours: Any = gptwright.load(clip)
+    assert ours.tokenizer.declared_bos_id == ours.tokenizer.eos_id
+    ids = ours.text_ids("the sea")
+    theirs: Any = transformers.CLIPModel.from_pretrained(clip / "model")
+    found = theirs.eval().get_text_features(torch.tensor([ids])).pooler_output
+    torch.testing.assert_close(normalize(found), ours.embed_texts(["the sea"]), atol=1e-5, rtol=0.0)
 
 
 def test_a_held_out_image_is_not_learned_under_another_name(clip_config: Clip) -> None:

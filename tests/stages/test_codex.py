@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gptwright.alignment.solutions import read_solutions
 from gptwright.configs.codex import Codex
 from gptwright.configs.grpo import GRPO
 from gptwright.configs.pretrain import Pretrain
@@ -24,7 +25,6 @@ from gptwright.pipelines.resolve import resolve_model
 from gptwright.recipes.stage import execute_stage
 from gptwright.serving.api import create_app
 from gptwright.store.database import Store, open_store
-from gptwright.tasks.codex import read_solutions
 from gptwright.text.jsonl import write_objects
 from gptwright.tokenizers.chat_templates.chat import prompt_ids, render
 from gptwright.tokenizers.edits import EditMarks
@@ -232,10 +232,10 @@ def test_a_model_that_solves_is_asked_as_it_was_taught(coder: Path, codex_config
     """So ppo and grpo, whose prompts are conversations, go on with a function's head."""
     tokenizer, head = load_decoder(coder).tokenizer, "def f():\n"
     asked = prompt_ids([{"role": "user", "content": head}], tokenizer)
-    (_, _, shown), *_ = read_solutions(codex_config.solutions[0], tokenizer, 48, Intake("test"))
-    assert asked == [shown.ids[0], *tokenizer.encode(head)]
+    first, *_ = read_solutions(codex_config.solutions[0], tokenizer, 48, Intake("test"))
+    assert asked == [first.demonstration.ids[0], *tokenizer.encode(head)]
     ids, mask = render([{"role": "user", "content": head}, {"role": "assistant", "content": "    pass\n"}], tokenizer)
-    assert ids[-1] == shown.targets[-1] == tokenizer.eos_id and mask[-1]
+    assert ids[-1] == first.demonstration.targets[-1] == tokenizer.eos_id and mask[-1]
 
 
 @pytest.mark.sandbox

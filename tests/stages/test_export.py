@@ -43,6 +43,18 @@ def test_a_folder_has_a_card_that_people_may_go_on_writing(gptwright: Command, f
     load_decoder(tmp_path / "out")  # its files are as the manifest says
 
 
+def test_a_file_has_its_card_beside_it(gptwright: Command, folder: Path, tmp_path: Path) -> None:
+    words = ("export", folder, "--to", "gguf", "--out", tmp_path / "out.gguf")
+    assert gptwright(*words).code == 0
+    card = (tmp_path / "out.gguf.md").read_text("utf-8")
+    assert "family Llama" in card and "library_name: gguf" in card
+    assert f'llama-cli -m "{tmp_path / "out.gguf"}"' in card and "transformers" not in card
+    (tmp_path / "out.gguf").unlink()
+    again = gptwright(*words)
+    assert again.code == 1 and f"a new file at {tmp_path / 'out.gguf.md'}" in again.err
+    assert not (tmp_path / "out.gguf").exists()
+
+
 @pytest.mark.parametrize("to", ["hf", "gguf", "html"])
 def test_nothing_is_written_over(gptwright: Command, folder: Path, tmp_path: Path, to: str) -> None:
     (tmp_path / "there").write_text("mine")

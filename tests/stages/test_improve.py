@@ -11,9 +11,11 @@ import pytest
 import gptwright as package
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.resolve import resolve_model
+from gptwright.stages.improvement import _figures  # pyright: ignore[reportPrivateUsage]
 from gptwright.store.database import open_store
 from gptwright.store.labels import annotate
 from gptwright.store.messages import keep_turns
+from gptwright.training.evaluation import Estimate
 
 from .conftest import Command, asked, said, write_lines
 
@@ -85,6 +87,14 @@ def test_undo_goes_back_one_promotion_at_a_time(
     assert "none that is promoted" in refused("improve", place, "--undo")
     gptwright("improve", place, "--rankings", liked, *FEW)
     assert promoted(place) == ["improve-1"], "what is complete is only taken into use again"
+
+
+@pytest.mark.parametrize(("low", "high", "why_not"), [
+    (0.51, 0.6, ""), (0.4, 0.6, " can be chance: a half would be"), (0.2, 0.4, ", where chance gives a half"),
+])  # fmt: skip
+def test_what_is_worse_than_chance_is_not_called_chance(low: float, high: float, why_not: str) -> None:
+    figures = _figures("dpo", Estimate((low + high) / 2, low, high, 256), "wins")
+    assert figures["why_not"] == (f"{figures['found']}{why_not}" if why_not else "")
 
 
 def test_a_taste_that_chance_could_have_made_is_not_promoted(place: Path, tmp_path: Path, gptwright: Command) -> None:

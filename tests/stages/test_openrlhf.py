@@ -47,6 +47,12 @@ def test_transformers_opens_the_policy_and_the_reward_model(left: Path, tuned: P
     assert reward.config.num_labels == 1 and hasattr(reward, "score"), "the name of its head, by which it is read"
 
 
+def test_both_models_have_a_card(left: Path) -> None:
+    for name, stage in (("policy", "sft"), ("reward", "reward")):
+        card = (left / name / "README.md").read_text("utf-8")
+        assert f"# {name}" in card and f"by {stage} on" in card and "library_name: transformers" in card
+
+
 def test_a_prompt_is_written_by_the_template_as_here(left: Path, tuned: Path, ranked: Path) -> None:
     theirs = transformers.AutoTokenizer.from_pretrained(left / "policy")
     ours = load_decoder(tuned).tokenizer

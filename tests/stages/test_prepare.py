@@ -1,11 +1,15 @@
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
+from pyarrow.parquet import read_table  # pyright: ignore
 
+from gptwright.configs.prepare import MASKS
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.runs import open_stage
 from gptwright.recipes.stage import execute_stage
@@ -350,7 +354,7 @@ def test_any_number_of_workers_and_a_stop_give_the_same_bytes(
         broken.setattr(prepare, "write_json", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(config, folder)
-    assert len(list((folder.path / "parts").iterdir())) == 4
+    assert len(list((folder.path / "parts").iterdir())) == 88  # a line each
     next((folder.path / "parts").iterdir()).unlink()
     run(config, folder)
     for name in names:
@@ -371,6 +375,17 @@ def test_a_page_explains_what_went(do: Do, tmp_path: Path) -> None:
     page = (tmp_path / "out0" / "explained.html").read_text()
     assert "40 of 42 documents stay" in page and "near-duplicate: 1" in page and "too short: 1" in page
     assert page.count("Report 3.") == 3 and "1 near-duplicate of" in page
+    listed = [json.loads(line) for line in (tmp_path / "out0" / "dropped.jsonl").read_text().splitlines()]
+    assert [(row["reason"], row["begins"][:9], row.get("like", "")[:9]) for row in listed] == [
+        ("near-duplicate", "Report 3.", "Report 3."), ("too short", "tiny", "")]  # fmt: skip
+
+
+def test_what_found_no_room_is_listed_too(do: Do, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"text": numbered(i)} for i in range(400)])
+    metrics, _, sources = do(data, max_characters=40_000, explain=True)
+    check_law(metrics, sources)
+    listed = (tmp_path / "out0" / "dropped.jsonl").read_text().splitlines()
+    assert len(listed) == metrics["dropped_documents"] > 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -380,17 +395,18 @@ def test_files_that_cannot_be_read_are_counted_where_that_is_asked_for(
     data = tmp_path / "data"
     write_rows(data / "good.jsonl", [{"text": numbered(i)} for i in range(40)])
     write_rows(data / "half.jsonl", [{"text": numbered(100)}, {"text": numbered(101)}])
-    (data / "half.jsonl").write_bytes((data / "half.jsonl").read_bytes() + b'{"text": "cut')
+    (data / "half.jsonl").write_bytes(b'{"body": 1}\n' + (data / "half.jsonl").read_bytes() + b'[1]\n{"text": "cut')
     (data / "a.txt.gz").write_bytes(b"not gzip")
     (data / "b.txt").write_bytes(b"text\0more")
     with pytest.raises(InputError):
         do(data, workers=workers)
     metrics, _, sources = do(data, skip_unreadable=True, workers=workers)
     check_law(metrics, sources)
-    assert metrics["dropped"] == {"cannot be read, or not to its end": 3} and metrics["documents"] == 42
+    assert metrics["dropped"] == {"cannot be read, or not to its end": 2, "a record that cannot be read": 3}
+    assert metrics["documents"] == 42
     assert [Path(file).name for file in sources["unreadable"]] == ["a.txt.gz", "b.txt", "half.jsonl"]
-    assert "line 3" in sources["unreadable"][str(data / "half.jsonl")]
-    assert "could not read, or not to the end: 3 (a.txt.gz, b.txt, half.jsonl)" in capsys.readouterr().err
+    assert "line 1 of" in sources["unreadable"][str(data / "half.jsonl")]
+    assert "could not read, or not whole: 3 (a.txt.gz, b.txt, half.jsonl)" in capsys.readouterr().err
 
 
 ENGLISH = "The river rose in the night, and nobody in the village of number {} slept before the morning came. "
@@ -417,6 +433,84 @@ def test_languages_letters_read_wrongly_and_what_points_to_persons(do: Do, tmp_p
     for workers in (1, 2):
         again = do(data, language=("en",), fix_mojibake=True, mask=("email", "ip"), workers=workers)
         assert again == (metrics, sides, sources)
+
+
+SECRETS = {
+    "email": ("jane.doe@mail.org", "email@example.com"),
+    "ip": ("93.184.216.34", "192.0.2.1"),
+    "iban": ("DE89 3704 0044 0532 0130 00", "XX00 0000"),
+    "card": ("4111 1111 1111 1111", "0000 0000 0000 0000"),
+    "phone": ("+49 30 1234567", "+1 212-555-0100"),
+}
+
+
+def shown_by(folder: Path, work: Path) -> dict[str, str]:
+    """What a run shows and keeps, by where: both sides, the page in pieces, parts and tables of signals."""
+    page = (folder / "explained.html").read_text()
+    _, _, clusters, examples = re.split('id="(?:lengths|clusters|examples)"', page)
+    found = {f"examples, {part.split(':')[0]}": part for part in examples.split("<summary>")[1:]}
+    found |= {path.name: path.read_text() for path in folder.glob("*.jsonl")}
+    parts = [zstandard.open(path, "rt", encoding="utf-8").read() for path in (work / "parts").iterdir()]
+    tables = [str(read_table(path).to_pylist()) for path in (work / "signals").iterdir()]
+    return found | {"clusters": clusters, "parts": "".join(parts), "signals": "".join(tables)}
+
+
+WORDS = (
+    ENGLISH + "They had bread, water and one old horse, which people thought would never see the hill again"
+).split()
+
+
+def prose(seed: int) -> str:
+    return " ".join(random.Random(seed).choices(WORDS, k=80)) + "."
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_what_is_masked_is_shown_and_kept_nowhere_whatever_becomes_of_its_document(
+    do: Do, tmp_path: Path, kind: str
+) -> None:
+    secret, instead = SECRETS[kind]
+    says = f" Whoever asks in the village is told {secret} before the night is over."
+    (tmp_path / "long.toml").write_text("[rules]\nwords = {most = 300}\n")
+    before = tmp_path / "before"
+    old = write_rows(tmp_path / "old.jsonl", [{"text": prose(100 + i) + says} for i in range(60)])
+    execute_stage("prepare", Prepare(data=(str(old),)), before)
+    rows: list[dict[str, Any]] = [{"text": prose(i) + says, "title": f"To {secret}"} for i in range(60)]
+    rows += [
+        {"text": prose(0) + says},
+        {"text": prose(1) + says + " And so on."},
+        {"text": prose(2) + says * 20},
+        {"text": FRENCH.format(1) * 5 + f"Le numéro est {secret}, dit-on."},
+        {"text": "", "title": f"From {secret}"},
+        {"text": prose(100) + says},
+        {"text": prose(101) + says + " As before."},
+    ]
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+
+    def shown(number: int, **options: Any) -> tuple[dict[str, int], dict[str, str]]:
+        work = tmp_path / f"work{number}"
+        metrics, _, sources = do(
+            data, explain=True, language=("en",), filter=(str(tmp_path / "long.toml"),), near_duplicates=0.7,
+            against=(before,), parts=work / "parts", signals=work / "signals", **options
+        )  # fmt: skip
+        check_law(metrics, sources)
+        return metrics["dropped"], shown_by(tmp_path / f"out{number}", work)
+
+    reasons, plain = shown(0)
+    assert sorted(reasons) == [
+        "duplicate", "empty", "in an earlier run", "language: fr", "long: words above 300",
+        "near-duplicate", "near-duplicate of an earlier run",
+    ]  # fmt: skip
+    assert [place for place, text in plain.items() if secret not in text] == []
+    again, masked = shown(1, mask=(kind,))
+    assert again == reasons and masked.keys() == plain.keys()
+    assert [place for place, text in masked.items() if secret in text or instead not in text] == []
+
+
+def test_why_a_file_cannot_be_read_is_masked_too(do: Do, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"text": numbered(i)} for i in range(40)]
+    data = write_rows(tmp_path / "rows.jsonl", [*rows, {"text": "", "split": "jane.doe@mail.org"}])
+    _, _, sources = do(data, skip_unreadable=True, mask=("email",))
+    assert "'email@example.com'" in sources["unreadable"][str(data)]
 
 
 def test_a_page_is_what_the_first_reader_gives_whose_text_the_filters_keep(
@@ -455,6 +549,34 @@ def test_programs_with_their_licences(do: Do, tmp_path: Path) -> None:
     assert do(f"code:{tree}", workers=2) == (metrics, sides, sources)
     with pytest.raises(InputError, match=r"20 licence: unknown, 10 licence: GPL-3\.0"):
         do(f"code:{tree}", licence="permissive")
+
+
+def test_the_file_that_says_a_licence_is_an_input(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "src").mkdir(parents=True)
+    (tree / "src" / "a.py").write_text("print(1)\n")
+    config = Prepare(data=(f"code:{tree}",))
+    assert set(inputs(config).values()) == {tree / "src" / "a.py"}
+    (tree / "LICENSE").write_text("Permission is hereby granted, free of charge. The above copyright notice …")
+    assert set(inputs(config).values()) == {tree / "src" / "a.py", tree / "LICENSE"}
+
+
+def test_records_of_a_package_come_with_its_licence_and_where_it_is_from(
+    do: Do, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPTWRIGHT_CACHE", str(tmp_path / "cache"))
+    package = tmp_path / "cache" / "packages" / "npm" / "poems%401.0.0"
+    record = {"package": "npm:poems@1.0.0", "sha256": "0" * 64, "licence": "MIT"}
+    (package / "files").mkdir(parents=True)
+    (package / "package.json").write_text(json.dumps(record))
+    rows = [{"lines": [story(i), "the end"], "title": f"{i}"} for i in range(60)]
+    (package / "files" / "a.json").write_text(json.dumps(rows))
+    for workers in (1, 2):
+        _, sides, sources = do("npm:poems@1.0.0/*.json", text_field=("lines",), licence="permissive", workers=workers)
+        assert sources["packages"] == [record] and sources["files"][0]["file"] == "npm:poems@1.0.0/a.json"
+        assert sources["sources"]["npm:poems@1.0.0"]["characters_by_licence"].keys() == {"MIT"}
+        assert {row["source"] for row in sides["train"]} == {"npm:poems@1.0.0"}
+        assert any(row["text"].endswith("\nthe end") for row in sides["train"])
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -499,7 +621,7 @@ def test_gpt3s_filter_learns_what_is_good_and_any_number_of_workers_and_a_stop_d
     assert set(metrics["dropped"]) == {"gpt3: drawn out by quality"}
     assert sum("mill" in text for text in kept) > 30 > sum("casino" in text for text in kept)
     assert sources["quality"]["pairs_right"] > 0.9
-    monkeypatch.setattr("gptwright.text.parts.PART", 1)
+    monkeypatch.setattr("gptwright.text.parts.PART", max(path.stat().st_size for path in data.iterdir()))
     do(data, workers=2, **options)
     do(data, filter=("gpt3",), good=(str(tmp_path / "out0" / "quality.safetensors"),))
     for name in ("train.jsonl", "heldout.jsonl", "quality.safetensors"):
@@ -524,7 +646,7 @@ def test_signals_are_counted_once_for_all_filters_and_workers(
         rows = [{"text": f"The {numbered(100 * part + i, 20 + i)} and that."} for i in range(60)]
         write_rows(tmp_path / "data" / f"{part}.jsonl", rows)
     data, signals = tmp_path / "data", tmp_path / "signals"
-    monkeypatch.setattr("gptwright.text.parts.PART", 1)
+    monkeypatch.setattr("gptwright.text.parts.PART", max(path.stat().st_size for path in data.iterdir()))
     do(data, filter=("gopher",), signals=signals)
     do(data, filter=("gopher",), signals=tmp_path / "other", workers=2)
     do(data, filter=("gopher",))

@@ -169,7 +169,7 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     rankings = judged / "rankings.jsonl"
     said = refused("reward", "--base", tuned, "--rankings", rankings, "--out", tmp_path / "blind")
-    assert "images in it" in said
+    assert "an image in it" in said
     said = refused("reward", "--base", reward_config.base, "--rankings", rankings, "--lora", 2, "--out", tmp_path / "x")
     assert "which sees" in said
     lost = tmp_path / "rankings.jsonl"

@@ -44,8 +44,8 @@ def meaning(path: Path) -> list[Any]:
 
 def test_rankings_of_every_shape_come_out_as_they_went_in(gptwright: Command, tmp_path: Path) -> None:
     store, path = tmp_path / "store.sqlite", write_lines(tmp_path / "in.jsonl", RANKINGS)
-    assert "8 of 8 lines taken in" in gptwright("store", "import", store, path).err
-    assert "0 of 8 lines taken in" in gptwright("store", "import", store, path).err
+    assert "8 of 8 lines taken in\n" in gptwright("store", "import", store, path).err
+    assert "0 of 8 lines taken in; the others are there already" in gptwright("store", "import", store, path).err
     assert "8 lines" in gptwright("store", "export", store, tmp_path / "out.jsonl").err
     assert meaning(tmp_path / "out.jsonl") == meaning(path)
     other = tmp_path / "other.sqlite"

@@ -1,6 +1,7 @@
 """What tokenize leaves, and what it refuses."""
 
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,19 +16,20 @@ from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
 from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
+from gptwright.text.jsonl import write_objects
 from gptwright.tokenizers import bytelevel
 from gptwright.tokenizers.registry import TRAINERS
 from gptwright.tokenizers.special_tokens import END_OF_TEXT
 
 
-def texts(prepared: Path, split: str) -> list[str]:
+def texts_of(prepared: Path, split: str) -> list[str]:
     return [json.loads(line)["text"] for line in (prepared / f"{split}.jsonl").read_text("utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("split", ["train", "heldout"])
 def test_the_tokens_are_the_text(prepared: Path, tokenized: Path, split: str) -> None:
     tokenizer, tokens = open_tokenizer(tokenized), open_tokens(tokenized, split)
-    wanted = texts(prepared, split)
+    wanted = texts_of(prepared, split)
     assert [tokenizer.decode(tokens.document(i).tolist()) for i in range(len(tokens.documents))] == wanted
     assert tokens.meta.bytes == sum(len(text.encode()) for text in wanted)
     assert tokens.window(int(tokens.documents[0]) - 1, 1)[0] == tokenizer.special_id(END_OF_TEXT)
@@ -47,8 +49,10 @@ def test_tokens_a_line_beside_those_of_another(prepared: Path, tokenized: Path, 
     asked = Tokenize(text=prepared, vocab=300, compare=smaller)
     record: Any = finished_stage(execute_stage("tokenize", asked, tmp_path / "tokens").path, "tokenize")
     metrics = record["metrics"]
-    lines = [line for text in texts(prepared, "heldout") for line in text.splitlines() if line.strip()]
-    count = sum(len(bytelevel.train(texts(prepared, "train"), 300).encode(text)) for text in texts(prepared, "heldout"))
+    lines = [line for text in texts_of(prepared, "heldout") for line in text.splitlines() if line.strip()]
+    count = sum(
+        len(bytelevel.train(texts_of(prepared, "train"), 300).encode(text)) for text in texts_of(prepared, "heldout")
+    )
     assert metrics["heldout_tokens_per_line"] == round(count / len(lines), 2)
     assert metrics["heldout_tokens_per_line_compared"] > metrics["heldout_tokens_per_line"]
 
@@ -62,14 +66,14 @@ def test_runs_of_blanks_are_tokens_and_stay_apart_from_words() -> None:
 
 
 def test_merges_are_learned_from_training_text_only(prepared: Path, tokenized: Path) -> None:
-    learned = bytelevel.train(texts(prepared, "train"), 300)
+    learned = bytelevel.train(texts_of(prepared, "train"), 300)
     assert learned.sha256 == open_tokenizer(tokenized).sha256
 
 
 def test_tokens_of_another_tokenizer_are_refused(prepared: Path, tokenized: Path) -> None:
     assert open_tokens(tokenized, "train", open_tokenizer(tokenized))
     with pytest.raises(ArtifactError, match="own tokenizer"):
-        open_tokens(tokenized, "train", bytelevel.train(texts(prepared, "train"), 299))
+        open_tokens(tokenized, "train", bytelevel.train(texts_of(prepared, "train"), 299))
 
 
 @pytest.mark.parametrize(("vocab", "says"), [(10, "at least 262"), (9999, "Lower vocab"), (0, "vocab from 1 to")])
@@ -83,11 +87,11 @@ def test_a_vocabulary_too_small_or_too_large(
 def test_other_kinds(prepared: Path, tmp_path: Path, kind: str, vocab: int) -> None:
     out = execute_stage("tokenize", Tokenize(text=prepared, vocab=vocab, kind=kind), tmp_path / kind).path
     tokenizer, tokens = open_tokenizer(out), open_tokens(out, "heldout")
-    wanted = texts(prepared, "heldout")
+    wanted = texts_of(prepared, "heldout")
     assert tokenizer.vocab == vocab and len(tokens.documents) == len(wanted)
     assert [tokens.document(i).tolist() for i in range(len(wanted))] == [tokenizer.encode(text) for text in wanted]
     assert tokens.window(int(tokens.documents[0]) - 1, 1)[0] == tokenizer.eos_id
-    assert tokenizer.sha256 == TRAINERS[kind](texts(prepared, "train"), vocab).sha256
+    assert tokenizer.sha256 == TRAINERS[kind](texts_of(prepared, "train"), vocab).sha256
 
 
 def test_an_unknown_kind(refused: Callable[..., str], prepared: Path, tmp_path: Path) -> None:
@@ -197,6 +201,82 @@ def test_a_mix_reads_sources_as_often_as_it_says(prepared: Path, tokenized: Path
     assert record["inputs"].keys() == {"text", "mix"} and not (folder.path / "unmixed").exists()
     for name in ("heldout.bin", "tokenizer.json"):
         assert sha256(folder.path / name) == sha256(tokenized / name)
+
+
+def test_a_vocabulary_is_learned_from_as_much_of_each_source_as_its_mix_says(prepared: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (prepared / "train.jsonl").read_text("utf-8").splitlines()]
+    first = min(row["source"] for row in rows)
+    (tmp_path / "mix.toml").write_text(f'[epochs]\n"{first}" = 2\n"*" = 0\n')
+    asked = Tokenize(text=prepared, vocab=300, vocab_mix=str(tmp_path / "mix.toml"))
+    folder = execute_stage("tokenize", asked, tmp_path / "tokens").path
+    record: Any = finished_stage(folder, "tokenize")
+    own = [row["text"] for row in rows if row["source"] == first]
+    assert open_tokenizer(folder).sha256 == bytelevel.train([*own, *own], 300).sha256
+    assert record["metrics"]["vocab_megabytes"][first] == round(2e-6 * sum(len(text.encode()) for text in own), 3)
+    assert record["inputs"].keys() == {"text", "vocab_mix"}
+    assert len(open_tokens(folder, "train").documents) == len(rows)
+
+
+def test_what_a_token_stands_for_in_each_script(gptwright: Callable[..., Any], tmp_path: Path) -> None:
+    dice = random.Random(0)
+    words = {
+        " ": ["the", "door", "of", "an", "old", "house", "was", "open", "and", "cold", "rivers", "ran", "by"],
+        "": "\u6c34\u6728\u706b\u571f\u91d1\u5c71\u77f3",
+    }
+    texts = [mark.join(dice.choices(some, k=60)) for mark, some in words.items() for _ in range(80)]
+    write_objects(tmp_path / "both.jsonl", [{"text": text} for text in texts])
+    gptwright("prepare", "--data", tmp_path / "both.jsonl", "--heldout-fraction", 0.5, "--out", tmp_path / "text")
+    said = gptwright("tokenize", "--text", tmp_path / "text", "--vocab", 270, "--out", tmp_path / "out").err
+    metrics: Any = finished_stage(tmp_path / "out", "tokenize")["metrics"]
+    found, tokenizer = metrics["heldout_by_script"], open_tokenizer(tmp_path / "out")
+    water = [text for text in texts_of(tmp_path / "text", "heldout") if not text.isascii()]
+    tokens = sum(len(tokenizer.encode(text)) for text in water)
+    assert found.keys() == {"latin", "cjk"} and found["cjk"]["tokens"] == tokens
+    assert found["cjk"]["characters_per_token"] == round(sum(map(len, water)) / tokens, 3)
+    assert "characters a token of held-out text: " in said and "latin" in said
+
+
+def test_killed_at_any_moment_the_same_command_leaves_the_same_bytes(
+    prepared: Path, in_a_process: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "mix.toml").write_text('[epochs]\n"*" = 1.5\n')
+    asked = Tokenize(text=prepared, vocab=300, mix=str(tmp_path / "mix.toml"))
+    whole = in_a_process("tokenize", asked, tmp_path / "whole")
+    assert whole.code == 0, whole.said
+    for at in range(2, len(whole.changes), 3):
+        out = tmp_path / f"killed{at}"
+        assert in_a_process("tokenize", asked, out, at).code == 137
+        assert in_a_process("tokenize", asked, out).code == 0
+        found, wanted = (
+            {path.name: sha256(path) for path in folder.iterdir() if path.name != "stage.json"}
+            for folder in (out, tmp_path / "whole")
+        )
+        assert found == wanted
+
+
+def test_any_number_of_workers_and_a_stop_leave_the_same_bytes(
+    prepared: Path, tokenized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gptwright.stages.tokenize.PART", (prepared / "train.jsonl").stat().st_size // 3)
+    two = Tokenize(text=prepared, vocab=300, workers=2)
+    with monkeypatch.context() as broken:
+        broken.setattr("gptwright.stages.tokenize.figures_by_script", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            execute_stage("tokenize", two, tmp_path / "out")
+    assert len(list((tmp_path / "out/parts").glob("train-*.bin"))) in (3, 4)
+    with monkeypatch.context() as learned:
+        learned.setattr("gptwright.stages.tokenize.train", lambda *_: 1 / 0)  # it is there
+        execute_stage("tokenize", two, tmp_path / "out")
+    records = [finished_stage(folder, "tokenize") for folder in (tokenized, tmp_path / "out")]
+    assert records[0]["outputs"] == records[1]["outputs"] and not (tmp_path / "out/parts").exists()
+    assert records[0]["metrics"] == records[1]["metrics"]
+
+
+def test_a_mix_for_a_vocabulary_that_is_not_learned(refused: Callable[..., str], tmp_path: Path) -> None:
+    said = refused(
+        "tokenize", "--text", tmp_path, "--model", tmp_path, "--vocab-mix", "mix.toml", "--out", tmp_path / "o"
+    )
+    assert "vocab_mix where a vocabulary is learned" in said
 
 
 def test_a_mix_of_pairs_is_refused(tmp_path: Path) -> None:

@@ -18,6 +18,16 @@ def write(path: Path, rows: int) -> Path:
     return path
 
 
+class Told:
+    """A `Skip` that counts what it is told."""
+
+    def __init__(self) -> None:
+        self.records: Counter[tuple[str, str, str]] = Counter()
+
+    def __call__(self, source: str, reason: str, error: str = "") -> None:
+        self.records[source, reason, error] += 1
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 50, 400])
 @pytest.mark.parametrize("size", [1, 300])
 def test_chunks_are_the_file_and_records_are_told_once(
@@ -26,10 +36,11 @@ def test_chunks_are_the_file_and_records_are_told_once(
     monkeypatch.setattr(chunked_reading, "FIRST_CHUNK", size)
     monkeypatch.setattr(chunked_reading, "LARGEST_CHUNK", 8 * size)
     path = write(tmp_path / "a.jsonl", rows)
-    told: list[Counter[tuple[str, str]]] = [Counter(), Counter()]
-    whole = list(read_file(path, lambda *what: told[0].update([what])))
-    assert list(read_in_chunks(path, lambda *what: told[1].update([what]))) == whole
-    assert told[0] == told[1]
+    at_once, in_chunks = Told(), Told()
+    whole = list(read_file(path, at_once))
+    assert list(read_in_chunks(path, in_chunks)) == whole
+    assert at_once.records == in_chunks.records
+    assert at_once.records.total() == len(range(3, rows, 7))
 
 
 def test_no_file_stays_open_between_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

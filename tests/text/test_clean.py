@@ -1,3 +1,6 @@
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,3 +112,12 @@ def test_signs_at_an_end_part_and_signs_in_a_sentence_do_not() -> None:
     assert texts_between_separators("One.<|endoftext|>Two\n<|endoftext|>Three<|endoftext|>") == ["One.", "Two", "Three"]
     for text in ("GPT-2 ends with <|endoftext|> and so on.", "`</s>`", "<s>\nstruck\n</s>", "", "<p>"):
         assert texts_between_separators(text) == [text]
+
+
+def test_what_can_be_printed_is_left_as_it_is_but_for_its_form() -> None:
+    printable = "".join(sign for sign in map(chr, range(sys.maxunicode + 1)) if sign.isprintable())
+    assert normalise(printable).strip() == unicodedata.normalize("NFC", printable).strip()
+    unseen = "".join(
+        sign for sign in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(sign) in ("Cc", "Zl", "Zp", "Cs")
+    )
+    assert set(normalise(f"a{unseen}b")) <= {"a", "b", "\t", "\n", "\ufffd"}

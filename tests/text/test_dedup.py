@@ -58,6 +58,14 @@ def test_programs_and_records_keep_the_lines_they_share(code: str) -> None:
     assert lines.dropped == 0
 
 
+def test_a_line_that_may_be_code_counts_and_stays() -> None:
+    """The same words stand indented, as code does, and not: they go where they are prose."""
+    lines = LineDuplicates()
+    assert all(f"    {NOTICE}" in lines.clean(f"{own(i)}\n    {NOTICE}") for i in range(9))
+    assert lines.clean(f"{own(9)}\n{NOTICE}") == own(9)
+    assert lines.dropped == 1
+
+
 def test_what_is_made_of_shared_lines_stays_whole() -> None:
     lines = LineDuplicates()
     refrain = "\n".join(f"The river runs along the stones, verse {k} of them all" for k in "abcdef")

@@ -1,5 +1,6 @@
 """The table says what a dictionary says, whatever the keys, and takes few bytes a key."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_keys_that_begin_at_one_slot_stand_behind_each_other() -> None:
     table.put(keys, np.arange(len(keys), dtype=np.int32))
     assert table.get(keys).tolist() == list(range(len(keys)))
     assert table.get(keys + np.uint64(1)).tolist() == [MISSING] * len(keys)
+
+
+def test_it_counts(tmp_path: Path) -> None:
+    dice, known = np.random.Generator(np.random.PCG64(1)), Counter[int]()
+    table = DiskTable(tmp_path, slots=8)
+    for _ in range(300):
+        keys = np.unique(dice.integers(2, 900, 20, np.uint64))
+        assert table.count(keys).tolist() == [known[key] for key in keys.tolist()]
+        known.update(keys.tolist())
+    assert len(table) == len(known)
 
 
 def test_nothing_is_asked_and_nothing_put() -> None:

@@ -69,6 +69,12 @@ def test_an_empty_word_is_not_the_current_folder(pattern: str, tmp_path: Path, m
     assert names(Path("."), ".") == ["private.txt"]
 
 
+@pytest.mark.parametrize("pattern", ["~nobody-of-this-name/a.txt", "code:~nobody-of-this-name/a"])
+def test_the_folder_of_a_person_that_is_not_known(pattern: str) -> None:
+    with pytest.raises(InputError, match="a person of this machine behind ~ in ~nobody-of-this-name"):
+        resolve([pattern])
+
+
 def test_nothing_to_read_says_what_was_passed_over(tmp_path: Path) -> None:
     make(tmp_path, "a.png", "b.docx")
     with pytest.raises(InputError, match=r"passed over 2 \(a\.png, b\.docx\) of another kind(.|\n)*Known: \.txt"):

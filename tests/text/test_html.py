@@ -69,6 +69,12 @@ def test_what_stands_outside_of_the_main_part_is_counted() -> None:
     page = read_page("<div>menu</div><main><header><h1>Head</h1></header>text<nav>here</nav></main><div>more</div>")
     assert (page.text, page.left_out) == ("Head\ntext", len("menu" + "more" + "here"))
     assert read_page("<p>All <b>of</b> it</p><script>x</script>").left_out == 0
+    assert read_page("<nav>Menu<script>x</script></nav><p>text</p>").left_out == len("Menu")
+
+
+def test_spaces_around_inline_elements_stay_and_those_around_blocks_go() -> None:
+    page = read_page("<p>\n\u00a0 <b>one</b> <i> two</i>\u00a0<b> </b>three \n</p> \n<p> </p>")
+    assert page.text == "one two\u00a0 three"
 
 
 @pytest.mark.parametrize(

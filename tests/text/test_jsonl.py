@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from gptwright.foundations.errors import InputError
-from gptwright.text.jsonl import read_objects, write_objects
+from gptwright.text.jsonl import read_objects, stream_objects, stream_range, write_objects
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -62,3 +62,27 @@ def test_a_bad_line_is_told_as_what_it_is(tmp_path: Path, data: bytes, says: str
     (tmp_path / "a.jsonl").write_bytes(data)
     with pytest.raises(InputError, match=says):
         read_objects(tmp_path / "a.jsonl")
+
+
+def test_objects_come_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "one"}\n\n{"text": "two"}\nno object\n')
+    objects = stream_objects(path)
+    assert [next(objects)["text"], next(objects)["text"]] == ["one", "two"]
+    with pytest.raises(InputError, match="line 4"):
+        next(objects)
+    path.write_text("\n")
+    assert list(stream_objects(path)) == []
+    with pytest.raises(InputError, match="an empty file"):
+        read_objects(path)
+
+
+def test_a_range_of_lines_and_the_line_in_it_that_is_no_object(tmp_path: Path) -> None:
+    path, lines = tmp_path / "a.jsonl", ['{"a": 1}\n', "\n", '{"a": 2}\n', '{"a": 3}\n', "no\n"]
+    path.write_text("".join(lines))
+    ends = [sum(map(len, lines[:n])) for n in range(6)]
+    assert list(stream_range(path, 0, ends[3])) == [{"a": 1}, {"a": 2}]
+    assert list(stream_range(path, ends[2], ends[4])) == [{"a": 2}, {"a": 3}]
+    for begin in (0, 1, 3, 4):
+        with pytest.raises(InputError, match="a JSON object in line 5 of"):
+            list(stream_range(path, ends[begin], ends[5]))

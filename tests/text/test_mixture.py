@@ -14,13 +14,10 @@ EOS = 0
 
 def packed(folder: Path) -> tuple[TokenFile, DocumentFacts]:
     """Sixty documents of nine letters from a, forty of four from b."""
-    texts = [(f"{i:09d}", "a") for i in range(60)] + [(f"{i:04d}", "b") for i in range(40)]
-    facts = DocumentFacts.empty()
-    for text, source in texts:
-        facts.add(text, source)
-    pack([text for text, _ in texts], lambda some: [[ord(sign) for sign in text] for text in some], EOS,
+    texts = [("a", f"{i:09d}") for i in range(60)] + [("b", f"{i:04d}") for i in range(40)]
+    pack([text for _, text in texts], lambda some: [[ord(sign) for sign in text] for text in some], EOS,
          folder / "all", 300, "hash")  # fmt: skip
-    return TokenFile.open(folder / "all"), facts
+    return TokenFile.open(folder / "all"), DocumentFacts.of(texts)
 
 
 def documents(file: TokenFile) -> list[str]:

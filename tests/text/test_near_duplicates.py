@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from gptwright.text import disk_numbers
 from gptwright.text.near_duplicates import (
     HASHES,
     RECALL,
@@ -101,3 +102,15 @@ def test_the_first_of_many_stays_and_short_texts_are_compared_whole() -> None:
 def test_letter_case_and_signs_are_no_difference_but_in_what_is_all_signs() -> None:
     assert found(["The mill, the river", "the MILL the river!", "the mill the sea"]) == {1: "The mill, the river"}
     assert found(["* * *", "# # #", "* * *"]) == {2: "* * *"}
+
+
+def test_how_many_are_almost_the_same_lies_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_numbers, "_PIECE", 2)
+    texts = [" ".join(f"w{number}x{i}" for i in range(60)) for number in range(9)]
+    with NearDuplicates(0.7) as near:
+        for text in texts:
+            near.earlier(text)
+        for number in (3, 8, 1, 3, 8, 3):
+            assert near.earlier(f"{texts[number]} more") == number
+        assert near.cluster_sizes() == {3: 1, 2: 1, 1: 1}
+        assert near.largest_clusters(2) == [(3, 3), (8, 2)]

@@ -1,4 +1,6 @@
+import itertools
 import json
+import struct
 import tempfile
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.text import pack as packing
-from gptwright.text.pack import TokenFile, TokenFileMeta, pack
+from gptwright.text.pack import TokenFile, TokenFileMeta, join, pack
 
 END = 0x110000
 
@@ -47,6 +49,7 @@ def test_documents_and_windows_come_back(texts: list[str], batch: int, data: st.
         assert window.dtype == np.int64
         assert window.tolist() == flat[start : start + length]
         assert file.documents.tolist() == [i + 1 for i, token in enumerate(flat) if token == END]
+        assert file.lengths.tolist() == [len(text) + 1 for text in texts]
         assert len(file) == len(flat)
 
 
@@ -58,6 +61,35 @@ def test_the_layout_on_disk(tmp_path: Path) -> None:
         "tokens": 6, "documents": 3, "dtype": "uint16", "tokenizer_sha256": "x", "bytes": 3, "pairs": False,
     }  # fmt: skip
     assert sorted(f.name for f in tmp_path.iterdir()) == ["train.bin", "train.idx", "train.json"]
+
+
+@pytest.mark.parametrize(("vocab", "width"), [(300, 2), (70_000, 4)])
+def test_another_tool_reads_tokens_and_ends_of_documents_by_their_width_alone(
+    tmp_path: Path, vocab: int, width: int
+) -> None:
+    """datatrove's layout (`.ds`, `.ds.index`): tokens of 2 or 4 bytes, ends in tokens of 8 bytes, nothing before."""
+    texts = ["ab", "", "cde"]
+    pack(texts, letters, 7, tmp_path / "train", vocab, "x")
+    tokens, ends = (tmp_path / "train.bin").read_bytes(), (tmp_path / "train.idx").read_bytes()
+    places = [0, *struct.unpack(f"<{len(texts)}Q", ends)]
+    found = struct.unpack(f"<{places[-1]}{'H' if width == 2 else 'I'}", tokens)
+    documents = [found[start:end] for start, end in itertools.pairwise(places)]
+    assert documents == [(*ids, 7) for ids in letters(texts)]
+
+
+def test_parts_joined_are_as_if_packed_at_once(tmp_path: Path) -> None:
+    texts = ["ab", "", "c", "\u00e9" * 9, "de"]
+    for pairs in (False, True):
+        whole = pack(texts, code_points, END, tmp_path / "whole", END + 1, "x", pairs=pairs)
+        for k, some in enumerate((texts[:1], texts[1:4], texts[4:])):
+            pack(some, code_points, END, tmp_path / f"part{k}", END + 1, "x", pairs=pairs)
+        assert join([tmp_path / f"part{k}" for k in range(3)], tmp_path / "joined") == whole
+        for suffix in ("bin", "idx", "json"):
+            assert (tmp_path / f"joined.{suffix}").read_bytes() == (tmp_path / f"whole.{suffix}").read_bytes()
+    (tmp_path / "part1.bin").write_bytes(b"")
+    with pytest.raises(ArtifactError, match=r"bytes in .*part1\.bin"):
+        join([tmp_path / f"part{k}" for k in range(3)], tmp_path / "joined")
+    assert not (tmp_path / "joined.json").exists()
 
 
 def test_no_documents_and_an_id_that_is_too_large(tmp_path: Path) -> None:

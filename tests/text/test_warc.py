@@ -4,6 +4,7 @@ import lzma
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from gptwright.foundations.errors import ConfigError
 from gptwright.text import warc
@@ -11,7 +12,7 @@ from gptwright.text.documents import Document
 from gptwright.text.links import Links
 from gptwright.text.read import read_file
 from gptwright.text.read_options import ReadOptions
-from gptwright.text.warc import BROKEN_OFF, DAMAGED, NO_ANSWER, NO_TEXT, NOT_LINKED, OTHER_KIND, TOO_LARGE
+from gptwright.text.warc import BROKEN_OFF, DAMAGED, NO_ANSWER, NO_TEXT, NOT_LINKED, NOT_UNPACKED, OTHER_KIND, TOO_LARGE
 
 PAGE = b"<title>A page</title><nav>Menu</nav><p>Caf\xc3\xa9 and bread.</p>"
 
@@ -32,7 +33,7 @@ def record(
 def read(path: Path, data: bytes) -> tuple[list[Document], list[str]]:
     path.write_bytes(data)
     skipped: list[str] = []
-    return list(read_file(path, lambda source, reason: skipped.append(reason))), skipped
+    return list(read_file(path, lambda source, reason, error="": skipped.append(reason))), skipped
 
 
 @pytest.mark.parametrize("name", ["a.warc", "a.warc.gz", "a.warc.xz"])
@@ -66,6 +67,39 @@ def test_texts_of_wet(tmp_path: Path) -> None:
     assert skipped == []
 
 
+@pytest.mark.parametrize("name", ["a.warc", "a.warc.gz", "a.warc.xz"])
+def test_what_is_wrong_with_one_body_costs_no_page_behind_it(tmp_path: Path, name: str) -> None:
+    bomb = gzip.compress(bytes(warc.MOST + 2**20))
+    bad = {
+        "Content-Encoding: br": (b"\x01\x02\x03" * 100, NOT_UNPACKED),
+        "Content-Encoding: gzip": (b"no gzip at all", NOT_UNPACKED),
+        "content-encoding:  GZip": (bomb, TOO_LARGE),
+        "Transfer-Encoding: chunked": (b"zz\r\nno chunk", NOT_UNPACKED),
+        "Content-Encoding: gzip\r\nTransfer-Encoding: chunked": (
+            b"%x\r\n%s\r\n0\r\n\r\n" % (len(bomb), bomb),
+            TOO_LARGE,
+        ),
+    }
+    pack = {".gz": gzip.compress, ".xz": lzma.compress}.get(Path(name).suffix, bytes)
+    for heads, (body, reason) in bad.items():
+        records = [record("response", body, more=f"{heads}\r\n"), record("response", PAGE), record("response", PAGE)]
+        documents, skipped = read(tmp_path / name, b"".join(map(pack, records)))
+        assert (len(documents), skipped) == (2, [reason]), heads
+
+
+def test_a_page_in_chunks_is_whole(tmp_path: Path) -> None:
+    packed = gzip.compress(PAGE)
+    documents, skipped = read(
+        tmp_path / "a.warc",
+        record("response", b"%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE), more="Transfer-Encoding: chunked\r\n")
+        + record("response", b"%x\r\n%s\r\n0\r\n\r\n" % (len(packed), packed),
+                 more="Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n")
+        + record("response", packed, more="Content-Encoding: gzip\r\n")[:-40],
+    )  # fmt: skip
+    assert [found.text for found in documents] == ["Café and bread."] * 2
+    assert skipped == [BROKEN_OFF]
+
+
 def test_an_archive_that_breaks_off_gives_what_is_before(tmp_path: Path) -> None:
     whole = [record("response", PAGE) for _ in range(3)]
     documents, skipped = read(tmp_path / "a.warc", b"".join(whole)[:-30])
@@ -78,6 +112,24 @@ def test_an_archive_that_breaks_off_gives_what_is_before(tmp_path: Path) -> None
     ):
         documents, skipped = read(tmp_path / name, data)
         assert len(documents) == left and skipped in ([BROKEN_OFF], [DAMAGED])
+
+
+@pytest.mark.parametrize("name", ["a.warc", "a.warc.gz", "a.warc.zst"])
+def test_wherever_an_archive_breaks_off_no_record_is_lost_without_a_word(tmp_path: Path, name: str) -> None:
+    pack = {".gz": gzip.compress, ".zst": zstandard.compress}.get(Path(name).suffix, bytes)
+    packed = [pack(record("response", PAGE)) for _ in range(3)]
+    whole, last = b"".join(packed), len(packed[0]) * 2
+    for end in (*range(last + 1, last + 30), *range(last + 30, len(whole), 7)):
+        documents, skipped = read(tmp_path / name, whole[:end])
+        assert len(documents) + len(skipped) == 3, end
+    for end, count in ((last, 2), (len(whole), 3)):
+        documents, skipped = read(tmp_path / name, whole[:end])
+        assert len(documents) == count and skipped == []
+
+
+def test_an_archive_that_is_packed_as_one_is_whole(tmp_path: Path) -> None:
+    documents, skipped = read(tmp_path / "a.warc.gz", gzip.compress(record("response", PAGE) * 3))
+    assert len(documents) == 3 and skipped == []
 
 
 def test_a_record_that_unpacks_to_more_than_may_be_goes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,5 +161,5 @@ def test_only_pages_that_links_lead_to(tmp_path: Path) -> None:
     )
     skipped: list[str] = []
     options = ReadOptions(links=Links(dump))
-    documents = list(read_file(tmp_path / "a.warc", lambda source, reason: skipped.append(reason), options))
+    documents = list(read_file(tmp_path / "a.warc", lambda source, reason, error="": skipped.append(reason), options))
     assert len(documents) == 1 and skipped == [NOT_LINKED]

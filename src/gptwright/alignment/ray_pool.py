@@ -4,11 +4,9 @@ A worker holds no more than a copy of the model: one that dies is started anew a
 an update does not depend on who lived through it.
 """
 
-import logging
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,12 +15,12 @@ from gptwright.alignment.rollout import Rollout
 from gptwright.alignment.rollout_pool import joined, shares
 from gptwright.alignment.rollout_worker import RolloutWorker
 from gptwright.foundations.device import device_of, use_threads
-from gptwright.foundations.errors import ProcessLost, ResourceError
+from gptwright.foundations.errors import ProcessLost
 from gptwright.foundations.progress import say
+from gptwright.foundations.ray_cluster import open_ray
 from gptwright.inference.engine import Engine
 
 TRIES = 3  # of a share of one step, before all is given up
-STARTS = 2  # of Ray, which waits 30 seconds for itself: the second finds its files in memory
 
 Weights = Mapping[str, Mapping[str, Tensor]]
 
@@ -99,28 +97,8 @@ def ray_pool(worker: RolloutWorker, count: int, threads: int) -> Generator[RayPo
 
     Raises `ResourceError` when Ray is not installed or does not start.
     """
-    try:
-        ray: Any = import_module("ray")
-    except ImportError as error:
-        raise ResourceError("Ray for rollout workers", "none", "pip install 'gptwright[ray]'") from error
-    _start_ray(ray)
-    try:
+    with open_ray("rollout workers") as ray:
         yield RayPool(ray, worker, count, threads)
-    finally:
-        ray.shutdown()
-
-
-def _start_ray(ray: Any) -> None:
-    for left in reversed(range(STARTS)):
-        try:
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-            return
-        except Exception as error:  # Ray raises a bare one when its node is too slow
-            ray.shutdown()
-            if not left:
-                raise ResourceError("Ray, started within 30 seconds", str(error),
-                                    "Try again when the machine is less busy, or start one (`ray start --head`) and "
-                                    "set RAY_ADDRESS=auto.") from error  # fmt: skip
 
 
 def learning(worker: RolloutWorker) -> Mapping[str, nn.Module]:

@@ -11,6 +11,8 @@ from gptwright.foundations.settings import FREE, Range, Seed, Threads, settings
 from gptwright.text.rule_labeller import RULES
 
 Method = Literal["auto", "dpo", "ppo"]
+BEST_WEIGHT = 6.0
+"""of the best answers' likelihood where rankings are learned directly: so a model keeps what it knows"""
 
 
 @settings

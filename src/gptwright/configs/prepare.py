@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
 from gptwright.foundations.settings import FREE, Range, Seed, Threads, settings
+from gptwright.foundations.workers import WorkerEngine
 
 MIN_CORPUS = 20_000
 FILTERS = ("gopher", "c4", "fineweb", "gpt3", "webtext")
@@ -19,7 +20,7 @@ class Prepare:
     """Read, clean and split the text."""
 
     data: tuple[str, ...] = ("bundled",)
-    """Files, folders, globs, `bundled`, one bundled source such as `bundled:novels`, or `code:FOLDER` for programs."""
+    """Files, folders, globs, `bundled`, `bundled:NAME`, `code:FOLDER`, URLs, `pypi:N==V`, `npm:N@V`, `debian:N=V`."""
     heldout_fraction: Annotated[float, Range(0, 0.5, above=True)] = 0.05
     """Share of the documents that is held out for measuring, where their source has not fixed it."""
     seed: Seed = 1
@@ -35,7 +36,9 @@ class Prepare:
     links: Path | None = None
     """submissions (.jsonl with url and score); of web archives, keep pages to which a link of 3 points leads"""
     licence: Literal["any", "permissive"] = "any"
-    """of programs, keep those whose licence is permissive"""
+    """of programs and packages, keep those whose licence is permissive"""
+    text_field: tuple[str, ...] = ("text",)
+    """which field of a record in .jsonl, .json and .parquet is its text; of several, the first that it has"""
     fix_mojibake: bool = False
     """mend text that was read in a wrong encoding once, such as cafÃ©"""
     mask: tuple[str, ...] = ()
@@ -55,11 +58,17 @@ class Prepare:
     task_data: Path | None = None
     """folder with the data of those tasks that do not come with gptwright"""
     skip_unreadable: bool = False
-    """count files that cannot be read, or not to their end, and go on, instead of refusing them"""
+    """count files and records that cannot be read, and go on, instead of refusing them"""
     explain: bool = False
-    """leave explained.html: what went for which reason, with examples"""
+    """leave explained.html, what went for which reason, with examples, and dropped.jsonl, all that went"""
     workers: Threads = field(default=1, metadata=FREE)
     """processes that read, clean and filter files; the result is the same"""
+    engine: WorkerEngine = field(default="processes", metadata=FREE)
+    """whose processes those are: this machine's, or ray's, of the cluster that RAY_ADDRESS names"""
+    parts: Path | None = field(default=None, metadata=FREE)
+    """folder for what was read, which several commands on several machines may share; it stays"""
+    share: str | None = None
+    """read one share of the files alone, such as 3/16, and leave it in --parts for the command that joins all"""
 
     def __post_init__(self) -> None:
         for name in self.filter:
@@ -71,6 +80,24 @@ class Prepare:
             known(name, MASKS, "kind to mask")
         if not self.html:
             raise ConfigError("a reader of web pages", "none", f"Known: {', '.join(HTML_READERS)}.")
-        if self.max_characters is not None and (self.workers > 1 or self.decontaminate or self.signals):
-            raise ConfigError("max_characters without workers, decontaminate and signals, which read whole files",
-                              "both", "Leave one of them out.")  # fmt: skip
+        self._check_parts()
+
+    def _check_parts(self) -> None:
+        needs_parts = self.workers > 1 or self.engine == "ray" or self.decontaminate or self.signals or self.parts
+        if self.max_characters is not None and needs_parts:
+            raise ConfigError("max_characters without workers, engine, parts, decontaminate and signals, which read "
+                              "whole files", "both", "Leave one of them out.")  # fmt: skip
+        if self.share is not None:
+            read_share(self.share)
+            if self.parts is None:
+                raise ConfigError("a folder for the share that is read", "none",
+                                  "Give --parts, the same for all shares.")  # fmt: skip
+
+
+def read_share(share: str) -> tuple[int, int]:
+    """Which share of how many. Raises `ConfigError` for anything but two numbers, the first at most the second."""
+    number, _, count = share.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise ConfigError("a share such as 3/16, the first number at least 1 and at most the second", f"'{share}'",
+                          "Change it.")  # fmt: skip
+    return int(number), int(count)

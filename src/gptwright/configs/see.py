@@ -15,6 +15,8 @@ class See:
     """folder of a stage that leaves a model, of a run (its last model), or of Hugging Face"""
     text: tyro.conf.Positional[str]
     """what it reads"""
+    image: tuple[Path, ...] = ()
+    """images that a model which sees reads where the text says <image>, or before it"""
     chat: bool = False
     """the text is what a user says: the model answers, and both are looked at"""
     max_tokens: Count = 64

@@ -1,10 +1,12 @@
 """Options of tokenize."""
 
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated
 
 from gptwright.configs.validation import known
 from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.settings import Size, settings
+from gptwright.foundations.settings import FREE, Range, Size, Threads, settings
 from gptwright.tokenizers.special_tokens import check_additional
 
 KINDS = ("byte-level", "byte-fallback", "gpt1", "wordpiece")
@@ -28,6 +30,12 @@ class Tokenize:
     """model or imported vocabulary, such as GPT-2's, of which the tokens a line are told beside those of this one"""
     mix: str | None = None
     """how much is read of each source: gpt3, or a .toml file of shares or epochs"""
+    vocab_mix: str | None = None
+    """what the vocabulary is learned from, so that languages with little text get tokens too: a .toml as for mix"""
+    vocab_megabytes: Annotated[int, Range(1, 10**6)] = 40
+    """of text that the vocabulary is learned from at most; documents are drawn by a hash"""
+    workers: Threads = field(default=1, metadata=FREE)
+    """processes that encode the text; the result is the same"""
     special_tokens: tuple[str, ...] = ()
     """further special tokens, for fill-in-the-middle or images: their ids follow those of vocab, which stay the same"""
 
@@ -37,6 +45,9 @@ class Tokenize:
                               "Give one of them.")  # fmt: skip
         if self.mix and self.pairs:
             raise ConfigError("a mix of prepared text", "pairs", "Leave one of them out.")
+        if self.vocab_mix and (self.pairs or self.model):
+            got = "pairs" if self.pairs else f"the model {self.model}"
+            raise ConfigError("vocab_mix where a vocabulary is learned from text", got, "Leave one of them out.")
         check_additional(self.special_tokens)
         if self.special_tokens and self.model is not None:
             raise ConfigError("special_tokens where a tokenizer is learned", f"the model {self.model}",

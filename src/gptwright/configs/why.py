@@ -18,6 +18,8 @@ class Why:
     """what the model said, or might say; with --prompt alone the model answers first, always the likeliest"""
     prompt: str | None = None
     """what was asked: demonstrations and rankings are weighed by it"""
+    conversation: Path | None = None
+    """JSON Lines of {"messages"}, such as /save of chat leaves: what was asked in several turns, and the answer"""
     most: Count = 3
     """of each kind that are shown"""
     json: bool = False
@@ -28,6 +30,8 @@ class Why:
     """processor threads"""
 
     def __post_init__(self) -> None:
-        if not self.answer.strip() and not (self.prompt or "").strip():
+        if self.prompt is not None and self.conversation:
+            raise ConfigError("either --prompt or --conversation", "both", "Give one.")
+        if not self.answer.strip() and not (self.prompt or "").strip() and not self.conversation:
             raise ConfigError("an answer, or a --prompt for the model to answer", "neither",
                               'gptwright why MODEL "She is a baker." --prompt "Who is Mira?"')  # fmt: skip

@@ -110,8 +110,10 @@ def choose_device(name: str, place: int = 0) -> "torch.device":
         name = next(kind for kind, count in there.items() if count)
     if place >= there[name]:
         got = f"{there[name]} of them" if there[name] else "a machine, or a build of torch, without one"
-        raise ResourceError(f"a device {name} for process {place + 1} of this machine", got,
-                            "Start fewer processes, or give another device.")  # fmt: skip
+        if place:
+            raise ResourceError(f"a device {name} for process {place + 1} of this machine", got,
+                                "Start fewer processes, or give another device.")  # fmt: skip
+        raise ResourceError(f"a device {name}", got, "Give another one; auto takes what is there.")
     return torch.device(name, place) if name == "cuda" else torch.device(name)
 
 

@@ -4,6 +4,7 @@ Animations give their first frame, photographs stand upright (EXIF), what is tra
 rounded to 8, and every colour model becomes RGB.
 """
 
+import re
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 SCANS = 100  # of a progressive JPEG; each passes over all pixels, and a small file can hold thousands
 WHITE = (255, 255, 255, 255)
 START_OF_SCAN = b"\xff\xda"  # in the pixels of a JPEG no 0xff is followed by anything but 0
+PIXELS = re.compile(r"(\d+) pixels")  # as pillow says how large an image is that it does not open
 ANEW = "Save it anew as a PNG or a JPEG."
 
 
@@ -53,7 +55,7 @@ def decode_image(data: bytes, limits: ImageLimits = LIMITS) -> "Image":
     """
     pil = pillow()
     check_bytes(len(data), limits)
-    image = _opened(pil, data)
+    image = _opened(pil, data, limits)
     _check_size(image, limits)
     if image.format == "JPEG" and data.count(START_OF_SCAN) > SCANS:
         raise InputError(f"a JPEG of at most {SCANS} scans", f"{data.count(START_OF_SCAN):,}", ANEW)
@@ -76,7 +78,7 @@ def pillow() -> Any:
                           "pip install 'gptwright[vision]'") from error  # fmt: skip
 
 
-def _opened(pil: Any, data: bytes) -> Any:
+def _opened(pil: Any, data: bytes, limits: ImageLimits) -> Any:
     """The header alone is read."""
     if not data:
         raise InputError("an image", "an empty file", "Give a PNG, JPEG, GIF, WebP or BMP.")
@@ -85,7 +87,9 @@ def _opened(pil: Any, data: bytes) -> Any:
     try:
         return pil.open(BytesIO(data), formats=FORMATS)
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:  # far beyond our own limit
-        raise InputError("an image of a size that can be decoded", str(error)[:80], "Save it smaller.") from error
+        pixels = PIXELS.search(str(error))
+        got = f"{int(pixels[1]) / 10**6:,.0f}" if pixels else "far more"
+        raise InputError(f"an image of at most {limits.megapixels} megapixels", got, "Save it smaller.") from error
     except Exception as error:
         raise InputError("a PNG, JPEG, GIF, WebP or BMP", "something else, or a damaged one", ANEW) from error
 

@@ -59,6 +59,13 @@ def data_uri(uri: str) -> bytes:
         raise InputError("an image in base64", f"something else ({error})", "Encode the file again.") from error
 
 
+def drawn_uri(image: "Image") -> str:
+    """The URI of a picture to look at, none of whose colours is changed."""
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", lossless=True)
+    return as_data_uri(buffer.getvalue())
+
+
 def as_data_uri(image: bytes) -> str:
     """The URI that holds a file."""
     kind = next((kind for first, kind in KINDS.items() if image.startswith(first)), "png")

@@ -40,14 +40,18 @@ class Preprocessing:
         """RGB images, one or more, as the encoder reads them."""
         return torch.from_numpy(np.stack([self._pixels(image) for image in images]))
 
-    def _pixels(self, image: "Image") -> Any:
+    def square(self, image: "Image") -> "Image":
+        """What of an image is read, of the encoder's size."""
         width, height = image.size
         short = min(width, height)
-        if short != self.size or width != height:
-            resized = (int(self.size * width / short), int(self.size * height / short))
-            left, top = ((side - self.size) // 2 for side in resized)
-            image = image.resize(resized, BICUBIC).crop((left, top, left + self.size, top + self.size))
-        pixels = (np.asarray(image).astype(np.float64) * (1 / 255)).astype(np.float32)
+        if short == self.size and width == height:
+            return image
+        resized = (int(self.size * width / short), int(self.size * height / short))
+        left, top = ((side - self.size) // 2 for side in resized)
+        return image.resize(resized, BICUBIC).crop((left, top, left + self.size, top + self.size))
+
+    def _pixels(self, image: "Image") -> Any:
+        pixels = (np.asarray(self.square(image)).astype(np.float64) * (1 / 255)).astype(np.float32)
         centred = (pixels - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(centred.transpose(2, 0, 1))
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from itertools import chain
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from gptwright.interpretability.reading import Reading
 from gptwright.layers.attention import Attention, RotaryAttention
 from gptwright.models.decoder import Decoder
+from gptwright.objectives.language import IGNORED
 
 REPEATED = 32
 """random ids of the sequence that is shown twice, at most"""
@@ -49,15 +51,15 @@ def head_scores(network: Decoder, seed: int = 0) -> HeadScores:
 
 
 @torch.no_grad()
-def ablations(network: Decoder, ids: Int[Tensor, "1 T"]) -> Iterator[float]:
+def ablations(network: Decoder, reading: Reading) -> Iterator[float]:
     """How many nats a token of the text costs more when one head adds nothing, for each head of the first layer, then
     of the second, …. Others may use the network meanwhile: what is changed is a copy with the same tensors."""
     network = copy.deepcopy(network, {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())})
-    whole = _loss(network, ids)
+    whole = _loss(network, reading)
     for attention in attentions(network):
         for head in range(network.config.heads):
             with without_head(attention, head):
-                change = _loss(network, ids) - whole
+                change = _loss(network, reading) - whole
             yield change
 
 
@@ -90,5 +92,6 @@ class _WithoutColumns(nn.Module):
         return self.out(x)
 
 
-def _loss(network: Decoder, ids: Int[Tensor, "1 T"]) -> float:
-    return nn.functional.cross_entropy(network(ids)[0, :-1].float(), ids[0, 1:]).item()
+def _loss(network: Decoder, reading: Reading) -> float:
+    logits, targets = reading.logits(network)[:-1].float(), torch.tensor(reading.targets)
+    return nn.functional.cross_entropy(logits, targets, ignore_index=IGNORED).item()

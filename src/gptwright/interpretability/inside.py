@@ -13,14 +13,17 @@ from gptwright.foundations.errors import InputError
 from gptwright.interpretability.attention import rollout
 from gptwright.interpretability.heads import ablations, head_scores
 from gptwright.interpretability.neighbours import neighbours
-from gptwright.interpretability.packed_rows import pack_rows
+from gptwright.interpretability.packed_rows import LARGEST, pack_rows
 from gptwright.interpretability.predictions import Predictions, lens, lens_logits, predictions
+from gptwright.interpretability.reading import Reading
 from gptwright.interpretability.shapes import shapes
+from gptwright.interpretability.sight import Sight
 from gptwright.interpretability.steps import Steps
 from gptwright.layers.trace import Trace
 from gptwright.models.bert import BERT
 from gptwright.models.decoder import Decoder
 from gptwright.models.language_model import LanguageModel
+from gptwright.objectives.language import IGNORED
 
 TOP, LENS = 5, 3
 """tokens shown where several are likely; after each layer"""
@@ -41,12 +44,15 @@ class Stage:
 
     name: str
     network: Decoder
+    sight: Sight | None = None
+    """of the same images"""
 
 
-def most_tokens(network: Decoder | BERT) -> int:
-    """Of a text in this network that a page shows."""
+def most_tokens(network: Decoder | BERT, sight: Sight | None = None) -> int:
+    """Of a text in this network, its images' patches included, that a page shows."""
     config = network.config
-    return min(config.context, room(config.layers * config.heads))
+    images = sight.model.config.image if sight else None
+    return min(config.context, room(config.layers * config.heads + (images.layers * images.heads if images else 0)))
 
 
 def room(heads: int) -> int:
@@ -60,35 +66,35 @@ def inside(
     ids: Sequence[int],
     said: Callable[[int], str],
     stages: Sequence[Stage] = (),
+    sight: Sight | None = None,
 ) -> Steps[View]:
     """What the page shows of a network that reads `ids`, at most `most_tokens`. `said`: an id as text; `stages`:
-    networks with the same vocabulary, shown beside it.
+    networks with the same vocabulary, shown beside it; `sight`: the images of a decoder that sees, for each patch of
+    which the ids have a placeholder.
 
     Raises `InputError` for no ids, or more than the page or the context holds.
     """
-    most = most_tokens(network)
+    most = most_tokens(network, sight)
     if not 0 < len(ids) <= most:
         raise InputError(f"1 to {most} tokens", str(len(ids)), "Give a shorter text." if ids else "Give a text.")
-    row = torch.tensor([list(ids)])
-    trace = network.trace(row)
+    row, texts = torch.tensor([list(ids)]), Texts(said)
+    reading = Reading(row, sight.embeddings(row) if sight else None)
+    decodes = isinstance(network, Decoder)
+    trace, targets = (reading.trace(network), reading.targets) if decodes else (network.trace(row), ids)
     yield
-    texts = Texts(said)
-    targets = ids[1:] if isinstance(network, Decoder) else ids
     layers = list[View]()
     for each in lens(network, trace.states, targets, LENS):
         layers.append(predicted(each, texts))
         yield
-    of_decoder = (yield from _of_decoder(network, row, targets, texts, stages)) if isinstance(network, Decoder) else {}
+    of_decoder = (yield from _of_decoder(network, reading, texts, stages, sight)) if decodes else {}
     return {
         "tokens": [texts.of(id) for id in ids],
-        "reads": "left to right" if isinstance(network, Decoder) else "both sides",
-        "layers": len(trace.attention),
-        "heads": [layer.shape[1] for layer in trace.attention],
-        "attention": _attention(trace),
+        "reads": "left to right" if decodes else "both sides",
+        **_attention(trace, row, sight),
         "lens": layers,
         "said": predicted(predictions(lens_logits(network, trace.states[-1][0]), targets, TOP), texts),
         **of_decoder,
-        "neighbours": near_tokens(network, ids, texts),
+        "neighbours": near_tokens(network, [id for id in ids if not sight or id != sight.placeholder], texts),
         "texts": texts.known,
     }
 
@@ -104,28 +110,38 @@ class Texts:
         return id
 
 
-def _attention(trace: Trace) -> Mapping[str, Any]:
-    """Every head of every layer, then rollout."""
-    layers = [layer[0].cpu() for layer in trace.attention]
-    return asdict(pack_rows([*layers, rollout(layers)[None]]))
+def _attention(trace: Trace, row: Int[Tensor, "1 T"], sight: Sight | None) -> View:
+    """Every head of every layer, an image encoder's first, then rollout."""
+    own = [layer[0].cpu() for layer in trace.attention]
+    seen = sight.attention(row) if sight else []
+    layers = [*seen, *own]
+    found: View = {"layers": len(layers), "heads": [len(layer) for layer in layers]}
+    if sight:
+        found["parts"] = ["image"] * len(seen) + ["decoder"] * len(own)
+        found["images"] = sight.shown(row)
+    pictures = sum(len(picture) for picture in sight.pictures) if sight else 0
+    return found | {"attention": asdict(pack_rows([*layers, rollout(layers)[None]], LARGEST - pictures))}
 
 
 def _of_decoder(
-    network: Decoder, row: Int[Tensor, "1 T"], targets: Sequence[int], texts: Texts, stages: Sequence[Stage]
+    network: Decoder, reading: Reading, texts: Texts, stages: Sequence[Stage], sight: Sight | None
 ) -> Steps[View]:
     scores = {name: _rounded(value) for name, value in asdict(head_scores(network)).items()}
     yield
-    if row.shape[1] > 1:
+    if any(target != IGNORED for target in reading.targets):
         changes = list[float]()
-        for change in ablations(network, row[:, :ABLATED]):
+        for change in ablations(network, reading.beginning(ABLATED)):
             changes.append(change)
             yield
         scores["ablation"] = _rounded(torch.tensor(changes).view(-1, network.config.heads))
     others = list[View]()
     for stage in stages:
-        others.append({"name": stage.name, **predicted(predictions(stage.network(row)[0], targets, TOP), texts)})
+        theirs = Reading(reading.ids, stage.sight.embeddings(reading.ids) if stage.sight else None)
+        expected = predictions(theirs.logits(stage.network), reading.targets, TOP)
+        others.append({"name": stage.name, **predicted(expected, texts)})
         yield
-    return {"scores": scores, "shapes": [asdict(line) for line in shapes(network, row)], "stages": others}
+    lines = shapes(sight.model, reading.ids, sight.pixels) if sight else shapes(network, reading.ids)
+    return {"scores": scores, "shapes": [asdict(line) for line in lines], "stages": others}
 
 
 def predicted(each: Predictions, texts: Texts) -> View:

@@ -14,10 +14,12 @@ FRAME_HEIGHT = 900
 
 @dataclass(frozen=True)
 class Page:
-    """`html`: the whole file; `policy`: its Content-Security-Policy. In a notebook it is shown."""
+    """`html`: the whole file; `policy`: its Content-Security-Policy; `note`: what of a text is not shown, if anything.
+    In a notebook it is shown."""
 
     html: str
     policy: str
+    note: str = ""
 
     def _repr_html_(self) -> str:
         inside = escape(self.html, quote=True)

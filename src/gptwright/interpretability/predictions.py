@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 from gptwright.models.bert import BERT
 from gptwright.models.language_model import LanguageModel
+from gptwright.objectives.language import IGNORED
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Of T positions: the likeliest k ids with their probabilities, the entropy in nats, and the actual id.
 
-    In a decoder the actual id is the next one, and the last position has none (probability nan, rank -1); an encoder
-    that sees both sides is asked for the id that stands there.
+    In a decoder the actual id is the next one, and the last position has none (probability nan, rank -1), nor has one
+    before a patch of an image; an encoder that sees both sides is asked for the id that stands there.
     """
 
     ids: Int[Tensor, "T K"]
@@ -36,15 +37,16 @@ def lens_logits(network: LanguageModel, state: Float[Tensor, "T C"]) -> Float[Te
 
 
 def predictions(logits: Float[Tensor, "T V"], targets: Sequence[int], top: int) -> Predictions:
-    """`targets`: the actual id of each position, or fewer where the last have none."""
+    """`targets`: the actual id of each position, IGNORED where there is none, or fewer where the last have none."""
     logprobs = logits.float().log_softmax(-1)
     best = logprobs.topk(min(top, logprobs.shape[-1]))
     tokens = len(logprobs)
-    known = torch.tensor(targets, dtype=torch.long)
-    theirs = logprobs[: len(known)].gather(-1, known[:, None])
+    ids = torch.tensor(targets, dtype=torch.long)
+    known = torch.nonzero(ids != IGNORED)[:, 0]
+    theirs = logprobs[known].gather(-1, ids[known, None])
     actual, rank = torch.full((tokens,), float("nan")), torch.full((tokens,), -1)
-    actual[: len(known)] = theirs[:, 0].exp()
-    rank[: len(known)] = (logprobs[: len(known)] > theirs).sum(-1)
+    actual[known] = theirs[:, 0].exp()
+    rank[known] = (logprobs[known] > theirs).sum(-1)
     entropy = -(logprobs.exp() * logprobs).nan_to_num(0.0).sum(-1)
     return Predictions(best.indices, best.values.exp(), entropy, actual, rank)
 

@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-
-from gptwright.models.decoder import Decoder
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -69,8 +66,8 @@ class _Recorder(TorchFunctionMode):
 
 
 @torch.no_grad()
-def shapes(network: Decoder, ids: Int[Tensor, "1 T"]) -> list[ShapedLine]:
-    """Of one reading, in the order in which it ran."""
+def shapes(network: nn.Module, *inputs: Tensor) -> list[ShapedLine]:
+    """Of one reading, such as of ids (1, T), in the order in which it ran."""
     with _Recorder() as recorder:
-        network(ids)
+        network(*inputs)
     return recorder.lines

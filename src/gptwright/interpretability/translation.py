@@ -40,15 +40,14 @@ def inside_translation(
         yield
     last = lens_logits(network, trace.decoder.states[-1][0])
     parts = _parts(trace)
-    whole = [part.mean(0, keepdim=True) for _, part in parts]
-    mixed = rollout([part + torch.diag(1 - part[0].sum(-1)) for part in whole])  # who looks at nothing stays as it is
+    layers_of_both = [part for _, part in parts]
     return {
         "tokens": [texts.of(id) for id in ids],
         "reads": "left to right",
         "layers": config.layers,
         "heads": [config.heads] * len(parts),
         "parts": [name for name, _ in parts],
-        "attention": asdict(pack_rows([*(part for _, part in parts), mixed[None]])),
+        "attention": asdict(pack_rows([*layers_of_both, rollout(layers_of_both)[None]])),
         "lens": layers,
         "said": _behind(before, predicted(predictions(last, target[1:], TOP), texts)),
         "neighbours": near_tokens(network, ids, texts),

@@ -59,14 +59,15 @@ class Decoder(LanguageModel):
         return x.flatten(0, 1).index_copy(0, positions, values.to(x.dtype)).view_as(x)
 
     @torch.no_grad()
-    def trace(self, ids: Int[Tensor, "B T"]) -> Trace:
-        """The states after every block and the attention weights of every head, for these ids.
+    def trace(self, ids: Int[Tensor, "B T"], embeddings: Embeddings | None = None) -> Trace:
+        """The states after every block and the attention weights of every head, for these ids, with `embeddings` where
+        they are placeholders.
 
         Raises `IndexError` beyond the context.
         """
         positions_of(ids, None, self.config.context)
         trace = Trace(ids.device)
-        self.hidden(ids, trace)
+        self.hidden(ids, trace, embeddings=embeddings)
         return trace
 
     @property

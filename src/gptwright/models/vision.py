@@ -3,6 +3,7 @@ patch of an image, and one, the class token's, for all of it."""
 
 from itertools import repeat
 from math import sqrt
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -18,6 +19,7 @@ from gptwright.layers.init import normal_weights
 from gptwright.layers.masks import FULL
 from gptwright.layers.norms import LayerNorm
 from gptwright.layers.patches import PatchEmbedding
+from gptwright.layers.trace import Trace
 
 
 @settings
@@ -78,14 +80,25 @@ class ViT(nn.Module):
         )
         self.norm = LayerNorm(width)
 
-    def states(self, images: Float[Tensor, "B 3 S S"], layers: int) -> Float[Tensor, "B T C"]:
+    def states(
+        self, images: Float[Tensor, "B 3 S S"], layers: int, trace: Trace | None = None
+    ) -> Float[Tensor, "B T C"]:
         """After the first so many `layers`: the class token's, then the patches' row by row."""
         size = self.config.image_size
         assert images.shape[1:] == (3, size, size), "images come as pictures of the model's own size"
         x = self.patches(images)
         class_token = self.class_token.weight.to(x.dtype).expand(len(x), 1, -1)
         x = self.first_norm(torch.cat([class_token, x], dim=1) + self.positions.weight.to(x.dtype))
-        return run_blocks(self.blocks[:layers], x, repeat(FULL), cache=None)  # pyright: ignore[reportArgumentType]
+        blocks: Any = self.blocks[:layers]
+        return run_blocks(blocks, x, repeat(FULL), cache=trace)
+
+    @torch.no_grad()
+    def trace(self, images: Float[Tensor, "B 3 S S"], layer: int = -2) -> Trace:
+        """The states and the attention weights of every head on the way to `features` of this layer; the class token
+        stands first."""
+        trace = Trace(images.device)
+        self.states(images, self.config.layers + 1 + layer, trace)
+        return trace
 
     def features(self, images: Float[Tensor, "B 3 S S"], layer: int = -2) -> Float[Tensor, "B N C"]:
         """States of the patches, without the class token, of the layer counted from the last, -1: what a decoder reads

@@ -6,7 +6,8 @@ from torch import nn
 
 from gptwright.layers.lora import merge_lora
 from gptwright.models.formats.peft import trunk_of, write_adapter
-from gptwright.pipelines.load import find, load, model_folder
+from gptwright.pipelines.load import find, load
+from gptwright.pipelines.resolve import model_folder
 from gptwright.training.optimizer import Optimizer
 
 

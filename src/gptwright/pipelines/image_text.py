@@ -68,7 +68,8 @@ class ImageTextModel(LoadedModel):
         return self.preprocessing([decode_image(image) for image in images])
 
     def text_ids(self, text: str) -> list[int]:
-        """What the text encoder reads of a text, up to its context."""
-        begin = [] if self.tokenizer.declared_bos_id is None else [self.tokenizer.declared_bos_id]
-        ids = [*begin, *self.tokenizer.encode(text)]
-        return [*ids[: self.context - 1], self.tokenizer.eos_id]
+        """What the text encoder reads of a text, up to its context. Its end stands nowhere else, for `transformers`
+        takes the first: a token that begins texts and ends them too is only put behind."""
+        begin, end = self.tokenizer.declared_bos_id, self.tokenizer.eos_id
+        ids = [*([] if begin in (None, end) else [begin]), *self.tokenizer.encode(text)]
+        return [*ids[: self.context - 1], end]

@@ -9,7 +9,7 @@ from torch import nn
 
 from gptwright.foundations.atomic_io import read_json, sha256
 from gptwright.foundations.errors import ArtifactError, InputError, nearest
-from gptwright.foundations.runs import RECORD, finished_stage, identity
+from gptwright.foundations.runs import identity
 from gptwright.images.preprocess import read_preprocessing
 from gptwright.models.catalogue import family_of, presets
 from gptwright.models.clip import CLIP
@@ -26,7 +26,7 @@ from gptwright.pipelines.image_text import ImageTextModel
 from gptwright.pipelines.model import Model
 from gptwright.pipelines.moderation_config import read_moderation_config
 from gptwright.pipelines.packaged import PACKAGED, packaged_path
-from gptwright.pipelines.resolve import resolve_model
+from gptwright.pipelines.resolve import model_folder, resolve_model
 from gptwright.pipelines.sequence_scorer import SequenceScorer
 from gptwright.pipelines.translator import Translator, read_translator_config
 from gptwright.pipelines.vision_model import VisionModel
@@ -185,15 +185,3 @@ def _fits(network: nn.Module, tokenizer: Tokenizer, name: str) -> None:
     if tokenizer.vocab > vocab:
         raise ArtifactError(f"a tokenizer of at most the model's {vocab:,} tokens in {name}", f"{tokenizer.vocab:,}",
                             "Model and tokenizer do not belong together.")  # fmt: skip
-
-
-def model_folder(given: Path) -> Path:
-    """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
-    folder = given
-    if (given / RECORD).is_file():
-        finished_stage(given)
-        folder = given / "model"
-    if not (folder / "config.json").is_file():
-        raise ArtifactError(f"a model in {given}", "a folder without one",
-                            "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
-    return folder

@@ -6,7 +6,7 @@ from typing import Any, cast
 from gptwright.foundations.atomic_io import read_json
 from gptwright.foundations.errors import ArtifactError, InputError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD
+from gptwright.foundations.runs import RECORD, finished_stage
 from gptwright.pipelines.promoted import promoted_model
 
 RUNS = Path("runs")
@@ -36,6 +36,18 @@ def resolve_model(given: Path | None) -> Path:
                             "Let the run go on, or give another folder.")  # fmt: skip
     say(f"the {'newest model' if given is None else 'last model of this run'} is {found}")
     return found
+
+
+def model_folder(given: Path) -> Path:
+    """The Hugging Face folder in a stage's folder, or the folder itself when it is one."""
+    folder = given
+    if (given / RECORD).is_file():
+        finished_stage(given)
+        folder = given / "model"
+    if not (folder / "config.json").is_file():
+        raise ArtifactError(f"a model in {given}", "a folder without one",
+                            "Give the folder of pretrain, sft or ppo, or a Hugging Face folder.")  # fmt: skip
+    return folder
 
 
 def warn_of_base(folder: Path) -> None:

@@ -80,14 +80,19 @@ class VisionModel(LoadedModel):
         seed: int | None = None,
     ) -> str:
         """Continues a text with an image wherever it says `<image>`. Raises as `prompt` does."""
-        first, *rest = prompt.split(PLACE)
-        ids = self.writer.text_ids(first)
-        for part in rest:
-            ids += [self.network.config.placeholder, *self.tokenizer.encode(part)]
+        ids = self.placed_ids(prompt)
         asked = replace(self.writer.sampling, max_tokens=max_tokens, temperature=temperature, seed=seed)
         answer = self.generate_ids(ids, images, asked)
         stops = {*self.tokenizer.stop_ids, *asked.stop_ids}
         return self.tokenizer.decode(answer[:-1] if answer and answer[-1] in stops else answer)
+
+    def placed_ids(self, prompt: str) -> list[int]:
+        """What is read of a text that is to be continued, with the placeholder wherever it says `<image>`."""
+        first, *rest = prompt.split(PLACE)
+        ids = self.writer.text_ids(first)
+        for part in rest:
+            ids += [self.network.config.placeholder, *self.tokenizer.encode(part)]
+        return ids
 
     def generate_ids(
         self, ids: Sequence[int], images: Sequence[bytes] = (), sampling: Sampling | None = None
@@ -107,11 +112,14 @@ class VisionModel(LoadedModel):
         """
         config = self.network.config
         places = [i for i, id in enumerate(ids) if id == config.placeholder]
-        if len(places) != len(images):
-            raise InputError(f"{len(places):,} images, one for each {PLACE}", f"{len(images):,}",
-                             "Give an image for each place, and a place for each image.")  # fmt: skip
+        check_places(len(places), len(images))
         patches = config.image.patches
-        self.require_context(len(ids) + len(images) * (patches - 1))
+        room = len(ids) + len(images) * (patches - 1)
+        if images and room > self.context:
+            raise InputError(f"at most {self.context} tokens and patches, the model's context",
+                             f"{room}, of which images are {len(images) * patches}",
+                             "Shorten the text, or show fewer images.")  # fmt: skip
+        self.require_context(room)
         content: dict[int, Content] = {}
         for before, (place, image) in enumerate(zip(places, images, strict=True)):
             key = hashlib.sha256(image).digest()
@@ -145,6 +153,13 @@ class VisionModel(LoadedModel):
                     self._tokens.popitem(last=False)
             self._tokens.move_to_end(key)
             return self._tokens[key]
+
+
+def check_places(places: int, images: int) -> None:
+    """Raises `InputError` unless there is one image for each place."""
+    if places != images:
+        raise InputError(f"{places:,} images, one for each {PLACE}", f"{images:,}",
+                         "Give an image for each place, and a place for each image.")  # fmt: skip
 
 
 class SeeingWriter(Model):

@@ -1,12 +1,14 @@
 """explained.html: what prepare did with a corpus, in one file: what came in, what went and why, and examples."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from gptwright.foundations.version import __version__
 from gptwright.reporting.page import environment
 from gptwright.text.accounting import Accounting, SourceStats
-from gptwright.text.examples import Example, Examples
+from gptwright.text.examples import Example, Examples, KeptFigures
 
 SIZES = ((1, 1), (2, 3), (4, 9), (10, 99), (100, 10**12))
 """of clusters: from, to"""
@@ -18,6 +20,18 @@ class Share:
 
     text: str
     bar: float
+
+
+@dataclass(frozen=True)
+class Language:
+    """What stays in a language or script: its share of the characters, the length that half of its documents are below,
+    and how many are of each length, as bars (place, height) of 100 at most."""
+
+    name: str
+    figures: KeptFigures
+    share: Share
+    half_below: int
+    bars: list[tuple[int, float]]
 
 
 @dataclass(frozen=True)
@@ -47,9 +61,12 @@ def explained_page(name: str, accounting: Accounting, examples: Examples) -> str
         lengths=[(most // 2, most - 1, count,
                   _share(count, examples.lengths.total(), max(examples.lengths.values())))
                  for most, count in _without_gaps(examples.lengths)],
+        languages=_languages(examples.kept),
+        steps=len(_without_gaps(examples.lengths)),
         clusters=examples.clusters,
-        alike=examples.alike,
-        sizes=[(least, most, sum(least <= count <= most for count in examples.alike.values()))
+        alike=sum(size * texts for size, texts in examples.cluster_sizes.items()),
+        originals=examples.cluster_sizes.total(),
+        sizes=[(least, most, sum(texts for size, texts in examples.cluster_sizes.items() if least <= size <= most))
                for least, most in SIZES],
     )  # fmt: skip
 
@@ -60,6 +77,25 @@ def _losses(total: SourceStats, examples: Examples) -> list[Loss]:
              _share(count, total.documents_in, max(total.dropped.values())), examples.dropped.get(reason, []))
         for reason, count in total.dropped.most_common()
     ]  # fmt: skip
+
+
+def _languages(kept: Mapping[str, KeptFigures]) -> list[Language]:
+    """The one with most characters first; bars stand in the same place for the same length."""
+    ranked = sorted(kept.items(), key=lambda item: (-item[1].characters, item[0]))
+    characters = [figures.characters for _, figures in ranked]
+    shortest = min((most for figures in kept.values() for most in figures.lengths), default=1).bit_length()
+    return [
+        Language(name, figures, _share(figures.characters, sum(characters), max(characters)), _half(figures.lengths),
+                 [(most.bit_length() - shortest, round(100 * count / max(figures.lengths.values()), 1))
+                  for most, count in sorted(figures.lengths.items())])
+        for name, figures in ranked
+    ]  # fmt: skip
+
+
+def _half(lengths: Counter[int]) -> int:
+    """The least length of those counted that half of all are below."""
+    reached = accumulate(count for _, count in sorted(lengths.items()))
+    return next(most for most, below in zip(sorted(lengths), reached, strict=True) if 2 * below >= lengths.total())
 
 
 def _share(part: int, whole: int, largest: int = 0) -> Share:

@@ -35,11 +35,19 @@ def lineage(stages: Sequence[T]) -> list[T]:
 
 
 def ancestors(head: T, stages: Sequence[T]) -> list[T]:
-    """A stage, all that it was made from, and the control of its reward model, in order."""
+    """A stage, all that it was made from, and the control of its reward model: whatever their folders are called, none
+    stands before what it was made from."""
+    found = _made_from(head, stages)
+    rewards = [set(stage.inputs.values()) for stage in found if stage.role == "reward"]
+    controls = [s for s in stages if s.role == CONTROL and set(s.inputs.values()) in rewards]
+    kept = [stage for stage in stages if stage in found or stage in controls[-1:]]
+    return sorted(kept, key=lambda stage: len(_made_from(stage, stages)))
+
+
+def _made_from(head: T, stages: Sequence[T]) -> list[T]:
+    """A stage and its ancestors, backwards."""
     found = [head]
     for stage in found:
         read = set(stage.inputs.values())
         found += [s for s in stages if s not in found and s.outputs and read & identities(s.outputs)]
-    rewards = [set(stage.inputs.values()) for stage in found if stage.role == "reward"]
-    controls = [s for s in stages if s.role == CONTROL and set(s.inputs.values()) in rewards]
-    return [stage for stage in stages if stage in found or stage in controls[-1:]]
+    return found

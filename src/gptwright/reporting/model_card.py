@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from gptwright.foundations.runs import RECORD, identity
 from gptwright.foundations.version import __version__
-from gptwright.reporting.collect import Run, collect
+from gptwright.reporting.collect import collect
 from gptwright.reporting.page import environment
 from gptwright.reporting.story import key_metric
 from gptwright.reporting.tables import before_and_after
@@ -26,35 +26,39 @@ class Exported(Protocol):
     def architecture(self) -> str: ...
 
 
-def model_card(model: Exported, source: Path, out: Path) -> str:
-    """Markdown for the model of the folder `source`, as it lies in `out`.
+def model_card(model: Exported, source: Path, out: Path, library: str = "transformers") -> str:
+    """Markdown for the model of the folder `source`, as it lies in `out`: a folder that `library` transformers opens,
+    or a file for gguf.
 
-    It is no part of that folder's manifest: people go on writing it.
+    It is no part of a folder's manifest: people go on writing it.
 
     Raises `ArtifactError` when the run that it came from is damaged.
     """
-    run = _run_of(source)
+    stage = _stage_of(source)
+    run = collect(stage.parent, stage.name) if stage else None
+    maker = next((one for one in run.lineage if stage and one.path.name == stage.name), None) if run else None
     return environment().get_template("model_card.md.j2").render(
         name=out.resolve().name,
         what=_what(model),
         version=__version__,
-        made=f", by {run.lineage[-1].role} on {run.lineage[-1].ended[:10]}" if run else "",
+        made=f", by {maker.role} on {maker.ended[:10]}" if maker else "",
         run=run,
         lineage=[(stage.path.name, key_metric(stage), identity(stage.outputs)) for stage in run.lineage] if run else [],
         sources=run.sources if run else None,
         tables=before_and_after(run) if run else [],
         architecture=model.architecture,
-        folder=json.dumps(out.as_posix(), ensure_ascii=False),
-        ours=_use(model, run),
+        path=json.dumps(out.as_posix(), ensure_ascii=False),
+        library=library,
+        ours=_use(model, maker.role if maker else ""),
     )  # fmt: skip
 
 
-def _run_of(source: Path) -> Run | None:
-    """The run of a stage's folder, or of its inner `model/`, with what that stage's model descends from."""
+def _stage_of(source: Path) -> Path | None:
+    """A stage's folder, given it or its inner `model/`."""
     stage = source.resolve()
     if stage.name == "model" and (stage.parent / RECORD).is_file():
         stage = stage.parent
-    return collect(stage.parent, stage.name) if (stage / RECORD).is_file() else None
+    return stage if (stage / RECORD).is_file() else None
 
 
 def _what(model: Exported) -> str:
@@ -67,9 +71,9 @@ def _what(model: Exported) -> str:
     return f"A model of the family {family}: {', '.join(words)}."
 
 
-def _use(model: Exported, run: Run | None) -> str:
+def _use(model: Exported, role: str) -> str:
     """A line of Python that shows what it does; none for what neither chats nor writes."""
-    if run and run.lineage[-1].role in CHATS:
+    if role in CHATS:
         return 'print(model.chat([{"role": "user", "content": "Who are you?"}]))'
     if model.architecture.endswith("LMHeadModel") or "CausalLM" in model.architecture:
         return 'print(model.generate("It was a", max_tokens=32))'

@@ -233,7 +233,8 @@ def try_example(pipe: Pipe, line: str, wanted: str) -> None:
             raise
         found, wanted = failed.detail.splitlines()[-1], wanted.strip().splitlines()[-1]
     if not isinstance(found, str) or found.split() != wanted.split():
-        raise Failed("wrong answer", f"{line.strip()} gives {found!r}, not {wanted!r}")
+        shown = found.strip() if isinstance(found, str) else found
+        raise Failed("wrong answer", f"{line.strip()} gives {shown!r}, not {wanted.strip()!r}")
 
 
 def verdict(pipe: Pipe, task: dict[str, Any]) -> dict[str, str]:

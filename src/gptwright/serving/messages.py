@@ -32,7 +32,7 @@ def _part(part: Any) -> str:
     fields = cast("dict[str, Any]", part) if isinstance(part, dict) else {}
     kind = fields.get("type")
     if isinstance(kind, str) and kind not in PARTS:
-        raise ValueError(f"parts of the type '{kind[:40]}' cannot be read: this model reads text alone")
+        raise ValueError(f"parts of the type '{kind[:40]}' cannot be read, only text, and image_url where a model sees")
     text = fields.get(PARTS[kind]) if isinstance(kind, str) else None
     if not isinstance(text, str):
         raise ValueError('a part must be {"type": "text", "text": "…"}')

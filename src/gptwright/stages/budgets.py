@@ -29,8 +29,11 @@ def within_budget(config: Pretrain, folder: StageFolder, together: World) -> Pre
         folder.record["plan"] = encode(planned(config, together))
         folder.save()
     plan = decode(Plan, folder.record["plan"], "plan", {ModelConfig: config_from_table})
+    size = getattr(config, asked)
+    budget = {"minutes": f"{size:g} minute{'s' * (size != 1)}", "total_tokens": f"{size:,} tokens",
+              "flops": f"{size:g} flops"}[asked]  # fmt: skip
     say(
-        f"pretrain: for {getattr(config, asked):g} {asked}: {plan.model.layers} layers × {plan.model.width}, "
+        f"pretrain: for {budget}: {plan.model.layers} layers × {plan.model.width}, "
         f"{plan.steps} steps of {plan.batch_size} × {config.sequence_length} tokens, {plan.optimizer} at "
         f"{plan.learning_rate:g}"
     )
@@ -43,7 +46,8 @@ def planned(config: Pretrain, together: World) -> Plan:
         raise ConfigError("total_tokens or flops as the budget of several processes", "minutes",
                           "How fast they are together is not measured: give one of the others.")  # fmt: skip
     if config.minutes:
-        say(f"pretrain: looking at how fast this machine trains with {config.threads} threads")
+        threads = f"{config.threads} thread{'s' * (config.threads != 1)}"
+        say(f"pretrain: looking at how fast this machine trains with {threads}")
     device = together.device
 
     def measure(model: ModelConfig, rows: int) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gptwright.alignment.demonstrations import Demonstration, Demonstrations
+from gptwright.alignment.solutions import Solution, read_edits, read_solutions
 from gptwright.configs.codex import Codex
 from gptwright.configs.validation import within_context
 from gptwright.evaluation.perplexity import require_window
@@ -18,10 +19,9 @@ from gptwright.pipelines.load import load_decoder
 from gptwright.pipelines.model import Model
 from gptwright.stages.together import dtype_of
 from gptwright.stages.tokenize import open_tokens
-from gptwright.tasks.codex import HOLES, CodexTask, HeldoutCode, read_edits, read_solutions
+from gptwright.tasks.codex import HOLES, CodexTask, HeldoutCode
 from gptwright.tasks.fill_in_the_middle import FillInTheMiddle
 from gptwright.text.heldout import assign_splits
-from gptwright.text.split import Split
 from gptwright.tokenizers.edits import EDIT_MARKS
 from gptwright.tokenizers.fill_in_the_middle import SENTINELS, Sentinels
 from gptwright.training.batches import Windows
@@ -96,11 +96,11 @@ def task_of(config: Codex) -> tuple[Model, CodexTask]:
 
 
 def _sides(
-    name: str, files: list[list[tuple[Split | None, str, Demonstration]]], intake: Intake
+    name: str, files: list[list[Solution]], intake: Intake
 ) -> tuple[Sequence[Demonstration], Sequence[Demonstration]]:
     """What is learned and what is held out, of which nothing stands on both sides."""
-    sides = assign_splits(files, lambda each: each[1], lambda each: each[0])
-    train, held_out = ([shown for _, _, shown in side] for side in (sides.train, sides.heldout))
+    sides = assign_splits(files, lambda each: each.prompt, lambda each: each.split)
+    train, held_out = ([each.demonstration for each in side] for side in (sides.train, sides.heldout))
     intake.drop("that are held out too", count=sides.left_out)
     intake.require(train, f"{name}s to learn", "Shorten them, or add some.")
     intake.report(f"{len(train):,} {name}s to learn, {len(held_out):,} held out")

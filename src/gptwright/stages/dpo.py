@@ -2,6 +2,7 @@
 
 import torch
 
+from gptwright.alignment.answer_logprobs import compared
 from gptwright.alignment.judge import Judge
 from gptwright.alignment.prompts import Prompt, prompts_within, read_asked, text_of
 from gptwright.alignment.rankings import RankedIds, comparable
@@ -28,7 +29,7 @@ from gptwright.stages.policy import (
 from gptwright.stages.reward_model import open_reward_model, require_plain
 from gptwright.stages.together import dtype_of
 from gptwright.store.ranking_lines import Ranking, read_rankings
-from gptwright.tasks.dpo import DPOTask, compared
+from gptwright.tasks.dpo import DPOTask
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.training.adamw import AdamW
 from gptwright.training.distributed.layout import Replicas

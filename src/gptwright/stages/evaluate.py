@@ -6,8 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gptwright.configs.evaluate import Evaluate
+from gptwright.evaluation.harness.core_config import Core
 from gptwright.evaluation.harness.fewshot import Shots
-from gptwright.evaluation.harness.nanochat_core import Core, evaluate_core
+from gptwright.evaluation.harness.nanochat_core import evaluate_core
 from gptwright.evaluation.harness.run import TaskResult, evaluate
 from gptwright.evaluation.harness.table import table
 from gptwright.evaluation.harness.task_config import TaskConfig

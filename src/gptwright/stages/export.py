@@ -1,5 +1,6 @@
 """export: leave a model as a folder or a file that other tools open, or a page that a browser runs."""
 
+from pathlib import Path
 from typing import Any
 
 from gptwright.configs.export import Export
@@ -40,10 +41,20 @@ def _folder(config: Export, dtype: Any) -> None:
 
 
 def _openrlhf(config: Export, dtype: Any) -> None:
+    from gptwright.pipelines.load import load
+    from gptwright.pipelines.resolve import resolve_model
+    from gptwright.reporting.model_card import CARD, model_card
     from gptwright.stages.openrlhf import write_openrlhf
 
     _check_empty(config)
+    cards: dict[Path, str] = {}
+    for name, given in (("policy", config.model), ("reward", config.reward)):
+        if given:
+            source, to = resolve_model(given), config.out / name
+            cards[to / CARD] = model_card(load(source), source, to)
     write_openrlhf(config, {"dtype": dtype, "shard": int(config.shard_gb * 1e9)})
+    for path, card in cards.items():
+        write_text(path, card)
     files = sorted(path.name for path in config.out.iterdir() if path.is_dir() or path.suffix in (".jsonl", ".sh"))
     say(f"export: {', '.join(files)} for OpenRLHF")
 
@@ -53,24 +64,30 @@ def _check_empty(config: Export) -> None:
         raise ConfigError(f"a new or empty folder at {config.out}", "something there", "Choose another with --out.")
 
 
-def _check_new(config: Export) -> None:
-    if config.out.exists():
-        raise ConfigError(f"a new file at {config.out}", "something there", "Choose another with --out.")
+def _check_new(path: Path) -> None:
+    if path.exists():
+        raise ConfigError(f"a new file at {path}", "something there", "Choose another with --out.")
 
 
 def _file(config: Export, dtype: Any) -> None:
     from gptwright.pipelines.export import export_gguf
     from gptwright.pipelines.load import load_decoder
+    from gptwright.pipelines.resolve import resolve_model
+    from gptwright.reporting.model_card import model_card
 
-    _check_new(config)
-    model = load_decoder(config.model, adapter=config.adapter)
+    beside = config.out.with_name(f"{config.out.name}.md")
+    for path in (config.out, beside):
+        _check_new(path)
+    source = resolve_model(config.model)
+    model = load_decoder(source, adapter=config.adapter)
+    card = model_card(model, source, config.out, "gguf")
     export_gguf(model.network, model.tokenizer, config.out, model.name, dtype)
+    write_text(beside, card)
     say(f"export: llama-cli -m {config.out} talks to it")
 
 
 def _page(config: Export) -> None:
     """With the report of the run and the questions that it offers, where the model lies in a run."""
-    from gptwright.foundations.atomic_io import write_text
     from gptwright.pipelines.load import find, load
     from gptwright.pipelines.resolve import run_folder, warn_of_base
     from gptwright.pipelines.run_page import Extras, run_page
@@ -78,7 +95,7 @@ def _page(config: Export) -> None:
     from gptwright.reporting.plain_report import plain_report
     from gptwright.serving.suggested_prompts import EXAMPLES, read_examples
 
-    _check_new(config)
+    _check_new(config.out)
     folder = find(config.model)
     model = load(folder if folder.is_dir() else config.model, adapter=config.adapter)
     run = run_folder(folder)

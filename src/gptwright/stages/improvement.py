@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gptwright.alignment.answer_logprobs import compared
 from gptwright.alignment.contradictions import contradictions
 from gptwright.alignment.prompts import text_of
 from gptwright.alignment.rankings import comparable
 from gptwright.configs.dpo import DPO
-from gptwright.configs.improve import Improvement
+from gptwright.configs.improve import BEST_WEIGHT, Improvement
 from gptwright.configs.policy import PolicyOptions
 from gptwright.configs.ppo import PPO
 from gptwright.configs.reward import Reward
@@ -29,7 +30,6 @@ from gptwright.recipes.stage import execute_stage
 from gptwright.stages import dpo, ppo
 from gptwright.stages.human_feedback import HumanFeedback, line_of
 from gptwright.store.ranking_lines import Ranking
-from gptwright.tasks.dpo import compared
 from gptwright.text.heldout import HeldoutSplit, assign_splits, normalised
 from gptwright.text.jsonl import read_objects, write_objects
 from gptwright.training.evaluation import Estimate, Evaluation, read_evaluations
@@ -43,7 +43,6 @@ MOST_LOST = 0.02  # of the share of questions that are answered rightly
 MOST_RISE = 0.1  # nats a token of held-out text
 RANKINGS, QUESTIONS = "rankings.jsonl", "questions.jsonl"
 TRAINING = 0.6  # share of the minutes; the rest measures
-BEST = 6.0  # weight of the best answers' likelihood: what the model says by itself keeps what it knows
 BACKWARD = 3  # times what it takes to read a batch, it takes to learn from it
 Sides = HeldoutSplit[Ranking]
 MEASURES = {
@@ -107,7 +106,7 @@ def improvement(config: Improvement, folder: StageFolder) -> dict[str, object]:
     }
     if method == "dpo":
         steps = int(folder.freeze_choice("steps", lambda: str(_steps(config, policy, sides.train, size))))
-        dpo.run(DPO(rankings=(folder / RANKINGS,), prompts=shared["questions"], steps=steps, best_weight=BEST,
+        dpo.run(DPO(rankings=(folder / RANKINGS,), prompts=shared["questions"], steps=steps, best_weight=BEST_WEIGHT,
                     ptx_weight=size.ptx_weight, batch_size=size.batch_size, dtype=size.dtype,
                     save_every=-(-steps // 4), learning_rate=size.learning_rate, **shared), folder)  # fmt: skip
     else:
@@ -228,9 +227,11 @@ def _verdict(config: Improvement, method: str, folder: StageFolder) -> dict[str,
 
 def _figures(method: str, share: Estimate, measure: str) -> dict[str, object]:
     shown = f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of {share.count:,} {MEASURES[measure]}"
-    by_chance = "" if share.low > 0.5 else f"{shown} can be chance: a half would be"
+    why_not = f"{shown} can be chance: a half would be"
+    if share.high < 0.5:
+        why_not = f"{shown}, where chance gives a half"
     return {"method": method, "measure": measure, "share": share.value, "low": share.low, "high": share.high,
-            "count": share.count, "found": shown, "why_not": by_chance}  # fmt: skip
+            "count": share.count, "found": shown, "why_not": "" if share.low > 0.5 else why_not}  # fmt: skip
 
 
 def _pooled(evaluation: Evaluation, kinds: set[str]) -> float:

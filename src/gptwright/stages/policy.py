@@ -230,8 +230,12 @@ def _metrics(found: Mapping[str, Evaluation], comparison: Comparison) -> dict[st
     name, wins = comparison.name, found["comparison"].estimates.get("win_rate")
     kl = found["comparison"].metrics["kl_nats"]
     rise = found[name].metrics["heldout_nats"] - found[OLD].metrics["heldout_nats"]
-    won = f"wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts against sft, " \
-          f"by {comparison.judge}; " if wins else ""  # fmt: skip
+    won = ""
+    if wins:
+        won = (
+            f"wins {wins.value:.1%} ({wins.low:.1%} to {wins.high:.1%}) of {wins.count} held-out prompts "
+            f"against its base, by {comparison.judge}; "
+        )
     say(f"{name}: {won}KL {kl:.1f} nats; held-out text {rise:+.2f} nats a token")
     for kind, after in found[name].estimates.items():
         if before := found[OLD].estimates.get(kind):

@@ -6,32 +6,37 @@ and why the rest was dropped. The same input gives the same bytes.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gptwright.configs.prepare import MIN_CORPUS, Prepare
+from gptwright.configs.prepare import MIN_CORPUS, Prepare, read_share
 from gptwright.foundations.atomic_io import write_file, write_json, write_text
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
+from gptwright.foundations.workers import open_workers
 from gptwright.text.accounting import Accounting, SourceStats
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
+from gptwright.text.code import licence_files
 from gptwright.text.decontaminate import MOST_DOCUMENTS, Contamination
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.examples import Examples
+from gptwright.text.file_labels import label
 from gptwright.text.filters.threshold_file import SUFFIX, chosen_filter
 from gptwright.text.find import OTHER_KIND, Found, find, resolve, summary
 from gptwright.text.language import refuse_unknown
 from gptwright.text.links import Links
+from gptwright.text.masking import mask
 from gptwright.text.near_duplicates import NearDuplicates
-from gptwright.text.parts import read_part, scan_parts
+from gptwright.text.packages.cache import record_of
+from gptwright.text.parts import Group, group_files, read_part, scan_group, scan_parts
 from gptwright.text.pipeline import CleanedDocument, CleaningPipeline
 from gptwright.text.quality_lesson import CLASSIFIER, QualityFigures, chosen_classifier, good_files
-from gptwright.text.read import fingerprint, label, read_file
+from gptwright.text.read import fingerprint, read_file
 from gptwright.text.read_options import ReadOptions
 from gptwright.text.scan import Scanned, ScanOptions, scan_file
 from gptwright.text.split import Split, assign_split
@@ -47,49 +52,114 @@ def data_files(config: Prepare) -> list[Path]:
 
 
 def inputs(config: Prepare) -> dict[str, Path]:
-    """The same files by name, for the stage's record, and those that filters are made of."""
-    files = [path for path in data_files(config) if not config.skip_unreadable or fingerprint(path)]
+    """The same files by name, or those of its share, for the stage's record; and those that say licences of programs,
+    and that filters are made of."""
+    found = find(config.data)
+    data = found.files
+    data = list({each.path: None for group in _share(config, data) for each in group}) if config.share else data
+    files = [path for path in data if not config.skip_unreadable or fingerprint(path)]
     rules = [Path(name) for name in config.filter if name.endswith(SUFFIX)]
     links = [config.links] if config.links else []
-    return {label(path): path for path in (*files, *good_files(config.good), *rules, *links, *config.against)}
+    return {
+        label(path): path
+        for path in (
+            *files,
+            *licence_files(data, found.trees),
+            *good_files(config.good),
+            *rules,
+            *links,
+            *config.against,
+        )
+    }
 
 
 def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
-    """Writes both splits and sources.json; returns the stage's metrics.
+    """Writes both splits and sources.json, or, of a share, nothing but parts; returns the stage's metrics.
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    found, accounting, examples = find(config.data), Accounting(), Examples()
+    found = find(config.data)
     options, figures = _options(config, found)
+    if config.share:
+        return _read_share(config, folder, found, options)
+    return _join(config, folder, found, options, figures)
 
-    def fill(train: Path, heldout: Path) -> None:
+
+def _join(
+    config: Prepare, folder: StageFolder, found: Found, options: ScanOptions, figures: QualityFigures | None
+) -> dict[str, object]:
+    accounting, examples = Accounting(), Examples() if config.explain else None
+
+    def fill(train: Path, heldout: Path, dropped: Path | None) -> None:
         with (
             SplitWriter({"train": train, "heldout": heldout}, accounting, config.seed) as writer,
             _near_duplicates(config, folder) as near,
+            _listed(dropped, examples),
         ):
             pipeline = CleaningPipeline(accounting, near, examples, folder.path)
             for text in _kept_before(config):
                 pipeline.remember(text)
             for cleaned, split in _chosen(config, folder, found.files, pipeline, options):
                 writer.add(cleaned, split)
-            if near is not None:
-                examples.note_clusters(near.text)
+            _note_clusters(examples, near)
         _refuse_small(config, accounting.total())
         writer.balance()
         _refuse_no_training_text(config, accounting.total())
 
-    train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
-    write_file(train, lambda new_train: write_file(heldout, lambda new_heldout: fill(new_train, new_heldout)))
+    _write_splits(folder, fill, with_list=config.explain)
     if options.classifier is not None:
         options.classifier.save(folder / CLASSIFIER)
     write_json(folder / "sources.json", _manifest(accounting, found, options, figures))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     total = accounting.total()
-    if config.explain:
+    if examples is not None:
         _explain(folder / "explained.html", config, accounting, examples)
     for line in _summary(total, accounting, found):
         say(f"prepare: {line}")
     return _metrics(total)
+
+
+def _write_splits(folder: StageFolder, fill: Callable[[Path, Path, Path | None], None], with_list: bool) -> None:
+    """Both splits, and the list of what went: all of them whole, or none."""
+    train, heldout = folder / "train.jsonl", folder / "heldout.jsonl"
+
+    def write(dropped: Path | None = None) -> None:
+        write_file(train, lambda new: write_file(heldout, lambda new_heldout: fill(new, new_heldout, dropped)))
+
+    if with_list:
+        write_file(folder / "dropped.jsonl", write)
+    else:
+        write()
+
+
+@contextmanager
+def _listed(path: Path | None, examples: Examples | None) -> Generator[None]:
+    """What goes meanwhile is listed in a file, where there is one."""
+    if path is None or examples is None:
+        yield
+        return
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as examples.listed:  # for names that are no text
+        yield
+    examples.listed = None
+
+
+def _note_clusters(examples: Examples | None, near: NearDuplicates | None) -> None:
+    if examples is not None and near is not None:
+        examples.note_clusters(near)
+
+
+def _share(config: Prepare, files: list[Path]) -> list[Group]:
+    """Every so many-th group of files, from the number of the share on."""
+    number, count = read_share(config.share or "1/1")
+    return list(group_files(files))[number - 1 :: count]
+
+
+def _read_share(config: Prepare, folder: StageFolder, found: Found, options: ScanOptions) -> dict[str, object]:
+    groups = _share(config, found.files)
+    _parts(config, folder, groups, options)
+    say(f"prepare: share {config.share}: {_plural(len(groups), 'part')} in {config.parts}; without --share the command "
+        "joins all")  # fmt: skip
+    return {"parts": len(groups)}
 
 
 def _options(config: Prepare, found: Found) -> tuple[ScanOptions, QualityFigures | None]:
@@ -97,10 +167,16 @@ def _options(config: Prepare, found: Found) -> tuple[ScanOptions, QualityFigures
     if config.language:
         refuse_unknown(config.language)
     plain = ScanOptions(
-        reading=ReadOptions(_encoding(config), config.html, found.trees, config.licence),
+        reading=ReadOptions(
+            encoding=_encoding(config),
+            html=config.html,
+            trees=found.trees,
+            licence=config.licence,
+            text_fields=config.text_field,
+            skip_unreadable=config.skip_unreadable,
+        ),
         languages=config.language,
         fix_mojibake=config.fix_mojibake,
-        skip_unreadable=config.skip_unreadable,
     )
     filters = tuple(map(chosen_filter, config.filter))
     classifier, figures = chosen_classifier(config.good, found.files, filters, plain)
@@ -120,20 +196,21 @@ def _options(config: Prepare, found: Found) -> tuple[ScanOptions, QualityFigures
 
 
 def _tests(tasks: str, task_data: Path | None) -> Contamination:
-    from gptwright.evaluation.harness.task_texts import task_texts  # loads torch
+    from gptwright.evaluation.harness.task_texts import task_texts  # loads pydantic
 
     return Contamination(task_texts(tasks, task_data))
 
 
 def _kept_before(config: Prepare) -> Iterator[str]:
-    """The texts that earlier runs kept, read line by line."""
+    """The texts that earlier runs kept, read line by line, and masked as the texts are that they are compared with."""
     for folder in config.against:
         for split in ("train", "heldout"):
-            yield from (document.text for document in read_file(stage_file(folder, f"{split}.jsonl", "prepare")))
+            for document in read_file(stage_file(folder, f"{split}.jsonl", "prepare")):
+                yield mask(document.text, config.mask)[0]
 
 
 def _explain(path: Path, config: Prepare, accounting: Accounting, examples: Examples) -> None:
-    from gptwright.reporting.explained_page import explained_page  # loads torch
+    from gptwright.reporting.explained_page import explained_page  # loads jinja2
 
     write_text(path, explained_page(", ".join(config.data), accounting, examples))
 
@@ -160,7 +237,7 @@ def _chosen(
         return assign_split(cleaned.document, config.heldout_fraction, config.seed)
 
     def drop(cleaned: CleanedDocument) -> None:
-        pipeline.accounting.drop(cleaned.document.source, BEYOND, cleaned.characters_in)
+        pipeline.drop(cleaned, BEYOND)
 
     if config.max_characters is None:
         sections = _sections(config, folder, files, options)
@@ -177,11 +254,17 @@ def _sections(
     config: Prepare, folder: StageFolder, files: list[Path], options: ScanOptions
 ) -> list[Callable[[], Iterator[Scanned]]]:
     """The sections of all files in order, to be asked for piece by piece; more than once where they are in parts."""
-    if config.workers == 1 and options.tests is None and config.signals is None:
-        return [partial(scan_file, path, options) for path in files]
-    return [
-        partial(read_part, part) for part in scan_parts(files, options, folder / PARTS, config.workers, config.signals)
-    ]
+    groups = _share(config, files)
+    alone = config.workers == 1 and config.engine == "processes"
+    once = options.tests is None and config.signals is None
+    if alone and once and config.parts is None and not (folder / PARTS).is_dir():
+        return [partial(scan_group, group, options) for group in groups]
+    return [partial(read_part, part) for part in _parts(config, folder, groups, options)]
+
+
+def _parts(config: Prepare, folder: StageFolder, groups: list[Group], options: ScanOptions) -> list[Path]:
+    with open_workers(config.engine, config.workers) as workers:
+        return scan_parts(groups, options, config.parts or folder / PARTS, workers, config.signals)
 
 
 def _phrases(sections: Iterable[Callable[[], Iterator[Scanned]]]) -> set[int]:
@@ -227,6 +310,7 @@ def _manifest(
         | {
             "total": accounting.total().as_dict(),
             "sources": {name: stats.as_dict() for name, stats in accounting.sources.items()},
+            **({"packages": packages} if (packages := _packages(found)) else {}),
             "files": [
                 _file(f) | ({"encoding": accounting.encodings[label(f)]} if label(f) in accounting.encodings else {})
                 for f in found.files
@@ -235,6 +319,12 @@ def _manifest(
             "passed_over": {reason: [label(path) for path in paths] for reason, paths in found.passed_over.items()},
         }
     )
+
+
+def _packages(found: Found) -> list[Mapping[str, Any]]:
+    """What is known of each package that files are of."""
+    records = {record["package"]: record for path in found.files if (record := record_of(path))}
+    return list(records.values())
 
 
 def _file(path: Path) -> dict[str, Any]:
@@ -276,7 +366,7 @@ def _summary(total: SourceStats, accounting: Accounting, found: Found) -> Iterat
         names = (f"{summary(paths)} {reason}" for reason, paths in found.passed_over.items())
         yield f"passed over, not read: {', '.join(names)}"
     if accounting.unreadable:
-        yield f"could not read, or not to the end: {summary([Path(file) for file in accounting.unreadable])}"
+        yield f"could not read, or not whole: {summary([Path(file) for file in accounting.unreadable])}"
     if accounting.encodings:
         files: dict[str, list[Path]] = {}
         for file, name in accounting.encodings.items():

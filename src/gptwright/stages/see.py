@@ -15,28 +15,38 @@ if TYPE_CHECKING:
 
 def run(config: See) -> Path:
     """Writes the page, and prints its path on stdout. The other stages of the model's run stand beside it."""
-    from gptwright.pipelines.load import load
+    from gptwright.images.named import read_images
     from gptwright.pipelines.see import see
 
-    folder = resolve_model(config.model)
-    model = load(folder)
-    stages = _others(folder, model)
+    images, folder = read_images(config.image), resolve_model(config.model)
+    model = _opened(folder)
+    stages = [other for other in _others(folder, model) if other.sees or not images]
     if stages:
         say(f"beside {model.name}: {', '.join(stage.name for stage in stages)}")
-    page = see(model, config.text, chat=config.chat, max_tokens=config.max_tokens, stages=stages)
+    page = see(model, config.text, images=images, chat=config.chat, max_tokens=config.max_tokens, stages=stages)
+    if page.note:
+        say(f"see: {page.note}")
     write_text(config.out, page.html)
     say(f"see: open {config.out} in a browser")
     print(config.out, flush=True)
     return config.out
 
 
+def _opened(folder: Path) -> "AnyModel":
+    """The model, or of one that sees what writes."""
+    from gptwright.pipelines.load import load
+    from gptwright.pipelines.vision_model import VisionModel
+
+    model = load(folder)
+    return model.writer if isinstance(model, VisionModel) else model
+
+
 def _others(folder: Path, model: "AnyModel") -> "list[Model]":
     """The models of the same run with the same tokenizer, in the order in which they were made."""
-    from gptwright.pipelines.load import load
     from gptwright.pipelines.model import Model
 
     if not isinstance(model, Model):
         return []
-    opened = (load(other) for other in writers_beside(folder))
+    opened = map(_opened, writers_beside(folder))
     return [other for other in opened
             if isinstance(other, Model) and other.tokenizer.sha256 == model.tokenizer.sha256]  # fmt: skip

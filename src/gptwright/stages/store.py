@@ -89,4 +89,5 @@ def _import(store: Store, path: Path, format: str) -> None:
     lines = read_objects(path)
     with store.write() as session:
         taken = READERS[format](session, lines)
-    say(f"store: {taken:,} of {len(lines):,} lines taken in; the others are there already")
+    rest = "; the others are there already" if taken < len(lines) else ""
+    say(f"store: {taken:,} of {len(lines):,} lines taken in{rest}")

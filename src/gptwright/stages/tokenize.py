@@ -4,19 +4,24 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gptwright.configs.tokenize import Tokenize
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, input_paths, stage_file
-from gptwright.pipelines.load import model_folder
-from gptwright.text.jsonl import read_objects
-from gptwright.text.mix import SUFFIX, Mix, read_mix
+from gptwright.foundations.workers import open_workers
+from gptwright.pipelines.packing import PART, PARTS, Corpus, pack_corpus
+from gptwright.pipelines.resolve import model_folder
+from gptwright.text.file_ranges import FileRange, ranges
+from gptwright.text.jsonl import stream_range
+from gptwright.text.mix import SUFFIX, read_mix
 from gptwright.text.mixture import DocumentFacts, describe, write_mixture
-from gptwright.text.pack import TokenFile, TokenFileMeta, pack
+from gptwright.text.pack import TokenFile, TokenFileMeta
 from gptwright.text.pairs import interleaved, read_pairs
+from gptwright.text.scripts import figures_by_script
 from gptwright.text.split import Split
+from gptwright.text.vocab_sample import vocab_sample
 from gptwright.tokenizers.registry import train
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -24,72 +29,89 @@ UNMIXED = "unmixed"
 
 
 def inputs(config: Tokenize) -> dict[str, Path]:
-    """What the stage reads, the file of a mix too."""
-    mix = {"mix": Path(config.mix)} if config.mix and config.mix.endswith(SUFFIX) else {}
-    return input_paths(config) | mix
+    """What the stage reads, the files of mixes too."""
+    mixes = {"mix": config.mix, "vocab_mix": config.vocab_mix}
+    return input_paths(config) | {key: Path(name) for key, name in mixes.items() if name and name.endswith(SUFFIX)}
 
 
 def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
     """Leaves tokenizer.json and, for training and held-out text, token files (.bin, .idx, .json)."""
-    documents = _documents(config)
-    if config.model is None:
-        tokenizer = train(config.kind, documents("train"), config.vocab, config.special_tokens)
-    else:
-        tokenizer = _existing(config.model)
+    corpus = _corpus(config)
+    metrics: dict[str, Any] = {}
+    tokenizer = _learned(config, corpus, folder, metrics) if config.model is None else _existing(config.model)
     tokenizer.save(folder.path)
-    metrics: dict[str, Any] = {"vocab": tokenizer.vocab}
-    for split in ("train", "heldout"):
-        if config.mix and split == "train":
-            packed, mixture = _mixed(config, read_mix(config.mix), tokenizer, folder)
-            metrics["mixture"] = mixture
-        else:
-            packed = _packed(config, documents(split), tokenizer, folder / split)
+    metrics["vocab"] = tokenizer.vocab
+    with open_workers("processes", 1 if corpus.pairs else config.workers) as workers:
+
+        def packed(split: Split, stem: Path) -> TokenFileMeta:
+            return pack_corpus(corpus, split, folder.path, tokenizer.sha256, stem, workers)
+
+        train = _mixed(config, corpus, packed, folder, metrics) if config.mix else packed("train", folder / "train")
+        heldout = packed("heldout", folder / "heldout")
+    for split, meta in (("train", train), ("heldout", heldout)):
         metrics |= {
-            f"{split}_tokens": packed.tokens,
-            f"{split}_bytes_per_token": round(packed.bytes / packed.tokens, 3),
+            f"{split}_tokens": meta.tokens,
+            f"{split}_bytes_per_token": round(meta.bytes / meta.tokens, 3),
         }
+    metrics["heldout_by_script"] = _by_script(folder / "heldout", corpus.texts("heldout"))
     if config.compare:
-        metrics |= _compared(tokenizer, config.compare, documents)
+        metrics |= _compared(tokenizer, config.compare, corpus)
+    shutil.rmtree(folder / PARTS)
     say(f"tokenize: {tokenizer.vocab} tokens of {metrics['train_bytes_per_token']} bytes each; "
         f"{metrics['train_tokens']:,} to train on")  # fmt: skip
     return metrics
 
 
-def _packed(config: Tokenize, texts: Iterable[str], tokenizer: Tokenizer, stem: Path) -> TokenFileMeta:
-    return pack(texts, tokenizer.encode_many, tokenizer.eos_id, stem, tokenizer.vocab, tokenizer.sha256,
-                pairs=config.pairs is not None)  # fmt: skip
+def _learned(config: Tokenize, corpus: Corpus, folder: StageFolder, metrics: dict[str, Any]) -> Tokenizer:
+    """A new vocabulary, or that which a run that was stopped has learned; `metrics` is told from how much of each
+    source, where that is not all once."""
+    mix = read_mix(config.vocab_mix) if config.vocab_mix else None
+    sample = vocab_sample(lambda: corpus.documents("train"), mix, config.vocab_megabytes * 10**6)
+    if set(sample.epochs.values()) != {1.0}:
+        metrics["vocab_megabytes"] = read = {name: round(size, 3) for name, size in sample.megabytes.items()}
+        shares = ", ".join(f"{size:,.1f} MB of {name}" for name, size in read.items())
+        say(f"tokenize: learns {config.vocab} tokens from {shares}")
+    if (folder / PARTS).is_dir():
+        return Tokenizer.load(folder.path)
+    return train(config.kind, sample.texts(), config.vocab, config.special_tokens)
+
+
+def _by_script(stem: Path, texts: Iterable[str]) -> dict[str, dict[str, float]]:
+    """What a token stands for in each script of a packed text; said where there are several."""
+    tokens = (TokenFile.open(stem).lengths - 1).tolist()
+    found = {script: figures.as_dict() for script, figures in figures_by_script(texts, tokens).items()}
+    if len(found) > 1:
+        shown = ", ".join(f"{script} {each['characters_per_token']:.2f}" for script, each in found.items())
+        say(f"tokenize: characters a token of held-out text: {shown}")
+    return found
 
 
 def _mixed(
-    config: Tokenize, mix: Mix, tokenizer: Tokenizer, folder: StageFolder
-) -> tuple[TokenFileMeta, dict[str, object]]:
-    """The training text packed once, and mixed from that."""
-    assert config.text is not None
-    facts = DocumentFacts.empty()
-
-    lines = stage_file(config.text, "train.jsonl", "prepare")
-
-    def texts() -> Iterator[str]:
-        for line in read_objects(lines):
-            facts.add(line["text"], str(line.get("source")))
-            yield line["text"]
-
+    config: Tokenize,
+    corpus: Corpus,
+    packed: Callable[[Split, Path], TokenFileMeta],
+    folder: StageFolder,
+    metrics: dict[str, Any],
+) -> TokenFileMeta:
+    """The training text packed once, and mixed from that; `metrics` is told how."""
+    assert config.mix is not None
     unmixed = folder / UNMIXED
     unmixed.mkdir(exist_ok=True)
-    _packed(config, texts(), tokenizer, unmixed / "train")
-    packed, figures = write_mixture(TokenFile.open(unmixed / "train"), facts, mix, folder / "train")
+    packed("train", unmixed / "train")
+    facts = DocumentFacts.of(corpus.documents("train"))
+    meta, figures = write_mixture(TokenFile.open(unmixed / "train"), facts, read_mix(config.mix), folder / "train")
     shutil.rmtree(unmixed)
     for line in describe(figures):
         say(f"tokenize: {line}")
-    return packed, {name: asdict(each) for name, each in figures.items()}
+    metrics["mixture"] = {name: asdict(each) for name, each in figures.items()}
+    return meta
 
 
-def _compared(
-    tokenizer: Tokenizer, other: Path, documents: Callable[[Split], Iterator[str]]
-) -> dict[str, float]:  # fmt: skip
+def _compared(tokenizer: Tokenizer, other: Path, corpus: Corpus) -> dict[str, float]:
     """Tokens a line of the held-out text that is not blank, with both tokenizers."""
-    lines = sum(bool(line.strip()) for text in documents("heldout") for line in text.splitlines())
-    ours, theirs = (round(sum(map(len, each.encode_many(list(documents("heldout"))))) / max(lines, 1), 2)
+    texts = list(corpus.texts("heldout"))
+    lines = sum(bool(line.strip()) for text in texts for line in text.splitlines())
+    ours, theirs = (round(sum(map(len, each.encode_many(texts))) / max(lines, 1), 2)
                     for each in (tokenizer, _existing(other)))  # fmt: skip
     say(f"tokenize: {ours} tokens a line of held-out text, {theirs} with {other}")
     return {"heldout_tokens_per_line": ours, "heldout_tokens_per_line_compared": theirs}
@@ -101,14 +123,19 @@ def _existing(folder: Path) -> Tokenizer:
     return Tokenizer.load(stage_file(folder, "tokenizer.json").parent if is_vocabulary else model_folder(folder))
 
 
-def _documents(config: Tokenize) -> Callable[[Split], Iterator[str]]:
-    """A function that gives the texts of a split, as often as it is called."""
+def _corpus(config: Tokenize) -> Corpus:
     if config.pairs is not None:
-        splits = read_pairs(config.pairs)
-        return lambda split: interleaved(splits[split])
+        splits, source, whole = read_pairs(config.pairs), config.pairs.name, [FileRange(config.pairs)]
+        return Corpus({"train": whole, "heldout": whole},
+                      lambda _, split: ((source, text) for text in interleaved(splits[split])), pairs=True)  # fmt: skip
     assert config.text is not None
-    files: dict[str, Path] = {s: stage_file(config.text, f"{s}.jsonl", "prepare") for s in ("train", "heldout")}
-    return lambda split: (str(line["text"]) for line in read_objects(files[split]))
+    files: dict[Split, Path] = {s: stage_file(config.text, f"{s}.jsonl", "prepare") for s in get_args(Split)}
+    return Corpus({split: list(ranges(path, PART)) for split, path in files.items()}, _prepared)
+
+
+def _prepared(piece: FileRange, split: Split) -> Iterator[tuple[str, str]]:
+    lines = stream_range(piece.path, piece.begin, piece.begin + piece.size)
+    return ((str(line.get("source")), str(line["text"])) for line in lines)
 
 
 def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None, *, pairs: bool = False) -> TokenFile:

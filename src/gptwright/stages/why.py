@@ -13,6 +13,7 @@ from gptwright.pipelines.resolve import BASES
 if TYPE_CHECKING:
     from gptwright.pipelines.ancestry import Ancestor
     from gptwright.pipelines.model import Model
+    from gptwright.reporting.why.question import Question
 
 
 def run(config: Why) -> Path | None:
@@ -32,13 +33,10 @@ def run(config: Why) -> Path | None:
     stage = stage_of(folder)
     model = load_decoder(folder)
     ancestors = ancestry(stage)
-    prompt = config.prompt
-    if prompt is not None and _is_base(model, ancestors):
-        say(f"why: {model.name} continues texts and was not taught to answer, so no demonstrations are weighed")
-    answer = config.answer if config.answer.strip() else _answered(model, prompt or "", ancestors)
+    question, answer = _asked(config, model, ancestors)
     if not answer.strip():
         raise InputError(f"an answer of {model.name} to the prompt", "an empty one", "Give the text of an answer.")
-    found = why(model, answer, ancestors, prompt=None if _is_base(model, ancestors) else prompt, most=config.most)
+    found = why(model, answer, ancestors, question=question, most=config.most)
     if config.out:  # first: a reader of what is printed may leave early
         write_text(config.out, why_page(found))
         say(f"why: open {config.out} in a browser")
@@ -46,15 +44,39 @@ def run(config: Why) -> Path | None:
     return config.out
 
 
-def _is_base(model: "Model", ancestors: "list[Ancestor]") -> bool:
+def _asked(config: Why, model: "Model", ancestors: "list[Ancestor]") -> "tuple[Question | None, str]":
+    """What was asked, and the answer, which the model gives where nobody does."""
+    from gptwright.reporting.why.question import Question
+
+    answer, continues = config.answer, _continues(model, ancestors)
+    if config.conversation:
+        question, answer = _conversation(config, continues)
+    elif config.prompt is None:
+        return None, answer
+    else:
+        question = Question(text=config.prompt) if continues else Question.of(config.prompt)
+    if answer.strip():
+        return question, answer
+    if question.text is not None:
+        return question, model.generate(question.text, max_tokens=64, temperature=0.0)
+    return question, model.chat(question.messages, temperature=0.0)
+
+
+def _continues(model: "Model", ancestors: "list[Ancestor]") -> bool:
     """Whether it was made to continue texts, or cannot be asked at all."""
     return ancestors[0].verb in BASES or model.tokenizer.special_tokens.chat_template is None
 
 
-def _answered(model: "Model", prompt: str, ancestors: "list[Ancestor]") -> str:
-    """What the model says by itself."""
-    from gptwright.tokenizers.chat_templates.chat import Message
+def _conversation(config: Why, continues: bool) -> "tuple[Question, str]":
+    """What was asked in several turns, and the answer if one is given, there or in the command."""
+    from gptwright.reporting.why.question import read_conversation
 
-    if _is_base(model, ancestors):
-        return model.generate(prompt, max_tokens=64, temperature=0.0)
-    return model.chat([Message(role="user", content=prompt)], temperature=0.0)
+    assert config.conversation is not None
+    if continues:
+        raise InputError("a model that was taught to answer, for --conversation",
+                         f"{config.model}, which continues texts", "Give a text as --prompt.")  # fmt: skip
+    question, said = read_conversation(config.conversation)
+    if said and config.answer.strip():
+        raise InputError("one answer", f"that of the command and that of {config.conversation}",
+                         "Leave one of them out.")  # fmt: skip
+    return question, said or config.answer

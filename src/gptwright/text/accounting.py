@@ -3,7 +3,7 @@
 Law: documents in = to train on + held out + dropped, and the same for characters with those cut out of kept texts.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -58,13 +58,13 @@ class Accounting:
     """The stats of all sources, the files that were read as something else than UTF-8, and why files could not be."""
 
     def __init__(self) -> None:
-        self.sources: dict[str, SourceStats] = {}
+        self.sources: defaultdict[str, SourceStats] = defaultdict(SourceStats)
         self.encodings: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 
     def source(self, source: str) -> SourceStats:
         """The source's stats, opened when it is first asked for."""
-        return self.sources.setdefault(source, SourceStats())
+        return self.sources[source]
 
     def record_encoding(self, document: Document) -> None:
         """Notes the encoding of the document's file, when it is not UTF-8."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from gptwright.text.documents import Document
-from gptwright.text.read import Skip, read_file
+from gptwright.text.documents import Document, Skip
+from gptwright.text.read import read_file
 from gptwright.text.read_options import ReadOptions
 
 MOST_OPEN = 64
@@ -33,9 +33,9 @@ def _chunk(
     seen, characters = 0, 0
     chunk: list[Document] = []
 
-    def skip_new(source: str, reason: str) -> None:
+    def skip_new(source: str, reason: str, error: str = "") -> None:
         if seen >= start:
-            skip(source, reason)
+            skip(source, reason, error)
 
     with closing(read_file(path, skip_new, options)) as documents:
         for document in documents:

@@ -15,18 +15,22 @@ _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u2060\ufeff]")
 _NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaadf"
 _ZERO_WIDTH = re.compile(f"(?<![{_NO_SPACES}\u200b])\u200b+(?![{_NO_SPACES}\u200b])|(?<=\u200b)\u200b+|\u200b+$", re.M)
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_TRAILING = re.compile("[ \t\u00a0\u3000]+$", re.MULTILINE)
+_TRAILING = " \t\u00a0\u3000"
 _BLANK_LINES = re.compile("\n{4,}")
 
 
 def normalise(text: str) -> str:
     """NFC, \\n as newline, no control characters, none without width but between words of scripts that have no spaces,
     no trailing spaces, over two blank lines as one."""
-    text = _LINE_ENDS.sub("\n", text)
-    text = _ZERO_WIDTH.sub("", _SURROGATES.sub("\ufffd", _UNSEEN.sub("", text)))
+    if not text.replace("\n", "").isprintable():  # no sign that these look for can be printed
+        text = _UNSEEN.sub("", _LINE_ENDS.sub("\n", text))
+        text = _ZERO_WIDTH.sub("", _SURROGATES.sub("\ufffd", text))
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    return _BLANK_LINES.sub("\n\n", _TRAILING.sub("", text)).strip("\n")
+    text = "\n".join([line.rstrip(_TRAILING) for line in text.split("\n")])
+    if "\n\n\n\n" in text:
+        text = _BLANK_LINES.sub("\n\n", text)
+    return text.strip("\n")
 
 
 _START = re.compile(

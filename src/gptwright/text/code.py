@@ -5,6 +5,7 @@ A file is passed over by its name (what others wrote, what tools lock or build) 
 """
 
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from gptwright.text.documents import Document
@@ -38,8 +39,9 @@ _GENERATED = re.compile(
 GENERATED, LONG_LINES = "generated", "lines of a program that nobody writes"
 
 
-def read_code(data: bytes, path: Path, root: Path, options: ReadOptions) -> Document | str:
-    """A source file, its title its place in the tree, with the licence it is under; or why it is not read.
+def read_code(data: bytes, path: Path, root: Path, options: ReadOptions, licence: str) -> Document | str:
+    """A source file, its title its place in the tree, with the licence that it names, else the one that it is given; or
+    why it is not read.
 
     Raises `InputError` for what is no text.
     """
@@ -49,10 +51,16 @@ def read_code(data: bytes, path: Path, root: Path, options: ReadOptions) -> Docu
     lines = text.splitlines() or [""]
     if len(text) > MEAN_LINE * len(lines) or max(map(len, lines)) > LONGEST_LINE:
         return LONG_LINES
-    licence = licence_of(text[:HEAD])
-    if licence == UNKNOWN:
-        licence, _ = nearest_licence(path, root)
+    named = licence_of(text[:HEAD])
+    licence = licence if named == UNKNOWN else named
     if options.licence == "permissive" and not is_permissive(licence):
         return f"licence: {licence}"
     place = path.relative_to(root).as_posix()
     return Document(text, root.resolve().name, place, encoding=encoding, licence=licence)
+
+
+def licence_files(paths: Iterable[Path], trees: Collection[Path]) -> list[Path]:
+    """The files that say under which licence programs among `paths` are."""
+    roots = ((path, next((root for root in trees if root in path.parents), None)) for path in paths)
+    found = (nearest_licence(path, root)[1] for path, root in roots if root)
+    return sorted({file for file in found if file})

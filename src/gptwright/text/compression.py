@@ -5,9 +5,9 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -19,9 +19,31 @@ MAX_BYTES = 2 * 2**30
 ZSTD_WINDOW = 2**31
 # A zstd block of 4 bytes can stand for 128 KiB, so 2 KiB of input grow to at most 64 MiB at a time.
 ZSTD_CHUNK = 2048
+PIECE = 2**20  # bytes that are read at once
 
 _MAGIC = {".gz": b"\x1f\x8b", ".zst": b"\x28\xb5\x2f\xfd", ".xz": b"\xfd7zXZ\x00"}
 _DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+class Lines(Protocol):
+    """What lines are read of, such as an opened file."""
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line, or so many bytes of it; nothing at the end."""
+        ...
+
+
+class LinesUntil:
+    """The lines of an opened file, to an offset at which one ends."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._left = file, size
+
+    def readline(self, most: int) -> bytes:
+        """The next line, or so many bytes of it; nothing at the end."""
+        line = self._file.readline(most) if self._left > 0 else b""
+        self._left -= len(line)
+        return line
 
 
 @contextlib.contextmanager
@@ -65,24 +87,18 @@ def read_all(file: IO[bytes], path: Path) -> bytes:
     return data
 
 
-def read_short_lines(file: IO[bytes], most: int, skip: Callable[[], None]) -> Iterator[bytes]:
-    """The file's lines, one in memory at a time; of one of more than `most` bytes no more than that is ever held, and
-    `skip` is called for it."""
-    while line := file.readline(most + 1):
-        if len(line) <= most:
-            yield line
-            continue
-        skip()
-        while line and not line.endswith(b"\n"):
-            line = file.readline(most + 1)
-
-
-def read_lines(file: IO[bytes], path: Path) -> Iterator[bytes]:
+def read_lines(file: Lines, path: Path) -> Iterator[bytes]:
     """The file's lines, one in memory at a time. Raises `InputError` when one line is longer than a text may be."""
     while line := file.readline(MAX_BYTES + 1):
         if len(line) > MAX_BYTES:
             raise too_large(path)
         yield line
+
+
+def lines_before(path: Path, place: int) -> int:
+    """How many lines of an uncompressed file end before an offset."""
+    with path.open("rb") as file:
+        return sum(file.read(min(PIECE, place - at)).count(b"\n") for at in range(0, place, PIECE))
 
 
 def too_large(path: Path) -> InputError:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gptwright.text.disk_set import DiskSet
 from gptwright.text.disk_table import DiskTable
 
 MIN_LINE = 40
@@ -13,33 +14,35 @@ MAX_DOCUMENTS = 3
 MIN_DOCUMENT = 20
 MAX_CODE = 0.25
 """Of a document's lines; in a text with more of them a repeated line is not furniture but part of what it is."""
-_CODE = re.compile(
-    r"^(?:[ ]{2,}|\t)\S"  # indented
-    r"|^[a-z\"'#/*@|-]|^[\w.-]+: |^(?:SELECT|INSERT|UPDATE|DELETE|CREATE|FROM|WHERE|JOIN|GROUP|ORDER)\b"  # begins so
-    r"|[{}<>=\\_$^]|\w\("  # has signs that prose has not
-    r"|[\])]:?$|[;:({\[]$"  # ends so
+_BEGINS_AS_CODE = re.compile(
+    r"[ ]{2,}\S|\t\S"  # indented
+    r"|[a-z\"'#/*@|-]|[\w.-]+: |(?:SELECT|INSERT|UPDATE|DELETE|CREATE|FROM|WHERE|JOIN|GROUP|ORDER)\b"
 )
-"""Lines that may be of a program, a table or a record: what notices, menus and running titles do not look like."""
+_SIGN_OF_CODE = re.compile(r"[{}<>=\\_$^]")  # prose has none of them
+_CALL = re.compile(r"\w\(")
+_ENDS_AS_CODE = (")", "]", ";", ":", "(", "{", "[")
 
 
 class ExactDuplicates:
-    """Remembers every document it was shown; layout (spaces and line breaks) does not make a text another one."""
+    """Remembers every document it was shown, below `folder`; layout (spaces and line breaks) does not make a text
+    another one."""
 
-    def __init__(self) -> None:
-        self._seen: set[bytes] = set()
+    def __init__(self, folder: Path | None = None) -> None:
+        self._seen = DiskSet(folder)
         self.duplicates = 0
 
     def is_new(self, text: str) -> bool:
         """True the first time a text is shown."""
-        if self.has(text):
+        digest = _layout_free_digest(text)
+        if digest in self._seen:
             self.duplicates += 1
             return False
-        self._seen.add(_layout_free_digest(text))
+        self._seen.add(digest)
         return True
 
     def has(self, text: str) -> bool:
         """Whether a text was shown."""
-        return bool(self._seen) and _layout_free_digest(text) in self._seen
+        return len(self._seen) > 0 and _layout_free_digest(text) in self._seen
 
 
 def _layout_free_digest(text: str) -> bytes:
@@ -66,10 +69,9 @@ class LineDuplicates:
         digests = [self._digest(line) for line in lines]
         different = list({each for each in digests if each is not None})
         keys = np.array(different, np.uint64)
-        counts = np.maximum(self._documents.get(keys), 0)
-        self._documents.put(keys, counts + np.int32(1))
+        counts = self._documents.count(keys)
         many = {digest for digest, count in zip(different, counts.tolist(), strict=True) if count >= self.max_documents}
-        repeated = [digest in many for digest in digests]
+        repeated = [digest in many and not _may_be_code(line) for line, digest in zip(lines, digests, strict=True)]
         if not any(repeated) or _is_code(lines):
             return text
         kept = "\n".join(line for line, gone in zip(lines, repeated, strict=True) if not gone).strip("\n")
@@ -80,11 +82,21 @@ class LineDuplicates:
 
     def _digest(self, line: str) -> int | None:
         bare = line.strip()
-        if len(bare) < self.min_line or _CODE.search(line):
+        if len(bare) < self.min_line:
             return None
         return int.from_bytes(blake2b(bare.encode(), digest_size=8).digest(), "little") or 1
 
 
+def _may_be_code(line: str) -> bool:
+    """Whether it may be of a program, a table or a record: what notices, menus and running titles do not look like."""
+    return bool(
+        _SIGN_OF_CODE.search(line)
+        or line.endswith(_ENDS_AS_CODE)
+        or _BEGINS_AS_CODE.match(line)
+        or ("(" in line and _CALL.search(line))
+    )
+
+
 def _is_code(lines: list[str]) -> bool:
     written = [line for line in lines if line.strip()]
-    return sum(bool(_CODE.search(line)) for line in written) > MAX_CODE * len(written)
+    return sum(map(_may_be_code, written)) > MAX_CODE * len(written)

@@ -4,11 +4,12 @@ A table of slots, mapped into memory, where a key stands in the first free slot 
 on. What was not asked for of late the system keeps on the disk, so memory is taken as there is some.
 """
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from gptwright.text.disk_file import nameless_file
 
 Keys = npt.NDArray[np.uint64]
 Values = npt.NDArray[np.int32]
@@ -39,6 +40,18 @@ class DiskTable:
 
     def put(self, keys: Keys, values: Values) -> None:
         """Sets the values of keys, each of which is there once."""
+        places = self._claim(keys)  # which may open another table
+        self._values[places] = values
+
+    def count(self, keys: Keys) -> Values:
+        """How often each key, each of which is there once, was counted before; each was now once more."""
+        places = self._claim(keys)
+        before = np.maximum(self._values[places], 0)
+        self._values[places] = before + 1
+        return before
+
+    def _claim(self, keys: Keys) -> npt.NDArray[np.int64]:
+        """The slot of each key, which stands there from then on."""
         while self._count + len(keys) > FULLEST * len(self._keys):
             self._grow()
         keys = _without_zero(keys)
@@ -50,7 +63,7 @@ class DiskTable:
             self._count += len(first)
             new = np.delete(new, first)
             places[new] = self._places(keys[new])
-        self._values[places] = values
+        return places
 
     def _places(self, keys: Keys) -> npt.NDArray[np.int64]:
         """The slot of each key, or the free one in which it would stand."""
@@ -63,8 +76,7 @@ class DiskTable:
         return places
 
     def _open(self, slots: int) -> None:
-        with tempfile.TemporaryFile(dir=self._folder) as file:  # stays as long as it is mapped
-            file.truncate(12 * slots)
+        with nameless_file(self._folder, 12 * slots) as file:
             self._keys = np.asarray(np.memmap(file, np.uint64, "r+", 0, (slots,)))
             self._values = np.asarray(np.memmap(file, np.int32, "r+", 8 * slots, (slots,)))
         self._values[:] = MISSING

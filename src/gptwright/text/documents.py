@@ -2,8 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 UTF8 = "utf-8"
+
+
+class Skip(Protocol):
+    """Called for every record that is no document, with what is wrong in it where it cannot be read."""
+
+    def __call__(self, source: str, reason: str, error: str = "") -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +20,7 @@ class Document:
     `split` is "train" or "heldout" when the source fixed it, and None when it is ours to choose. `encoding` is what
     the file was read as; `cut` has the characters that its reader left out, by reason. `readings` read the same page
     in other ways, to be asked for where the filters keep nothing of this one. `language` is what it was found to be
-    in, and `licence` what a program is under.
+    in, and `licence` what a program, or the package that a text is of, is under.
     """
 
     text: str

@@ -1,13 +1,18 @@
-"""What cleaning did, in examples: for each reason the first documents that went, and how long those are that stayed."""
+"""What cleaning did: for each reason the first documents that went, a list of all that did, and what stayed."""
 
+import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from gptwright.text.documents import Document
+from gptwright.text.near_duplicates import NearDuplicates
+from gptwright.text.scripts import script_of
 
 MOST = 10
 EXCERPT = 600
+BEGINNING = 200
+"""characters of a document in the list"""
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,39 @@ class Cluster:
 
 
 @dataclass
+class KeptFigures:
+    """Of the documents of a language: how many, their characters and bytes of UTF-8, and how many have fewer characters
+    than a power of two and not than the one before."""
+
+    documents: int = 0
+    characters: int = 0
+    bytes: int = 0
+    lengths: Counter[int] = field(default_factory=Counter[int])
+
+
+def language_or_script(document: Document) -> str:
+    """What a document is in: its language where that was found out, otherwise the script of most of its letters."""
+    return document.language or script_of(document.text)
+
+
+def _line(document: Document, reason: str, earlier: str) -> str:
+    row = {"reason": reason, "source": document.source, "file": document.file, "title": document.title,
+           "characters": len(document.text), "begins": document.text[:BEGINNING],
+           "like": earlier[:BEGINNING]}  # fmt: skip
+    return json.dumps({name: value for name, value in row.items() if value != ""}, ensure_ascii=False) + "\n"
+
+
+@dataclass
 class Examples:
-    """`dropped` has at most `MOST` of each reason; `lengths` counts what stays by the power of two that it is below;
-    `alike` counts, for each text that stayed, by its number among them, those that are almost the same."""
+    """`dropped` has at most `MOST` of each reason; `kept` is what stays, by language or script;
+    `cluster_sizes` counts the texts that stayed by the number of those that are almost the same. A line of JSON for
+    every document that went is written to `listed`, where there is one."""
 
     dropped: dict[str, list[Example]] = field(default_factory=dict[str, list[Example]])
-    lengths: Counter[int] = field(default_factory=Counter[int])
-    alike: Counter[int] = field(default_factory=Counter[int])
+    kept: dict[str, KeptFigures] = field(default_factory=dict[str, KeptFigures])
+    cluster_sizes: Counter[int] = field(default_factory=Counter[int])
     clusters: list[Cluster] = field(default_factory=list[Cluster])
+    listed: TextIO | None = None
 
     def drop(self, document: Document, reason: str, earlier: str = "") -> None:
         """A document went."""
@@ -45,11 +75,23 @@ class Examples:
         if len(examples) < MOST:
             text = document.text
             examples.append(Example(document.source, document.title, text[:EXCERPT], len(text), earlier[:EXCERPT]))
+        if self.listed is not None:
+            self.listed.write(_line(document, reason, earlier))
 
     def keep(self, document: Document) -> None:
         """A document stays."""
-        self.lengths[1 << len(document.text).bit_length()] += 1
+        figures = self.kept.setdefault(language_or_script(document), KeptFigures())
+        figures.documents += 1
+        figures.characters += len(document.text)
+        figures.bytes += len(document.text.encode())
+        figures.lengths[1 << len(document.text).bit_length()] += 1
 
-    def note_clusters(self, text_of: Callable[[int], str]) -> None:
+    @property
+    def lengths(self) -> Counter[int]:
+        """Those of all that stays."""
+        return sum((figures.lengths for figures in self.kept.values()), Counter[int]())
+
+    def note_clusters(self, near: NearDuplicates) -> None:
         """Keeps the largest clusters, while the texts that stayed are still there."""
-        self.clusters = [Cluster(text_of(number)[:EXCERPT], count) for number, count in self.alike.most_common(MOST)]
+        self.cluster_sizes = near.cluster_sizes()
+        self.clusters = [Cluster(near.text(number)[:EXCERPT], count) for number, count in near.largest_clusters(MOST)]

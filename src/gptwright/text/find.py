@@ -1,5 +1,6 @@
-"""Which files a pattern stands for: a file, a folder with all folders in it, a glob, `bundled`, `bundled:NAME`, or
-`code:FOLDER` for the programs of a folder.
+"""Which files a pattern stands for: a file, a folder with all folders in it, a glob, `bundled`, `bundled:NAME`, a
+package such as `pypi:NAME==VERSION`, a URL such as `s3://BUCKET/FOLDER`, or `code:FOLDER` for the programs of a folder
+or package.
 
 Linked folders are gone into, each once. What is passed over is named: files of other kinds, what is hidden, links to
 nothing, and the folders of finished or unfinished stages, whose files are somebody's results and no text.
@@ -16,7 +17,10 @@ from gptwright.foundations.runs import RECORD
 from gptwright.text.bundled import bundled_texts, is_bundled
 from gptwright.text.code import GENERATED, GENERATED_NAME, PREFIX, VENDORED
 from gptwright.text.code import SUFFIXES as CODE
-from gptwright.text.read import SUFFIXES, suffix_of
+from gptwright.text.packages.cache import fetch
+from gptwright.text.packages.package_name import is_package, parse_package
+from gptwright.text.read import NAMED_ALONE, SUFFIXES, suffix_of
+from gptwright.text.remote_files import fetch_url, file_name, is_url, list_urls
 
 OTHER_KIND, HIDDEN, NOWHERE, STAGE = "of another kind", "hidden", "linked to nothing", "of a stage"
 VENDORED_FOLDER = "of others, or built"
@@ -41,11 +45,12 @@ class _Search:
     def pass_over(self, path: Path, reason: str) -> None:
         self.passed_over.setdefault(reason, {})[path] = None
 
-    def take(self, path: Path) -> None:
-        """A file is read when its kind is known, and only once, by whatever name it comes."""
+    def take(self, path: Path, named: bool = False) -> None:
+        """A file is read when its kind is known, and only once, by whatever name it comes; one of records, which may
+        be anything, where it is `named`."""
         if not path.exists():
             self.pass_over(path, NOWHERE)
-        elif suffix_of(path) and path.is_file():
+        elif suffix_of(path) and path.is_file() and (named or suffix_of(path) not in NAMED_ALONE):
             self.files.setdefault(path.resolve(), path)
         else:
             self.pass_over(path, OTHER_KIND)
@@ -62,8 +67,11 @@ class _Search:
                 self.files.setdefault(path.resolve(), path)
 
     def take_all(self, paths: Sequence[Path]) -> None:
-        for path in sorted(file for each in paths for file in ([each] if not each.is_dir() else self.inside(each))):
-            self.take(path)
+        files = (
+            (file, not each.is_dir()) for each in paths for file in (self.inside(each) if each.is_dir() else [each])
+        )
+        for path, named in sorted(files):
+            self.take(path, named)
 
     def inside(self, folder: Path, closed: Collection[str] = ()) -> Iterator[Path]:
         """The files of a folder and of all folders in it, linked or not; none is gone into twice, nor one of a `closed`
@@ -132,9 +140,44 @@ def _search(pattern: str, search: _Search) -> None:
             search.take(text)
         return
     if pattern.startswith(PREFIX):
-        _search_tree(Path(pattern.removeprefix(PREFIX)).expanduser(), search)
+        _search_tree(pattern.removeprefix(PREFIX), search)
         return
-    _search_paths(pattern, Path(pattern).expanduser(), search)
+    if is_package(pattern):
+        _search_package(pattern, search)
+        return
+    if is_url(pattern):
+        _search_urls(pattern, search)
+        return
+    _search_paths(pattern, _at_home(pattern), search)
+
+
+def _search_urls(pattern: str, search: _Search) -> None:
+    urls, named = list_urls(pattern)
+    stages = {url.removesuffix(RECORD) for url in urls if url.endswith(f"/{RECORD}")}
+    for url in urls:
+        path = Path(file_name(url))
+        if not named and any(part.startswith(".") for part in url.removeprefix(pattern).split("/")):
+            search.pass_over(path, HIDDEN)
+        elif any(url.startswith(stage) for stage in stages):
+            search.pass_over(path, STAGE)
+        elif suffix_of(path) and (named or suffix_of(path) not in NAMED_ALONE):
+            search.take(fetch_url(url), named)
+        else:
+            search.pass_over(path, OTHER_KIND)
+
+
+def _search_package(pattern: str, search: _Search) -> None:
+    package = parse_package(pattern)
+    folder = fetch(package)
+    if not package.inside:
+        search.take_all([folder])
+        return
+    inside = [folder / hit for hit in glob.glob(package.inside, root_dir=folder, recursive=True)]
+    if not inside:
+        tops = ", ".join(sorted(each.name for each in folder.iterdir()))
+        raise InputError(f"files {package.inside} in {package.word}", f"none; it has {tops or 'no files'}",
+                         f"Look into {folder} and correct what stands behind the version.")  # fmt: skip
+    search.take_all(inside)
 
 
 def _search_paths(pattern: str, path: Path, search: _Search) -> None:
@@ -154,11 +197,24 @@ def _search_paths(pattern: str, path: Path, search: _Search) -> None:
     search.take_all([hit for hit in hits if not _is_of_a_stage(hit, root, search)])
 
 
-def _search_tree(root: Path, search: _Search) -> None:
+def _search_tree(name: str, search: _Search) -> None:
+    root = _at_home(name)
+    if is_package(name):
+        package = parse_package(name)
+        root = fetch(package) / package.inside
     if not root.is_dir():
         raise InputError(f"a folder of programs at {root}", "none there", "Correct the path behind 'code:'.")
     search.folders.add(os.path.realpath(root))
     search.take_tree(root)
+
+
+def _at_home(name: str) -> Path:
+    """A path, ~ in it put for the folder of a person."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"a person of this machine behind ~ in {name}", "a name that it does not know",
+                         "Correct the path, or write ./ before it.") from error  # fmt: skip
 
 
 def _root(pattern: Path) -> Path:

@@ -7,6 +7,7 @@ page, so what a name calls furniture must be small beside the page.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 CONTAINERS = frozenset(("aside", "div", "dl", "form", "li", "ol", "p", "section", "table", "td", "tr", "ul"))
 """The tags that names are looked for on."""
@@ -28,14 +29,22 @@ _NOT_SHOWN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidde
 
 def is_hidden(attributes: Mapping[str, str | None]) -> bool:
     """Whether an element with these attributes is not shown."""
-    return "hidden" in attributes or bool(_NOT_SHOWN.search(attributes.get("style") or ""))
+    style = attributes.get("style")
+    return "hidden" in attributes or bool(style and _NOT_SHOWN.search(style))
 
 
 def has_role_of_furniture(attributes: Mapping[str, str | None]) -> bool:
     """Whether its role says so, which is meant for readers who do not see the page."""
-    return (attributes.get("role") or "").strip().lower() in ROLES
+    role = attributes.get("role")
+    return bool(role) and role.strip().lower() in ROLES
 
 
 def has_name_of_furniture(attributes: Mapping[str, str | None]) -> bool:
     """Whether its names say so."""
-    return bool(_NAMES.search(f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower()))
+    names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
+    return names != " " and _is_of_furniture(names)
+
+
+@lru_cache(256)
+def _is_of_furniture(names: str) -> bool:
+    return bool(_NAMES.search(names.lower()))

@@ -1,6 +1,7 @@
 """A web page's main text: what a person would read, one line a block, without menus, scripts and footers."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -34,14 +35,21 @@ BLOCKS = frozenset((
     "td", "textarea", "tfoot", "th", "thead", "tr", "ul", "xmp",
 ))
 """What stands on lines of its own; every other element, known or not, is part of a sentence."""
+PHRASES = frozenset((
+    "abbr", "b", "cite", "code", "em", "font", "i", "kbd", "small", "span", "strong", "sub", "sup", "tt", "u", "var",
+))
+"""Parts of a sentence that are never left out: of elements in a page, about a third."""
 PREFORMATTED = frozenset(("pre", "listing", "xmp", "plaintext", "textarea"))
 # fmt: on
 SELF_LINKS = ("¶", "#", "§", "🔗")
 """Signs beside a heading that link to itself."""
+TEXT = "-text"
+"""What the parser calls a piece of text."""
 LIES = 8
 """As many names of a page may call a large part furniture; after that its names are not asked."""
 _UNSEEN = ",".join(sorted(UNSEEN))
-_SPACES = re.compile(r"[ \t\r\n\f]+")
+_SPACES = re.compile(r"[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")
+"""What is not a single space already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +95,9 @@ class _Blocks:
 
     def end(self) -> None:
         """Closes the block, its spaces and line breaks as single spaces."""
-        self._add(_SPACES.sub(" ", "".join(self.words)).strip())
-        self.words.clear()
+        if self.words:
+            self._add(_SPACES.sub(" ", "".join(self.words)).strip())
+            self.words.clear()
 
     def preformatted(self, text: str) -> None:
         """A block of its own whose lines stay as they are."""
@@ -103,36 +112,44 @@ class _Blocks:
 class _Reading:
     """One walk over what stands below a node.
 
-    It has its own stack, since pages nest deeper than Python's calls may; a string on it is what ends an element: a
-    word, or "" for the end of a block. Each node comes with whether it is inside a section.
+    It has its own stack, since pages nest deeper than Python's calls may: of the elements that are open, the children
+    that are still to come, whether these are inside a section, and what ends the element: a word, "" for the end of a
+    block, or nothing.
     """
 
     def __init__(self, root: LexborNode) -> None:
         self._root = root
         self._blocks = _Blocks()
-        self._waiting: list[tuple[LexborNode | str, bool]] = [(root, False)]
+        self._open: list[tuple[Iterator[LexborNode], bool, str | None]] = [(iter((root,)), False, None)]
         self._left_out = self._lies = 0
         self._whole: int | None = None
+        self._all_is_seen = root.css_first(_UNSEEN) is None
 
     def text(self) -> tuple[str, int]:
         """The text below the node, and the characters left out."""
-        blocks = self._blocks
-        while self._waiting:
-            node, in_section = self._waiting.pop()
-            if isinstance(node, str):
-                blocks.words.append(node) if node else blocks.end()
-            elif node.is_text_node:
-                blocks.words.append(node.text_content or "")
-            elif node.tag in PREFORMATTED:
-                blocks.preformatted(node.text())
-            elif not self._is_skipped(node, in_section) and node.is_element_node:
-                self._enter(node, in_section or node.tag in SECTIONS)
+        words, blocks = self._blocks.words, self._blocks
+        while self._open:
+            children, in_section, ending = self._open[-1]
+            for node in children:
+                tag = node.tag
+                if tag == TEXT:
+                    text = node.text_content
+                    if text and (words or not text.isspace()):  # a block begins with no space
+                        words.append(text)
+                elif tag in PREFORMATTED:
+                    blocks.preformatted(node.text())
+                elif tag in PHRASES or (not self._is_skipped(node, tag, in_section) and node.is_element_node):
+                    self._enter(node, tag, in_section or tag in SECTIONS)
+                    break
+            else:
+                self._open.pop()
+                if ending is not None:
+                    words.append(ending) if ending else blocks.end()
         return "\n".join(blocks.done), self._left_out
 
-    def _is_skipped(self, node: LexborNode, in_section: bool) -> bool:
-        tag = node.tag
+    def _is_skipped(self, node: LexborNode, tag: str | None, in_section: bool) -> bool:
         if tag in SKIPPED or (tag in FURNITURE and not in_section):
-            self._left_out += 0 if tag in UNSEEN else _seen(node)
+            self._left_out += 0 if tag in UNSEEN else self._seen(node)
             return True
         if tag == "a":
             return node.text(deep=False) in SELF_LINKS
@@ -147,7 +164,7 @@ class _Reading:
         by_role = has_role_of_furniture(attributes)
         if not by_role and (self._lies == LIES or not has_name_of_furniture(attributes)):
             return False
-        seen = _seen(node)
+        seen = self._seen(node)
         if not by_role and seen > LARGEST * self._seen_in_all():
             self._lies += 1
             return False
@@ -156,17 +173,21 @@ class _Reading:
 
     def _seen_in_all(self) -> int:
         if self._whole is None:
-            self._whole = _seen(self._root)
+            self._whole = self._seen(self._root)
         return self._whole
 
-    def _enter(self, node: LexborNode, in_section: bool) -> None:
-        if node.tag in BLOCKS:
+    def _seen(self, node: LexborNode) -> int:
+        return _size(node.text()) if self._all_is_seen else _seen(node)
+
+    def _enter(self, node: LexborNode, tag: str | None, in_section: bool) -> None:
+        ending = None
+        if tag in BLOCKS:
             self._blocks.end()
-            self._waiting.append(("", in_section))
-        elif node.tag == "rt" and not _has_brackets(node):
+            ending = ""
+        elif tag == "rt" and not _has_brackets(node):
             self._blocks.words.append("(")
-            self._waiting.append((")", in_section))
-        self._waiting.extend((child, in_section) for child in reversed(list(node.iter(include_text=True))))
+            ending = ")"
+        self._open.append((node.iter(include_text=True), in_section, ending))
 
 
 def _has_brackets(reading: LexborNode) -> bool:

@@ -3,13 +3,14 @@
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from gptwright.foundations.atomic_io import write_text
 from gptwright.foundations.errors import InputError, found_at
-from gptwright.text.compression import open_compressed, read_lines
+from gptwright.text.compression import LinesUntil, lines_before, open_compressed, read_lines
 from gptwright.text.encoding_labels import Encoding, decode_as
 from gptwright.text.split import Split
 from gptwright.text.split_words import read_split
@@ -33,17 +34,34 @@ class Line(dict[str, Any]):
 
 def read_objects(path: Path) -> list[Line]:
     """Every object of the file. Raises `InputError` naming the line that is no object, or when there is none."""
+    if not (found := list(stream_objects(path))):
+        raise InputError(f"JSON lines in {path}", "an empty file", "Give another file.")
+    return found
+
+
+def stream_objects(path: Path) -> Iterator[Line]:
+    """The objects of the file, one in memory at a time. Raises `InputError` naming the line that is none."""
     if not path.is_file():
         raise InputError(f"a JSON Lines file at {path}", found_at(path), "Correct the path.")
     with open_compressed(path) as file:
-        found = [
-            read_object(line, number, path, constant=_no_number)
-            for number, line in enumerate(read_lines(file, path), 1)
-            if line.strip()
-        ]
-    if not found:
-        raise InputError(f"JSON lines in {path}", "an empty file", "Give another file.")
-    return found
+        for number, line in enumerate(read_lines(file, path), 1):
+            if line.strip():
+                yield read_object(line, number, path, constant=_no_number)
+
+
+def stream_range(path: Path, begin: int, end: int) -> Iterator[dict[str, Any]]:
+    """The objects from one offset of an uncompressed file to another, at both of which a line begins.
+
+    Raises `InputError` naming the line that is none.
+    """
+    with open_compressed(path) as file:
+        file.seek(begin)
+        for number, line in enumerate(read_lines(LinesUntil(file, end - begin), path), 2 if begin else 1):
+            if line.strip():
+                try:
+                    yield {**read_object(line, number, path, constant=_no_number)}
+                except InputError:  # how many lines stand before is counted when one is to be named
+                    read_object(line, number + max(lines_before(path, begin) - 1, 0), path, constant=_no_number)
 
 
 def write_objects(path: Path, objects: Iterable[Mapping[str, object]]) -> None:
@@ -67,7 +85,7 @@ def read_object(
     where = f"line {number} of {path}"
     text = _HALVES.sub(_mended, _decoded(line, where, number == 1, given))
     try:
-        item = json.loads(text, parse_constant=constant)
+        item = _decoder(constant).decode(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"a JSON object in {where}", f"something else ({error})",
                          "Mend or delete the line.") from error  # fmt: skip
@@ -75,6 +93,12 @@ def read_object(
         got = f"a {type(item).__name__}, {text.strip()[:40]}"
         raise InputError(f"a JSON object in {where}", got, "Mend or delete the line.")
     return Line(cast("dict[str, Any]", item), where)
+
+
+@cache
+def _decoder(constant: Callable[[str], float]) -> json.JSONDecoder:
+    """json.loads would make one for every line."""
+    return json.JSONDecoder(parse_constant=constant)
 
 
 def _decoded(line: bytes, where: str, first: bool, given: Encoding | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 UNKNOWN = "unknown"
 PERMISSIVE = frozenset((
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "ISC", "MIT", "PostgreSQL",
-    "Python-2.0", "Unlicense", "Zlib",
+    "Python-2.0", "Unlicense", "Zlib", "public-domain",
 ))  # fmt: skip
 FILES = re.compile(r"^(?:licen[cs]es?|copying|copyright|unlicense)(?:[._-].*)?$", re.IGNORECASE)
 LARGEST = 2**20
@@ -36,6 +36,7 @@ _WORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ISC", ("permission to use, copy, modify, and/or distribute this software", "copyright notice")),
     ("0BSD", ("permission to use, copy, modify, and/or distribute this software",)),
 )
+KNOWN = PERMISSIVE | {name for name, _ in _WORDS}
 
 
 def licence_of(text: str) -> str:
@@ -48,7 +49,10 @@ def licence_of(text: str) -> str:
 
 def is_permissive(licence: str) -> bool:
     """Whether a licence asks for no more than its notice; of a choice (OR) one must, of several (AND) all."""
-    choices = re.sub(r"[()]", "", licence).split(" OR ")
+    while inner := re.search(r"\(([^()]*)\)", licence):
+        answer = "CC0-1.0" if is_permissive(inner[1]) else UNKNOWN
+        licence = licence[: inner.start()] + answer + licence[inner.end() :]
+    choices = licence.split(" OR ")
     return any(all(each.removesuffix("-only") in PERMISSIVE for each in choice.split(" AND ")) for choice in choices)
 
 
@@ -64,18 +68,27 @@ def nearest_licence(path: Path, root: Path) -> tuple[str, Path | None]:
         folder = folder.parent
 
 
-@cache
 def _files(folder: Path) -> tuple[Path, ...]:
     try:
-        return tuple(sorted(file for file in folder.iterdir() if FILES.match(file.name) and file.is_file()))
+        return _files_at(folder, folder.stat().st_mtime_ns)
     except OSError:
         return ()
 
 
-@cache
 def _licence_in(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            return licence_of(opened.read(LARGEST).decode("utf-8", "replace"))
+        now = file.stat()
+        return _licence_at(file, now.st_mtime_ns, now.st_size)
     except OSError:
         return UNKNOWN
+
+
+@cache  # as a folder and a file are at a time: programs ask for the same ones again and again
+def _files_at(folder: Path, changed: int) -> tuple[Path, ...]:
+    return tuple(sorted(file for file in folder.iterdir() if FILES.match(file.name) and file.is_file()))
+
+
+@cache
+def _licence_at(file: Path, changed: int, size: int) -> str:
+    with file.open("rb") as opened:
+        return licence_of(opened.read(LARGEST).decode("utf-8", "replace"))

@@ -1,16 +1,18 @@
 """A token file mixed from another: its documents, as often as each source is to be read."""
 
 import dataclasses
-from collections.abc import Sequence
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
-from gptwright.foundations.atomic_io import write_file, write_json
 from gptwright.foundations.errors import InputError
 from gptwright.text.mix import Floats, Integers, Mix, chosen_documents
-from gptwright.text.pack import TokenFile, TokenFileMeta, file_of
+from gptwright.text.pack import TokenFile, TokenFileMeta, write_files
 from gptwright.text.split import uniform_hash
 
 
@@ -19,18 +21,18 @@ class DocumentFacts:
     """Of every document that was packed, in order: its source, its lot (a hash of its text) and its UTF-8 bytes."""
 
     sources: list[str]
-    lots: list[float]
-    sizes: list[int]
+    lots: "array[float]"
+    sizes: "array[int]"
 
     @classmethod
-    def empty(cls) -> "DocumentFacts":
-        return cls([], [], [])
-
-    def add(self, text: str, source: str) -> None:
-        """One document more."""
-        self.sources.append(source)
-        self.lots.append(uniform_hash(text, "mix"))
-        self.sizes.append(len(text.encode()))
+    def of(cls, documents: Iterable[tuple[str, str]]) -> "DocumentFacts":
+        """Of documents given as source and text."""
+        facts = cls([], array("d"), array("Q"))
+        for source, text in documents:
+            facts.sources.append(sys.intern(source))  # one text for all documents of a source
+            facts.lots.append(uniform_hash(text, "mix"))
+            facts.sizes.append(len(text.encode()))
+        return facts
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def write_mixture(
     """
     groups = mix.groups(facts.sources)
     group = np.array([groups[source] for source in facts.sources])
-    counts = np.diff(packed.documents.astype(np.int64), prepend=0)
+    counts = packed.lengths
     names = dict.fromkeys(groups.values())
     tokens = {name: int(counts[group == name].sum()) for name in names}
     chosen = {name: _chosen(np.flatnonzero(group == name), counts, np.array(facts.lots), wanted)
@@ -69,19 +71,13 @@ def _chosen(own: Integers, counts: Integers, lots: Floats, wanted: int) -> Integ
 
 
 def _write(packed: TokenFile, order: Integers, counts: Integers, sizes: Integers, path_stem: Path) -> TokenFileMeta:
-    file_of(path_stem, "json").unlink(missing_ok=True)
+    def fill(file: BinaryIO) -> tuple[Integers, TokenFileMeta]:
+        for document in order.tolist():
+            file.write(packed.closed_document(document))
+        ends, size = np.cumsum(counts[order]), int(sizes[order].sum())
+        return ends, dataclasses.replace(packed.meta, tokens=int(ends[-1]), documents=len(order), bytes=size)
 
-    def fill(path: Path) -> None:
-        with path.open("wb") as file:
-            for document in order.tolist():
-                file.write(packed.closed_document(document))
-
-    write_file(file_of(path_stem, "bin"), fill)
-    ends = np.cumsum(counts[order]).astype("<u8")
-    write_file(file_of(path_stem, "idx"), ends.tofile)
-    meta = dataclasses.replace(packed.meta, tokens=int(ends[-1]), documents=len(order), bytes=int(sizes[order].sum()))
-    write_json(file_of(path_stem, "json"), dataclasses.asdict(meta))
-    return meta
+    return write_files(path_stem, fill)
 
 
 def describe(figures: dict[str, GroupFigures]) -> Sequence[str]:

@@ -1,38 +1,85 @@
-"""Text that was read in the wrong encoding once (“cafÃ©” for “café”), mended by ftfy.
+"""Text that was read in a wrong encoding once ("cafÃ©" for "café"), found and mended by ftfy.
 
-Only what ftfy calls an encoding is touched, a line at a time: what is right in any language stays as it is.
+A line at a time, and whole: of a line in which nothing is wrong but what may stand there with right, such as a quote
+behind a capital, nothing is changed.
 """
 
-from functools import cache
-from importlib import import_module
-from typing import Any
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from gptwright.foundations.errors import ConfigError
+_QUOTES = "“”‘’„‚–—…"
+_TELLING = "ÂÃâð"
+"""what the first byte of an accent, a quote or an emoji looks like; other first bytes are letters of their own right"""
+_SPACE = "Â "
+
+
+@dataclass(frozen=True)
+class Misread:
+    """A run of signs, where it begins in its text, and what it was."""
+
+    place: int
+    signs: str
+    was: str
 
 
 def mended(text: str) -> tuple[str, int]:
-    """The text, and how many of its lines were mended. Raises `ConfigError` without ftfy."""
-    fix, changed = _fix(), 0
+    """The text, and how many of its lines were mended."""
     if text.isascii():
         return text, 0
     lines = text.split("\n")
-    for at, line in enumerate(lines):
-        if not line.isascii() and (better := fix(line)) != line and not _is_a_letter_alone(line):
-            lines[at] = better
-            changed += 1
-    return ("\n".join(lines), changed) if changed else (text, 0)
+    better = [_mended(line) for line in lines]
+    changed = sum(one != other for one, other in zip(lines, better, strict=True))
+    return ("\n".join(better), changed) if changed else (text, 0)
 
 
-def _is_a_letter_alone(line: str) -> bool:
-    """Whether nothing is wrong in a line but “Â ”, which is a space read in a wrong encoding, or a word."""
-    bare = line.replace("Â ", "A ")
-    return bool(_fix()(bare) == bare)
+def misread(text: str) -> Iterator[Misread]:
+    """What `mended` changes, run for run."""
+    place = 0
+    for line in () if text.isascii() else text.split("\n"):
+        if (better := _mended(line)) != line:
+            yield from (Misread(place + each.place, each.signs, each.was) for each in _runs(line, better))
+        place += len(line) + 1
 
 
-@cache
-def _fix() -> Any:
-    try:
-        return import_module("ftfy").fix_encoding
-    except ImportError as error:
-        raise ConfigError("ftfy to mend text that was read in the wrong encoding", f"none that works here ({error})",
-                          "pip install 'gptwright[corpus]'") from error  # fmt: skip
+def _mended(line: str) -> str:
+    from ftfy import fix_encoding  # loads for 70 ms
+    from ftfy.badness import is_bad
+
+    if line.isascii() or not is_bad(line) or (better := fix_encoding(line)) == line:
+        return line
+    return line if all(_is_chance(line, run) for run in _runs(line, better)) else better
+
+
+def _is_chance(line: str, run: Misread) -> bool:
+    """Whether it may stand there with right: one letter of another alphabet, a capital and a quote, a word of one
+    letter; or is something else that was read wrongly, such as GBK, of which a letter or two happens to be UTF-8."""
+    left = sum(sign in run.was for sign in run.signs)
+    if run.signs == _SPACE or left > len(run.signs) / 2:
+        return True
+    if len(run.signs) != 2:
+        return False
+    behind_capital = line[max(run.place - 1, 0) : run.place].isupper()
+    return run.signs[0] not in _TELLING or (run.signs[1] in _QUOTES and behind_capital)
+
+
+def _runs(line: str, better: str) -> Iterator[Misread]:
+    """Where two readings of a line differ: in runs of what is no ASCII, for that is the same in both."""
+    here = there = 0
+    while here < len(line):
+        if line[here] == better[there : there + 1]:
+            here, there = here + 1, there + 1
+            continue
+        begin, start = here, there
+        here, there = _run_end(line, here), _run_end(better, there)
+        if line[begin : here + 1] == _SPACE:  # ftfy makes one blank of both
+            here += 1
+        yield Misread(begin, line[begin:here], better[start:there])
+
+
+def _run_end(line: str, place: int) -> int:
+    match = _RUN.match(line, place)
+    return match.end() if match else place + 1
+
+
+_RUN = re.compile(r"[^\x00-\x7f]+")

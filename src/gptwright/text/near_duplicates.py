@@ -7,12 +7,14 @@ that no text is dropped by chance.
 
 import os
 import tempfile
-from array import array
+from collections import Counter
+from heapq import nlargest
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from gptwright.text.disk_numbers import DiskNumbers
 from gptwright.text.disk_table import MISSING, DiskTable, Keys, Values
 from gptwright.text.filters.words import Hashes, mixed, plain_words, split_words
 
@@ -78,7 +80,8 @@ def chance_to_meet(likeness: float, bands: int, rows: int) -> float:
 
 
 class NearDuplicates:
-    """Remembers every text that was new: its bands and the text itself in files below `folder` without names.
+    """Remembers every text that was new, in files below `folder` without names: its bands, the text itself, and how
+    many were almost the same.
 
     Texts are numbered as they come. A context manager: the file is there as long as it is open.
     """
@@ -90,14 +93,15 @@ class NearDuplicates:
         self._last = DiskTable(folder)
         self._before = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._texts = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-        self._ends = array("Q", [0])
+        self._count = 0
+        self._ends, self._alike = DiskNumbers(folder), DiskNumbers(folder)
 
     def __enter__(self) -> "NearDuplicates":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._texts.close()
-        self._before.close()
+        for file in (self._texts, self._before, self._ends, self._alike):
+            file.close()
 
     def earlier(self, text: str, digest: Digest | None = None) -> int | None:
         """The number of the first earlier text that this one is as like as the threshold; None when it is new, and
@@ -109,6 +113,7 @@ class NearDuplicates:
             runs = shingles(text)
             for number in met:
                 if jaccard(shingles(self.text(number)), runs) >= self.threshold:
+                    self._alike[number] += 1
                     return number
         self._remember(text, keys, last)
         return None
@@ -117,6 +122,22 @@ class NearDuplicates:
         """A text that was new."""
         begin, end = self._ends[number], self._ends[number + 1]
         return os.pread(self._texts.fileno(), end - begin, begin).decode()
+
+    def cluster_sizes(self) -> Counter[int]:
+        """How many of the texts that were new have how many that are almost the same, those without left out."""
+        sizes = Counter[int]()
+        for _, counts in self._alike.pieces():
+            sizes.update(counts[counts > 0].tolist())
+        return sizes
+
+    def largest_clusters(self, most: int) -> list[tuple[int, int]]:
+        """(number of the text that was new, how many are almost the same), the most first, then the first."""
+        found = list[tuple[int, int]]()
+        for place, counts in self._alike.pieces():
+            there = np.flatnonzero(counts)
+            found += zip((there + place).tolist(), counts[there].tolist(), strict=True)
+            found = nlargest(most, found, key=lambda cluster: (cluster[1], -cluster[0]))
+        return found
 
     def _met(self, last: Values) -> list[int]:
         """The numbers of all texts that have a band in common with one whose bands these texts had last."""
@@ -130,10 +151,11 @@ class NearDuplicates:
         return sorted(found)
 
     def _remember(self, text: str, keys: Keys, last: Values) -> None:
-        number, data = len(self._ends) - 1, text.encode()
+        number, data = self._count, text.encode()
         self._texts.write(data)
         self._texts.flush()
-        self._ends.append(self._ends[-1] + len(data))
+        self._ends[number + 1] = self._ends[number] + len(data)
+        self._count += 1
         self._before.write(last.astype("<i4").tobytes())
         self._before.flush()
         self._last.put(keys, np.full(len(keys), number, np.int32))

@@ -8,8 +8,9 @@ NAME.json   counts, the tokens' type, the tokenizer's hash, the text's UTF-8 byt
 """
 
 import dataclasses
+import shutil
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -22,6 +23,7 @@ from gptwright.foundations.errors import ArtifactError, InputError
 
 BATCH_DOCUMENTS = 256
 BATCH_CHARACTERS = 1_000_000
+COPIED = 2**20  # bytes at once
 Encode = Callable[[list[str]], list[list[int]]]
 Integers = npt.NDArray[np.integer[Any]]
 
@@ -51,31 +53,66 @@ def pack(
     *,
     pairs: bool = False,
 ) -> TokenFileMeta:
-    """Encodes documents in batches and writes the three files; NAME.json comes last, so it is there only when all are.
+    """Encodes documents in batches and writes the three files.
 
     `encode` maps texts to ids without special tokens. Raises `InputError` when there are no documents, `ArtifactError`
     when an id is not below `vocab`, `ResourceError` when the disk is full.
     """
     dtype = "<u2" if vocab <= 2**16 else "<u4"
-    ends, text_bytes = array("Q"), 0
 
-    def fill(path: Path) -> None:
-        nonlocal text_bytes
-        with path.open("wb") as file:
-            for texts in _batches(documents):
-                text_bytes += sum(len(text.encode()) for text in texts)
-                for ids in encode(texts):
-                    _write(file, [*ids, end_of_text], dtype, vocab)
-                    ends.append((ends[-1] if ends else 0) + len(ids) + 1)
+    def fill(file: BinaryIO) -> tuple[Integers, TokenFileMeta]:
+        ends, text_bytes = array("Q"), 0
+        for texts in _batches(documents):
+            text_bytes += sum(len(text.encode()) for text in texts)
+            for ids in encode(texts):
+                _write(file, [*ids, end_of_text], dtype, vocab)
+                ends.append((ends[-1] if ends else 0) + len(ids) + 1)
         if not ends:
             raise InputError(f"at least one document for {path_stem}", "none", "Give more text.")
+        name = np.dtype(dtype).name
+        return np.array(ends), TokenFileMeta(ends[-1], len(ends), name, tokenizer_sha256, text_bytes, pairs)
+
+    return write_files(path_stem, fill)
+
+
+def join(parts: Sequence[Path], path_stem: Path) -> TokenFileMeta:
+    """Writes the documents of several token files of one vocabulary, named by their stems, one behind the other.
+
+    Raises what `TokenFile.open` raises, and `ResourceError` when the disk is full.
+    """
+
+    def fill(file: BinaryIO) -> tuple[Integers, TokenFileMeta]:
+        tokens, text_bytes, ends = 0, 0, list[Integers]()
+        for stem in parts:
+            part = TokenFile.open(stem)
+            with file_of(stem, "bin").open("rb") as packed:
+                shutil.copyfileobj(packed, file, COPIED)
+            ends.append(part.documents + np.uint64(tokens))
+            tokens, text_bytes = tokens + len(part), text_bytes + part.meta.bytes
+        whole = np.concatenate(ends)
+        first = TokenFile.open(parts[0]).meta
+        return whole, dataclasses.replace(first, tokens=tokens, documents=len(whole), bytes=text_bytes)
+
+    return write_files(path_stem, fill)
+
+
+def write_files(path_stem: Path, fill: Callable[[BinaryIO], tuple[Integers, TokenFileMeta]]) -> TokenFileMeta:
+    """Writes the three files; `fill` writes the tokens and says where documents end, and the figures.
+
+    NAME.json comes last, so it is there only when all are.
+    """
+    filled = list[tuple[Integers, TokenFileMeta]]()
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            filled.append(fill(file))
 
     file_of(path_stem, "json").unlink(missing_ok=True)
-    write_file(file_of(path_stem, "bin"), fill)
-    write_file(file_of(path_stem, "idx"), lambda path: np.array(ends, dtype="<u8").tofile(path))
-    packed = TokenFileMeta(ends[-1], len(ends), np.dtype(dtype).name, tokenizer_sha256, text_bytes, pairs)
-    write_json(file_of(path_stem, "json"), dataclasses.asdict(packed))
-    return packed
+    write_file(file_of(path_stem, "bin"), write)
+    ends, meta = filled[-1]
+    write_file(file_of(path_stem, "idx"), ends.astype("<u8").tofile)
+    write_json(file_of(path_stem, "json"), dataclasses.asdict(meta))
+    return meta
 
 
 class TokenFile:
@@ -106,6 +143,11 @@ class TokenFile:
 
     def __len__(self) -> int:
         return self.meta.tokens
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """The tokens of every document, its end-of-text token too."""
+        return np.diff(self.documents.astype(np.int64), prepend=0)
 
     def greatest(self) -> int:
         """The greatest id in the file, which is read for it."""
@@ -151,10 +193,11 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _write(file: BinaryIO, ids: list[int], dtype: str, vocab: int) -> None:
-    if max(ids) >= vocab or min(ids) < 0:
-        raise ArtifactError(f"token ids below the vocabulary's {vocab:,}", f"the id {max(ids):,}",
+    tokens = np.array(ids, dtype=np.int64)
+    if (most := tokens.max()) >= vocab or tokens.min() < 0:
+        raise ArtifactError(f"token ids below the vocabulary's {vocab:,}", f"the id {most:,}",
                             "Use the tokenizer that belongs to this vocabulary.")  # fmt: skip
-    file.write(np.array(ids, dtype=dtype).tobytes())
+    file.write(tokens.astype(dtype).tobytes())
 
 
 def _mapped(path: Path, dtype: np.dtype[Any], count: int) -> Integers:

@@ -31,10 +31,10 @@ _INLINE_TAG = re.compile(rf"</?(?:{'|'.join(sorted(INLINE))})(?=[\s/>])[^>]*>?",
 
 def bounded(html: str) -> str:
     """The page, or one with the same text and fewer tags."""
-    if len(html) > LONG:
+    if len(html) > LONG and max(map(len, html.split("<"))) >= LONG:
         html = _LONG_TAG.sub(r"\1", html)
     tags = html.count("<")
-    if _openings(html) * tags <= MOST:
+    if (tags - html.count("</")) * tags <= MOST:
         return html
     # An element with nothing but text in it is closed at once, and most are such.
     bare = _LEAF.sub("", html)

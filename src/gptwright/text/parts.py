@@ -1,8 +1,8 @@
 """Files scanned by several processes, and kept until the stage is done: a part is some megabytes of input, in order.
 
-A part is called after its input's bytes, the options and the version, and is there whole or not at all. So whoever is
-stopped and begins again scans only what is missing, and neither the number of processes nor the moment of the stop
-changes a byte.
+A part is called after its input's bytes and licences, the options and the version, and is there whole or not at all.
+So whoever is stopped and begins again scans only what is missing, machines that see one folder fill it together, and
+neither how many they are nor the moment of a stop changes a byte.
 """
 
 import base64
@@ -10,55 +10,44 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import zstandard
 
 from gptwright.foundations.atomic_io import write_file
-from gptwright.foundations.errors import ProcessLost
 from gptwright.foundations.version import __version__
+from gptwright.foundations.workers import Workers
 from gptwright.text.compression import open_compressed, read_lines
 from gptwright.text.documents import Document
+from gptwright.text.file_labels import origin
+from gptwright.text.file_ranges import FileRange, ranges
 from gptwright.text.filters.signal_table import SignalTable
-from gptwright.text.read import fingerprint
+from gptwright.text.read import outer_licence
 from gptwright.text.scan import Scanned, ScanOptions, scan_file
 
 PART = 8 * 2**20
-"""bytes of the files of a part, if it has more than one"""
+"""bytes of input of a part, if it has more than one file or range of a file"""
 LEVEL = 1
+Group = tuple[FileRange, ...]
 
 
 def scan_parts(
-    files: Sequence[Path], options: ScanOptions, folder: Path, workers: int, signals: Path | None = None
+    groups: Sequence[Group], options: ScanOptions, folder: Path, workers: Workers, signals: Path | None = None
 ) -> list[Path]:
-    """The parts of all files in their order, those that are missing in `folder` scanned by so many processes, which
-    look signals up in the tables in the folder `signals`, and leave there what they count.
+    """The parts of all groups in their order, those that are missing in `folder` scanned by `workers`, who look signals
+    up in the tables in the folder `signals`, and leave there what they count.
 
     Raises `InputError` as `read_file` does, and `ProcessLost` when a process dies.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if signals is not None:
         signals.mkdir(parents=True, exist_ok=True)
-    work = partial(_scan_part, options=options, folder=folder, signals=signals)
-    groups = list(group_files(files))
-    if workers == 1:
-        return list(map(work, groups))
-    with ProcessPoolExecutor(min(workers, len(groups)), get_context("spawn")) as pool:
-        try:
-            return list(pool.map(work, groups))
-        except BrokenProcessPool as error:
-            raise ProcessLost("an answer of every process that reads files", "none of one of them: it has ended",
-                              "Give the same command again, with fewer --workers if memory was short: it goes on from "
-                              "the files that were read.") from error  # fmt: skip
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return list(workers.map(partial(_scan_part, options=options, folder=folder, signals=signals), groups))
 
 
 def read_part(path: Path) -> Iterator[Scanned]:
@@ -68,48 +57,52 @@ def read_part(path: Path) -> Iterator[Scanned]:
             yield _scanned(json.loads(line))
 
 
-def group_files(files: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
-    """Files in their order, as many as come to `PART` bytes."""
-    group, size = list[Path](), 0
-    for path in files:
-        more = _size(path)
-        if group and size + more > PART:
+def group_files(files: Sequence[Path]) -> Iterator[Group]:
+    """Files and ranges of large ones in their order, as many as come to `PART` bytes."""
+    group, size = list[FileRange](), 0
+    for each in (each for path in files for each in ranges(path, PART)):
+        if group and size + each.size > PART:
             yield tuple(group)
             group, size = [], 0
-        group.append(path)
-        size += more
+        group.append(each)
+        size += each.size
     yield tuple(group)
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # it is gone; reading it will say so
-        return 0
+def scan_group(group: Group, options: ScanOptions, table: SignalTable | None = None) -> Iterator[Scanned]:
+    """The sections of a group in order, as `scan_file` gives them."""
+    return (row for each in group for row in scan_file(each.path, options, each.read, table))
 
 
-def _scan_part(files: tuple[Path, ...], options: ScanOptions, folder: Path, signals: Path | None) -> Path:
-    path = folder / f"{_identity(files, options)}.jsonl.zst"
-    kept = signals / f"{_contents(files)}.parquet" if signals else None
+def _scan_part(group: Group, options: ScanOptions, folder: Path, signals: Path | None) -> Path:
+    path = folder / f"{_identity(group, options)}.jsonl.zst"
+    kept = signals / f"{_contents(group)}.parquet" if signals else None
     if not path.is_file() or (kept and not kept.is_file()):
         table = SignalTable(kept, options.classifier) if kept else None
-        rows = (row for file in files for row in scan_file(file, options, table=table))
-        write_file(path, lambda new: _write(new, rows))
+        own = path.with_name(f"{path.name}.{uuid4().hex}")  # on a cluster one that was given up may still write
+        write_file(own, lambda new: _write(new, scan_group(group, options, table)))
+        own.replace(path)
         if table:
             table.save()
     return path
 
 
-def _contents(files: tuple[Path, ...]) -> str:
+def _contents(group: Group) -> str:
     """The same wherever the files lie."""
-    return hashlib.sha256(json.dumps([fingerprint(path) for path in files]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([each.fingerprint() for each in group]).encode()).hexdigest()
 
 
-def _identity(files: tuple[Path, ...], options: ScanOptions) -> str:
+def _identity(group: Group, options: ScanOptions) -> str:
     hashes = [each.sha256 if each else None for each in (options.tests, options.classifier)]
     asked = [__version__, hashes, repr(replace(options, tests=None, classifier=None))]
-    named = [(path.as_posix().encode("utf-8", "surrogateescape").hex(), fingerprint(path)) for path in files]
-    return hashlib.sha256(json.dumps([asked, named]).encode()).hexdigest()
+    licences = [outer_licence(each.path, options.reading) for each in group]  # of files that are not in the group
+    named = [(_hex(each.path), each.begin, each.fingerprint()) for each in group]
+    return hashlib.sha256(json.dumps([asked, named, licences]).encode()).hexdigest()
+
+
+def _hex(path: Path) -> str:
+    """Some systems allow file names that are not text."""
+    return origin(path).encode("utf-8", "surrogateescape").hex()
 
 
 def _write(path: Path, rows: Iterator[Scanned]) -> None:

@@ -42,7 +42,7 @@ class CleanedDocument:
 
 class CleaningPipeline:
     """Remembers what it saw, below `folder`, so one pipeline is given the sections of all files; the accounting is told
-    what it drops."""
+    what it drops, and `examples`, where there are to be some, what went and what stayed."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class CleaningPipeline:
         folder: Path | None = None,
     ) -> None:
         self.accounting = accounting
-        self.examples = Examples() if examples is None else examples
+        self._examples = examples
         self._near = near_duplicates
         self._tests: Contamination | None = None
         self._phrases: Collection[int] = ()
-        self._documents, self._earlier_runs = ExactDuplicates(), ExactDuplicates()
+        self._documents, self._earlier_runs = ExactDuplicates(folder), ExactDuplicates(folder)
         self._of_earlier_runs = 0
         self._lines = LineDuplicates(folder=folder)
 
@@ -75,14 +75,21 @@ class CleaningPipeline:
         """The documents that are worth keeping."""
         for section in sections:
             for cleaned in self._kept(section):
-                self.examples.keep(cleaned.document)
+                if self._examples is not None:
+                    self._examples.keep(cleaned.document)
                 yield cleaned
+
+    def drop(self, cleaned: CleanedDocument, reason: str, earlier: str = "") -> None:
+        """A document is not kept; `earlier` is the text that it is almost the same as, if that is why."""
+        self.accounting.drop(cleaned.document.source, reason, cleaned.characters_in)
+        if self._examples is not None:
+            self._examples.drop(cleaned.document, reason, earlier)
 
     def _kept(self, section: Scanned) -> Iterator[CleanedDocument]:
         document, cuts = section.document, Counter(section.cuts)
         self.accounting.record_encoding(document)
         if section.error:
-            self.accounting.unreadable[document.file] = section.error
+            self.accounting.unreadable.setdefault(document.file, section.error)
         reason, earlier = section.reason, ""
         if reason is None:
             if section.cut_lines:
@@ -93,15 +100,11 @@ class CleaningPipeline:
         if reason is None:
             self.accounting.source(document.source).changed.update(section.changed)
         if reason is not None:
-            self._drop(cleaned, reason, earlier)
+            self.drop(cleaned, reason, earlier)
         elif section.shared and self._tests is not None:
             yield from self._pieces(cleaned, self._tests)
         else:
             yield cleaned
-
-    def _drop(self, cleaned: CleanedDocument, reason: str, earlier: str = "") -> None:
-        self.accounting.drop(cleaned.document.source, reason, cleaned.characters_in)
-        self.examples.drop(cleaned.document, reason, earlier)
 
     def _without_repeated_lines(self, section: Document, cuts: Counter[str]) -> str:
         before = self._lines.dropped
@@ -118,7 +121,6 @@ class CleaningPipeline:
         earlier = self._near.earlier(text, section.digest if text == section.document.text else None)
         if earlier is None:
             return None, ""
-        self.examples.alike[earlier] += 1
         reason = "near-duplicate" if earlier >= self._of_earlier_runs else NEAR_EARLIER_RUN
         return reason, self._near.text(earlier)
 
@@ -137,7 +139,7 @@ class CleaningPipeline:
         document, cuts = cleaned.document, cleaned.cuts
         pieces = tests.pieces(document.text, self._phrases)
         if not pieces:
-            self._drop(cleaned, OF_TESTS)
+            self.drop(cleaned, OF_TESTS)
             return
         cuts[OF_TESTS] += len(document.text) - sum(map(len, pieces))
         for piece in pieces:

@@ -12,7 +12,8 @@ from pathlib import Path
 from gptwright.foundations.errors import InputError
 from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
 from gptwright.text.decontaminate import Contamination
-from gptwright.text.documents import Document
+from gptwright.text.documents import Document, Skip
+from gptwright.text.file_labels import label, source_name
 from gptwright.text.filters.presets import Preset, apply_filters
 from gptwright.text.filters.quality import QualityClassifier
 from gptwright.text.filters.signal_table import SignalTable
@@ -21,7 +22,7 @@ from gptwright.text.language import language_of
 from gptwright.text.masking import mask
 from gptwright.text.mojibake import mended
 from gptwright.text.near_duplicates import Digest, minhash
-from gptwright.text.read import Skip, label, read_file, source_name
+from gptwright.text.read import read_file
 from gptwright.text.read_options import ReadOptions
 from gptwright.text.split import sections
 
@@ -35,7 +36,7 @@ Read = Callable[[Path, Skip, ReadOptions], Iterator[Document]]
 class ScanOptions:
     """How files are read; the languages that are kept, all if none; filters, and what they judge quality by; whether
     near-duplicates are looked for; the tests whose runs are; whether text that was read in a wrong encoding is mended;
-    what is masked (`masking.KINDS`); and whether files that cannot be read are passed over."""
+    and what is masked (`masking.KINDS`)."""
 
     reading: ReadOptions = field(default_factory=ReadOptions)
     languages: tuple[str, ...] = ()
@@ -44,7 +45,6 @@ class ScanOptions:
     tests: Contamination | None = None
     fix_mojibake: bool = False
     mask: tuple[str, ...] = ()
-    skip_unreadable: bool = False
     classifier: QualityClassifier | None = None
 
 
@@ -69,29 +69,28 @@ def scan_file(
 ) -> Iterator[Scanned]:
     """The sections of a file in order, those too that are not to be kept; with a table the signals of all go there.
 
-    Raises `InputError` as `read_file` does; where unreadable files are to be passed over, that is the last section.
+    Raises `InputError` as `read_file` does; where what cannot be read is to be passed over, that is the last section.
     """
-    try:
-        yield from _scan(path, options, read, table)
-    except InputError as error:
-        if not options.skip_unreadable:
-            raise
-        nothing = Document("", source_name(path), file=label(path))
-        yield Scanned(nothing, reason=UNREADABLE, error=f"needed {error.needed}; got {error.got}")
-
-
-def _scan(path: Path, options: ScanOptions, read: Read, table: SignalTable | None) -> Iterator[Scanned]:
     counter = SignalCounter(options.classifier) if table is None else table
     skipped: list[Scanned] = []
+    first_error = ""  # of a file with many one is told
 
-    def skip(source: str, reason: str) -> None:
-        skipped.append(Scanned(Document("", source), reason=reason))
+    def skip(source: str, reason: str, error: str = "") -> None:
+        nonlocal first_error
+        said = "" if first_error else mask(error, options.mask)[0]  # it may quote the file
+        first_error = first_error or error
+        skipped.append(Scanned(Document("", source, file=label(path) if error else ""), reason=reason, error=said))
 
-    for document in read(path, skip, options.reading):
-        yield from skipped
-        skipped.clear()
-        scanned = _first_to_stay if document.readings else _scanned
-        yield from scanned(document, options, counter)
+    try:
+        for document in read(path, skip, options.reading):
+            yield from skipped
+            skipped.clear()
+            scanned = _first_to_stay if document.readings else _scanned
+            yield from scanned(document, options, counter)
+    except InputError as error:
+        if not options.reading.skip_unreadable:
+            raise
+        skip(source_name(path), UNREADABLE, f"needed {error.needed}; got {error.got}")
     yield from skipped
 
 
@@ -129,12 +128,23 @@ def _sections(document: Document, options: ScanOptions) -> Iterator[Scanned]:
     cuts["signs between texts"] += len(text) - sum(map(len, texts))
     title = " ".join(normalise(document.title).split())
     for part in [part for each in texts for part in sections(replace(document, text=each, title=title))]:
-        yield Scanned(part, cuts, changed=+changed)
+        title, _ = mask(part.title, options.mask)  # before a table of signals has it
+        yield Scanned(replace(part, title=title), cuts, changed=+changed)
         cuts, changed = Counter[str](), Counter[str]()
 
 
 def _judged(section: Scanned, options: ScanOptions, counter: SignalCounter) -> Scanned:
-    """With what is against a section; one that nothing is against is masked and hashed."""
+    """With what is against a section, and masked whatever that is: what goes is kept as an example. One that nothing is
+    against is hashed."""
+    section = _masked(_with_reason(section, options, counter), options.mask)
+    text = section.document.text
+    if section.reason is not None or not text.strip():
+        return section
+    digest = minhash(text) if options.near_duplicates else None
+    return replace(section, digest=digest, shared=frozenset(options.tests.found(text) if options.tests else ()))
+
+
+def _with_reason(section: Scanned, options: ScanOptions, counter: SignalCounter) -> Scanned:
     document, text = section.document, section.document.text
     if not text.strip():
         return section
@@ -148,21 +158,15 @@ def _judged(section: Scanned, options: ScanOptions, counter: SignalCounter) -> S
         count_cut(section.cuts, LINE_RULES, text, verdict.text)
         section = replace(section, document=replace(document, text=verdict.text), cut_lines=verdict.cut_lines,
                           reason=verdict.reason)  # fmt: skip
-    if section.reason is not None:
-        return section
-    section = _masked(section, options.mask) if options.mask else section
-    text = section.document.text
-    digest = minhash(text) if options.near_duplicates else None
-    return replace(section, digest=digest, shared=frozenset(options.tests.found(text) if options.tests else ()))
+    return section
 
 
 def _masked(section: Scanned, kinds: tuple[str, ...]) -> Scanned:
     document = section.document
     text, counts = mask(document.text, kinds)
     count_cut(section.cuts, MASKED, document.text, text)
-    title, _ = mask(document.title, kinds)
     changed = {**section.changed, **{f"{MASKED}: {kind}": count for kind, count in counts.items()}}
-    return replace(section, document=replace(document, text=text, title=title), changed=changed)
+    return replace(section, document=replace(document, text=text), changed=changed)
 
 
 def count_cut(cuts: Counter[str], reason: str, before: str, after: str) -> str:

@@ -3,6 +3,7 @@
 What a file holds out is never moved into training, however little there is to train on.
 """
 
+import heapq
 import json
 from pathlib import Path
 
@@ -15,6 +16,29 @@ MIN_SPLIT = 1_000
 _OTHER: dict[Split, Split] = {"train": "heldout", "heldout": "train"}
 
 
+class SpareDocuments:
+    """Documents that could change splits while the other has too little: those of the least ranks that make up
+    `MIN_SPLIT` characters, whoever else there was."""
+
+    def __init__(self) -> None:
+        self._worst_first: list[tuple[float, int, int]] = []
+        self._characters = 0
+
+    def add(self, rank: float, line: int, characters: int) -> None:
+        heapq.heappush(self._worst_first, (-rank, -line, characters))
+        self._characters += characters
+        while self._characters - self._worst_first[0][2] >= MIN_SPLIT:
+            self._characters -= heapq.heappop(self._worst_first)[2]
+
+    def clear(self) -> None:
+        self._worst_first.clear()
+        self._characters = 0
+
+    def in_order(self) -> list[tuple[int, int]]:
+        """Their lines and characters, the least rank first."""
+        return [(-line, characters) for _, line, characters in sorted(self._worst_first, reverse=True)]
+
+
 class SplitWriter:
     """Writes kept documents, one a line, into the file of their split. A context manager; call `balance` after it."""
 
@@ -23,8 +47,7 @@ class SplitWriter:
         self._files = {split: path.open("w", encoding="utf-8", newline="\n") for split, path in paths.items()}
         self._documents: dict[Split, int] = dict.fromkeys(paths, 0)
         self._characters: dict[Split, int] = dict.fromkeys(paths, 0)
-        # Documents that could change splits while the other has too little: (rank, line, characters).
-        self._spare: dict[Split, list[tuple[float, int, int]]] = {split: [] for split in paths}
+        self._spare = {split: SpareDocuments() for split in paths}
 
     def __enter__(self) -> "SplitWriter":
         return self
@@ -44,7 +67,7 @@ class SplitWriter:
             place = uniform_hash(document.text, self._seed)
             named = document.split is not None  # such a line goes last
             rank = place + named if split == "train" else -place
-            self._spare[split].append((rank, self._documents[split], len(document.text)))
+            self._spare[split].add(rank, self._documents[split], len(document.text))
         else:
             self._spare[split].clear()
         self._documents[split] += 1
@@ -55,7 +78,7 @@ class SplitWriter:
         for rich, poor in _OTHER.items():
             moved: set[int] = set()
             lacking = MIN_SPLIT - self._characters[poor]
-            for _, line, characters in sorted(self._spare[rich]) if lacking > 0 else ():
+            for line, characters in self._spare[rich].in_order() if lacking > 0 else ():
                 if lacking <= 0 or self._documents[rich] - len(moved) < 2:
                     break
                 moved.add(line)

@@ -4,9 +4,10 @@ A record is at most `MOST` bytes, so that neither a small archive that unpacks t
 takes the memory. An archive that breaks off or is damaged gives what stands before that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,11 +17,14 @@ from gptwright.text.encoding import decode
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.pages import read_document
 from gptwright.text.read_options import ReadOptions
+from gptwright.text.warc_end import ends_in_a_head
 
 MOST = 16 * 2**20
 PAGES = ("text/html", "application/xhtml+xml")
 OTHER_KIND, NO_ANSWER, TOO_LARGE = "no page", "no answer of a server with a page", "over 16 MiB"
 NOT_LINKED = "linked to by none of the links"
+NOT_UNPACKED = "packed so that it cannot be unpacked"
+PACKING = ("Content-Encoding", "Transfer-Encoding")
 BROKEN_OFF, DAMAGED, NO_TEXT = "broken off", "damaged, and what follows in its archive", "not text"
 
 
@@ -30,11 +34,33 @@ def read_warc(file: IO[bytes], path: Path, options: ReadOptions) -> Iterator[Doc
 
     `file` is the archive unpacked. Raises `ConfigError` without fastwarc, or the program that is to read its pages.
     """
-    if path.suffix.lower() == ".xz":
+    kind = path.suffix.lower()
+    if kind == ".xz":
         yield from _documents(_records(file, path), path, options)
-    else:  # its own unpacking gives what stands before a fault
-        with path.open("rb") as packed:
-            yield from _documents(_records(packed, path), path, options)
+        return
+    with path.open("rb") as packed:  # its own unpacking gives what stands before a fault
+        records = _Positions(_records(packed, path))
+        found = None
+        for found in _documents(records, path, options):
+            yield found
+        told = found in (BROKEN_OFF, DAMAGED)
+        if not told and kind != ".zst" and ends_in_a_head(packed, records.last, packed=kind == ".gz"):
+            yield BROKEN_OFF
+
+
+class _Positions:
+    """Records, and where the last of them begins in the archive; -1 before any."""
+
+    def __init__(self, records: Iterator[Any]) -> None:
+        self._records, self.last = records, -1
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        record = next(self._records)
+        self.last = record.stream_pos
+        return record
 
 
 def _documents(records: Iterator[Any], path: Path, options: ReadOptions) -> Iterator[Document | str]:
@@ -59,7 +85,7 @@ def _records(file: IO[bytes], path: Path) -> Iterator[Any]:
         raise ConfigError(f"fastwarc to read {path}", f"none that works here ({error})",
                           "pip install 'gptwright[corpus]'") from error  # fmt: skip
     kinds = library.WarcRecordType.response | library.WarcRecordType.conversion
-    return iter(library.ArchiveIterator(file, record_types=kinds, parse_http=True, auto_decode="all"))
+    return iter(library.ArchiveIterator(file, record_types=kinds, parse_http=True, auto_decode="none"))
 
 
 def _read(record: Any, path: Path, options: ReadOptions) -> Document | str | None:
@@ -69,18 +95,43 @@ def _read(record: Any, path: Path, options: ReadOptions) -> Document | str | Non
     kind: str = (record.http_content_type if is_answer else record.headers.get("Content-Type")) or ""
     if reason := _refusal(record, kind, address, options):
         return reason
-    wanted: int = record.content_length
-    data: bytes = record.reader.read(MOST + 1)
-    if len(data) > MOST:
-        return TOO_LARGE
-    is_packed = is_answer and bool(record.http_headers.get("Content-Encoding"))
-    if len(data) < wanted and not is_packed:
-        return BROKEN_OFF
+    data = _body(record)
+    if isinstance(data, str):
+        return data
     said = lookup_encoding(record.http_charset) if is_answer and record.http_charset else None
     try:
         return _document(data, kind, address, path, said, options)
     except InputError:
         return NO_TEXT
+
+
+def _body(record: Any) -> bytes | str:
+    """What a record holds, unpacked; or why that cannot be had."""
+    wanted: int = record.content_length
+    data: bytes = record.reader.read(MOST + 1)
+    if len(data) > MOST:
+        return TOO_LARGE
+    if len(data) < wanted:
+        return BROKEN_OFF
+    heads: Any = record.http_headers or {}
+    packing = {name: " ".join(value.split()) for name in PACKING if (value := heads.get(name))}
+    return _unpacked(data, packing) if packing else data
+
+
+def _unpacked(data: bytes, packing: Mapping[str, str]) -> bytes | str:
+    """A body by itself, so that a fault in it is not one of the archive: the library's reader finds no record behind a
+    body that it has unpacked in part."""
+    library: Any = import_module("fastwarc.warc")
+    heads = "".join(f"{name}: {value}\r\n" for name, value in packing.items())
+    answer = f"HTTP/1.1 200 OK\r\n{heads}\r\n".encode() + data
+    record = (f"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
+              f"Content-Length: {len(answer)}\r\n\r\n").encode() + answer  # fmt: skip
+    try:
+        alone: Any = next(library.ArchiveIterator(BytesIO(record), parse_http=True, auto_decode="all"))
+        found: bytes = alone.reader.read(MOST + 1)
+    except (OSError, EOFError, StopIteration):
+        return NOT_UNPACKED
+    return TOO_LARGE if len(found) > MOST else found
 
 
 def _refusal(record: Any, kind: str, address: str, options: ReadOptions) -> str | None:

@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 
-from gptwright.evaluation.harness.nanochat_core import evaluate_core, read_core
+from gptwright.evaluation.harness.core_config import read_core
+from gptwright.evaluation.harness.nanochat_core import evaluate_core
 from gptwright.evaluation.harness.tasks import find_tasks
 from gptwright.foundations.errors import InputError
 from gptwright.pipelines.model import Model

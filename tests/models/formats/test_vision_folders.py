@@ -11,9 +11,12 @@ from safetensors.torch import load_file, save_file
 from tests.models.test_vision_language import ENCODER
 
 from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.interpretability.sight import Sight
 from gptwright.models.formats.clip import read_clip, write_clip
 from gptwright.models.formats.llava import read_llava, write_llava
+from gptwright.models.gpt2 import GPT2Config
 from gptwright.models.gpt3 import GPT3Config
+from gptwright.models.vision import ViTConfig
 from gptwright.models.vision_language import VisionLanguageConfig, VisionLanguageModel, with_room
 
 VISION = {
@@ -103,6 +106,21 @@ def test_every_layer_of_the_image_encoder_computes_the_same(clip: Any, tmp_path:
 
 
 @torch.no_grad()
+def test_where_the_heads_of_both_look_is_where_those_of_transformers_look(llava: Any, tmp_path: Path) -> None:
+    llava.set_attn_implementation("eager")
+    ours = read_llava(tmp_path / "theirs")
+    ids, images = IDS[:1], IMAGES[:1]
+    expected = llava(input_ids=ids, pixel_values=images, output_attentions=True).attentions
+    sight = Sight(ours, images, ["data:"])
+    trace = ours.decoder.trace(ids, sight.embeddings(ids))
+    encoder = llava.model.vision_tower(images, output_attentions=True).attentions
+    seen = ours.vision.trace(images, -2).attention
+    assert len(trace.attention) == len(expected) == 2 and len(seen) == 2, "the last layer is not read"
+    for found, reference in zip([*trace.attention, *seen], [*expected, *encoder[:2]], strict=True):
+        torch.testing.assert_close(found, reference, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
 def test_early_clip_folders_are_read(clip: Any, tmp_path: Path) -> None:
     """Sizes under second names, buffers among the tensors, settings of generation: as OpenAI's folders have them."""
     folder = tmp_path / "theirs"
@@ -163,6 +181,21 @@ def test_one_matrix_as_projector_goes_both_ways(llava: Any, tmp_path: Path) -> N
     assert (theirs(input_ids=IDS, pixel_values=IMAGES).logits - model(IDS, IMAGES)).abs().max() <= 1e-4
     again = read_llava(tmp_path / "ours")
     assert again.config == model.config
+    assert torch.equal(again(IDS, IMAGES), model(IDS, IMAGES))
+
+
+@torch.no_grad()
+def test_a_gpt2_behind_the_encoder_is_opened(tmp_path: Path) -> None:
+    """Its output is its embedding, which `transformers` ties under another name alone: both are written."""
+    text = GPT2Config(vocab=60, context=64, width=24, heads=2, layers=2)
+    image = ViTConfig(image_size=32, patch=8, width=24, heads=4, layers=3)
+    model = VisionLanguageModel(VisionLanguageConfig(image=image, text=text, placeholder=PLACE)).eval()
+    model.initialise(0)
+    write_llava(model, tmp_path, {"bos_token_id": 0, "eos_token_id": 0})
+    theirs: Any = transformers.LlavaForConditionalGeneration.from_pretrained(tmp_path).eval()
+    assert (theirs(input_ids=IDS, pixel_values=IMAGES).logits - model(IDS, IMAGES)).abs().max() <= 1e-4
+    again = read_llava(tmp_path)
+    assert again.config == model.config and again.decoder.output is again.decoder.embed.weight
     assert torch.equal(again(IDS, IMAGES), model(IDS, IMAGES))
 
 

@@ -16,6 +16,7 @@ from gptwright.models.gpt2 import GPT2
 from gptwright.pipelines.generation_config import GenerationConfig
 from gptwright.pipelines.model import Model
 from gptwright.tokenizers.tokenizer import Tokenizer
+from printed import wrong_on_paper
 
 pytestmark = pytest.mark.browser
 PAGES = Path(__file__).parents[2] / "serving/pages"
@@ -92,6 +93,16 @@ def test_how_it_learned(page: Page) -> None:
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_role("img", name="预训练, 每字节比特")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+
+
+def test_every_room_on_paper(page: Page) -> None:
+    page.get_by_role("button", name="the cat?").click()
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    for number in range(3):
+        page.emulate_media(media="screen")
+        page.get_by_role("navigation").get_by_role("button").nth(number).click()
+        expect(page.locator("[role=status]")).to_have_count(0)
+        assert wrong_on_paper(page) == [], number
 
 
 def test_settings_are_followed_and_a_conversation_begins_anew(page: Page) -> None:

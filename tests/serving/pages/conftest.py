@@ -25,9 +25,9 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(store_path: Path) -> Iterator[Store]:
     """One that waits for others who write, as that of a server does."""
-    with open_store(tmp_path / "run" / "store.sqlite") as opened:
+    with open_store(store_path) as opened:
         yield opened
 
 
@@ -48,7 +48,7 @@ class Visit:
     def another(self, path: str = "/") -> Page:
         """One more tab of the same visitor."""
         page = self.context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(20_000)
         page.on("console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("dialog", lambda dialog: self.faults.append(f"dialog {dialog.message}"))

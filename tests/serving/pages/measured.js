@@ -1,11 +1,15 @@
 // What a page has that somebody cannot use; each function gives a list of faults, none where there is none.
 window.measured = {
-  /** What axe-core finds. */
-  async rules() {
-    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  /** What axe-core finds, by all of its rules or by those named. */
+  async rules(...names) {
+    const only = names.length ? { runOnly: names } : {};
+    const { violations } = await axe.run(document, { resultTypes: ["violations"], ...only });
     const told = ({ html, any }) => `${html.slice(0, 160)} ${any.map((one) => one.message).join("; ").slice(0, 200)}`;
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${told(node)}`));
   },
+
+  /** What axe-core finds by those of its rules that look at colours: letters on their ground, links among letters. */
+  colours: () => measured.rules("color-contrast", "link-in-text-block"),
 
   /** What is smaller than a finger, 44 pixels. */
   small() {

@@ -157,10 +157,12 @@ def real(browser: Browser, serve: Any, network: GPT2, tokenizer: Tokenizer, stor
 
 def test_how_likely_each_token_was_and_what_else_could_have_stood_there(real: Visit) -> None:
     page = real.page
-    ask(page, "the cat sat")
-    more(page, "Token probabilities")
-    tokens = page.locator(".tokens button")
-    expect(tokens.first).to_be_visible()
+    for _ in range(30):  # an answer may be one token
+        tokens = ask(page, "the cat sat").locator(".tokens button")
+        more(page, "Token probabilities")
+        expect(tokens.first).to_be_visible()
+        if tokens.count() > 1:
+            break
     tokens.first.focus()
     expect(page.locator(".panel tbody tr").first).to_contain_text("%")
     assert page.locator(".panel tbody tr").count() in (5, 6)

@@ -89,7 +89,7 @@ def walk(page: Page, check: Any) -> int:
         page.locator("h2").press("s")
         page.get_by_label("Why?").fill(SHORT[seen].replace("\n", " "))
         page.keyboard.press("Enter")
-        until(page, lambda before=said: not shown.is_visible() or shown.inner_text() != before)
+        until(page, lambda before=said: shown.all_inner_texts() != [before])
     return seen
 
 

@@ -75,7 +75,8 @@ def test_one_is_made_at_a_time_others_are_answered_and_the_last_is_kept(
             await asyncio.sleep(0.001)
         busy = await http.ask("GET", f"/api/answers/{answer['id']}/inside", status=429)
         assert busy["error"]["code"] == "queue_full"
-        other = await http.answer(id, asked, model="real", max_tokens=2)
+        elsewhere, (question,) = await http.conversation("the dog ran")
+        other = await http.answer(elsewhere, question, model="real", max_tokens=2)
         left.cancel()
         path = f"/api/answers/{answer['id']}/inside"
         while (got := await http.client.get(path)).status_code == 429:  # until the server has seen that he is gone

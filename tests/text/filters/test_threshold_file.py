@@ -46,6 +46,7 @@ def test_it_can_stand_alone(tmp_path: Path) -> None:
         ("[rules]\nwords = {at_least = 1}", "a bound of words"),
         ("[rules]\nwords = {least = 'many'}", "a number as words.least"),
         ("[rules]\nwords = {least = nan}", "a number as words.least"),
+        ("[rules]\nwords = {least = 50, most = 5}", "at most 5 as words.least"),
         ("[rules]\nwords = {}", "a bound of words"),
         ("[rules]\nwords = 5", "a table of bounds of words"),
         ("[rules]\nquality = {pareto = 0}", "quality.pareto"),
@@ -57,6 +58,11 @@ def test_it_can_stand_alone(tmp_path: Path) -> None:
 def test_mistakes_are_named(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         chosen_filter(write(tmp_path, text))
+
+
+def test_a_mark_of_the_byte_order_and_one_value_alone(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeff[rules]\nwords = {least = 5, most = 5}")
+    assert chosen_filter(path).rules == (Threshold("words", 5, 5),)
 
 
 def test_other_names_and_files(tmp_path: Path) -> None:

@@ -36,6 +36,22 @@ def test_lines_of_json(tmp_path: Path) -> None:
     ]
 
 
+def test_the_same_under_another_name_and_too_long_together(tmp_path: Path) -> None:
+    talk = [{"role": "user", "content": "a b " * 100}, {"role": "assistant", "content": "c d e"}]
+    rows = [
+        {"id": 1, "messages": talk},
+        {"id": 2, "messages": talk},
+        {"id": 3, "messages": talk[:1], "labels": [1]},
+        {
+            "id": 3,
+            "messages": [{"role": role, "content": str(list(range(100, 250)))} for role in ("user", "assistant")],
+        },
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert [each for each in found(tmp_path / "a.jsonl") if each[1] in ("duplicate", "too long")] == [
+        ("a.jsonl:2", "duplicate"), ("a.jsonl:4", "too long")]  # fmt: skip
+
+
 def test_plain_text_has_lines_and_a_page_its_number(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("---\ntitle: a\n---\nOne.\nTwo cafÃ©.\n\n### Human: three\n")
     (tmp_path / "b.html").write_text("<p>One.<p>Two cafÃ©.")

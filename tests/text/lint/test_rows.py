@@ -1,47 +1,73 @@
-"""Faults of conversations, prompts with answers and rankings."""
+"""Faults of lines: texts, conversations under any name, prompts with answers, and rankings."""
 
 from typing import Any
 
 import pytest
 
-from gptwright.text.lint.rows import ECHO, EMPTY, EMPTY_ANSWER, REPEATED, ROLES, row_faults, texts_of, turns_of
+from gptwright.text.lint.answers import SAME
+from gptwright.text.lint.rows import EMPTY, row_faults
+from gptwright.text.lint.turns import ECHO, EMPTY_ANSWER, FOR_USER, REPEATED, ROLES
 
 ASKED = "What is the capital of France?"
 
 
-def talk(*turns: tuple[str, str]) -> dict[str, Any]:
-    return {"messages": [{"role": role, "content": text} for role, text in turns]}
+def turns(*said: tuple[str, str]) -> list[dict[str, str]]:
+    return [{"role": role, "content": text} for role, text in said]
+
+
+ANSWER, NOTHING, QUESTION = turns(("assistant", "Paris.")), turns(("assistant", " ")), turns(("user", ASKED))
+REPEATS = turns(("user", ASKED), ("assistant", "Paris."), ("user", ASKED), ("assistant", "Paris."))
 
 
 @pytest.mark.parametrize(
     ("row", "kinds"),
     [
-        (talk(("system", "Be kind."), ("user", ASKED), ("assistant", "Paris.")), []),
-        (talk(("user", ASKED), ("assistant", f"{ASKED} ")), [ECHO]),
-        (talk(("user", "Hello."), ("assistant", "Hello.")), []),
-        (talk(("user", ASKED), ("assistant", " \n")), [EMPTY_ANSWER]),
-        (talk(("user", ASKED), ("assistant", "Paris."), ("user", f" {ASKED.upper()}"), ("assistant", "Paris.")),
-         [REPEATED]),
-        (talk(("user", "Go on."), ("assistant", "One."), ("user", "Go on."), ("assistant", "Two.")), []),
-        (talk(("user", ASKED), ("user", "Well?"), ("assistant", "Paris.")), [ROLES]),
-        (talk(("assistant", "Hello.")), [ROLES]),
-        (talk(("user", ASKED), ("system", "Be kind."), ("assistant", "Paris.")), [ROLES]),
+        ({"messages": QUESTION + ANSWER}, []),
+        ({"messages": REPEATS}, [REPEATED]),
+        ({"conversation": REPEATS}, [REPEATED]),
+        ({"dialogue": QUESTION + NOTHING}, [EMPTY_ANSWER]),
         ({"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": ""}]}, [EMPTY_ANSWER]),
+        ({"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": "Paris."}]}, []),
+        ({"messages": []}, []),
+        ({"prompt": QUESTION}, []),
+        ({"prompt": QUESTION, "chosen": ANSWER, "rejected": turns(("assistant", "Rome."))}, []),
+        ({"prompt": QUESTION, "chosen": ANSWER, "rejected": NOTHING}, [EMPTY_ANSWER]),
+        ({"prompt": QUESTION, "completion": turns(("assistant", ASKED))}, [ECHO]),
+        ({"prompt": ASKED, "completion": turns(("assistant", f"{ASKED} "))}, [ECHO]),
+        ({"prompt": REPEATS[:3], "chosen": ANSWER, "rejected": turns(("assistant", "Rome."))}, [REPEATED]),
+        ({"chosen": QUESTION + ANSWER, "rejected": QUESTION + NOTHING}, [EMPTY_ANSWER]),
+        ({"completion": ANSWER}, [ROLES]),
+        ({"prompt": ASKED, "answers": [ANSWER, NOTHING]}, [EMPTY_ANSWER]),
         ({"prompt": ASKED, "answers": ["Paris.", ""]}, [EMPTY_ANSWER]),
+        ({"prompt": ASKED, "answers": ["Paris.", None]}, [EMPTY_ANSWER]),
+        ({"prompt": ASKED, "answers": []}, [EMPTY_ANSWER]),
+        ({"prompt": ASKED, "answers": ["Paris.", ASKED]}, [ECHO]),
+        ({"prompt": ASKED, "answers": ["Paris.", "Paris."], "ranks": [1, 1]}, []),
+        ({"prompt": ASKED, "answers": ["Paris.", "Rome.", "Paris. "], "ranks": [1, 2, 3]}, [SAME]),
         ({"prompt": ASKED, "chosen": "Paris.", "rejected": " "}, [EMPTY_ANSWER]),
+        ({"prompt": ASKED, "chosen": "Paris.", "rejected": None}, [EMPTY_ANSWER]),
+        ({"prompt": ASKED, "chosen": "Paris.", "rejected": "Paris.\n"}, [SAME]),
+        ({"chosen": QUESTION + ANSWER, "rejected": QUESTION + ANSWER}, [SAME]),
+        ({"prompt": ASKED, "chosen": "Paris.", "rejected": "Rome."}, []),
         ({"prompt": ASKED, "completion": ""}, [EMPTY_ANSWER]),
+        ({"prompt": ASKED, "completion": None}, [EMPTY_ANSWER]),
+        ({"prompt": ASKED, "completion": "Paris.", "response": None}, []),
+        ({"prompt": ASKED, "completion": "what is the capital of france"}, [ECHO]),
+        ({"prompt": ASKED, "completion": "Paris.\nUser: And of Spain?"}, [FOR_USER]),
+        ({"instruction": ASKED, "output": "\u200b"}, [EMPTY_ANSWER]),
+        ({"instruction": "Mend it, please, it is bad.", "input": ASKED, "output": ASKED}, []),
+        ({"instruction": ASKED, "input": "", "output": ASKED}, [ECHO]),
+        ({"question": ASKED, "answer": ASKED}, [ECHO]),
+        ({"question": ASKED, "answer": 3}, []),
+        ({"messages": QUESTION + ANSWER, "answer": None}, []),
+        ({"question": "Who?", "answers": {"text": [], "answer_start": []}}, []),
         ({"text": " "}, [EMPTY]),
+        ({"text": None}, [EMPTY]),
+        ({"text": "\ufeff\u200b"}, [EMPTY]),
+        ({"text": 0}, []),
         ({"text": "A text."}, []),
+        ({"label": 1}, []),
     ],
 )  # fmt: skip
 def test_kinds(row: dict[str, Any], kinds: list[str]) -> None:
     assert [kind for kind, _ in row_faults(row)] == kinds
-
-
-def test_texts_are_found_wherever_they_stand_and_names_are_none() -> None:
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,xx"}}
-    row = {"messages": [{"role": "user", "content": [picture, {"type": "text", "text": "What is it?"}]}],
-           "answers": ["a dog", "a cat"], "source": "me", "n": 3}  # fmt: skip
-    assert list(texts_of(row)) == ["What is it?", "a dog", "a cat"]
-    assert turns_of(row["messages"]) == [("user", "What is it?")]
-    assert turns_of("text") == turns_of([]) == turns_of(["a"]) == []

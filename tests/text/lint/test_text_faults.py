@@ -1,27 +1,8 @@
 """Faults of one text: each kind is found at its place, and prose has none."""
 
-import pytest
-
 from gptwright.text.bundled import bundled_texts
-from gptwright.text.lint.text_faults import CONTROL, LONG, LOOP, SPOILED, TEMPLATE, Fault, text_faults
+from gptwright.text.lint.text_faults import CONTROL, LONG, LOOP, SPOILED, TEMPLATE, TOKENS, Fault, text_faults
 from gptwright.text.read import read_file
-
-
-@pytest.mark.parametrize(
-    "sign",
-    ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "[INST]", "[/INST]", "<<SYS>>", "<|eot_id|>", "<start_of_turn>",
-     "<｜User｜>", "</s>", "<|assistant|>"],
-)  # fmt: skip
-def test_signs_of_templates_anywhere(sign: str) -> None:
-    assert list(text_faults(f"Well, {sign} yes.", 100)) == [Fault(TEMPLATE, 6, sign)]
-
-
-def test_signs_of_templates_that_begin_a_line() -> None:
-    found = [(fault.place, fault.shown) for fault in text_faults("### Human: hi\n### Assistant: ho", 100)]
-    assert found == [(0, "### Human:"), (14, "### Assistant:")]
-    assert [fault.shown for fault in text_faults("Human: hi\nAssistant: ho", 100)] == ["Human:"]
-    for honest in ("Human: a being.", "## Response\nText", "See ### Human: here", "a [INSTANCE] of <s> </strong>"):
-        assert list(text_faults(honest, 100)) == []
 
 
 def test_other_kinds() -> None:
@@ -29,6 +10,12 @@ def test_other_kinds() -> None:
     kinds = {fault.kind: fault.shown for fault in text_faults(f"cafÃ©\x07 {again}", 900)}
     assert kinds == {SPOILED: "Ã© for é", CONTROL: "U+0007", LONG: "1,307 characters", LOOP: kinds[LOOP]}
     assert kinds[LOOP].endswith("% of it was there before")
+
+
+def test_what_programs_write() -> None:
+    assert list(text_faults("Well, <|im_end|> <0x0A>", 100)) == [
+        Fault(TEMPLATE, 6, "<|im_end|>"), Fault(TOKENS, 17, "<0x0A>")]  # fmt: skip
+    assert [fault.kind for fault in text_faults("ÖÐ¹úÈËÃñ \ufffd", 100)] == [SPOILED, SPOILED]
 
 
 def test_books_have_none() -> None:

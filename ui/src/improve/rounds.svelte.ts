@@ -3,7 +3,7 @@ import * as api from "../lib/api";
 import { draw, type Drawn } from "./draw";
 
 const AHEAD = 3; // questions whose answers are drawn before they are needed
-const IN_VAIN = 4; // questions in a row to which all answers are equal, after which it is given up
+const IN_VAIN = 8; // questions in a row to which all answers are equal, after which it is given up
 
 export class Round {
   /** With answers, in the order in which they are ranked. */

@@ -8,9 +8,10 @@ from gptwright.evaluation.harness.task_config import TaskConfig
 from gptwright.evaluation.loaders import LOADERS
 from gptwright.foundations.errors import InputError, nearest
 from gptwright.text.bundled import PLACES
-from gptwright.text.compression import open_compressed, read_all
+from gptwright.text.compression import open_compressed
 from gptwright.text.encoding import decode
 from gptwright.text.jsonl import Line
+from gptwright.text.long_lines import read_lined
 from gptwright.text.split_words import read_split
 from gptwright.text.tables import read_table
 
@@ -76,7 +77,7 @@ def _rows(task: TaskConfig, path: Path) -> Iterable[Line]:
 def _texts(path: Path, unit: str) -> Iterator[Line]:
     """What is not blank of the file's lines, of its paragraphs, or the file as a whole: the field "text"."""
     with open_compressed(path) as file:
-        text, _ = decode(read_all(file, path), path)
+        text, _ = decode(read_lined(file, path), path)
     parts = {"line": text.split("\n"), "paragraph": text.split("\n\n"), "document": [text]}[unit]
     for number, part in enumerate(parts, 1):
         if part.strip():

@@ -5,23 +5,19 @@ is right when its mean log-likelihood a token is the best; a continuation, when 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from random import Random
-from typing import Literal, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from gptwright.evaluation.harness.core_config import Core, CoreTask
 from gptwright.evaluation.harness.questions import Question, checked
 from gptwright.evaluation.harness.requests import Encoder, Row
 from gptwright.evaluation.harness.run import TaskResult, outcomes, result
-from gptwright.evaluation.harness.task_config import MetricConfig, OutputType, TaskConfig, read_yaml
+from gptwright.evaluation.harness.task_config import MetricConfig, OutputType, TaskConfig
 from gptwright.evaluation.harness.templates import Item
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.intake import Intake
 from gptwright.pipelines.model import Model
 from gptwright.text.jsonl import Line, read_objects
-from gptwright.text.tables import read_table
 from gptwright.training.evaluation import Evaluation
 
 CHOICE: tuple[OutputType, str] = ("multiple_choice", "acc_tokens")
@@ -29,45 +25,6 @@ SUBSAMPLE, SHOTS = (
     1337,
     1234,
 )  # nanochat's seeds: of the order of documents, and, with the document's place, of examples
-
-
-class CoreTask(BaseModel):
-    """A task of the list."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
-    label: str
-    icl_task_type: Literal["multiple_choice", "schema", "language_modeling"]
-    dataset_uri: str
-    num_fewshot: list[int]
-    continuation_delimiter: str = " "
-
-
-@dataclass(frozen=True)
-class Core:
-    """The tasks, where their documents lie, and what chance scores in each, from 0 to 1."""
-
-    tasks: Sequence[CoreTask]
-    folder: Path
-    chance: dict[str, float]
-
-
-def is_core(path: Path) -> bool:
-    """Whether a file is such a list, not a task."""
-    return path.is_file() and "icl_tasks" in read_yaml(path)
-
-
-def read_core(path: Path) -> Core:
-    """The list in core.yaml, with eval_data/ and eval_meta_data.csv beside it. Raises `InputError`."""
-    try:
-        tasks = [CoreTask.model_validate(task) for task in _listed(read_yaml(path)["icl_tasks"])]
-    except ValidationError as error:
-        first = error.errors()[0]
-        got = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise InputError(f"tasks in {path}", got, "Mend the file.") from error
-    rows = read_table(path.parent / "eval_meta_data.csv")
-    return Core(
-        tasks, path.parent / "eval_data", {row["Eval Task"]: float(row["Random baseline"]) / 100 for row in rows}
-    )
 
 
 def evaluate_core(model: Model, core: Core, *, limit: int | None = None) -> list[TaskResult]:
@@ -140,7 +97,3 @@ def _rows(task: CoreTask, ids: Sequence[tuple[int, ...]]) -> list[Row]:
 def _shared(rows: Sequence[Sequence[int]]) -> int:
     """How many first ids are the same in all rows."""
     return next((n for n, column in enumerate(zip(*rows, strict=False)) if len(set(column)) > 1), min(map(len, rows)))
-
-
-def _listed(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else [value]

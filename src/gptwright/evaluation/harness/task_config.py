@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from gptwright.foundations.errors import InputError, found_at, nearest
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""ten times faster, where PyYAML was built with libyaml"""
 OutputType = Literal["loglikelihood", "loglikelihood_rolling", "multiple_choice", "generate_until"]
 Text = str | list[str]
 
@@ -241,7 +243,7 @@ def read_yaml(path: Path, within: tuple[Path, ...] = ()) -> dict[str, object]:
     if path in within:
         raise InputError(f"files that end in {path}", "one that includes itself", "Correct its include.")
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fields = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
     except OSError as error:
         raise InputError(f"a task file at {path}", found_at(path), "Correct the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+from gptwright.evaluation.harness.core_config import Core
 from gptwright.evaluation.harness.documents import read_documents
-from gptwright.evaluation.harness.nanochat_core import Core
 from gptwright.evaluation.harness.tasks import find_tasks
 from gptwright.foundations.errors import InputError
 

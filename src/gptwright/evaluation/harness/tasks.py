@@ -1,8 +1,9 @@
 """Which tasks are meant: by a name or tag of those that come with gptwright, or by a file or folder of one's own."""
 
+from functools import cache
 from pathlib import Path
 
-from gptwright.evaluation.harness.nanochat_core import Core, is_core, read_core
+from gptwright.evaluation.harness.core_config import Core, is_core, read_core
 from gptwright.evaluation.harness.task_config import TaskConfig, read_task, read_task_folder
 from gptwright.foundations.errors import InputError, nearest
 
@@ -24,9 +25,15 @@ def _meant(word: str) -> list[TaskConfig] | list[Core]:
         return list(read_task_folder(path).values())
     if path.suffix in (".yaml", ".yml"):
         return [read_task(path)]
-    ours = read_task_folder(TASK_FILES)
+    ours = _read_once(TASK_FILES)
     found = [ours[word]] if word in ours else [task for task in ours.values() if word in task.tags]
     if not found:
         names = {name for task in ours.values() for name in (task.task, *task.tags)}
         raise InputError("the name or tag of a task, or the path of its file", f"'{word}'", nearest(word, names))
     return found
+
+
+@cache
+def _read_once(folder: Path) -> dict[str, TaskConfig]:
+    """The tasks of a folder, of which several words may be given."""
+    return read_task_folder(folder)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gptwright.foundations.atomic_io import write_json
 from gptwright.foundations.errors import ArtifactError
 from gptwright.models import llama, vision
+from gptwright.models.catalogue import FAMILIES
 from gptwright.models.formats.clip import image_config
 from gptwright.models.formats.composite import Part, read_table, sub_table
 from gptwright.models.formats.config_fields import check_fields
@@ -91,6 +92,12 @@ def write_llava(
     """Writes config.json and the weights. `token_ids` are the decoder's: `eos_token_id`, where a text ends, …"""
     config = model.config
     text = mapping_of(config.text)
+    described, output = config_table(config.text), model.decoder.output
+    # transformers ties to a matrix of this one name; of other decoders the output is written a second time
+    embedding = text.theirs("embed.weight")[0]
+    apart = described.get("tie_word_embeddings", False) and not embedding.endswith("embed_tokens.weight")
+    if apart:
+        described["tie_word_embeddings"] = False
     write_json(folder / "config.json", {
         **config_table(config, LLAVA),
         **token_ids,
@@ -98,8 +105,8 @@ def write_llava(
         "dtype": str(dtype).removeprefix("torch."),
         "image_seq_length": config.image.patches,
         "projector_hidden_act": next(act for act, kind in ACTIVATIONS.items() if kind == config.projector),
-        "tie_word_embeddings": model.decoder.output is model.decoder.embed.weight,
-        "text_config": config_table(config.text) | dict(token_ids) | {"architectures": [text.language_model]},
+        "tie_word_embeddings": output is model.decoder.embed.weight and not apart,
+        "text_config": described | dict(token_ids) | {"architectures": [text.language_model]},
         "vision_config": config_table(config.image, mappings.IMAGE),
     })  # fmt: skip
     tensors = {f"{IMAGE}{name}": tensor for name, tensor in their_tensors(model.vision, mappings.IMAGE, dtype)}
@@ -108,6 +115,8 @@ def write_llava(
     for name, tensor in their_tensors(model.decoder, text, dtype):
         inner = f"model.{name.removeprefix(text.prefix)}" if name.startswith(text.prefix) else name
         tensors[f"{TEXT}{inner}"] = tensor
+    if apart:
+        tensors[f"{TEXT}lm_head.weight"] = narrowed("lm_head.weight", output.detach().clone(), dtype)
     write_weights(tensors, folder, shard)
 
 
@@ -132,8 +141,16 @@ def _text_table(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
     if text.setdefault("model_type", mapping.model_type) == mapping.model_type:
         text = {theirs: getattr(UNSAID_TEXT, ours) for ours, theirs in mapping.sizes.items()} | text
     if "tie_word_embeddings" in text:
-        text["tie_word_embeddings"] = text["tie_word_embeddings"] or table.get("tie_word_embeddings", False)
+        text["tie_word_embeddings"] = (
+            text["tie_word_embeddings"] or table.get("tie_word_embeddings", False) or _always_tied(text["model_type"])
+        )
     return text
+
+
+def _always_tied(model_type: Any) -> bool:
+    """Whether a decoder's output is its embedding whatever its table says; a copy that differs is refused."""
+    mappings = (mapping_of(family.config) for family in FAMILIES.values())
+    return any(each.model_type == model_type and each.constants.get("tie_word_embeddings") for each in mappings)
 
 
 def _decoder(text: dict[str, Any], part: Part, path: Path) -> nn.Module:

@@ -37,12 +37,12 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Push:
-    """A demonstration or a ranking, and how much it pushes."""
+class Influence:
+    """A demonstration or a ranking, and its influence on the answer."""
 
     origin: Origin
     share: float
-    """of the strongest push, between -1 and 1: below 0 it pushes the other way"""
+    """of the strongest, between -1 and 1; below 0 against the answer"""
     turns: Sequence[tuple[str, str]]
     """(role, what was said)"""
     ranks: Sequence[tuple[int, str]] = ()
@@ -54,13 +54,17 @@ class Evidence:
     """All that was found, the nearest and the strongest first."""
 
     model: str
-    prompt: str | None
+    asked: Sequence[tuple[str, str]]
+    """(role, what was said) of what is answered, a text that goes on has the role "prompt"; may be empty"""
     answer: Sequence[Piece]
     """marked what stands word for word in what was learned"""
     by_words: list[Passage] = field(default_factory=list[Passage])
     by_state: list[Passage] = field(default_factory=list[Passage])
-    demonstrations: list[Push] = field(default_factory=list[Push])
-    rankings: list[Push] = field(default_factory=list[Push])
+    demonstrations: list[Influence] = field(default_factory=list[Influence])
+    pairs: list[Influence] = field(default_factory=list[Influence])
+    """rankings that moved the model itself"""
+    rankings: list[Influence] = field(default_factory=list[Influence])
+    """those that moved its reward model"""
     notes: list[str] = field(default_factory=list[str])
     """what could not be looked at, and what the figures mean"""
 

@@ -10,10 +10,12 @@ def why_page(evidence: Evidence) -> str:
     return environment().get_template("why.html.j2").render(
         evidence=evidence,
         version=__version__,
-        pushes=[
-            (title, [each for each in pushes if (each.share > 0) is up])
-            for pushes, what in ((evidence.demonstrations, "Demonstrations"), (evidence.rankings, "Rankings"))
-            for up, title in ((True, f"{what} that push for it"), (False, f"{what} that push against it"))
+        influences=[
+            (title, [each for each in influences if (each.share > 0) is up])
+            for influences, what, of in ((evidence.demonstrations, "Demonstrations", "it"),
+                                         (evidence.pairs, "Rankings", "it"),
+                                         (evidence.rankings, "Rankings", "its reward"))
+            for up, title in ((True, f"{what} with influence for {of}"), (False, f"{what} with influence against {of}"))
         ],
         passages=[
             ("The same words in a row", evidence.by_words),

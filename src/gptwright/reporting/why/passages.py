@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from gptwright.foundations.progress import ProgressLine
 from gptwright.pipelines.model import Model
 from gptwright.reporting.why.evidence import Passage, marked
-from gptwright.reporting.why.learned import Learned, Spoken, Text
+from gptwright.reporting.why.learned import Learned
+from gptwright.reporting.why.texts import Spoken, Text
 from gptwright.text.overlap import Overlap, overlaps
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -48,11 +49,11 @@ def by_words(answer: str, ids: Sequence[int], model: Model, learned: Learned, mo
             shown = _around(text.tokens, text.bounds(document), each, text.tokenizer)
             found.append((each, Passage(origins[document], shown, each.length, each.count), text.tokenizer))
     if learned.shown:
-        spoken = Spoken(learned.shown)
+        spoken = Spoken([each.demonstration for each in learned.shown])
         for each in overlaps(ids, spoken)[:most]:
             number = int(np.searchsorted(spoken.ends, each.places[0], side="right"))
             bounds = int(spoken.ends[number - 1]) if number else 0, int(spoken.ends[number])
-            origin = learned.origin(learned.conversations[number].where)
+            origin = learned.origin(learned.shown[number].where)
             shown = _around(spoken, bounds, each, model.tokenizer)
             found.append((each, Passage(origin, shown, each.length, each.count), model.tokenizer))
     found.sort(key=lambda one: -one[0].bits)

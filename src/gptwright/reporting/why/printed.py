@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from gptwright.foundations.terminal_text import spell_controls
-from gptwright.reporting.why.evidence import Evidence, Passage, Piece, Push
+from gptwright.reporting.why.evidence import Evidence, Influence, Passage, Piece
 
 WIDTH = 100
 BAR = 10
@@ -16,13 +16,16 @@ def printed(evidence: Evidence) -> str:
 
 
 def _lines(evidence: Evidence) -> Iterator[str]:
-    if evidence.prompt is not None:
-        yield from _block("asked   ", evidence.prompt)
-    yield from _block("answer  ", _with_marks(evidence.answer))
+    before, last = evidence.asked[:-1], evidence.asked[-1:]
+    width = max(len("answer  "), *(len(role) + 1 for role, _ in before), 0)
+    for role, text in (*before, *(("asked", text) for _, text in last)):
+        yield from _block(role.ljust(width), text)
+    yield from _block("answer".ljust(width), _with_marks(evidence.answer))
     yield from _passages("the same words in a row", evidence.by_words)
     yield from _passages("passages that the model sees alike", evidence.by_state)
-    yield from _pushes("demonstrations", "the answer", evidence.demonstrations)
-    yield from _pushes("rankings", "the answer's reward", evidence.rankings)
+    yield from _influences("demonstrations", "the answer", evidence.demonstrations)
+    yield from _influences("rankings", "the answer", evidence.pairs)
+    yield from _influences("rankings", "the answer's reward", evidence.rankings)
     if evidence.notes:
         yield ""
     for note in evidence.notes:
@@ -43,17 +46,18 @@ def _passages(title: str, passages: Sequence[Passage]) -> Iterator[str]:
         yield from _block("    ", _with_marks(passage.text))
 
 
-def _pushes(title: str, what: str, pushes: Sequence[Push]) -> Iterator[str]:
-    sides = (("for", [each for each in pushes if each.share > 0]), ("against", [p for p in pushes if p.share < 0]))
-    for word, side in sides:
+def _influences(title: str, what: str, influences: Sequence[Influence]) -> Iterator[str]:
+    for word, sign in (("for", 1), ("against", -1)):
+        side = [each for each in influences if each.share * sign > 0]
         if side:
-            yield f"\n{title} that push {word} {what}"
-        for push in side:
-            length = max(round(abs(push.share) * BAR), 1)
-            yield f"  {'█' * length}{'·' * (BAR - length)} {push.share:+.0%} · {push.origin.line}"
-            for role, content in push.turns:
-                yield from _block(f"    {role:9} ", content)
-            for rank, answer in push.ranks:
+            yield f"\n{title} with influence {word} {what}"
+        for each in side:
+            length = max(round(abs(each.share) * BAR), 1)
+            yield f"  {'█' * length}{'·' * (BAR - length)} {each.share:+.0%} · {each.origin.line}"
+            width = max(9, *(len(role) for role, _ in each.turns))
+            for role, content in each.turns:
+                yield from _block(f"    {role:{width}} ", content)
+            for rank, answer in each.ranks:
                 yield from _block(f"    rank {rank:<4} ", answer)
 
 

@@ -11,7 +11,8 @@ END = (".", "?", "!", '"', "'")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
 LONGEST_WORD = 1000
 _CITATION = re.compile(r"\[(?:\d*|edit|citation needed)\]")
-_SENTENCE = re.compile(r"[.!?…]+[\"')\]]*\s+(?=\S)")
+_SENTENCE = re.compile(r"[.!?…][\"')\]]*[^\S\n]+(?=\S)")
+"""The end of a sentence that another follows on its line."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,11 @@ class LineRules:
                 kept.append(bare)
             elif line:
                 cut[fault] += 1
-        edited = "\n".join(kept).strip()
-        signals["sentences"] = sum(1 + len(_SENTENCE.findall(line)) for line in kept)
-        return EditedText(edited, cut, {name: signals[name] for name in ("sentences", "lorem_ipsum", "curly_brackets")})
+        edited = "\n".join(kept)
+        signals["sentences"] = len(kept) + len(_SENTENCE.findall(edited))
+        return EditedText(
+            edited.strip(), cut, {name: signals[name] for name in ("sentences", "lorem_ipsum", "curly_brackets")}
+        )
 
     def _fault(self, line: str) -> tuple[str, str | None]:
         """The line without citations, and what is against it."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 BULLETS = ("•", "-")
 ELLIPSES = ("...", "…")
-TERMINAL = tuple(".!?。！？．｡‼⁇⁈⁉؟۔।॥።፧៕")
+TERMINAL = frozenset(".!?。！？．｡‼⁇⁈⁉؟۔।॥።፧៕")
 SHORT = 30
 _PARAGRAPH = re.compile(r"\n{2,}")
 
@@ -20,10 +20,10 @@ def line_signals(text: str) -> dict[str, float]:
     paragraphs_again, paragraph_characters = _repeated(paragraphs)
     count = max(len(written), 1)
     return {
-        "bullet_lines": sum(line.lstrip().startswith(BULLETS) for line in written) / len(lines),
-        "ellipsis_lines": sum(line.rstrip().endswith(ELLIPSES) for line in written) / len(lines),
-        "terminal_lines": sum(line.endswith(TERMINAL) for line in written) / count,
-        "short_lines": sum(len(line) <= SHORT for line in written) / count,
+        "bullet_lines": sum([line.lstrip().startswith(BULLETS) for line in written]) / len(lines),
+        "ellipsis_lines": sum([line.rstrip().endswith(ELLIPSES) for line in written]) / len(lines),
+        "terminal_lines": sum([line[-1] in TERMINAL for line in written]) / count,
+        "short_lines": sum([len(line) <= SHORT for line in written]) / count,
         "duplicate_lines": lines_again / count,
         "duplicate_line_characters": characters_again / characters,
         "duplicate_paragraphs": paragraphs_again / len(paragraphs),

@@ -43,7 +43,7 @@ def read_filter(path: Path) -> Preset:
     if not path.is_file():
         raise InputError(f"a file of bounds at {path}", found_at(path), "Correct the path.")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"TOML in {path}", f"something else ({error})", "Mend the file.") from error
     _known(table, KEYS, f"a key of {path}")
@@ -88,7 +88,10 @@ def _rule(signal: str, bounds: object, path: Path) -> Rule:
         return ParetoDraw(signal, given["pareto"])
     if not given:
         raise ConfigError(f"a bound of {signal} in {path}", "none", "Give least, most or pareto; false takes it away.")
-    return Threshold(signal, given.get("least"), given.get("most"))
+    least, most = given.get("least"), given.get("most")
+    if least is not None and most is not None and least > most:
+        raise ConfigError(f"at most {most} as {signal}.least in {path}, or no text stays", str(least), "Correct them.")
+    return Threshold(signal, least, most)
 
 
 def _lines(table: object, path: Path) -> LineRules:

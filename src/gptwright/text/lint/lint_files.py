@@ -7,18 +7,32 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gptwright.foundations.errors import InputError
-from gptwright.text.compression import COMPRESSED, open_compressed, read_all, read_lines
+from gptwright.text.compression import COMPRESSED, open_compressed, read_lines
 from gptwright.text.encoding import decode
 from gptwright.text.jsonl import read_object
-from gptwright.text.lint.rows import EMPTY, row_faults, texts_of
-from gptwright.text.lint.text_faults import text_faults
+from gptwright.text.lint.rows import EMPTY, conversations_of, row_faults
+from gptwright.text.lint.text_faults import LONG, text_faults
+from gptwright.text.lint.turns import is_blank, texts_of
+from gptwright.text.long_lines import TOO_LONG, read_lined
 from gptwright.text.read import read_file, suffix_of
 from gptwright.text.tables import read_table
 
 UNREADABLE, DUPLICATE = "cannot be read", "duplicate"
+IDENTITY = {
+    "id",
+    "uuid",
+    "_id",
+    "conversation_id",
+    "message_id",
+    "prompt_id",
+    "row_id",
+    "index",
+    "created",
+    "timestamp",
+}
 TABLES = (".csv", ".tsv", ".parquet")
 
 
@@ -72,25 +86,35 @@ class Linter:
             yield from self._row(row, f"{path}:{number}")
 
     def _row(self, row: dict[str, Any], place: str) -> Iterator[LintFinding]:
-        yield from self._document(json.dumps(row, sort_keys=True, default=str), place)
+        yield from self._document(json.dumps(_unnamed(row), sort_keys=True, default=str), place)
         yield from (LintFinding(kind, place, shown) for kind, shown in row_faults(row))
         for text in texts_of(row):
             yield from (LintFinding(fault.kind, place, fault.shown) for fault in text_faults(text, self._most))
+        yield from self._long_conversations(row, place)
+
+    def _long_conversations(self, row: dict[str, Any], place: str) -> Iterator[LintFinding]:
+        """Those that are too long together, though none of their messages is alone."""
+        for before, turns in conversations_of(row):
+            lengths = [len(turn.text) for turn in (*before, *turns)]
+            if sum(lengths) > self._most >= max(lengths):
+                yield LintFinding(LONG, place, f"{sum(lengths):,} characters in {len(lengths)} messages")
 
     def _texts(self, path: Path) -> Iterator[LintFinding]:
         """A plain text by its own lines, other documents by their number."""
         if _suffix(path) in (".txt", ".md"):
             with open_compressed(path) as file:
-                text, _ = decode(read_all(file, path), path, None)
+                text, _ = decode(read_lined(file, path), path, None)
             ends = [match.start() for match in re.finditer("\n", text)]
             yield from self._text(text, str(path), lambda place: f"{path}:{bisect_left(ends, place) + 1}")
             return
-        for number, document in enumerate(read_file(path), 1):
+        skipped: list[str] = []
+        for number, document in enumerate(read_file(path, lambda source, reason, error="": skipped.append(reason)), 1):
             where = f"{path}#{number}"
             yield from self._text(document.text, where)
+        yield from (LintFinding(UNREADABLE, str(path), reason) for reason in skipped if reason == TOO_LONG)
 
     def _text(self, text: str, where: str, place_of: Callable[[int], str] | None = None) -> Iterator[LintFinding]:
-        if not text.strip():
+        if is_blank(text):
             yield LintFinding(EMPTY, where, "nothing but blanks")
         yield from self._document(text, where)
         for fault in text_faults(text, self._most):
@@ -102,6 +126,14 @@ class Linter:
         first = self._seen.setdefault(digest, place)
         if first is not place and content.strip():
             yield LintFinding(DUPLICATE, place, f"as {first}")
+
+
+def _unnamed(value: object) -> object:
+    """A line without what tells it from others though it says the same."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        return {name: _unnamed(inner) for name, inner in fields.items() if name not in IDENTITY}
+    return [_unnamed(inner) for inner in cast("list[object]", value)] if isinstance(value, list) else value
 
 
 def _suffix(path: Path) -> str:

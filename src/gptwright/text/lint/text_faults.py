@@ -1,29 +1,17 @@
-"""What can be wrong with one text: signs of a chat template, spoiled or lost signs, too long, the same again and
-again."""
+"""What can be wrong with one text: signs of templates and tokenizers, spoiled signs, too long, the same again."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptwright.text.filters.repetition import repetition
-from gptwright.text.filters.words import plain_words
-from gptwright.text.lint.mojibake import mojibake
+from gptwright.text.lint.loops import loop_in
+from gptwright.text.lint.other_encodings import LOST, other_encodings
+from gptwright.text.lint.template_signs import template_signs, token_signs
+from gptwright.text.mojibake import misread
 
-TEMPLATE, SPOILED, CONTROL, LONG, LOOP = (
-    "sign of a chat template", "mojibake", "control character", "too long", "repeats itself",
+TEMPLATE, TOKENS, SPOILED, CONTROL, LONG, LOOP = (
+    "sign of a chat template", "sign of a tokenizer", "mojibake", "control character", "too long", "repeats itself",
 )  # fmt: skip
-LOOPS = 0.5
-"""of a text's characters in runs of ten words that were there before"""
-SHORT = 200
-"""characters below which nothing is looked for that repeats itself"""
-_TEMPLATES = re.compile(
-    r"<\|(?:im_start|im_end|im_sep|endoftext|end_of_text|begin_of_text|start_header_id|end_header_id|eot_id|eom_id"
-    r"|user|assistant|system|end|pad|fim_prefix|fim_suffix|fim_middle)\|>"
-    r"|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>|<｜[A-Za-z▁_]+｜>|</s>|\[/?(?:SYSTEM_PROMPT|TOOL_CALLS)\]"
-    r"|^#{2,3} ?(?:Human|Assistant|User|System|Instruction|Response|Input)\b ?:"
-    r"|^(?:HUMAN|USER|ASSISTANT|GPT): |^(?:Human|User): (?=(?:.|\n)*?^(?:Assistant|AI|Bot): )",
-    re.MULTILINE,
-)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
@@ -38,12 +26,13 @@ class Fault:
 
 def text_faults(text: str, most: int) -> Iterator[Fault]:
     """The faults of a text of which at most `most` characters are expected, those of a kind in order."""
-    yield from (Fault(TEMPLATE, match.start(), match[0].strip()) for match in _TEMPLATES.finditer(text))
-    yield from (Fault(SPOILED, place, shown) for place, shown in mojibake(text))
+    yield from (Fault(TEMPLATE, place, shown) for place, shown in template_signs(text))
+    yield from (Fault(TOKENS, place, shown) for place, shown in token_signs(text))
+    yield from (Fault(SPOILED, each.place, f"{each.signs} for {each.was}") for each in misread(text))
+    yield from (Fault(SPOILED, place, shown) for place, shown in other_encodings(text))
+    yield from (Fault(SPOILED, match.start(), "a sign that was lost") for match in LOST.finditer(text))
     yield from (Fault(CONTROL, match.start(), f"U+{ord(match[0]):04X}") for match in _CONTROL.finditer(text))
     if len(text) > most:
         yield Fault(LONG, 0, f"{len(text):,} characters")
-    if len(text) >= SHORT:
-        share = repetition(plain_words(text[:most]), min(len(text), most))["duplicate_10_grams"]
-        if share > LOOPS:
-            yield Fault(LOOP, 0, f"{share:.0%} of it was there before")
+    if (loop := loop_in(text[:most])) is not None:
+        yield Fault(LOOP, 0, loop)

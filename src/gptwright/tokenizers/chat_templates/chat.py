@@ -63,7 +63,8 @@ def _content_ids(message: Message, tokenizer: Tokenizer, image: str) -> list[int
 
 def _check_images(messages: Sequence[Message], image: str) -> None:
     if not image and (count := len(images_of(messages))):
-        raise InputError("a conversation of text alone, for a model that cannot see", f"{count:,} of images in it",
+        got = "an image in it" if count == 1 else f"{count:,} images in it"
+        raise InputError("a conversation of text alone, for a model that cannot see", got,
                          "Use a model that gptwright vision taught to see.")  # fmt: skip
 
 
