@@ -16,7 +16,7 @@ import pytest
 from gptwright import cli
 from gptwright.configs.command_line import read_command
 from gptwright.configs.verbs import STAGES, VERBS
-from gptwright.foundations.errors import ConfigError, Interrupted, MemoryShort, ProcessLost
+from gptwright.foundations.errors import ConfigError, Interrupted, MemoryShort, ProcessLost, Stopped
 from gptwright.foundations.version import __version__
 from gptwright.text.bundled import bundled_file
 
@@ -179,10 +179,13 @@ def test_stopped_after_saving(gptwright: Command, verb_that: Callable[[BaseExcep
     assert gptwright("pretrain") == Said(128 + number, "", wanted)
 
 
-def test_stopped_at_once(gptwright: Command, verb_that: Callable[[BaseException], None]) -> None:
-    verb_that(KeyboardInterrupt())
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Stopped(15), 143), (Stopped(1), 129)])
+def test_stopped_at_once(
+    gptwright: Command, verb_that: Callable[[BaseException], None], error: BaseException, code: int
+) -> None:
+    verb_that(error)
     done = gptwright("pretrain")
-    assert done.code == 130 and "stopped at once" in done.err
+    assert done.code == code and "stopped at once; what was saved is whole" in done.err
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from gptwright.foundations.errors import (
     Interrupted,
     MemoryShort,
     ResourceError,
+    Stopped,
     UsageError,
     nearest,
     out_of_memory,
@@ -39,7 +40,7 @@ MEMORY_OPTIONS = (
 
 
 def main() -> None:
-    """Exit codes: 0 done, 1 a mistake that the message explains, 2 unknown words, 130/143 stopped after saving."""
+    """Exit codes: 0 done, 1 a mistake that the message explains, 2 unknown words, 129/130/143 stopped by a signal."""
     _restart_in_utf8()
     # Threads that wait for long must sleep: spinning, they slow torch down four times when another program runs too.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -54,8 +55,9 @@ def main() -> None:
         sys.exit(141)
     except Interrupted as error:
         _exit(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _exit("stopped at once; the last checkpoint is whole.", 130)
+    except KeyboardInterrupt as error:
+        _exit("stopped at once; what was saved is whole. The same command goes on from there.",
+              error.exit_code if isinstance(error, Stopped) else 130)  # fmt: skip
     except UsageError as error:
         _exit(str(error), 2)
     except (GptwrightError, OSError, MemoryError, RuntimeError, ImportError, UnicodeEncodeError) as error:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,23 +74,31 @@ def wait_long(number: int) -> int:
     return number
 
 
-def test_ctrl_c_ends_all_and_only_the_parent_speaks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", [os.kill, os.killpg])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_at_once_and_only_the_parent_speaks(
+    tmp_path: Path, number: signal.Signals, to: Callable[[int, int], None]
+) -> None:
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from gptwright.foundations.workers import Processes
+from gptwright.foundations.workers import open_workers
 from test_workers import wait_long
 if __name__ == "__main__":
     try:
-        list(Processes(2).map(wait_long, range(4)))
-    except KeyboardInterrupt:
+        with open_workers("processes", 2) as workers:
+            list(workers.map(wait_long, range(4)))
+    except KeyboardInterrupt as error:
         print("stopped", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 130))
 """
     (tmp_path / "stopped.py").write_text(code)
     process = subprocess.Popen([sys.executable, tmp_path / "stopped.py"], stdout=subprocess.PIPE, text=True,
                                stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
     assert process.stdout is not None
     assert {process.stdout.readline() for _ in range(2)} == {"0\n", "1\n"}
-    os.killpg(process.pid, signal.SIGINT)
+    others = psutil.Process(process.pid).children(recursive=True)
+    to(process.pid, number)
     out, err = process.communicate()
-    assert (process.returncode, out, err) == (0, "", "stopped\n")
+    assert (process.returncode, out, err) == (128 + number, "", "stopped\n")
+    assert not psutil.wait_procs(others)[1]

@@ -9,6 +9,7 @@ GptwrightError
     ├── MemoryShort     the memory
     └── ProcessLost     another process of the same work
 Interrupted         not a mistake: the work was saved because somebody asked to stop
+Stopped             nor is this: a signal ended the work at once, as Ctrl-C does
 """
 
 from collections.abc import Iterable
@@ -61,6 +62,14 @@ class Interrupted(Exception):
 
     def __init__(self, saved: str, signal_number: int) -> None:
         super().__init__(f"stopped; {saved}. The same command goes on from there.")
+        self.exit_code = 128 + signal_number
+
+
+class Stopped(KeyboardInterrupt):
+    """Raised where `signal_number` came in."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__()
         self.exit_code = 128 + signal_number
 
 

@@ -1,15 +1,21 @@
-"""SIGINT and SIGTERM ask for a stop; whoever owns the state finishes its step, saves, and stops.
+"""SIGINT, SIGTERM and SIGHUP ask for a stop; whoever owns the state finishes its step, saves, and stops.
 
-A second Ctrl-C stops at once.
+A second Ctrl-C stops at once. What keeps its work piece by piece needs no step finished: it ends by an exception.
 """
 
 import contextlib
+import os
 import signal
+import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from types import FrameType
 
-from gptwright.foundations.errors import Interrupted
+from gptwright.foundations.errors import Interrupted, Stopped
+
+HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""of a terminal that is gone; Windows has no such signal"""
+Handler = Callable[[int, FrameType | None], None]
 
 
 class StopRequest:
@@ -29,7 +35,7 @@ class StopRequest:
 
 @contextlib.contextmanager
 def stop_request() -> Generator[StopRequest]:
-    """Listens for SIGINT and SIGTERM inside the block (only in the main thread, where Python delivers them)."""
+    """Listens for all three inside the block."""
     request = StopRequest()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -37,12 +43,52 @@ def stop_request() -> Generator[StopRequest]:
             raise KeyboardInterrupt
         request.signal_number = number
 
+    with _handled((signal.SIGINT, signal.SIGTERM), ask), _handled(_unhandled(HANG_UP), ask):
+        yield request
+
+
+@contextlib.contextmanager
+def raise_on_stop() -> Generator[None]:
+    """SIGTERM and SIGHUP raise `Stopped` inside the block, as SIGINT raises `KeyboardInterrupt`, so that other
+    processes and open files are left in order. One that is ignored or has a handler keeps that."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    with _handled(_unhandled(signal.SIGTERM, HANG_UP), end):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(numbers: Iterable[int], handler: Handler) -> Generator[None]:
+    """Signals have a handler inside the block, in the main thread, the only one where Python delivers them."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if number == HANG_UP:
+            _leave_terminal()
+        handler(number, frame)
+
     if threading.current_thread() is not threading.main_thread():
-        yield request
+        yield
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
-        yield request
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
+
+
+def _unhandled(*numbers: int | None) -> list[int]:
+    """Those that would end the process: nohup has SIGHUP ignored, which is to stay so."""
+    return [number for number in numbers if number is not None and signal.getsignal(number) is signal.SIG_DFL]
+
+
+def _leave_terminal() -> None:
+    """Nothing can be written to one that is gone, and no message must end what is being saved."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(nowhere, stream)
+    os.close(nowhere)

@@ -8,12 +8,14 @@ import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from contextlib import contextmanager, nullcontext
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection
 from threading import Thread
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from gptwright.foundations.errors import ProcessLost
+from gptwright.foundations.shutdown import HANG_UP, raise_on_stop
 
 WorkerEngine = Literal["processes", "ray"]
 T = TypeVar("T")
@@ -44,10 +46,16 @@ class Processes:
         self.count = count
 
     def map(self, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-        count = max(min(self.count, len(items)), 1)
-        with ProcessPoolExecutor(count, get_context("spawn"), _begin) as pool:
+        context, count = get_context("spawn"), max(min(self.count, len(items)), 1)
+        _start_tracker()
+        wanted, held = context.Pipe(duplex=False)
+        with wanted, held, ProcessPoolExecutor(count, context, _begin, (wanted,)) as pool:
             try:
-                yield from pool.map(work, items)
+                results = [pool.submit(work, item) for item in items]  # pool.map cancels what a pool is to end itself
+                yield from (result.result() for result in results)
+            except (KeyboardInterrupt, GeneratorExit):
+                held.close()  # nobody waits for what they have begun
+                raise
             except BrokenProcessPool as error:
                 raise ProcessLost("an answer of every process that works", "none of one of them: it has ended",
                                   "Give the same command again, with fewer --workers if memory was short: it goes on "
@@ -56,15 +64,26 @@ class Processes:
                 pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
+def _start_tracker() -> None:
+    """The process that clears away what a pool leaves outlives SIGINT and SIGTERM of a whole group by itself; it is
+    begun here so that it outlives SIGHUP, too."""
+    if HANG_UP is None:
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [HANG_UP])
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(wanted: "Connection[None, None]") -> None:
     """What each process of a pool does first: it ends without a word at Ctrl-C, which a terminal sends to all, and when
-    its parent is killed, for whose work it would wait for ever, as it holds both ends of the pipe."""
+    the other end of `wanted` is closed, as it is when its parent stops or is killed: else it would wait for work for
+    ever, as it holds both ends of the pipe that brings it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = parent_process()
-    assert parent is not None
 
     def watch() -> None:
-        parent.join()
+        wanted.poll(None)
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
@@ -79,4 +98,5 @@ def open_workers(engine: WorkerEngine, count: int) -> Generator[Workers]:
         with open_ray("workers") as ray:
             yield RayTasks(ray, count)
     else:
-        yield Processes(count) if count > 1 else ThisProcess()
+        with raise_on_stop() if count > 1 else nullcontext():
+            yield Processes(count) if count > 1 else ThisProcess()

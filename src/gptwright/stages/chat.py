@@ -97,7 +97,7 @@ class ChatSession:
                         break
         except KeyboardInterrupt:
             return written, True
-        if stop.signal_number == signal.SIGTERM:
+        if stop and stop.signal_number != signal.SIGINT:
             raise KeyboardInterrupt
         return written, bool(stop)
 
