@@ -1,4 +1,7 @@
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,6 +76,67 @@ def test_an_empty_word_is_not_the_current_folder(pattern: str, tmp_path: Path, m
 def test_the_folder_of_a_person_that_is_not_known(pattern: str) -> None:
     with pytest.raises(InputError, match="a person of this machine behind ~ in ~nobody-of-this-name"):
         resolve([pattern])
+
+
+LONG_NAME, LONG_PATH = "x" * 300 + ".txt", "/".join(["d" * 100] * 60) + "/a.txt"
+
+
+@pytest.mark.parametrize("before", ["", "code:"])
+@pytest.mark.parametrize(
+    ("pattern", "says"),
+    [(LONG_NAME, "too long"), (LONG_PATH, "too long"), ("a.txt/b.txt", "there"), ("a\0b.txt", "there"), ("c", "there")],
+)
+def test_a_path_that_cannot_be_is_refused_or_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, pattern: str, says: str
+) -> None:
+    monkeypatch.chdir(make(tmp_path, "a.txt"))
+    with pytest.raises(InputError, match=says) as error:
+        find(["a.txt", before + pattern])
+    assert len(str(error.value)) < 400
+    found = find(["a.txt", before + pattern], skip_unreadable=True)
+    assert found.files == [Path("a.txt")]
+    ((reason, paths),) = found.passed_over.items()
+    assert reason.startswith("that cannot be read (") and says in reason and paths == [Path(pattern)]
+
+
+@pytest.mark.parametrize("before", ["", "code:"])
+def test_what_lies_so_deep_that_its_path_is_too_long(tmp_path: Path, before: str) -> None:
+    place = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(25):
+        for name in ("a.txt", "a.py"):
+            os.close(os.open(name, os.O_CREAT, dir_fd=place))
+        os.mkdir("d" * 200, dir_fd=place)
+        above, place = place, os.open("d" * 200, os.O_RDONLY, dir_fd=place)
+        os.close(above)
+    os.close(place)
+    with pytest.raises(InputError, match=r"a file or folder that can be read, (.|\n)*got File name too long"):
+        find([f"{before}{tmp_path}"])
+    found = find([f"{before}{tmp_path}"], skip_unreadable=True)
+    assert 0 < len(found.files) < 25
+    assert len(found.passed_over["that cannot be read (File name too long)"]) == 1
+
+
+def test_a_folder_or_file_that_may_not_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "a.txt", "closed/b.txt", "half/c.txt")
+    closed, half, stat, scan = tmp_path / "closed", tmp_path / "half" / "c.txt", Path.stat, os.scandir
+
+    def refused(path: Path, **options: bool) -> os.stat_result:
+        if path == half:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **options)
+
+    def closed_to(path: Path | str) -> Any:
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(Path, "stat", refused)  # root may look at all
+    monkeypatch.setattr(os, "scandir", closed_to)
+    with pytest.raises(InputError, match=r"that can be read, .*; got Permission denied"):
+        find([str(tmp_path)])
+    found = find([str(tmp_path)], skip_unreadable=True)
+    assert found.files == [tmp_path / "a.txt"]
+    assert found.passed_over == {"that cannot be read (Permission denied)": [closed, half]}
 
 
 def test_nothing_to_read_says_what_was_passed_over(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.text import quality_lesson
 from gptwright.text.filters.presets import PRESETS
 from gptwright.text.quality_lesson import chosen_classifier, good_files, teach_quality
+from gptwright.text.read_options import ReadOptions
 from gptwright.text.scan import ScanOptions
 
 
@@ -49,6 +50,31 @@ def test_too_few_texts(tmp_path: Path) -> None:
     for good, raw, what in ((few, many, "good text"), (many, few, "the data")):
         with pytest.raises(InputError, match=f"different texts of {what} .*got 19"):
             teach_quality([good], [raw], ScanOptions())
+
+
+def test_good_text_that_is_not_learned_from_is_counted_by_its_reason(tmp_path: Path) -> None:
+    good, raw = write(tmp_path / "good.jsonl", "mill river", 50), write(tmp_path / "raw.jsonl", "casino click", 50)
+    sound = good.read_text()
+    good.write_text('{"text": 7}\n[]\n{"messages": []}\n{"text": "short"}\n' + sound + sound.splitlines()[0] + "\n")
+    gone, told = tmp_path / "gone.txt", ScanOptions(reading=ReadOptions(skip_unreadable=True))
+    _, figures = teach_quality([gone, good], [raw], told)
+    assert figures.good_texts == 50
+    assert figures.good_dropped == {
+        "a record that cannot be read": 2,
+        "cannot be read, or not to its end": 1,
+        "conversation": 1,
+        "too short": 1,
+        "duplicate": 1,
+    }
+    assert list(figures.good_unreadable) == [str(gone), str(good)]
+    assert "line 1 of" in figures.good_unreadable[str(good)]
+    assert figures.as_dict()["good_dropped"] == figures.good_dropped
+    assert "not learned from of the good: 2 a record that cannot be read, 1 " in str(figures)
+    good.write_text('{"text": 7}\n' * 30 + "\n".join(sound.splitlines()[:3]))
+    with pytest.raises(InputError, match="got 3; 30 a record that cannot be read"):
+        teach_quality([good], [raw], told)
+    with pytest.raises(InputError, match="line 1 of"):
+        teach_quality([good], [raw], ScanOptions())
 
 
 def test_a_filter_by_quality_and_good_text_need_each_other(tmp_path: Path) -> None:

@@ -48,13 +48,13 @@ PARTS = "parts"
 
 def data_files(config: Prepare) -> list[Path]:
     """Every file the stage reads. Raises `InputError` when there are none."""
-    return resolve(config.data)
+    return resolve(config.data, skip_unreadable=config.skip_unreadable)
 
 
 def inputs(config: Prepare) -> dict[str, Path]:
     """The same files by name, or those of its share, for the stage's record; and those that say licences of programs,
     and that filters are made of."""
-    found = find(config.data)
+    found = find(config.data, skip_unreadable=config.skip_unreadable)
     data = found.files
     data = list({each.path: None for group in _share(config, data) for each in group}) if config.share else data
     files = [path for path in data if not config.skip_unreadable or fingerprint(path)]
@@ -65,7 +65,7 @@ def inputs(config: Prepare) -> dict[str, Path]:
         for path in (
             *files,
             *licence_files(data, found.trees),
-            *good_files(config.good),
+            *good_files(config.good, skip_unreadable=config.skip_unreadable),
             *rules,
             *links,
             *config.against,
@@ -78,7 +78,7 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    found = find(config.data)
+    found = find(config.data, skip_unreadable=config.skip_unreadable)
     options, figures = _options(config, found)
     if config.share:
         return _read_share(config, folder, found, options)

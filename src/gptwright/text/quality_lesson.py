@@ -1,8 +1,8 @@
 """Teaching the classifier of quality from good texts and from those that it is to judge, and how well it does."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from gptwright.text.filters.quality import Floats, QualityClassifier, half_of, l
 from gptwright.text.filters.words import plain_words
 from gptwright.text.find import resolve
 from gptwright.text.read import read_file
-from gptwright.text.scan import ScanOptions, scan_file
+from gptwright.text.scan import Scanned, ScanOptions, scan_file
 from gptwright.text.subsample import interleave
 
 MOST_CHARACTERS = 20_000_000
@@ -29,24 +29,45 @@ SIGNAL = "quality"
 @dataclass(frozen=True)
 class QualityFigures:
     """Texts learned from; each judged by the half that it is not of, the share of pairs in which the good one scores
-    higher, and the share of either side that GPT-3's draw keeps in the mean."""
+    higher, and the share of either side that GPT-3's draw keeps in the mean. Which good texts were not learned from,
+    by reason, and what was wrong first in files of them; what the data lost is accounted for where it is cleaned."""
 
     good_texts: int
     raw_texts: int
     pairs_right: float
     good_kept: float
     raw_kept: float
+    good_dropped: Mapping[str, int] = field(default_factory=dict[str, int])
+    good_unreadable: Mapping[str, str] = field(default_factory=dict[str, str])
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, object]:
         """As they stand in sources.json."""
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+        shares = {name: round(getattr(self, name), 4) for name in ("pairs_right", "good_kept", "raw_kept")}
+        lost = {"good_dropped": dict(self.good_dropped), "good_unreadable": dict(self.good_unreadable)}
+        return {"good_texts": self.good_texts, "raw_texts": self.raw_texts, **shares,
+                **{name: value for name, value in lost.items() if value}}  # fmt: skip
 
     def __str__(self) -> str:
+        dropped = ", ".join(f"{count:,} {reason}" for reason, count in self.good_dropped.items())
         return (
             f"quality learned from {self.good_texts:,} good texts and {self.raw_texts:,} of the data; "
             f"{self.pairs_right:.1%} of pairs right, GPT-3's draw keeps {self.good_kept:.1%} of the good and "
-            f"{self.raw_kept:.1%} of the data"
+            f"{self.raw_kept:.1%} of the data" + (f"; not learned from of the good: {dropped}" if dropped else "")
         )
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """What is not learned from: how many, by reason, and what was wrong first in files of them."""
+
+    dropped: Counter[str] = field(default_factory=Counter[str])
+    unreadable: dict[str, str] = field(default_factory=dict[str, str])
+
+    def note(self, section: Scanned) -> None:
+        """A section without a text to learn from."""
+        self.dropped[section.reason or "too short"] += 1
+        if section.error:
+            self.unreadable.setdefault(section.document.file, section.error)
 
 
 def chosen_classifier(
@@ -66,12 +87,14 @@ def chosen_classifier(
         return None, None
     if _is_classifier(good):
         return QualityClassifier.load(Path(good[0])), None
-    return teach_quality(good_files(good), raw, options)
+    return teach_quality(good_files(good, skip_unreadable=options.reading.skip_unreadable), raw, options)
 
 
-def good_files(good: Sequence[str]) -> list[Path]:
-    """The files that `good` stands for. Raises `InputError` when there are none."""
-    return [Path(good[0])] if _is_classifier(good) else resolve(good) if good else []
+def good_files(good: Sequence[str], *, skip_unreadable: bool = False) -> list[Path]:
+    """The files that `good` stands for. Raises `InputError` as `find` does."""
+    if _is_classifier(good):
+        return [Path(good[0])]
+    return resolve(good, skip_unreadable=skip_unreadable) if good else []
 
 
 def _is_classifier(good: Sequence[str]) -> bool:
@@ -85,26 +108,36 @@ def teach_quality(
 
     Raises `InputError` when either has fewer than `LEAST_TEXTS` texts, or as `scan_file` does.
     """
-    good_texts, raw_texts = (_texts(files, options, what) for files, what in ((good, "good text"), (raw, "the data")))
+    (good_texts, lost), (raw_texts, _) = _texts(good, options, "good text"), _texts(raw, options, "the data")
     classifier = learn_quality(good_texts, raw_texts)
     of_good, of_raw = (np.array([classifier.score(text) for text in texts]) for texts in (good_texts, raw_texts))
     return classifier, QualityFigures(
-        len(good_texts), len(raw_texts), _pairs_right(of_good, of_raw), _kept(of_good), _kept(of_raw)
+        good_texts=len(good_texts),
+        raw_texts=len(raw_texts),
+        pairs_right=_pairs_right(of_good, of_raw),
+        good_kept=_kept(of_good),
+        raw_kept=_kept(of_raw),
+        good_dropped=dict(lost.dropped.most_common()),
+        good_unreadable=lost.unreadable,
     )
 
 
-def _texts(files: Sequence[Path], options: ScanOptions, what: str) -> list[str]:
-    """Each once, enough of them in either half."""
-    texts = list(dict.fromkeys(_evenly(files, options)))
+def _texts(files: Sequence[Path], options: ScanOptions, what: str) -> tuple[list[str], _Lost]:
+    """Each once, enough of them in either half, and what went."""
+    lost = _Lost()
+    found = list(_evenly(files, options, lost))
+    texts = list(dict.fromkeys(found))
+    lost.dropped.update({"duplicate": twice} if (twice := len(found) - len(texts)) else {})
     second = sum(map(half_of, texts))
     if len(texts) < LEAST_TEXTS or min(second, len(texts) - second) < LEAST_TEXTS // 10:
-        raise InputError(f"at least {LEAST_TEXTS} different texts of {what} to learn quality from", f"{len(texts)}",
+        got = "; ".join([f"{len(texts)}", *(f"{count:,} {reason}" for reason, count in lost.dropped.most_common())])
+        raise InputError(f"at least {LEAST_TEXTS} different texts of {what} to learn quality from", got,
                          "Give more, or leave out the filter by quality.")  # fmt: skip
-    return texts
+    return texts, lost
 
 
-def _evenly(files: Sequence[Path], options: ScanOptions) -> Iterator[str]:
-    """Texts, from the file next that gave least."""
+def _evenly(files: Sequence[Path], options: ScanOptions, lost: _Lost) -> Iterator[str]:
+    """Texts, from the file next that gave least; `lost` is told of what is none."""
     read = read_in_chunks if len(files) > MOST_OPEN else read_file
     taken, room = Counter[int](), MOST_CHARACTERS
     for number, section in interleave([scan_file(path, options, read) for path in files], taken):
@@ -113,6 +146,8 @@ def _evenly(files: Sequence[Path], options: ScanOptions) -> Iterator[str]:
         if section.reason is None and len(text) >= MIN_DOCUMENT and len(plain_words(text)):
             yield text
             room -= len(text)
+        else:
+            lost.note(section)
         if room <= 0:
             return
 

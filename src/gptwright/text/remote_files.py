@@ -12,7 +12,7 @@ from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from gptwright.foundations.atomic_io import read_json, write_json
 from gptwright.foundations.errors import ConfigError, GptwrightError, InputError
@@ -72,8 +72,11 @@ def fetch_url(url: str) -> Path:
 
 
 def file_name(url: str) -> str:
-    """What a file is called where it is kept: the last word of its URL, the end of that where it is very long."""
-    name = unquote(urlsplit(url).path.rpartition("/")[2]).replace("/", "_").replace("\0", "")
+    """What a file is called where it is kept: the last word of its URL, the end of that where it is very long.
+
+    Raises `InputError` for what is none.
+    """
+    name = unquote(_split(url).path.rpartition("/")[2]).replace("/", "_").replace("\0", "")
     return name.encode()[-_LONGEST_NAME:].decode("utf-8", "ignore") if name not in ("", ".", "..") else "index"
 
 
@@ -171,12 +174,16 @@ def _told(url: str) -> str:
 
     Raises `InputError` for what is none.
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise InputError(f"a URL of {_scheme(url)}://", f"none ({error})", "Correct what stands behind ://.") from error
+    parts = _split(url)
     bare = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return f"{bare}#{_hash(parts.query)[:8]}" if parts.query else bare
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise InputError(f"a URL of {_scheme(url)}://", f"none ({error})", "Correct what stands behind ://.") from error
 
 
 def _hash(text: str) -> str:
