@@ -586,8 +586,8 @@ def test_a_file_that_is_gone_when_its_turn_comes(
     rows = write_rows(tmp_path / "rows.jsonl", [{"text": story(i)} for i in range(40)])
     gone = tmp_path / "gone.txt"
     listed = Found([gone, rows], {})
-    monkeypatch.setattr(prepare, "find", lambda patterns: listed)
-    monkeypatch.setattr(prepare, "resolve", lambda patterns: listed.files)
+    monkeypatch.setattr(prepare, "find", lambda patterns, **options: listed)
+    monkeypatch.setattr(prepare, "resolve", lambda patterns, **options: listed.files)
     with pytest.raises(InputError, match=r"gone\.txt"):
         do(tmp_path, workers=workers)
     metrics, _, sources = do(tmp_path, skip_unreadable=True, workers=workers)

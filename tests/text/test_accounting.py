@@ -8,7 +8,7 @@ def test_what_came_in_is_what_was_kept_cut_and_dropped() -> None:
     accounting.keep(Document("汉字", "b"), "train", {})
     accounting.move(Document("汉字", "b"), "train", "heldout")
     accounting.drop("a", "duplicate", 7)
-    accounting.skip("a", "conversation")
+    accounting.drop("a", "conversation", 0)
     assert accounting.source("b").as_dict()["heldout"] == {"documents": 1, "characters": 2, "bytes": 6}
     total = accounting.total()
     assert total.documents_in == total.documents.total() + total.dropped.total() == 4

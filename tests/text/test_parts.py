@@ -8,9 +8,11 @@ import pytest
 from gptwright.foundations.errors import InputError
 from gptwright.foundations.workers import Processes, ThisProcess
 from gptwright.text import parts
+from gptwright.text.accounting import Accounting
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.filters.presets import PRESETS
 from gptwright.text.parts import Group, group_files, read_part, scan_parts
+from gptwright.text.pipeline import CleaningPipeline
 from gptwright.text.read_options import ReadOptions
 from gptwright.text.scan import Read, Scanned, ScanOptions, scan_file
 
@@ -24,6 +26,26 @@ def write(path: Path, *texts: str) -> Path:
 
 def groups(files: list[Path]) -> list[Group]:
     return list(group_files(files))
+
+
+def test_records_without_text_are_held_once_for_each_reason(tmp_path: Path) -> None:
+    path, bad = tmp_path / "rows.jsonl", '{"messages": []}\n[7]\n'
+    path.write_text(bad * 500 + json.dumps({"text": TEXT}) + "\n" + bad * 2)
+    rows = list(scan_file(path, ScanOptions(reading=ReadOptions(skip_unreadable=True))))
+    assert [(row.reason, row.times) for row in rows] == [
+        ("conversation", 500),
+        ("a record that cannot be read", 500),
+        (None, 1),
+        ("conversation", 2),
+        ("a record that cannot be read", 2),
+    ]
+    assert "line 2 of" in rows[1].error and not rows[4].error
+    accounting = Accounting()
+    assert len(list(CleaningPipeline(accounting).keep(rows))) == 1
+    stats = accounting.sources["rows.jsonl"]
+    assert stats.dropped == {"conversation": 502, "a record that cannot be read": 502}
+    assert stats.documents_in == 1004  # those that are kept are counted where they are written
+    assert len(list(filter(None, accounting.unreadable.values()))) == 1
 
 
 def test_a_part_holds_what_a_scan_gives(tmp_path: Path) -> None:

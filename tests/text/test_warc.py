@@ -1,6 +1,8 @@
+import base64
 import gzip
 import io
 import lzma
+import zlib
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,17 @@ from gptwright.text.documents import Document
 from gptwright.text.links import Links
 from gptwright.text.read import read_file
 from gptwright.text.read_options import ReadOptions
-from gptwright.text.warc import BROKEN_OFF, DAMAGED, NO_ANSWER, NO_TEXT, NOT_LINKED, NOT_UNPACKED, OTHER_KIND, TOO_LARGE
+from gptwright.text.warc import (
+    BROKEN_OFF,
+    DAMAGED,
+    NO_ANSWER,
+    NO_TEXT,
+    NOT_LINKED,
+    NOT_UNPACKED,
+    OTHER_KIND,
+    REST,
+    TOO_LARGE,
+)
 
 PAGE = b"<title>A page</title><nav>Menu</nav><p>Caf\xc3\xa9 and bread.</p>"
 
@@ -98,6 +110,81 @@ def test_a_page_in_chunks_is_whole(tmp_path: Path) -> None:
     )  # fmt: skip
     assert [found.text for found in documents] == ["Café and bread."] * 2
     assert skipped == [BROKEN_OFF]
+
+
+LONG = b"<p>" + b" ".join(b"word%d" % i for i in range(3000))
+BARE = zlib.compressobj(wbits=-15)
+
+
+@pytest.mark.parametrize("name", ["a.warc", "a.warc.gz"])
+@pytest.mark.parametrize(
+    ("heads", "packed"),
+    [
+        ("Content-Encoding: gzip", gzip.compress(LONG)),
+        ("Content-Encoding: X-GZip", gzip.compress(LONG[:9000]) + gzip.compress(LONG[9000:])),
+        ("Content-Encoding: deflate", zlib.compress(LONG)),
+        ("Content-Encoding: deflate", BARE.compress(LONG) + BARE.flush()),
+        ("Content-Encoding: zstd", zstandard.compress(LONG[:9000]) + zstandard.compress(LONG[9000:])),
+    ],
+    ids=["gzip", "gzip twice", "deflate", "deflate without a head", "zstd twice"],
+)
+def test_a_body_that_breaks_off_stays_as_far_as_it_goes_and_is_counted(
+    tmp_path: Path, name: str, heads: str, packed: bytes
+) -> None:
+    pack, whole = gzip.compress if name.endswith(".gz") else bytes, LONG[3:].decode()
+    for end in (len(packed), len(packed) - 1, len(packed) * 9 // 10):
+        records = [record("response", packed[:end], more=f"{heads}\r\n"), record("response", PAGE)]
+        documents, skipped = read(tmp_path / name, b"".join(map(pack, records)))
+        assert len(documents) == 2 and whole.startswith(documents[0].text), end
+        assert len(documents[0].text) > len(whole) / 3
+        assert skipped == ([] if end == len(packed) else [REST]), end
+
+
+def test_brotli_that_breaks_off_goes_and_is_counted(tmp_path: Path) -> None:
+    whole = base64.b64decode(
+        "G18B4I3THbGJPg6m5vERg6ODQ9IA2+tQyA7oDwcKgwKJypNj8dmQV12HmHJp2q6/UA5CYjHW9cMGJBZjXT9qQGIx1u0D"
+    )
+    for end in (len(whole) // 2, len(whole) - 1):
+        body = record("response", whole[:end], more="Content-Encoding: br\r\n")
+        documents, skipped = read(tmp_path / "a.warc", body + record("response", PAGE))
+        assert len(documents) == 1 and skipped == [NOT_UNPACKED]
+
+
+LAST_CHUNKS = (b"0\r\n\r\n", b"0;a=b\r\nChecked: yes\r\n\r\n", b"000\r\n")
+
+
+@pytest.mark.parametrize("end", [b"", b"5\r\n", b"no size\r\n", *LAST_CHUNKS])
+def test_chunks_without_the_last_are_not_the_whole_page(tmp_path: Path, end: bytes) -> None:
+    chunks = b"%x\r\n%s\r\n" % (len(PAGE), PAGE) + end
+    documents, skipped = read(
+        tmp_path / "a.warc",
+        record("response", chunks, more="Transfer-Encoding: chunked\r\n") + record("response", PAGE),
+    )
+    assert [found.text for found in documents] == ["Café and bread."] * 2
+    assert skipped == ([] if end in LAST_CHUNKS else [REST])
+
+
+def test_what_was_packed_twice_is_unpacked_twice_and_an_unknown_word_means_nothing(tmp_path: Path) -> None:
+    twice = zstandard.compress(gzip.compress(PAGE))
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(twice), twice)
+    documents, skipped = read(
+        tmp_path / "a.warc",
+        record("response", chunks, more="Content-Encoding: gzip, zstd\r\nTransfer-Encoding: chunked\r\n")
+        + record("response", PAGE, more="Content-Encoding: utf-8\r\n"),
+    )
+    assert [found.text for found in documents] == ["Café and bread."] * 2 and skipped == []
+
+
+def test_a_record_that_says_it_is_cut_is_counted(tmp_path: Path) -> None:
+    cut = record("response", PAGE).replace(b"WARC-Date", b"WARC-Truncated: length\r\nWARC-Date")
+    documents, skipped = read(tmp_path / "a.warc", cut + record("response", PAGE))
+    assert len(documents) == 2 and skipped == [REST]
+
+
+def test_an_empty_body_is_no_broken_one(tmp_path: Path) -> None:
+    for heads in ("Content-Encoding: gzip", "Content-Encoding: zstd", "Transfer-Encoding: chunked"):
+        documents, skipped = read(tmp_path / "a.warc", record("response", b"", more=f"{heads}\r\n"))
+        assert [found.text for found in documents] == [""] and skipped == []
 
 
 def test_an_archive_that_breaks_off_gives_what_is_before(tmp_path: Path) -> None:

@@ -71,16 +71,12 @@ class Accounting:
         if document.encoding != UTF8:
             self.encodings[document.file] = document.encoding
 
-    def skip(self, source: str, reason: str) -> None:
-        """A record that is no document: it came in and was dropped."""
-        self.drop(source, reason, 0)
-
-    def drop(self, source: str, reason: str, characters: int) -> None:
-        """A document of `characters` came in and is not kept."""
+    def drop(self, source: str, reason: str, characters: int, times: int = 1) -> None:
+        """A document of `characters` came in and is not kept; or `times` as many, of as many characters together."""
         stats = self.source(source)
-        stats.documents_in += 1
+        stats.documents_in += times
         stats.characters_in += characters
-        stats.dropped[reason] += 1
+        stats.dropped[reason] += times
         stats.dropped_characters[reason] += characters
 
     def keep(self, document: Document, split: Split, cuts: Mapping[str, int]) -> None:

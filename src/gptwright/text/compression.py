@@ -115,15 +115,16 @@ def _open(path: Path) -> BinaryIO:
         case ".xz":
             return cast(BinaryIO, lzma.open(path, "rb"))
         case ".zst":
-            return io.BufferedReader(_Zstd(path.open("rb")), 2**20)
+            return io.BufferedReader(ZstdFrames(path.open("rb")), 2**20)
         case _:
             return path.open("rb")
 
 
-class _Zstd(io.RawIOBase):
-    """Zstandard frames as a raw stream. The library's own reader takes a file that was cut short for a whole one."""
+class ZstdFrames(io.RawIOBase):
+    """Zstandard frames as a raw stream, which raises `EOFError` behind the last byte of one that was cut short: the
+    library's own reader takes that for a whole one."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: IO[bytes]) -> None:
         self._raw = raw
         self._frame: Any = None
         self._input = b""

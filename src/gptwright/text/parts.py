@@ -124,6 +124,7 @@ def _fields(row: Scanned) -> dict[str, Any]:
         "shared": sorted(row.shared),
         "changed": row.changed,
         "error": row.error,
+        "times": row.times,
     }
 
 
@@ -138,4 +139,5 @@ def _scanned(fields: dict[str, Any]) -> Scanned:
         frozenset(fields["shared"]),
         fields["changed"],
         fields["error"],
+        fields["times"],
     )

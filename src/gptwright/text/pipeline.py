@@ -79,11 +79,13 @@ class CleaningPipeline:
                     self._examples.keep(cleaned.document)
                 yield cleaned
 
-    def drop(self, cleaned: CleanedDocument, reason: str, earlier: str = "") -> None:
-        """A document is not kept; `earlier` is the text that it is almost the same as, if that is why."""
-        self.accounting.drop(cleaned.document.source, reason, cleaned.characters_in)
+    def drop(self, cleaned: CleanedDocument, reason: str, earlier: str = "", times: int = 1) -> None:
+        """A document is not kept, or so many records without text; `earlier` is the text that it is almost the same
+        as, if that is why."""
+        self.accounting.drop(cleaned.document.source, reason, cleaned.characters_in, times)
         if self._examples is not None:
-            self._examples.drop(cleaned.document, reason, earlier)
+            for _ in range(times):
+                self._examples.drop(cleaned.document, reason, earlier)
 
     def _kept(self, section: Scanned) -> Iterator[CleanedDocument]:
         document, cuts = section.document, Counter(section.cuts)
@@ -100,7 +102,7 @@ class CleaningPipeline:
         if reason is None:
             self.accounting.source(document.source).changed.update(section.changed)
         if reason is not None:
-            self.drop(cleaned, reason, earlier)
+            self.drop(cleaned, reason, earlier, section.times)
         elif section.shared and self._tests is not None:
             yield from self._pieces(cleaned, self._tests)
         else:

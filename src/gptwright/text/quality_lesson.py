@@ -65,7 +65,7 @@ class _Lost:
 
     def note(self, section: Scanned) -> None:
         """A section without a text to learn from."""
-        self.dropped[section.reason or "too short"] += 1
+        self.dropped[section.reason or "too short"] += section.times
         if section.error:
             self.unreadable.setdefault(section.document.file, section.error)
 

@@ -52,7 +52,7 @@ class ScanOptions:
 class Scanned:
     """A section: the characters it came in with besides, by the reason of their loss; what a filter has against it;
     what finds texts like it; the runs that it shares with tests; what was masked or mended in it, by kind. `error` says
-    why its file could not be read on."""
+    why its file could not be read on, and `times` how many records without text went for the same reason."""
 
     document: Document
     cuts: Counter[str] = field(default_factory=Counter[str])
@@ -62,6 +62,34 @@ class Scanned:
     shared: frozenset[int] = frozenset()
     changed: Mapping[str, int] = field(default_factory=dict[str, int])
     error: str = ""
+    times: int = 1
+
+
+class _Skipped:
+    """The records of a file that are no documents, until they are taken: no more than one for each reason is held,
+    however many there are. Of what cannot be read in a file the first is told."""
+
+    def __init__(self, path: Path, mask: tuple[str, ...]) -> None:
+        self._file, self._mask = label(path), mask
+        self._rows = dict[tuple[str, str, str], Scanned]()
+        self._is_told = False
+
+    def __call__(self, source: str, reason: str, error: str = "") -> None:
+        said, file = "", self._file if error else ""
+        if error and not self._is_told:
+            said, self._is_told = mask(error, self._mask)[0], True  # it may quote the file
+        row = self._rows.get(key := (source, reason, file))
+        self._rows[key] = (
+            Scanned(Document("", source, file=file), reason=reason, error=said)
+            if row is None
+            else replace(row, times=row.times + 1, error=row.error or said)
+        )
+
+    def take(self) -> list[Scanned]:
+        """Those since the last time, in the order of the first of each reason."""
+        rows = list(self._rows.values())
+        self._rows.clear()
+        return rows
 
 
 def scan_file(
@@ -72,26 +100,17 @@ def scan_file(
     Raises `InputError` as `read_file` does; where what cannot be read is to be passed over, that is the last section.
     """
     counter = SignalCounter(options.classifier) if table is None else table
-    skipped: list[Scanned] = []
-    first_error = ""  # of a file with many one is told
-
-    def skip(source: str, reason: str, error: str = "") -> None:
-        nonlocal first_error
-        said = "" if first_error else mask(error, options.mask)[0]  # it may quote the file
-        first_error = first_error or error
-        skipped.append(Scanned(Document("", source, file=label(path) if error else ""), reason=reason, error=said))
-
+    skipped = _Skipped(path, options.mask)
     try:
-        for document in read(path, skip, options.reading):
-            yield from skipped
-            skipped.clear()
+        for document in read(path, skipped, options.reading):
+            yield from skipped.take()
             scanned = _first_to_stay if document.readings else _scanned
             yield from scanned(document, options, counter)
     except InputError as error:
         if not options.reading.skip_unreadable:
             raise
-        skip(source_name(path), UNREADABLE, f"needed {error.needed}; got {error.got}")
-    yield from skipped
+        skipped(source_name(path), UNREADABLE, f"needed {error.needed}; got {error.got}")
+    yield from skipped.take()
 
 
 def _first_to_stay(document: Document, options: ScanOptions, counter: SignalCounter) -> list[Scanned]:

@@ -1,13 +1,14 @@
 """Web archives: pages out of WARC, texts out of WET. What is no page, or damaged, is told by its reason.
 
 A record is at most `MOST` bytes, so that neither a small archive that unpacks to a huge page nor one endless record
-takes the memory. An archive that breaks off or is damaged gives what stands before that.
+takes the memory. An archive that breaks off or is damaged gives what stands before that; so does a page whose end was
+never fetched, and it is told that there is more.
 """
 
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ from gptwright.text.encoding import decode
 from gptwright.text.encoding_labels import Encoding, lookup_encoding
 from gptwright.text.pages import read_document
 from gptwright.text.read_options import ReadOptions
+from gptwright.text.warc_bodies import PACKING, unpacked
 from gptwright.text.warc_end import ends_in_a_head
 
 MOST = 16 * 2**20
@@ -24,13 +26,13 @@ PAGES = ("text/html", "application/xhtml+xml")
 OTHER_KIND, NO_ANSWER, TOO_LARGE = "no page", "no answer of a server with a page", "over 16 MiB"
 NOT_LINKED = "linked to by none of the links"
 NOT_UNPACKED = "packed so that it cannot be unpacked"
-PACKING = ("Content-Encoding", "Transfer-Encoding")
+REST = "the end of a page, which was never fetched"
 BROKEN_OFF, DAMAGED, NO_TEXT = "broken off", "damaged, and what follows in its archive", "not text"
 
 
 def read_warc(file: IO[bytes], path: Path, options: ReadOptions) -> Iterator[Document | str]:
-    """The documents of an archive, and a reason for each record of a page or text that gives none. Their title is the
-    page's, or its address.
+    """The documents of an archive, and a reason for each record of a page or text that gives none, or gives a part of
+    it. Their title is the page's, or its address.
 
     `file` is the archive unpacked. Raises `ConfigError` without fastwarc, or the program that is to read its pages.
     """
@@ -69,12 +71,11 @@ def _documents(records: Iterator[Any], path: Path, options: ReadOptions) -> Iter
             record = next(records, None)
             if record is None:
                 return
-            found = _read(record, path, options)
+            found = list(_read(record, path, options))
         except (OSError, EOFError):
-            found = DAMAGED
-        if found is not None:
-            yield found
-        if found == DAMAGED:
+            found = [DAMAGED]
+        yield from found
+        if found == [DAMAGED]:
             return
 
 
@@ -88,50 +89,44 @@ def _records(file: IO[bytes], path: Path) -> Iterator[Any]:
     return iter(library.ArchiveIterator(file, record_types=kinds, parse_http=True, auto_decode="none"))
 
 
-def _read(record: Any, path: Path, options: ReadOptions) -> Document | str | None:
-    """A record's document, or why there is none."""
+def _read(record: Any, path: Path, options: ReadOptions) -> Iterator[Document | str]:
+    """A record's document, or why there is none, or no whole one."""
     address: str = record.headers.get("WARC-Target-URI") or ""
     is_answer: bool = record.http_headers is not None
     kind: str = (record.http_content_type if is_answer else record.headers.get("Content-Type")) or ""
     if reason := _refusal(record, kind, address, options):
-        return reason
-    data = _body(record)
+        yield reason
+        return
+    data, is_whole = _body(record)
     if isinstance(data, str):
-        return data
+        yield data
+        return
     said = lookup_encoding(record.http_charset) if is_answer and record.http_charset else None
     try:
-        return _document(data, kind, address, path, said, options)
+        yield _document(data, kind, address, path, said, options)
     except InputError:
-        return NO_TEXT
+        yield NO_TEXT
+        return
+    if not is_whole:
+        yield REST
 
 
-def _body(record: Any) -> bytes | str:
-    """What a record holds, unpacked; or why that cannot be had."""
+def _body(record: Any) -> tuple[bytes | str, bool]:
+    """What a record holds, unpacked, and whether that is all that was sent; or why it cannot be had."""
     wanted: int = record.content_length
     data: bytes = record.reader.read(MOST + 1)
     if len(data) > MOST:
-        return TOO_LARGE
+        return TOO_LARGE, False
     if len(data) < wanted:
-        return BROKEN_OFF
+        return BROKEN_OFF, False
     heads: Any = record.http_headers or {}
-    packing = {name: " ".join(value.split()) for name in PACKING if (value := heads.get(name))}
-    return _unpacked(data, packing) if packing else data
-
-
-def _unpacked(data: bytes, packing: Mapping[str, str]) -> bytes | str:
-    """A body by itself, so that a fault in it is not one of the archive: the library's reader finds no record behind a
-    body that it has unpacked in part."""
-    library: Any = import_module("fastwarc.warc")
-    heads = "".join(f"{name}: {value}\r\n" for name, value in packing.items())
-    answer = f"HTTP/1.1 200 OK\r\n{heads}\r\n".encode() + data
-    record = (f"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http; msgtype=response\r\n"
-              f"Content-Length: {len(answer)}\r\n\r\n").encode() + answer  # fmt: skip
+    packing = {name: value for name in PACKING if (value := heads.get(name))}
+    is_whole = not record.headers.get("WARC-Truncated")
     try:
-        alone: Any = next(library.ArchiveIterator(BytesIO(record), parse_http=True, auto_decode="all"))
-        found: bytes = alone.reader.read(MOST + 1)
-    except (OSError, EOFError, StopIteration):
-        return NOT_UNPACKED
-    return TOO_LARGE if len(found) > MOST else found
+        data, has_end = unpacked(data, packing, MOST + 1) if packing else (data, True)
+    except (OSError, EOFError, StopIteration, zlib.error):
+        return NOT_UNPACKED, False
+    return (TOO_LARGE, False) if len(data) > MOST else (data, is_whole and has_end)
 
 
 def _refusal(record: Any, kind: str, address: str, options: ReadOptions) -> str | None:
