@@ -272,6 +272,30 @@ def test_any_number_of_workers_and_a_stop_leave_the_same_bytes(
     assert records[0]["metrics"] == records[1]["metrics"]
 
 
+def test_whoever_goes_on_says_that_the_vocabulary_is_learned(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mix.toml").write_text('[epochs]\n"*" = 0.5\n')
+    asked = Tokenize(text=prepared, vocab=300, vocab_mix=str(tmp_path / "mix.toml"))
+    with monkeypatch.context() as broken:
+        broken.setattr("gptwright.stages.tokenize.figures_by_script", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            execute_stage("tokenize", asked, tmp_path / "out")
+    assert "tokenize: learns 300 tokens from" in capsys.readouterr().err
+    execute_stage("tokenize", asked, tmp_path / "out")
+    said = capsys.readouterr().err
+    assert "tokenize: has learned 300 tokens from" in said and "learns" not in said
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
+def test_a_tokenizers_file_that_was_changed_is_refused(tokenized: Path, tmp_path: Path, name: str) -> None:
+    folder = shutil.copytree(tokenized, tmp_path / "changed")
+    assert open_tokenizer(folder).vocab
+    (folder / name).write_text((folder / name).read_text() + "\n")
+    with pytest.raises(ArtifactError, match=rf"{name} as its stage wrote it; got other bytes"):
+        open_tokenizer(folder)
+
+
 def test_a_mix_for_a_vocabulary_that_is_not_learned(refused: Callable[..., str], tmp_path: Path) -> None:
     said = refused(
         "tokenize", "--text", tmp_path, "--model", tmp_path, "--vocab-mix", "mix.toml", "--out", tmp_path / "o"

@@ -34,6 +34,21 @@ def test_json_without_measure_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("1" * 5000, "a number with thousands of digits"),
+        ("1e999", "1e999 is beyond all numbers"),
+        ("-1e999", "-1e999 is beyond all numbers"),
+        ("[" * 100_000, "values that nest too deep"),
+    ],
+)
+def test_numbers_and_depths_without_measure_are_said_in_words(tmp_path: Path, value: str, says: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{}}\n{{"rank": {value}}}')
+    with pytest.raises(InputError, match=rf"line 2 of .*got something else \({says}"):
+        read_objects(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize(
     ("escape", "text"),
     [
         (r"\ud83d\ude00", "😀"),

@@ -91,6 +91,35 @@ def test_a_file_that_is_no_json_of_records_is_refused(data: bytes, says: str, tm
         read(tmp_path / "a.json")
 
 
+NUMBERS = ("9" * 5000, "-" + "9" * 10**6, "NaN", "-Infinity", "1e999", "-1E+400", "0." + "3" * 10**5, "-0")
+
+
+@pytest.mark.parametrize("kind", ["a.jsonl", "a.json"])
+@pytest.mark.parametrize("number", NUMBERS, ids=[number[:9] for number in NUMBERS])
+def test_a_number_beside_the_text_costs_no_document_whatever_it_is(kind: str, number: str, tmp_path: Path) -> None:
+    (tmp_path / kind).write_text(f'{{"id": {number}, "deep": [{{"a": {number}}}], "text": "words", "title": {number}}}')
+    (document,) = read(tmp_path / kind)
+    assert document.text == "words"
+    (tmp_path / kind).write_text(f'{{"text": {number}}}')
+    with pytest.raises(InputError, match=r'in the field "text" in .*1 of .*; got a (float|int) that is none'):
+        read(tmp_path / kind)
+
+
+@pytest.mark.parametrize("kind", ["a.jsonl", "a.json"])
+def test_half_a_pair_and_a_key_twice(kind: str, tmp_path: Path) -> None:
+    r"""What JSON leaves open: \ud800 alone means no character, and of two fields of a name the last counts."""
+    (tmp_path / kind).write_text(r'{"text": "no", "\udfff": 1, "title": "\udc00", "text": "caf\u00e9 \ud800!"}')
+    (document,) = read(tmp_path / kind)
+    assert (document.text, document.title) == ("café \ufffd!", "\ufffd")
+
+
+@pytest.mark.parametrize("kind", ["a.jsonl", "a.json"])
+def test_what_nests_too_deep_is_said_in_words(kind: str, tmp_path: Path) -> None:
+    (tmp_path / kind).write_text('{"text": "words", "deep": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(InputError, match="values that nest too deep"):
+        read(tmp_path / kind)
+
+
 def test_a_json_file_without_end_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_lines, "LONGEST_LINE", 2**20)
     write(tmp_path / "a.json", [{"text": "a" * 2**20}])

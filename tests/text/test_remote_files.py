@@ -5,7 +5,7 @@ import gzip
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,6 +32,21 @@ FILES = {
     "/a/run/train.jsonl": ROWS,
 }
 Asked = list[tuple[str, str]]
+LENGTH = {"Content-Length": str(len(ROWS))}
+FAULTS: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "/closed.txt": (403, {}, b""),
+    "/broken.txt": (500, {}, b""),
+    "/loop.txt": (302, {"Location": "/loop.txt"}, b""),
+    "/nowhere.txt": (302, {}, b""),
+    "/empty.txt": (204, {}, b""),
+    "/disk.txt": (302, {"Location": "file:///etc/passwd"}, b""),
+    "/short.jsonl": (200, LENGTH, ROWS[:-10]),
+    "/chunks.jsonl": (200, {"Transfer-Encoding": "chunked"}, b"5\r\nabcde\r\n9\r\nab"),
+    "/packed.jsonl": (200, LENGTH | {"Content-Encoding": "gzip"}, ROWS),
+    "/length.jsonl": (200, {"Content-Length": "-5"}, ROWS),
+}
+SILENT = {"/hangs.txt": True, "/stalls.txt": False}
+"""whether already when it is asked for the head of the file"""
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +67,7 @@ def memory() -> Iterator[fsspec.AbstractFileSystem]:
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[str, Path, Asked]]:
     """The address of a server, the folder that it shows, and what it was asked for."""
-    root, asked = tmp_path / "web", Asked()
+    root, asked, ended = tmp_path / "web", Asked(), threading.Event()
     root.mkdir()
 
     class Handler(SimpleHTTPRequestHandler):
@@ -60,15 +75,30 @@ def web(tmp_path: Path) -> Iterator[tuple[str, Path, Asked]]:
             asked.append((self.command, self.path))
 
         def do_HEAD(self) -> None:
-            self.send_error(403) if "closed" in self.path else super().do_HEAD()
+            self._answer(super().do_HEAD)
 
         def do_GET(self) -> None:
-            self.send_error(403) if "closed" in self.path else super().do_GET()
+            self._answer(super().do_GET)
+
+        def _answer(self, usual: Callable[[], None]) -> None:
+            place = self.path.partition("?")[0]
+            if place in SILENT and (SILENT[place] or self.command == "GET"):
+                ended.wait()
+            elif place in FAULTS:
+                status, heads, body = FAULTS[place]
+                self.send_response(status)
+                for name, value in heads.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body if self.command == "GET" else b"")
+            else:
+                usual()
 
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(root))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", root, asked
+        ended.set()
         server.shutdown()
         thread.join()
 
@@ -192,10 +222,41 @@ def test_a_file_that_is_not_there_one_that_is_closed_and_nobody(web: tuple[str, 
     address, _, _ = web
     with pytest.raises(InputError, match="nothing there"):
         resolve([f"{address}/gone.txt"])
-    with pytest.raises(InputError, match=r"an answer from where .*closed\.txt is; got 403"):
-        resolve([f"{address}/closed.txt"])
     with pytest.raises(InputError, match=r"an answer from where(.|\n)*Cannot connect(.|\n)*can be reached from here"):
         resolve(["http://127.0.0.1:9/a.txt"])
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("closed.txt", r"Forbidden \(403\)"),
+        ("broken.txt", r"Internal Server Error \(500\)"),
+        ("loop.txt", "redirects that lead nowhere"),
+        ("nowhere.txt", r"an answer without the file \(302 Found\)"),
+        ("empty.txt", r"an answer without the file \(204 No Content\)"),
+        ("disk.txt", r"a redirect to what is no address of the web \(file:///etc/passwd\)"),
+        ("short.jsonl", f"not completed: Not enough data .*received {len(ROWS) - 10} of {len(ROWS)} bytes"),
+        ("chunks.jsonl", "not completed: Not enough data"),
+        ("packed.jsonl", "Can not decode content-encoding: gzip"),
+        ("length.jsonl", r"Invalid character in Content-Length.* \(400\)"),
+        ("hangs.txt", "silence for 1 seconds"),
+        ("stalls.txt", "silence for 1 seconds"),
+    ],
+)
+def test_what_a_web_server_does_wrong_is_said_and_nothing_is_kept_of_it(
+    web: tuple[str, Path, Asked], cache: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    address, root, _ = web
+    (root / "a.txt").write_text("One")
+    (root / "stalls.txt").write_text("Two")
+    monkeypatch.setattr(remote_files, "SILENCE", 0.6)
+    urls = [f"{address}/{each}?key=secret" for each in ("a.txt", name)]
+    with pytest.raises(InputError, match=rf"an answer from where .*{name}#\w* is; got [^\n]*{says}") as caught:
+        resolve(urls)
+    assert "secret" not in str(caught.value)
+    found = find(urls, skip_unreadable=True)
+    assert [path.name for path in found.files] == ["a.txt"]
+    assert list(found.passed_over.values()) == [[Path(name)]] and len(list(cache.iterdir())) == 1
 
 
 def test_long_and_empty_names_fit() -> None:

@@ -44,6 +44,8 @@ from gptwright.text.split_writer import SplitWriter
 from gptwright.text.subsample import BEYOND, subsample
 
 PARTS = "parts"
+_recorded = dict[Prepare, Found]()
+"""what was found for the stage's record, until it is read: a server or folder may have changed since"""
 
 
 def data_files(config: Prepare) -> list[Path]:
@@ -55,6 +57,7 @@ def inputs(config: Prepare) -> dict[str, Path]:
     """The same files by name, or those of its share, for the stage's record; and those that say licences of programs,
     and that filters are made of."""
     found = find(config.data, skip_unreadable=config.skip_unreadable)
+    _recorded[config] = found
     data = found.files
     data = list({each.path: None for group in _share(config, data) for each in group}) if config.share else data
     files = [path for path in data if not config.skip_unreadable or fingerprint(path)]
@@ -78,7 +81,7 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
-    found = find(config.data, skip_unreadable=config.skip_unreadable)
+    found = _recorded.pop(config, None) or find(config.data, skip_unreadable=config.skip_unreadable)
     options, figures = _options(config, found)
     if config.share:
         return _read_share(config, folder, found, options)

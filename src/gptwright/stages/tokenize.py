@@ -9,7 +9,7 @@ from typing import Any, get_args
 from gptwright.configs.tokenize import Tokenize
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
-from gptwright.foundations.runs import RECORD, StageFolder, input_paths, stage_file
+from gptwright.foundations.runs import RECORD, StageFolder, finished_stage, input_paths, stage_file
 from gptwright.foundations.workers import open_workers
 from gptwright.pipelines.packing import PART, PARTS, Corpus, pack_corpus
 from gptwright.pipelines.resolve import model_folder
@@ -22,6 +22,7 @@ from gptwright.text.pairs import interleaved, read_pairs
 from gptwright.text.scripts import figures_by_script
 from gptwright.text.split import Split
 from gptwright.text.vocab_sample import vocab_sample
+from gptwright.tokenizers.formats.folder import CONFIG_FILES
 from gptwright.tokenizers.registry import train
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -66,12 +67,13 @@ def _learned(config: Tokenize, corpus: Corpus, folder: StageFolder, metrics: dic
     """A new vocabulary, or that which a run that was stopped has learned; `metrics` is told from how much of each
     source, where that is not all once."""
     mix = read_mix(config.vocab_mix) if config.vocab_mix else None
+    is_learned = (folder / PARTS).is_dir()
     sample = vocab_sample(lambda: corpus.documents("train"), mix, config.vocab_megabytes * 10**6)
     if set(sample.epochs.values()) != {1.0}:
         metrics["vocab_megabytes"] = read = {name: round(size, 3) for name, size in sample.megabytes.items()}
         shares = ", ".join(f"{size:,.1f} MB of {name}" for name, size in read.items())
-        say(f"tokenize: learns {config.vocab} tokens from {shares}")
-    if (folder / PARTS).is_dir():
+        say(f"tokenize: {'has learned' if is_learned else 'learns'} {config.vocab} tokens from {shares}")
+    if is_learned:
         return Tokenizer.load(folder.path)
     return train(config.kind, sample.texts(), config.vocab, config.special_tokens)
 
@@ -120,7 +122,7 @@ def _compared(tokenizer: Tokenizer, other: Path, corpus: Corpus) -> dict[str, fl
 def _existing(folder: Path) -> Tokenizer:
     """The tokenizer of a model, or of the finished stage that imported or learned it."""
     is_vocabulary = (folder / RECORD).is_file() and (folder / "tokenizer.json").is_file()
-    return Tokenizer.load(stage_file(folder, "tokenizer.json").parent if is_vocabulary else model_folder(folder))
+    return _whole(folder) if is_vocabulary else Tokenizer.load(model_folder(folder))
 
 
 def _corpus(config: Tokenize) -> Corpus:
@@ -162,5 +164,12 @@ def open_tokens(tokenized: Path, split: str, tokenizer: Tokenizer | None = None,
 
 
 def open_tokenizer(tokenized: Path) -> Tokenizer:
-    """The tokenizer of a finished tokenize folder."""
-    return Tokenizer.load(stage_file(tokenized, "tokenizer.json", "tokenize").parent)
+    """The tokenizer of a finished tokenize folder, each file checked against its hash."""
+    return _whole(tokenized, "tokenize")
+
+
+def _whole(folder: Path, verb: str | None = None) -> Tokenizer:
+    written = finished_stage(folder, verb)["outputs"]
+    for name in ("tokenizer.json", *(name for name in CONFIG_FILES if name in written)):
+        stage_file(folder, name, verb)
+    return Tokenizer.load(folder)

@@ -4,7 +4,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,7 +46,7 @@ def stream_objects(path: Path) -> Iterator[Line]:
     with open_compressed(path) as file:
         for number, line in enumerate(read_lines(file, path), 1):
             if line.strip():
-                yield read_object(line, number, path, constant=_no_number)
+                yield read_object(line, number, path, decode=decode_finite)
 
 
 def stream_range(path: Path, begin: int, end: int) -> Iterator[dict[str, Any]]:
@@ -59,9 +59,9 @@ def stream_range(path: Path, begin: int, end: int) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(read_lines(LinesUntil(file, end - begin), path), 2 if begin else 1):
             if line.strip():
                 try:
-                    yield {**read_object(line, number, path, constant=_no_number)}
+                    yield {**read_object(line, number, path, decode=decode_finite)}
                 except InputError:  # how many lines stand before is counted when one is to be named
-                    read_object(line, number + max(lines_before(path, begin) - 1, 0), path, constant=_no_number)
+                    read_object(line, number + max(lines_before(path, begin) - 1, 0), path, decode=decode_finite)
 
 
 def write_objects(path: Path, objects: Iterable[Mapping[str, object]]) -> None:
@@ -75,19 +75,18 @@ def read_object(
     path: Path,
     *,
     given: Encoding | None = None,
-    constant: Callable[[str], float] = float,
+    decode: Callable[[str], Any] | None = None,
 ) -> Line:
-    """The object on a line; half a surrogate pair in it becomes U+FFFD.
+    """The object on a line, by `decode_any` unless told otherwise; `given` is the encoding of lines that are not UTF-8.
 
-    `given` is the encoding of lines that are not UTF-8; `constant` reads NaN and Infinity, which JSON does not know.
     Raises `InputError` naming the line.
     """
     where = f"line {number} of {path}"
-    text = _HALVES.sub(_mended, _decoded(line, where, number == 1, given))
+    text = _decoded(line, where, number == 1, given)
     try:
-        item = _decoder(constant).decode(text)
+        item = (decode or decode_any)(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"a JSON object in {where}", f"something else ({error})",
+        raise InputError(f"a JSON object in {where}", f"something else ({json_fault(error)})",
                          "Mend or delete the line.") from error  # fmt: skip
     if not isinstance(item, dict):
         got = f"a {type(item).__name__}, {text.strip()[:40]}"
@@ -95,10 +94,31 @@ def read_object(
     return Line(cast("dict[str, Any]", item), where)
 
 
-@cache
-def _decoder(constant: Callable[[str], float]) -> json.JSONDecoder:
-    """json.loads would make one for every line."""
-    return json.JSONDecoder(parse_constant=constant)
+def decode_any(text: str) -> Any:
+    """A value of JSON whose numbers may be any: NaN and Infinity, which JSON does not know, and those with more digits
+    than Python reads, which become infinite. Half a surrogate pair becomes U+FFFD.
+
+    Raises `ValueError` or `RecursionError`, which `json_fault` tells.
+    """
+    text = _HALVES.sub(_mended, text)
+    try:
+        return _ANY.decode(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _LONG_NUMBERS.decode(text)
+
+
+def decode_finite(text: str) -> Any:
+    """The same of numbers that mean something: one that is none, or without measure, is refused."""
+    return _FINITE.decode(_HALVES.sub(_mended, text))
+
+
+def json_fault(error: ValueError | RecursionError) -> str:
+    """What is wrong with JSON, in few words."""
+    if isinstance(error, RecursionError):
+        return "values that nest too deep"
+    return "a number with thousands of digits" if "integer string conversion" in str(error) else str(error)
 
 
 def _decoded(line: bytes, where: str, first: bool, given: Encoding | None) -> str:
@@ -126,3 +146,13 @@ def _mended(match: re.Match[str]) -> str:
 def _no_number(name: str) -> float:
     """NaN and Infinity, which Python would read and JSON does not know."""
     raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    if not isfinite(number := float(digits)):
+        raise ValueError(f"{digits[:40]} is beyond all numbers")
+    return number
+
+
+_ANY, _LONG_NUMBERS = json.JSONDecoder(), json.JSONDecoder(parse_int=float)  # json.loads would make one for every line
+_FINITE = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)

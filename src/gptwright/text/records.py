@@ -3,7 +3,6 @@
 It is a string, or a list of strings, each of them a line; null is as good as empty.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
@@ -17,7 +16,7 @@ from gptwright.text.compression import Lines, lines_before
 from gptwright.text.documents import Document, Skip
 from gptwright.text.encoding import decode
 from gptwright.text.file_labels import label, source_name
-from gptwright.text.jsonl import Line, read_object
+from gptwright.text.jsonl import Line, decode_any, json_fault, read_object
 from gptwright.text.long_lines import TOO_LONG, read_short_lines
 from gptwright.text.parquet import read_parquet
 from gptwright.text.read_options import ReadOptions
@@ -57,9 +56,10 @@ def read_json_records(file: IO[bytes], path: Path, skip: Skip, options: ReadOpti
         raise InputError(f"at most {most / 2**20:.3g} MiB in {path}", "more", "Write its records as .jsonl.")
     text, encoding = decode(data, path, options.encoding)
     try:
-        rows: Any = json.loads(text)
+        rows: Any = decode_any(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"JSON in {path}", f"something else ({error})", "Mend it, or leave it out.") from error
+        got = f"something else ({json_fault(error)})"
+        raise InputError(f"JSON in {path}", got, "Mend it, or leave it out.") from error
     documents = _Documents(path, skip, options)
     for number, row in enumerate(cast("list[Any]", rows) if isinstance(rows, list) else [rows], 1):
         if found := documents.made(partial(documents.of_item, row, f"record {number} of {path}")):

@@ -28,6 +28,7 @@ STATE = frozenset((
     "last_modified", "lastmodified", "lfs", "md5", "md5hash", "mtime", "sha256", "size", "versionid", "xet_hash",
 ))  # fmt: skip
 """what file systems call that by which a file is known to be another, in small letters"""
+PARTIAL = 206
 _LONGEST_NAME = 200  # bytes; most systems allow 255
 
 
@@ -108,8 +109,15 @@ def _open(url: str) -> Any:
     options: dict[str, Any] = {}
     if _scheme(url) in WEB:
         wait = import_module("aiohttp").ClientTimeout(total=None, sock_connect=30, sock_read=SILENCE)
-        options["client_kwargs"] = {"timeout": wait}
+        options["client_kwargs"] = {"timeout": wait, "raise_for_status": _refuse_no_content}
     return import_module("fsspec").core.url_to_fs(url, **options)[0]
+
+
+async def _refuse_no_content(response: Any) -> None:
+    """A web server's answer that is neither the file nor an error, such as a redirect that leads nowhere: fsspec takes
+    it for an empty file."""
+    if 200 < response.status < 400 and response.status != PARTIAL:
+        raise OSError(f"an answer without the file ({response.status} {response.reason})")
 
 
 @contextmanager
@@ -144,8 +152,20 @@ def _unreachable(told: str, error: BaseException) -> InputError:
 
 
 def _said(error: BaseException) -> str:
-    """What an error says, on one line and without passwords and queries of URLs."""
-    says = " ".join(f"{error}".split())[:300]
+    """What an error says, on one line and without passwords and queries of URLs. Those of aiohttp by their classes'
+    names, for it need not be there."""
+    match type(error).__name__:
+        case "TooManyRedirects":
+            says = "redirects that lead nowhere"
+        case name if "Redirect" in name:
+            says = f"a redirect to what is no address of the web ({error})"
+        case _ if isinstance(error, TimeoutError):
+            says = f"silence for {SILENCE:.0f} seconds"
+        case _ if (message := getattr(error, "message", "")) and (status := getattr(error, "status", 0)):
+            says = f"{message} ({status})"
+        case _:
+            says = re.sub(r"<\w+: \d+, message='([^']*)'>", r"\1", f"{error}")
+    says = " ".join(says.split())[:300]
     return re.sub(r"\?[^\s'\"<>]+", "?…", re.sub(r"//[^/\s'\"]*@", "//", says))
 
 

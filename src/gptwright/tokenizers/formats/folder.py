@@ -22,6 +22,9 @@ LARGEST = 100 << 20  # bytes; the largest vocabularies in use take a third of it
 BOS_TOKENS = ("<s>", "<|endoftext|>")
 EOS_TOKENS = ("</s>", "<|endoftext|>", "[SEP]", "<unk>")
 OURS = "gptwright"
+CONFIG_FILES = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json",
+                "config.json")  # fmt: skip
+"""what is read beside the vocabulary, where it is there"""
 VOCAB_FILES = ("vocab.json", "vocab.bpe", "vocab.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 """in folders without a tokenizer.json; `vocab_files` reads them"""
 _TOKENS = tuple(f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask"))
