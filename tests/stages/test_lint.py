@@ -36,3 +36,9 @@ def test_without_a_file_it_says_what_is_needed(gptwright: Callable[..., Any], tm
     assert done.code == 1 and "needed files or folders to look through; got none" in done.err
     done = gptwright("lint", tmp_path / "gone.jsonl")
     assert done.code == 1 and "got nothing there" in done.err
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("Two.")
+    (tmp_path / "c.txt").symlink_to(tmp_path / "b.txt")
+    assert lint_files([str(tmp_path / "b.txt"), str(tmp_path)]) == [tmp_path / "b.txt"]

@@ -1,10 +1,11 @@
 """Spoiled text is found and mended, whatever read it wrongly; what is right in any language stays as it is."""
 
 import pytest
+from ftfy.badness import BADNESS_RE
 
 from gptwright.text.bundled import TEXTS
 from gptwright.text.find import resolve
-from gptwright.text.mojibake import Misread, mended, misread
+from gptwright.text.mojibake import Misread, has_code_page_signs, mended, misread
 from gptwright.text.read import read_file
 
 RIGHT = [
@@ -82,3 +83,9 @@ def test_each_run_is_told_where_it_stands() -> None:
 def test_chinese_through_gbk_is_left_and_not_made_worse(text: str) -> None:
     for spoiled in (text.encode("gbk").decode("latin-1"), text.encode().decode("gbk", "replace")):
         assert mended(spoiled) == (spoiled, 0)
+
+
+def test_nothing_is_bad_for_ftfy_without_a_sign_of_a_code_page() -> None:
+    signs = {sign for sign in BADNESS_RE.pattern if not sign.isascii()}
+    assert {sign for sign in signs if not has_code_page_signs(sign)} == set()
+    assert not has_code_page_signs("春眠不觉晓，处处闻啼鸟。한국어") and not has_code_page_signs("plain")

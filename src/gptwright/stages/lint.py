@@ -26,8 +26,9 @@ def run(config: Lint) -> None:
 
 
 def lint_files(patterns: Sequence[str]) -> list[Path]:
-    """What the patterns stand for; a table, which is no corpus, where it is named."""
-    return [path for each in patterns for path in ([Path(each)] if Path(each).is_file() else resolve([each]))]
+    """What the patterns stand for, each file once; a table, which is no corpus, where it is named."""
+    found = (path for each in patterns for path in ([Path(each)] if Path(each).is_file() else resolve([each])))
+    return list({path.resolve(): path for path in reversed(list(found))}.values())[::-1]
 
 
 def _files(count: int) -> str:

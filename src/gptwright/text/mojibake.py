@@ -5,13 +5,16 @@ behind a capital, nothing is changed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 _QUOTES = "“”‘’„‚–—…"
 _TELLING = "ÂÃâð"
 """what the first byte of an accent, a quote or an emoji looks like; other first bytes are letters of their own right"""
 _SPACE = "Â "
+_OF_CODE_PAGES = re.compile("[\x80-\u04ff\u2010-\u25ff\uf8ff\ufb01\ufb02\ufffd]")
+"""what a single byte can be read as, beyond ASCII, by any encoding that ftfy knows"""
 
 
 @dataclass(frozen=True)
@@ -25,30 +28,42 @@ class Misread:
 
 def mended(text: str) -> tuple[str, int]:
     """The text, and how many of its lines were mended."""
-    if text.isascii():
+    if not has_code_page_signs(text):
         return text, 0
-    lines = text.split("\n")
-    better = [_mended(line) for line in lines]
+    mend, lines = _mender(), text.split("\n")
+    better = [mend(line) for line in lines]
     changed = sum(one != other for one, other in zip(lines, better, strict=True))
     return ("\n".join(better), changed) if changed else (text, 0)
 
 
 def misread(text: str) -> Iterator[Misread]:
     """What `mended` changes, run for run."""
-    place = 0
-    for line in () if text.isascii() else text.split("\n"):
-        if (better := _mended(line)) != line:
+    if not has_code_page_signs(text):
+        return
+    mend, place = _mender(), 0
+    for line in text.split("\n"):
+        if (better := mend(line)) != line:
             yield from (Misread(place + each.place, each.signs, each.was) for each in _runs(line, better))
         place += len(line) + 1
 
 
-def _mended(line: str) -> str:
+def has_code_page_signs(text: str) -> bool:
+    """Whether a text has a sign that some encoding makes of a single byte, beyond ASCII."""
+    return not text.isascii() and _OF_CODE_PAGES.search(text) is not None
+
+
+@cache
+def _mender() -> Callable[[str], str]:
+    """What mends a line."""
     from ftfy import fix_encoding  # loads for 70 ms
     from ftfy.badness import is_bad
 
-    if line.isascii() or not is_bad(line) or (better := fix_encoding(line)) == line:
-        return line
-    return line if all(_is_chance(line, run) for run in _runs(line, better)) else better
+    def mend(line: str) -> str:
+        if line.isascii() or not is_bad(line) or (better := fix_encoding(line)) == line:
+            return line
+        return line if all(_is_chance(line, run) for run in _runs(line, better)) else better
+
+    return mend
 
 
 def _is_chance(line: str, run: Misread) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gptwright.text.lint.answers import SAME
-from gptwright.text.lint.rows import EMPTY, row_faults
+from gptwright.text.lint.rows import EMPTY, row_faults, whole_conversations
 from gptwright.text.lint.turns import ECHO, EMPTY_ANSWER, FOR_USER, REPEATED, ROLES
 
 ASKED = "What is the capital of France?"
@@ -28,7 +28,7 @@ REPEATS = turns(("user", ASKED), ("assistant", "Paris."), ("user", ASKED), ("ass
         ({"dialogue": QUESTION + NOTHING}, [EMPTY_ANSWER]),
         ({"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": ""}]}, [EMPTY_ANSWER]),
         ({"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": "Paris."}]}, []),
-        ({"messages": []}, []),
+        ({"messages": []}, [EMPTY]),
         ({"prompt": QUESTION}, []),
         ({"prompt": QUESTION, "chosen": ANSWER, "rejected": turns(("assistant", "Rome."))}, []),
         ({"prompt": QUESTION, "chosen": ANSWER, "rejected": NOTHING}, [EMPTY_ANSWER]),
@@ -70,4 +70,4 @@ REPEATS = turns(("user", ASKED), ("assistant", "Paris."), ("user", ASKED), ("ass
     ],
 )  # fmt: skip
 def test_kinds(row: dict[str, Any], kinds: list[str]) -> None:
-    assert [kind for kind, _ in row_faults(row)] == kinds
+    assert [kind for kind, _ in row_faults(row, whole_conversations(row))] == kinds

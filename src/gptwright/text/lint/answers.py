@@ -6,7 +6,9 @@ from typing import Any, cast
 from gptwright.text.lint.turns import (
     ECHO,
     EMPTY_ANSWER,
+    EMPTY_QUESTION,
     FOR_USER,
+    is_blank,
     is_echo,
     says_nothing,
     speaks_for_user,
@@ -22,15 +24,30 @@ _MORE = ("input", "context")
 
 def faults_of_answers(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Kinds of faults and what shows them."""
+    if not any(name in row for name in ANSWERS):
+        return
     asked, answers = _question(row), list(_answers(row))
+    if _asks_nothing(row) and any(answer for _, answer in answers):
+        yield EMPTY_QUESTION, "nothing was asked"
     for name, answer in answers:
         if answer is None or says_nothing(answer):
             yield EMPTY_ANSWER, name
         elif is_echo(asked, answer):
             yield ECHO, answer[:60]
-        elif speaks_for_user(answer):
+        elif speaks_for_user(answer, asked):
             yield FOR_USER, name
     yield from _same(row, dict(answers))
+
+
+def _asks_nothing(row: Mapping[str, Any]) -> bool:
+    """Whether there are fields for a question, and nothing in them, nor in what it would be about. A prompt may be
+    empty: a text goes on from its beginning."""
+    asked = [row[name] for name in (*_ASKED, *_MORE) if name in row and name != "prompt"]
+    return any(name in row for name in _ASKED[1:]) and all(value is None or _is_nothing(value) for value in asked)
+
+
+def _is_nothing(value: object) -> bool:
+    return isinstance(value, str) and is_blank(value)
 
 
 def _question(row: Mapping[str, Any]) -> str:

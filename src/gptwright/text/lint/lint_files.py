@@ -5,7 +5,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,14 +12,15 @@ from gptwright.foundations.errors import InputError
 from gptwright.text.compression import COMPRESSED, open_compressed, read_lines
 from gptwright.text.encoding import decode
 from gptwright.text.jsonl import read_object
-from gptwright.text.lint.rows import EMPTY, conversations_of, row_faults
+from gptwright.text.lint.across_lines import AcrossLines, Unanswered
+from gptwright.text.lint.rows import EMPTY, Conversations, continued, row_faults, whole_conversations
 from gptwright.text.lint.text_faults import LONG, text_faults
 from gptwright.text.lint.turns import is_blank, texts_of
 from gptwright.text.long_lines import TOO_LONG, read_lined
 from gptwright.text.read import read_file, suffix_of
 from gptwright.text.tables import read_table
 
-UNREADABLE, DUPLICATE = "cannot be read", "duplicate"
+UNREADABLE = "cannot be read"
 IDENTITY = {
     "id",
     "uuid",
@@ -32,6 +32,7 @@ IDENTITY = {
     "index",
     "created",
     "timestamp",
+    "split",
 }
 TABLES = (".csv", ".tsv", ".parquet")
 
@@ -54,7 +55,7 @@ class Linter:
 
     def __init__(self, most_characters: int) -> None:
         self._most = most_characters
-        self._seen: dict[bytes, str] = {}
+        self._across = AcrossLines()
         self.documents = 0
 
     def findings(self, path: Path) -> Iterator[LintFinding]:
@@ -64,39 +65,57 @@ class Linter:
         if not path.is_file() or not suffix:
             raise InputError(f"a file of text or lines at {path}", "another kind" if path.exists() else "nothing there",
                              "Convert it, or correct the path.")  # fmt: skip
-        look = self._lines if suffix == ".jsonl" else self._rows if suffix in TABLES else self._texts
+        look = self._lines if suffix == ".jsonl" else self._rows if suffix in TABLES else None
         try:
-            yield from look(path)
+            yield from self._texts(path) if look is None else self._all_rows(look(path))
         except InputError as error:
             yield LintFinding(UNREADABLE, str(path), f"needed {error.needed}; got {error.got}")
 
-    def _lines(self, path: Path) -> Iterator[LintFinding]:
+    def _all_rows(self, rows: Iterator[tuple[dict[str, Any], str] | LintFinding]) -> Iterator[LintFinding]:
+        unanswered = Unanswered()
+        for each in rows:
+            if isinstance(each, LintFinding):
+                yield each
+            else:
+                row, place = each
+                whole = whole_conversations(row)
+                yield from self._row(row, whole, place)
+                unanswered.note(row, whole, place)
+        yield from (LintFinding(*each) for each in unanswered.findings())
+
+    def _lines(self, path: Path) -> Iterator[tuple[dict[str, Any], str] | LintFinding]:
+        """Each line with its place, or why it cannot be read."""
         with open_compressed(path) as file:
             for number, line in enumerate(read_lines(file, path), 1):
                 place = f"{path}:{number}"
                 try:
                     if line.strip():
-                        yield from self._row(read_object(line, number, path), place)
+                        yield read_object(line, number, path), place
                 except InputError as error:
                     yield LintFinding(UNREADABLE, place, error.got)
 
-    def _rows(self, path: Path) -> Iterator[LintFinding]:
+    def _rows(self, path: Path) -> Iterator[tuple[dict[str, Any], str]]:
         for row in read_table(path):
             number = row.where.split(" ", 2)[1]
-            yield from self._row(row, f"{path}:{number}")
+            yield row, f"{path}:{number}"
 
-    def _row(self, row: dict[str, Any], place: str) -> Iterator[LintFinding]:
-        yield from self._document(json.dumps(_unnamed(row), sort_keys=True, default=str), place)
-        yield from (LintFinding(kind, place, shown) for kind, shown in row_faults(row))
+    def _row(self, row: dict[str, Any], whole: Conversations, place: str) -> Iterator[LintFinding]:
+        content = json.dumps(_unnamed(row), sort_keys=True, default=str)
+        again = self._document(content, place, row.get("split"))
+        yield from again
+        if not again and (exchange := self._across.exchange(whole, place)):
+            yield LintFinding(exchange[0], place, exchange[1])
+        yield from (LintFinding(kind, place, shown) for kind, shown in row_faults(row, whole))
         for text in texts_of(row):
             yield from (LintFinding(fault.kind, place, fault.shown) for fault in text_faults(text, self._most))
-        yield from self._long_conversations(row, place)
+        if len(content) > self._most:
+            yield from self._long_conversations(row, whole, place)
 
-    def _long_conversations(self, row: dict[str, Any], place: str) -> Iterator[LintFinding]:
+    def _long_conversations(self, row: dict[str, Any], whole: Conversations, place: str) -> Iterator[LintFinding]:
         """Those that are too long together, though none of their messages is alone."""
-        for before, turns in conversations_of(row):
-            lengths = [len(turn.text) for turn in (*before, *turns)]
-            if sum(lengths) > self._most >= max(lengths):
+        for turns in (*whole.values(), *([*before, *turns] for before, turns in continued(row, whole))):
+            lengths = [len(turn.text) for turn in turns]
+            if lengths and sum(lengths) > self._most >= max(lengths):
                 yield LintFinding(LONG, place, f"{sum(lengths):,} characters in {len(lengths)} messages")
 
     def _texts(self, path: Path) -> Iterator[LintFinding]:
@@ -120,12 +139,10 @@ class Linter:
         for fault in text_faults(text, self._most):
             yield LintFinding(fault.kind, place_of(fault.place) if place_of else where, fault.shown)
 
-    def _document(self, content: str, place: str) -> Iterator[LintFinding]:
+    def _document(self, content: str, place: str, split: object = None) -> list[LintFinding]:
         self.documents += 1
-        digest = blake2b(" ".join(content.split()).encode("utf-8", "replace"), digest_size=16).digest()
-        first = self._seen.setdefault(digest, place)
-        if first is not place and content.strip():
-            yield LintFinding(DUPLICATE, place, f"as {first}")
+        again = self._across.again(content, place, split)
+        return [LintFinding(again[0], place, again[1])] if again else []
 
 
 def _unnamed(value: object) -> object:

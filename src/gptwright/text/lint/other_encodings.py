@@ -7,9 +7,17 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from gptwright.text.lint.code_spans import CodeSpans
+from gptwright.text.mojibake import has_code_page_signs
+
 LOST = re.compile("\ufffd+|(?:锟斤拷)+锟?|烫{4,}|屯{4,}")
 """signs that were lost: the one for it, what that is through GBK, and what memory is that nobody wrote to"""
-_WIDE = re.compile(r"[^\x00-\x7f\ufffd]{3,}")
+_SIGNS_OF_LOSS = ("\ufffd", "锟", "烫烫", "屯屯")
+_LEADS = "".join(bytes((lead, trail)).decode("gb18030", "ignore")
+                 for lead in range(0xE2, 0xF1) for trail in range(0x80, 0xC0))  # fmt: skip
+"""what GBK makes of the first two bytes of a sign from U+2000 on"""
+_THROUGH_GBK = re.compile(rf"[{re.escape(_LEADS)}](?<![^\x00-\x7f\ufffd].)[^\x00-\x7f\ufffd]{{2,}}", re.DOTALL)
+"""signs beyond ASCII that begin with one of those"""
 _HIGH = re.compile(r"[\xa1-\xff]{4,}")
 _SHIFT_JIS = re.compile(r"(?:[‚ƒ][^\s\x00-\x1f]){3,}")
 _QUOTED = re.compile(r"(?:=[C-F][0-9A-F](?:=[89AB][0-9A-F])+)+")
@@ -20,22 +28,33 @@ _LEAST_LOST, _MOST_LOST = 10, 0.3
 
 def other_encodings(text: str) -> Iterator[tuple[int, str]]:
     """Where such text is, and "ÖÐ¹ú for 中国"."""
-    for match in _QUOTED.finditer(text):
+    for match in _QUOTED.finditer(text) if "=" in text else ():
         if was := _decoded(bytes.fromhex(match[0].replace("=", "")), "utf-8"):
             yield match.start(), _shown(match[0], was)
     if _is_asked_away(text):
         yield text.index("?"), "signs that were lost: ?"
     if text.isascii():
         return
+    yield from _lost(text)
     yield from _utf8_through_gbk(text)
+    if not has_code_page_signs(text):
+        return
     for match in _SHIFT_JIS.finditer(text):
         if was := _decoded(match[0].encode("cp1252", "replace"), "shift_jis"):
             yield match.start(), _shown(match[0], was)
     yield from _of_high_bytes(text)
 
 
+def _lost(text: str) -> Iterator[tuple[int, str]]:
+    if not any(sign in text for sign in _SIGNS_OF_LOSS):
+        return
+    code = CodeSpans(text)
+    lost = (match for match in LOST.finditer(text) if not code.shows(*match.span()))
+    yield from ((match.start(), "a sign that was lost") for match in lost)
+
+
 def _utf8_through_gbk(text: str) -> Iterator[tuple[int, str]]:
-    for match in _WIDE.finditer(text):
+    for match in _THROUGH_GBK.finditer(text):
         data = match[0].encode("gb18030", "replace")
         try:
             was = data.decode()

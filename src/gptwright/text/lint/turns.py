@@ -3,21 +3,27 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import NamedTuple, cast
 
-EMPTY_ANSWER, ROLES, REPEATED, ECHO, FOR_USER = (
-    "empty answer", "turns out of order", "repeated turn", "answer that is the question",
+from gptwright.text.lint.code_spans import CodeSpans
+
+EMPTY_ANSWER, EMPTY_QUESTION, ROLES, REPEATED, ECHO, FOR_USER = (
+    "empty answer", "empty question", "turns out of order", "repeated turn", "answer that is the question",
     "answer that speaks for the user",
 )  # fmt: skip
 NO_TEXT = {"role", "from", "type", "split", "source", "labeller", "url", "id", "image", "file"}
 """fields that nobody reads as text"""
 USER, ASSISTANT = {"user", "human", "prompter"}, {"assistant", "gpt", "bot", "model", "chatgpt", "ai"}
 SYSTEM = {"system", "developer"}
+_TOOLS = {"tool", "function", "ipython", "environment", "observation", "tool_call", "tool_response", "function_call",
+          "function_response"}  # fmt: skip
 LEAST_REPEATED = 20
 """letters, those of Chinese and the like for two: "Go on." may be said twice, and "Hello." answered with it"""
+LEAST_ANSWERED = 200
+"""the same of an answer to another question: "I am sorry, I do not know that." may be said as often as it is true"""
 _NOTHING = re.compile("[\\s\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2800\u3164\ufe0f\ufeff]+")
+_ACTS = ("tool_calls", "function_call", "audio")
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _STAND_INS = re.compile(
     r"\[(?:deleted|removed|empty|no(?:answer|response))\]|#?n/a|\.{2,}|…+|todo:?|<br/?>|<p></p>|&nbsp;|<empty>",
@@ -25,11 +31,13 @@ _STAND_INS = re.compile(
 )
 _FENCE = re.compile(r"```\w*\s*```")
 _LONGEST_STAND_IN = 100
+_WORD = re.compile(r"\w+")
+_IS_WIDE = re.compile("[\u2e80-\U0010ffff]")
+_DIALOGUE = re.compile("dialog|conversation|transcript|chat|script|interview|对话|聊天|会话|剧本|访谈", re.IGNORECASE)
 _FOR_USER = re.compile(r"\n\s*\**(?:Human|User|HUMAN|USER|用户|人类)\**[:：]")
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """Who says what; `acts` where it calls a tool or shows a picture, so that there may be nothing to read."""
 
     role: str
@@ -57,11 +65,11 @@ def texts_of(value: object) -> Iterator[str]:
     if isinstance(value, str):
         if not value.startswith("data:"):
             yield value
-    elif isinstance(value, Mapping):
-        for key, inner in cast("Mapping[str, object]", value).items():
+    elif isinstance(value, dict):
+        for key, inner in cast("dict[str, object]", value).items():
             if key not in NO_TEXT:
                 yield from texts_of(inner)
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list | tuple):
         for inner in cast("Sequence[object]", value):
             yield from texts_of(inner)
 
@@ -79,10 +87,11 @@ def _role(message: Mapping[str, object]) -> object:
 
 def _turn(message: Mapping[str, object]) -> Turn:
     content = message.get("content", message.get("value"))
+    role = str(_role(message)).casefold()
     parts = cast("list[object]", content) if isinstance(content, list) else []
     shows = any(isinstance(part, dict) and cast("dict[str, object]", part).get("type") != "text" for part in parts)
-    acts = shows or any(message.get(name) for name in ("tool_calls", "function_call", "audio"))
-    return Turn(str(_role(message)).casefold(), "\n".join(texts_of(content)), acts)
+    acts = shows or (len(message) > 2 and any(message.get(name) for name in _ACTS))
+    return Turn(role, content if isinstance(content, str) else "\n".join(texts_of(content)), acts)
 
 
 def is_blank(text: str) -> bool:
@@ -103,47 +112,75 @@ def says_nothing(text: str) -> bool:
 
 def bare(text: str) -> str:
     """A text without its layout, letter case and signs."""
-    return " ".join(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return " ".join(_WORD.findall(plain.casefold()))
 
 
-def is_long_enough(text: str) -> bool:
+def is_long_enough(text: str, least: int = LEAST_REPEATED) -> bool:
     """Whether it is more than people say twice."""
-    return len(text) + sum(sign >= "\u2e80" for sign in text) >= LEAST_REPEATED
+    wide = 0 if text.isascii() or len(text) >= least else len(_IS_WIDE.findall(text))
+    return len(text) + wide >= least
 
 
 def faults_of_turns(turns: Sequence[Turn]) -> Iterator[tuple[str, str]]:
     """Kinds of faults of a conversation and what shows them."""
     if not turns:
         return
-    seen = set[tuple[str, str]]()
-    for number, turn in enumerate(turns, 1):
-        said = (turn.speaker, bare(turn.text))
-        if turn.is_assistant and not turn.acts and says_nothing(turn.text):
-            yield EMPTY_ANSWER, f"message {number}"
-        elif turn.speaker and not turn.acts and is_long_enough(turn.text.strip()) and said[1] and said in seen:
-            yield REPEATED, f"message {number}: {turn.text[:60]}"
-        seen.add(said)
-        if turn.is_assistant and speaks_for_user(turn.text):
-            yield FOR_USER, f"message {number}"
+    if len({turn.speaker for turn in turns}) < len(turns):
+        yield from _repeated(turns)
+    yield from _of_each(turns)
     for asked, answer in pairwise(turns):
         if asked.is_user and answer.is_assistant and is_echo(asked.text, answer.text):
             yield ECHO, answer.text[:60]
     yield from ((ROLES, shown) for shown in _out_of_order(turns))
 
 
+def _of_each(turns: Sequence[Turn]) -> Iterator[tuple[str, str]]:
+    for number, turn in enumerate(turns, 1):
+        if turn.is_assistant and not turn.acts and says_nothing(turn.text):
+            yield EMPTY_ANSWER, f"message {number}"
+        if turn.is_user and not turn.acts and is_blank(turn.text):
+            yield EMPTY_QUESTION, f"message {number}"
+        if turn.is_assistant and speaks_for_user(turn.text, turns[number - 2].text if number > 1 else ""):
+            yield FOR_USER, f"message {number}"
+
+
+def _repeated(turns: Sequence[Turn]) -> Iterator[tuple[str, str]]:
+    """What somebody has said before. An answer that is the same belongs to the question that is, and a short one, such
+    as that nothing is known, to many."""
+    seen = set[tuple[str, str]]()
+    again = False
+    for number, turn in enumerate(turns, 1):
+        before, again = again, False
+        if turn.acts or not turn.speaker or not is_long_enough(turn.text.strip()) or not (words := bare(turn.text)):
+            continue
+        least = LEAST_ANSWERED if turn.is_assistant else LEAST_REPEATED
+        again = (turn.speaker, words) in seen
+        if again and not (turn.is_assistant and before) and is_long_enough(turn.text, least):
+            yield REPEATED, f"message {number}: {turn.text[:60]}"
+        seen.add((turn.speaker, words))
+
+
 def is_echo(asked: str, answer: str) -> bool:
     """Whether an answer is what was asked."""
-    return is_long_enough(answer.strip()) and bool(bare(asked)) and bare(asked) == bare(answer)
+    shorter, longer = sorted((len(asked), len(answer)))
+    if longer > 2 * shorter + LEAST_REPEATED or not is_long_enough(answer.strip()):
+        return False
+    words = bare(asked)
+    return bool(words) and words == bare(answer)
 
 
-def speaks_for_user(answer: str) -> bool:
-    """Whether an answer goes on with what the user says next."""
-    return _FOR_USER.search(answer) is not None
+def speaks_for_user(answer: str, asked: str = "") -> bool:
+    """Whether an answer goes on with what the user says next, and was not asked for a conversation."""
+    found = _FOR_USER.search(answer) if "\n" in answer else None
+    return found is not None and not _DIALOGUE.search(asked) and not CodeSpans(answer).shows(*found.span())
 
 
 def _out_of_order(turns: Sequence[Turn]) -> Iterator[str]:
     if turns[0].is_assistant:
         yield "the assistant first"
+    unknown = {turn.role: None for turn in turns if not turn.speaker and turn.role not in _TOOLS}
+    yield from (f'nobody is called "{role}"' for role in unknown)
     for number, (before, turn) in enumerate(pairwise(turns), 2):
         if (turn.is_user and before.is_user) or (turn.is_assistant and before.is_assistant):
             yield f"{turn.role} twice, messages {number - 1} and {number}"
