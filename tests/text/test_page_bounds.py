@@ -1,9 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from gptwright.text import page_bounds
 from gptwright.text.html import read_page
-from gptwright.text.page_bounds import DEPTH, bounded
+from gptwright.text.page_bounds import DEPTH, bounded, most_open
 
 
 def deepest(html: str) -> int:
@@ -44,6 +46,23 @@ def test_closing_tags_of_nothing_hide_no_depth() -> None:
     page = "</i></b><div></x>" * 5_000 + "end"
     assert deepest(bounded(page)) <= DEPTH + 10
     assert read_page(page).text == "end"
+
+
+TAGS = ("<div>", "</div>", "<b>", "</b>", "<ul>", "</ul>", "<li>", "<p>", "</p>", "<br>", "</x>", "<i/>", "word")
+
+
+@given(st.lists(st.sampled_from(TAGS)))
+def test_no_more_elements_are_open_than_are_counted(tags: list[str]) -> None:
+    page = "".join(tags)
+    around = deepest("<div>") - 1
+    closed_by_others = sum(page.count(f"<{name}>") for name in ("p", "li", "br"))
+    assert deepest(page) - around - closed_by_others <= most_open(page)
+
+
+def test_a_long_tag_is_cut_wherever_it_begins() -> None:
+    for begin in (0, 1, page_bounds.LONG // 2 - 1, page_bounds.LONG // 2, page_bounds.LONG):
+        page = "x" * begin + "<p " + "a" * page_bounds.LONG + ">text"
+        assert len(bounded(page)) == begin + page_bounds.LONG + len(">text")
 
 
 def test_a_tag_with_attributes_without_end_is_cut() -> None:

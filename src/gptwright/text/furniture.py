@@ -41,10 +41,9 @@ def has_role_of_furniture(attributes: Mapping[str, str | None]) -> bool:
 
 def has_name_of_furniture(attributes: Mapping[str, str | None]) -> bool:
     """Whether its names say so."""
-    names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
-    return names != " " and _is_of_furniture(names)
+    return _is_of_furniture(attributes.get("class")) or _is_of_furniture(attributes.get("id"))
 
 
-@lru_cache(256)
-def _is_of_furniture(names: str) -> bool:
-    return bool(_NAMES.search(names.lower()))
+@lru_cache(1024)
+def _is_of_furniture(names: str | None) -> bool:
+    return bool(names) and bool(_NAMES.search(names.lower()))

@@ -1,7 +1,5 @@
 """A web page's main text: what a person would read, one line a block, without menus, scripts and footers."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -48,8 +46,6 @@ TEXT = "-text"
 LIES = 8
 """As many names of a page may call a large part furniture; after that its names are not asked."""
 _UNSEEN = ",".join(sorted(UNSEEN))
-_SPACES = re.compile(r"[\t\r\n\f][ \t\r\n\f]*| [ \t\r\n\f]+")
-"""What is not a single space already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +63,36 @@ def read_page(html: str) -> Page:
     The reading of a sign (`<ruby>`) stands in brackets behind it.
     """
     tree = LexborHTMLParser(bounded(html))
+    title, body = _title(tree), tree.body
     mains = tree.css("main") or tree.css("[role=main]")
-    root = mains[0] if len(mains) == 1 else tree.body
-    text, left_out = _Reading(root).text() if root is not None else ("", 0)
-    if len(mains) == 1 and tree.body is not None:
-        left_out = max(0, _seen(tree.body) - _seen(mains[0])) + left_out
-    return Page(_title(tree), text, left_out)
+    root = mains[0] if len(mains) == 1 else body
+    if root is None:
+        return Page(title, "", 0)
+    seen = _seen(body, body.css(_UNSEEN)) if body is not None and len(mains) == 1 else 0
+    reading = _Reading(root)
+    text, left_out = reading.text()
+    return Page(title, text, left_out + max(0, seen - reading.seen))
 
 
 def seen_of(html: str) -> tuple[str, int]:
     """A page's title, and about how many characters of it a person sees."""
     tree = LexborHTMLParser(bounded(html))
-    return _title(tree), 0 if tree.body is None else _seen(tree.body)
+    return _title(tree), 0 if tree.body is None else _seen(tree.body, tree.body.css(_UNSEEN))
 
 
 def _title(tree: LexborHTMLParser) -> str:
     title = tree.css_first("title")
-    return _SPACES.sub(" ", title.text()).strip() if title else ""
+    return _single_spaced(title.text()).strip() if title else ""
+
+
+def _single_spaced(text: str) -> str:
+    """With its spaces and line breaks as single spaces."""
+    for sign in "\n\t\r\f":
+        if sign in text:
+            text = text.replace(sign, " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
 
 
 class _Blocks:
@@ -96,64 +105,79 @@ class _Blocks:
     def end(self) -> None:
         """Closes the block, its spaces and line breaks as single spaces."""
         if self.words:
-            self._add(_SPACES.sub(" ", "".join(self.words)).strip())
+            if block := _single_spaced("".join(self.words)).strip():
+                self.done.append(block)
             self.words.clear()
 
     def preformatted(self, text: str) -> None:
         """A block of its own whose lines stay as they are."""
         self.end()
-        self._add(text.strip("\n"))
-
-    def _add(self, block: str) -> None:
-        if block.strip():
-            self.done.append(block)
+        if text and not text.isspace():
+            self.done.append(text.strip("\n"))
 
 
 class _Reading:
-    """One walk over what stands below a node.
+    """One walk over what stands below a node, out of which it first takes what no reader sees.
 
-    It has its own stack, since pages nest deeper than Python's calls may: of the elements that are open, the children
-    that are still to come, whether these are inside a section, and what ends the element: a word, "" for the end of a
-    block, or nothing.
+    It has its own stack, since pages nest deeper than Python's calls may: of the elements that are open, whether they
+    stand inside a section, and what ends them: a word, "" for the end of a block, or nothing.
     """
 
     def __init__(self, root: LexborNode) -> None:
         self._root = root
+        unseen = root.css(_UNSEEN)
+        self.seen = _seen(root, unseen)
+        """about the characters of all that a person sees"""
+        for each in unseen:
+            each.decompose()
         self._blocks = _Blocks()
-        self._open: list[tuple[Iterator[LexborNode], bool, str | None]] = [(iter((root,)), False, None)]
+        self._open: list[tuple[LexborNode, bool, str | None]] = []
         self._left_out = self._lies = 0
-        self._whole: int | None = None
-        self._all_is_seen = root.css_first(_UNSEEN) is None
 
     def text(self) -> tuple[str, int]:
         """The text below the node, and the characters left out."""
-        words, blocks = self._blocks.words, self._blocks
-        while self._open:
-            children, in_section, ending = self._open[-1]
-            for node in children:
+        words, in_section = self._blocks.words, False
+        node: LexborNode | None = self._root
+        while node is not None or self._open:
+            if node is None:
+                node, in_section, ending = self._open.pop()
+                if ending is not None:
+                    words.append(ending) if ending else self._blocks.end()
+            else:
                 tag = node.tag
                 if tag == TEXT:
                     text = node.text_content
                     if text and (words or not text.isspace()):  # a block begins with no space
                         words.append(text)
                 elif tag in PREFORMATTED:
-                    blocks.preformatted(node.text())
+                    self._blocks.preformatted(node.text())
                 elif tag in PHRASES or (not self._is_skipped(node, tag, in_section) and node.is_element_node):
-                    self._enter(node, tag, in_section or tag in SECTIONS)
-                    break
-            else:
-                self._open.pop()
-                if ending is not None:
-                    words.append(ending) if ending else blocks.end()
-        return "\n".join(blocks.done), self._left_out
+                    self._open.append((node, in_section, self._beginning(node, tag)))
+                    in_section = in_section or tag in SECTIONS
+                    node = node.first_child
+                    continue
+            node = node.next if self._open else None
+        return "\n".join(self._blocks.done), self._left_out
+
+    def _beginning(self, node: LexborNode, tag: str | None) -> str | None:
+        """What ends an element that begins here."""
+        if tag in BLOCKS:
+            self._blocks.end()
+            return ""
+        if tag == "rt" and not _has_brackets(node):
+            self._blocks.words.append("(")
+            return ")"
+        return None
 
     def _is_skipped(self, node: LexborNode, tag: str | None, in_section: bool) -> bool:
-        if tag in SKIPPED or (tag in FURNITURE and not in_section):
-            self._left_out += 0 if tag in UNSEEN else self._seen(node)
-            return True
         if tag == "a":
             return node.text(deep=False) in SELF_LINKS
-        return tag in CONTAINERS and self._is_called_furniture(node)
+        if tag in CONTAINERS:
+            return self._is_called_furniture(node)
+        if tag in SKIPPED or (tag in FURNITURE and not in_section):
+            self._left_out += _size(node, deep=True)
+            return True
+        return False
 
     def _is_called_furniture(self, node: LexborNode) -> bool:
         attributes = node.attributes
@@ -164,30 +188,12 @@ class _Reading:
         by_role = has_role_of_furniture(attributes)
         if not by_role and (self._lies == LIES or not has_name_of_furniture(attributes)):
             return False
-        seen = self._seen(node)
-        if not by_role and seen > LARGEST * self._seen_in_all():
+        seen = _size(node, deep=True)
+        if not by_role and seen > LARGEST * self.seen:
             self._lies += 1
             return False
         self._left_out += seen
         return True
-
-    def _seen_in_all(self) -> int:
-        if self._whole is None:
-            self._whole = self._seen(self._root)
-        return self._whole
-
-    def _seen(self, node: LexborNode) -> int:
-        return _size(node.text()) if self._all_is_seen else _seen(node)
-
-    def _enter(self, node: LexborNode, tag: str | None, in_section: bool) -> None:
-        ending = None
-        if tag in BLOCKS:
-            self._blocks.end()
-            ending = ""
-        elif tag == "rt" and not _has_brackets(node):
-            self._blocks.words.append("(")
-            ending = ")"
-        self._open.append((node.iter(include_text=True), in_section, ending))
 
 
 def _has_brackets(reading: LexborNode) -> bool:
@@ -198,11 +204,10 @@ def _has_brackets(reading: LexborNode) -> bool:
     return before is not None and before.tag == "rp"
 
 
-def _seen(node: LexborNode) -> int:
-    """About the characters that a person sees of a node."""
-    unseen = sum(_size(each.text(deep=False)) for each in node.css(_UNSEEN))
-    return max(0, _size(node.text()) - unseen)
+def _seen(node: LexborNode, unseen: list[LexborNode]) -> int:
+    """About the characters that a person sees of a node in which these are not seen."""
+    return max(0, _size(node, deep=True) - sum(map(_size, unseen)))
 
 
-def _size(text: str) -> int:
-    return len(" ".join(text.split()))
+def _size(node: LexborNode, *, deep: bool = False) -> int:
+    return len(" ".join(node.text(deep=deep).split()))

@@ -23,32 +23,46 @@ CLOSED_BY_THE_NEXT = frozenset((
     "dd", "dt", "li", "option", "optgroup", "p", "rb", "rp", "rt", "rtc", "tbody", "td", "tfoot", "th", "thead", "tr",
 ))
 # fmt: on
+CLOSED_BY_ITSELF = VOID | CLOSED_BY_THE_NEXT
 _TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]*)")
-_LEAF = re.compile(r"<([a-zA-Z][^\s/<>]*)(?:\s[^<>]*)?>[^<]*</\1>")
+_NAME = re.compile(r"<(/?[a-zA-Z][^\s/>]*)")
 _LONG_TAG = re.compile(rf"(<[a-zA-Z][^<>]{{{LONG - 2}}})[^<>]+")
 _INLINE_TAG = re.compile(rf"</?(?:{'|'.join(sorted(INLINE))})(?=[\s/>])[^>]*>?", re.IGNORECASE)
 
 
 def bounded(html: str) -> str:
     """The page, or one with the same text and fewer tags."""
-    if len(html) > LONG and max(map(len, html.split("<"))) >= LONG:
+    if _may_have_long_tags(html):
         html = _LONG_TAG.sub(r"\1", html)
     tags = html.count("<")
-    if (tags - html.count("</")) * tags <= MOST:
+    if (tags - html.count("</")) * tags <= MOST or most_open(html) * tags <= MOST:
         return html
-    # An element with nothing but text in it is closed at once, and most are such.
-    bare = _LEAF.sub("", html)
-    if _openings(bare) * tags <= MOST:
-        return html
-    deep, inline = _measured(bare)
+    deep, inline = _measured(html)
     if deep:
-        html = _without(html, _measured(html)[0])
+        html = _without(html, deep)
     return _INLINE_TAG.sub("", html) if inline * tags > MOST else html
 
 
-def _openings(html: str) -> int:
-    """The tags that open an element; no more can be open at once."""
-    return html.count("<") - html.count("</")
+def _may_have_long_tags(html: str) -> bool:
+    """Whether there is half of `LONG` without the beginning of a tag: where the page is cut into halves, a long tag
+    covers one."""
+    half = LONG // 2
+    return any(html.find("<", at, at + half) < 0 for at in range(0, len(html) - half + 1, half))
+
+
+def most_open(html: str) -> int:
+    """As many elements as are open at once, or more: one is taken for closed only where nothing else was opened in
+    it."""
+    stack, most = [""], 0
+    for name in _NAME.findall(html):
+        if name[0] == "/":
+            if name[1:] == stack[-1]:
+                stack.pop()
+        elif name not in CLOSED_BY_ITSELF:
+            stack.append(name)
+            if len(stack) > most:
+                most = len(stack)
+    return most
 
 
 def _measured(html: str) -> tuple[list[re.Match[str]], int]:
@@ -62,7 +76,7 @@ def _measured(html: str) -> tuple[list[re.Match[str]], int]:
         if tag[1]:
             inline = max(0, inline - (name in INLINE))
             _close(name, stack, open_now)
-        elif name not in VOID and name not in CLOSED_BY_THE_NEXT:
+        elif name not in CLOSED_BY_ITSELF:
             inline += name in INLINE
             most = max(most, inline)
             if len(stack) >= DEPTH:

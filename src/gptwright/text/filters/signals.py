@@ -60,9 +60,12 @@ class Signals(Mapping[str, float]):
             "hashes_per_word": text.count("#") / count,
             "ellipses_per_word": sum(map(text.count, ELLIPSES)) / count,
             "words_with_letters": np.count_nonzero(words.kinds & LETTER) / count,
-            "stop_words": sum(bool((words.hashes == word).any()) for word in _stop_words()),
             "newlines_per_word": text.count("\n") / count,
         }
+
+    def of_stop_words(self) -> dict[str, float]:
+        """How many of the `STOP_WORDS` it has."""
+        return {"stop_words": int((self._words.hashes == _stop_words()[:, None]).any(1).sum())}
 
     def of_lines(self) -> dict[str, float]:
         """Shares of lines and paragraphs."""
@@ -107,5 +110,12 @@ def _stop_words() -> Hashes:
 def _groups() -> dict[str, Callable[[Signals], dict[str, float]]]:
     """The group that counts each signal."""
     nothing = Signals("")
-    groups = (nothing.of_words, nothing.of_lines, nothing.of_repetition, nothing.of_quality, nothing.of_lot)
+    groups = (
+        nothing.of_words,
+        nothing.of_stop_words,
+        nothing.of_lines,
+        nothing.of_repetition,
+        nothing.of_quality,
+        nothing.of_lot,
+    )
     return {name: getattr(Signals, group.__name__) for group in groups for name in group()}
