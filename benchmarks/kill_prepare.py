@@ -104,7 +104,7 @@ def prepare_trial(folder: Path) -> Trial:
     data, earlier = folder / "data", folder / "earlier"
     pages = [data / f"{number}.html" for number in range(20)]
     options = ["--workers", "2", "--filter", "fineweb", "--near-duplicates", "0.8", "--language", "en",
-               "--mask", "email", "phone", "--explain"]  # fmt: skip
+               "--mask", "email", "phone", "--fix-mojibake", "--explain"]  # fmt: skip
 
     def command(out: Path) -> list[str]:
         return gptwright("prepare", "--out", out, "--data", data, f"code:{data / 'code'}", "--against", earlier,

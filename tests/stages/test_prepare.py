@@ -596,6 +596,26 @@ def test_a_file_that_is_gone_when_its_turn_comes(
     assert list(inputs(Prepare(skip_unreadable=True))) == [str(rows)]
 
 
+def test_a_file_that_changes_while_it_is_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [{"text": story(i)} for i in range(40)])
+    write_rows(tmp_path / "still.jsonl", [{"text": story(100)}])
+    config, read = Prepare(data=(str(tmp_path),)), prepare.find
+    folder = open_stage(tmp_path / "out", "prepare", config, inputs(config))
+    monkeypatch.setattr(prepare, "find", lambda *_: 1 / 0)  # what was found for the record is what is read
+    write_rows(tmp_path / "new.jsonl", [{"text": story(200)}])
+    with rows.open("a") as file:
+        file.write(json.dumps({"text": story(300)}) + "\n")
+    assert run(config, folder)["documents_in"] == 42
+    assert json.loads((folder / "sources.json").read_text())["changed_files"] == [str(rows)]
+    assert "prepare: changed while they were read: 1 (rows.jsonl)" in capsys.readouterr().err
+    monkeypatch.setattr(prepare, "find", read)
+    again = open_stage(tmp_path / "again", "prepare", config, inputs(config))
+    assert run(config, again)["documents_in"] == 43
+    assert "changed_files" not in json.loads((again / "sources.json").read_text())
+
+
 def quality_data(tmp_path: Path) -> tuple[Path, Path]:
     """Good text, and data of which one tenth is of its kind."""
     dice = random.Random(1)

@@ -56,10 +56,13 @@ def test_lint_names_it(name: str, tmp_path: Path) -> None:
     assert found.kind == UNREADABLE
 
 
-def test_of_a_line_without_end_no_more_than_the_bound_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.jsonl.gz"])
+def test_of_a_line_without_end_no_more_than_the_bound_is_held(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(long_lines, "LONGEST_LINE", 2 * MIB)
     monkeypatch.setattr(long_lines, "_PIECE", MIB // 4)
-    path = tmp_path / "a.txt.gz"
+    path = tmp_path / name
     path.write_bytes(gzip.compress(b"a" * 64 * MIB))
     skipped: list[str] = []
     tracemalloc.start()

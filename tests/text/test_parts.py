@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gptwright.foundations.errors import InputError
+from gptwright.foundations.errors import InputError, ResourceError
 from gptwright.foundations.workers import Processes, ThisProcess
 from gptwright.text import parts
 from gptwright.text.accounting import Accounting
@@ -46,6 +46,18 @@ def test_records_without_text_are_held_once_for_each_reason(tmp_path: Path) -> N
     assert stats.dropped == {"conversation": 502, "a record that cannot be read": 502}
     assert stats.documents_in == 1004  # those that are kept are counted where they are written
     assert len(list(filter(None, accounting.unreadable.values()))) == 1
+
+
+@pytest.mark.parametrize(("parts_at", "signals_at"), [("file/parts", None), ("parts", "file/signals")])
+def test_a_folder_that_cannot_be_is_named_with_its_option(
+    tmp_path: Path, parts_at: str, signals_at: str | None
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    files, signals = [write(tmp_path / "a.jsonl", TEXT)], tmp_path / signals_at if signals_at else None
+    with pytest.raises(ResourceError) as refused:
+        scan_parts(groups(files), ScanOptions(), tmp_path / parts_at, ThisProcess(), signals)
+    option = "signals" if signals_at else "parts"
+    assert f"a folder at {tmp_path}/file/{option}" in str(refused.value) and f"with --{option}." in refused.value.remedy
 
 
 def test_a_part_holds_what_a_scan_gives(tmp_path: Path) -> None:

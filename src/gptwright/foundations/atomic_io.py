@@ -29,8 +29,10 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def translate_os_errors(path: Path) -> Generator[None]:
-    """Turns the system's refusals to write below `path` into a `ResourceError` with a remedy."""
+def translate_os_errors(path: Path, chosen_by: str = "--out") -> Generator[None]:
+    """Turns the system's refusals to write below `path` into a `ResourceError` with a remedy; `chosen_by` is what names
+    another place."""
+    another = f"Choose another folder with {chosen_by}."
     try:
         yield
     except (OSError, SafetensorError) as error:
@@ -40,13 +42,9 @@ def translate_os_errors(path: Path) -> Generator[None]:
                 f"room on the disk for {path}", os.strerror(number), "Free some space; what was saved before is whole."
             ) from error
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise ResourceError(
-                f"a place that can be written, {path}", os.strerror(number), "Choose another folder with --out."
-            ) from error
+            raise ResourceError(f"a place that can be written, {path}", os.strerror(number), another) from error
         if number in (errno.ENOTDIR, errno.EEXIST):
-            raise ResourceError(
-                f"a folder at {path}", "a file of that name in its way", "Choose another folder with --out."
-            ) from error
+            raise ResourceError(f"a folder at {path}", "a file of that name in its way", another) from error
         if number == errno.EISDIR:
             raise ResourceError(
                 f"a file at {path}", "a folder of that name in its way", "Choose another name."

@@ -6,7 +6,7 @@ and why the rest was dropped. The same input gives the same bytes.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -20,6 +20,7 @@ from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
 from gptwright.foundations.workers import open_workers
 from gptwright.text.accounting import Accounting, SourceStats
+from gptwright.text.accounting_lines import accounting_lines, dropped_documents, plural
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
 from gptwright.text.code import licence_files
 from gptwright.text.decontaminate import MOST_DOCUMENTS, Contamination
@@ -112,13 +113,17 @@ def _join(
     _write_splits(folder, fill, with_list=config.explain)
     if options.classifier is not None:
         options.classifier.save(folder / CLASSIFIER)
-    write_json(folder / "sources.json", _manifest(accounting, found, options, figures))
+    manifest = _manifest(accounting, found, options, figures)
+    changed = _changed(found, manifest["files"], folder.record["inputs"])
+    write_json(folder / "sources.json", manifest | ({"changed_files": list(map(label, changed))} if changed else {}))
     shutil.rmtree(folder / PARTS, ignore_errors=True)
     total = accounting.total()
     if examples is not None:
         _explain(folder / "explained.html", config, accounting, examples)
-    for line in _summary(total, accounting, found):
+    for line in accounting_lines(total, accounting, found):
         say(f"prepare: {line}")
+    if changed:
+        say(f"prepare: changed while they were read: {summary(changed)}; stage.json has what they were before")
     return _metrics(total)
 
 
@@ -160,7 +165,7 @@ def _share(config: Prepare, files: list[Path]) -> list[Group]:
 def _read_share(config: Prepare, folder: StageFolder, found: Found, options: ScanOptions) -> dict[str, object]:
     groups = _share(config, found.files)
     _parts(config, folder, groups, options)
-    say(f"prepare: share {config.share}: {_plural(len(groups), 'part')} in {config.parts}; without --share the command "
+    say(f"prepare: share {config.share}: {plural(len(groups), 'part')} in {config.parts}; without --share the command "
         "joins all")  # fmt: skip
     return {"parts": len(groups)}
 
@@ -281,8 +286,8 @@ def _refuse_small(config: Prepare, total: SourceStats) -> None:
     names = ", ".join(config.data)
     if characters < MIN_CORPUS:
         raise InputError(f"a corpus of at least {MIN_CORPUS:,} characters after cleaning",
-                         f"{characters:,} in {_plural(documents, 'document')} from {names}; "
-                         f"{_dropped(total) or 'none dropped'}",
+                         f"{characters:,} in {plural(documents, 'document')} from {names}; "
+                         f"{dropped_documents(total) or 'none dropped'}",
                          "Add more text with --data; 'bundled' is always there.")  # fmt: skip
     if documents < 2:
         raise InputError("at least two documents, one to train on and one to hold out", f"one from {names}",
@@ -292,7 +297,7 @@ def _refuse_small(config: Prepare, total: SourceStats) -> None:
 def _refuse_no_training_text(config: Prepare, total: SourceStats) -> None:
     """What files hold out is not trained on, even where nothing else is there."""
     if not total.documents["train"]:
-        held = f"{_plural(total.documents['heldout'], 'document')}, all held out by their files"
+        held = f"{plural(total.documents['heldout'], 'document')}, all held out by their files"
         raise InputError(f"text to train on in {', '.join(config.data)}", held,
                          'Add text with --data, or correct the field "split".')  # fmt: skip
 
@@ -324,6 +329,12 @@ def _manifest(
     )
 
 
+def _changed(found: Found, files: Sequence[Mapping[str, Any]], recorded: Mapping[str, str]) -> list[Path]:
+    """The files that are no more what the stage's record says: what was read of them may be of before or after."""
+    pairs = zip(found.files, files, strict=True)
+    return [path for path, now in pairs if recorded.get(now["file"], now.get("sha256")) != now.get("sha256")]
+
+
 def _packages(found: Found) -> list[Mapping[str, Any]]:
     """What is known of each package that files are of."""
     records = {record["package"]: record for path in found.files if (record := record_of(path))}
@@ -350,46 +361,3 @@ def _metrics(total: SourceStats) -> dict[str, Any]:
         "dropped_documents": total.dropped.total(),
         "dropped": dict(sorted(total.dropped.items())),
     }
-
-
-def _summary(total: SourceStats, accounting: Accounting, found: Found) -> Iterator[str]:
-    """What a person reads: what was kept, what was not, and what was read as something else than UTF-8; a line each."""
-    yield (
-        f"{_plural(total.documents.total(), 'document')}, {total.bytes.total() / 1e6:.1f} MB; "
-        f"{total.documents['train']:,} to train on, {total.documents['heldout']:,} held out"
-    )
-    yield f"{_dropped(total) or 'dropped nothing'}; {_cut(total) or 'cut nothing'}"
-    if total.changed:
-        yield ", ".join(f"{what} {count:,}" for what, count in total.changed.most_common())
-    for what, shares in (("languages", total.languages), ("licences", total.licences)):
-        if shares:
-            each = (f"{name} {count / shares.total():.1%}" for name, count in shares.most_common())
-            yield f"{what}: {', '.join(each)}"
-    if found.passed_over:
-        names = (f"{summary(paths)} {reason}" for reason, paths in found.passed_over.items())
-        yield f"passed over, not read: {', '.join(names)}"
-    if accounting.unreadable:
-        yield f"could not read, or not whole: {summary([Path(file) for file in accounting.unreadable])}"
-    if accounting.encodings:
-        files: dict[str, list[Path]] = {}
-        for file, name in accounting.encodings.items():
-            files.setdefault(name, []).append(Path(file))
-        yield "not UTF-8, read as " + ", ".join(f"{name}: {summary(paths)}" for name, paths in files.items())
-
-
-def _dropped(total: SourceStats) -> str:
-    """ "dropped 20 documents (12 duplicate, 8 too short)", or nothing."""
-    if not total.dropped:
-        return ""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in total.dropped.most_common())
-    return f"dropped {_plural(total.dropped.total(), 'document')} ({reasons})"
-
-
-def _cut(total: SourceStats) -> str:
-    """ "cut 1,200 characters (900 layout, 300 front matter)", or nothing."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in total.cut_characters.most_common() if count > 0)
-    return f"cut {_plural(total.cut_characters.total(), 'character')} ({reasons})" if reasons else ""
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -22,7 +22,7 @@ def keep_once(kept: Path, record: str, fill: Callable[[Path, Path], None]) -> No
     is filled whose record is there. `fill` takes the folder, and one for what is thrown away."""
     if (kept / record).is_file():
         return
-    with translate_os_errors(kept):
+    with translate_os_errors(kept, PLACE):
         kept.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".fetching-", dir=kept.parent))
         try:

@@ -20,14 +20,21 @@ class LongLine(InputError):
 def read_short_lines(file: Lines, skip: Callable[[], None]) -> Iterator[bytes]:
     """The file's lines, one in memory at a time; of one of more than `LONGEST_LINE` bytes no more than that is ever
     held, and `skip` is called for it."""
-    most = LONGEST_LINE
-    while line := file.readline(most + 1):
-        if len(line) <= most:
-            yield line
+    while piece := file.readline(_PIECE):
+        pieces, size = [piece], len(piece)
+        while len(piece) == _PIECE and not piece.endswith(b"\n") and (piece := file.readline(_PIECE)):
+            size += len(piece)
+            if size <= LONGEST_LINE:
+                pieces.append(piece)
+            else:
+                pieces.clear()
+        if size > LONGEST_LINE:
+            skip()
             continue
-        skip()
-        while line and not line.endswith(b"\n"):
-            line = file.readline(most + 1)
+        if len(pieces) > 1:
+            piece = b"".join(pieces)
+        pieces.clear()
+        yield piece
 
 
 def read_lined(file: IO[bytes], path: Path) -> bytes:

@@ -19,7 +19,7 @@ from uuid import uuid4
 import numpy as np
 import zstandard
 
-from gptwright.foundations.atomic_io import write_file
+from gptwright.foundations.atomic_io import translate_os_errors, write_file
 from gptwright.foundations.version import __version__
 from gptwright.foundations.workers import Workers
 from gptwright.text.compression import open_compressed, read_lines
@@ -42,11 +42,13 @@ def scan_parts(
     """The parts of all groups in their order, those that are missing in `folder` scanned by `workers`, who look signals
     up in the tables in the folder `signals`, and leave there what they count.
 
-    Raises `InputError` as `read_file` does, and `ProcessLost` when a process dies.
+    Raises `InputError` as `read_file` does, `ProcessLost` when a process dies, and `ResourceError` for a folder that
+    cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if signals is not None:
-        signals.mkdir(parents=True, exist_ok=True)
+    for each, option in ((folder, "--parts"), (signals, "--signals")):
+        if each is not None:
+            with translate_os_errors(each, option):
+                each.mkdir(parents=True, exist_ok=True)
     return list(workers.map(partial(_scan_part, options=options, folder=folder, signals=signals), groups))
 
 
