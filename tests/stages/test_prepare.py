@@ -79,7 +79,7 @@ def test_a_mixed_folder_is_read_and_every_loss_has_a_reason(do: Do, tmp_path: Pa
     check_law(metrics, sources)
     assert metrics["dropped"] == {"conversation": 1, "duplicate": 2, "empty": 2, "too short": 1}
     assert sources["sources"]["rows.jsonl"]["cut"]["lines"] == {"repeated in many documents": 37}
-    assert sources["sources"]["empty.txt"]["dropped"] == {"empty": {"documents": 1, "characters": 0}}
+    assert sources["sources"]["empty.txt"]["dropped"] == {"empty": {"documents": 1, "characters": 0, "bytes": 0}}
     assert sources["ignored_files"] == 1
     assert [Path(f["file"]).name for f in sources["files"]] == ["empty.txt", "rows.jsonl"]
     assert all(len(f["sha256"]) == 64 for f in sources["files"])
@@ -373,7 +373,9 @@ def test_a_page_explains_what_went(do: Do, tmp_path: Path) -> None:
     rows = [{"text": numbered(i)} for i in range(40)] + [{"text": numbered(3) + " and more"}, {"text": "tiny"}]
     do(write_rows(tmp_path / "rows.jsonl", rows), near_duplicates=0.8, explain=True)
     page = (tmp_path / "out0" / "explained.html").read_text()
-    assert "40 of 42 documents stay" in page and "near-duplicate: 1" in page and "too short: 1" in page
+    assert (
+        "40 of 42 documents stay" in page and "near-duplicate）</span>: 1" in page and "too short）</span>: 1" in page
+    )
     assert page.count("Report 3.") == 3 and "1 near-duplicate of" in page
     listed = [json.loads(line) for line in (tmp_path / "out0" / "dropped.jsonl").read_text().splitlines()]
     assert [(row["reason"], row["begins"][:9], row.get("like", "")[:9]) for row in listed] == [

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gptwright.text.cuts import Cuts
 from gptwright.text.documents import Document
 from gptwright.text.pipeline import CleanedDocument
 from gptwright.text.split import Split
@@ -26,7 +27,7 @@ def test_every_item_comes_and_no_stream_runs_ahead(sizes: list[list[int]]) -> No
 def file(name: str, documents: int, length: int) -> Iterator[CleanedDocument]:
     for i in range(documents):
         split = "heldout" if i % 4 == 3 else "train"
-        yield CleanedDocument(Document(f"{name}{i:03}".ljust(length, "."), name, split=split), Counter())
+        yield CleanedDocument(Document(f"{name}{i:03}".ljust(length, "."), name, split=split), Cuts())
 
 
 def side(cleaned: CleanedDocument) -> Split:

@@ -61,6 +61,8 @@ class Prepare:
     """count files and records that cannot be read, and go on, instead of refusing them"""
     explain: bool = False
     """leave explained.html, what went for which reason, with examples, and dropped.jsonl, all that went"""
+    tokenizer: Path | None = None
+    """with explain: folder with a tokenizer, whose tokens the page counts by language"""
     workers: Threads = field(default=1, metadata=FREE)
     """processes that read, clean and filter files; the result is the same"""
     engine: WorkerEngine = field(default="processes", metadata=FREE)
@@ -80,6 +82,8 @@ class Prepare:
             known(name, MASKS, "kind to mask")
         if not self.html:
             raise ConfigError("a reader of web pages", "none", f"Known: {', '.join(HTML_READERS)}.")
+        if self.tokenizer is not None and not self.explain:
+            raise ConfigError("a page to count tokens for", "a tokenizer without explain", "Give --explain too.")
         self._check_parts()
 
     def _check_parts(self) -> None:

@@ -33,8 +33,9 @@ def html_file(data: object, *, script: str, style: str, title: str, language: st
 def policy_of(script: str, style: str, *, worker: bool = False) -> str:
     """The page's Content-Security-Policy, which a server of the page sends as a header too."""
     workers = " worker-src blob:;" if worker else ""
+    run, styled = source_hash(_script(script)), source_hash(_style(style))
     return (
-        f"default-src 'none'; script-src '{_hash(_script(script))}'; style-src '{_hash(_style(style))}';{workers} "
+        f"default-src 'none'; script-src '{run}'; style-src '{styled}';{workers} "
         "img-src data:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
     )
 
@@ -47,5 +48,6 @@ def _style(text: str) -> str:
     return text.replace("</style", r"<\/style")
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """What a Content-Security-Policy calls a script or a style by."""
     return "sha256-" + b64encode(sha256(text.encode()).digest()).decode()

@@ -1,17 +1,30 @@
 """explained.html: what prepare did with a corpus, in one file: what came in, what went and why, and examples."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from itertools import accumulate
+from typing import Any
 
+from jinja2 import Environment
+from markupsafe import Markup
+
+from gptwright.foundations.html_file import source_hash
 from gptwright.foundations.version import __version__
+from gptwright.reporting.explained_words import CHINESE, ENGLISH, reason_said, said
 from gptwright.reporting.page import environment
 from gptwright.text.accounting import Accounting, SourceStats
-from gptwright.text.examples import Example, Examples, KeptFigures
+from gptwright.text.examples import MOST, Example, Examples, KeptFigures
+from gptwright.text.pipeline import EARLIER_RUN, NEAR_EARLIER_RUN, OF_TESTS
+from gptwright.text.subsample import BEYOND
 
 SIZES = ((1, 1), (2, 3), (4, 9), (10, 99), (100, 10**12))
 """of clusters: from, to"""
+MOST_SOURCES = 12
+"""shown at once, the largest"""
+LATE = ("empty", "too short", EARLIER_RUN, "duplicate", "near-duplicate", NEAR_EARLIER_RUN, OF_TESTS, BEYOND)
+"""reasons of what is only said beside all other documents, in their order"""
 
 
 @dataclass(frozen=True)
@@ -33,36 +46,63 @@ class Language:
     half_below: int
     bars: list[tuple[int, float]]
 
+    @property
+    def per_token(self) -> float:
+        """Characters of a token."""
+        return self.figures.characters / max(self.figures.tokens, 1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step found and left; the documents that went as a share of all that came in, None where it shortens."""
+
+    reason: str
+    documents_in: int
+    documents_out: int
+    bytes_in: int
+    bytes_out: int
+    share: Share | None
+
 
 @dataclass(frozen=True)
 class Loss:
-    """Documents and characters that went for a reason (none of a cut), their share of what came in, and examples."""
+    """How many documents went for a reason, and examples."""
 
     reason: str
     documents: int
-    characters: int
-    share: Share
     examples: list[Example]
 
 
-def explained_page(name: str, accounting: Accounting, examples: Examples) -> str:
-    """The whole page. Every text is escaped: a document can say anything."""
+def explained_page(name: str, accounting: Accounting, examples: Examples, tokenizer: str = "") -> str:
+    """The whole page, in English and Chinese. Every text is escaped: a document can say anything. `tokenizer` says
+    whose tokens were counted, if any were."""
     total = accounting.total()
-    return environment().get_template("explained.html.j2").render(
+    lengths = _without_gaps(examples.lengths)
+    script = (files("gptwright.reporting") / "explained.js").read_text(encoding="utf-8")
+    return explained_environment().get_template("explained.html.j2").render(
         name=name,
+        english=ENGLISH,
+        chinese=CHINESE,
+        script=script,
+        script_hash=source_hash(script),
         version=__version__,
         total=total,
         kept=total.documents.total(),
         kept_share=_share(total.documents.total(), total.documents_in).text,
-        losses=_losses(total, examples),
-        cuts=[(reason, count) for reason, count in total.cut_characters.most_common() if count > 0],
+        steps=list(steps(total)),
+        left_out=[(reason, count) for reason, count in sorted(total.cut_characters.items())
+                  if count and reason not in total.cut_bytes],
+        losses=[Loss(reason, count, examples.dropped.get(reason, [])) for reason, count in total.dropped.most_common()],
+        most_examples=MOST,
         lines=total.cut_lines.most_common(),
-        sources=sorted(accounting.sources.items()),
+        sources=sorted(accounting.sources.items(), key=lambda item: (-item[1].bytes_in, item[0])),
+        most_sources=MOST_SOURCES,
         lengths=[(most // 2, most - 1, count,
                   _share(count, examples.lengths.total(), max(examples.lengths.values())))
-                 for most, count in _without_gaps(examples.lengths)],
+                 for most, count in lengths],
         languages=_languages(examples.kept),
-        steps=len(_without_gaps(examples.lengths)),
+        tokenizer=tokenizer,
+        bars=len(lengths),
         clusters=examples.clusters,
         alike=sum(size * texts for size, texts in examples.cluster_sizes.items()),
         originals=examples.cluster_sizes.total(),
@@ -71,12 +111,34 @@ def explained_page(name: str, accounting: Accounting, examples: Examples) -> str
     )  # fmt: skip
 
 
-def _losses(total: SourceStats, examples: Examples) -> list[Loss]:
-    return [
-        Loss(reason, count, total.dropped_characters[reason],
-             _share(count, total.documents_in, max(total.dropped.values())), examples.dropped.get(reason, []))
-        for reason, count in total.dropped.most_common()
-    ]  # fmt: skip
+def explained_environment() -> Environment:
+    """Templates that say things in both languages."""
+    found = environment()
+    words: dict[str, Any] = {"said": said, "reason_said": reason_said}
+    found.globals.update(words)
+    found.filters["strong"] = Markup("<strong>{}</strong>").format
+    return found
+
+
+def steps(total: SourceStats) -> Iterator[Step]:
+    """In the order that a document goes through them: what drops it, then what shortens those that stay."""
+    documents, size = total.documents_in, total.bytes_in
+    largest = max(total.dropped.values(), default=0)
+    for reason, count in sorted(total.dropped.items(), key=lambda item: (_place(item[0]), -item[1], item[0])):
+        left = size - total.dropped_bytes[reason]
+        yield Step(reason, documents, documents - count, size, left, _share(count, total.documents_in, largest))
+        documents, size = documents - count, left
+    for reason, count in total.cut_bytes.most_common():
+        if count:
+            yield Step(reason, documents, documents, size, size - count, None)
+            size -= count
+
+
+def _place(reason: str) -> int:
+    """Readers' reasons first, then languages, then filters, then what is said of a document beside others."""
+    if reason in LATE:
+        return 3 + LATE.index(reason)
+    return 0 if ": " not in reason else 1 if reason.startswith("language: ") else 2
 
 
 def _languages(kept: Mapping[str, KeptFigures]) -> list[Language]:

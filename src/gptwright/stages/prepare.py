@@ -64,6 +64,7 @@ def inputs(config: Prepare) -> dict[str, Path]:
     files = [path for path in data if not config.skip_unreadable or fingerprint(path)]
     rules = [Path(name) for name in config.filter if name.endswith(SUFFIX)]
     links = [config.links] if config.links else []
+    vocabulary = [config.tokenizer / "tokenizer.json"] if config.tokenizer else []
     return {
         label(path): path
         for path in (
@@ -72,6 +73,7 @@ def inputs(config: Prepare) -> dict[str, Path]:
             *good_files(config.good, skip_unreadable=config.skip_unreadable),
             *rules,
             *links,
+            *vocabulary,
             *config.against,
         )
     }
@@ -92,7 +94,7 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 def _join(
     config: Prepare, folder: StageFolder, found: Found, options: ScanOptions, figures: QualityFigures | None
 ) -> dict[str, object]:
-    accounting, examples = Accounting(), Examples() if config.explain else None
+    accounting, examples = Accounting(), _examples(config)
 
     def fill(train: Path, heldout: Path, dropped: Path | None) -> None:
         with (
@@ -125,6 +127,17 @@ def _join(
     if changed:
         say(f"prepare: changed while they were read: {summary(changed)}; stage.json has what they were before")
     return _metrics(total)
+
+
+def _examples(config: Prepare) -> Examples | None:
+    if not config.explain:
+        return None
+    if config.tokenizer is None:
+        return Examples()
+    from gptwright.tokenizers.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.load(config.tokenizer)
+    return Examples(count_tokens=lambda text: len(tokenizer.encode(text)))
 
 
 def _write_splits(folder: StageFolder, fill: Callable[[Path, Path, Path | None], None], with_list: bool) -> None:
@@ -220,7 +233,10 @@ def _kept_before(config: Prepare) -> Iterator[str]:
 def _explain(path: Path, config: Prepare, accounting: Accounting, examples: Examples) -> None:
     from gptwright.reporting.explained_page import explained_page  # loads jinja2
 
-    write_text(path, explained_page(", ".join(config.data), accounting, examples))
+    write_text(
+        path,
+        explained_page(", ".join(config.data), accounting, examples, config.tokenizer.name if config.tokenizer else ""),
+    )
 
 
 def _encoding(config: Prepare) -> Encoding | None:

@@ -1,12 +1,13 @@
 """Accounting of the text: for every source, what came in, what was kept where, and why the rest was not.
 
-Law: documents in = to train on + held out + dropped, and the same for characters with those cut out of kept texts.
+Law: documents in = to train on + held out + dropped, and the same for characters and bytes with those cut out of kept
+texts. Bytes are those of UTF-8, from where a reader gave a text: what it left out before has characters alone.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gptwright.text.cuts import Cuts, utf8_size
 from gptwright.text.documents import UTF8, Document
 from gptwright.text.split import Split
 
@@ -21,13 +22,16 @@ class SourceStats:
 
     documents_in: int = 0
     characters_in: int = 0
+    bytes_in: int = 0
     documents: Counter[str] = field(default_factory=Counter[str])
     characters: Counter[str] = field(default_factory=Counter[str])
     bytes: Counter[str] = field(default_factory=Counter[str])
     dropped: Counter[str] = field(default_factory=Counter[str])
     dropped_characters: Counter[str] = field(default_factory=Counter[str])
+    dropped_bytes: Counter[str] = field(default_factory=Counter[str])
     cut_lines: Counter[str] = field(default_factory=Counter[str])
     cut_characters: Counter[str] = field(default_factory=Counter[str])
+    cut_bytes: Counter[str] = field(default_factory=Counter[str])
     changed: Counter[str] = field(default_factory=Counter[str])
     languages: Counter[str] = field(default_factory=Counter[str])
     licences: Counter[str] = field(default_factory=Counter[str])
@@ -38,13 +42,19 @@ class SourceStats:
         return {
             "documents_in": self.documents_in,
             "characters_in": self.characters_in,
+            "bytes_in": self.bytes_in,
             **{split: {name: counts[split] for name, counts in kept.items()} for split in ("train", "heldout")},
             "dropped": {
-                reason: {"documents": count, "characters": self.dropped_characters[reason]}
+                reason: {
+                    "documents": count,
+                    "characters": self.dropped_characters[reason],
+                    "bytes": self.dropped_bytes[reason],
+                }
                 for reason, count in sorted(self.dropped.items())
             },
             "cut": {
                 "characters": self.cut_characters.total(),
+                "bytes": self.cut_bytes.total(),
                 "reasons": {reason: count for reason, count in sorted(self.cut_characters.items()) if count},
                 "lines": dict(sorted(self.cut_lines.items())),
             },
@@ -71,20 +81,25 @@ class Accounting:
         if document.encoding != UTF8:
             self.encodings[document.file] = document.encoding
 
-    def drop(self, source: str, reason: str, characters: int, times: int = 1) -> None:
-        """A document of `characters` came in and is not kept; or `times` as many, of as many characters together."""
+    def drop(self, source: str, reason: str, characters: int, size: int, times: int = 1) -> None:
+        """A document of `characters` and `size` bytes came in and is not kept; or `times` as many, of as many
+        together."""
         stats = self.source(source)
         stats.documents_in += times
         stats.characters_in += characters
+        stats.bytes_in += size
         stats.dropped[reason] += times
         stats.dropped_characters[reason] += characters
+        stats.dropped_bytes[reason] += size
 
-    def keep(self, document: Document, split: Split, cuts: Mapping[str, int]) -> None:
-        """A document is kept as it now stands; `cuts` has the characters that it came in with besides, by reason."""
+    def keep(self, document: Document, split: Split, cuts: Cuts) -> None:
+        """A document is kept as it now stands; `cuts` has what it came in with besides."""
         stats = self.source(document.source)
         stats.documents_in += 1
-        stats.characters_in += len(document.text) + sum(cuts.values())
-        stats.cut_characters.update(cuts)
+        stats.characters_in += len(document.text) + cuts.characters.total()
+        stats.bytes_in += utf8_size(document.text) + cuts.bytes.total()
+        stats.cut_characters.update(cuts.characters)
+        stats.cut_bytes.update(cuts.bytes)
         self._count(document, split, 1)
 
     def move(self, document: Document, old: Split, new: Split) -> None:
@@ -98,8 +113,9 @@ class Accounting:
         for stats in self.sources.values():
             total.documents_in += stats.documents_in
             total.characters_in += stats.characters_in
-            for name in ("documents", "characters", "bytes", "dropped", "dropped_characters", "cut_lines",
-                         "cut_characters", "changed", "languages", "licences"):  # fmt: skip
+            total.bytes_in += stats.bytes_in
+            for name in ("documents", "characters", "bytes", "dropped", "dropped_characters", "dropped_bytes",
+                         "cut_lines", "cut_characters", "cut_bytes", "changed", "languages", "licences"):  # fmt: skip
                 getattr(total, name).update(getattr(stats, name))
         return total
 
@@ -107,7 +123,7 @@ class Accounting:
         stats = self.source(document.source)
         stats.documents[split] += sign
         stats.characters[split] += sign * len(document.text)
-        stats.bytes[split] += sign * len(document.text.encode())
+        stats.bytes[split] += sign * utf8_size(document.text)
         if document.language:
             stats.languages[document.language] += sign * len(document.text)
         if document.licence:

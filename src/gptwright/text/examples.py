@@ -2,9 +2,11 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from gptwright.text.cuts import utf8_size
 from gptwright.text.documents import Document
 from gptwright.text.near_duplicates import NearDuplicates
 from gptwright.text.scripts import script_of
@@ -36,12 +38,13 @@ class Cluster:
 
 @dataclass
 class KeptFigures:
-    """Of the documents of a language: how many, their characters and bytes of UTF-8, and how many have fewer characters
-    than a power of two and not than the one before."""
+    """Of the documents of a language: how many, their characters, bytes of UTF-8 and tokens, where those are counted,
+    and how many have fewer characters than a power of two and not than the one before."""
 
     documents: int = 0
     characters: int = 0
     bytes: int = 0
+    tokens: int = 0
     lengths: Counter[int] = field(default_factory=Counter[int])
 
 
@@ -61,13 +64,14 @@ def _line(document: Document, reason: str, earlier: str) -> str:
 class Examples:
     """`dropped` has at most `MOST` of each reason; `kept` is what stays, by language or script;
     `cluster_sizes` counts the texts that stayed by the number of those that are almost the same. A line of JSON for
-    every document that went is written to `listed`, where there is one."""
+    every document that went is written to `listed`, where there is one; `count_tokens` says how many a text has."""
 
     dropped: dict[str, list[Example]] = field(default_factory=dict[str, list[Example]])
     kept: dict[str, KeptFigures] = field(default_factory=dict[str, KeptFigures])
     cluster_sizes: Counter[int] = field(default_factory=Counter[int])
     clusters: list[Cluster] = field(default_factory=list[Cluster])
     listed: TextIO | None = None
+    count_tokens: Callable[[str], int] | None = None
 
     def drop(self, document: Document, reason: str, earlier: str = "") -> None:
         """A document went."""
@@ -83,7 +87,9 @@ class Examples:
         figures = self.kept.setdefault(language_or_script(document), KeptFigures())
         figures.documents += 1
         figures.characters += len(document.text)
-        figures.bytes += len(document.text.encode())
+        figures.bytes += utf8_size(document.text)
+        if self.count_tokens is not None:
+            figures.tokens += self.count_tokens(document.text)
         figures.lengths[1 << len(document.text).bit_length()] += 1
 
     @property

@@ -23,6 +23,7 @@ from gptwright.foundations.atomic_io import translate_os_errors, write_file
 from gptwright.foundations.version import __version__
 from gptwright.foundations.workers import Workers
 from gptwright.text.compression import open_compressed, read_lines
+from gptwright.text.cuts import Cuts
 from gptwright.text.documents import Document
 from gptwright.text.file_labels import origin
 from gptwright.text.file_ranges import FileRange, ranges
@@ -119,7 +120,7 @@ def _fields(row: Scanned) -> dict[str, Any]:
         "document": [document.text, document.source, document.title, document.split, document.file, document.encoding],
         "language": document.language,
         "licence": document.licence,
-        "cuts": row.cuts,
+        "cuts": [row.cuts.characters, row.cuts.bytes],
         "cut_lines": row.cut_lines,
         "reason": row.reason,
         "digest": None if row.digest is None else base64.b64encode(row.digest.astype("<u4").tobytes()).decode(),
@@ -134,7 +135,7 @@ def _scanned(fields: dict[str, Any]) -> Scanned:
     digest = fields["digest"]
     return Scanned(
         Document(*fields["document"], language=fields["language"], licence=fields["licence"]),
-        Counter(fields["cuts"]),
+        Cuts(*map(Counter, fields["cuts"])),
         fields["cut_lines"],
         fields["reason"],
         None if digest is None else np.frombuffer(base64.b64decode(digest), "<u4").astype(np.uint32),

@@ -3,18 +3,18 @@
 Each text once, lines that many share only a few times, no text that is almost another, and no run of a test.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gptwright.text.accounting import Accounting
+from gptwright.text.cuts import Cuts, utf8_size
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.dedup import MIN_DOCUMENT, ExactDuplicates, LineDuplicates
 from gptwright.text.documents import Document
 from gptwright.text.examples import Examples
 from gptwright.text.near_duplicates import NearDuplicates
-from gptwright.text.scan import Scanned, count_cut
+from gptwright.text.scan import Scanned
 
 REPEATED = "repeated in many documents"
 OF_TESTS = "shared with a test"
@@ -23,21 +23,26 @@ EARLIER_RUN, NEAR_EARLIER_RUN = "in an earlier run", "near-duplicate of an earli
 
 @dataclass(frozen=True, slots=True)
 class CleanedDocument:
-    """A document as it will be kept, and the characters that it came in with besides, by the reason of their loss."""
+    """A document as it will be kept, and what it came in with besides, by the reason of its loss."""
 
     document: Document
-    cuts: Counter[str]
+    cuts: Cuts
 
     @property
     def characters_in(self) -> int:
         """The characters it had when it came in."""
-        return len(self.document.text) + self.cuts.total()
+        return len(self.document.text) + self.cuts.characters.total()
+
+    @property
+    def bytes_in(self) -> int:
+        """The bytes of UTF-8 that it had when its reader gave it."""
+        return utf8_size(self.document.text) + self.cuts.bytes.total()
 
     def shortened(self, length: int, reason: str) -> "CleanedDocument":
         """Its first so many characters."""
         text = self.document.text[:length]
-        cuts = Counter({**self.cuts, reason: len(self.document.text) - len(text)})
-        return CleanedDocument(replace(self.document, text=text), cuts)
+        cuts = self.cuts.copy()
+        return CleanedDocument(replace(self.document, text=cuts.count(reason, self.document.text, text)), cuts)
 
 
 class CleaningPipeline:
@@ -82,13 +87,13 @@ class CleaningPipeline:
     def drop(self, cleaned: CleanedDocument, reason: str, earlier: str = "", times: int = 1) -> None:
         """A document is not kept, or so many records without text; `earlier` is the text that it is almost the same
         as, if that is why."""
-        self.accounting.drop(cleaned.document.source, reason, cleaned.characters_in, times)
+        self.accounting.drop(cleaned.document.source, reason, cleaned.characters_in, cleaned.bytes_in, times)
         if self._examples is not None:
             for _ in range(times):
                 self._examples.drop(cleaned.document, reason, earlier)
 
     def _kept(self, section: Scanned) -> Iterator[CleanedDocument]:
-        document, cuts = section.document, Counter(section.cuts)
+        document, cuts = section.document, section.cuts.copy()
         self.accounting.record_encoding(document)
         if section.error:
             self.accounting.unreadable.setdefault(document.file, section.error)
@@ -108,12 +113,12 @@ class CleaningPipeline:
         else:
             yield cleaned
 
-    def _without_repeated_lines(self, section: Document, cuts: Counter[str]) -> str:
+    def _without_repeated_lines(self, section: Document, cuts: Cuts) -> str:
         before = self._lines.dropped
         text = self._lines.clean(section.text).strip("\n")
         if cut := self._lines.dropped - before:
             self.accounting.source(section.source).cut_lines[REPEATED] += cut
-        return count_cut(cuts, REPEATED if cut else "layout", section.text, text)
+        return cuts.count(REPEATED if cut else "layout", section.text, text)
 
     def _fault(self, text: str, section: Scanned) -> tuple[str | None, str]:
         """What is against a text, and the earlier one that it is almost the same as."""
@@ -143,7 +148,7 @@ class CleaningPipeline:
         if not pieces:
             self.drop(cleaned, OF_TESTS)
             return
-        cuts[OF_TESTS] += len(document.text) - sum(map(len, pieces))
+        cuts.count(OF_TESTS, document.text, "".join(pieces))
         for piece in pieces:
             yield CleanedDocument(replace(document, text=piece), cuts)
-            cuts = Counter[str]()
+            cuts = Cuts()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gptwright.foundations.errors import InputError
 from gptwright.text.clean import drop_boilerplate, normalise, texts_between_separators
+from gptwright.text.cuts import Cuts
 from gptwright.text.decontaminate import Contamination
 from gptwright.text.documents import Document, Skip
 from gptwright.text.file_labels import label, source_name
@@ -55,7 +56,7 @@ class Scanned:
     why its file could not be read on, and `times` how many records without text went for the same reason."""
 
     document: Document
-    cuts: Counter[str] = field(default_factory=Counter[str])
+    cuts: Cuts = field(default_factory=Cuts)
     cut_lines: Mapping[str, int] = field(default_factory=dict[str, int])
     reason: str | None = None
     digest: Digest | None = None
@@ -136,20 +137,20 @@ def _scanned(document: Document, options: ScanOptions, counter: SignalCounter) -
 def _sections(document: Document, options: ScanOptions) -> Iterator[Scanned]:
     """The document made plain and cut; the first section has what was lost of it."""
     document = replace(document, readings=())
-    cuts, changed, text = Counter(document.cut), Counter[str](), document.text
+    cuts, changed, text = Cuts.by_reader(document.cut), Counter[str](), document.text
     if options.fix_mojibake:  # before the control characters go, which some letters were made into
         better, lines = mended(text)
-        text = count_cut(cuts, MOJIBAKE, text, better)
+        text = cuts.count(MOJIBAKE, text, better)
         changed[MOJIBAKE] += lines
-    text = count_cut(cuts, "layout", text, normalise(text))
-    text = count_cut(cuts, "licences and page furniture", text, drop_boilerplate(text))
+    text = cuts.count("layout", text, normalise(text))
+    text = cuts.count("licences and page furniture", text, drop_boilerplate(text))
     texts = texts_between_separators(text)
-    cuts["signs between texts"] += len(text) - sum(map(len, texts))
+    cuts.count("signs between texts", text, "".join(texts))
     title = " ".join(normalise(document.title).split())
     for part in [part for each in texts for part in sections(replace(document, text=each, title=title))]:
         title, _ = mask(part.title, options.mask)  # before a table of signals has it
         yield Scanned(replace(part, title=title), cuts, changed=+changed)
-        cuts, changed = Counter[str](), Counter[str]()
+        cuts, changed = Cuts(), Counter[str]()
 
 
 def _judged(section: Scanned, options: ScanOptions, counter: SignalCounter) -> Scanned:
@@ -174,7 +175,7 @@ def _with_reason(section: Scanned, options: ScanOptions, counter: SignalCounter)
             return replace(section, reason=f"language: {language}")
     if options.filters or isinstance(counter, SignalTable):
         verdict = apply_filters(document, options.filters, counter)
-        count_cut(section.cuts, LINE_RULES, text, verdict.text)
+        section.cuts.count(LINE_RULES, text, verdict.text)
         section = replace(section, document=replace(document, text=verdict.text), cut_lines=verdict.cut_lines,
                           reason=verdict.reason)  # fmt: skip
     return section
@@ -183,12 +184,6 @@ def _with_reason(section: Scanned, options: ScanOptions, counter: SignalCounter)
 def _masked(section: Scanned, kinds: tuple[str, ...]) -> Scanned:
     document = section.document
     text, counts = mask(document.text, kinds)
-    count_cut(section.cuts, MASKED, document.text, text)
+    section.cuts.count(MASKED, document.text, text)
     changed = {**section.changed, **{f"{MASKED}: {kind}": count for kind, count in counts.items()}}
     return replace(section, document=replace(document, text=text), changed=changed)
-
-
-def count_cut(cuts: Counter[str], reason: str, before: str, after: str) -> str:
-    """The text after a step, its loss counted."""
-    cuts[reason] += len(before) - len(after)
-    return after
