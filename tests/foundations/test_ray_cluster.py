@@ -2,8 +2,9 @@
 
 import os
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from gptwright.foundations.errors import InputError, ProcessLost, ResourceError
-from gptwright.foundations.ray_cluster import STARTS, RayTasks, open_ray
+from gptwright.foundations.ray_cluster import STARTS, Place, RayTasks, open_ray
+
+HOST = socket.gethostname()
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +35,7 @@ class SlowRay(ModuleType):
         super().__init__("ray")
         self.failures, self.begun, self.ended = failures, 0, 0
 
-    def init(self, **_: object) -> None:
+    def init(self, address: str, **_: object) -> None:
         self.begun += 1
         if self.begun <= self.failures:
             raise Exception("The current node timed out during startup.")  # as Ray does
@@ -73,10 +76,60 @@ def in_its_folder(folder: Path, number: int) -> tuple[int, Path, str]:
     return number * number, Path.cwd(), str(os.getpid())
 
 
+@pytest.fixture
+def addressed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], SlowRay]:
+    """Sets RAY_ADDRESS, of a cluster that never answers."""
+
+    def ray_at(address: str) -> SlowRay:
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        monkeypatch.setitem(sys.modules, "ray", ray := SlowRay(STARTS))
+        return ray
+
+    for name in ("RAY_BACKEND_LOG_LEVEL", "RAY_NUM_REDIS_GET_RETRIES"):
+        monkeypatch.setenv(name, "1")
+    return ray_at
+
+
+def test_an_address_where_nobody_listens_is_told_at_once(addressed: Callable[[str], SlowRay]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}", "127.0.0.1:99999"):
+        ray = addressed(address)
+        with pytest.raises(ResourceError, match=f"a Ray cluster at RAY_ADDRESS={address}") as error, open_ray("it"):
+            pass
+        assert "ray start --head" in error.value.remedy and not ray.begun
+
+
+def test_an_address_where_others_listen_and_one_without_a_port_are_left_to_ray(
+    addressed: Callable[[str], SlowRay],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        for address in (f"127.0.0.1:{other.getsockname()[1]}", "auto"):
+            ray = addressed(address)
+            with pytest.raises(ResourceError, match=f"RAY_ADDRESS={address}; got The current node"), open_ray("it"):
+                pass
+            assert ray.begun == 1
+
+
+def test_a_process_knows_whether_it_sees_the_same_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, mark = Path.cwd(), tmp_path / "mark"
+    monkeypatch.chdir(here)  # so that it is undone
+    place = Place(str(tmp_path), mark, "head")
+    with pytest.raises(ResourceError, match=f"on every machine as on head; got other folders, or none, on {HOST}"):
+        place.enter()
+    mark.touch()
+    place.enter()
+    assert Path.cwd() == tmp_path
+    with pytest.raises(ResourceError, match="other folders, or none"):
+        Place(str(tmp_path / "gone"), mark).enter()
+    with pytest.raises(ResourceError, match=r"gptwright 0\.0\.7 on every machine, as on head; got"):
+        Place(str(tmp_path), mark, "head", "0.0.7").enter()
+
+
 @pytest.fixture(scope="module")
-def tasks() -> Iterator[RayTasks]:
+def tasks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayTasks]:
     with open_ray("the test") as ray:
-        yield RayTasks(ray, 2)
+        yield RayTasks(ray, 2, tmp_path_factory.mktemp("made"))
 
 
 @pytest.mark.ray
@@ -86,6 +139,7 @@ def test_one_is_killed_in_the_middle_and_another_does_its_work(
     monkeypatch.chdir(tmp_path)
     found = list(tasks.map(partial(in_its_folder, Path()), range(8)))
     assert [number for number, _, _ in found] == [i * i for i in range(8)]
+    assert not list(tasks.folder.iterdir())
     assert {folder for _, folder, _ in found} == {tmp_path} and (tmp_path / "killed").exists()
     assert str(os.getpid()) not in {process for _, _, process in found}
 

@@ -29,8 +29,8 @@ def end_at_two(number: int) -> int:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_results_are_in_order_and_errors_whole(count: int) -> None:
-    with open_workers("processes", count) as workers:
+def test_results_are_in_order_and_errors_whole(count: int, tmp_path: Path) -> None:
+    with open_workers("processes", count, tmp_path) as workers:
         assert isinstance(workers, ThisProcess if count == 1 else Processes)
         found = list(workers.map(square, range(12)))
         assert [number for number, _ in found] == [i * i for i in range(12)]

@@ -48,7 +48,7 @@ def saved(folder: Path, vocab: int = 280) -> Tokenizer:
 
 
 def packed(corpus: Corpus, folder: Path, tokenizer: Tokenizer, count: int = 1) -> list[bytes]:
-    with open_workers("processes", count) as workers:
+    with open_workers("processes", count, folder / PARTS) as workers:
         meta = pack_corpus(corpus, "train", folder, tokenizer.sha256, folder / "train", workers)
     assert TokenFile.open(folder / "train").meta == meta
     return three(folder / "train")

@@ -1,16 +1,12 @@
 """A corpus that several machines read: whoever reads what, and whoever is killed, the bytes are the same."""
 
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from threading import Thread
 
-import psutil
 import pytest
 
 from gptwright.configs.prepare import Prepare
@@ -107,35 +103,3 @@ def test_killed_inside_of_a_file_and_begun_again(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in there} == read
     subprocess.run(command, check=True)
     assert bytes_of(out) == bytes_of(tmp_path / "alone") and not (out / "parts").exists()
-
-
-@pytest.mark.ray
-def test_two_workers_of_ray_one_of_them_killed(tmp_path: Path) -> None:
-    """As a person would: the cluster is this machine, and the worker is killed once the first part is there."""
-    data, killed = corpus(tmp_path / "data", 5_000, 1, 600), list[int]()
-    subprocess.run(prepare(data, tmp_path / "alone"), check=True)
-    on_ray = subprocess.Popen(prepare(data, tmp_path / "ray", "--engine", "ray", "--workers", "2"))
-
-    def kill_one() -> None:
-        while on_ray.poll() is None and not killed:
-            if any((tmp_path / "ray" / "parts").glob("*.zst")):
-                busy = [each for each in psutil.Process(on_ray.pid).children(recursive=True) if _is_reading(each)]
-                killed.extend(each.pid for each in busy[:1])
-                for number in killed:
-                    os.kill(number, signal.SIGKILL)
-            time.sleep(0.02)
-
-    watcher = Thread(target=kill_one)
-    watcher.start()
-    assert on_ray.wait() == 0
-    watcher.join()
-    assert len(killed) == 1
-    assert bytes_of(tmp_path / "ray") == bytes_of(tmp_path / "alone")
-    assert not (tmp_path / "ray" / "parts").exists()
-
-
-def _is_reading(process: psutil.Process) -> bool:
-    try:
-        return process.name().startswith("ray::_work_in")
-    except psutil.Error:
-        return False

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from gptwright.configs.validation import known
+from gptwright.configs.workers import WorkerOptions
 from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.settings import FREE, Range, Seed, Threads, settings
-from gptwright.foundations.workers import WorkerEngine
+from gptwright.foundations.settings import FREE, Range, Seed, settings
 
 MIN_CORPUS = 20_000
 FILTERS = ("gopher", "c4", "fineweb", "gpt3", "webtext")
@@ -16,7 +16,7 @@ MASKS = ("email", "ip", "iban", "card", "phone")
 
 
 @settings
-class Prepare:
+class Prepare(WorkerOptions):
     """Read, clean and split the text."""
 
     data: tuple[str, ...] = ("bundled",)
@@ -63,10 +63,6 @@ class Prepare:
     """leave explained.html, what went for which reason, with examples, and dropped.jsonl, all that went"""
     tokenizer: Path | None = None
     """with explain: folder with a tokenizer, whose tokens the page counts by language"""
-    workers: Threads = field(default=1, metadata=FREE)
-    """processes that read, clean and filter files; the result is the same"""
-    engine: WorkerEngine = field(default="processes", metadata=FREE)
-    """whose processes those are: this machine's, or ray's, of the cluster that RAY_ADDRESS names"""
     parts: Path | None = field(default=None, metadata=FREE)
     """folder for what was read, which several commands on several machines may share; it stays"""
     share: str | None = None

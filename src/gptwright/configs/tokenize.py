@@ -1,19 +1,19 @@
 """Options of tokenize."""
 
-from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
 from gptwright.configs.validation import known
+from gptwright.configs.workers import WorkerOptions
 from gptwright.foundations.errors import ConfigError
-from gptwright.foundations.settings import FREE, Range, Size, Threads, settings
+from gptwright.foundations.settings import Range, Size, settings
 from gptwright.tokenizers.special_tokens import check_additional
 
 KINDS = ("byte-level", "byte-fallback", "gpt1", "wordpiece")
 
 
 @settings
-class Tokenize:
+class Tokenize(WorkerOptions):
     """Learn a vocabulary, or take a model's, and pack the text with it."""
 
     text: Path | None = None
@@ -34,8 +34,6 @@ class Tokenize:
     """what the vocabulary is learned from, so that languages with little text get tokens too: a .toml as for mix"""
     vocab_megabytes: Annotated[int, Range(1, 10**6)] = 40
     """of text that the vocabulary is learned from at most; documents are drawn by a hash"""
-    workers: Threads = field(default=1, metadata=FREE)
-    """processes that encode the text; the result is the same"""
     special_tokens: tuple[str, ...] = ()
     """further special tokens, for fill-in-the-middle or images: their ids follow those of vocab, which stay the same"""
 

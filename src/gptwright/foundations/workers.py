@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
+from pathlib import Path
 from threading import Thread
 from typing import Literal, Protocol, TypeVar, runtime_checkable
 
@@ -90,13 +91,16 @@ def _begin(wanted: "Connection[None, None]") -> None:
 
 
 @contextmanager
-def open_workers(engine: WorkerEngine, count: int) -> Generator[Workers]:
-    """`count` workers, there while the block runs. Raises `ResourceError` when Ray is asked for and does not start."""
+def open_workers(engine: WorkerEngine, count: int, folder: Path) -> Generator[Workers]:
+    """`count` workers, there while the block runs, who leave what they make in `folder`.
+
+    Raises `ResourceError` when Ray is asked for and is not installed or does not start.
+    """
     if engine == "ray":
         from gptwright.foundations.ray_cluster import RayTasks, open_ray
 
         with open_ray("workers") as ray:
-            yield RayTasks(ray, count)
+            yield RayTasks(ray, count, folder)
     else:
         with raise_on_stop() if count > 1 else nullcontext():
             yield Processes(count) if count > 1 else ThisProcess()

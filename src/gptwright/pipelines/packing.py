@@ -6,15 +6,16 @@ there are nor the moment of a stop changes a byte.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from uuid import uuid4
 
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.workers import Workers
 from gptwright.text.file_ranges import FileRange
-from gptwright.text.pack import TokenFile, TokenFileMeta, join, pack
+from gptwright.text.pack import TokenFile, TokenFileMeta, join, pack, rename
 from gptwright.text.split import Split
 from gptwright.tokenizers.tokenizer import Tokenizer
 
@@ -58,8 +59,10 @@ class _Packer:
         if not self._is_there(stem):
             tokenizer = _tokenizer(self.folder, self.tokenizer_sha256)
             texts = (text for _, text in self.corpus.read(piece, self.split))
-            pack(texts, tokenizer.encode_many, tokenizer.eos_id, stem, tokenizer.vocab, self.tokenizer_sha256,
+            own = stem.with_name(f"{stem.name}.{uuid4().hex}")  # on a cluster one that was given up may still write
+            pack(texts, tokenizer.encode_many, tokenizer.eos_id, own, tokenizer.vocab, self.tokenizer_sha256,
                  pairs=self.corpus.pairs)  # fmt: skip
+            rename(own, stem)
         return stem
 
     def _is_there(self, stem: Path) -> bool:
@@ -84,5 +87,5 @@ def pack_corpus(
     Raises what `pack` raises, and `ProcessLost` when a process dies.
     """
     (folder / PARTS).mkdir(exist_ok=True)
-    packer = _Packer(corpus, split, folder, tokenizer_sha256)
+    packer = _Packer(replace(corpus, pieces={}), split, folder, tokenizer_sha256)  # it gets its piece alone
     return join(list(workers.map(packer, corpus.pieces[split])), path_stem)

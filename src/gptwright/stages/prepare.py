@@ -287,8 +287,9 @@ def _sections(
 
 
 def _parts(config: Prepare, folder: StageFolder, groups: list[Group], options: ScanOptions) -> list[Path]:
-    with open_workers(config.engine, config.workers) as workers:
-        return scan_parts(groups, options, config.parts or folder / PARTS, workers, config.signals)
+    parts = config.parts or folder / PARTS
+    with open_workers(config.engine, config.workers, parts) as workers:
+        return scan_parts(groups, options, parts, workers, config.signals)
 
 
 def _phrases(sections: Iterable[Callable[[], Iterator[Scanned]]]) -> set[int]:

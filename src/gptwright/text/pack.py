@@ -115,6 +115,12 @@ def write_files(path_stem: Path, fill: Callable[[BinaryIO], tuple[Integers, Toke
     return meta
 
 
+def rename(from_stem: Path, to_stem: Path) -> None:
+    """Gives a token file's three files another name, NAME.json last."""
+    for suffix in ("bin", "idx", "json"):
+        file_of(from_stem, suffix).replace(file_of(to_stem, suffix))
+
+
 class TokenFile:
     """Packed tokens on disk, read where asked. Made by `TokenFile.open`."""
 
