@@ -94,7 +94,7 @@ test-lens:
 
 test-ray: $(VENV)/test
 	$(BIN)/pip install --quiet --editable ".[ray]"
-	$(BIN)/python -m pytest -m ray tests/foundations/test_ray_cluster.py tests/alignment/test_ray_pool.py tests/stages/test_ray_engine.py
+	$(BIN)/python -m pytest -m ray tests/foundations/test_ray_tasks.py tests/alignment/test_ray_pool.py tests/stages/test_ray_engine.py
 
 test-labels: $(VENV)/test
 	LABELS=10000 $(BIN)/python -m pytest tests/serving/routes/test_killed_server.py

@@ -82,11 +82,12 @@ def test_a_signal_ends_all_at_once_and_only_the_parent_speaks(
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
 from gptwright.foundations.workers import open_workers
 from test_workers import wait_long
 if __name__ == "__main__":
     try:
-        with open_workers("processes", 2) as workers:
+        with open_workers("processes", 2, Path()) as workers:
             list(workers.map(wait_long, range(4)))
     except KeyboardInterrupt as error:
         print("stopped", file=sys.stderr)

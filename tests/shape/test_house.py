@@ -187,7 +187,7 @@ def test_tests_mirror_the_source() -> None:
     """tests/ROOM/test_FILE.py is about src/gptwright/ROOM/FILE.py, in the rooms where every file has its own.
 
     Six are about several stages together: their numbers, the commands of the pages, their adapters, the images that
-    they refuse, ppo's relatives, and prepare on many machines. Two are about what the package brings: task files, and
+    they refuse, ppo's relatives, and two verbs on many machines. Two are about what the package brings: task files, and
     their data. One sets losses beside TRL's.
     """
     rooms = [path.name for path in SOURCE.iterdir() if path.is_dir() and path.name not in ("serving", "reporting")]
@@ -202,6 +202,7 @@ def test_tests_mirror_the_source() -> None:
         "tests/stages/test_lora.py",
         "tests/stages/test_numbers.py",
         "tests/stages/test_prepare_machines.py",
+        "tests/stages/test_ray_engine.py",
         "tests/stages/test_relatives.py",
         "tests/stages/test_seen_preferences.py",
         "tests/stages/test_stage.py",

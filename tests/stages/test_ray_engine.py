@@ -75,6 +75,6 @@ def test_two_workers_of_ray_one_of_them_killed(verb: str, data: Path, prepared: 
 
 def _is_working(process: psutil.Process) -> bool:
     try:
-        return process.name().startswith("ray::_work_in")
+        return process.name().startswith("ray::work_in")
     except psutil.Error:
         return False

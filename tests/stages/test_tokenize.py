@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from gptwright.foundations.atomic_io import sha256
-from gptwright.foundations.errors import ArtifactError, ConfigError
+from gptwright.foundations.errors import ArtifactError, ConfigError, ResourceError
 from gptwright.foundations.runs import finished_stage
 from gptwright.pipelines.load import load_decoder as load
 from gptwright.recipes.stage import execute_stage
+from gptwright.stages import tokenize
 from gptwright.stages.tokenize import Tokenize, open_tokenizer, open_tokens
 from gptwright.text.jsonl import write_objects
 from gptwright.tokenizers import bytelevel
@@ -294,6 +296,21 @@ def test_a_tokenizers_file_that_was_changed_is_refused(tokenized: Path, tmp_path
     (folder / name).write_text((folder / name).read_text() + "\n")
     with pytest.raises(ArtifactError, match=rf"{name} as its stage wrote it; got other bytes"):
         open_tokenizer(folder)
+
+
+def test_without_ray_it_is_said_before_a_vocabulary_is_learned(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(tokenize, "train", lambda *_: 1 / 0)
+    with pytest.raises(ResourceError, match=r"Ray for workers; got none"):
+        execute_stage("tokenize", Tokenize(text=prepared, vocab=300, engine="ray"), tmp_path / "tokens")
+    assert not (tmp_path / "tokens").exists()
+
+
+def test_pairs_need_no_ray(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert execute_stage("tokenize", Tokenize(pairs=pairs, vocab=270, engine="ray"), tmp_path / "t").state == "complete"
 
 
 def test_a_mix_for_a_vocabulary_that_is_not_learned(refused: Callable[..., str], tmp_path: Path) -> None:

@@ -90,6 +90,15 @@ def _begin(wanted: "Connection[None, None]") -> None:
     Thread(target=watch, daemon=True).start()
 
 
+def require_engine(engine: WorkerEngine) -> None:
+    """Raises `ResourceError` when Ray is asked for, and is not installed or nobody is at its address: before work that
+    it is not needed for."""
+    if engine == "ray":
+        from gptwright.foundations.ray_cluster import require_ray
+
+        require_ray("workers")
+
+
 @contextmanager
 def open_workers(engine: WorkerEngine, count: int, folder: Path) -> Generator[Workers]:
     """`count` workers, there while the block runs, who leave what they make in `folder`.
@@ -97,7 +106,8 @@ def open_workers(engine: WorkerEngine, count: int, folder: Path) -> Generator[Wo
     Raises `ResourceError` when Ray is asked for and is not installed or does not start.
     """
     if engine == "ray":
-        from gptwright.foundations.ray_cluster import RayTasks, open_ray
+        from gptwright.foundations.ray_cluster import open_ray
+        from gptwright.foundations.ray_tasks import RayTasks
 
         with open_ray("workers") as ray:
             yield RayTasks(ray, count, folder)

@@ -18,7 +18,7 @@ from gptwright.foundations.atomic_io import write_file, write_json, write_text
 from gptwright.foundations.errors import ConfigError, InputError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import StageFolder, stage_file
-from gptwright.foundations.workers import open_workers
+from gptwright.foundations.workers import open_workers, require_engine
 from gptwright.text.accounting import Accounting, SourceStats
 from gptwright.text.accounting_lines import accounting_lines, dropped_documents, plural
 from gptwright.text.chunked_reading import MOST_OPEN, read_in_chunks
@@ -84,6 +84,7 @@ def run(config: Prepare, folder: StageFolder) -> dict[str, object]:
 
     Raises `InputError` when a file cannot be read or there is too little text.
     """
+    require_engine(config.engine)
     found = _recorded.pop(config, None) or find(config.data, skip_unreadable=config.skip_unreadable)
     options, figures = _options(config, found)
     if config.share:

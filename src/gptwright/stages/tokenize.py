@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +10,7 @@ from gptwright.configs.tokenize import Tokenize
 from gptwright.foundations.errors import ArtifactError
 from gptwright.foundations.progress import say
 from gptwright.foundations.runs import RECORD, StageFolder, finished_stage, input_paths, stage_file
-from gptwright.foundations.workers import Workers, open_workers
+from gptwright.foundations.workers import WorkerEngine, open_workers, require_engine
 from gptwright.pipelines.packing import PART, PARTS, Corpus, pack_corpus
 from gptwright.pipelines.resolve import model_folder
 from gptwright.text.file_ranges import FileRange, ranges
@@ -38,12 +37,14 @@ def inputs(config: Tokenize) -> dict[str, Path]:
 
 def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
     """Leaves tokenizer.json and, for training and held-out text, token files (.bin, .idx, .json)."""
+    engine: WorkerEngine = "processes" if config.pairs else config.engine
+    require_engine(engine)
     corpus = _corpus(config)
     metrics: dict[str, Any] = {}
     tokenizer = _learned(config, corpus, folder, metrics) if config.model is None else _existing(config.model)
     tokenizer.save(folder.path)
     metrics["vocab"] = tokenizer.vocab
-    with _workers(config, folder / PARTS) as workers:
+    with open_workers(engine, 1 if corpus.pairs else config.workers, folder / PARTS) as workers:
 
         def packed(split: Split, stem: Path) -> TokenFileMeta:
             return pack_corpus(corpus, split, folder.path, tokenizer.sha256, stem, workers)
@@ -62,11 +63,6 @@ def run(config: Tokenize, folder: StageFolder) -> dict[str, object]:
     say(f"tokenize: {tokenizer.vocab} tokens of {metrics['train_bytes_per_token']} bytes each; "
         f"{metrics['train_tokens']:,} to train on")  # fmt: skip
     return metrics
-
-
-def _workers(config: Tokenize, folder: Path) -> AbstractContextManager[Workers]:
-    """Of pairs this process alone packs both splits from one file."""
-    return open_workers("processes", 1, folder) if config.pairs else open_workers(config.engine, config.workers, folder)
 
 
 def _learned(config: Tokenize, corpus: Corpus, folder: StageFolder, metrics: dict[str, Any]) -> Tokenizer:
