@@ -73,7 +73,7 @@ def _learned(config: Tokenize, corpus: Corpus, folder: StageFolder, metrics: dic
     sample = vocab_sample(lambda: corpus.documents("train"), mix, config.vocab_megabytes * 10**6)
     if set(sample.epochs.values()) != {1.0}:
         metrics["vocab_megabytes"] = read = {name: round(size, 3) for name, size in sample.megabytes.items()}
-        shares = ", ".join(f"{size:,.1f} MB of {name}" for name, size in read.items())
+        shares = ", ".join(f"{size:,.1f} MB" + (f" of {name}" if mix else "") for name, size in read.items())
         say(f"tokenize: {'has learned' if is_learned else 'learns'} {config.vocab} tokens from {shares}")
     if is_learned:
         return Tokenizer.load(folder.path)
