@@ -1,3 +1,8 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gptwright.text import decontaminate
 from gptwright.text.decontaminate import MOST_PIECES, Contamination, runs
 
 QUESTION = " ".join(f"word{i}" for i in range(20))
@@ -15,6 +20,18 @@ def test_thirteen_words_of_a_test_are_found() -> None:
     assert not asked.found("before " + " ".join(f"word{i}" for i in range(3, 15)) + " behind")
     assert not asked.found("too short to say") and not len(runs("one two").hashes)
     assert not Contamination([]).found(QUESTION)
+
+
+WORDS = st.lists(st.sampled_from(["a", "B", "ΣΑΣ", "İ", "人", "-", "\n", ""]), max_size=30).map(" ".join)
+
+
+@given(st.lists(WORDS, max_size=6))
+def test_many_tests_have_the_runs_of_each_and_no_others(tests: list[str]) -> None:
+    each = set[int]().union(*(runs(text).hashes.tolist() for text in tests))
+    with pytest.MonkeyPatch.context() as patch:
+        for batch in (0, 20, 2**18):
+            patch.setattr(decontaminate, "BATCH", batch)
+            assert set(Contamination(tests)._hashes.tolist()) == each  # pyright: ignore[reportPrivateUsage]
 
 
 def test_signs_letter_case_and_lines_do_not_hide_a_run() -> None:

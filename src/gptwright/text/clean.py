@@ -27,7 +27,9 @@ def normalise(text: str) -> str:
         text = _ZERO_WIDTH.sub("", _SURROGATES.sub("\ufffd", text))
     if not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    text = "\n".join([line.rstrip(_TRAILING) for line in text.split("\n")])
+    if any(f"{space}\n" in text for space in _TRAILING):
+        text = "\n".join([line.rstrip(_TRAILING) for line in text.split("\n")])
+    text = text.rstrip(_TRAILING)
     if "\n\n\n\n" in text:
         text = _BLANK_LINES.sub("\n\n", text)
     return text.strip("\n")

@@ -5,7 +5,7 @@ What is left of the text are pieces; those under 200 characters go, and so does 
 run that over ten documents have is a phrase of the language, and stays.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -18,6 +18,8 @@ AROUND = 200
 MIN_PIECE = 200
 MOST_PIECES = 10
 MOST_DOCUMENTS = 10
+BATCH = 2**18
+"""characters of tests whose runs are found at once"""
 _STEP = np.uint64(0x94D049BB133111EB)
 
 
@@ -40,11 +42,36 @@ def runs(text: str) -> Runs:
     return Runs(words.begin[:count], words.end[RUN - 1 :], mixed(found))
 
 
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts by some hundred kilobytes; one alone whose small letters are not as many as its letters, for it is read
+    sign by sign."""
+    batch, size = list[str](), 0
+    for text in texts:
+        if len(text.lower()) != len(text):
+            yield [text]
+            continue
+        batch.append(text)
+        size += len(text)
+        if size > BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _runs_of_each(texts: Sequence[str]) -> Hashes:
+    """The hashes of the runs of all texts, of which none reaches into the next."""
+    found = runs("\n".join(texts))
+    lengths = np.array([len(text) + 1 for text in texts], np.intp)
+    text_of = np.repeat(np.arange(len(texts)), lengths)
+    return found.hashes[text_of[found.begin] == text_of[found.end - 1]]
+
+
 class Contamination:
     """What the texts of tests say."""
 
     def __init__(self, tests: Iterable[str]) -> None:
-        found = [runs(text).hashes for text in tests]
+        found = [_runs_of_each(some) for some in _batches(tests)]
         self._hashes = np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
 
     @property

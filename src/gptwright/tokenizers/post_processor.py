@@ -6,7 +6,7 @@ puts none before a text.
 
 import json
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import processors
@@ -32,10 +32,9 @@ def with_bos(backend: Backend, begin: str | None) -> Backend:
 
 
 def without_bos(backend: Backend, begin: str | None) -> Backend:
-    """The way back: without a post-processor that says no more than `begin` does."""
+    """The way back: it loses a post-processor that says no more than `begin` does."""
     if begin and tokens_around(backend) == ([begin], []) and _kind(backend) == "TemplateProcessing":
-        state: dict[str, Any] = json.loads(backend.to_str())
-        return Backend.from_str(json.dumps(state | {"post_processor": None}))
+        backend.post_processor = None
     return backend
 
 

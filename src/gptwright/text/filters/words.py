@@ -229,7 +229,6 @@ def _table() -> Flags:
         (_NUMBERS, PARTS_NUMBERS),
     ):
         table[[ord(sign) for sign in signs]] |= flag
-    for code in np.flatnonzero(table & LETTER):
-        if not chr(code).isupper():
-            table[code] |= SMALL
+    is_capital = np.fromiter(map(str.isupper, everything), np.bool_, len(everything))
+    table[((table & LETTER) != 0) & ~is_capital] |= SMALL
     return table
