@@ -1,6 +1,7 @@
 """From web archives to token files, against datatrove's own blocks: processor seconds of one core for the whole chain.
 
-    python -m venv DT && DT/bin/pip install 'datatrove[processing]' spacy xxhash faust-cchardet python-magic
+    python -m venv DT
+    DT/bin/pip install 'datatrove[processing]' spacy xxhash faust-cchardet python-magic warcio lxml_html_clean
     python benchmarks/corpus.py --pages FOLDER_OF_HTML --datatrove DT/bin/python [--megabytes 220] [--peer 20]
 
 Pages, after a shuffle, become 20 gzipped WARC files, of which the peer reads the first `--peer`; with fewer than all of
