@@ -209,7 +209,7 @@ def test_all_other_commands_run_as_printed(
 def carried_out(words: list[str], gptwright: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a command anew, with the options that make it tiny; of the long ones only what they read is looked at."""
     verb, *options = words
-    if verb in ONLY_READ or "--minutes" in options:
+    if verb in ONLY_READ or "--minutes" in options or "--engine" in options:
         return looked_at(verb, config_of(verb, options))
     if "--judgements" in options:
         ranked_by_people(Path(options[0]) / "08-ppo/answers.jsonl", Path(options[options.index("--judgements") + 1]))
@@ -228,8 +228,7 @@ def ranked_by_people(answers: Path, to: Path) -> None:
 def looked_at(verb: str, config: Any) -> Any:
     if verb == "run":
         assert list(read_recipe(find_recipe(config.recipe)).configs(config.out))
-    needed = {"run": (), "sandbox": (), "serve": (config, "models"), "start": (config, "data"),
-              "pretrain": (config, "tokens")}[verb]  # fmt: skip
+    needed = {"serve": (config, "models"), "start": (config, "data"), "pretrain": (config, "tokens")}.get(verb)
     found = getattr(*needed) if needed else ()
     files = found if isinstance(found, tuple) else (found,)
     missing = [file for file in files if not str(file).startswith("bundled:") and not Path(file).exists()]
