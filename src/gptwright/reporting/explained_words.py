@@ -20,6 +20,7 @@ ENGLISH: Mapping[str, str] = {
     "characters": "characters",
     "came_in": "came in",
     "of_what_stays": "of what stays",
+    "share_of_what_stays": "of what stays",
     "train": "to train on",
     "heldout": "held out",
     "bytes_note": "Bytes are those of UTF-8; each step has what the one before leaves. In characters: "
@@ -71,6 +72,7 @@ CHINESE: Mapping[str, str] = {
     "characters": "字符",
     "came_in": "读入",
     "of_what_stays": "从留下的文本中",
+    "share_of_what_stays": "占留下的",
     "train": "用于训练",
     "heldout": "留出",
     "bytes_note": "字节按 UTF-8 计；每一步进入的是上一步留下的。按字符计：读入 {before}，留下 {after}。",
